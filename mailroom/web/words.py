@@ -1,0 +1,51 @@
+"""Figures, sizes and times as a reader likes them: the filters of our templates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import Flask
+
+
+def number(value: int) -> str:
+    """1,234,567"""
+    return f"{value:,}"
+
+
+def count(value: int, noun: str, plural: str = "") -> str:
+    """1 mail, 2,000 mails"""
+    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+
+
+def duration(milliseconds: float) -> str:
+    """12 ms, 3.4 s, 2 min 5 s, 1 h 20 min"""
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(value: int) -> str:
+    """900 bytes, 12 KB, 3.4 MB"""
+    if value < 1000:
+        return count(value, "byte")
+    return f"{value / 1000:.0f} KB" if value < 1_000_000 else f"{value / 1_000_000:.1f} MB"
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc(moment: datetime) -> str:
+    """2026-11-23 10:30 UTC: for readers without JavaScript."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def init_app(app: Flask) -> None:
+    for filter_ in (number, count, duration, size, iso, utc):
+        app.jinja_env.filters[filter_.__name__] = filter_
