@@ -1,0 +1,137 @@
+"""The ledger's database: engine, transactions, SQLite's pragmas, the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+BUSY_TIMEOUT = 30_000
+"""Milliseconds a SQLite connection waits for another's lock before it gives up."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_millis(moment: datetime) -> int:
+    """Milliseconds since the epoch. A naive datetime is refused: nobody knows what it means."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a time zone cannot be stored")
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+def from_millis(millis: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=millis)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware datetime in Python, whole milliseconds since the epoch in the database.
+
+    Whole numbers sort, add and compare alike on SQLite and PostgreSQL, and in raw SQL.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else to_millis(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else from_millis(value)
+
+
+class now_millis(FunctionElement[int]):
+    """The database's own clock: the one clock that all workers share. Milliseconds."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+NOW_MILLIS = {
+    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+    "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+}
+"""The same clock for handwritten SQL, by dialect."""
+
+
+@compiles(now_millis, "sqlite")
+@compiles(now_millis, "postgresql")
+def _now_millis(element: now_millis, compiler: Any, **kw: Any) -> str:
+    return NOW_MILLIS[compiler.dialect.name]
+
+
+def normalized_url(url: str) -> str:
+    """`url` with the driver that we ship: psycopg 3 for every spelling of PostgreSQL."""
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed.render_as_string(hide_password=False)
+
+
+class Database:
+    """One process's way to the ledger.
+
+    `durable` is for whoever gives promises to people (acceptance, control): a commit
+    then survives a power cut. Workers leave it off: their commits survive any
+    process's death, which is what a mark needs (PostgreSQL: always survives both).
+    """
+
+    def __init__(self, url: str, *, durable: bool = True, connections: int = 8) -> None:
+        self.url = normalized_url(url)
+        self.is_sqlite = self.url.startswith("sqlite")
+        options: dict[str, Any] = {"poolclass": QueuePool, "pool_size": connections, "max_overflow": 8}
+        if self.is_sqlite:
+            options["connect_args"] = {"timeout": BUSY_TIMEOUT / 1000, "check_same_thread": False}
+        else:
+            options["pool_pre_ping"] = True
+            options["connect_args"] = {"connect_timeout": 10}
+        self.engine: Engine = create_engine(self.url, **options)
+        if self.is_sqlite:
+            _configure_sqlite(self.engine, "FULL" if durable else "NORMAL")
+        self._writing = self.engine.execution_options(mailroom_writes=True)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that writes; committed on leaving, rolled back on an exception.
+
+        On SQLite it takes the write lock at once, waiting its turn: a transaction that
+        reads first and writes later would fail with "database is locked" instead.
+        """
+        with self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads: one consistent picture, never waiting for writers."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def _configure_sqlite(engine: Engine, synchronous: str) -> None:
+    @event.listens_for(engine, "connect")
+    def _pragmas(dbapi_connection: Any, record: Any) -> None:
+        # Our own BEGIN, never the driver's: it would begin late, and deferred.
+        dbapi_connection.isolation_level = None
+        cursor = dbapi_connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA synchronous = {synchronous}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.execute("PRAGMA cache_size = -65536")
+        cursor.execute("PRAGMA mmap_size = 268435456")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("mailroom_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

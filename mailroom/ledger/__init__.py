@@ -1,0 +1,1 @@
+"""The truth about mailings, deliveries and batches. Knows no Flask, no RQ and no SMTP."""

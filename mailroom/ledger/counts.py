@@ -1,0 +1,51 @@
+"""How many deliveries of a mailing are in which state, without counting a million rows.
+
+A mailing's counters leave out what is in a live batch. Gathering takes deliveries out
+of the counters, closing a batch puts them back; what a live batch holds (at most some
+thousand rows) is counted when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection, func, select, update
+
+from mailroom.ledger.schema import batches, deliveries, mailings
+
+Changes = Mapping[int, Mapping[str, int]]
+"""mailing id -> state -> how many more (or fewer)."""
+
+
+def live(connection: Connection, mailing_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+    """What live batches hold of these mailings."""
+    chosen = list(mailing_ids)
+    if not chosen:
+        return {}
+    statement = (
+        select(deliveries.c.mailing_id, deliveries.c.state, func.count())
+        .where(deliveries.c.batch_id.in_(select(batches.c.id)), deliveries.c.mailing_id.in_(chosen))
+        .group_by(deliveries.c.mailing_id, deliveries.c.state)
+    )
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for mailing_id, state, number in connection.execute(statement):
+        found[mailing_id][state] = number
+    return found
+
+
+def change(connection: Connection, changes: Changes) -> None:
+    """Adds to the counters, in the order of ids so that two writers never wait in a ring."""
+    for mailing_id in sorted(changes):
+        added = {state: number for state, number in changes[mailing_id].items() if number}
+        if added:
+            values = {state: mailings.c[state] + number for state, number in added.items()}
+            connection.execute(update(mailings).where(mailings.c.id == mailing_id).values(**values))
+
+
+def tally(pairs: Iterable[tuple[int, str]], sign: int = 1) -> dict[int, Counter[str]]:
+    """Counts (mailing id, state) pairs into Changes."""
+    found: dict[int, Counter[str]] = defaultdict(Counter)
+    for mailing_id, state in pairs:
+        found[mailing_id][state] += sign
+    return found

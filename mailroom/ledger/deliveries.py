@@ -1,0 +1,187 @@
+"""Deliveries as pages and programs see them: paged, filtered, searched, streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, insert, select, text
+
+from mailroom.database import from_millis
+from mailroom.ledger import states
+from mailroom.ledger.schema import TROUBLED, attempts, deliveries, mailings, sessions
+
+TROUBLED_STATES = (
+    states.DEFERRED,
+    states.UNKNOWN,
+    states.FAILED,
+    states.SUPPRESSED,
+    states.CANCELED,
+    states.EXPIRED,
+)
+
+RECENT = 200_000
+"""How many of the newest deliveries a search for a part of a name or address reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One recipient of one mailing, and how it stands."""
+
+    id: int
+    mailing_id: int
+    address: str
+    name: str
+    role: str
+    variables: Mapping[str, str] | None
+    state: str
+    due_at: datetime | None
+    attempts: int
+    code: int | None
+    reply: str | None
+    marked_at: datetime | None
+    updated_at: datetime
+    session_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try that did not end in `sent`."""
+
+    at: datetime
+    server: str
+    stage: str
+    outcome: str
+    code: int | None
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What one SMTP session did: (delivery id, state, marked_at, updated_at), in that order."""
+
+    worker: str
+    number: int
+    sends: Sequence[tuple[int, str, datetime, datetime]]
+
+
+COLUMNS = tuple(deliveries.c[name] for name in Delivery.__slots__)
+
+
+def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds deliveries; each row names every column that it sets, all rows the same ones."""
+    if rows:
+        connection.execute(insert(deliveries), rows)
+
+
+def get(connection: Connection, delivery_id: int) -> Delivery | None:
+    row = connection.execute(select(*COLUMNS).where(deliveries.c.id == delivery_id)).one_or_none()
+    return None if row is None else _delivery(row)
+
+
+def page(
+    connection: Connection,
+    mailing_id: int,
+    state: str | None = None,
+    after_id: int | None = None,
+    limit: int = 100,
+) -> list[Delivery]:
+    """The next `limit` deliveries after `after_id`, in the order they were given."""
+    statement = _of_mailing(mailing_id, state)
+    if after_id is not None:
+        statement = statement.where(deliveries.c.id > after_id)
+    return [_delivery(row) for row in connection.execute(statement.limit(limit))]
+
+
+def each(connection: Connection, mailing_id: int, chunk: int = 1_000) -> Iterator[Delivery]:
+    """All deliveries of a mailing, some at a time: memory stays flat for a million."""
+    after_id: int | None = None
+    while found := page(connection, mailing_id, after_id=after_id, limit=chunk):
+        yield from found
+        after_id = found[-1].id
+
+
+def _of_mailing(mailing_id: int, state: str | None) -> Select[Any]:
+    statement = select(*COLUMNS).where(deliveries.c.mailing_id == mailing_id)
+    if state is not None:
+        statement = statement.where(deliveries.c.state == state)
+    if state in TROUBLED_STATES:
+        statement = statement.where(text(TROUBLED))  # in the partial index's own words: planners compare text
+    return statement.order_by(deliveries.c.id)
+
+
+def search(connection: Connection, words: str, limit: int = 50) -> list[tuple[Delivery, str]]:
+    """The newest deliveries to whom `words` fits, each with its mailing's subject.
+
+    The beginning of an address is found among all by its index; a part of a name or an
+    address among the newest RECENT only, so that no search ever reads a million rows.
+    """
+    key = words.strip().lower()
+    if not key:
+        return []
+    found = _searched(connection, [deliveries.c.address_key.between(key, key + "\U0010ffff")], limit)
+    if len(found) < limit:
+        newest = select(deliveries.c.id).order_by(deliveries.c.id.desc()).limit(1).scalar_subquery()
+        part = f"%{_escaped(key)}%"
+        matches = deliveries.c.address_key.like(part, escape="\\") | deliveries.c.name.ilike(part, escape="\\")
+        seen = {delivery.id for delivery, _ in found}
+        more = _searched(connection, [deliveries.c.id > newest - RECENT, matches], limit)
+        found += [pair for pair in more if pair[0].id not in seen]
+    return sorted(found, key=lambda pair: -pair[0].id)[:limit]
+
+
+def _searched(connection: Connection, conditions: list[Any], limit: int) -> list[tuple[Delivery, str]]:
+    statement = (
+        select(*COLUMNS, mailings.c.subject)
+        .join(mailings, mailings.c.id == deliveries.c.mailing_id)
+        .where(mailings.c.state != states.STAGED, *conditions)
+        .order_by(deliveries.c.id.desc())
+        .limit(limit)
+    )
+    return [(_delivery(row[:-1]), row[-1]) for row in connection.execute(statement)]
+
+
+def _escaped(words: str) -> str:
+    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def attempts_of(connection: Connection, delivery_id: int) -> list[Attempt]:
+    """Oldest first."""
+    statement = select(*(attempts.c[name] for name in Attempt.__slots__))
+    rows = connection.execute(statement.where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.id))
+    return [Attempt(from_millis(row[0]), *row[1:]) for row in rows]
+
+
+def timeline(connection: Connection, mailing_id: int, limit: int = 20_000) -> list[Lane]:
+    """Who sent which mail when: one lane per SMTP session, the newest `limit` mails."""
+    statement = (
+        select(
+            sessions.c.worker,
+            sessions.c.number,
+            deliveries.c.id,
+            deliveries.c.state,
+            deliveries.c.marked_at,
+            deliveries.c.updated_at,
+        )
+        .join(sessions, sessions.c.id == deliveries.c.session_id)
+        .where(deliveries.c.mailing_id == mailing_id, deliveries.c.marked_at.is_not(None))
+        .order_by(deliveries.c.id.desc())
+        .limit(limit)
+    )
+    lanes: dict[tuple[str, int], list[tuple[int, str, datetime, datetime]]] = {}
+    for worker, number, delivery_id, state, marked_at, updated_at in connection.execute(statement):
+        sends = lanes.setdefault((worker, number), [])
+        sends.append((delivery_id, state, from_millis(marked_at), from_millis(updated_at)))
+    return [
+        Lane(worker, number, sorted(sends, key=lambda send: send[2]))
+        for (worker, number), sends in sorted(lanes.items())
+    ]
+
+
+def _delivery(row: Row[Any] | Sequence[Any]) -> Delivery:
+    values = dict(zip(Delivery.__slots__, row, strict=True))
+    for name in ("due_at", "marked_at", "updated_at"):
+        values[name] = None if values[name] is None else from_millis(values[name])
+    return Delivery(**values)

@@ -1,0 +1,276 @@
+"""Mailings: written once at acceptance, read by pages, moved by people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Row, case, delete, func, insert, literal, or_, select, update
+
+from mailroom.database import now_millis
+from mailroom.ledger import counts, states
+from mailroom.ledger.schema import attachments, contents, deliveries, mailings
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """One row of `mailings`, with the number of its deliveries in each state."""
+
+    id: int
+    uid: str
+    kind: str
+    state: str
+    queue: str
+    user_id: int | None
+    sender_address: str
+    sender_name: str
+    subject: str
+    total: int
+    duplicates: int
+    if_unknown: str
+    route: str
+    max_sessions: int | None
+    created_at: datetime
+    accept_ms: int
+    send_at: datetime | None
+    expires_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    next_due_at: datetime | None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """What a mailing says. Pairs are (name, value)."""
+
+    text: str
+    html: str
+    reply_to: list[str]
+    headers: list[tuple[str, str]]
+    columns: list[str]
+    tags: list[tuple[str, str]]
+
+
+def insert_staged(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Writes a mailing that nobody has been promised yet; `activate` makes it real."""
+    statement = insert(mailings).values(state=states.STAGED, **values).returning(mailings.c.id)
+    return int(connection.execute(statement).scalar_one())
+
+
+def insert_content(
+    connection: Connection, mailing_id: int, content: StoredContent, files: Iterable[Mapping[str, Any]]
+) -> None:
+    """Stores text, HTML and headers, and `files`: rows of `attachments` without their mailing."""
+    connection.execute(
+        insert(contents).values(
+            mailing_id=mailing_id,
+            reply_to=content.reply_to,
+            text=content.text,
+            html=content.html,
+            headers=[list(pair) for pair in content.headers],
+            columns=content.columns,
+            tags=[list(pair) for pair in content.tags],
+        )
+    )
+    rows = [{"mailing_id": mailing_id, **file} for file in files]
+    if rows:
+        connection.execute(insert(attachments), rows)
+
+
+def activate(connection: Connection, mailing_id: int, *, total: int, suppressed: int, accept_ms: int) -> str:
+    """Makes a staged mailing real: `scheduled` when its time is to come, else `active`."""
+    due = func.coalesce(mailings.c.send_at, now_millis())
+    later = mailings.c.send_at > now_millis()
+    statement = (
+        update(mailings)
+        .where(mailings.c.id == mailing_id, mailings.c.state == states.STAGED)
+        .values(
+            state=_either(later, states.SCHEDULED, states.ACTIVE),
+            total=total,
+            queued=total - suppressed,
+            suppressed=suppressed,
+            accept_ms=accept_ms,
+            next_due_at=due if total > suppressed else None,
+        )
+        .returning(mailings.c.state)
+    )
+    return str(connection.execute(statement).scalar_one())
+
+
+def _either(condition: Any, yes: str, no: str) -> Any:
+    return case((condition, yes), else_=no)
+
+
+def get(connection: Connection, mailing_id: int) -> Mailing | None:
+    row = connection.execute(
+        select(mailings).where(mailings.c.id == mailing_id, mailings.c.state != states.STAGED)
+    ).one_or_none()
+    return None if row is None else _with_counts(connection, [row])[0]
+
+
+def by_uid(connection: Connection, uid: str) -> Mailing | None:
+    row = connection.execute(
+        select(mailings).where(mailings.c.uid == uid, mailings.c.state != states.STAGED)
+    ).one_or_none()
+    return None if row is None else _with_counts(connection, [row])[0]
+
+
+def page(connection: Connection, before_id: int | None = None, limit: int = 50) -> list[Mailing]:
+    """The newest `limit` mailings with an id below `before_id`."""
+    statement = select(mailings).where(mailings.c.state != states.STAGED)
+    if before_id is not None:
+        statement = statement.where(mailings.c.id < before_id)
+    rows = connection.execute(statement.order_by(mailings.c.id.desc()).limit(limit)).all()
+    return _with_counts(connection, rows)
+
+
+def search(connection: Connection, words: str, limit: int = 50) -> list[Mailing]:
+    """The newest mailings whose subject contains `words`, whatever the case."""
+    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    rows = connection.execute(
+        select(mailings)
+        .where(mailings.c.state != states.STAGED, mailings.c.subject.ilike(pattern, escape="\\"))
+        .order_by(mailings.c.id.desc())
+        .limit(limit)
+    ).all()
+    return _with_counts(connection, rows)
+
+
+def _with_counts(connection: Connection, rows: Iterable[Row[Any]]) -> list[Mailing]:
+    listed = list(rows)
+    live = counts.live(connection, [row.id for row in listed if row.ended_at is None])
+    found = []
+    for row in listed:
+        values = row._asdict()
+        counted = {state: values.pop(state) for state in states.COUNTED}
+        counted[states.SENDING] = 0
+        for state, number in live.get(row.id, {}).items():
+            counted[state] += number
+        found.append(Mailing(**values, counts=counted))
+    return found
+
+
+def content_of(connection: Connection, mailing_id: int) -> StoredContent | None:
+    row = connection.execute(select(contents).where(contents.c.mailing_id == mailing_id)).one_or_none()
+    if row is None:
+        return None
+    return StoredContent(
+        text=row.text,
+        html=row.html,
+        reply_to=row.reply_to,
+        headers=[(name, value) for name, value in row.headers],
+        columns=row.columns,
+        tags=[(name, value) for name, value in row.tags],
+    )
+
+
+def attachments_of(connection: Connection, mailing_id: int) -> list[Row[Any]]:
+    """Rows with filename, content_type, content_id, data; in the order they were given."""
+    statement = select(attachments).where(attachments.c.mailing_id == mailing_id)
+    return list(connection.execute(statement.order_by(attachments.c.id)).all())
+
+
+def shown_addresses(connection: Connection, mailing_id: int) -> list[Row[Any]]:
+    """address, name, role of a shared mailing's To and Cc; Bcc never shows."""
+    statement = select(deliveries.c.address, deliveries.c.name, deliveries.c.role)
+    chosen = statement.where(deliveries.c.mailing_id == mailing_id, deliveries.c.role != "bcc")
+    return list(connection.execute(chosen.order_by(deliveries.c.id)).all())
+
+
+def pause(connection: Connection, mailing_id: int) -> bool:
+    """No further mail of it leaves; what is at its final dot still does. False: nothing to pause."""
+    return _move(connection, mailing_id, (states.ACTIVE, states.SCHEDULED), state=states.PAUSED)
+
+
+def resume(connection: Connection, mailing_id: int) -> bool:
+    """Goes on at once, or at its time if that is still to come."""
+    later = mailings.c.send_at > now_millis()
+    state = _either(later, states.SCHEDULED, states.ACTIVE)
+    return _move(connection, mailing_id, (states.PAUSED,), state=state)
+
+
+def cancel(connection: Connection, mailing_id: int) -> bool:
+    """Stops it for good. The sweeper moves what was waiting; what is under way ends first."""
+    going = (states.ACTIVE, states.SCHEDULED, states.PAUSED)
+    return _move(connection, mailing_id, going, state=states.CANCELED)
+
+
+def start_scheduled(connection: Connection) -> int:
+    """Makes active every scheduled mailing whose time has come, however late."""
+    statement = (
+        update(mailings)
+        .where(mailings.c.state == states.SCHEDULED, mailings.c.next_due_at <= now_millis())
+        .values(state=states.ACTIVE)
+    )
+    return connection.execute(statement).rowcount
+
+
+def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
+    """Ends those mailings of which nothing waits any more; says how many that were.
+
+    Counters leave out what is in a live batch, so their sum reaches the total only
+    when no batch holds any of it.
+    """
+    chosen = sorted(set(mailing_ids))
+    if not chosen:
+        return 0
+    settled = sum((mailings.c[state] for state in states.TERMINAL), mailings.c.unknown)
+    waiting = select(deliveries.c.id).where(
+        deliveries.c.mailing_id == mailings.c.id, deliveries.c.due_at.is_not(None)
+    )
+    statement = (
+        update(mailings)
+        .where(
+            mailings.c.id.in_(chosen),
+            mailings.c.ended_at.is_(None),
+            mailings.c.state.in_((states.ACTIVE, states.PAUSED, states.CANCELED)),
+            settled == mailings.c.total,
+            ~waiting.exists(),
+        )
+        .values(
+            state=_either(mailings.c.state == states.CANCELED, states.CANCELED, states.DONE),
+            ended_at=now_millis(),
+            next_due_at=None,
+        )
+    )
+    return connection.execute(statement).rowcount
+
+
+def look_again(connection: Connection, mailing_id: int, at: int) -> None:
+    """Tells the sweeper to look at this mailing at `at` (milliseconds), if not before."""
+    moment = literal(at, BigInteger)
+    connection.execute(
+        update(mailings)
+        .where(
+            mailings.c.id == mailing_id,
+            or_(mailings.c.next_due_at.is_(None), mailings.c.next_due_at > moment),
+        )
+        .values(next_due_at=moment)
+    )
+
+
+def drop_abandoned(connection: Connection, older_than_ms: int, limit: int = 5_000) -> int:
+    """Deletes what was staged and never finished, some rows at a time."""
+    abandoned = select(mailings.c.id).where(
+        mailings.c.state == states.STAGED, mailings.c.created_at < now_millis() - older_than_ms
+    )
+    found = connection.execute(abandoned.limit(1)).scalar_one_or_none()
+    if found is None:
+        return 0
+    some = select(deliveries.c.id).where(deliveries.c.mailing_id == found).limit(limit)
+    dropped = connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
+    if dropped < limit:
+        connection.execute(delete(mailings).where(mailings.c.id == found))
+    return dropped
+
+
+def _move(connection: Connection, mailing_id: int, before: tuple[str, ...], **values: Any) -> bool:
+    statement = update(mailings).where(mailings.c.id == mailing_id, mailings.c.state.in_(before))
+    return connection.execute(statement.values(**values)).rowcount == 1

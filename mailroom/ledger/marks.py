@@ -1,0 +1,191 @@
+"""The mark before a final dot and the outcome after it: the promise, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, case, insert, select, update
+
+from mailroom.database import now_millis
+from mailroom.ledger import counts, mailings, states
+from mailroom.ledger.batches import Lease, held
+from mailroom.ledger.schema import attempts, batches, deliveries, sessions, suppressions
+from mailroom.ledger.schema import mailings as mailings_table
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one try. `due_in_ms`: when to try again; None: never."""
+
+    delivery_id: int
+    state: str  # sent, deferred, failed or unknown
+    code: int | None
+    reply: str
+    server: str
+    stage: str
+    due_in_ms: int | None = None
+    is_attempt: bool = True
+
+
+def open_session(connection: Connection, worker: str, number: int, server: str) -> int:
+    """Notes an open SMTP session and gives it an id."""
+    values = {"worker": worker, "number": number, "server": server, "opened_at": now_millis()}
+    return int(connection.execute(insert(sessions).values(values).returning(sessions.c.id)).scalar_one())
+
+
+def mark(connection: Connection, lease: Lease, session_id: int, delivery_ids: Collection[int]) -> set[int]:
+    """Marks those that may be handed over now, and says which these are.
+
+    A lost lease, a mailing that is not active, a suppressed address stop a mail here,
+    and only here. Once this is committed, the final dot may leave.
+    """
+    active = select(mailings_table.c.id).where(
+        mailings_table.c.id == deliveries.c.mailing_id,
+        mailings_table.c.state == states.ACTIVE,
+        mailings_table.c.expires_at > now_millis(),
+    )
+    listed = select(suppressions.c.address_key).where(
+        suppressions.c.address_key == deliveries.c.address_key
+    )
+    statement = (
+        update(deliveries)
+        .where(
+            deliveries.c.id.in_(list(delivery_ids)),
+            deliveries.c.batch_id == lease.batch_id,
+            deliveries.c.state.in_(states.WAITING),
+            select(batches.c.id).where(*held(lease)).exists(),
+            active.exists(),
+            ~listed.exists(),
+        )
+        .values(
+            state=states.SENDING,
+            session_id=session_id,
+            marked_at=now_millis(),
+            resends=deliveries.c.resends + case((deliveries.c.state == states.UNKNOWN, 1), else_=0),
+        )
+        .returning(deliveries.c.id)
+    )
+    return set(connection.execute(statement).scalars())
+
+
+def record(connection: Connection, lease: Lease, outcomes: Iterable[Outcome]) -> None:
+    """Writes outcomes. One whose delivery is not in this batch any more changes nothing."""
+    troubles = []
+    for outcome in outcomes:
+        if outcome.state == states.SENT:
+            _sent(connection, lease, outcome)
+        else:
+            troubles.append(outcome)
+    _record_troubles(connection, lease, troubles)
+
+
+def _sent(connection: Connection, lease: Lease, outcome: Outcome) -> None:
+    connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.id == outcome.delivery_id,
+            deliveries.c.batch_id == lease.batch_id,
+            deliveries.c.state == states.SENDING,
+        )
+        .values(
+            state=states.SENT,
+            attempts=deliveries.c.attempts + 1,
+            code=outcome.code,
+            reply=outcome.reply,
+            updated_at=now_millis(),
+        )
+    )
+
+
+def _record_troubles(connection: Connection, lease: Lease, troubles: list[Outcome]) -> None:
+    """Each leaves the batch at once: what is left in it at its close was not tried."""
+    left: list[tuple[int, str]] = []
+    for outcome in troubles:
+        row = connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.id == outcome.delivery_id,
+                deliveries.c.batch_id == lease.batch_id,
+                deliveries.c.state.in_((states.SENDING, *states.WAITING)),
+                select(batches.c.id).where(*held(lease)).exists(),
+            )
+            .values(
+                state=_never_back_from_unknown(outcome.state),
+                batch_id=None,
+                due_at=None if outcome.due_in_ms is None else now_millis() + outcome.due_in_ms,
+                attempts=deliveries.c.attempts + int(outcome.is_attempt),
+                code=outcome.code,
+                reply=outcome.reply,
+                updated_at=now_millis(),
+            )
+            .returning(deliveries.c.mailing_id, deliveries.c.state, deliveries.c.due_at)
+        ).one_or_none()
+        if row is None:
+            continue
+        _log(connection, outcome)
+        left.append((row.mailing_id, row.state))
+        if row.due_at is not None:
+            mailings.look_again(connection, row.mailing_id, row.due_at)
+    counts.change(connection, counts.tally(left))
+    mailings.finish(connection, (mailing_id for mailing_id, _ in left))
+
+
+def _never_back_from_unknown(state: str) -> Any:
+    """Once unknown, a delivery may have arrived: a refused resend does not change that."""
+    was_unknown = (deliveries.c.resends > 0) | (deliveries.c.state == states.UNKNOWN)
+    return case((was_unknown, states.UNKNOWN), else_=state)
+
+
+def _log(connection: Connection, outcome: Outcome) -> None:
+    connection.execute(
+        insert(attempts).values(
+            delivery_id=outcome.delivery_id,
+            at=now_millis(),
+            server=outcome.server,
+            stage=outcome.stage,
+            outcome=outcome.state,
+            code=outcome.code,
+            reply=outcome.reply,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a mark was refused: suppressed, canceled, paused, expired or (lease) lost."""
+
+    delivery_id: int
+    why: str
+
+
+def why_refused(connection: Connection, lease: Lease, delivery_ids: Collection[int]) -> list[Refusal]:
+    """The reason for each delivery that `mark` left out."""
+    held_still = connection.execute(select(batches.c.id).where(*held(lease))).one_or_none()
+    if held_still is None:
+        return [Refusal(delivery_id, "lost") for delivery_id in delivery_ids]
+    rows = connection.execute(
+        select(
+            deliveries.c.id,
+            deliveries.c.state,
+            mailings_table.c.state,
+            suppressions.c.address_key,
+            mailings_table.c.expires_at <= now_millis(),
+        )
+        .join(mailings_table, mailings_table.c.id == deliveries.c.mailing_id)
+        .outerjoin(suppressions, suppressions.c.address_key == deliveries.c.address_key)
+        .where(deliveries.c.id.in_(list(delivery_ids)), deliveries.c.batch_id == lease.batch_id)
+    )
+    found = {row[0]: _reason(*row[1:]) for row in rows}
+    return [Refusal(delivery_id, found.get(delivery_id, "taken")) for delivery_id in delivery_ids]
+
+
+def _reason(state: str, mailing_state: str, listed: str | None, over: bool) -> str:
+    if state not in states.WAITING:
+        return "taken"
+    if listed is not None:
+        return states.SUPPRESSED
+    if mailing_state != states.ACTIVE:
+        return mailing_state
+    return states.EXPIRED if over else "taken"

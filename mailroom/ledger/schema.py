@@ -1,0 +1,265 @@
+"""The ledger's tables. Migrations make them; this module is how code names them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from mailroom.database import UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite gives rowids (fast, never reused with AUTOINCREMENT) to INTEGER keys only.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+TROUBLED = "state IN ('deferred', 'unknown', 'failed', 'suppressed', 'canceled', 'expired')"
+"""The states that people look for among a million sent ones: they have an index."""
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("email", String(320), nullable=False, unique=True),  # lower case
+    Column("password_hash", Text),  # argon2; NULL: signs in by link only
+    Column("created_at", UtcTime, nullable=False),
+)
+
+sign_ins = Table(  # a browser that is signed in
+    "sign_ins",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("token_hash", String(64), nullable=False, unique=True),  # sha-256, hex
+    Column("created_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("user_agent", String(300), nullable=False, server_default=""),
+    Column("address", String(64), nullable=False, server_default=""),
+)
+
+sign_in_links = Table(  # the printed link of a local run
+    "sign_in_links",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+
+mailings = Table(
+    "mailings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("uid", String(36), nullable=False, unique=True),  # UUID: its name in the API and in Message-IDs
+    Column("kind", String(10), nullable=False),  # individual | shared
+    Column("state", String(10), nullable=False),  # staged, then design.md's five
+    Column("queue", String(10), nullable=False),  # urgent | bulk
+    Column("user_id", Id, ForeignKey("users.id", ondelete="SET NULL")),
+    Column("sender_address", String(320), nullable=False),
+    Column("sender_name", Text, nullable=False, server_default=""),
+    Column("subject", Text, nullable=False),
+    Column("total", Integer, nullable=False, server_default="0"),
+    Column("duplicates", Integer, nullable=False, server_default="0"),  # dropped at acceptance
+    # How many deliveries are in each state, those in a live batch left out: these are
+    # counted when asked for. So a mail sent costs no write here, and a page no scan.
+    Column("queued", Integer, nullable=False, server_default="0"),
+    Column("deferred", Integer, nullable=False, server_default="0"),
+    Column("unknown", Integer, nullable=False, server_default="0"),
+    Column("sent", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("suppressed", Integer, nullable=False, server_default="0"),
+    Column("canceled", Integer, nullable=False, server_default="0"),
+    Column("expired", Integer, nullable=False, server_default="0"),
+    Column("if_unknown", String(10), nullable=False, server_default="resend"),  # resend | hold
+    Column("route", String(10), nullable=False, server_default=""),  # "": MAIL_SERVER; "slow": a local run's slow one
+    Column("max_sessions", SmallInteger),  # SMTP sessions a worker may use for it; NULL: as many as there are
+    Column("created_at", UtcTime, nullable=False),
+    Column("accept_ms", Integer, nullable=False, server_default="0"),
+    Column("send_at", UtcTime),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("started_at", UtcTime),  # the first claim of a batch of it
+    Column("ended_at", UtcTime),
+    # Never later than the earliest due_at of its deliveries; NULL when none is due.
+    # The sweeper looks here, not at a million deliveries.
+    Column("next_due_at", UtcTime),
+    Index("ix_mailings_state_next_due_at", "state", "next_due_at"),
+    sqlite_autoincrement=True,
+)
+
+contents = Table(  # what is mailed, apart from the mailing: lists must not read megabytes
+    "contents",
+    metadata,
+    Column("mailing_id", Id, ForeignKey("mailings.id", ondelete="CASCADE"), primary_key=True),
+    Column("reply_to", JSON, nullable=False),  # ["Ann Lee <ann@example.org>", ...]
+    Column("text", Text, nullable=False, server_default=""),
+    Column("html", Text, nullable=False, server_default=""),
+    Column("headers", JSON, nullable=False),  # [[name, value], ...]
+    Column("columns", JSON, nullable=False),  # names of the variables kept with each delivery
+    Column("tags", JSON, nullable=False),  # [[name, value], ...]
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailing_id", Id, ForeignKey("mailings.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("filename", Text, nullable=False),
+    Column("content_type", String(200), nullable=False),
+    Column("content_id", String(200)),  # set: shown inside the HTML (cid:...)
+    Column("data", LargeBinary, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("queue", String(10), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("route", String(10), nullable=False, server_default=""),
+    Column("max_sessions", SmallInteger),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("owner", String(100)),  # the worker that claimed it
+    Column("lease_until", BigInteger),  # milliseconds by the database's clock
+    Column("enqueued_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,  # a batch's id stays on its deliveries, so it must never come again
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailing_id", Id, ForeignKey("mailings.id"), nullable=False),
+    Column("address", String(320), nullable=False),  # as it goes into RCPT TO
+    Column("address_key", String(320), nullable=False),  # lower case: for search, duplicates, suppression
+    Column("name", Text, nullable=False, server_default=""),
+    Column("role", String(3), nullable=False, server_default="to"),  # to | cc | bcc
+    Column("variables", JSON(none_as_null=True)),  # {"first_name": "Ann", ...}; NULL when there are none
+    Column("state", String(10), nullable=False, server_default="queued"),
+    Column("due_at", BigInteger),  # milliseconds; NULL while in a batch or at an end
+    Column("batch_id", Id),  # its last batch; live while that row exists
+    Column("session_id", Id),  # the SMTP session that had it last
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("deaths", SmallInteger, nullable=False, server_default="0"),  # workers that died during it
+    Column("resends", SmallInteger, nullable=False, server_default="0"),  # after unknown
+    Column("code", SmallInteger),  # the last reply's
+    Column("reply", Text),  # the server's words
+    Column("marked_at", BigInteger),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("ix_deliveries_mailing_id_id", "mailing_id", "id"),
+    Index(
+        "ix_deliveries_due",
+        "mailing_id",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_deliveries_batch_id",
+        "batch_id",
+        sqlite_where=text("batch_id IS NOT NULL"),
+        postgresql_where=text("batch_id IS NOT NULL"),
+    ),
+    Index("ix_deliveries_address_key", "address_key"),
+    Index(
+        "ix_deliveries_troubled",
+        "mailing_id",
+        "state",
+        "id",
+        sqlite_where=text(TROUBLED),
+        postgresql_where=text(TROUBLED),
+    ),
+    sqlite_autoincrement=True,
+)
+
+attempts = Table(  # every try that did not end in `sent`
+    "attempts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("delivery_id", Id, ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("server", String(300), nullable=False),
+    Column("stage", String(10), nullable=False),
+    Column("outcome", String(10), nullable=False),  # deferred | failed | unknown
+    Column("code", SmallInteger),
+    Column("reply", Text, nullable=False),
+)
+
+sessions = Table(  # one open SMTP connection of a worker: a lane of the timeline
+    "sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("worker", String(100), nullable=False),
+    Column("number", Integer, nullable=False),  # 1, 2, 3... within its worker
+    Column("server", String(300), nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address_key", String(320), primary_key=True),
+    Column("reason", String(20), nullable=False),  # manual | unsubscribed | bounced | complained
+    Column("note", Text, nullable=False, server_default=""),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("scope", String(100), nullable=False, primary_key=True),  # "form:<user>" | "key:<api key>"
+    Column("key", String(256), nullable=False, primary_key=True),
+    Column("fingerprint", String(64), nullable=False),  # sha-256 of what was submitted, hex
+    Column("mailing_id", Id, ForeignKey("mailings.id", ondelete="CASCADE")),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+sweeper = Table(  # one row: whose turn it is, and how the last round went
+    "sweeper",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("owner", String(100), nullable=False),
+    Column("swept_at", BigInteger, nullable=False),
+    Column("round_ms", Integer, nullable=False),
+)
+
+servers = Table(  # what workers know together about a mail server
+    "servers",
+    metadata,
+    Column("server", String(300), primary_key=True),
+    Column("failures", Integer, nullable=False),  # in a row; 0: healthy
+    Column("closed_until", BigInteger, nullable=False),  # the circuit: no connecting before this
+    Column("stage", String(10), nullable=False),
+    Column("code", SmallInteger),
+    Column("reply", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+throttles = Table(  # when the next mail may leave, for all workers together (GCRA)
+    "throttles",
+    metadata,
+    Column("name", String(300), primary_key=True),
+    Column("next_at", BigInteger, nullable=False),  # MICROseconds: 5,000 mails a second must fit
+    Column("interval_us", BigInteger, nullable=False),  # present spacing; grows when the server slows us
+    Column("updated_at", BigInteger, nullable=False),
+)

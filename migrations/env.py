@@ -1,0 +1,26 @@
+"""Alembic's entry: runs migrations on the URL that mailroom.ledger.migrate hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy import text
+
+from mailroom.database import Database
+from mailroom.ledger.schema import metadata
+
+UPGRADE_LOCK = 7_245_001
+"""PostgreSQL's advisory lock: two releases starting at once must not both migrate."""
+
+
+def run() -> None:
+    database = Database(context.config.attributes["database_url"])
+    with database.begin() as connection:
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+        context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+        with context.begin_transaction():
+            context.run_migrations()
+    database.dispose()
+
+
+run()
