@@ -1,0 +1,1 @@
+"""The wire: handing one message to a mail server, and what can come of it."""
