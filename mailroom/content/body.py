@@ -1,0 +1,81 @@
+"""A text or HTML body: what is the same for everybody is encoded once.
+
+In quoted-printable every line stands for itself, so only the lines that hold a merge
+tag are rendered and encoded per recipient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailroom.content.encoding import Encode, encoding_for, quoted_printable
+from mailroom.content.merge import PlainTemplate, Template, Values, crlf, parse_template
+
+
+class Personal:
+    """A piece of a message that is rendered and encoded for each recipient."""
+
+    __slots__ = ("_encode", "_template")
+
+    def __init__(self, template: Template, encode: Encode) -> None:
+        self._template, self._encode = template, encode
+
+    def render(self, values: Values) -> bytes:
+        return self._encode(self._template.render(values))
+
+
+class PersonalWhole(Personal):
+    """A whole body whose lines only Liquid knows."""
+
+    __slots__ = ()
+
+    def render(self, values: Values) -> bytes:
+        return self._encode(whole_lines(self._template.render(values)))
+
+
+Piece = bytes | Personal
+
+
+def whole_lines(text: str) -> str:
+    """`text` with all its line ends CRLF, one at its end too."""
+    text = crlf(text)
+    return text if text.endswith("\r\n") else f"{text}\r\n"
+
+
+def body_pieces(source: str, *, html: bool, personal: bool) -> tuple[str, list[Piece]]:
+    """The Content-Transfer-Encoding, and the encoded body in pieces."""
+    source = whole_lines(source)
+    name, encode = encoding_for(source)
+    template = parse_template(source, html=html) if personal else None
+    if template is None:
+        return name, [encode(source)]
+    if not isinstance(template, PlainTemplate):
+        return name, [PersonalWhole(template, encode)]
+    if encode is not quoted_printable:
+        return name, [Personal(template, encode)]
+    return name, [
+        encode(run[0]) if len(run) == 1 else Personal(PlainTemplate(run, html=html), encode)
+        for run in _runs(template.pieces)
+    ]
+
+
+def _runs(pieces: list[str]) -> Iterator[list[str]]:
+    """Whole lines: runs without a tag ([text]) and runs with tags ([text, tag, text, ...])."""
+    run = [""]
+    for at, piece in enumerate(pieces):
+        if at % 2:
+            run += [piece, ""]
+            continue
+        lines, line_end, tail = piece.rpartition("\r\n")
+        lines += line_end
+        if len(run) > 1 and lines:
+            rest_of_line, line_end, lines = lines.partition("\r\n")
+            run[-1] += rest_of_line + line_end
+        if lines:
+            if len(run) > 1:
+                yield run
+            yield [lines]
+            run = [""]
+        run[-1] += tail
+    if len(run) > 1:
+        yield run

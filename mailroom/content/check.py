@@ -1,0 +1,103 @@
+"""What is wrong with a content, found before it is accepted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from mailroom.content.addresses import UNSAFE, Address
+from mailroom.content.content import Attachment, Content
+from mailroom.content.merge import ALWAYS, MergeError, unknown_tags
+from mailroom.content.mime import CONTENT_TYPE
+
+Finding = tuple[str, str]
+
+_FIELD_NAME = re.compile(r"[!-9;-~]{1,60}").fullmatch
+_CONTENT_ID = re.compile(r"<?[!-;=?-~]{1,200}>?").fullmatch
+_SURROGATE = re.compile("[\ud800-\udfff]").search
+_BREAK = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]").search
+
+_OURS = {
+    *("from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id", "mime-version"),
+    *("return-path", "received", "delivered-to", "dkim-signature", "authentication-results"),
+}
+_OUR_PREFIXES = ("content-", "resent-", "arc-")
+
+
+def check(content: Content, columns: Sequence[str]) -> list[Finding]:
+    """Every problem as (field of the form, sentence); empty when the content can be mailed.
+
+    `columns` are the names that the recipients' variables have.
+    """
+    return [
+        *_check_addresses(content),
+        *_check_subject(content),
+        *_check_bodies(content),
+        *(_check_tags(content, list(columns)) if content.is_personal else ()),
+        *_check_headers(content),
+        *(("attachments", problem) for a in content.attachments if (problem := _attachment_problem(a))),
+    ]
+
+
+def _check_addresses(content: Content) -> Iterator[Finding]:
+    fields: dict[str, tuple[Address, ...]] = {
+        "sender": (content.sender,),
+        "reply_to": content.reply_to,
+        "to": content.to,
+        "cc": content.cc,
+    }
+    for field, addresses in fields.items():
+        if any(UNSAFE.search(address.name) or UNSAFE.search(address.address) for address in addresses):
+            yield field, "A name or address cannot contain a line break or another control character."
+    if not content.sender.address:
+        yield "sender", "Say who the mail is from."
+
+
+def _check_subject(content: Content) -> Iterator[Finding]:
+    if not content.subject.strip():
+        yield "subject", "Write a subject."
+    elif _BREAK(content.subject):
+        yield "subject", "The subject cannot contain a line break or another control character."
+    elif _SURROGATE(content.subject):
+        yield "subject", "The subject holds a character that is not valid Unicode."
+
+
+def _check_bodies(content: Content) -> Iterator[Finding]:
+    if not content.text.strip() and not content.html.strip():
+        yield "text", "Write a text, or an HTML body, or both."
+    for field, body in (("text", content.text), ("html", content.html)):
+        if _SURROGATE(body):
+            yield field, "This holds a character that is not valid Unicode."
+
+
+def _check_tags(content: Content, columns: list[str]) -> Iterator[Finding]:
+    for field, source in (("subject", content.subject), ("text", content.text), ("html", content.html)):
+        try:
+            unknown = unknown_tags(source, columns)
+        except MergeError as trouble:
+            yield field, str(trouble)
+            continue
+        for name in unknown:
+            known = ", ".join(dict.fromkeys([*ALWAYS, *columns]))
+            yield field, f"No recipient has a value for {{{{ {name} }}}}. There are: {known}."
+
+
+def _check_headers(content: Content) -> Iterator[Finding]:
+    for name, value in content.headers:
+        if not _FIELD_NAME(name):
+            yield "headers", f"“{name[:80]}” cannot be the name of a header."
+        elif name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
+            yield "headers", f"The header {name} is set by Mailroom."
+        elif _BREAK(value) or _SURROGATE(value):
+            yield "headers", f"The header {name} cannot contain a line break or another control character."
+
+
+def _attachment_problem(attachment: Attachment) -> str:
+    if _BREAK(attachment.filename) or _SURROGATE(attachment.filename):
+        return "The name of a file cannot contain a line break or another control character."
+    shown = f"“{attachment.filename[:80]}”"
+    if not CONTENT_TYPE(attachment.content_type):
+        return f"{shown} has no valid content type."
+    if attachment.content_id is not None and not _CONTENT_ID(attachment.content_id):
+        return f"{shown} has no valid content id."
+    return ""

@@ -1,0 +1,93 @@
+"""Which column of a CSV file is what, and what its merge tag is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailroom.content.addresses import AddressError, parse_address
+
+_ADDRESS_NAMES = (
+    *("email", "email_address", "e_mail", "e_mail_address", "mail", "mail_address", "recipient"),
+    *("recipient_email", "to", "address", "adresse", "mailadresse", "e_mail_adresse", "email_adresse"),
+    *("correo", "courriel"),
+)
+_NAME_NAMES = ("name", "full_name", "display_name")
+
+_TAKEN = {"email", "name"}
+"""Merge tags that every recipient has anyway."""
+
+_LIQUID_WORDS = {"true", "false", "nil", "null", "empty", "blank", "and", "or", "not", "contains", "in"}
+
+Row = Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """`address` and `name` are positions; `variables` are positions with their tag's name."""
+
+    address: int
+    name: int | None
+    variables: tuple[tuple[int, str], ...]
+    count: int
+    has_header: bool
+
+
+def columns_of(first: Row, sample: Sequence[Row]) -> Columns | None:
+    """Read from the file's first row and some that follow; None: no column holds addresses."""
+    without_header = next((i for i, cell in enumerate(first) if _is_address(cell)), None)
+    if without_header is not None:
+        headings = ["" for _ in first]
+        return _named(headings, without_header, None, has_header=False)
+    headings = [identifier(cell) for cell in first]
+    address = _address_column(headings, sample)
+    if address is None:
+        return None
+    name = next((headings.index(word) for word in _NAME_NAMES if word in headings), None)
+    return _named(headings, address, name, has_header=True)
+
+
+def _address_column(headings: list[str], sample: Sequence[Row]) -> int | None:
+    named = [headings.index(word) for word in _ADDRESS_NAMES if word in headings]
+    holding = [i for i in range(len(headings)) if any(_is_address(row[i]) for row in sample if i < len(row))]
+    # `Address` is often a street: a name alone decides only where no cell does.
+    return next((i for i in named if i in holding), next(iter(holding or named), None))
+
+
+def _named(headings: list[str], address: int, name: int | None, *, has_header: bool) -> Columns:
+    taken, variables = set(_TAKEN), []
+    for position, heading in enumerate(headings):
+        if position in (address, name):
+            continue
+        tag = _free(heading or f"column_{position + 1}", taken)
+        taken.add(tag)
+        variables.append((position, tag))
+    return Columns(address, name, tuple(variables), len(headings), has_header)
+
+
+def _free(tag: str, taken: set[str]) -> str:
+    candidate, number = tag, 2
+    while candidate in taken:
+        candidate, number = f"{tag}_{number}", number + 1
+    return candidate
+
+
+def identifier(heading: str) -> str:
+    """`First Name` as `first_name`: what a merge tag may be called. Empty when nothing is left."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", heading)
+    tag = re.sub(r"[^\w\u0080-\uffff]+|_+", "_", words.lower()).strip("_")
+    tag = "".join(c if c == "_" or c.isalnum() else "_" for c in tag if ord(c) <= 0xFFFF).strip("_")
+    if tag[:1].isdigit() or tag in _LIQUID_WORDS:
+        return f"column_{tag}"
+    return tag
+
+
+def _is_address(cell: str) -> bool:
+    if "@" not in cell:
+        return False
+    try:
+        parse_address(cell)
+    except AddressError:
+        return False
+    return True

@@ -1,0 +1,93 @@
+"""A message compiled once per mailing: per recipient only what differs is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Protocol
+
+from mailroom.content.body import Personal, Piece
+from mailroom.content.content import Content
+from mailroom.content.headers import address_header, extra_header, text_header, to_header
+from mailroom.content.merge import Template, parse_template
+from mailroom.content.mime import root_part
+
+
+class Addressee(Protocol):
+    """Whoever has an address and a name: a Recipient, an Address, a row of the ledger."""
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+class Compiled:
+    """One mailing's message, ready to be rendered for each recipient."""
+
+    __slots__ = ("_before_to", "_needs_values", "_rest", "_subject", "_to")
+
+    def __init__(
+        self, before_to: bytes, to: bytes | None, subject: Template | None, rest: Sequence[Piece]
+    ) -> None:
+        self._before_to = before_to
+        self._to = to
+        self._subject = subject
+        self._rest = _joined(rest)
+        self._needs_values = subject is not None or any(isinstance(piece, Personal) for piece in rest)
+
+    def render(self, address: Addressee, variables: Mapping[str, str] | None, message_id: str) -> bytes:
+        """The whole message of RFC 5322: CRLF line ends, 7-bit, not dot-stuffed.
+
+        A shared one is the same for everybody but for the Message-ID. Raises MergeError
+        when this recipient's variables do not fit the template.
+        """
+        to = self._to if self._to is not None else to_header(address.address, address.name)
+        head = [self._before_to, to, f"Message-ID: {message_id}\r\n".encode("ascii", "replace")]
+        if not self._needs_values:
+            return b"".join([*head, *self._rest])  # type: ignore[list-item]
+        values = {"email": address.address, "name": address.name, **(variables or {})}
+        if self._subject is not None:
+            head.append(text_header("Subject", self._subject.render(values)))
+        head += [piece if type(piece) is bytes else piece.render(values) for piece in self._rest]  # type: ignore[union-attr]
+        return b"".join(head)
+
+
+def compile_message(content: Content, uid: str, date: datetime) -> Compiled:
+    """Everything that is the same for all recipients, laid out and encoded.
+
+    `uid` names the mailing; `date` is the Date that every message shows. Raises
+    MergeError for a template that `check` would have refused.
+    """
+    subject = parse_template(content.subject) if content.is_personal else None
+    constant = [] if subject else [text_header("Subject", content.subject)]
+    if content.reply_to:
+        constant.append(address_header("Reply-To", content.reply_to))
+    constant.append(f"Date: {format_datetime(date)}\r\nMIME-Version: 1.0\r\n".encode("ascii"))
+    constant += [extra_header(name, value) for name, value in content.headers]
+    root = root_part(content, uid)
+    rest = [*constant, root.fields, b"\r\n", *root.body]
+    return Compiled(address_header("From", [content.sender]), _shown_recipients(content), subject, rest)
+
+
+def _shown_recipients(content: Content) -> bytes | None:
+    if content.is_personal:
+        return None
+    to = address_header("To", content.to) if content.to else b""
+    cc = address_header("Cc", content.cc) if content.cc else b""
+    # Only Bcc: RFC 5322 (3.4) has an empty group for it, and some servers want a To.
+    return to + cc or b"To: undisclosed-recipients:;\r\n"
+
+
+def _joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """Neighbours that are constant as one."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        if joined and isinstance(piece, bytes) and isinstance(joined[-1], bytes):
+            joined[-1] += piece
+        else:
+            joined.append(piece)
+    return joined
+

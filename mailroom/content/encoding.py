@@ -1,0 +1,36 @@
+"""Bodies as they go over the wire: quoted-printable or base64, by the C codecs.
+
+Never 7bit, though it would do for plain English: an encoded body cannot end the
+message early, nor hold a line that is too long, whatever a recipient's values are.
+"""
+
+from __future__ import annotations
+
+from binascii import b2a_base64, b2a_qp
+from collections.abc import Callable
+
+Encode = Callable[[str], bytes]
+
+
+def quoted_printable(text: str) -> bytes:
+    """Whole lines (each ends with CRLF) in quoted-printable."""
+    return b2a_qp(text.encode("utf-8", "replace"))
+
+
+def base64_text(text: str) -> bytes:
+    return base64_lines(text.encode("utf-8", "replace"))
+
+
+def base64_lines(data: bytes) -> bytes:
+    encoded = b2a_base64(data, newline=False)
+    lines = [encoded[at : at + 76] for at in range(0, len(encoded), 76)]
+    return b"\r\n".join([*lines, b""])
+
+
+def encoding_for(text: str) -> tuple[str, Encode]:
+    """The shorter of the two for `text`; quoted-printable, which people can read, when near."""
+    raw = text.encode("utf-8", "replace")
+    beyond_ascii = len(raw) - len(raw.decode("ascii", "ignore"))
+    if beyond_ascii * 5 > len(raw):
+        return "base64", base64_text
+    return "quoted-printable", quoted_printable

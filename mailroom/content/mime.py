@@ -1,0 +1,107 @@
+"""The parts of a message and how they hold together, laid out once per mailing.
+
+    multipart/mixed
+      multipart/alternative
+        text/plain
+        multipart/related
+          text/html
+          what the HTML shows (cid:...)
+      attachments
+
+Levels with a single part in them are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from mailroom.content.addresses import quoted
+from mailroom.content.body import Piece, body_pieces
+from mailroom.content.content import Attachment, Content
+from mailroom.content.encoding import base64_lines
+from mailroom.content.headers import clean
+
+_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"
+CONTENT_TYPE = re.compile(rf'{_TOKEN}/{_TOKEN}(?:; *{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]*"))*').fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Its Content-... fields, and its body in pieces."""
+
+    fields: bytes
+    body: Sequence[Piece]
+
+
+def root_part(content: Content, uid: str) -> Part:
+    """The whole of `content` as one part; `uid` makes the boundaries this mailing's own."""
+    personal = content.is_personal
+    shown = [a for a in content.attachments if content.html and a.content_id]
+    others = [a for a in content.attachments if not (content.html and a.content_id)]
+    bodies: list[Part] = []
+    if content.text or not content.html:
+        bodies.append(_text_part("plain", content.text, personal))
+    if content.html:
+        html = _text_part("html", content.html, personal)
+        bodies.append(_multipart("related", [html, *map(_file_part, shown)], uid))
+    body = _multipart("alternative", bodies, uid)
+    return _multipart("mixed", [body, *map(_file_part, others)], uid)
+
+
+def _multipart(subtype: str, parts: list[Part], uid: str) -> Part:
+    if len(parts) == 1:
+        return parts[0]
+    # "=_" is in no quoted-printable or base64 text, so no boundary is in any part.
+    boundary = f"=_{subtype}_{re.sub('[^A-Za-z0-9]', '', uid)[:40]}"
+    parameter = ' type="text/html";' if subtype == "related" else ""
+    fields = f'Content-Type: multipart/{subtype};{parameter}\r\n boundary="{boundary}"\r\n'
+    body: list[Piece] = []
+    opening = f"--{boundary}\r\n".encode("ascii")
+    for part in parts:
+        body += [opening, part.fields, b"\r\n", *part.body]
+        opening = f"\r\n--{boundary}\r\n".encode("ascii")
+    body.append(f"\r\n--{boundary}--\r\n".encode("ascii"))
+    return Part(fields.encode("ascii"), body)
+
+
+def _text_part(subtype: str, source: str, personal: bool) -> Part:
+    encoding, pieces = body_pieces(source, html=subtype == "html", personal=personal)
+    fields = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n'
+    return Part(fields.encode("ascii"), pieces)
+
+
+def _file_part(attachment: Attachment) -> Part:
+    disposition = "inline" if attachment.content_id else "attachment"
+    fields = [
+        f"Content-Type: {_content_type(attachment.content_type)}",
+        "Content-Transfer-Encoding: base64",
+        f"Content-Disposition: {disposition}{_filename(clean(attachment.filename))}",
+    ]
+    if attachment.content_id:
+        fields.append(f"Content-ID: <{clean(attachment.content_id).strip('<>')}>")
+    text = "\r\n".join(fields) + "\r\n"
+    return Part(text.encode("ascii", "replace"), [base64_lines(attachment.data)])
+
+
+def _content_type(given: str) -> str:
+    # A message or multipart must not be in base64 (RFC 2046, 5.2.1): as a plain file it may.
+    if not CONTENT_TYPE(given) or given.lower().startswith(("message/", "multipart/")):
+        return "application/octet-stream"
+    return given
+
+
+def _filename(name: str) -> str:
+    """The filename parameter; other scripts and long names by RFC 2231."""
+    if not name:
+        return ""
+    if name.isascii() and len(name) < 60:
+        return f";\r\n filename={quoted(name)}"
+    whole = quote(name, safe="", errors="replace")
+    chunks = re.findall(r"(?:%..|[^%]){1,55}", f"utf-8''{whole}")
+    # The prefix holds two quotes that are not part of the name; a chunk never cuts an octet.
+    if len(chunks) == 1:
+        return f";\r\n filename*={chunks[0]}"
+    return "".join(f";\r\n filename*{number}*={chunk}" for number, chunk in enumerate(chunks))
