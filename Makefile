@@ -1,0 +1,40 @@
+# One command per wish. `make help` lists them.
+
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+ARGS   ?=
+
+.PHONY: help run test lint bench drill clean
+.DEFAULT_GOAL := help
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed ## set up everything and start the local system (PORT, MAILROOM_HOME)
+	@exec $(PYTHON) start.py
+
+test: $(VENV)/.installed-dev ## set up everything and run the tests (ARGS="tests/settings -x")
+	@exec $(PYTHON) -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## check style and types
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+bench: $(VENV)/.installed-dev ## measure: how fast, beside whom
+	@exec $(PYTHON) -m benchmarks $(ARGS)
+
+drill: $(VENV)/.installed-dev ## inject faults into a real system and count the mails
+	@exec $(PYTHON) -m tests.drills $(ARGS)
+
+clean: ## remove .venv and the tools' caches (never the data in MAILROOM_HOME)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: nothing is asked of pip, nor of the network, while the pins are the same.
+$(VENV)/.installed: requirements.txt
+	@deploy/install.sh requirements.txt $@
+
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt
+	@deploy/install.sh requirements-dev.txt $@
+	@touch $(VENV)/.installed

@@ -1,0 +1,44 @@
+"""How gunicorn serves Mailroom, in a local run as in production.
+
+Overridden by GUNICORN_CMD_ARGS, e.g. GUNICORN_CMD_ARGS="--workers 4 --bind unix:web.sock".
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# The console script's folder is on sys.path, the checkout is not yet: gunicorn adds it later.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from mailroom.settings import load_or_exit
+
+# Here as well as in the app: one line from the master, not one from each worker for ever.
+settings = load_or_exit()
+
+bind = f"127.0.0.1:{settings.port}" if settings.local else f"0.0.0.0:{settings.port}"
+
+# Two processes, so that reading a large upload in one does not hold up the pages of the
+# other. Threads, because a request waits for the database's disk, not for the processor.
+workers = 2
+worker_class = "gthread"
+threads = 8
+keepalive = 75  # longer than a proxy's, so that the proxy is the one who closes
+
+# No preload: a parent that holds database handles must not fork.
+preload_app = False
+
+# The heartbeat's file: a slow disk must not make a worker look dead.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+
+timeout = 60  # an upload of 100,000 recipients takes two seconds; a minute is stuck
+graceful_timeout = 6  # within the eight seconds that start.py waits
+
+accesslog = None  # /metrics counts requests; errors are logged by the app
+loglevel = "warning" if settings.local else "info"
+control_socket_disable = True  # one in the home folder would be shared by all instances
+proc_name = "mailroom"
+
+# X-Forwarded-* is believed from a proxy on this machine only. Behind one elsewhere:
+# FORWARDED_ALLOW_IPS, which gunicorn reads by itself.

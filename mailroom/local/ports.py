@@ -1,0 +1,59 @@
+"""Ports on 127.0.0.1: which are taken, which are next."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+
+HOST = "127.0.0.1"
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on `port`; 0 takes any free one. OSError when it is taken."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # As servers do: what an ended program left in TIME_WAIT does not count as taken.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def listen_from(first: int) -> socket.socket:
+    """A socket on `first`, or on the next free port after it."""
+    for port in range(first, min(first + 100, 65536)):
+        try:
+            return listen(port)
+        except OSError:
+            continue
+    return listen(0)
+
+
+def number(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
+
+
+def is_free(port: int) -> bool:
+    try:
+        listen(port).close()
+    except OSError:
+        return False
+    return True
+
+
+def free_port() -> int:
+    """A port that nobody listens on now; for servers that insist on binding it themselves."""
+    with closing(listen(0)) as listener:
+        return number(listener)
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection((HOST, port), timeout=1):
+            return True
+    except OSError:
+        return False

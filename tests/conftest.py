@@ -1,0 +1,168 @@
+"""Real parts for every test: Valkey, SMTP, SQLite, PostgreSQL, Chromium. Started when first asked for.
+
+valkey         .url, .client; empty at the start of a test, shared within an xdist worker
+own_valkey     one for this test alone: .pause(), .go_on(), .kill(), .stop(), .start()
+catcher        .port, .mails, .wait_for(n), .delay
+sqlite_url     a migrated ledger in a file of its own
+postgres_url   a migrated ledger in a database of its own
+database_url   both of these, one after the other: the test runs twice
+database       mailroom.database.Database on database_url
+settings_env   an environment that mailroom.settings.load() accepts, on the parts above (SQLite)
+settings       load(settings_env)
+chromium       the path of the browser
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailroom.database import Database
+from mailroom.ledger.migrate import upgrade
+from mailroom.settings import Settings, load
+from tests import postgres
+from tests.servers import Catcher, Valkey
+
+CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NO_CHROMIUM = "Chromium is missing; on Debian and Ubuntu: apt-get install chromium"
+NO_POSTGRES = "PostgreSQL is missing: pip install -r requirements-dev.txt"
+
+
+def pytest_report_header() -> list[str]:
+    missing = [] if _browser() else [f"{NO_CHROMIUM} (browser tests are skipped)"]
+    return missing if postgres.is_installed() else [*missing, NO_POSTGRES]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see no settings of whoever runs them; what they need they set themselves."""
+    for name in list(os.environ):
+        if name.startswith(("MAIL_", "MAILROOM_")) or name in (
+            "PORT",
+            "SECRET_KEY",
+            "DATABASE_URL",
+            "REDIS_URL",
+        ):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def _valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def valkey(_valkey: Valkey) -> Valkey:
+    _valkey.client.flushall()
+    return _valkey
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
+    server = Valkey(tmp_path / "valkey", append_only=True)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def catcher() -> Iterator[Catcher]:
+    server = Catcher()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    upgrade(f"sqlite:///{path}")
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+    path = tmp_path / "mailroom.db"
+    shutil.copy(_sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="session")
+def _postgres() -> Iterator[postgres.Postgres]:
+    if not postgres.is_installed():
+        _missing(NO_POSTGRES)
+    server = postgres.Postgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(_postgres: postgres.Postgres) -> str:
+    name = _postgres.create()
+    upgrade(_postgres.url(name))
+    return name
+
+
+@pytest.fixture
+def postgres_url(_postgres: postgres.Postgres, _postgres_template: str) -> Iterator[str]:
+    name = _postgres.create(_postgres_template)
+    yield _postgres.url(name)
+    _postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def settings_env(tmp_path: Path, sqlite_url: str, valkey: Valkey, catcher: Catcher) -> dict[str, str]:
+    return {
+        "SECRET_KEY": "a secret for tests only",
+        "DATABASE_URL": sqlite_url,
+        "REDIS_URL": valkey.url,
+        "MAIL_SERVER": "127.0.0.1",
+        "MAIL_PORT": str(catcher.port),
+        "MAILROOM_HOME": str(tmp_path / "home"),
+    }
+
+
+@pytest.fixture
+def settings(settings_env: dict[str, str]) -> Settings:
+    return load(settings_env)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    return _browser() or _missing(NO_CHROMIUM)
+
+
+def _browser() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def _missing(message: str) -> str:
+    """CI has everything, or has failed; elsewhere the tests that need it are skipped."""
+    if CI:
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)

