@@ -1,0 +1,32 @@
+"""The only package that knows RQ.
+
+Queue        puts batches onto RQ's queues and asks after them; raises QueueDown
+Worker       takes them off and runs them (`rq worker --worker-class mailroom.queue.Worker`)
+Pool         keeps several Workers running
+Job          what a Worker agrees to run
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mailroom.queue.job import Job
+from mailroom.queue.queue import BULK, URGENT, Queue, QueueDown, WorkerInfo
+
+if TYPE_CHECKING:
+    from mailroom.queue.pool import Pool
+    from mailroom.queue.worker import Worker
+
+__all__ = ["BULK", "URGENT", "Job", "Pool", "Queue", "QueueDown", "Worker", "WorkerInfo"]
+
+
+def __getattr__(name: str) -> Any:
+    """`Worker` and `Pool` when somebody asks for them; a program that only enqueues does not."""
+    if name == "Worker":
+        from mailroom.queue.command import point_rq_at_our_redis
+
+        point_rq_at_our_redis()
+    if name in ("Worker", "Pool"):
+        return getattr(importlib.import_module(f"mailroom.queue.{name.lower()}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,106 @@
+"""The thread beside a worker's jobs: says that the worker lives, and sees to it that it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from threading import Lock, Thread
+from typing import TYPE_CHECKING
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.registry import clean_registries
+from rq.suspension import WORKERS_SUSPENDED
+from rq.worker_registration import clean_worker_registry
+
+from mailroom.queue.job import JobList
+
+if TYPE_CHECKING:
+    from mailroom.queue.worker import Worker
+
+log = logging.getLogger(__name__)
+
+TICK = 0.5
+BEAT = 5.0
+
+WORKER_TTL = 30
+"""Seconds after which a silent worker counts as dead, and its unclaimed batch as missing.
+RQ's 480 would leave mail lying for eight minutes after a kill -9."""
+
+MAINTENANCE = 60.0
+"""Seconds between two rounds of RQ's own tidying: jobs of dead workers go to "failed", where
+people see them. Nothing depends on it: the ledger's sweeper brings the mail back."""
+
+STOP_WITHIN = 9.0
+"""Seconds from the first signal to the end, whatever a mail server does. What is cut off
+then is found again by its lease."""
+
+
+class Pulse(Thread):
+    """Beats for one worker. Asks Redis over a connection of its own, so a long job hinders nothing."""
+
+    def __init__(self, worker: Worker, redis: Redis, job_timeout: float) -> None:
+        super().__init__(name="pulse", daemon=True)
+        self.worker, self.redis, self.job_timeout = worker, redis, job_timeout
+        self._beating = Lock()
+        self._stopped = False
+        self._tidied_at = float("-inf")
+
+    def run(self) -> None:
+        beaten_at = float("-inf")
+        while not self._stopped:
+            self._watch()
+            if time.monotonic() - beaten_at >= BEAT:
+                beaten_at = time.monotonic()
+                self._try(self.beat)
+                if beaten_at - self._tidied_at >= MAINTENANCE:
+                    self._tidied_at = beaten_at
+                    self._try(self._tidy)
+            time.sleep(TICK)
+
+    def beat(self) -> None:
+        """Register the worker, all of it, every time: so a Redis that came back empty shows it again."""
+        with self._beating:
+            if self._stopped:
+                return
+            with self.redis.pipeline(transaction=False) as pipe:
+                self.worker.register(pipe, WORKER_TTL)
+                pipe.exists(WORKERS_SUSPENDED)
+                # A full Redis refuses the notes and still prolongs the life of what is there.
+                suspended = pipe.execute(raise_on_error=False)[-1]
+            self.worker.suspended = suspended == 1
+
+    def stop(self) -> None:
+        """The last beat was the last: the worker is off the lists from now on."""
+        with self._beating:
+            self._stopped = True
+        self._try(self.worker.register_death)
+
+    def _watch(self) -> None:
+        worker, now = self.worker, time.monotonic()
+        if worker.parent and os.getppid() != worker.parent and worker.stop_requested_at is None:
+            log.warning("worker %s lost its pool and stops", worker.name)
+            os.kill(os.getpid(), signal.SIGTERM)
+        if worker.stop_requested_at and now - worker.stop_requested_at > STOP_WITHIN:
+            log.error("worker %s did not end in time and is cut off", worker.name)
+            os._exit(1)
+        if worker.job_began_at and now - worker.job_began_at > self.job_timeout:
+            log.error("worker %s hangs and is cut off", worker.name)
+            os._exit(1)
+
+    def _tidy(self) -> None:
+        for name in self.worker.queue_names():
+            jobs = JobList(name, self.redis)
+            if jobs.acquire_maintenance_lock():
+                clean_registries(jobs)
+                clean_worker_registry(jobs)
+                self.redis.delete(jobs.registry_cleaning_key)
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except RedisError as error:
+            log.debug("pulse: %s", error)  # the worker's own loop tells people of an outage

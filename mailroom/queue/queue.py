@@ -1,0 +1,207 @@
+"""The way from the ledger into RQ: enqueue batches, and ask what became of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
+from rq.defaults import RQ_KEY_PREFIX
+from rq.job import JobStatus
+from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
+from rq.utils import as_text, now, utcparse
+from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
+
+from mailroom.queue.connection import connect
+from mailroom.queue.job import DELIVER, Job, JobList
+
+URGENT, BULK = "urgent", "bulk"
+
+JOB_TIMEOUT = 3600
+"""Seconds. A job ends itself within half a minute, or within ten when a server stalls at
+a final dot; one that is still there after an hour hangs, and its worker is ended."""
+
+RESULT_TTL = 300
+"""Seconds that a finished job can be seen in rq-dashboard. The ledger knows more, and for ever."""
+
+FAILURE_TTL = 24 * 3600
+"""A failed job is a fault in Mailroom, not a mail that failed: kept for a day of finding out."""
+
+CHUNK = 1000
+"""Batches a pipeline: its reply must come within the reply timeout."""
+
+REST_AFTER_TIMEOUT = 1.0
+"""Seconds for which a hung Redis is not asked again, so that requests do not queue up behind it."""
+
+EXECUTION = "1"
+"""RQ numbers the executions of a job at random; ours has one, so that it can be cleared by name."""
+
+T = TypeVar("T")
+BatchId = tuple[int, int]
+
+
+class QueueDown(Exception):
+    """Redis is away, hangs, is full or refuses us. Nothing is lost: the ledger has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A live worker as it describes itself in Redis."""
+
+    name: str
+    hostname: str
+    pid: int
+    state: str
+    queues: tuple[str, ...]
+    job_id: str | None
+    last_heartbeat: datetime
+
+
+def job_id(batch_id: int, epoch: int) -> str:
+    return f"deliver-{batch_id}-{epoch}"
+
+
+def worker_key(name: str) -> str:
+    return f"{RQ_KEY_PREFIX}:worker:{name}"
+
+
+class Queue:
+    """The RQ queues of one Redis. Every call ends within about a second, or raises QueueDown."""
+
+    def __init__(self, redis: str | Redis) -> None:
+        self.redis = connect(redis)
+        self._resting_until = 0.0
+
+    def enqueue(self, batches: Iterable[tuple[int, int, int, str]]) -> bool:
+        """Put a job for each (batch_id, epoch, size, queue_name) onto its queue; False when there was none.
+
+        A job may be enqueued again under the same id: what was left of it is cleared. When
+        QueueDown is raised, whole pipelines may have gone out before: `missing` tells which.
+        """
+        remaining, enqueued = iter(batches), False
+        while chunk := list(islice(remaining, CHUNK)):
+            with self._asking(), self.redis.pipeline() as pipe:
+                self._add(chunk, pipe)
+                pipe.execute()
+            enqueued = True
+        return enqueued
+
+    def _add(self, batches: Sequence[tuple[int, int, int, str]], pipe: Pipeline) -> None:
+        enqueued_at = now()
+        for name in {batch[3] for batch in batches}:
+            jobs = JobList(name, self.redis)
+            ids = [job_id(batch[0], batch[1]) for batch in batches if batch[3] == name]
+            pipe.sadd(jobs.redis_queues_keys, jobs.key)
+            pipe.zrem(FinishedJobRegistry(name, self.redis).key, *ids)
+            pipe.zrem(FailedJobRegistry(name, self.redis).key, *ids)
+            pipe.zrem(StartedJobRegistry(name, self.redis).key, *[f"{id}:{EXECUTION}" for id in ids])
+        for batch_id, epoch, size, name in batches:
+            job = Job.create(
+                DELIVER,
+                args=[batch_id, epoch],
+                id=job_id(batch_id, epoch),
+                description=f"deliver batch {batch_id} ({size} {'mail' if size == 1 else 'mails'})",
+                origin=name,
+                status=JobStatus.QUEUED,
+                timeout=JOB_TIMEOUT,
+                result_ttl=RESULT_TTL,
+                failure_ttl=FAILURE_TTL,
+                connection=self.redis,
+            )
+            job.enqueued_at = enqueued_at
+            pipe.delete(job.key, f"{RQ_KEY_PREFIX}:results:{job.id}", f"{RQ_KEY_PREFIX}:executions:{job.id}")
+            job.save(pipeline=pipe)
+            pipe.rpush(JobList(name, self.redis).key, job.id)
+
+    def missing(self, batches: Iterable[BatchId]) -> list[BatchId]:
+        """Those (batch_id, epoch) whose job is in no queue and is not being run by a live worker.
+
+        What RQ says of a job's state is not enough: a worker killed right after its pop
+        leaves it "queued" for ever, one killed later leaves it "started". So the queues
+        themselves are read, and each worker is asked which job it has.
+        """
+        wanted = {job_id(*batch): batch for batch in batches}
+        if not wanted:
+            return []
+        with self._asking(), self.redis.pipeline() as pipe:
+            for name in (URGENT, BULK):
+                pipe.lrange(JobList(name, self.redis).key, 0, -1)
+            pipe.smembers(REDIS_WORKER_KEYS)
+            urgent, bulk, workers = pipe.execute()
+            for key in workers:
+                pipe.hget(key, "job")
+            running = pipe.execute()
+        found = {id.decode() for id in [*urgent, *bulk, *running] if id}
+        return [batch for id, batch in wanted.items() if id not in found]
+
+    def waiting(self, name: str) -> int:
+        """How many jobs wait in that queue."""
+        return self._ask(lambda: int(self.redis.llen(JobList(name, self.redis).key)))
+
+    def ping(self) -> bool:
+        try:
+            return self._ask(lambda: bool(self.redis.ping()))
+        except QueueDown:
+            return False
+
+    def workers(self) -> list[WorkerInfo]:
+        """The live workers of all machines, by name."""
+        with self._asking(), self.redis.pipeline() as pipe:
+            keys = sorted(as_text(key) for key in self.redis.smembers(REDIS_WORKER_KEYS))
+            for key in keys:
+                pipe.hgetall(key)
+            found = pipe.execute()
+        return [
+            _worker_info(key, {k.decode(): v.decode() for k, v in fields.items()})
+            for key, fields in zip(keys, found, strict=True)
+            if b"last_heartbeat" in fields
+        ]
+
+    def forget_worker(self, name: str) -> None:
+        """Take a worker known to be dead off the lists at once, not when its entry expires."""
+        with self._asking(), self.redis.pipeline() as pipe:
+            pipe.delete(worker_key(name))
+            for registry in (REDIS_WORKER_KEYS, *(WORKERS_BY_QUEUE_KEY % queue for queue in (URGENT, BULK))):
+                pipe.srem(registry, worker_key(name))
+            pipe.execute()
+
+    def close(self) -> None:
+        self.redis.close()
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        with self._asking():
+            return question()
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        if time.monotonic() < self._resting_until:
+            raise QueueDown("Redis does not answer")
+        try:
+            yield
+        except RedisTimeout as error:
+            self._resting_until = time.monotonic() + REST_AFTER_TIMEOUT
+            raise QueueDown("Redis does not answer") from error
+        except OutOfMemoryError as error:
+            raise QueueDown("Redis is full") from error
+        except (RedisError, OSError) as error:
+            raise QueueDown(f"Redis cannot be used: {error}") from error
+
+
+def _worker_info(key: str, fields: dict[str, Any]) -> WorkerInfo:
+    return WorkerInfo(
+        name=key.removeprefix(worker_key("")),
+        hostname=fields.get("hostname", ""),
+        pid=int(fields.get("pid") or 0),
+        state=fields.get("state", "starting"),
+        queues=tuple(fields.get("queues", "").split(",")),
+        job_id=fields.get("job") or None,
+        last_heartbeat=utcparse(fields["last_heartbeat"]),
+    )

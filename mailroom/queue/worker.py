@@ -1,0 +1,255 @@
+"""The RQ worker: takes batches off the queues and runs them in its own process."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import re
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Iterable
+from types import FrameType
+from typing import Any, ClassVar
+
+import rq
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
+from rq import worker_registration
+from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
+from rq.exceptions import NoSuchJobError
+from rq.logutils import setup_loghandlers
+from rq.utils import as_text, now
+from rq.worker import SimpleWorker
+
+from mailroom.queue import record
+from mailroom.queue.connection import connect
+from mailroom.queue.job import Job, JobList
+from mailroom.queue.pulse import WORKER_TTL, Pulse
+from mailroom.queue.queue import JOB_TIMEOUT, Queue
+
+log = logging.getLogger(__name__)
+
+WAIT = 0.5
+"""Seconds of one blocking pop. A stop request ends the worker between two of them: to break
+one off could lose a job that Redis has just handed over."""
+
+REPLY_TIMEOUT = 3.0
+"""Seconds until a blocking pop of WAIT counts as unanswered."""
+
+RETRY_WAIT = 0.5
+"""Seconds between two tries to reach Redis. RQ's wait doubles up to a minute."""
+
+DOUBLE = 0.5
+"""Seconds within which a second signal is the same one: Ctrl-C reaches the pool and its workers."""
+
+TURN = 5
+"""Every fifth turn belongs to the less urgent queue, if it has a job."""
+
+
+def worker_name(pid: int | None = None, token: str | None = None) -> str:
+    """A name that no other worker has, on this machine or another."""
+    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname().partition(".")[0])
+    return f"{host}-{pid or os.getpid()}-{token or secrets.token_hex(3)}"
+
+
+class Worker(SimpleWorker):
+    """Runs jobs in its own process, so that SMTP sessions live on from one to the next.
+
+    No scheduler (the ledger decides when), no command channel (Redis stops nobody), no
+    retries, callbacks or results, and one round trip before a job and one after it.
+    """
+
+    job_class = Job
+    queue_class: type[rq.Queue] = JobList
+
+    engine_module: ClassVar[str] = "mailroom.engine.process"
+    """What is opened before the first job and closed after the last: start(name, queue),
+    request_stop() from a signal handler, stop()."""
+
+    parent: int | None = None
+    """The pool's process; when it is gone, so shall be the worker, or the next pool doubles them."""
+
+    def __init__(
+        self,
+        queues: Iterable[str | rq.Queue],
+        name: str | None = None,
+        *,
+        connection: Redis,
+        prepare_for_work: bool = True,
+        **_: Any,  # RQ's command passes its defaults: pickle, its own Job and Queue, its TTLs
+    ) -> None:
+        names = [queue if isinstance(queue, str) else queue.name for queue in queues]
+        if prepare_for_work:
+            connection = connect(connection, reply_timeout=REPLY_TIMEOUT)
+        super().__init__(
+            names,
+            name or worker_name(),
+            connection=connection,
+            worker_ttl=WORKER_TTL,
+            serializer="json",
+            # Would ask Redis for this worker's address, and fail when Redis is away.
+            prepare_for_work=False,
+        )
+        if prepare_for_work:
+            self.hostname, self.pid = socket.gethostname(), os.getpid()
+            self.birth_date = now()
+        self.job: Job | None = None
+        self.job_began_at: float | None = None  # by the monotonic clock, as below
+        self.stop_requested_at: float | None = None
+        self.suspended = False  # by `rq suspend`
+        self._engine: Any = None
+        self._urgent_turns = 0
+        self._unreachable = False
+        self.full = False  # Redis is, and takes no notes
+
+    def _set_connection(self, connection: Redis) -> Redis:
+        # RQ's would raise the socket timeout to minutes, even when it only lists the workers.
+        return connection
+
+    def work(
+        self,
+        burst: bool = False,
+        logging_level: str | None = None,
+        date_format: str = DEFAULT_LOGGING_DATE_FORMAT,
+        log_format: str = DEFAULT_LOGGING_FORMAT,
+        max_jobs: int | None = None,
+        max_idle_time: int | None = None,
+        with_scheduler: bool = False,
+        dequeue_strategy: Any = None,
+    ) -> bool:
+        """Run jobs until told to stop, or until there is none (`burst`); True if any was run."""
+        setup_loghandlers(logging_level, date_format, log_format, name="mailroom")
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, self.request_stop)
+        # By name: the engine imports this package, and `rq worker` knows only this package.
+        engine = importlib.import_module(self.engine_module)
+        queue = Queue(self.connection)
+        pulse = Pulse(self, queue.redis, JOB_TIMEOUT)
+        engine.start(self.name, queue)
+        self._engine = engine
+        pulse.start()
+        log.info("worker %s listens on %s", self.name, ", ".join(self.queue_names()))
+        try:
+            return self._work(burst, max_jobs, max_idle_time)
+        finally:
+            try:
+                engine.stop()
+            finally:
+                pulse.stop()
+                log.info("worker %s ends", self.name)
+
+    def _work(self, burst: bool, max_jobs: int | None, max_idle_time: int | None) -> bool:
+        done, idle_since = 0, time.monotonic()
+        while not self._stop_requested and (max_jobs is None or done < max_jobs):
+            if self.suspended:
+                time.sleep(WAIT)
+                continue
+            try:
+                taken = self._take(burst)
+                self._reached()
+                if taken:
+                    self._run(*taken)
+            except RedisError as error:
+                if burst:
+                    raise
+                self._wait_out(error)
+                continue
+            if taken:
+                done, idle_since = done + 1, time.monotonic()
+            elif burst or (max_idle_time and time.monotonic() - idle_since > max_idle_time):
+                break
+        return done > 0
+
+    # Signals
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """The first signal: finish what is in flight and end. The next one: end now."""
+        if self.stop_requested_at is not None:
+            if time.monotonic() - self.stop_requested_at > DOUBLE:
+                os._exit(128 + signum)
+            return
+        self.stop_requested_at = time.monotonic()
+        self._stop_requested = True
+        if self._engine is not None:
+            self._engine.request_stop()
+
+    # One job
+
+    def _take(self, burst: bool) -> tuple[rq.Queue, str] | None:
+        """The next job's queue and id, in the order of the queues; every TURN-th time in another.
+
+        A plain pop: RQ's intermediate list, which would show a worker's death right after
+        it, works for one queue only. The ledger's sweeper misses such a job anyway.
+        """
+        queues = self.queues
+        if self._urgent_turns % TURN == TURN - 1:
+            queues = [*queues[1:], queues[0]]
+        keys = [queue.key for queue in queues]
+        found = self._pop_now(keys) if burst else self.connection.blpop(keys, WAIT)
+        if found is None:
+            return None
+        key, job_id = as_text(found[0]), as_text(found[1])
+        self._urgent_turns = self._urgent_turns + 1 if key == self.queues[0].key else 0
+        return next(queue for queue in queues if queue.key == key), job_id
+
+    def _pop_now(self, keys: list[str]) -> tuple[str, Any] | None:
+        popped = ((key, self.connection.lpop(key)) for key in keys)
+        return next(((key, job_id) for key, job_id in popped if job_id is not None), None)
+
+    def _run(self, queue: rq.Queue, job_id: str) -> None:
+        job = record.begin(self, queue.name, job_id)
+        if job is None:
+            return
+        try:
+            job.perform()
+        except Exception as error:
+            record.end_badly(self, job, error)
+        else:
+            record.end_well(self, job)
+
+    # Outages
+
+    def _wait_out(self, error: RedisError) -> None:
+        if not self._unreachable:
+            what = "does not answer" if isinstance(error, RedisTimeout) else f"cannot be used: {error}"
+            log.warning("worker %s: Redis %s; trying until it can", self.name, what)
+        self._unreachable = True
+        self.job = self.job_began_at = None
+        time.sleep(RETRY_WAIT)
+
+    def _reached(self) -> None:
+        if self._unreachable:
+            log.info("worker %s: Redis is back", self.name)
+        self._unreachable = False
+
+    # What others read
+
+    def register(self, pipe: Pipeline, ttl: int) -> None:
+        """Write down all there is to say about this worker and its job, to be forgotten after `ttl`."""
+        self.last_heartbeat = now()
+        job = self.job
+        about = {"state": self.get_state(), "job": job.id if job else ""}
+        pipe.hset(self.key, mapping=self.serialize() | about)
+        worker_registration.register(self, pipe)
+        pipe.expire(self.key, ttl)
+        if job:
+            record.execution(self, job).heartbeat(job.started_job_registry, ttl, pipe)
+            pipe.expire(self.executions_key, ttl)
+
+    def register_death(self) -> None:
+        with self.connection.pipeline() as pipe:
+            worker_registration.unregister(self, pipe)
+            pipe.delete(self.key, self.executions_key)
+            pipe.execute()
+
+    def get_current_job(self) -> rq.job.Job | None:
+        """For rq-dashboard's list of workers."""
+        try:
+            return super().get_current_job()
+        except NoSuchJobError:  # ended and deleted between two questions
+            return None

@@ -1,0 +1,34 @@
+"""The RQ workers: python worker.py [--workers N] [--burst] [QUEUE...]"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from mailroom.queue import BULK, URGENT, Pool
+from mailroom.settings import load_or_exit
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="worker.py", description="Deliver what is queued.")
+    parser.add_argument("--workers", type=_count, metavar="N", help="processes (default: MAILROOM_WORKERS)")
+    parser.add_argument("--burst", action="store_true", help="end when the queues are empty")
+    parser.add_argument("queues", nargs="*", metavar="QUEUE", help=f"default: {URGENT} {BULK}")
+    options = parser.parse_args(arguments)
+    settings = load_or_exit()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    import jobs.deliver  # noqa: F401  before the fork, so that all workers share what it loads
+
+    pool = Pool(options.queues or [URGENT, BULK], settings.redis_url, options.workers or settings.workers)
+    return 0 if pool.start(burst=options.burst) else 1
+
+
+def _count(text: str) -> int:
+    if not 1 <= int(text) <= 256:
+        raise ValueError
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
