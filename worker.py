@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 
 from mailroom.queue import BULK, URGENT, Pool
@@ -17,7 +16,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("queues", nargs="*", metavar="QUEUE", help=f"default: {URGENT} {BULK}")
     options = parser.parse_args(arguments)
     settings = load_or_exit()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     import jobs.deliver  # noqa: F401  before the fork, so that all workers share what it loads
 
     pool = Pool(options.queues or [URGENT, BULK], settings.redis_url, options.workers or settings.workers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import secrets
 import signal
@@ -13,6 +12,7 @@ from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any
 
+import structlog
 from rq.serializers import JSONSerializer
 from rq.worker_pool import ForkProcess, WorkerData, WorkerPool
 
@@ -22,7 +22,7 @@ from mailroom.queue.pulse import STOP_WITHIN
 from mailroom.queue.queue import Queue, QueueDown
 from mailroom.queue.worker import DOUBLE, Worker, worker_name
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
@@ -107,12 +107,12 @@ class Pool(WorkerPool):
         if code == 0:
             return
         self._failed = True
-        log.warning("worker %s died (%s)", worker_data.name, f"signal {-code}" if code and code < 0 else code)
+        log.warning("a worker died", worker=worker_data.name, exitcode=code)
         queue = Queue(self.connection)
         try:
             queue.forget_worker(worker_data.name)
         except QueueDown as error:
-            log.warning("worker %s stays listed for a while: %s", worker_data.name, error)
+            log.warning("it stays listed for a while", worker=worker_data.name, reason=str(error))
         finally:
             queue.close()
 

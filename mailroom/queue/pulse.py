@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
+import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 from rq.registry import clean_registries
@@ -21,7 +22,7 @@ from mailroom.queue.job import JobList
 if TYPE_CHECKING:
     from mailroom.queue.worker import Worker
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 TICK = 0.5
 BEAT = 5.0
@@ -49,8 +50,12 @@ class Pulse(Thread):
         self._stopped = False
         self._tidied_at = float("-inf")
 
+    def start(self) -> None:
+        self._try(self.beat)  # before the first job: it is to be seen, and `rq suspend` to be obeyed
+        super().start()
+
     def run(self) -> None:
-        beaten_at = float("-inf")
+        beaten_at = time.monotonic()
         while not self._stopped:
             self._watch()
             if time.monotonic() - beaten_at >= BEAT:
@@ -82,13 +87,13 @@ class Pulse(Thread):
     def _watch(self) -> None:
         worker, now = self.worker, time.monotonic()
         if worker.parent and os.getppid() != worker.parent and worker.stop_requested_at is None:
-            log.warning("worker %s lost its pool and stops", worker.name)
+            log.warning("the worker lost its pool and stops", worker=worker.name)
             os.kill(os.getpid(), signal.SIGTERM)
         if worker.stop_requested_at and now - worker.stop_requested_at > STOP_WITHIN:
-            log.error("worker %s did not end in time and is cut off", worker.name)
+            log.error("the worker did not end in time and is cut off", worker=worker.name)
             os._exit(1)
         if worker.job_began_at and now - worker.job_began_at > self.job_timeout:
-            log.error("worker %s hangs and is cut off", worker.name)
+            log.error("the worker hangs and is cut off", worker=worker.name, job=worker.job and worker.job.id)
             os._exit(1)
 
     def _tidy(self) -> None:
@@ -100,7 +105,6 @@ class Pulse(Thread):
                 self.redis.delete(jobs.registry_cleaning_key)
 
     def _try(self, action: Callable[[], None]) -> None:
-        try:
+        # The worker's own loop tells people of an outage, and what a beat says the next one says again.
+        with suppress(RedisError):
             action()
-        except RedisError as error:
-            log.debug("pulse: %s", error)  # the worker's own loop tells people of an outage

@@ -5,11 +5,11 @@ RQ's own worker needs some fifteen. Nothing here decides anything; the ledger do
 
 from __future__ import annotations
 
-import logging
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq.exceptions import NoSuchJobError
@@ -25,7 +25,7 @@ from mailroom.queue.queue import EXECUTION, FAILURE_TTL, RESULT_TTL
 if TYPE_CHECKING:
     from mailroom.queue.worker import Worker
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 def execution(worker: Worker, job: Job) -> Execution:
@@ -73,7 +73,7 @@ def end_well(worker: Worker, job: Job) -> None:
 def end_badly(worker: Worker, job: Job, error: Exception) -> None:
     """File the job as failed. An exception's words may quote an address, a subject or a
     mail server: they stay in the log. Only where it happened goes to Redis, or why we refused."""
-    log.error("job %s (%s) failed", job.id, job.description, exc_info=error)
+    log.error("a job failed", job=job.id, exc_info=error)
     where = "".join(traceback.format_tb(error.__traceback__))
     shown = str(error) if isinstance(error, JobRefused) else f"{where}{type(error).__name__}"
     job.ended_at, job.failure_ttl = now(), FAILURE_TTL
@@ -86,7 +86,7 @@ def end_badly(worker: Worker, job: Job, error: Exception) -> None:
 
 def _drop(worker: Worker, job: Job, error: Exception) -> None:
     if not isinstance(error, NoSuchJobError):  # else somebody deleted it while it waited
-        log.error("job %s cannot be read and is dropped", job.id, exc_info=error)
+        log.error("a job cannot be read and is dropped", job=job.id, exc_info=error)
     with worker.connection.pipeline(transaction=False) as pipe:
         pipe.delete(job.key)
         _end(worker, job, pipe)
@@ -111,7 +111,7 @@ def _send(worker: Worker, pipe: Pipeline) -> list[Any]:
     results = pipe.execute(raise_on_error=False)
     errors = [result for result in results if isinstance(result, RedisError)]
     if errors and not worker.full:
-        log.warning("Redis refuses to note down what worker %s does: %s", worker.name, errors[0])
+        log.warning("Redis refuses to note what the worker does", worker=worker.name, reason=str(errors[0]))
     worker.full = bool(errors)
     if isinstance(results[0], RedisError):
         raise results[0]

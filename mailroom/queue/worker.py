@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import re
 import secrets
@@ -15,6 +14,7 @@ from types import FrameType
 from typing import Any, ClassVar
 
 import rq
+import structlog
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
@@ -22,7 +22,6 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from rq import worker_registration
 from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
 from rq.exceptions import NoSuchJobError
-from rq.logutils import setup_loghandlers
 from rq.utils import as_text, now
 from rq.worker import SimpleWorker
 
@@ -32,7 +31,7 @@ from mailroom.queue.job import Job, JobList
 from mailroom.queue.pulse import WORKER_TTL, Pulse
 from mailroom.queue.queue import JOB_TIMEOUT, Queue
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 WAIT = 0.5
 """Seconds of one blocking pop. A stop request ends the worker between two of them: to break
@@ -123,7 +122,6 @@ class Worker(SimpleWorker):
         dequeue_strategy: Any = None,
     ) -> bool:
         """Run jobs until told to stop, or until there is none (`burst`); True if any was run."""
-        setup_loghandlers(logging_level, date_format, log_format, name="mailroom")
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, self.request_stop)
         # By name: the engine imports this package, and `rq worker` knows only this package.
@@ -133,7 +131,7 @@ class Worker(SimpleWorker):
         engine.start(self.name, queue)
         self._engine = engine
         pulse.start()
-        log.info("worker %s listens on %s", self.name, ", ".join(self.queue_names()))
+        log.info("the worker listens", worker=self.name, queues=self.queue_names())
         try:
             return self._work(burst, max_jobs, max_idle_time)
         finally:
@@ -141,7 +139,7 @@ class Worker(SimpleWorker):
                 engine.stop()
             finally:
                 pulse.stop()
-                log.info("worker %s ends", self.name)
+                log.info("the worker ends", worker=self.name)
 
     def _work(self, burst: bool, max_jobs: int | None, max_idle_time: int | None) -> bool:
         done, idle_since = 0, time.monotonic()
@@ -216,15 +214,15 @@ class Worker(SimpleWorker):
 
     def _wait_out(self, error: RedisError) -> None:
         if not self._unreachable:
-            what = "does not answer" if isinstance(error, RedisTimeout) else f"cannot be used: {error}"
-            log.warning("worker %s: Redis %s; trying until it can", self.name, what)
+            reason = "no answer" if isinstance(error, RedisTimeout) else str(error)
+            log.warning("Redis cannot be used; trying until it can", worker=self.name, reason=reason)
         self._unreachable = True
         self.job = self.job_began_at = None
         time.sleep(RETRY_WAIT)
 
     def _reached(self) -> None:
         if self._unreachable:
-            log.info("worker %s: Redis is back", self.name)
+            log.info("Redis is back", worker=self.name)
         self._unreachable = False
 
     # What others read

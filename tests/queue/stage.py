@@ -1,0 +1,126 @@
+"""A stage for the queue's tests: real worker processes whose engine only notes what it is told.
+
+    python -m tests.queue.stage REDIS_URL NOTES [--pool N] [--burst] QUEUE...
+
+Jobs are Mailroom's own, `jobs.deliver.deliver(batch_id, epoch)`, but here the epoch says how
+long one takes, in milliseconds; FAILS says that it fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mailroom.queue import Job, Pool, Queue, Worker
+from mailroom.queue.connection import connect
+from tests.servers import wait_until
+
+FAILS = 666_000
+
+_notes: Path
+_stopping = False
+
+
+def note(*words: object) -> None:
+    with _notes.open("a") as notes:
+        notes.write(" ".join(map(str, (os.getpid(), *words))) + "\n")
+
+
+def start(name: str, queue: Queue) -> None:
+    note("start", name)
+
+
+def stop() -> None:
+    note("stop")
+
+
+def request_stop() -> None:
+    global _stopping
+    _stopping = True
+    note("request_stop")
+
+
+def deliver(batch_id: int, epoch: int) -> None:
+    note("begin", batch_id, epoch)
+    if epoch == FAILS:
+        raise RuntimeError("550 <b>ann@example.org</b> is not here")
+    until = time.monotonic() + epoch / 1000
+    while time.monotonic() < until and not (_stopping and epoch < 60_000):
+        time.sleep(0.005)
+    note("end", batch_id, epoch)
+
+
+class StageJob(Job):
+    @property
+    def func(self) -> Callable[..., Any]:
+        self.check()
+        return deliver
+
+
+class StageWorker(Worker):
+    engine_module = "tests.queue.stage"
+    job_class = StageJob
+
+
+class Stage:
+    """One `python -m tests.queue.stage`, and what it noted."""
+
+    def __init__(self, redis_url: str, folder: Path, *options: str) -> None:
+        self.notes = folder / "notes"
+        self.notes.touch()
+        words = [sys.executable, "-m", "tests.queue.stage", redis_url, str(self.notes), *options]
+        self.process = subprocess.Popen(words, stdout=(folder / "log").open("ab"), stderr=subprocess.STDOUT)
+
+    def lines(self, *verbs: str) -> list[list[str]]:
+        lines = [line.split() for line in self.notes.read_text().splitlines()]
+        return [line for line in lines if not verbs or line[1] in verbs]
+
+    def batches(self, verb: str = "end") -> list[int]:
+        return [int(line[2]) for line in self.lines(verb)]
+
+    def pids(self) -> list[int]:
+        return [int(line[0]) for line in self.lines("start")]
+
+    def wait_for(self, verb: str, number: int = 1, timeout: float = 15) -> list[list[str]]:
+        wait_until(lambda: len(self.lines(verb)) >= number, timeout, f"{number} x {verb}")
+        return self.lines(verb)
+
+    def send(self, number: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float = 12) -> int:
+        return self.process.wait(timeout)
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(5)
+
+
+def main() -> None:
+    global _notes
+    parser = argparse.ArgumentParser()
+    parser.add_argument("redis_url")
+    parser.add_argument("notes", type=Path)
+    parser.add_argument("--pool", type=int)
+    parser.add_argument("--burst", action="store_true")
+    parser.add_argument("queues", nargs="*", default=["urgent", "bulk"])
+    options = parser.parse_args()
+    import tests.queue.stage as stage  # the module that the worker imports by name, not __main__
+
+    stage._notes = options.notes
+    if options.pool:
+        Pool(options.queues, options.redis_url, options.pool, stage.StageWorker).start(burst=options.burst)
+    else:
+        stage.StageWorker(options.queues, connection=connect(options.redis_url)).work(burst=options.burst)
+
+
+if __name__ == "__main__":
+    main()
