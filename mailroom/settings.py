@@ -78,7 +78,7 @@ VARIABLES = {
 
 EXPECTED = {
     "PORT": "a whole number from 1 to 65535",
-    "SECRET_KEY": 'at least 8 characters; make one: python3 -c "import secrets; print(secrets.token_urlsafe(48))"',
+    "SECRET_KEY": "at least 8 random characters (make some: openssl rand -base64 36)",
     "DATABASE_URL": "like sqlite:////srv/mailroom/mailroom.db or postgresql://user:password@host/mailroom",
     "REDIS_URL": "like redis://:password@host:6379/0, rediss://... or unix:///path/to/socket",
     "MAIL_SERVER": "a host's name or address, like smtp.example.org (its port goes into MAIL_PORT)",
@@ -109,7 +109,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         values = filed | values
     for name in REQUIRED:
         if name not in values:
-            raise SettingsError(f"{name} is not set: {EXPECTED[name]}. For a try on this machine: make run")
+            raise SettingsError(f"{name} is not set: it must be {EXPECTED[name]}; to try it out: make run")
     return _checked(values | {"MAILROOM_HOME": str(home)})
 
 
@@ -139,6 +139,11 @@ def given(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return values
 
 
+def without_colours(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the person at the terminal wants none (no-color.org)."""
+    return bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+
+
 def home_of(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("MAILROOM_HOME") or "instance").expanduser().absolute()
 
@@ -150,9 +155,8 @@ def read_local(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{path} cannot be read ({_reason(error)}): remove it, or fix its rights"
-        ) from None
+        reason = _reason(error)
+        raise SettingsError(f"{path} cannot be read ({reason}): remove it, or fix its rights") from None
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {name: value for name, _, value in pairs if value}
 

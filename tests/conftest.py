@@ -24,7 +24,7 @@ import pytest
 
 from mailroom.database import Database
 from mailroom.ledger.migrate import upgrade
-from mailroom.settings import Settings, load
+from mailroom.settings import FILED, VARIABLES, Settings, load
 from tests import postgres
 from tests.servers import Catcher, Valkey
 
@@ -42,14 +42,8 @@ def pytest_report_header() -> list[str]:
 @pytest.fixture(autouse=True)
 def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no settings of whoever runs them; what they need they set themselves."""
-    for name in list(os.environ):
-        if name.startswith(("MAIL_", "MAILROOM_")) or name in (
-            "PORT",
-            "SECRET_KEY",
-            "DATABASE_URL",
-            "REDIS_URL",
-        ):
-            monkeypatch.delenv(name)
+    for name in (*VARIABLES.values(), *(f"{name}_FILE" for name in FILED)):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -49,9 +49,7 @@ class Postgres:
         self.binaries = _binaries(self.folder)
         self._names = count(1)
         data = self.folder / "data"
-        self._run(
-            "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
-        )
+        self._run("initdb", "-N", f"-D{data}", "-Upostgres", "-Atrust", "-EUTF8", "--locale=C")
         options = [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
         self.process = subprocess.Popen(
             [self.binaries / "postgres", "-D", data, "-k", self.folder, *options],
@@ -84,7 +82,7 @@ class Postgres:
 
     def _execute(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
     def _answers(self) -> bool:
         if self.process.poll() is not None:

@@ -26,6 +26,9 @@ maxmemory-policy noeviction
 loglevel warning
 """
 
+ADVICE = "Memory overcommit must be enabled"
+"""In a line that it prints at every start: advice for servers with much data, not for this one."""
+
 
 def command(config: Path) -> list[str]:
     binary = get_binary_path()

@@ -1,0 +1,86 @@
+"""MAILROOM_HOME: the folder that holds all a local run writes, used by one run at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from mailroom.settings import LOCAL_FILE, SettingsError
+
+PATIENCE = 15.0  # seconds that an earlier run may take to end
+
+
+def make(home: Path) -> None:
+    """The folder, closed to everybody else: it holds keys and people's mail."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.chmod(0o700)
+    except OSError as error:
+        raise SettingsError(f"MAILROOM_HOME ({home}) cannot be used: {error.strerror}") from None
+
+
+@contextmanager
+def locked(home: Path) -> Iterator[int]:
+    """This run alone uses `home`. Yields the lock's descriptor.
+
+    Every process of the run inherits it. So `home` stays locked until the last of them
+    is gone, also when the first was killed: two Valkeys must never write one file.
+    """
+    lock = os.open(home / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _acquire(lock, home)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _acquire(lock: int, home: Path) -> None:
+    deadline = 0.0
+    while not _try(lock):
+        owner = int(os.pread(lock, 20, 0) or b"0")
+        if owner and _is_alive(owner):
+            raise SettingsError(
+                f"Mailroom is already running in {home} (process {owner}); "
+                "for a second one choose another MAILROOM_HOME and PORT"
+            )
+        if not deadline:
+            print(f"waiting for an earlier run in {home} to end", flush=True)
+            deadline = time.monotonic() + PATIENCE
+        if time.monotonic() > deadline:
+            raise SettingsError(f"processes of an earlier run still use {home}: end them first")
+        time.sleep(0.1)
+
+
+def _try(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def write_local(home: Path, values: Mapping[str, str]) -> None:
+    """The settings of this run for whoever works beside it: all of the file, or the old one."""
+    unfinished = home / f".{LOCAL_FILE}.{secrets.token_hex(4)}"
+    lines = ["# Written by start.py at every start. What works beside the run reads it."]
+    lines += [f"{name}={value}" for name, value in values.items()]
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write("\n".join(lines) + "\n")
+    unfinished.rename(home / LOCAL_FILE)
