@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import ipaddress
+import os
+import socket
 import ssl
 from dataclasses import dataclass, replace
 
@@ -63,7 +65,8 @@ async def _connect(server: Server) -> Wire:
     except TimeoutError:
         raise _unreachable(server, f"no answer within {limit:g} seconds") from None
     except (OSError, UnicodeError) as error:
-        raise _unreachable(server, getattr(error, "strerror", None) or str(error)) from None
+        number = error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror) else None
+        raise _unreachable(server, os.strerror(number) if number else str(error)) from None
     return wire
 
 
