@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import BigInteger, Connection, Dialect, Engine, Row, create_engine, event, make_url
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.functions import FunctionElement
@@ -15,6 +15,9 @@ from sqlalchemy.types import TypeDecorator
 
 BUSY_TIMEOUT = 30_000
 """Milliseconds a SQLite connection waits for another's lock before it gives up."""
+
+AnyRow = Row[*tuple[Any, ...]]
+"""A row whose columns the type checker is not told."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -82,18 +85,20 @@ class Database:
     process's death, which is what a mark needs (PostgreSQL: always survives both).
     """
 
-    def __init__(self, url: str, *, durable: bool = True, connections: int = 8) -> None:
+    def __init__(
+        self, url: str, *, durable: bool = True, connections: int = 8, busy_timeout: int = BUSY_TIMEOUT
+    ) -> None:
         self.url = normalized_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
         options: dict[str, Any] = {"poolclass": QueuePool, "pool_size": connections, "max_overflow": 8}
         if self.is_sqlite:
-            options["connect_args"] = {"timeout": BUSY_TIMEOUT / 1000, "check_same_thread": False}
+            options["connect_args"] = {"timeout": busy_timeout / 1000, "check_same_thread": False}
         else:
             options["pool_pre_ping"] = True
             options["connect_args"] = {"connect_timeout": 10}
         self.engine: Engine = create_engine(self.url, **options)
         if self.is_sqlite:
-            _configure_sqlite(self.engine, "FULL" if durable else "NORMAL")
+            _configure_sqlite(self.engine, "FULL" if durable else "NORMAL", busy_timeout)
         self._writing = self.engine.execution_options(mailroom_writes=True)
 
     @contextmanager
@@ -116,13 +121,13 @@ class Database:
         self.engine.dispose()
 
 
-def _configure_sqlite(engine: Engine, synchronous: str) -> None:
+def _configure_sqlite(engine: Engine, synchronous: str, busy_timeout: int) -> None:
     @event.listens_for(engine, "connect")
     def _pragmas(dbapi_connection: Any, record: Any) -> None:
         # Our own BEGIN, never the driver's: it would begin late, and deferred.
         dbapi_connection.isolation_level = None
         cursor = dbapi_connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+        cursor.execute(f"PRAGMA busy_timeout = {busy_timeout}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute("PRAGMA foreign_keys = ON")

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from mailroom.database import now_millis
+from mailroom.database import AnyRow, now_millis
 from mailroom.ledger import counts, mailings, states
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
@@ -18,6 +18,9 @@ SIZE = 100
 
 LEASE_MS = 30_000
 """How long a worker that says nothing keeps its batch. It renews every third of it."""
+
+READY = 20
+"""How many unclaimed batches of a queue are kept ready; more wait in the ledger, unbatched."""
 
 TRIED_ALONE = 2
 """A delivery during which so many workers died gets a batch of its own."""
@@ -62,7 +65,7 @@ def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]
     return gathered
 
 
-def _due(connection: Connection, mailing_id: int) -> Sequence[Row[Any]]:
+def _due(connection: Connection, mailing_id: int) -> Sequence[AnyRow]:
     statement = (
         select(deliveries.c.id, deliveries.c.state, deliveries.c.deaths)
         .where(deliveries.c.mailing_id == mailing_id, deliveries.c.due_at <= now_millis())
@@ -73,13 +76,13 @@ def _due(connection: Connection, mailing_id: int) -> Sequence[Row[Any]]:
     return connection.execute(statement).all()
 
 
-def _split(due: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
+def _split(due: Sequence[AnyRow]) -> list[list[AnyRow]]:
     alone = [[row] for row in due if row.deaths >= TRIED_ALONE]
     together = [row for row in due if row.deaths < TRIED_ALONE]
     return [*([together] if together else []), *alone]
 
 
-def _batch(connection: Connection, mailing_id: int, mailing: Row[Any], chosen: list[Row[Any]]) -> Gathered:
+def _batch(connection: Connection, mailing_id: int, mailing: AnyRow, chosen: list[AnyRow]) -> Gathered:
     values = {
         "queue": mailing.queue,
         "size": len(chosen),
@@ -127,7 +130,7 @@ def claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Leas
     return Lease(batch_id, epoch + 1, owner, row.queue, row.route, row.max_sessions)
 
 
-def contents_of(connection: Connection, lease: Lease) -> Sequence[Row[Any]]:
+def contents_of(connection: Connection, lease: Lease) -> Sequence[AnyRow]:
     """What is to be sent: id, mailing_id, address, name, variables, state, attempts, resends."""
     statement = select(
         deliveries.c.id,
@@ -191,6 +194,22 @@ def give_back(connection: Connection, batch_id: int, due_in_ms: int = 0) -> None
     mailings.finish(connection, (mailing_id for mailing_id, _ in pairs))
 
 
+def mailings_of(connection: Connection, lease: Lease) -> list[int]:
+    """Ids of the mailings that this batch holds deliveries of."""
+    statement = select(deliveries.c.mailing_id).where(deliveries.c.batch_id == lease.batch_id)
+    return sorted(connection.execute(statement.distinct()).scalars())
+
+
+def refill(connection: Connection, queue: str, mailing_ids: Iterable[int]) -> list[Gathered]:
+    """Gathers more of these mailings, so that the queue does not run dry between two sweeps."""
+    gathered: list[Gathered] = []
+    room = READY - unclaimed(connection, queue)
+    for mailing_id in mailing_ids:
+        if room > len(gathered):
+            gathered += gather(connection, mailing_id, room - len(gathered))
+    return gathered
+
+
 def unclaimed(connection: Connection, queue: str) -> int:
     """How many batches of this queue wait for a worker."""
     statement = select(func.count()).where(batches.c.queue == queue, batches.c.owner.is_(None))
@@ -212,6 +231,4 @@ def looked_for(connection: Connection, batch_ids: Iterable[int]) -> None:
     """Notes that these were looked for in the queue just now."""
     chosen = list(batch_ids)
     if chosen:
-        connection.execute(
-            update(batches).where(batches.c.id.in_(chosen)).values(enqueued_at=now_millis())
-        )
+        connection.execute(update(batches).where(batches.c.id.in_(chosen)).values(enqueued_at=now_millis()))

@@ -23,7 +23,9 @@ def end_due(connection: Connection, mailing_id: int, state: str, limit: int = 5_
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    rows = connection.execute(select(deliveries.c.id, deliveries.c.state).where(deliveries.c.id.in_(some))).all()
+    rows = connection.execute(
+        select(deliveries.c.id, deliveries.c.state).where(deliveries.c.id.in_(some))
+    ).all()
     if rows:
         connection.execute(
             update(deliveries)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, text
+from sqlalchemy import Connection, Select, insert, select, text
 
-from mailroom.database import from_millis
+from mailroom.database import AnyRow, from_millis
 from mailroom.ledger import states
 from mailroom.ledger.schema import TROUBLED, attempts, deliveries, mailings, sessions
 
@@ -125,7 +125,9 @@ def search(connection: Connection, words: str, limit: int = 50) -> list[tuple[De
     if len(found) < limit:
         newest = select(deliveries.c.id).order_by(deliveries.c.id.desc()).limit(1).scalar_subquery()
         part = f"%{_escaped(key)}%"
-        matches = deliveries.c.address_key.like(part, escape="\\") | deliveries.c.name.ilike(part, escape="\\")
+        matches = deliveries.c.address_key.like(part, escape="\\") | deliveries.c.name.ilike(
+            part, escape="\\"
+        )
         seen = {delivery.id for delivery, _ in found}
         more = _searched(connection, [deliveries.c.id > newest - RECENT, matches], limit)
         found += [pair for pair in more if pair[0].id not in seen]
@@ -180,7 +182,7 @@ def timeline(connection: Connection, mailing_id: int, limit: int = 20_000) -> li
     ]
 
 
-def _delivery(row: Row[Any] | Sequence[Any]) -> Delivery:
+def _delivery(row: AnyRow | Sequence[Any]) -> Delivery:
     values = dict(zip(Delivery.__slots__, row, strict=True))
     for name in ("due_at", "marked_at", "updated_at"):
         values[name] = None if values[name] is None else from_millis(values[name])

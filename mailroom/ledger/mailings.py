@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import BigInteger, Connection, case, delete, func, insert, literal, or_, select, update
 
-from mailroom.database import now_millis
+from mailroom.database import AnyRow, now_millis
 from mailroom.ledger import counts, states
 from mailroom.ledger.schema import attachments, contents, deliveries, mailings
 
@@ -143,7 +143,7 @@ def search(connection: Connection, words: str, limit: int = 50) -> list[Mailing]
     return _with_counts(connection, rows)
 
 
-def _with_counts(connection: Connection, rows: Iterable[Row[Any]]) -> list[Mailing]:
+def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing]:
     listed = list(rows)
     live = counts.live(connection, [row.id for row in listed if row.ended_at is None])
     found = []
@@ -171,13 +171,13 @@ def content_of(connection: Connection, mailing_id: int) -> StoredContent | None:
     )
 
 
-def attachments_of(connection: Connection, mailing_id: int) -> list[Row[Any]]:
+def attachments_of(connection: Connection, mailing_id: int) -> list[AnyRow]:
     """Rows with filename, content_type, content_id, data; in the order they were given."""
     statement = select(attachments).where(attachments.c.mailing_id == mailing_id)
     return list(connection.execute(statement.order_by(attachments.c.id)).all())
 
 
-def shown_addresses(connection: Connection, mailing_id: int) -> list[Row[Any]]:
+def shown_addresses(connection: Connection, mailing_id: int) -> list[AnyRow]:
     """address, name, role of a shared mailing's To and Cc; Bcc never shows."""
     statement = select(deliveries.c.address, deliveries.c.name, deliveries.c.role)
     chosen = statement.where(deliveries.c.mailing_id == mailing_id, deliveries.c.role != "bcc")
@@ -202,14 +202,43 @@ def cancel(connection: Connection, mailing_id: int) -> bool:
     return _move(connection, mailing_id, going, state=states.CANCELED)
 
 
+def scheduled_are_due(connection: Connection) -> bool:
+    statement = select(mailings.c.id).where(_is_time(states.SCHEDULED)).limit(1)
+    return connection.execute(statement).one_or_none() is not None
+
+
 def start_scheduled(connection: Connection) -> int:
     """Makes active every scheduled mailing whose time has come, however late."""
-    statement = (
-        update(mailings)
-        .where(mailings.c.state == states.SCHEDULED, mailings.c.next_due_at <= now_millis())
-        .values(state=states.ACTIVE)
+    started = update(mailings).where(_is_time(states.SCHEDULED)).values(state=states.ACTIVE)
+    return connection.execute(started).rowcount
+
+
+def due(connection: Connection, queue: str, limit: int) -> list[int]:
+    """Ids of mailings that may have deliveries to be gathered, those that waited longest first."""
+    statement = select(mailings.c.id).where(_is_time(states.ACTIVE), mailings.c.queue == queue)
+    return list(connection.execute(statement.order_by(mailings.c.next_due_at).limit(limit)).scalars())
+
+
+def to_be_ended(connection: Connection, limit: int) -> list[tuple[int, str]]:
+    """(id, final state of its waiting deliveries): canceled mailings, and those whose time is over."""
+    over = (mailings.c.state == states.ACTIVE) & (mailings.c.expires_at <= now_millis())
+    statement = select(mailings.c.id, _either(over, states.EXPIRED, states.CANCELED)).where(
+        _is_time(states.ACTIVE, states.CANCELED), over | (mailings.c.state == states.CANCELED)
     )
-    return connection.execute(statement).rowcount
+    return [(row[0], row[1]) for row in connection.execute(statement.limit(limit))]
+
+
+def not_active(connection: Connection, mailing_ids: Iterable[int]) -> list[int]:
+    """Those of these mailings of which nothing may be sent now."""
+    statement = select(mailings.c.id).where(
+        mailings.c.id.in_(list(mailing_ids)), mailings.c.state != states.ACTIVE
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def _is_time(*chosen: str) -> Any:
+    """Of these states, and with something due."""
+    return mailings.c.state.in_(chosen) & (mailings.c.next_due_at <= now_millis())
 
 
 def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
@@ -256,19 +285,22 @@ def look_again(connection: Connection, mailing_id: int, at: int) -> None:
     )
 
 
-def drop_abandoned(connection: Connection, older_than_ms: int, limit: int = 5_000) -> int:
-    """Deletes what was staged and never finished, some rows at a time."""
-    abandoned = select(mailings.c.id).where(
+def abandoned(connection: Connection, older_than_ms: int) -> int | None:
+    """A mailing that was staged so long ago that nobody will finish it."""
+    statement = select(mailings.c.id).where(
         mailings.c.state == states.STAGED, mailings.c.created_at < now_millis() - older_than_ms
     )
-    found = connection.execute(abandoned.limit(1)).scalar_one_or_none()
-    if found is None:
-        return 0
-    some = select(deliveries.c.id).where(deliveries.c.mailing_id == found).limit(limit)
+    return connection.execute(statement.limit(1)).scalar_one_or_none()
+
+
+def drop(connection: Connection, mailing_id: int, limit: int = 5_000) -> None:
+    """Deletes a staged mailing, some of its deliveries at a time."""
+    some = select(deliveries.c.id).where(deliveries.c.mailing_id == mailing_id).limit(limit)
     dropped = connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
     if dropped < limit:
-        connection.execute(delete(mailings).where(mailings.c.id == found))
-    return dropped
+        connection.execute(
+            delete(mailings).where(mailings.c.id == mailing_id, mailings.c.state == states.STAGED)
+        )
 
 
 def _move(connection: Connection, mailing_id: int, before: tuple[str, ...], **values: Any) -> bool:

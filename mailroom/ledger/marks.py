@@ -46,9 +46,7 @@ def mark(connection: Connection, lease: Lease, session_id: int, delivery_ids: Co
         mailings_table.c.state == states.ACTIVE,
         mailings_table.c.expires_at > now_millis(),
     )
-    listed = select(suppressions.c.address_key).where(
-        suppressions.c.address_key == deliveries.c.address_key
-    )
+    listed = select(suppressions.c.address_key).where(suppressions.c.address_key == deliveries.c.address_key)
     statement = (
         update(deliveries)
         .where(

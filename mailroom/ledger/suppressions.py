@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,7 +39,7 @@ def remove(connection: Connection, address_key: str) -> bool:
     return connection.execute(gone).rowcount == 1
 
 
-def among(connection: Connection, address_keys: Collection[str]) -> set[str]:
+def among(connection: Connection, address_keys: Iterable[str]) -> set[str]:
     """Which of these (at most some thousand at a time) are on the list."""
     statement = select(suppressions.c.address_key).where(suppressions.c.address_key.in_(list(address_keys)))
     return set(connection.execute(statement).scalars())

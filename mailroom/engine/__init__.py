@@ -1,0 +1,1 @@
+"""Where ledger, content, wire and queue meet: accept, deliver, sweep."""

@@ -1,0 +1,160 @@
+"""One batch over as many SMTP sessions as it calls for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from mailroom.database import AnyRow, Database
+from mailroom.delivery.envelope import Envelope
+from mailroom.delivery.failure import Failure
+from mailroom.delivery.server import Server
+from mailroom.engine.lane import Lane
+from mailroom.engine.messages import Message
+from mailroom.engine.recorder import Recorder
+from mailroom.engine.sessions import Sessions
+from mailroom.ledger import batches, mailings
+from mailroom.ledger.batches import LEASE_MS, Lease
+
+log = structlog.get_logger()
+
+WORKS_FOR = 20.0
+"""Seconds after which what is left is handed back: a job is short."""
+
+PATIENCE = 0.01
+"""Seconds without an answer after which another session is worth opening."""
+
+GRACE = 7.0
+"""Seconds that mails in flight may still take once the worker was told to stop."""
+
+
+class Dispatch:
+    """Sends what a lease holds. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        sessions: Sessions,
+        server: Server,
+        lease: Lease,
+        deliveries: Sequence[AnyRow],
+        messages: Mapping[int, Message],
+        connections: int,
+    ) -> None:
+        self.database = database
+        self.sessions = sessions
+        self.server = server
+        self.lease = lease
+        self.messages = messages
+        self.todo = deque(deliveries)
+        self.tries: Counter[int] = Counter()
+        self.recorder = Recorder(database, lease)
+        self.server_failure: Failure | None = None
+        self.is_ending = False
+        self.answered_at = time.monotonic()
+        self._most = min(connections, lease.max_sessions or connections)
+        self._lanes: dict[asyncio.Task[None], Lane] = {}
+
+    async def run(self) -> None:
+        """Returns when all is sent or handed back, and every outcome is on disk."""
+        self._open_lanes(self._wanted())
+        watch = asyncio.create_task(self._watch())
+        try:
+            while self._lanes:
+                done, _ = await asyncio.wait(self._lanes, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    del self._lanes[task]
+                    task.result()
+        finally:
+            watch.cancel()
+            for lane in self._lanes.values():
+                lane.abort()
+            await asyncio.gather(*self._lanes, return_exceptions=True)
+        await self.recorder.drained()
+
+    def hand_back(self) -> None:
+        """Begins no further mail; those in flight end as they end."""
+        self.is_ending = True
+
+    async def stop(self) -> None:
+        """Hands back, and cuts off what is still in flight after the grace."""
+        self.hand_back()
+        await asyncio.sleep(GRACE)
+        for lane in self._lanes.values():
+            lane.abort()
+
+    def next_delivery(self) -> AnyRow | None:
+        return self.todo.popleft() if self.todo and not self.is_ending else None
+
+    def leave_out(self, mailing_id: int) -> None:
+        """Tries no more of this mailing: it was paused, canceled or is over."""
+        self.todo = deque(row for row in self.todo if row.mailing_id != mailing_id)
+
+    def cannot_connect(self, failure: Failure) -> None:
+        """Without any session the server is unreachable; beside others it has just enough of them."""
+        self._most = max(1, sum(lane.is_connected for lane in self._lanes.values()))
+        if not any(lane.is_connected for lane in self._lanes.values()):
+            self.server_failure = failure
+            self.hand_back()
+
+    def render(self, delivery: AnyRow) -> Envelope:
+        """Raises MergeError when the variables do not fit the template."""
+        message = self.messages[delivery.mailing_id]
+        return Envelope(message.sender, delivery.address, message.render(delivery), delivery.id)
+
+    def _wanted(self) -> int:
+        """One session for a server that answers at once, all for one that takes its time."""
+        reply_time = self.sessions.reply_time.get(self.server.name, 0.0)
+        return max(1, min(self._most, len(self.todo), round(reply_time / PATIENCE)))
+
+    def _open_lanes(self, number: int) -> None:
+        for _ in range(number):
+            lane = Lane(self)
+            self._lanes[asyncio.create_task(lane.run())] = lane
+
+    async def _watch(self) -> None:
+        began = checked = renewed = time.monotonic()
+        while True:
+            await asyncio.sleep(PATIENCE)
+            now = time.monotonic()
+            if now - self.answered_at >= PATIENCE and not self.is_ending:
+                room = min(self._most - len(self._lanes), len(self.todo))
+                self._open_lanes(min(room, max(1, len(self._lanes))))
+            if now - began >= WORKS_FOR:
+                self.hand_back()
+            if now - checked >= 1.0:
+                checked = now
+                self._look_at_mailings()
+            if now - renewed >= LEASE_MS / 3000:
+                renewed = now
+                self._renew()
+
+    def _look_at_mailings(self) -> None:
+        """A pause stops a mail at its mark; seeing it earlier saves the server the start of one."""
+        try:
+            with self.database.read() as connection:
+                stopped = mailings.not_active(connection, {row.mailing_id for row in self.todo})
+        except DBAPIError:
+            return
+        for mailing_id in stopped:
+            self.leave_out(mailing_id)
+
+    def _renew(self) -> None:
+        try:
+            with self.database.begin() as connection:
+                is_held = batches.renew(connection, self.lease)
+        except DBAPIError:
+            return
+        if not is_held:
+            self.lose()
+
+    def lose(self) -> None:
+        """The batch is somebody else's now."""
+        log.warning("lost the lease; what is left is not ours any more", batch=self.lease.batch_id)
+        self.todo.clear()
+        self.hand_back()

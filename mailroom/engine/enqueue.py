@@ -1,0 +1,24 @@
+"""From the ledger onto the queue: after the commit, and allowed to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from mailroom.ledger.batches import Gathered
+from mailroom.queue import Queue, QueueDown
+
+log = structlog.get_logger()
+
+
+def onto(queue: Queue, gathered: Sequence[Gathered]) -> bool:
+    """Enqueues a job a batch. False: the queue is away, and the sweeper will do it later."""
+    if not gathered:
+        return True
+    try:
+        queue.enqueue([(batch.id, batch.epoch, batch.size, batch.queue) for batch in gathered])
+    except QueueDown as down:
+        log.warning("the queue is away; sending starts when it is back", reason=str(down))
+        return False
+    return True

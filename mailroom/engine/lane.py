@@ -1,0 +1,147 @@
+"""One SMTP session's share of a batch: what it is given, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from mailroom.content.message import MergeError
+from mailroom.database import AnyRow
+from mailroom.delivery import backoff
+from mailroom.delivery.envelope import Envelope, Outcome
+from mailroom.delivery.failure import Failure, Withdrawn
+from mailroom.delivery.reply import Reply
+from mailroom.engine.sessions import Kept
+from mailroom.ledger import marks, states
+from mailroom.ledger.batches import LEASE_MS
+
+if TYPE_CHECKING:
+    from mailroom.engine.dispatch import Dispatch
+
+log = structlog.get_logger()
+
+REOPENED_AT_MOST = 2
+"""How often a delivery is tried again at once after a session that died before its dot."""
+
+
+class Lane:
+    """Takes deliveries from a dispatch and gives them to a session. The session's Source."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
+        self._kept: Kept | None = None
+        self._in_hand: dict[int, AnyRow] = {}
+        self._marked: dict[int, float] = {}
+        self._refused: dict[int, str] = {}
+
+    @property
+    def is_connected(self) -> bool:
+        return self._kept is not None
+
+    def abort(self) -> None:
+        if self._kept is not None:
+            self._kept.session.abort()
+
+    async def run(self) -> None:
+        """Returns when there is nothing more to send, or nowhere to send it."""
+        dispatch = self._dispatch
+        while dispatch.todo and not dispatch.is_ending:
+            try:
+                self._kept = await dispatch.sessions.take(dispatch.server)
+            except Failure as failure:
+                dispatch.cannot_connect(failure)
+                return
+            try:
+                await self._kept.session.run(self)
+            finally:
+                await dispatch.sessions.put_back(self._kept)
+                self._kept = None
+
+    def next_envelope(self) -> Envelope | None:
+        while (delivery := self._dispatch.next_delivery()) is not None:
+            try:
+                envelope = self._dispatch.render(delivery)
+            except MergeError as error:
+                self._record(delivery.id, states.FAILED, None, str(error), "data", None)
+                continue
+            self._in_hand[delivery.id] = delivery
+            return envelope
+        return None
+
+    async def mark(self, envelope: Envelope) -> bool:
+        assert self._kept is not None
+        why = await self._dispatch.recorder.mark(self._kept.id, envelope.id)
+        if why:
+            self._refused[envelope.id] = why
+        else:
+            self._marked[envelope.id] = time.monotonic()
+        return not why
+
+    def outcome(self, envelope: Envelope, outcome: Outcome) -> None:
+        delivery = self._in_hand.pop(envelope.id)
+        marked_at = self._marked.pop(envelope.id, None)
+        now = self._dispatch.answered_at = time.monotonic()
+        if isinstance(outcome, Reply):
+            self._record(delivery.id, states.SENT, outcome.code, outcome.text, "dot", None)
+            if marked_at is not None:
+                self._dispatch.sessions.answered(self._dispatch.server, now - marked_at)
+        elif isinstance(outcome, Withdrawn):
+            self._withdrawn(delivery, self._refused.pop(delivery.id))
+        elif outcome.scope == "session" and marked_at is None and self._may_try_again(delivery):
+            self._dispatch.todo.appendleft(delivery)
+        else:
+            self._failed(delivery, outcome)
+
+    def _may_try_again(self, delivery: AnyRow) -> bool:
+        self._dispatch.tries[delivery.id] += 1
+        return self._dispatch.tries[delivery.id] <= REOPENED_AT_MOST
+
+    def _withdrawn(self, delivery: AnyRow, why: str) -> None:
+        """The mark was refused: what is not recorded here goes back when the batch is closed."""
+        if why == "lost":
+            self._dispatch.lose()
+        elif why == states.SUPPRESSED:
+            words = "the address is on the suppression list"
+            self._record(delivery.id, states.SUPPRESSED, None, words, "data", None, is_attempt=False)
+        elif why != "taken":
+            self._dispatch.leave_out(delivery.mailing_id)
+
+    def _failed(self, delivery: AnyRow, failure: Failure) -> None:
+        code = failure.reply.code if failure.reply else None
+        words = failure.reply.text if failure.reply else failure.message
+        if failure.kind == "permanent":
+            self._record(delivery.id, states.FAILED, code, words, failure.stage, None)
+        elif failure.kind == "unknown":
+            due = LEASE_MS if self._may_resend(delivery) else None
+            self._record(delivery.id, states.UNKNOWN, code, words, failure.stage, due)
+        else:
+            due = self._backoff_ms(delivery, failure.reply)
+            self._record(delivery.id, states.DEFERRED, code, words, failure.stage, due)
+
+    def _may_resend(self, delivery: AnyRow) -> bool:
+        message = self._dispatch.messages[delivery.mailing_id]
+        is_first = delivery.state != states.UNKNOWN and delivery.resends == 0
+        return message.if_unknown == "resend" and is_first
+
+    def _backoff_ms(self, delivery: AnyRow, reply: Reply | None) -> int:
+        """At the mailing's end at the latest: there the sweeper lets it expire."""
+        wait = round(backoff.delay(delivery.attempts + 1, reply) * 1000)
+        left = self._dispatch.messages[delivery.mailing_id].expires_at_ms - round(time.time() * 1000)
+        return max(0, min(wait, left))
+
+    def _record(
+        self,
+        delivery_id: int,
+        state: str,
+        code: int | None,
+        words: str,
+        stage: str,
+        due_in_ms: int | None,
+        *,
+        is_attempt: bool = True,
+    ) -> None:
+        name = self._dispatch.server.name
+        outcome = marks.Outcome(delivery_id, state, code, words, name, stage, due_in_ms, is_attempt)
+        self._dispatch.recorder.record(outcome)

@@ -1,0 +1,90 @@
+"""From the ledger's content to what goes over the wire: compiled once per mailing."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from mailroom.content.addresses import Address, parse_address
+from mailroom.content.message import Attachment, Compiled, Content, compile_message, message_id
+from mailroom.database import AnyRow
+from mailroom.ledger import mailings
+
+KEPT = 16
+"""Compiled mailings that a worker remembers; one with a large attachment is some megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One mailing's message, to be rendered for each of its deliveries."""
+
+    sender: str
+    uid: str
+    is_shared: bool
+    if_unknown: str
+    expires_at_ms: int
+    compiled: Compiled
+
+    def render(self, delivery: AnyRow) -> bytes:
+        """Raises MergeError when this recipient's variables do not fit."""
+        domain = self.sender.rpartition("@")[2]
+        name = message_id(self.uid, None if self.is_shared else delivery.id, domain)
+        return self.compiled.render(delivery, delivery.variables, name)
+
+
+class Messages:
+    """The compiled messages of the mailings that were delivered last."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, Message] = OrderedDict()
+
+    def of(self, connection: Connection, mailing_ids: set[int]) -> dict[int, Message]:
+        """The message of each of these mailings; all must exist."""
+        found = {mailing_id: self._one(connection, mailing_id) for mailing_id in mailing_ids}
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return found
+
+    def _one(self, connection: Connection, mailing_id: int) -> Message:
+        if mailing_id not in self._kept:
+            self._kept[mailing_id] = _compiled(connection, mailing_id)
+        self._kept.move_to_end(mailing_id)
+        return self._kept[mailing_id]
+
+
+def _compiled(connection: Connection, mailing_id: int) -> Message:
+    mailing = mailings.get(connection, mailing_id)
+    assert mailing is not None, f"mailing {mailing_id} has deliveries and is not there"
+    content = content_of(connection, mailing)
+    return Message(
+        sender=mailing.sender_address,
+        uid=mailing.uid,
+        is_shared=mailing.kind == "shared",
+        if_unknown=mailing.if_unknown,
+        expires_at_ms=round(mailing.expires_at.timestamp() * 1000),
+        compiled=compile_message(content, mailing.uid, mailing.created_at),
+    )
+
+
+def content_of(connection: Connection, mailing: mailings.Mailing) -> Content:
+    """A mailing's content as it was given: to be compiled, or to be copied."""
+    stored = mailings.content_of(connection, mailing.id)
+    assert stored is not None, f"mailing {mailing.id} has no content"
+    shown = mailings.shown_addresses(connection, mailing.id) if mailing.kind == "shared" else []
+    return Content(
+        sender=Address(mailing.sender_address, mailing.sender_name),
+        subject=mailing.subject,
+        text=stored.text,
+        html=stored.html,
+        reply_to=tuple(parse_address(address) for address in stored.reply_to),
+        headers=tuple(stored.headers),
+        attachments=tuple(
+            Attachment(row.filename, row.content_type, row.data, row.content_id)
+            for row in mailings.attachments_of(connection, mailing.id)
+        ),
+        kind=mailing.kind,
+        to=tuple(Address(row.address, row.name) for row in shown if row.role == "to"),
+        cc=tuple(Address(row.address, row.name) for row in shown if row.role == "cc"),
+    )

@@ -1,0 +1,125 @@
+"""What a worker process is while it lives: a ledger, an event loop, kept sessions, a sweeper.
+
+The worker's own thread waits for jobs and for signals. SMTP runs in one event loop in a
+thread of its own, so that a server's farewell is heard between jobs as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from mailroom import settings as settings_module
+from mailroom.database import Database
+from mailroom.delivery.server import Server, server_from
+from mailroom.engine.dispatch import Dispatch
+from mailroom.engine.messages import Messages
+from mailroom.engine.sessions import Sessions
+from mailroom.engine.sweep import Sweeper
+from mailroom.queue import Queue
+from mailroom.settings import Settings
+
+BUSY_TIMEOUT = 2_000
+"""Milliseconds that a worker waits for SQLite's lock: it can try again, and must hear signals."""
+
+T = TypeVar("T")
+
+
+class Process:
+    """One worker process. `begin` and `end` are called once each, by its main thread."""
+
+    def __init__(self, name: str, queue: Queue, settings: Settings) -> None:
+        self.name = name
+        self.queue = queue
+        self.settings = settings
+        self.database = Database(settings.database_url, durable=False, busy_timeout=BUSY_TIMEOUT)
+        self.loop = asyncio.new_event_loop()
+        self.sessions = Sessions(self.database, name)
+        self.messages = Messages()
+        self.sweeper = Sweeper(self.database, queue, name)
+        self.servers = _servers(settings)
+        self.is_stopping = False
+        self._dispatch: Dispatch | None = None
+        self._thread = threading.Thread(target=self._run_loop, name="smtp", daemon=True)
+
+    def begin(self) -> None:
+        self._thread.start()
+        self.sweeper.start()
+        asyncio.run_coroutine_threadsafe(self._tidy(), self.loop)
+
+    def end(self) -> None:
+        self.sweeper.stop()
+        self.run(self.sessions.close_idle(older_than=0)).result(timeout=5)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(timeout=2)
+        self.database.dispose()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Runs it in the event loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def work_on(self, dispatch: Dispatch | None) -> None:
+        """Notes what is under way, for whoever tells this process to stop."""
+        self._dispatch = dispatch
+        if dispatch is not None and self.is_stopping:
+            self.request_stop()
+
+    def request_stop(self) -> None:
+        """From a signal handler: mails in flight end, the rest goes back, the job returns."""
+        self.is_stopping = True
+        if self._dispatch is not None:
+            asyncio.run_coroutine_threadsafe(self._dispatch.stop(), self.loop)
+
+    def server(self, route: str) -> Server:
+        return self.servers[route] if route in self.servers else self.servers[""]
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(5)
+            await self.sessions.close_idle()
+
+
+def _servers(settings: Settings) -> dict[str, Server]:
+    servers = {"": server_from(settings)}
+    if settings.slow_server is not None:
+        host, _, port = settings.slow_server.rpartition(":")
+        servers["slow"] = Server(host=host, port=int(port), timeout=settings.mail_timeout)
+    return servers
+
+
+_process: Process | None = None
+
+
+def start(worker_name: str, queue: Queue) -> Process:
+    """Opens the ledger and begins to sweep. Raises SettingsError."""
+    global _process
+    _process = Process(worker_name, queue, settings_module.load())
+    _process.begin()
+    return _process
+
+
+def stop() -> None:
+    """Closes everything; harmless when nothing was started."""
+    global _process
+    if _process is not None:
+        _process.end()
+    _process = None
+
+
+def request_stop() -> None:
+    if _process is not None:
+        _process.request_stop()
+
+
+def current() -> Process:
+    """Raises RuntimeError outside a worker."""
+    if _process is None:
+        raise RuntimeError("deliveries are made by a worker: start one with `python worker.py`")
+    return _process

@@ -1,0 +1,128 @@
+"""The sweeper: gathers what is due, and brings back what was lost.
+
+Every step is a short transaction of its own, and harmless when two sweepers do it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from mailroom.database import Database
+from mailroom.engine import enqueue
+from mailroom.ledger import batches, control, mailings, reaping, rounds
+from mailroom.queue import BULK, URGENT, Queue, QueueDown
+
+log = structlog.get_logger()
+
+LOOKED_FOR_AFTER_MS = 10_000
+"""A batch enqueued longer ago than this and not claimed is looked for in RQ."""
+
+STAGED_AT_MOST_MS = 3_600_000
+"""A submission that was not finished after an hour never will be."""
+
+BACKLOG = 100
+"""How many mailings one round looks at."""
+
+
+class Sweeper:
+    """A thread that sweeps about once a second until it is stopped."""
+
+    def __init__(self, database: Database, queue: Queue, name: str) -> None:
+        self._database = database
+        self._queue = queue
+        self._name = name
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._is_away = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(rounds.EVERY_MS / 1000):
+            try:
+                self.round()
+                self._is_away = False
+            except (DBAPIError, QueueDown) as error:
+                if not self._is_away:
+                    log.warning("the sweeper waits", error=type(error).__name__)
+                self._is_away = True
+            except Exception:
+                log.exception("a round of the sweeper failed; the next one tries again")
+
+    def round(self) -> bool:
+        """One round, if it is this sweeper's turn."""
+        began = time.monotonic()
+        with self._database.begin() as connection:
+            if not rounds.take(connection, self._name):
+                return False
+        self._reap()
+        self._start_scheduled()
+        self._end_stopped()
+        for queue in (URGENT, BULK):
+            self._gather(queue)
+        self._find_forgotten()
+        self._drop_abandoned()
+        with self._database.begin() as connection:
+            rounds.took(connection, self._name, round((time.monotonic() - began) * 1000))
+        return True
+
+    def _reap(self) -> None:
+        with self._database.read() as connection:
+            expired = reaping.expired(connection)
+        for batch_id in expired:
+            with self._database.begin() as connection:
+                if reaping.reap(connection, batch_id):
+                    log.warning("a worker died or was too slow; its batch goes back", batch=batch_id)
+
+    def _start_scheduled(self) -> None:
+        with self._database.read() as connection:
+            is_time = mailings.scheduled_are_due(connection)
+        if is_time:
+            with self._database.begin() as connection:
+                mailings.start_scheduled(connection)
+
+    def _end_stopped(self) -> None:
+        """Ends what waits of canceled mailings and of those whose time is over."""
+        with self._database.read() as connection:
+            stopped = mailings.to_be_ended(connection, BACKLOG)
+        for mailing_id, state in stopped:
+            with self._database.begin() as connection:
+                control.end_due(connection, mailing_id, state)
+
+    def _gather(self, queue: str) -> None:
+        with self._database.read() as connection:
+            room = batches.READY - batches.unclaimed(connection, queue)
+            due = mailings.due(connection, queue, BACKLOG) if room > 0 else []
+        for mailing_id in due:
+            with self._database.begin() as connection:
+                gathered = batches.gather(connection, mailing_id, max(1, room // len(due)))
+            enqueue.onto(self._queue, gathered)
+
+    def _find_forgotten(self) -> None:
+        with self._database.read() as connection:
+            forgotten = batches.forgotten(connection, LOOKED_FOR_AFTER_MS)
+        if not forgotten:
+            return
+        missing = set(self._queue.missing([(batch.id, batch.epoch) for batch in forgotten]))
+        lost = [batch for batch in forgotten if (batch.id, batch.epoch) in missing]
+        if lost:
+            log.warning("batches were lost from the queue; they are enqueued again", batches=len(lost))
+        if enqueue.onto(self._queue, lost):
+            with self._database.begin() as connection:
+                batches.looked_for(connection, [batch.id for batch in forgotten])
+
+    def _drop_abandoned(self) -> None:
+        with self._database.read() as connection:
+            abandoned = mailings.abandoned(connection, STAGED_AT_MOST_MS)
+        if abandoned is not None:
+            with self._database.begin() as connection:
+                mailings.drop(connection, abandoned)

@@ -1,0 +1,44 @@
+"""Keys that make a second submission get the first one's answer."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, select, text
+
+from mailroom.database import AnyRow, now_millis
+from mailroom.ledger.schema import idempotency_keys, mailings
+
+KEPT_MS = 24 * 3_600_000
+"""How long a key is remembered."""
+
+
+def take(connection: Connection, scope: str, key: str, fingerprint: str, mailing_id: int) -> AnyRow | None:
+    """Takes the key for this mailing; or its earlier use: mailing_id, fingerprint, state.
+
+    Of several at once exactly one takes it: the others wait here for that one's commit.
+    """
+    _forget_old(connection, scope, key)
+    now = connection.execute(select(now_millis())).scalar_one()
+    taken = connection.execute(
+        text(
+            "INSERT INTO idempotency_keys (scope, key, fingerprint, mailing_id, created_at)"
+            " VALUES (:scope, :key, :fingerprint, :mailing_id, :now) ON CONFLICT DO NOTHING"
+        ),
+        {"scope": scope, "key": key, "fingerprint": fingerprint, "mailing_id": mailing_id, "now": now},
+    )
+    if taken.rowcount == 1:
+        return None
+    return connection.execute(
+        select(idempotency_keys.c.mailing_id, idempotency_keys.c.fingerprint, mailings.c.state)
+        .outerjoin(mailings, mailings.c.id == idempotency_keys.c.mailing_id)
+        .where(idempotency_keys.c.scope == scope, idempotency_keys.c.key == key)
+    ).one()
+
+
+def _forget_old(connection: Connection, scope: str, key: str) -> None:
+    connection.execute(
+        delete(idempotency_keys).where(
+            idempotency_keys.c.scope == scope,
+            idempotency_keys.c.key == key,
+            idempotency_keys.c.created_at < now_millis() - KEPT_MS,
+        )
+    )

@@ -1,0 +1,140 @@
+"""Browsers that are signed in, and the links that sign one in. Only hashes of tokens are kept."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from mailroom.ledger.schema import sign_in_links, sign_ins, users
+from mailroom.ledger.users import User
+
+LIFETIME = timedelta(days=30)
+"""Counted from when the browser was last seen."""
+
+LINK_LIFETIME = timedelta(days=30)
+
+SEEN_EVERY = timedelta(hours=1)
+"""How old `seen_at` may become: a page must not cost a write."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """One browser of one user."""
+
+    id: int
+    user: User
+    created_at: datetime
+    seen_at: datetime
+    user_agent: str
+    address: str
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it is time to write down that it was seen."""
+        return datetime.now(UTC) - self.seen_at > SEEN_EVERY
+
+
+def token_hash(token: str) -> str:
+    """A token has 256 random bits, so a plain hash is enough: there is nothing to guess."""
+    return sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+COLUMNS = (
+    sign_ins.c.id,
+    sign_ins.c.created_at,
+    sign_ins.c.seen_at,
+    sign_ins.c.user_agent,
+    sign_ins.c.address,
+    users.c.id.label("user_id"),
+    users.c.email,
+)
+FROM_USERS = select(*COLUMNS).join_from(sign_ins, users)
+
+
+def start(connection: Connection, user_id: int, user_agent: str, address: str) -> str:
+    """Signs a browser in and returns its token; clears away what has expired."""
+    now, token = datetime.now(UTC), secrets.token_urlsafe(32)
+    connection.execute(delete(sign_ins).where(sign_ins.c.expires_at < now))
+    connection.execute(
+        insert(sign_ins).values(
+            user_id=user_id,
+            token_hash=token_hash(token),
+            created_at=now,
+            seen_at=now,
+            expires_at=now + LIFETIME,
+            user_agent=user_agent[:300],
+            address=address[:64],
+        )
+    )
+    return token
+
+
+def find(connection: Connection, token: str) -> SignIn | None:
+    """Who holds that token, if anybody still does."""
+    query = FROM_USERS.where(
+        sign_ins.c.token_hash == token_hash(token), sign_ins.c.expires_at > datetime.now(UTC)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    user = User(row.user_id, row.email)
+    return SignIn(row.id, user, row.created_at, row.seen_at, row.user_agent, row.address)
+
+
+def seen(connection: Connection, sign_in_id: int) -> None:
+    """Moves its expiry on."""
+    now = datetime.now(UTC)
+    connection.execute(
+        update(sign_ins).where(sign_ins.c.id == sign_in_id).values(seen_at=now, expires_at=now + LIFETIME)
+    )
+
+
+def of_user(connection: Connection, user_id: int) -> list[SignIn]:
+    """The user's browsers, last seen first."""
+    query = FROM_USERS.where(sign_ins.c.user_id == user_id, sign_ins.c.expires_at > datetime.now(UTC))
+    rows = connection.execute(query.order_by(sign_ins.c.seen_at.desc(), sign_ins.c.id.desc()))
+    return [
+        SignIn(r.id, User(r.user_id, r.email), r.created_at, r.seen_at, r.user_agent, r.address) for r in rows
+    ]
+
+
+def end(connection: Connection, user_id: int, sign_in_id: int) -> bool:
+    """Signs one of the user's browsers out; False when it is not theirs, or out already."""
+    mine = (sign_ins.c.id == sign_in_id) & (sign_ins.c.user_id == user_id)
+    return connection.execute(delete(sign_ins).where(mine)).rowcount == 1
+
+
+def end_all(connection: Connection, user_id: int, *, but: int | None = None) -> int:
+    """Signs all of the user's browsers out, except `but`; returns how many."""
+    theirs = delete(sign_ins).where(sign_ins.c.user_id == user_id)
+    return connection.execute(theirs.where(sign_ins.c.id != but) if but else theirs).rowcount
+
+
+def make_link(connection: Connection, user_id: int) -> str:
+    """The token of a link that signs the user in, again and again until the next one is made.
+
+    Not for one use only: a link preview or a prefetch would use it up before its owner.
+    """
+    token = secrets.token_urlsafe(32)
+    connection.execute(delete(sign_in_links).where(sign_in_links.c.user_id == user_id))
+    connection.execute(
+        insert(sign_in_links).values(
+            token_hash=token_hash(token), user_id=user_id, expires_at=datetime.now(UTC) + LINK_LIFETIME
+        )
+    )
+    return token
+
+
+def user_of_link(connection: Connection, token: str) -> User | None:
+    query = (
+        select(users.c.id, users.c.email)
+        .join_from(sign_in_links, users)
+        .where(sign_in_links.c.token_hash == token_hash(token))
+        .where(sign_in_links.c.expires_at > datetime.now(UTC))
+    )
+    row = connection.execute(query).first()
+    return User(row.id, row.email) if row else None
