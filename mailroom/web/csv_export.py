@@ -1,0 +1,47 @@
+"""Deliveries as lines of a CSV file that a spreadsheet opens without running anything."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC
+
+from mailroom.content.message_ids import message_id
+from mailroom.ledger.deliveries import Delivery
+from mailroom.ledger.mailings import Mailing
+
+HEADER = ("address", "name", "state", "attempts", "code", "reply", "message_id", "updated_at")
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes a cell that begins so for a formula, and would compute it."""
+
+
+def line(cells: Sequence[str]) -> str:
+    """One line of the file, its line end included."""
+    out = io.StringIO()
+    csv.writer(out).writerow([_harmless(cell) for cell in cells])
+    return out.getvalue()
+
+
+def row_of(mailing: Mailing, delivery: Delivery) -> tuple[str, ...]:
+    return (
+        delivery.address,
+        delivery.name,
+        delivery.state,
+        str(delivery.attempts),
+        "" if delivery.code is None else str(delivery.code),
+        delivery.reply or "",
+        message_id_of(mailing, delivery),
+        delivery.updated_at.astimezone(UTC).isoformat(timespec="milliseconds"),
+    )
+
+
+def message_id_of(mailing: Mailing, delivery: Delivery) -> str:
+    """The Message-ID under which this delivery is sent, however often."""
+    own = None if mailing.kind == "shared" else delivery.id
+    return message_id(mailing.uid, own, mailing.sender_address.rpartition("@")[2])
+
+
+def _harmless(cell: str) -> str:
+    return "'" + cell if cell.startswith(FORMULA) else cell

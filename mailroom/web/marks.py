@@ -1,0 +1,49 @@
+"""The marks of a mailing's timeline: all of a small mailing, an even sample of a large one."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select
+
+from mailroom.ledger import states
+from mailroom.ledger.schema import deliveries, sessions
+from mailroom.web.timeline import Mark
+
+SAMPLE = 1_500
+"""Rows read for one picture, however many deliveries there are."""
+
+DRAWN = (states.SENT, states.SENDING, states.DEFERRED, states.UNKNOWN, states.FAILED)
+"""The states in which a mail's last change was the end of its time on the wire."""
+
+
+def marks_of(connection: Connection, mailing_id: int, total: int, now: int) -> tuple[list[Mark], float]:
+    """The marks, and how many mails each of them stands for."""
+    mine = deliveries.c.mailing_id == mailing_id
+    chosen, weight = mine, 1.0
+    if total > SAMPLE:
+        first = connection.execute(select(func.min(deliveries.c.id)).where(mine)).scalar_one()
+        last = connection.execute(select(func.max(deliveries.c.id)).where(mine)).scalar_one()
+        weight = max(1.0, (last - first + 1) / SAMPLE)
+        places = (first + int(place * weight) for place in range(SAMPLE))
+        chosen = mine & deliveries.c.id.in_(list(places))
+    rows = connection.execute(
+        select(
+            sessions.c.worker,
+            sessions.c.number,
+            deliveries.c.state,
+            deliveries.c.marked_at,
+            deliveries.c.updated_at,
+        )
+        .outerjoin(sessions, sessions.c.id == deliveries.c.session_id)
+        .where(chosen)
+        .order_by(deliveries.c.id)
+    )
+    marks = [
+        Mark(worker, session, number, state, marked_at, _end(state, marked_at, updated_at, now))
+        for number, (worker, session, state, marked_at, updated_at) in enumerate(rows, start=1)
+        if worker is not None and marked_at is not None and state in DRAWN
+    ]
+    return marks, weight
+
+
+def _end(state: str, marked_at: int, updated_at: int, now: int) -> int:
+    return max(marked_at, now if state == states.SENDING else updated_at)

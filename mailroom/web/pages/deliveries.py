@@ -1,0 +1,106 @@
+"""One delivery with all that happened to it; all deliveries of a mailing as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from mailroom.database import Database
+from mailroom.ledger import control, deliveries, mailings
+from mailroom.ledger.deliveries import Delivery
+from mailroom.ledger.mailings import Mailing
+from mailroom.web import mailroom
+from mailroom.web.csv_export import HEADER, line, message_id_of, row_of
+
+blueprint = Blueprint("deliveries", __name__)
+
+CHUNK = 1_000
+
+
+@blueprint.get("/mailings/<int:mailing_id>/deliveries.csv")
+def as_csv(mailing_id: int) -> Response:
+    with mailroom().database.read() as connection:
+        mailing = mailings.get(connection, mailing_id) or abort(404)
+    return Response(
+        _lines(mailroom().database, mailing),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="mailing-{mailing.id}.csv"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@blueprint.get("/mailings/<int:mailing_id>/deliveries/<int:delivery_id>")
+def show(mailing_id: int, delivery_id: int) -> str:
+    with mailroom().database.read() as connection:
+        mailing, delivery = _found(connection, mailing_id, delivery_id)
+        attempts = deliveries.attempts_of(connection, delivery_id)
+    return render_template(
+        "mailings/delivery.html",
+        mailing=mailing,
+        delivery=delivery,
+        attempts=attempts,
+        message_id=message_id_of(mailing, delivery),
+    )
+
+
+@blueprint.post("/mailings/<int:mailing_id>/deliveries/<int:delivery_id>/retry")
+def retry(mailing_id: int, delivery_id: int) -> Response:
+    return _change(mailing_id, delivery_id, control.retry_delivery, "It is tried again.")
+
+
+@blueprint.post("/mailings/<int:mailing_id>/deliveries/<int:delivery_id>/cancel")
+def cancel(mailing_id: int, delivery_id: int) -> Response:
+    return _change(mailing_id, delivery_id, control.cancel_delivery, "Canceled: it will not be sent.")
+
+
+@blueprint.post("/mailings/<int:mailing_id>/deliveries/<int:delivery_id>/arrived")
+def arrived(mailing_id: int, delivery_id: int) -> Response:
+    return _change(mailing_id, delivery_id, control.confirm_arrived, "Noted: it arrived.")
+
+
+@blueprint.post("/mailings/<int:mailing_id>/deliveries/<int:delivery_id>/again")
+def again(mailing_id: int, delivery_id: int) -> Response:
+    words = "It is sent once more, with the same Message-ID."
+    return _change(mailing_id, delivery_id, control.send_again, words)
+
+
+def _change(
+    mailing_id: int, delivery_id: int, change: Callable[[Connection, int], bool], words: str
+) -> Response:
+    with mailroom().database.begin() as connection:
+        _found(connection, mailing_id, delivery_id)
+        changed = change(connection, delivery_id)
+    if changed:
+        flash(words, "good")
+    else:
+        flash("That delivery is under way or over: nothing was changed.", "warning")
+    return redirect(url_for(".show", mailing_id=mailing_id, delivery_id=delivery_id), 303)
+
+
+def _found(connection: Connection, mailing_id: int, delivery_id: int) -> tuple[Mailing, Delivery]:
+    mailing = mailings.get(connection, mailing_id) or abort(404)
+    delivery = deliveries.get(connection, delivery_id) or abort(404)
+    if delivery.mailing_id != mailing.id:
+        abort(404)
+    return mailing, delivery
+
+
+def _lines(database: Database, mailing: Mailing) -> Iterator[str]:
+    """A page of the ledger a time, each in a transaction of its own.
+
+    A slow reader of a long file must not hold one open: SQLite's log would grow the while.
+    """
+    yield line(HEADER)
+    after: int | None = None
+    while True:
+        with database.read() as connection:
+            rows = deliveries.page(connection, mailing.id, after_id=after, limit=CHUNK)
+        yield "".join(line(row_of(mailing, row)) for row in rows)
+        if len(rows) < CHUNK:
+            return
+        after = rows[-1].id

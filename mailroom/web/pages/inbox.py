@@ -1,0 +1,101 @@
+"""The inbox of a local run: what the catcher got, as its recipients would have."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from mailroom.web import mailroom
+from mailroom.web.caught import Caught, html_page
+from mailroom.web.maildir import SEARCHED, Inbox
+
+blueprint = Blueprint("inbox", __name__)
+
+PAGE = 50
+
+HTML_POLICY = "; ".join(
+    (
+        "sandbox",  # no scripts, no forms, an origin of its own: whoever opens the address sees no more
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+        "frame-ancestors 'self'",
+    )
+)
+
+
+@blueprint.before_request
+def only_in_a_local_run() -> None:
+    """A catcher stands beside a local run only; elsewhere mail really leaves."""
+    if not mailroom().settings.local:
+        abort(404)
+
+
+@blueprint.get("/inbox")
+def index() -> str:
+    words = request.args.get("q", "").strip()
+    before = request.args.get("before")
+    lines = _inbox().search(words, PAGE + 1) if words else _inbox().page(PAGE + 1, before)
+    return render_template(
+        "inbox/index.html",
+        lines=lines[:PAGE],
+        total=_inbox().count(),
+        words=words,
+        searched=SEARCHED,
+        before=before,
+        next_before=lines[PAGE - 1].name if len(lines) > PAGE and not words else None,
+    )
+
+
+@blueprint.get("/inbox/<name>")
+def show(name: str) -> str:
+    return render_template("inbox/message.html", name=name, line=_inbox().line(name), caught=_caught(name))
+
+
+@blueprint.get("/inbox/<name>/html")
+def as_html(name: str) -> Response:
+    """The message's HTML under a policy of its own, for a sandboxed frame."""
+    page = html_page(_caught(name))
+    if page is None:
+        abort(404)
+    return Response(
+        page,
+        content_type="text/html; charset=utf-8",
+        headers={"Content-Security-Policy": HTML_POLICY, "Referrer-Policy": "no-referrer"},
+    )
+
+
+@blueprint.get("/inbox/<name>/raw")
+def raw(name: str) -> Response:
+    """Every byte as it arrived, below the envelope that the catcher put on top."""
+    source = _inbox().raw(name)
+    if source is None:
+        abort(404)
+    return Response(source, content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/inbox/<name>/attachments/<int:number>")
+def attachment(name: str, number: int) -> Response:
+    attachments = _caught(name).attachments
+    if number >= len(attachments):
+        abort(404)
+    # Never shown in the browser: what is inside comes from anybody.
+    response = Response(attachments[number].data, content_type="application/octet-stream")
+    response.headers.set("Content-Disposition", "attachment", filename=attachments[number].filename)
+    return response
+
+
+@blueprint.post("/inbox/empty")
+def empty() -> Response:
+    gone = _inbox().empty()
+    flash(f"{gone:,} {'message' if gone == 1 else 'messages'} deleted.", "good")
+    return redirect(url_for("inbox.index"), 303)
+
+
+def _inbox() -> Inbox:
+    return Inbox(mailroom().settings.home / "inbox")
+
+
+def _caught(name: str) -> Caught:
+    message = _inbox().message(name)
+    return Caught(message) if message is not None else abort(404)

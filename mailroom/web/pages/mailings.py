@@ -1,0 +1,142 @@
+"""The mailings: the list, a mailing's page while its mail goes out, and who may stop it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint, abort, render_template, request, url_for
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from mailroom.database import from_millis
+from mailroom.ledger import deliveries, mailings, states
+from mailroom.ledger.deliveries import Delivery
+from mailroom.ledger.mailings import Mailing
+from mailroom.web import mailroom
+from mailroom.web.hindrances import Hindrance, clock, hindrances
+from mailroom.web.marks import marks_of
+from mailroom.web.pages import control
+from mailroom.web.pages import deliveries as deliveries_pages
+from mailroom.web.progress import Progress, progress_of
+from mailroom.web.timeline import Timeline, build
+
+blueprint = Blueprint("mailings", __name__)
+blueprint.register_blueprint(deliveries_pages.blueprint)
+blueprint.register_blueprint(control.blueprint)
+
+PAGE = 50
+FOUND = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    href: str
+    label: str
+    is_current: bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that a mailing's page shows, read in one transaction."""
+
+    mailing: Mailing
+    progress: Progress
+    hindrances: list[Hindrance]
+    timeline: Timeline | None
+    rows: list[Delivery]
+    next_after: int | None
+    state: str | None
+    tabs: list[Tab]
+    now: datetime
+
+    @property
+    def retries(self) -> int:
+        """How many wait for another try."""
+        return self.mailing.counts.get(states.DEFERRED, 0)
+
+
+@blueprint.get("/mailings")
+def index() -> str:
+    words = request.args.get("q", "").strip()
+    with mailroom().database.read() as connection:
+        now = from_millis(clock(connection))
+        if words:
+            return render_template(
+                "mailings/search.html",
+                words=words,
+                mailings=_with_progress(mailings.search(connection, words, limit=FOUND), now),
+                found=deliveries.search(connection, words, limit=FOUND),
+                limit=FOUND,
+            )
+        before = request.args.get("before", type=int)
+        listed = mailings.page(connection, before_id=before, limit=PAGE + 1)
+    return render_template(
+        "mailings/index.html",
+        mailings=_with_progress(listed[:PAGE], now),
+        before=before,
+        next_before=listed[PAGE - 1].id if len(listed) > PAGE else None,
+        is_live=any(progress_of(mailing, now).is_live for mailing in listed[:PAGE]),
+    )
+
+
+@blueprint.get("/mailings/<int:mailing_id>")
+def show(mailing_id: int) -> str:
+    return render_template("mailings/show.html", view=_view(mailing_id))
+
+
+@blueprint.get("/mailings/<int:mailing_id>/progress")
+def progress(mailing_id: int) -> Response:
+    """The moving part of a mailing's page."""
+    response = Response(
+        render_template("mailings/live.html", view=_view(mailing_id)), content_type="text/html; charset=utf-8"
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _with_progress(listed: list[Mailing], now: datetime) -> list[tuple[Mailing, Progress]]:
+    return [(mailing, progress_of(mailing, now)) for mailing in listed]
+
+
+def _view(mailing_id: int) -> View:
+    state = request.args.get("state")
+    if state is not None and state not in states.DELIVERY_STATES:
+        abort(404)
+    after = request.args.get("after", type=int)
+    with mailroom().database.read() as connection:
+        mailing = mailings.get(connection, mailing_id) or abort(404)
+        now = clock(connection)
+        rows = deliveries.page(connection, mailing_id, state=state, after_id=after, limit=PAGE + 1)
+        return View(
+            mailing=mailing,
+            progress=progress_of(mailing, from_millis(now)),
+            hindrances=hindrances(connection, mailroom().queue, mailing, now),
+            timeline=_timeline(connection, mailing, now),
+            rows=rows[:PAGE],
+            next_after=rows[PAGE - 1].id if len(rows) > PAGE else None,
+            state=state,
+            tabs=_tabs(mailing, state),
+            now=from_millis(now),
+        )
+
+
+def _timeline(connection: Connection, mailing: Mailing, now: int) -> Timeline | None:
+    marks, weight = marks_of(connection, mailing.id, mailing.total, now)
+    return build(marks, weight)
+
+
+def _tabs(mailing: Mailing, current: str | None) -> list[Tab]:
+    """All, and every state that occurs; the one that is looked at stays, even when it is empty."""
+
+    def tab(label: str, state: str | None, count: int) -> Tab:
+        href = url_for("mailings.show", mailing_id=mailing.id, state=state, _anchor="deliveries")
+        return Tab(href, label, state == current, count)
+
+    present = [
+        tab(state, state, mailing.counts.get(state, 0))
+        for state in states.DELIVERY_STATES
+        if mailing.counts.get(state) or state == current
+    ]
+    return [tab("all", None, mailing.total), *present]

@@ -1,0 +1,75 @@
+"""How far a mailing is, how fast it goes, and when it will have ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mailroom.ledger import states
+from mailroom.ledger.mailings import Mailing
+
+MEASURABLE_MS = 1_000
+"""Below this nobody can say how fast it goes; an end estimated from it would be a guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A mailing's figures at one moment."""
+
+    settled: int  # deliveries with an outcome
+    total: int
+    is_live: bool  # something may still change by itself
+    elapsed_ms: int | None
+    per_second: float | None
+    remaining_ms: int | None
+    ends_at: datetime | None
+
+    @property
+    def percent(self) -> int:
+        """Rounded down: 100 means all of them."""
+        return self.settled * 100 // self.total if self.total else 100
+
+
+def progress_of(mailing: Mailing, now: datetime) -> Progress:
+    settled = sum(mailing.counts.get(state, 0) for state in states.TERMINAL)
+    if mailing.is_over:  # an unknown one that nobody will send again has its outcome too
+        settled += mailing.counts.get(states.UNKNOWN, 0)
+    elapsed = _elapsed(mailing, now)
+    speed = settled_speed(mailing, elapsed)
+    left = mailing.total - settled
+    remaining = None
+    if speed and left and mailing.state == states.ACTIVE and not _only_retries_left(mailing, left):
+        remaining = round(left / speed * 1000)
+    return Progress(
+        settled=settled,
+        total=mailing.total,
+        is_live=(not mailing.is_over and mailing.state != states.PAUSED) or _under_way(mailing),
+        elapsed_ms=elapsed,
+        per_second=speed,
+        remaining_ms=remaining,
+        ends_at=now + timedelta(milliseconds=remaining) if remaining is not None else None,
+    )
+
+
+def settled_speed(mailing: Mailing, elapsed_ms: int | None) -> float | None:
+    """Mails a second over the whole delivery; a quick mailing counts once it is over."""
+    tried = sum(mailing.counts.get(state, 0) for state in (states.SENT, states.FAILED))
+    if not tried or not elapsed_ms or (elapsed_ms < MEASURABLE_MS and not mailing.is_over):
+        return None
+    return tried / elapsed_ms * 1000
+
+
+def _elapsed(mailing: Mailing, now: datetime) -> int | None:
+    if mailing.started_at is None:
+        return None
+    spent = (mailing.ended_at or now) - mailing.started_at
+    return max(0, spent // timedelta(milliseconds=1))
+
+
+def _only_retries_left(mailing: Mailing, left: int) -> bool:
+    """What waits for its next try leaves when its time comes, not at the speed of the rest."""
+    return left <= sum(mailing.counts.get(state, 0) for state in (states.DEFERRED, states.UNKNOWN))
+
+
+def _under_way(mailing: Mailing) -> bool:
+    return bool(mailing.counts.get(states.SENDING, 0))

@@ -1,0 +1,52 @@
+// <div id="live" data-live="url" data-every="1000" data-moving>: asks the server again while
+// data-moving stands there, and swaps only those children (by id) that changed. So a scroll
+// position, a selection or the focus elsewhere on the page stays where it is.
+const shown = new Map(); // what the server last sent of each part; the page itself localises times
+
+function parts(live) {
+  return [...live.children].filter((part) => part.id);
+}
+
+function swap(live, fresh) {
+  for (const part of parts(fresh)) {
+    const old = document.getElementById(part.id);
+    const html = part.outerHTML;
+    if (!old || shown.get(part.id) === html) continue;
+    // Somebody is about to press something in it; when all is over it must show that.
+    if (old.contains(document.activeElement) && fresh.hasAttribute("data-moving")) continue;
+    shown.set(part.id, html);
+    old.replaceWith(part);
+    part.dispatchEvent(new CustomEvent("htmx:afterSettle", { bubbles: true })); // times.js listens
+  }
+  live.toggleAttribute("data-moving", fresh.hasAttribute("data-moving"));
+  const announcer = document.getElementById("announcer");
+  const words = fresh.dataset.announce;
+  if (announcer && words && live.dataset.announce !== words) announcer.textContent = words;
+  live.dataset.announce = words ?? "";
+}
+
+export async function ask(live) {
+  const response = await fetch(live.dataset.live, { headers: { "HX-Request": "true" }, cache: "no-store" });
+  if (response.status === 401) return location.reload(); // signed out meanwhile
+  if (!response.ok) throw new Error(response.statusText);
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("live");
+  if (fresh) swap(live, fresh);
+}
+
+export async function follow(live) {
+  let wait = Number(live.dataset.every) || 1000;
+  while (live.isConnected && live.hasAttribute("data-moving")) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    if (document.hidden) continue;
+    try {
+      await ask(live);
+      wait = Number(live.dataset.every) || 1000;
+    } catch {
+      wait = Math.min(wait * 2, 15000); // the server is away; it comes back
+    }
+  }
+  live.dispatchEvent(new CustomEvent("live:still", { bubbles: true }));
+}
+
+const live = document.getElementById("live");
+if (live && !live.hasAttribute("data-by-hand")) follow(live);
