@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
 
@@ -14,6 +15,8 @@ PLAIN = re.compile(
     r"((?:(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)++"
     r"(?!(?i:arpa|invalid|local|localhost|onion)\Z)[A-Za-z]{2,63}+)"
 ).fullmatch
+
+DOT_ATOM = re.compile(rf"[{ATEXT}]+(?:\.[{ATEXT}]+)*").fullmatch
 
 UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 INVISIBLE = "\ufeff\u200b\u2060"
@@ -102,29 +105,38 @@ def clean_name(name: str) -> str:
 
 
 def _parse_unusual(text: str) -> str:
-    # Here, because this library takes its time to load and few addresses need it.
-    from email_validator import EmailNotValidError, validate_email
-
-    local, at, _ = text.rpartition("@")
-    if at and not local.isascii():
-        raise AddressError(f"Only ASCII can be mailed before the @ yet: “{local[:64]}” has other characters.")
+    local, at, domain = text.rpartition("@")
     if " " in text and '"' not in text:
         raise AddressError(_about_spaces(text))
+    if not at:
+        raise AddressError("An email address must have an @-sign.")
+    if not local.isascii():
+        raise AddressError(f"Only ASCII can be mailed before the @ yet: “{local[:64]}” has other characters.")
     if len(text) > 4 * MAX_LENGTH:
-        raise AddressError("This is far too long for an address.")
+        raise AddressError("The email address is far too long.")
+    if DOT_ATOM(local):
+        address = f"{local}@{_ascii_domain(domain)}"
+        if len(address) <= MAX_LENGTH:
+            return address
+    return _validated(text)
+
+
+@lru_cache(maxsize=10_000)
+def _ascii_domain(domain: str) -> str:
+    """The domain as it goes over the wire, in A-labels of IDNA 2008. Raises AddressError."""
+    return _validated(f"a@{domain}")[2:]
+
+
+def _validated(text: str) -> str:
+    # Here, because this library takes its time to load, and few addresses need it.
+    from email_validator import EmailNotValidError, validate_email
+
     try:
         # test_environment: addresses under .test are good for trying things out.
         found = validate_email(text, allow_smtputf8=False, check_deliverability=False, test_environment=True)
     except EmailNotValidError as refusal:
         raise AddressError(str(refusal)) from None
-    if not found.ascii_local_part:
-        raise AddressError("Before the @ only ASCII characters can be mailed yet.")
-    # As typed: the library would write Info@ and Sales@ in lower case.
-    return f"{_as_typed(local) or found.ascii_local_part}@{found.ascii_domain}"
-
-
-def _as_typed(local: str) -> str:
-    return local if re.fullmatch(rf"[{ATEXT}.]+", local) else ""
+    return found.ascii_email or found.normalized
 
 
 def _about_spaces(text: str) -> str:

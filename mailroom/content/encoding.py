@@ -14,7 +14,9 @@ Encode = Callable[[str], bytes]
 
 def quoted_printable(text: str) -> bytes:
     """Whole lines (each ends with CRLF) in quoted-printable."""
-    return b2a_qp(text.encode("utf-8", "replace"))
+    encoded = b2a_qp(text.encode("utf-8", "replace"))
+    # It encodes a lone dot on a line, but not one that a soft line break left alone.
+    return encoded.replace(b"\r\n.\r\n", b"\r\n=2E\r\n")
 
 
 def base64_text(text: str) -> bytes:

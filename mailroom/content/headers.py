@@ -69,11 +69,13 @@ def to_header(address: str, name: str) -> bytes:
 
 def _mailbox(name: str, address: str, room: int) -> list[str]:
     """A mailbox as words that a line may be folded between."""
-    name, address = clean(name), clean(address)
+    name, address = " ".join(clean(name).split()), clean(address)
     if not name:
         return [address]
-    if _is_plain(name) and len(name) < room - 2:
-        return [name if PHRASE(name) else quoted(name), f"<{address}>"]
+    if _is_plain(name):
+        words = (name if PHRASE(name) else quoted(name)).split(" ")
+        if max(map(len, words)) < room:
+            return [*words, f"<{address}>"]
     return [*encoded_words(name, room), f"<{address}>"]
 
 

@@ -63,6 +63,7 @@ def parse_template(source: str, *, html: bool = False) -> PlainTemplate | Templa
     """None: no tags, so `source` is what everybody gets. Raises MergeError for bad Liquid."""
     if not has_tags(source):
         return None
+    source = crlf(source)
     if (pieces := plain_pieces(source)) is not None:
         return PlainTemplate(pieces, html=html)
     from mailroom.content.merge_liquid import LiquidTemplate  # loads a quarter second long

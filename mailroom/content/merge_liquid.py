@@ -8,7 +8,7 @@ from typing import Any
 from liquid import Environment, StrictUndefined
 from liquid.exceptions import LiquidError
 
-from mailroom.content.merge import MergeError, Values, text_of
+from mailroom.content.merge import MergeError, Values, crlf, text_of
 
 LOOPS = 10_000
 OUTPUT_BYTES = 16 << 20
@@ -54,18 +54,23 @@ def _bounded(apply: Any) -> Any:
 
 class LiquidTemplate:
     def __init__(self, source: str, *, html: bool) -> None:
-        self._template = _parse(source, html)
+        self._template = _parse(_lf(source), html)
         self._names = _analyze(self._template)
 
     def render(self, values: Values) -> str:
         # Every name is there, so that a recipient without a value gets an empty text.
-        known = {name: text_of(values.get(name)) for name in self._names}
+        known = {name: _lf(text_of(values.get(name))) for name in self._names}
         try:
-            return text_of(self._template.render(known))
+            return crlf(self._template.render(known))
         except (LiquidError, MergeError) as trouble:
             raise MergeError(f"The merge tags do not work for this recipient: {_words(trouble)}.") from None
         except Exception as trouble:  # a filter given what its author did not expect
             raise MergeError(f"The merge tags do not work for this recipient: {trouble}.") from trouble
+
+
+def _lf(text: str) -> str:
+    # Liquid's own output buffer would take CRLF apart.
+    return text.replace("\r\n", "\n")
 
 
 def names_in(source: str) -> list[str]:

@@ -10,7 +10,7 @@ from mailroom.content.parsed import Parsed, Problem, Recipient
 
 # A quoted name and an address in angle brackets may hold separators. The bound keeps a
 # line of a million quotes from taking hours.
-_PROTECTED = r'"(?:[^"\\]|\\.){0,1000}+"|<[^<>]{0,1000}+>'
+_PROTECTED = r'"(?:[^"\\]|\\.){0,300}+"|<[^<>]{0,300}+>'
 _BY_SEMICOLON = re.compile(rf"(?:{_PROTECTED}|[^;])+")
 _BY_COMMA = re.compile(rf"(?:{_PROTECTED}|[^,])+")
 _NEEDS_CARE = re.compile(r"[,;]").search
