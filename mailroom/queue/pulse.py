@@ -50,10 +50,6 @@ class Pulse(Thread):
         self._stopped = False
         self._tidied_at = float("-inf")
 
-    def start(self) -> None:
-        self._try(self.beat)  # before the first job: it is to be seen, and `rq suspend` to be obeyed
-        super().start()
-
     def run(self) -> None:
         beaten_at = time.monotonic()
         while not self._stopped:

@@ -34,7 +34,11 @@ def execution(worker: Worker, job: Job) -> Execution:
 
 def begin(worker: Worker, queue_name: str, job_id: str) -> Job | None:
     """Read the job and note that it runs here; None when it is gone or cannot be read."""
-    job = worker.job_class(job_id, worker.connection)
+    try:
+        job = worker.job_class(job_id, worker.connection)
+    except ValueError:
+        log.error("what lay on the queue is no job's id", queue=queue_name)
+        return None
     job.origin = queue_name
     worker.job, worker.job_began_at = job, time.monotonic()
     run = execution(worker, job)
@@ -74,7 +78,8 @@ def end_badly(worker: Worker, job: Job, error: Exception) -> None:
     """File the job as failed. An exception's words may quote an address, a subject or a
     mail server: they stay in the log. Only where it happened goes to Redis, or why we refused."""
     log.error("a job failed", job=job.id, exc_info=error)
-    where = "".join(traceback.format_tb(error.__traceback__))
+    frames = traceback.extract_tb(error.__traceback__)
+    where = "".join(f"{frame.filename}:{frame.lineno} in {frame.name}\n" for frame in frames)
     shown = str(error) if isinstance(error, JobRefused) else f"{where}{type(error).__name__}"
     job.ended_at, job.failure_ttl = now(), FAILURE_TTL
     with worker.connection.pipeline(transaction=False) as pipe:

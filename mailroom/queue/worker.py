@@ -103,6 +103,7 @@ class Worker(SimpleWorker):
         self.suspended = False  # by `rq suspend`
         self._engine: Any = None
         self._urgent_turns = 0
+        self._known = False  # to Redis, as far as we know
         self._unreachable = False
         self.full = False  # Redis is, and takes no notes
 
@@ -133,7 +134,7 @@ class Worker(SimpleWorker):
         pulse.start()
         log.info("the worker listens", worker=self.name, queues=self.queue_names())
         try:
-            return self._work(burst, max_jobs, max_idle_time)
+            return self._work(pulse, burst, max_jobs, max_idle_time)
         finally:
             try:
                 engine.stop()
@@ -141,15 +142,17 @@ class Worker(SimpleWorker):
                 pulse.stop()
                 log.info("the worker ends", worker=self.name)
 
-    def _work(self, burst: bool, max_jobs: int | None, max_idle_time: int | None) -> bool:
+    def _work(self, pulse: Pulse, burst: bool, max_jobs: int | None, max_idle_time: int | None) -> bool:
         done, idle_since = 0, time.monotonic()
         while not self._stop_requested and (max_jobs is None or done < max_jobs):
-            if self.suspended:
-                time.sleep(WAIT)
-                continue
             try:
+                if not self._known:
+                    pulse.beat()
+                    self._reached()
+                if self.suspended:
+                    time.sleep(WAIT)
+                    continue
                 taken = self._take(burst)
-                self._reached()
                 if taken:
                     self._run(*taken)
             except RedisError as error:
@@ -216,14 +219,14 @@ class Worker(SimpleWorker):
         if not self._unreachable:
             reason = "no answer" if isinstance(error, RedisTimeout) else str(error)
             log.warning("Redis cannot be used; trying until it can", worker=self.name, reason=reason)
-        self._unreachable = True
+        self._known, self._unreachable = False, True
         self.job = self.job_began_at = None
         time.sleep(RETRY_WAIT)
 
     def _reached(self) -> None:
         if self._unreachable:
             log.info("Redis is back", worker=self.name)
-        self._unreachable = False
+        self._known, self._unreachable = True, False
 
     # What others read
 

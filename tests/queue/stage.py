@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ class Stage:
         self.notes = folder / "notes"
         self.notes.touch()
         words = [sys.executable, "-m", "tests.queue.stage", redis_url, str(self.notes), *options]
-        self.process = subprocess.Popen(words, stdout=(folder / "log").open("ab"), stderr=subprocess.STDOUT)
+        with (folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
 
     def lines(self, *verbs: str) -> list[list[str]]:
         lines = [line.split() for line in self.notes.read_text().splitlines()]
@@ -99,9 +101,9 @@ class Stage:
         return self.process.wait(timeout)
 
     def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(5)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # workers whose pool was killed as well
+        self.process.wait(5)
 
 
 def main() -> None:

@@ -32,12 +32,9 @@ def test_it_can_be_enqueued_again_under_the_same_id(queue: Queue, valkey: Valkey
     queue.enqueue([(1, 0, 5, BULK)])
     queue.redis.lpop("rq:queue:bulk")
     queue.redis.hset("rq:job:deliver-1-0", mapping={"status": "started", "worker_name": "gone"})
-    for registry, member in (
-        ("wip", "deliver-1-0:1"),
-        ("failed", "deliver-1-0"),
-        ("finished", "deliver-1-0"),
-    ):
-        queue.redis.zadd(f"rq:{registry}:bulk", {member: 1})
+    queue.redis.zadd("rq:wip:bulk", {"deliver-1-0:1": 1})
+    for registry in ("failed", "finished"):
+        queue.redis.zadd(f"rq:{registry}:bulk", {"deliver-1-0": 1})
     queue.enqueue([(1, 0, 5, BULK)])
     assert queue.redis.hget("rq:job:deliver-1-0", "status") == b"queued"
     assert not queue.redis.hget("rq:job:deliver-1-0", "worker_name")
