@@ -3,6 +3,7 @@
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("form[data-once]") || event.defaultPrevented) return;
+  if (event.submitter?.hasAttribute("formtarget")) return; // a preview, not the real thing
   if (form.dataset.once === "sent") return event.preventDefault();
   form.dataset.once = "sent";
   for (const button of form.querySelectorAll("button[type=submit]")) button.setAttribute("aria-busy", "true");
@@ -15,5 +16,3 @@ addEventListener("pageshow", (event) => {
     for (const button of form.querySelectorAll("button[aria-busy]")) button.removeAttribute("aria-busy");
   }
 });
-
-document.querySelector("[data-focus]")?.focus();

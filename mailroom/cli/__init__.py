@@ -1,0 +1,17 @@
+"""The flask commands, a module each."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from mailroom.cli.db import db
+from mailroom.cli.doctor import doctor
+from mailroom.cli.send import send
+from mailroom.cli.users import users
+from mailroom.web.race.command import register_command
+
+
+def init_app(app: Flask) -> None:
+    for command in (db, doctor, send, users):
+        app.cli.add_command(command)
+    register_command(app)

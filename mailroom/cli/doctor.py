@@ -1,0 +1,44 @@
+"""flask doctor: every part of the system, asked how it is."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import click
+from flask.cli import with_appcontext
+
+from mailroom.delivery.failure import Failure
+from mailroom.delivery.server import server_from
+from mailroom.delivery.session import Session
+from mailroom.web import Mailroom, mailroom
+from mailroom.web.checks import QUESTIONS, Trouble, ask_all
+
+PATIENCE = 15.0
+
+
+def mail_server(mailroom: Mailroom) -> str:
+    """Connects, encrypts and logs in as a worker does; sends nothing."""
+    server = server_from(mailroom.settings)
+
+    async def visit() -> None:
+        session = await Session.open(server, socket.getfqdn())
+        await session.close()
+
+    try:
+        asyncio.run(visit())
+    except Failure as failure:
+        raise Trouble(str(failure)) from None
+    return f"{server.name} lets us in"
+
+
+@click.command()
+@with_appcontext
+def doctor() -> None:
+    """Check every part of the system and say in plain words how it is."""
+    checks = ask_all(mailroom(), {**QUESTIONS, "mail server": mail_server}, PATIENCE)
+    for check in checks:
+        mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
+        click.echo(f"{mark}  {check.name:<12}{check.why}")
+    if not all(check.ok for check in checks):
+        raise SystemExit(1)

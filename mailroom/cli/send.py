@@ -1,0 +1,76 @@
+"""flask send: a mailing from a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TextIO
+
+import click
+from flask.cli import with_appcontext
+
+from mailroom.content.addresses import Address, AddressError, parse_address
+from mailroom.content.message import Content, check
+from mailroom.content.recipients import Parsed, merge, parse_csv, parse_pasted
+from mailroom.engine.accept import Draft, Refused, accept
+from mailroom.web import mailroom
+from mailroom.web.words import count
+
+
+@click.command()
+@click.option("--from", "sender", help="Who it is from; MAIL_DEFAULT_SENDER when left out.")
+@click.option("--to", multiple=True, help="A recipient, or several.")
+@click.option("--csv", "csv_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--subject", required=True)
+@click.option("--text", default="", help="The text; - reads it from standard input.")
+@click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
+@with_appcontext
+def send(
+    sender: str | None,
+    to: tuple[str, ...],
+    csv_file: Path | None,
+    subject: str,
+    text: str,
+    html: TextIO | None,
+) -> None:
+    """Send a mailing, as the compose page does: one mail for each recipient."""
+    started = time.perf_counter()
+    parsed = _recipients(to, csv_file)
+    content = Content(
+        sender=_sender(sender or mailroom().settings.mail_default_sender),
+        subject=subject,
+        text=sys.stdin.read() if text == "-" else text,
+        html=html.read() if html else "",
+    )
+    _stop_at([sentence for _, sentence in check(content, parsed.columns)])
+    draft = Draft(content, parsed.recipients, parsed.columns, len(parsed.duplicates), started=started)
+    try:
+        accepted = accept(mailroom().database, mailroom().queue, draft)
+    except Refused as refused:
+        _stop_at([sentence for _, sentence in refused.problems])
+        return
+    later = "" if accepted.enqueued else " (sending starts when the queue is back)"
+    click.echo(f"Accepted {count(accepted.total, 'mail')} in {accepted.ms} ms{later}")
+    click.echo(f"{mailroom().settings.public_url}/mailings/{accepted.mailing_id}")
+
+
+def _recipients(to: tuple[str, ...], csv_file: Path | None) -> Parsed:
+    parsed = parse_pasted("\n".join(to))
+    if csv_file:
+        with csv_file.open("rb") as data:
+            parsed = merge(parsed, parse_csv(data))
+    _stop_at([f"{problem.text}: {problem.message}" for problem in parsed.problems])
+    return parsed
+
+
+def _sender(text: str | None) -> Address:
+    try:
+        return parse_address(text or "")
+    except AddressError as error:
+        raise click.ClickException(f"--from: {error}") from None
+
+
+def _stop_at(problems: list[str]) -> None:
+    if problems:
+        raise click.ClickException("Not sent.\n" + "\n".join(f"  {problem}" for problem in problems))

@@ -1,0 +1,106 @@
+"""Whether the parts of the system work, each asked by itself and within a bounded time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Thread
+
+from sqlalchemy import func, select
+
+from mailroom.database import now_millis
+from mailroom.ledger.schema import mailings, sweeper
+from mailroom.queue import QueueDown
+from mailroom.web import Mailroom
+
+PATIENCE = 2.0
+"""Seconds for all checks together."""
+
+SWEEP_EXPECTED = 15_000
+"""Milliseconds after which a sweeper that has not been seen is missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part: whether it works and, in plain words, what was found."""
+
+    name: str
+    ok: bool
+    why: str
+
+
+Question = Callable[[Mailroom], str]
+"""What was found, in words; raises Trouble when it is not good."""
+
+
+class Trouble(Exception):
+    """Why a part does not work."""
+
+
+def ledger(mailroom: Mailroom) -> str:
+    with mailroom.database.read() as connection:
+        latest = connection.execute(select(func.max(mailings.c.id))).scalar()
+    return f"answers; the newest mailing is {latest}" if latest else "answers; no mailing yet"
+
+
+def redis(mailroom: Mailroom) -> str:
+    if not mailroom.queue.ping():
+        raise Trouble("Redis does not answer; mailings are accepted and go out when it is back")
+    return "answers"
+
+
+def workers(mailroom: Mailroom) -> str:
+    try:
+        found = mailroom.queue.workers()
+    except QueueDown as down:
+        raise Trouble(f"cannot be counted: {down}") from None
+    if not found:
+        raise Trouble("no worker is running; start one: python worker.py")
+    return f"{len(found)} running"
+
+
+def sweep(mailroom: Mailroom) -> str:
+    with mailroom.database.read() as connection:
+        age = connection.execute(select(now_millis() - sweeper.c.swept_at)).scalar()
+    if age is None:
+        raise Trouble("has never run; it runs inside the workers: python worker.py")
+    if age > SWEEP_EXPECTED:
+        raise Trouble(f"last ran {age // 1000} s ago; it runs inside the workers")
+    return f"last ran {max(0, age)} ms ago"
+
+
+QUESTIONS: Mapping[str, Question] = {"ledger": ledger, "redis": redis, "workers": workers, "sweeper": sweep}
+
+
+def ask_all(
+    mailroom: Mailroom, questions: Mapping[str, Question] = QUESTIONS, patience: float = PATIENCE
+) -> list[Check]:
+    """All answers, in order; a part that does not answer within `patience` seconds does not work.
+
+    Each is asked in a thread of its own: a database or network that hangs holds that
+    thread, not the one who wants to know.
+    """
+    found: dict[str, Check] = {}
+
+    def ask(name: str, question: Question) -> None:
+        found[name] = _answered(mailroom, name, question)
+
+    threads = [Thread(target=ask, args=item, daemon=True) for item in questions.items()]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + patience
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    silent = f"no answer within {patience:.0f} s"
+    return [found.get(name, Check(name, False, silent)) for name in questions]
+
+
+def _answered(mailroom: Mailroom, name: str, question: Question) -> Check:
+    try:
+        return Check(name, True, question(mailroom))
+    except Trouble as trouble:
+        return Check(name, False, str(trouble))
+    except Exception as error:
+        # Only its kind: a driver's message may quote the URL, password included.
+        return Check(name, False, f"does not work ({type(error).__name__})")

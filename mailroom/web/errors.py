@@ -1,0 +1,98 @@
+"""What people and programs see when something cannot be done."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from mailroom.web.negotiation import wants_page
+from mailroom.web.words import size
+
+WORDS = {
+    400: (
+        "That did not work",
+        "The request could not be understood. Go back, reload the page and try again.",
+    ),
+    401: ("You are signed out", "Sign in, then go back in your browser: what you typed is still there."),
+    403: ("That is not allowed", "You may not do this."),
+    404: ("Nothing is here", "The address may be mistyped, or what it named is gone."),
+    405: ("That did not work", "This page cannot be used in that way."),
+    429: ("Too often", "Wait a little, then try again."),
+    500: ("Something broke", "The fault is ours. What was accepted before is safe in the ledger."),
+    503: (
+        "The ledger cannot be reached",
+        "Nothing was accepted just now, and nothing accepted before is lost. Try again in a moment.",
+    ),
+}
+
+MOST_TO_DRAIN = 4
+"""How many times the limit is read and thrown away, so that the browser hears our answer."""
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(CSRFError, _expired)
+    app.register_error_handler(413, _too_large)
+    app.register_error_handler(OperationalError, _no_ledger)
+    app.register_error_handler(Exception, _broken)
+
+
+def answer(status: int, title: str, text: str, name: str = "") -> Response:
+    """A page for people, JSON for programs."""
+    if wants_page():
+        return make_response(
+            render_template("errors/page.html", status=status, title=title, text=text), status
+        )
+    body = {"statusCode": status, "name": name or _name(status), "message": f"{title}. {text}"}
+    return make_response(jsonify(body), status)
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("'", "")
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None:
+        return make_response(error.response)
+    status = error.code or 500
+    title, text = WORDS.get(status, (error.name, error.description or ""))
+    response = answer(status, title, text)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers[name] = value
+    return response
+
+
+def _expired(error: CSRFError) -> Response:
+    title, text = "This page was open for too long", "Go back, reload it, and try again."
+    return answer(400, title, text, "csrf_token_expired")
+
+
+def _too_large(error: HTTPException) -> Response:
+    """A browser that is cut off while it sends shows its own error, so it may finish first."""
+    limit = request.max_content_length or 0
+    left = MOST_TO_DRAIN * limit
+    stream = request.environ["wsgi.input"]
+    while left > 0 and (chunk := stream.read(min(left, 1 << 16))):
+        left -= len(chunk)
+    text = (
+        f"Up to {size(limit)} can be sent at once, attachments and lists included. "
+        "Go back in your browser: what you typed is still there."
+    )
+    return answer(413, "That is too large", text)
+
+
+def _no_ledger(error: OperationalError) -> Response:
+    current_app.logger.error("the ledger cannot be used: %s", error.orig)
+    response = answer(503, *WORDS[503])
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def _broken(error: Exception) -> Response:
+    current_app.logger.exception("a request failed: %s %s", request.method, request.path)
+    return answer(500, *WORDS[500])

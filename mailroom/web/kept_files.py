@@ -1,0 +1,84 @@
+"""Files of a form that could not be accepted yet: kept here, as a browser cannot send them again.
+
+MAILROOM_HOME/uploads/<user>/<token>        the file's bytes
+MAILROOM_HOME/uploads/<user>/<token>.json   its name and type
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+DAY = 24 * 3600
+KEPT_FOR = DAY
+
+_TOKEN = re.compile(r"[0-9a-f]{32}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """One file, found again by its token."""
+
+    token: str
+    filename: str
+    content_type: str
+    path: Path
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+    def open(self) -> BinaryIO:
+        return self.path.open("rb")
+
+
+class KeptFiles:
+    """The kept files of one user. Nobody else's can be named."""
+
+    def __init__(self, home: Path, user_id: int) -> None:
+        self._all = home / "uploads"
+        self._mine = self._all / str(user_id)
+
+    def keep(self, filename: str, content_type: str, data: BinaryIO) -> KeptFile:
+        """Copies `data` from its start; clears away what is older than a day, of everybody."""
+        self._sweep()
+        self._mine.mkdir(mode=0o700, parents=True, exist_ok=True)
+        token = secrets.token_hex(16)
+        data.seek(0)
+        with (self._mine / token).open("xb") as target:
+            shutil.copyfileobj(data, target)
+        about = {"filename": filename, "content_type": content_type}
+        (self._mine / f"{token}.json").write_text(json.dumps(about), encoding="utf-8")
+        return KeptFile(token, filename, content_type, self._mine / token)
+
+    def find(self, token: str) -> KeptFile | None:
+        """None when it is not there any more, or never was."""
+        path = self._mine / token
+        if not _TOKEN(token) or not path.is_file():
+            return None
+        try:
+            about = json.loads((self._mine / f"{token}.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return KeptFile(token, about["filename"], about["content_type"], path)
+
+    def drop(self, files: Iterable[KeptFile]) -> None:
+        for file in files:
+            file.path.unlink(missing_ok=True)
+            file.path.with_name(f"{file.token}.json").unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        oldest = time.time() - KEPT_FOR
+        for path in self._all.glob("*/*"):
+            try:
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+            except FileNotFoundError:
+                continue  # another request swept it

@@ -1,0 +1,43 @@
+"""Where one can go: the places of the navigation that this application has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask, current_app, request
+
+PLACES = (
+    ("/", "Compose", "pen-line"),
+    ("/mailings", "Mailings", "mails"),
+    ("/queue/", "Queue", "layers"),
+    ("/inbox", "Inbox", "inbox"),
+    ("/race", "Race", "timer"),
+    ("/suppressions", "Suppressions", "ban"),
+    ("/settings", "Settings", "settings"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the navigation."""
+
+    href: str
+    label: str
+    icon: str
+    is_current: bool
+
+
+def init_app(app: Flask) -> None:
+    """Call it when all routes are there: a place without a route is left out."""
+    routes = {rule.rule for rule in app.url_map.iter_rules()}
+    app.extensions["mailroom.places"] = [place for place in PLACES if place[0] in routes]
+    app.jinja_env.globals["places"] = places
+
+
+def places() -> list[Place]:
+    """The navigation as seen from the page that is being shown."""
+    path = request.path
+    return [
+        Place(href, label, icon, path == href or (href != "/" and path.startswith(href.rstrip("/") + "/")))
+        for href, label, icon in current_app.extensions["mailroom.places"]
+    ]

@@ -1,0 +1,147 @@
+"""/: write a mailing, and submit it."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import (
+    Blueprint,
+    abort,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.wrappers import Response
+
+from mailroom.content.recipients import Parsed
+from mailroom.engine.accept import Accepted, KeyReused, Refused, StillUnderWay, accept
+from mailroom.web import compose_form, errors, mailroom
+from mailroom.web.compose_form import ComposeForm
+from mailroom.web.copied import copied
+from mailroom.web.gate import user
+from mailroom.web.kept_files import KeptFiles
+from mailroom.web.submission import draft_of
+from mailroom.web.words import count
+
+blueprint = Blueprint("compose", __name__)
+
+SENDER = "sender"
+"""Where the session cookie keeps whom this person last wrote as."""
+
+MOST_NAMED = 5
+"""Duplicates that are named; a message travels in a cookie, which holds little."""
+
+PREVIEW_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; frame-ancestors 'self'"
+)
+
+
+@blueprint.get("/")
+def page() -> Response:
+    """An empty form, or one filled from the mailing that `copy` names."""
+    copy = request.args.get("copy", type=int)
+    if copy is None:
+        sender = session.get(SENDER) or mailroom().settings.mail_default_sender or ""
+        return _shown(compose_form.blank(sender), 200)
+    with mailroom().database.read() as connection:
+        form = copied(connection, copy, _kept_files())
+    if form is None:
+        abort(404)
+    return _shown(form, 200)
+
+
+@blueprint.post("/mailings")
+def submit() -> Response:
+    """303 to the mailing's page, or the form as typed with what is wrong at each field."""
+    form = compose_form.from_request(_kept_files())
+    draft, parsed = draft_of(form, user().id, g.started)
+    if form.problems:
+        return _shown(form, 422)
+    try:
+        accepted = accept(mailroom().database, mailroom().queue, draft)
+    except Refused as refused:
+        form.problems = refused.problems
+        return _shown(form, 422)
+    except KeyReused:
+        return _ask_again(form)
+    except StillUnderWay:
+        problem = "This is being accepted at this very moment. Wait a few seconds, then press Send again."
+        form.problems = [("send", problem)]
+        return _shown(form, 409)
+    except OperationalError:
+        form.problems = [
+            ("send", "The ledger cannot be written just now, so nothing was sent. Try again soon.")
+        ]
+        return _shown(form, 503)
+    _kept_files().drop(file.kept for file in form.files if file.kept)
+    if session.get(SENDER) != form.value("sender"):
+        session[SENDER] = form.value("sender")
+    _say(accepted, form, parsed)
+    return redirect(f"/mailings/{accepted.mailing_id}", 303)
+
+
+def _ask_again(form: ComposeForm) -> Response:
+    """Somebody went back to a form that was sent and changed it: another mailing, if they mean it."""
+    form.idempotency_key = str(uuid.uuid4())
+    problem = "This form was sent before, with other content. Press Send once more to send this one as well."
+    form.problems = [("send", problem)]
+    return _shown(form, 409)
+
+
+def _say(accepted: Accepted, form: ComposeForm, parsed: Parsed) -> None:
+    """What the mailing's page tells about the acceptance, beyond its figures."""
+    if accepted.replayed:
+        flash("This was sent already; nothing was sent twice. Here it is.", "info")
+        return
+    if parsed.duplicates:
+        flash(_about_duplicates([duplicate.text for duplicate in parsed.duplicates]), "info")
+    if left_out := sum(bad.total for bad in form.bad.values()):
+        flash(f"Left out, as asked: {count(left_out, 'entry', 'entries')} that cannot be mailed.", "warning")
+    if not accepted.enqueued:
+        flash("Accepted. The queue cannot be reached just now: sending starts when it is back.", "warning")
+
+
+def _about_duplicates(addresses: list[str]) -> str:
+    named, rest = ", ".join(addresses[:MOST_NAMED]), len(addresses) - MOST_NAMED
+    more = f" and {rest:,} more" if rest > 0 else ""
+    return f"Dropped, as they were there twice: {count(len(addresses), 'address', 'addresses')} ({named}{more})."
+
+
+def _shown(form: ComposeForm, status: int) -> Response:
+    form.idempotency_key = form.idempotency_key or str(uuid.uuid4())
+    if status != 200:
+        form.keep_files(_kept_files())
+    limit = request.max_content_length or 0
+    return make_response(render_template("compose/page.html", form=form, limit=limit), status)
+
+
+def _kept_files() -> KeptFiles:
+    return KeptFiles(mailroom().settings.home, user().id)
+
+
+@blueprint.post("/preview")
+def preview() -> Response:
+    """The HTML as typed, locked into a sandbox of its own."""
+    response = make_response(request.form.get("html") or "<p>There is no HTML yet.</p>")
+    response.headers["Content-Security-Policy"] = PREVIEW_POLICY
+    return response
+
+
+@blueprint.errorhandler(CSRFError)
+def expired(error: CSRFError) -> Response:
+    """The form as typed, with a fresh token. Only for a form that one of our own pages sent."""
+    ours = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+    if request.endpoint != "compose.submit" or not ours:
+        return errors.answer(400, "This page was open for too long", "Go back, reload it, and try again.")
+    form = compose_form.from_request(_kept_files())
+    draft_of(form, user().id, g.started)
+    form.problems.insert(
+        0, ("send", "This page was open for too long. Everything is still here: press Send again.")
+    )
+    return _shown(form, 422)

@@ -1,0 +1,101 @@
+"""/settings: how this system is set up and doing, one's password, and one's browsers."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, g, make_response, redirect, render_template, request, url_for
+from sqlalchemy import make_url
+from werkzeug.wrappers import Response
+
+from mailroom.ledger import sign_ins, users
+from mailroom.web import mailroom, passwords
+from mailroom.web.attempts import attempts
+from mailroom.web.browsers import browser_name
+from mailroom.web.checks import ask_all
+from mailroom.web.gate import user
+
+blueprint = Blueprint("settings", __name__, url_prefix="/settings")
+
+Problems = dict[str, str]
+
+
+@blueprint.get("")
+def page() -> Response:
+    return _shown({})
+
+
+def _shown(problems: Problems) -> Response:
+    with mailroom().database.read() as connection:
+        browsers = sign_ins.of_user(connection, user().id)
+        has_password = users.password_hash(connection, user().id) is not None
+    body = render_template(
+        "settings/page.html",
+        browsers=[
+            (browser, browser_name(browser.user_agent), browser.id == g.sign_in.id) for browser in browsers
+        ],
+        has_password=has_password,
+        problems=problems,
+        facts=_facts(),
+        checks=ask_all(mailroom()),
+    )
+    return make_response(body, 422 if problems else 200)
+
+
+def _facts() -> list[tuple[str, str]]:
+    """The settings that may be seen: no password, no secret, no URL that holds one."""
+    settings = mailroom().settings
+    way = "TLS" if settings.mail_use_ssl else "STARTTLS" if settings.mail_use_tls else "no encryption"
+    login = f", as {settings.mail_username}" if settings.mail_username else ""
+    return [
+        ("Mail server", f"{settings.mail_server}:{settings.mail_port} ({way}{login})"),
+        ("Default sender", settings.mail_default_sender or "none"),
+        ("Rate", settings.rate or "as fast as the server takes it"),
+        ("Workers", f"{settings.workers} processes, up to {settings.connections} SMTP sessions each"),
+        (
+            "Ledger",
+            "SQLite" if make_url(settings.database_url).drivername.startswith("sqlite") else "PostgreSQL",
+        ),
+        ("Public address", settings.public_url),
+    ]
+
+
+@blueprint.post("/password")
+def set_password() -> Response:
+    problems = _password_problems()
+    if problems:
+        return _shown(problems)
+    password_hash = passwords.hashed(request.form["new_password"])
+    with mailroom().database.begin() as connection:
+        users.set_password(connection, user().id, password_hash)
+        ended = sign_ins.end_all(connection, user().id, but=g.sign_in.id)
+    flash("The password is set." + (" All other browsers are signed out." if ended else ""), "good")
+    return redirect(url_for("settings.page"), 303)
+
+
+def _password_problems() -> Problems:
+    address, email = request.remote_addr or "", user().email
+    with mailroom().database.read() as connection:
+        known = users.password_hash(connection, user().id)
+    if known is not None:
+        if attempts().seconds_to_wait(address, email):
+            return {"password": "Too many attempts. Wait a minute."}
+        if not passwords.matches(known, request.form.get("password", "")):
+            attempts().failed(address, email)
+            return {"password": "This is not your present password."}
+    problem = passwords.problem(request.form.get("new_password", ""))
+    return {"new_password": problem} if problem else {}
+
+
+@blueprint.post("/browsers/<int:sign_in_id>/end")
+def end(sign_in_id: int) -> Response:
+    with mailroom().database.begin() as connection:
+        ended = sign_ins.end(connection, user().id, sign_in_id)
+    flash("That browser is signed out." if ended else "That browser was signed out already.", "good")
+    return redirect(url_for("settings.page"), 303)
+
+
+@blueprint.post("/browsers/end-others")
+def end_others() -> Response:
+    with mailroom().database.begin() as connection:
+        sign_ins.end_all(connection, user().id, but=g.sign_in.id)
+    flash("All other browsers are signed out.", "good")
+    return redirect(url_for("settings.page"), 303)

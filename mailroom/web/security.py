@@ -1,0 +1,68 @@
+"""What a browser is told to refuse on our pages, and the tokens that every form carries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask, Response, request
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from mailroom.ledger.sign_ins import LIFETIME
+from mailroom.settings import Settings
+
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+"""Where a view set one of these itself, its own stays."""
+
+TOKEN_LIFETIME = timedelta(hours=24)
+"""Of a form's CSRF token: a letter may take a day to write."""
+
+csrf = CSRFProtect()
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    is_https = settings.public_url.startswith("https://")
+    app.config.update(
+        SESSION_COOKIE_NAME=f"mailroom_{settings.port}",  # two local runs must not mix
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=is_https,
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=LIFETIME,
+        WTF_CSRF_TIME_LIMIT=int(TOKEN_LIFETIME.total_seconds()),
+    )
+    csrf.init_app(app)
+    headers = dict(HEADERS)
+    if is_https:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+        # Mailroom itself speaks http, so https means that one proxy stands before it.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+
+    @app.after_request
+    def _harden(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        if request.endpoint != "static":
+            # Asked again each time, yet kept for the Back button: it brings back what was typed.
+            response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response

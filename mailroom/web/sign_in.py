@@ -1,0 +1,106 @@
+"""Signing in, by the printed link of a local run or by e-mail and password; and out."""
+
+from __future__ import annotations
+
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from werkzeug.wrappers import Response as AnyResponse
+
+from mailroom.ledger import sign_ins
+from mailroom.ledger.users import User
+from mailroom.web import gate, mailroom, passwords
+from mailroom.web.attempts import attempts
+from mailroom.web.words import duration
+
+blueprint = Blueprint("sign_in", __name__)
+
+signed_in = gate.user
+
+
+@blueprint.get("/sign-in")
+def page() -> AnyResponse | str:
+    """The form; or, with a link's token, the way in."""
+    if "token" in request.args:
+        return _by_link(request.args["token"])
+    if gate.current() is not None:
+        return redirect(gate.safe_next(request.args.get("next")), 303)
+    return render_template("sign_in/page.html", email="", problem="")
+
+
+def _by_link(token: str) -> AnyResponse:
+    if "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
+        return Response(status=204)  # a browser that looks ahead has not decided to come
+    with mailroom().database.read() as connection:
+        user = sign_ins.user_of_link(connection, token)
+    if user is None:
+        flash(
+            "That link is not valid any more: the newest one is printed where Mailroom was started.",
+            "warning",
+        )
+        return _without_referrer(redirect(url_for("sign_in.page"), 303))
+    sign_in(user)
+    return _without_referrer(redirect(gate.safe_next(request.args.get("next")), 303))
+
+
+def _without_referrer(response: AnyResponse) -> AnyResponse:
+    response.headers["Referrer-Policy"] = "no-referrer"  # the address holds a token
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.post("/sign-in")
+def submit() -> AnyResponse:
+    """Signs in by e-mail and password. The same words for every reason to refuse."""
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    address = request.remote_addr or ""
+    if wait := attempts().seconds_to_wait(address, email):
+        problem = f"Too many attempts. Try again in {duration(wait * 1000)}."
+        return _again(email, problem, 429, wait)
+    with mailroom().database.read() as connection:
+        user = passwords.user_of(connection, email, password)
+    if user is None:
+        attempts().failed(address, email)
+        return _again(email, "This e-mail address and password do not belong together.", 422)
+    sign_in(user)
+    return redirect(gate.safe_next(request.args.get("next")), 303)
+
+
+def _again(email: str, problem: str, status: int, wait: int = 0) -> Response:
+    response = make_response(render_template("sign_in/page.html", email=email, problem=problem), status)
+    if wait:
+        response.headers["Retry-After"] = str(wait)
+    return response
+
+
+def sign_in(user: User) -> None:
+    """Signs this browser in as `user`, in a fresh session: nothing from before stays."""
+    with mailroom().database.begin() as connection:
+        agent, address = request.headers.get("User-Agent", ""), request.remote_addr or ""
+        before = session.get(gate.TOKEN)
+        known = sign_ins.find(connection, before) if before else None
+        if known is not None:
+            sign_ins.end(connection, known.user.id, known.id)
+        token = sign_ins.start(connection, user.id, agent, address)
+    session.clear()
+    session.permanent = True
+    session[gate.TOKEN] = token
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> AnyResponse:
+    known = gate.current()
+    if known is not None:
+        with mailroom().database.begin() as connection:
+            sign_ins.end(connection, known.user.id, known.id)
+    session.clear()
+    flash("You are signed out.", "good")
+    return redirect(url_for("sign_in.page"), 303)

@@ -1,0 +1,53 @@
+// <form data-compose>: how many mails Send would send, the reader's time zone, and a word
+// before a form is sent that the server would have to refuse for its size.
+const form = document.querySelector("form[data-compose]");
+const label = form.querySelector("[data-send-label]");
+const tooLarge = form.querySelector("[data-too-large]");
+const limit = Number(form.dataset.limit);
+
+function mails({ good }) {
+  const hasFile = form.querySelector("[data-list-file]").files.length > 0;
+  const hasKept = form.querySelector("[name=kept_recipients_file]:checked") !== null;
+  if (hasFile || hasKept || good === 0) return "Send";
+  return good === 1 ? "Send 1 mail" : `Send ${good.toLocaleString("en")} mails`;
+}
+
+let found = { good: 0 };
+form.addEventListener("recipients", (event) => {
+  found = event.detail;
+  label.textContent = mails(found);
+});
+form.addEventListener("change", () => {
+  label.textContent = mails(found);
+});
+
+function size() {
+  let bytes = 100_000;
+  for (const value of new FormData(form).values()) bytes += typeof value === "string" ? value.length : value.size;
+  return bytes;
+}
+
+form.addEventListener(
+  "submit",
+  (event) => {
+    tooLarge.hidden = true;
+    if (!limit || size() <= limit) return;
+    event.preventDefault();
+    tooLarge.textContent = `That is more than ${Math.floor(limit / 1e6)} MB together. Take an attachment away.`;
+    tooLarge.hidden = false;
+  },
+  true,
+);
+
+// Send from within a text field, as mail programs do.
+form.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  form.requestSubmit();
+});
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone) {
+  form.querySelector("[data-time-zone]").value = zone;
+  document.getElementById("send_at-hint").textContent = `In your time zone, ${zone}. Empty: now.`;
+}

@@ -1,0 +1,60 @@
+// <textarea data-recipients="ID">: counts the recipients while they are typed or pasted, into
+// the output of that ID. A quick look only: the server reads the list with more care.
+const ENTRY = /(?:"(?:[^"\\\n]|\\.)*"|<[^<>\n]*>|[^,;\n])+/g;
+const LOOKS_RIGHT = /^[^\s@<>,;"]+@[^\s@<>,;"]+\.[^\s@<>,;".]+$/;
+const PAUSE = 150;
+
+export function look(text) {
+  const seen = new Set();
+  const odd = [];
+  let twice = 0;
+  let number = 0;
+  for (const line of text.split("\n")) {
+    number += 1;
+    for (const entry of line.match(ENTRY) ?? []) {
+      const typed = entry.trim();
+      if (!typed) continue;
+      const bracketed = /<([^<>]*)>$/.exec(typed);
+      const address = (bracketed ? bracketed[1].trim() : typed).toLowerCase();
+      if (seen.has(address)) {
+        twice += 1;
+        continue;
+      }
+      // A comma inside a name splits it; its first half is no address and belongs to the next entry.
+      if (!LOOKS_RIGHT.test(address) && !address.startsWith('"')) odd.push(number);
+      else seen.add(address);
+    }
+  }
+  return { good: seen.size, twice, odd };
+}
+
+function say(output, { good, twice, odd }, empty) {
+  output.hidden = empty;
+  output.replaceChildren();
+  const strong = document.createElement("strong");
+  strong.textContent = `${good.toLocaleString("en")} ${good === 1 ? "recipient" : "recipients"}`;
+  output.append(strong);
+  if (twice) output.append(` · ${twice.toLocaleString("en")} there twice, sent once`);
+  if (odd.length) {
+    const doubt = document.createElement("span");
+    doubt.className = "doubt";
+    const lines = odd.slice(0, 3).join(", ") + (odd.length > 3 ? ", …" : "");
+    doubt.textContent = ` · ${odd.length.toLocaleString("en")} ${odd.length === 1 ? "does" : "do"} not look like an address (line ${lines})`;
+    output.append(doubt);
+  }
+}
+
+for (const area of document.querySelectorAll("textarea[data-recipients]")) {
+  const output = document.getElementById(area.dataset.recipients);
+  let timer;
+  const count = () => {
+    const found = look(area.value);
+    say(output, found, area.value.trim() === "");
+    area.dispatchEvent(new CustomEvent("recipients", { bubbles: true, detail: found }));
+  };
+  area.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(count, PAUSE);
+  });
+  count();
+}
