@@ -1,0 +1,133 @@
+"""Every setting: its default, what it takes, and the one line that a bad value gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mailroom.settings import EXPECTED, VARIABLES, Settings, SettingsError, load
+
+GOOD = {
+    "SECRET_KEY": "a long enough secret",
+    "DATABASE_URL": "sqlite:////srv/mailroom.db",
+    "REDIS_URL": "redis://:password@127.0.0.1:6379/0",
+    "MAIL_SERVER": "smtp.example.org",
+}
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> dict[str, str]:
+    return GOOD | {"MAILROOM_HOME": str(tmp_path)}
+
+
+def test_four_settings_are_enough(good: dict[str, str], tmp_path: Path) -> None:
+    settings = load(good)
+    assert (settings.port, settings.mail_port, settings.workers, settings.connections) == (8000, 25, 2, 5)
+    assert settings.public_url == "http://127.0.0.1:8000"
+    assert settings.home == tmp_path
+    assert not settings.local
+    assert settings.rate is settings.mail_username is settings.mail_default_sender is None
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> None:
+    del good[name]
+    with pytest.raises(SettingsError, match=f"^{name} is not set"):
+        load(good)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "abc"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("SECRET_KEY", "short"),
+        ("DATABASE_URL", "mysql://host/mailroom"),
+        ("DATABASE_URL", "mailroom.db"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("REDIS_URL", "localhost:6379"),
+        ("MAIL_SERVER", "smtp.example.org:587"),
+        ("MAIL_SERVER", "smtp://smtp.example.org"),
+        ("MAIL_PORT", "smtp"),
+        ("MAIL_USE_TLS", "perhaps"),
+        ("MAIL_USE_SSL", "2"),
+        ("MAIL_DEFAULT_SENDER", "a@example.org\r\nBcc: b@example.org"),
+        ("MAILROOM_TIMEOUT", "0"),
+        ("MAILROOM_TIMEOUT", "nan"),
+        ("MAILROOM_WORKERS", "0"),
+        ("MAILROOM_WORKERS", "two"),
+        ("MAILROOM_CONNECTIONS", "-1"),
+        ("MAILROOM_RATE", "30"),
+        ("MAILROOM_RATE", "0/minute"),
+        ("MAILROOM_RATE", "30/day"),
+        ("MAILROOM_PUBLIC_URL", "mail.example.org"),
+        ("MAILROOM_PUBLIC_URL", "https://mail.example.org/path"),
+        ("MAILROOM_PUBLIC_URL", "https://mail.example.org:port"),
+        ("MAILROOM_LOCAL", "here"),
+        ("MAILROOM_SLOW_SERVER", "127.0.0.1"),
+        ("MAILROOM_SLOW_SERVER", "127.0.0.1:99999"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_says_what_to_do(good: dict[str, str], name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(good | {name: value})
+    message = str(caught.value)
+    assert message.startswith(f"{name} must be {EXPECTED[name]}")
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "REDIS_URL"])
+def test_a_bad_secret_is_not_shown(good: dict[str, str], name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(good | {name: "hunter2"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_secrets_are_not_in_the_settings_own_words(good: dict[str, str]) -> None:
+    settings = load(good | {"MAIL_USERNAME": "ann", "MAIL_PASSWORD": "hunter2"})
+    assert "hunter2" not in repr(settings)
+    assert "password" not in repr(settings)
+    assert "a long enough secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("PORT", " 8123 ", "port", 8123),
+        ("MAIL_SERVER", "::1", "mail_server", "::1"),
+        ("MAIL_USE_TLS", "1", "mail_use_tls", True),
+        ("MAIL_USE_TLS", "True", "mail_use_tls", True),
+        ("MAIL_USE_SSL", "no", "mail_use_ssl", False),
+        ("MAILROOM_TIMEOUT", "2.5", "mail_timeout", 2.5),
+        ("MAILROOM_RATE", "5000/second", "rate", "5000/second"),
+        ("MAILROOM_PUBLIC_URL", "https://mail.example.org/", "public_url", "https://mail.example.org"),
+        ("DATABASE_URL", "postgres://u@h/d", "database_url", "postgres://u@h/d"),
+        ("REDIS_URL", "unix:///run/valkey.sock", "redis_url", "unix:///run/valkey.sock"),
+        ("MAILROOM_RATE", "", "rate", None),
+    ],
+)
+def test_it_takes(good: dict[str, str], name: str, value: str, field: str, expected: object) -> None:
+    assert getattr(load(good | {name: value}), field) == expected
+
+
+def test_the_public_url_follows_the_port(good: dict[str, str]) -> None:
+    assert load(good | {"PORT": "8123"}).public_url == "http://127.0.0.1:8123"
+
+
+def test_starttls_and_tls_exclude_each_other(good: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="^MAIL_USE_TLS and MAIL_USE_SSL are both on"):
+        load(good | {"MAIL_USE_TLS": "true", "MAIL_USE_SSL": "true"})
+
+
+def test_a_user_name_needs_a_password(good: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="^MAIL_PASSWORD is not set"):
+        load(good | {"MAIL_USERNAME": "ann"})
+    with pytest.raises(SettingsError, match="^MAIL_USERNAME is not set"):
+        load(good | {"MAIL_PASSWORD": "hunter2"})
+
+
+def test_every_field_has_its_variable() -> None:
+    assert VARIABLES.keys() == Settings.model_fields.keys()

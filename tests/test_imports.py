@@ -1,0 +1,73 @@
+"""Imports point one way: from what people and queues call, down to the database and the settings."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = [
+    {"settings", "database"},
+    {"ledger", "content", "delivery", "queue"},
+    {"engine"},
+    {"web", "cli", "jobs", "local"},
+    {"app", "worker", "start"},
+]
+SIDEWAYS = {("cli", "web")}  # a command may say what a page says
+RANKS = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+SOURCES = sorted([*ROOT.glob("*.py"), *ROOT.glob("jobs/**/*.py"), *ROOT.glob("mailroom/**/*.py")])
+
+
+def module_of(path: Path) -> str:
+    words = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(words[:-1] if words[-1] == "__init__" else words)
+
+
+def part_of(module: str) -> str | None:
+    """The part of Mailroom that a module belongs to; None for other people's modules."""
+    first, *rest = module.split(".")
+    if first == "mailroom":
+        return rest[0] if rest else None
+    return first if first in RANKS else None
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """Every module that the file imports anywhere in it, with the line."""
+    module = module_of(path)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            source = ".".join([*above, *([node.module] if node.module else [])])
+            # `from mailroom import cli` names a part only behind the `import`.
+            yield from ((node.lineno, f"{source}.{alias.name}") for alias in node.names)
+
+
+def wrong_imports(path: Path) -> list[str]:
+    own = part_of(module_of(path))
+    if own is None:
+        return []
+    wrong = []
+    for line, module in imported(path):
+        part = part_of(module)
+        if part in (None, own) or (own, part) in SIDEWAYS:
+            continue
+        only_start = part == "local" and own != "start"
+        if only_start or RANKS[str(part)] >= RANKS[own]:
+            wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module}: {own} must not know {part}")
+    return wrong
+
+
+def test_every_part_has_its_place() -> None:
+    parts = {part_of(module_of(path)) for path in SOURCES} - {None}
+    assert parts <= RANKS.keys()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    assert wrong_imports(path) == []
