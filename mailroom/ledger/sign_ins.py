@@ -1,21 +1,18 @@
-"""Browsers that are signed in, and the links that sign one in. Only hashes of tokens are kept."""
+"""Browsers that are signed in. Only hashes of their tokens are kept."""
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from mailroom.ledger.schema import sign_in_links, sign_ins, users
+from mailroom.ledger.schema import sign_ins, users
+from mailroom.ledger.tokens import new_token, token_hash
 from mailroom.ledger.users import User
 
 LIFETIME = timedelta(days=30)
 """Counted from when the browser was last seen."""
-
-LINK_LIFETIME = timedelta(days=30)
 
 SEEN_EVERY = timedelta(hours=1)
 """How old `seen_at` may become: a page must not cost a write."""
@@ -38,11 +35,6 @@ class SignIn:
         return datetime.now(UTC) - self.seen_at > SEEN_EVERY
 
 
-def token_hash(token: str) -> str:
-    """A token has 256 random bits, so a plain hash is enough: there is nothing to guess."""
-    return sha256(token.encode("utf-8", "replace")).hexdigest()
-
-
 COLUMNS = (
     sign_ins.c.id,
     sign_ins.c.created_at,
@@ -57,7 +49,7 @@ FROM_USERS = select(*COLUMNS).join_from(sign_ins, users)
 
 def start(connection: Connection, user_id: int, user_agent: str, address: str) -> str:
     """Signs a browser in and returns its token; clears away what has expired."""
-    now, token = datetime.now(UTC), secrets.token_urlsafe(32)
+    now, token = datetime.now(UTC), new_token()
     connection.execute(delete(sign_ins).where(sign_ins.c.expires_at < now))
     connection.execute(
         insert(sign_ins).values(
@@ -112,29 +104,3 @@ def end_all(connection: Connection, user_id: int, *, but: int | None = None) -> 
     """Signs all of the user's browsers out, except `but`; returns how many."""
     theirs = delete(sign_ins).where(sign_ins.c.user_id == user_id)
     return connection.execute(theirs.where(sign_ins.c.id != but) if but else theirs).rowcount
-
-
-def make_link(connection: Connection, user_id: int) -> str:
-    """The token of a link that signs the user in, again and again until the next one is made.
-
-    Not for one use only: a link preview or a prefetch would use it up before its owner.
-    """
-    token = secrets.token_urlsafe(32)
-    connection.execute(delete(sign_in_links).where(sign_in_links.c.user_id == user_id))
-    connection.execute(
-        insert(sign_in_links).values(
-            token_hash=token_hash(token), user_id=user_id, expires_at=datetime.now(UTC) + LINK_LIFETIME
-        )
-    )
-    return token
-
-
-def user_of_link(connection: Connection, token: str) -> User | None:
-    query = (
-        select(users.c.id, users.c.email)
-        .join_from(sign_in_links, users)
-        .where(sign_in_links.c.token_hash == token_hash(token))
-        .where(sign_in_links.c.expires_at > datetime.now(UTC))
-    )
-    row = connection.execute(query).first()
-    return User(row.id, row.email) if row else None

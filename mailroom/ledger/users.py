@@ -1,13 +1,19 @@
-"""The people who may sign in."""
+"""The people who may sign in, and the links that sign one of them in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from mailroom.ledger.schema import users
+from mailroom.ledger.schema import sign_in_links, users
+from mailroom.ledger.tokens import new_token, token_hash
+
+LOCAL_OWNER = "owner@localhost"
+"""Who a local run belongs to while nobody else was added."""
+
+LINK_LIFETIME = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +42,6 @@ def add(connection: Connection, email: str, password_hash: str | None) -> User:
     return User(user_id, key(email))
 
 
-def ensure(connection: Connection, email: str) -> User:
-    """The user of that address, added without a password if need be: a local run's owner."""
-    return by_email(connection, email) or add(connection, email, None)
-
-
 def by_email(connection: Connection, email: str) -> User | None:
     row = connection.execute(select(users.c.id, users.c.email).where(users.c.email == key(email))).first()
     return User(row.id, row.email) if row else None
@@ -62,3 +63,36 @@ def everybody(connection: Connection) -> list[User]:
 def remove(connection: Connection, user_id: int) -> None:
     """Takes the user and their sign-ins away; their mailings stay."""
     connection.execute(delete(users).where(users.c.id == user_id))
+
+
+def owner_link(connection: Connection) -> str:
+    """The token of a link that signs in the one to whom a local run belongs: its first user."""
+    first = connection.execute(select(users.c.id).order_by(users.c.id).limit(1)).scalar()
+    return make_link(connection, first or add(connection, LOCAL_OWNER, None).id)
+
+
+def make_link(connection: Connection, user_id: int) -> str:
+    """The token of a link that signs the user in, again and again until the next one is made.
+
+    Not for one use only: a link preview or a prefetch would use it up before its owner.
+    """
+    token = new_token()
+    connection.execute(delete(sign_in_links).where(sign_in_links.c.user_id == user_id))
+    connection.execute(
+        insert(sign_in_links).values(
+            token_hash=token_hash(token), user_id=user_id, expires_at=datetime.now(UTC) + LINK_LIFETIME
+        )
+    )
+    return token
+
+
+def by_link(connection: Connection, token: str) -> User | None:
+    """Whom that link signs in, while it is valid."""
+    query = (
+        select(users.c.id, users.c.email)
+        .join_from(sign_in_links, users)
+        .where(sign_in_links.c.token_hash == token_hash(token))
+        .where(sign_in_links.c.expires_at > datetime.now(UTC))
+    )
+    row = connection.execute(query).first()
+    return User(row.id, row.email) if row else None

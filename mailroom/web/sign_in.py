@@ -15,7 +15,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
-from mailroom.ledger import sign_ins
+from mailroom.ledger import sign_ins, users
 from mailroom.ledger.users import User
 from mailroom.web import gate, mailroom, passwords
 from mailroom.web.attempts import attempts
@@ -40,7 +40,7 @@ def _by_link(token: str) -> AnyResponse:
     if "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
         return Response(status=204)  # a browser that looks ahead has not decided to come
     with mailroom().database.read() as connection:
-        user = sign_ins.user_of_link(connection, token)
+        user = users.by_link(connection, token)
     if user is None:
         flash(
             "That link is not valid any more: the newest one is printed where Mailroom was started.",

@@ -110,7 +110,7 @@ def _say(accepted: Accepted, form: ComposeForm, parsed: Parsed) -> None:
 def _about_duplicates(addresses: list[str]) -> str:
     named, rest = ", ".join(addresses[:MOST_NAMED]), len(addresses) - MOST_NAMED
     more = f" and {rest:,} more" if rest > 0 else ""
-    return f"Dropped, as they were there twice: {count(len(addresses), 'address', 'addresses')} ({named}{more})."
+    return f"Dropped as duplicates: {count(len(addresses), 'address', 'addresses')} ({named}{more})."
 
 
 def _shown(form: ComposeForm, status: int) -> Response:
