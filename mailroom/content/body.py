@@ -1,14 +1,15 @@
 """A text or HTML body: what is the same for everybody is encoded once.
 
 In quoted-printable every line stands for itself, so only the lines that hold a merge
-tag are rendered and encoded per recipient.
+tag are rendered and encoded per recipient; and of a long line, as in HTML that is all
+one, only what is near a tag.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailroom.content.encoding import Encode, encoding_for, quoted_printable
+from mailroom.content.encoding import Encode, encoding_for, quoted_printable, quoted_printable_part
 from mailroom.content.merge import PlainTemplate, Template, Values, crlf, parse_template
 
 
@@ -35,6 +36,9 @@ class PersonalWhole(Personal):
 
 Piece = bytes | Personal
 
+NEAR = 100
+"""Characters beside a tag that are encoded with it, so that soft line breaks stay few."""
+
 
 def whole_lines(text: str) -> str:
     """`text` with all its line ends CRLF, one at its end too."""
@@ -54,8 +58,9 @@ def body_pieces(source: str, *, html: bool, personal: bool) -> tuple[str, list[P
     if encode is not quoted_printable:
         return name, [Personal(template, encode)]
     return name, [
-        encode(run[0]) if len(run) == 1 else Personal(PlainTemplate(run, html=html), encode)
+        encode_part(part[0]) if len(part) == 1 else Personal(PlainTemplate(part, html=html), encode_part)
         for run in _runs(template.pieces)
+        for part, encode_part in _parts(run)
     ]
 
 
@@ -79,3 +84,21 @@ def _runs(pieces: list[str]) -> Iterator[list[str]]:
         run[-1] += tail
     if len(run) > 1:
         yield run
+
+
+def _parts(run: list[str]) -> Iterator[tuple[list[str], Encode]]:
+    """A run cut in its long texts, each part with what encodes it."""
+    part: list[str] = []
+    for at, piece in enumerate(run):
+        if at % 2 or len(run) == 1 or len(piece) < 4 * NEAR:
+            part.append(piece)
+            continue
+        start, end = _cut(piece, NEAR), _cut(piece, len(piece) - NEAR)
+        yield [*part, piece[:start]], quoted_printable_part
+        yield [piece[start:end]], quoted_printable_part
+        part = [piece[end:]]
+    yield part, quoted_printable
+
+
+def _cut(text: str, at: int) -> int:
+    return at + 1 if text[at] == "\n" else at  # never between CR and LF

@@ -7,7 +7,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Protocol
 
-from mailroom.content.body import Personal, Piece
+from mailroom.content.body import Piece
 from mailroom.content.content import Content
 from mailroom.content.headers import address_header, extra_header, text_header, to_header
 from mailroom.content.merge import Template, parse_template
@@ -27,7 +27,7 @@ class Addressee(Protocol):
 class Compiled:
     """One mailing's message, ready to be rendered for each recipient."""
 
-    __slots__ = ("_before_to", "_needs_values", "_rest", "_subject", "_to")
+    __slots__ = ("_before_to", "_rest", "_subject", "_to")
 
     def __init__(
         self, before_to: bytes, to: bytes | None, subject: Template | None, rest: Sequence[Piece]
@@ -36,7 +36,6 @@ class Compiled:
         self._to = to
         self._subject = subject
         self._rest = _joined(rest)
-        self._needs_values = subject is not None or any(isinstance(piece, Personal) for piece in rest)
 
     def render(self, address: Addressee, variables: Mapping[str, str] | None, message_id: str) -> bytes:
         """The whole message of RFC 5322: CRLF line ends, 7-bit, not dot-stuffed.
@@ -46,13 +45,11 @@ class Compiled:
         """
         to = self._to if self._to is not None else to_header(address.address, address.name)
         head = [self._before_to, to, f"Message-ID: {message_id}\r\n".encode("ascii", "replace")]
-        if not self._needs_values:
-            return b"".join([*head, *self._rest])  # type: ignore[list-item]
         values = {"email": address.address, "name": address.name, **(variables or {})}
         if self._subject is not None:
             head.append(text_header("Subject", self._subject.render(values)))
-        head += [piece if type(piece) is bytes else piece.render(values) for piece in self._rest]  # type: ignore[union-attr]
-        return b"".join(head)
+        rest = [piece if isinstance(piece, bytes) else piece.render(values) for piece in self._rest]
+        return b"".join(head + rest)
 
 
 def compile_message(content: Content, uid: str, date: datetime) -> Compiled:

@@ -14,8 +14,23 @@ Encode = Callable[[str], bytes]
 
 def quoted_printable(text: str) -> bytes:
     """Whole lines (each ends with CRLF) in quoted-printable."""
-    encoded = b2a_qp(text.encode("utf-8", "replace"))
-    # It encodes a lone dot on a line, but not one that a soft line break left alone.
+    return _without_lone_dots(b2a_qp(text.encode("utf-8", "replace")))
+
+
+def quoted_printable_part(text: str) -> bytes:
+    """Text that ends within a line, in quoted-printable, closed by a soft line break."""
+    raw = text.encode("utf-8", "replace")
+    encoded = b2a_qp(raw)
+    if b"\r\n" not in raw:  # the codec took LF for this text's line end
+        encoded = encoded.replace(b"\n", b"\r\n")
+    if len(encoded) - encoded.rfind(b"\n") > 76:  # no room for the "=" that follows
+        cut = -3 if encoded[-3:-2] == b"=" else -1
+        encoded = b"%s=\r\n%s" % (encoded[:cut], encoded[cut:])
+    return _without_lone_dots(encoded + b"=\r\n")
+
+
+def _without_lone_dots(encoded: bytes) -> bytes:
+    # The codec encodes a lone dot on a line, but not one that a soft line break left alone.
     return encoded.replace(b"\r\n.\r\n", b"\r\n=2E\r\n")
 
 

@@ -12,9 +12,14 @@ from mailroom.content.merge_liquid import LiquidTemplate
 from tests.content.mail import ANN, JOHN, as_typed, body_of, received
 
 texts = st.text("ab <&\"'{}%|é😀\r\n.=x", max_size=60)
-templates = st.lists(
-    st.one_of(texts, st.sampled_from(["{{ a }}", "{{b}}", "{{ name\n}}", "{{a}}\n"])), max_size=12
+long_texts = st.builds(  # long enough to be cut between two tags
+    lambda start, odd, end: "x" * start + odd + "y é" * end,
+    st.integers(60, 480),
+    st.sampled_from(["", ".", "\r\n", "=", " ", "é", "😀"]),
+    st.integers(100, 200),
 )
+tags = st.sampled_from(["{{ a }}", "{{b}}", "{{ name\n}}", "{{a}}\n"])
+templates = st.lists(st.one_of(texts, tags, long_texts), max_size=12)
 
 
 @settings(max_examples=300, deadline=None)
