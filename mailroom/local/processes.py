@@ -112,10 +112,18 @@ async def _end_group(leader: int) -> None:
     deadline = time.monotonic() + GRACE
     alive = _signal_group(leader, signal.SIGTERM)
     while alive and time.monotonic() < deadline:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
+        _reap_group(leader)
         alive = _signal_group(leader, 0)
     if alive:
         _signal_group(leader, signal.SIGKILL)
+
+
+def _reap_group(leader: int) -> None:
+    """A dead process counts as one of its group until somebody asks how it ended."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-leader, os.WNOHANG) != (0, 0):
+            pass
 
 
 def _signal_group(leader: int, number: int) -> bool:

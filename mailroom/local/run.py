@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from mailroom.database import Database
 from mailroom.ledger import migrate
-from mailroom.local import readiness, valkey
+from mailroom.local import readiness, tied, valkey
 from mailroom.local.console import Console
 from mailroom.local.defaults import Defaults
 from mailroom.local.ports import number
@@ -36,6 +36,7 @@ class Run:
     async def until_stopped(self) -> None:
         """Start all, print the link, and stay until a signal; then stop all."""
         self._catch_signals()
+        tied.adopt_orphans()
         starting = asyncio.create_task(self._start())
         ended = asyncio.create_task(self._end.wait())
         try:
