@@ -67,6 +67,7 @@ async def _dispatch(worker: Process, lease: Lease) -> Dispatch:
         messages = worker.messages.of(connection, {row.mailing_id for row in deliveries})
     return Dispatch(
         worker.database,
+        worker.direct,
         worker.sessions,
         worker.server(lease.route),
         lease,

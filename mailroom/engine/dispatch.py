@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import AnyRow, Database
+from mailroom.database import AnyRow, Database, Direct
 from mailroom.delivery.envelope import Envelope
 from mailroom.delivery.failure import Failure
 from mailroom.delivery.server import Server
@@ -39,6 +39,7 @@ class Dispatch:
     def __init__(
         self,
         database: Database,
+        direct: Direct,
         sessions: Sessions,
         server: Server,
         lease: Lease,
@@ -53,7 +54,7 @@ class Dispatch:
         self.messages = messages
         self.todo = deque(deliveries)
         self.tries: Counter[int] = Counter()
-        self.recorder = Recorder(database, lease)
+        self.recorder = Recorder(database, direct, lease)
         self.server_failure: Failure | None = None
         self.is_ending = False
         self.answered_at = time.monotonic()
@@ -90,6 +91,15 @@ class Dispatch:
 
     def next_delivery(self) -> AnyRow | None:
         return self.todo.popleft() if self.todo and not self.is_ending else None
+
+    @property
+    def may_look_ahead(self) -> bool:
+        """Whether a session may take a mail while it waits for the last one's reply.
+
+        It saves a round trip with a server that answers at once, and with any other it
+        would keep a mail from a session that is free.
+        """
+        return self.sessions.reply_time.get(self.server.name, PATIENCE) < PATIENCE
 
     def leave_out(self, mailing_id: int) -> None:
         """Tries no more of this mailing: it was paused, canceled or is over."""

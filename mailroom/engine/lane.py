@@ -60,6 +60,8 @@ class Lane:
                 self._kept = None
 
     def next_envelope(self) -> Envelope | None:
+        if self._in_hand and not self._dispatch.may_look_ahead:
+            return None
         while (delivery := self._dispatch.next_delivery()) is not None:
             try:
                 envelope = self._dispatch.render(delivery)

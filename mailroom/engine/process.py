@@ -36,6 +36,7 @@ class Process:
         self.queue = queue
         self.settings = settings
         self.database = Database(settings.database_url, durable=False, busy_timeout=BUSY_TIMEOUT)
+        self.direct = self.database.direct()  # the event loop's alone
         self.loop = asyncio.new_event_loop()
         self.sessions = Sessions(self.database, name)
         self.messages = Messages()
@@ -55,6 +56,7 @@ class Process:
         self.run(self.sessions.close_idle(older_than=0)).result(timeout=5)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=2)
+        self.direct.close()
         self.database.dispose()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:

@@ -7,14 +7,12 @@ So an outcome and the mark that follows it share a commit, and neither ever wait
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 
 import structlog
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import Database
-from mailroom.ledger import marks
+from mailroom.database import Database, Direct
+from mailroom.ledger import marks, states
 from mailroom.ledger.batches import Lease
 
 log = structlog.get_logger()
@@ -27,14 +25,17 @@ Asked = tuple[int, int, "asyncio.Future[str]"]
 
 
 class Recorder:
-    """Writes for one lease. Belongs to one event loop."""
+    """Writes for one lease. Belongs to one event loop; closed by `drained`."""
 
-    def __init__(self, database: Database, lease: Lease) -> None:
+    def __init__(self, database: Database, direct: Direct, lease: Lease) -> None:
         self._database = database
+        self._direct = direct
         self._lease = lease
+        self._pen = marks.Pen(database.engine, lease)
         self._loop = asyncio.get_running_loop()
         self._asked: list[Asked] = []
-        self._outcomes: list[marks.Outcome] = []
+        self._sent: list[marks.Outcome] = []
+        self._troubles: list[marks.Outcome] = []
         self._is_due = False
         self._is_away = False
 
@@ -47,12 +48,12 @@ class Recorder:
 
     def record(self, outcome: marks.Outcome) -> None:
         """Kept and tried again while the database is away."""
-        self._outcomes.append(outcome)
+        (self._sent if outcome.state == states.SENT else self._troubles).append(outcome)
         self._soon()
 
     async def drained(self) -> None:
         """Returns when every outcome is on disk."""
-        while self._outcomes:
+        while self._sent or self._troubles:
             await asyncio.sleep(RETRY_AFTER / 10)
 
     def _soon(self) -> None:
@@ -61,36 +62,41 @@ class Recorder:
             self._loop.call_soon(self._write)
 
     def _write(self) -> None:
-        asked = [
-            (session, delivery, answer) for session, delivery, answer in self._asked if not answer.done()
-        ]
+        self._asked = [question for question in self._asked if not question[2].done()]
         try:
-            with self._database.begin() as connection:
-                marks.record(connection, self._lease, self._outcomes)
-                refused = self._mark(connection, asked)
-        except DBAPIError as error:
+            self._write_troubles()
+            refused = self._write_sent_and_marks()
+        except (DBAPIError, self._database.errors) as error:
             self._wait_for_the_database(error)
             return
         self._is_due = self._is_away = False
-        self._asked, self._outcomes = [], []
+        asked, self._asked = self._asked, []
         for _, delivery_id, answer in asked:
             answer.set_result(refused.get(delivery_id, ""))
 
-    def _mark(self, connection: Connection, asked: list[Asked]) -> dict[int, str]:
-        by_session: dict[int, set[int]] = defaultdict(set)
-        for session_id, delivery_id, _ in asked:
-            by_session[session_id].add(delivery_id)
-        left: set[int] = set()
-        for session_id, delivery_ids in by_session.items():
-            left |= delivery_ids - marks.mark(connection, self._lease, session_id, delivery_ids)
+    def _write_troubles(self) -> None:
+        if self._troubles:
+            with self._database.begin() as connection:
+                marks.record_troubles(connection, self._lease, self._troubles)
+            self._troubles = []
+
+    def _write_sent_and_marks(self) -> dict[int, str]:
+        """The refused marks: delivery id -> why."""
+        outcomes = [self._pen.sent(outcome) for outcome in self._sent]
+        asked = [self._pen.mark(session_id, delivery_id) for session_id, delivery_id, _ in self._asked]
+        if not outcomes and not asked:
+            return {}
+        changed = self._direct.run([*outcomes, *asked])[len(outcomes) :]
+        self._sent = []
+        left = [question[1] for question, rows in zip(self._asked, changed, strict=True) if rows != 1]
         if not left:
             return {}
-        return {
-            refusal.delivery_id: refusal.why for refusal in marks.why_refused(connection, self._lease, left)
-        }
+        with self._database.read() as connection:
+            refusals = marks.why_refused(connection, self._lease, left)
+        return {refusal.delivery_id: refusal.why for refusal in refusals}
 
-    def _wait_for_the_database(self, error: DBAPIError) -> None:
+    def _wait_for_the_database(self, error: Exception) -> None:
         if not self._is_away:
-            log.warning("the ledger is away; outcomes are kept", error=type(error.orig).__name__)
+            log.warning("the ledger is away; outcomes are kept", error=type(error).__name__)
         self._is_away = True
         self._loop.call_later(RETRY_AFTER, self._write)

@@ -6,9 +6,23 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Integer,
+    String,
+    Text,
+    Update,
+    bindparam,
+    case,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from mailroom.database import now_millis
+from mailroom.database import Prepared, now_millis
 from mailroom.ledger import counts, mailings, states
 from mailroom.ledger.batches import Lease, held
 from mailroom.ledger.schema import attempts, batches, deliveries, sessions, suppressions
@@ -35,70 +49,95 @@ def open_session(connection: Connection, worker: str, number: int, server: str) 
     return int(connection.execute(insert(sessions).values(values).returning(sessions.c.id)).scalar_one())
 
 
-def mark(connection: Connection, lease: Lease, session_id: int, delivery_ids: Collection[int]) -> set[int]:
-    """Marks those that may be handed over now, and says which these are.
+def mark_statement() -> Update:
+    """Marks one delivery, if it may be handed over now: one row changes, or none.
 
     A lost lease, a mailing that is not active, a suppressed address stop a mail here,
     and only here. Once this is committed, the final dot may leave.
     """
+    lease = select(batches.c.id).where(
+        batches.c.id == bindparam("of_batch", type_=BigInteger),
+        batches.c.epoch == bindparam("of_epoch", type_=Integer),
+        batches.c.owner == bindparam("of_owner", type_=String),
+        batches.c.lease_until > now_millis(),
+    )
     active = select(mailings_table.c.id).where(
         mailings_table.c.id == deliveries.c.mailing_id,
         mailings_table.c.state == states.ACTIVE,
         mailings_table.c.expires_at > now_millis(),
     )
     listed = select(suppressions.c.address_key).where(suppressions.c.address_key == deliveries.c.address_key)
-    statement = (
+    waiting = [deliveries.c.state == state for state in states.WAITING]
+    return (
         update(deliveries)
         .where(
-            deliveries.c.id.in_(list(delivery_ids)),
-            deliveries.c.batch_id == lease.batch_id,
-            deliveries.c.state.in_(states.WAITING),
-            select(batches.c.id).where(*held(lease)).exists(),
+            deliveries.c.id == bindparam("of_delivery", type_=BigInteger),
+            deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
+            or_(*waiting),
+            lease.exists(),
             active.exists(),
             ~listed.exists(),
         )
         .values(
             state=states.SENDING,
-            session_id=session_id,
+            session_id=bindparam("by_session", type_=BigInteger),
             marked_at=now_millis(),
             resends=deliveries.c.resends + case((deliveries.c.state == states.UNKNOWN, 1), else_=0),
         )
-        .returning(deliveries.c.id)
     )
-    return set(connection.execute(statement).scalars())
 
 
-def record(connection: Connection, lease: Lease, outcomes: Iterable[Outcome]) -> None:
-    """Writes outcomes. One whose delivery is not in this batch any more changes nothing."""
-    troubles = []
-    for outcome in outcomes:
-        if outcome.state == states.SENT:
-            _sent(connection, lease, outcome)
-        else:
-            troubles.append(outcome)
-    _record_troubles(connection, lease, troubles)
-
-
-def _sent(connection: Connection, lease: Lease, outcome: Outcome) -> None:
-    connection.execute(
+def sent_statement() -> Update:
+    """Records a 2xx after the dot. One whose delivery is not this batch's any more changes nothing."""
+    return (
         update(deliveries)
         .where(
-            deliveries.c.id == outcome.delivery_id,
-            deliveries.c.batch_id == lease.batch_id,
+            deliveries.c.id == bindparam("of_delivery", type_=BigInteger),
+            deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
             deliveries.c.state == states.SENDING,
         )
         .values(
             state=states.SENT,
             attempts=deliveries.c.attempts + 1,
-            code=outcome.code,
-            reply=outcome.reply,
+            code=bindparam("with_code", type_=Integer),
+            reply=bindparam("with_reply", type_=Text),
             updated_at=now_millis(),
         )
     )
 
 
-def _record_troubles(connection: Connection, lease: Lease, troubles: list[Outcome]) -> None:
-    """Each leaves the batch at once: what is left in it at its close was not tried."""
+class Pen:
+    """The two statements of every mail, compiled once, for one worker's lease."""
+
+    def __init__(self, engine: Engine, lease: Lease) -> None:
+        self._lease = lease
+        self._mark = Prepared(engine, mark_statement())
+        self._sent = Prepared(engine, sent_statement())
+
+    def mark(self, session_id: int, delivery_id: int) -> tuple[str, Any]:
+        lease = self._lease
+        return self._mark(
+            of_batch=lease.batch_id,
+            of_epoch=lease.epoch,
+            of_owner=lease.owner,
+            of_delivery=delivery_id,
+            by_session=session_id,
+        )
+
+    def sent(self, outcome: Outcome) -> tuple[str, Any]:
+        return self._sent(
+            of_batch=self._lease.batch_id,
+            of_delivery=outcome.delivery_id,
+            with_code=outcome.code,
+            with_reply=outcome.reply,
+        )
+
+
+def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Outcome]) -> None:
+    """Writes every outcome but `sent`.
+
+    Each leaves the batch at once: what is left in it at its close was not tried.
+    """
     left: list[tuple[int, str]] = []
     for outcome in troubles:
         row = connection.execute(

@@ -90,9 +90,7 @@ mailings = Table(
     Column("canceled", Integer, nullable=False, server_default="0"),
     Column("expired", Integer, nullable=False, server_default="0"),
     Column("if_unknown", String(10), nullable=False, server_default="resend"),  # resend | hold
-    Column(
-        "route", String(10), nullable=False, server_default=""
-    ),  # "": MAIL_SERVER; "slow"
+    Column("route", String(10), nullable=False, server_default=""),  # "": MAIL_SERVER; "slow"
     Column("max_sessions", SmallInteger),  # SMTP sessions a worker may use for it; NULL: as many as there are
     Column("created_at", UtcTime, nullable=False),
     Column("accept_ms", Integer, nullable=False, server_default="0"),

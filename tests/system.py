@@ -1,0 +1,122 @@
+"""A whole Mailroom for a test or a drill: ledger, Valkey, worker processes, and a sink for its mail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from mailroom.content.addresses import Address
+from mailroom.content.message import Content
+from mailroom.content.recipients import Recipient
+from mailroom.database import Database
+from mailroom.engine.accept import Accepted, Draft, accept
+from mailroom.ledger import mailings
+from mailroom.ledger.schema import deliveries
+from mailroom.local.sink.process import SinkProcess
+from mailroom.queue import Queue
+
+ROOT = Path(__file__).parents[1]
+SENDER = Address("post@mailroom.example", "Mailroom")
+
+
+class System:
+    """`with System(...) as system:` starts the sink; workers are started when asked for."""
+
+    def __init__(
+        self, folder: Path, database_url: str, redis_url: str, rules: Iterable[str] = (), **environment: str
+    ) -> None:
+        self.folder = folder
+        self.database = Database(database_url)
+        self.queue = Queue(redis_url)
+        self.sink = SinkProcess(folder / "sink", rules)
+        self.pools: list[subprocess.Popen[bytes]] = []
+        self._environment = {
+            "SECRET_KEY": "a secret for tests only",
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "MAIL_SERVER": "127.0.0.1",
+            "MAILROOM_HOME": str(folder),
+            **environment,
+        }
+
+    def __enter__(self) -> System:
+        self.sink.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in self.pools:
+            if pool.poll() is None:
+                os.killpg(pool.pid, signal.SIGKILL)
+            pool.wait(10)
+        self.sink.stop()
+        self.queue.close()
+        self.database.dispose()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **self._environment, "MAIL_PORT": str(self.sink.port)}
+
+    def start_workers(self, number: int = 1, **environment: str) -> subprocess.Popen[bytes]:
+        """A pool in a process group of its own; its log goes to `workers.log`."""
+        with (self.folder / "workers.log").open("ab") as log:
+            pool = subprocess.Popen(
+                [sys.executable, "worker.py", "--workers", str(number)],
+                cwd=ROOT,
+                env={**self.environment, **environment},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.pools.append(pool)
+        return pool
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "workers.log").read_text()
+
+    def accept(self, count: int | Iterable[str], **options: object) -> Accepted:
+        """Accepts a small mailing to `count` people, or to these addresses."""
+        addresses = (
+            [f"person{number}@mail.example" for number in range(count)] if isinstance(count, int) else count
+        )
+        content = Content(SENDER, "Hello {{ name }}", text="Hello {{ name }}, this is for you.")
+        recipients = [Recipient(address, f"Person {address}") for address in addresses]
+        return accept(self.database, self.queue, Draft(content, recipients, **options))  # type: ignore[arg-type]
+
+    def counts(self, mailing_id: int) -> dict[str, int]:
+        """State -> number as the pages see it, states with none left out."""
+        mailing = self.mailing(mailing_id)
+        return {state: number for state, number in mailing.counts.items() if number}
+
+    def counted(self, mailing_id: int) -> dict[str, int]:
+        """State -> number, counted row by row: what the counters must agree with."""
+        statement = (
+            select(deliveries.c.state, func.count())
+            .where(deliveries.c.mailing_id == mailing_id)
+            .group_by(deliveries.c.state)
+        )
+        with self.database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement)}
+
+    def mailing(self, mailing_id: int) -> mailings.Mailing:
+        with self.database.read() as connection:
+            mailing = mailings.get(connection, mailing_id)
+        assert mailing is not None
+        return mailing
+
+    def wait(self, condition: Callable[[], object], seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain; the workers said:\n{self.log[-4000:]}"
+            time.sleep(0.02)
+
+    def wait_until_over(self, mailing_id: int, seconds: float = 20) -> mailings.Mailing:
+        self.wait(lambda: self.mailing(mailing_id).is_over, seconds)
+        return self.mailing(mailing_id)
