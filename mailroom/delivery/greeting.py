@@ -65,8 +65,7 @@ async def _connect(server: Server) -> Wire:
     except TimeoutError:
         raise _unreachable(server, f"no answer within {limit:g} seconds") from None
     except (OSError, UnicodeError) as error:
-        number = error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror) else None
-        raise _unreachable(server, os.strerror(number) if number else str(error)) from None
+        raise _unreachable(server, _why(error)) from None
     return wire
 
 
@@ -193,6 +192,14 @@ def _context(server: Server) -> ssl.SSLContext:
 
 def _unreachable(server: Server, why: str) -> Failure:
     return _server_failure("connect", f"{server.name} cannot be reached: {why}")
+
+
+def _why(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return "that is not the name of a host"
+    if isinstance(error, socket.gaierror):
+        return error.strerror or str(error)
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _tls_failure(server: Server, error: ssl.SSLError) -> Failure:

@@ -69,6 +69,8 @@ class Dialogue:
         try:
             reply = await wire.reply(PATIENCE * self._timeout)
         except Broken as broken:
+            if following and True not in self._proven:
+                self._server.learned.suspect_pipelining()
             return _in_doubt(broken.message)
         if reply.is_positive:
             return reply
@@ -76,6 +78,9 @@ class Dialogue:
             wire.abort(f"the server said {reply}")
         if reply.code < 400:
             return _in_doubt(f"the server answered {reply}")
+        if following and OUT_OF_STEP.search(reply.text):
+            self._server.learned.distrust_pipelining()
+            return Failure(f"the server put off the message: {reply}", stage="dot", reply=reply)
         return refused("dot", reply)
 
     def _mail(self, envelope: Envelope) -> bytes:

@@ -42,8 +42,8 @@ def parser() -> argparse.ArgumentParser:
     make.add_argument(
         "--rules", type=Path, metavar="FILE", help="a JSON array of rules, read again on SIGHUP"
     )
-    kinds = ("on", "off", "flushes", "hangs-up", "scrambles")
-    make.add_argument("--pipelining", choices=kinds, default="on", help="the last three are lies")
+    kinds = ("on", "off", "flushes", "forgets", "hangs-up", "scrambles")
+    make.add_argument("--pipelining", choices=kinds, default="on", help="the last four are lies")
     make.add_argument("--no-ehlo", dest="ehlo", action="store_false", help="know only HELO")
     make.add_argument("--tls", choices=("none", "starttls", "implicit"), default="none")
     bad = "a PEM file, or one of good, self-signed, wrong-host, expired (made by openssl; default: good)"

@@ -62,13 +62,14 @@ class Connection(Peer):
     def _begin_tls(self) -> None:
         self._flush()
         self._paused = True
+        self._buffer.clear()  # what came in clear counts no more
         self._sink.start_tls(self._transport, self, self._encrypted_by)
 
     def _encrypted_by(self, transport: asyncio.Transport | None) -> None:
         self._transport = transport
         self._encrypted = True
         self._paused = False
-        self._buffer.clear()
+        self._process()
 
     def _auth(self, rest: str) -> None:
         kind, _, initial = rest.partition(" ")

@@ -14,9 +14,9 @@ class Options:
     record: Path | None = None  # a file for JSON lines
     keep: bool = False  # whole messages too
     remember: bool = True  # messages in memory
-    # lies: offers PIPELINING, but "flushes" what follows a command, "hangs-up" on it, or
-    # "scrambles" the order of its replies.
-    pipelining: Literal["on", "off", "flushes", "hangs-up", "scrambles"] = "on"
+    # lies: offers PIPELINING, but "flushes" what follows a command, "forgets" what follows
+    # a message, "hangs-up" on either, or "scrambles" the order of its replies.
+    pipelining: Literal["on", "off", "flushes", "forgets", "hangs-up", "scrambles"] = "on"
     tls: Literal["none", "starttls", "implicit"] = "none"
     certificate: Path | None = None  # PEM: certificate and key
     auth: str | None = None  # "user:password", then a must

@@ -51,7 +51,7 @@ class Peer(asyncio.Protocol):
         self._peer = f"{name[0]}:{name[1]}"
         self._context.connection = self._sink.opened(self)
         limit = self._options.max_connections
-        if limit and len(self._sink.connections) > limit:
+        if limit and sum(not peer._gone for peer in self._sink.connections) > limit:
             self.leave(b"421 4.3.2 Too many connections\r\n")
         else:
             self.stage("connect", b"220 sink ESMTP Mailroom\r\n")
@@ -104,6 +104,8 @@ class Peer(asyncio.Protocol):
             raw, end = bytes(buffer[: at + 2]), at + 5
         del buffer[:end]
         self._receiving = False
+        if self._options.pipelining == "forgets":
+            buffer.clear()
         if raw.startswith(b"."):
             raw = raw[1:]
         self.content(raw.replace(b"\r\n.", b"\r\n"))
@@ -142,6 +144,8 @@ class Peer(asyncio.Protocol):
         else:  # stall
             self._flush()
             self._paused = True
+            if rule.stage == "after-354" and self._transport is not None:
+                self._transport.pause_reading()  # so that a large message fills the pipe and sticks
             return
         if accepted is not None:
             accepted()
