@@ -26,33 +26,40 @@ def make(home: Path) -> None:
 
 @contextmanager
 def locked(home: Path) -> Iterator[int]:
-    """This run alone uses `home`. Yields the lock's descriptor.
+    """This run alone uses `home`. Yields the descriptor of a lock that its processes inherit.
 
-    Every process of the run inherits it. So `home` stays locked until the last of them
-    is gone, also when the first was killed: two Valkeys must never write one file.
+    Two locks. start.lock is start.py's own: taken, another run is there. run.lock belongs
+    to every process of a run, so that `home` stays locked until the last of them is gone,
+    also when start.py was killed: two Valkeys must never write one file.
     """
-    lock = os.open(home / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _acquire(lock, home)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
-        yield lock
-    finally:
-        os.close(lock)
-
-
-def _acquire(lock: int, home: Path) -> None:
-    deadline = 0.0
-    while not _try(lock):
-        owner = int(os.pread(lock, 20, 0) or b"0")
-        if owner and _is_alive(owner):
+    with _opened(home / "start.lock") as own, _opened(home / "run.lock") as shared:
+        if not _try(own):
+            owner = os.pread(own, 20, 0).decode()
             raise SettingsError(
                 f"Mailroom is already running in {home} (process {owner}); "
                 "for a second one choose another MAILROOM_HOME and PORT"
             )
-        if not deadline:
-            print(f"waiting for an earlier run in {home} to end", flush=True)
-            deadline = time.monotonic() + PATIENCE
+        os.ftruncate(own, 0)
+        os.pwrite(own, str(os.getpid()).encode(), 0)
+        _wait_for(shared, home)
+        yield shared
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for(lock: int, home: Path) -> None:
+    if _try(lock):
+        return
+    print(f"waiting for an earlier run in {home} to end", flush=True)
+    deadline = time.monotonic() + PATIENCE
+    while not _try(lock):
         if time.monotonic() > deadline:
             raise SettingsError(f"processes of an earlier run still use {home}: end them first")
         time.sleep(0.1)
@@ -63,16 +70,6 @@ def _try(lock: int) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
     return True
 
 

@@ -117,6 +117,7 @@ class Run:
     async def _stop(self) -> None:
         for stage in reversed(self._stages):
             await asyncio.gather(*(process.stop() for process in stage))
+        self._console.say("Mailroom has stopped")
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -49,7 +49,7 @@ def test_a_second_run_is_told_of_the_first(tmp_path: Path) -> None:
         pass
     first.communicate(b"")
     with home.locked(tmp_path):
-        assert (tmp_path / "run.lock").read_text() == str(os.getpid())
+        assert (tmp_path / "start.lock").read_text() == str(os.getpid())
 
 
 def test_it_waits_for_what_a_killed_run_left_behind(

@@ -1,0 +1,127 @@
+"""A whole local run, as `make run` starts it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.client import HTTPConnection
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mailroom.local.ports import free_port
+from mailroom.settings import read_local
+from tests.servers import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = re.compile(r"^Mailroom is ready: (http://127\.0\.0\.1:(\d+)/sign-in\?token=\S+)$", re.MULTILINE)
+
+
+class LocalRun:
+    """start.py in a process of its own; what it prints goes into a file beside its home."""
+
+    def __init__(self, home: Path, **environ: str) -> None:
+        self.home, self.port = home, int(environ.get("PORT") or free_port())
+        self.output = home.parent / f"{home.name}.{time.monotonic_ns()}.out"
+        with self.output.open("wb") as output:
+            self.process = psutil.Popen(
+                [sys.executable, "start.py"],
+                cwd=ROOT,
+                env=os.environ | {"MAILROOM_HOME": str(home), "PORT": str(self.port)} | environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self._seen: set[psutil.Process] = set()
+
+    @property
+    def printed(self) -> str:
+        return self.output.read_text()
+
+    @property
+    def link(self) -> str:
+        """The printed link, once all is ready."""
+        wait_until(lambda: READY.search(self.printed) or self.process.poll() is not None, 60, "the link")
+        found = READY.search(self.printed)
+        assert found, self.printed
+        return found[1]
+
+    @property
+    def values(self) -> dict[str, str]:
+        return read_local(self.home / "local.env")
+
+    def processes(self) -> list[psutil.Process]:
+        """All of its processes, those below them included."""
+        found = self.process.children(recursive=True)
+        self._seen.update(found)
+        return found
+
+    def process_of(self, *words: str) -> psutil.Process:
+        """The one directly below it whose command line holds all the words."""
+        for process in self.process.children():
+            with suppress(psutil.NoSuchProcess):
+                if all(any(word in part for part in process.cmdline()) for word in words):
+                    return process
+        raise AssertionError(f"no process of {words}: {self.printed}")
+
+    def get(self, path: str, cookie: str = "") -> tuple[int, dict[str, str], str]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection.request("GET", path, headers={"Cookie": cookie})
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), response.read().decode()
+
+    def answers(self) -> bool:
+        try:
+            return self.get("/healthz")[0] == 200
+        except OSError:
+            return False
+
+    def left(self) -> list[psutil.Process]:
+        """What is still there of all the processes that were ever seen."""
+        return [process for process in self._seen if _lives(process)]
+
+    def interrupt(self, timeout: float = 15) -> int:
+        """Ctrl-C; returns the exit code."""
+        self.processes()
+        self.process.send_signal(signal.SIGINT)
+        code: int = self.process.wait(timeout)
+        return code
+
+    def kill_all(self) -> None:
+        with suppress(psutil.NoSuchProcess):
+            self.processes()
+            self.process.kill()
+            self.process.wait(5)
+        for process in self.left():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def _lives(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+Start = Callable[..., LocalRun]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a local run; by default in tmp_path/home on a free port. It does not wait for it."""
+    runs: list[LocalRun] = []
+
+    def _start(home: Path | None = None, **environ: str) -> LocalRun:
+        runs.append(LocalRun(home or tmp_path / "home", **environ))
+        return runs[-1]
+
+    yield _start
+    for run in runs:
+        run.kill_all()

@@ -1,0 +1,186 @@
+"""One command starts everything, prints one link, and ends without a trace."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import stat
+import time
+from email.message import EmailMessage
+from pathlib import Path
+from smtplib import SMTP
+
+import psutil
+import pytest
+from redis import Redis
+
+from mailroom.local import valkey
+from mailroom.local.ports import listen, number
+from tests.local.conftest import READY, LocalRun, Start
+from tests.servers import wait_until
+
+
+def listening(processes: list[psutil.Process]) -> set[str]:
+    return {
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def test_it_prints_one_link_that_signs_the_owner_in(start: Start) -> None:
+    run = start()
+    path = run.link.removeprefix(f"http://127.0.0.1:{run.port}")
+    assert len(READY.findall(run.printed)) == 1
+    assert "\x1b" not in run.printed
+
+    assert run.get("/mailings")[0] in (302, 303, 401)
+    status, headers, _ = run.get(path)
+    assert status in (302, 303)
+    cookie = headers["Set-Cookie"].partition(";")[0]
+    assert run.get("/mailings", cookie)[0] == 200
+
+    assert listening([run.process, *run.processes()]) == {"127.0.0.1"}
+    assert stat.S_IMODE(run.home.stat().st_mode) == 0o700
+    assert stat.S_IMODE((run.home / "local.env").stat().st_mode) == 0o600
+
+
+def test_what_it_keeps_is_there_in_the_next_run(start: Start) -> None:
+    first = start()
+    assert first.link
+    secret = first.values["SECRET_KEY"]
+    with Redis.from_url(first.values["REDIS_URL"]) as redis:
+        redis.set("kept", "yes")
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = "kept", "a@example.org", "b@example.org"
+    with SMTP("127.0.0.1", int(first.values["MAIL_PORT"])) as smtp:
+        smtp.send_message(message)
+    assert first.interrupt() == 0
+
+    started = time.monotonic()
+    second = start(PORT=str(first.port))
+    assert second.link != first.link
+    assert time.monotonic() - started < 20
+    assert second.values["SECRET_KEY"] == secret
+    with Redis.from_url(second.values["REDIS_URL"]) as redis:
+        assert redis.get("kept") == b"yes"
+    assert len(list((second.home / "inbox" / "new").iterdir())) == 1
+
+
+def test_ctrl_c_leaves_no_process(start: Start) -> None:
+    run = start()
+    assert run.link
+    assert len(run.processes()) >= 7  # valkey, two catchers, web and its workers, the pool and its workers
+    started = time.monotonic()
+    assert run.interrupt() == 0
+    assert time.monotonic() - started < 10
+    assert run.left() == []
+    assert "Traceback" not in run.printed
+
+
+def test_a_second_ctrl_c_ends_it_at_once(start: Start) -> None:
+    run = start()
+    assert run.link
+    run.process_of("worker.py").suspend()
+    run.processes()
+    run.process.send_signal(signal.SIGINT)
+    wait_until(lambda: "stopping" in run.printed)
+    started = time.monotonic()
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(10) == 0
+    assert time.monotonic() - started < 5
+    assert run.left() == []
+
+
+def test_killed_outright_it_takes_its_processes_along_and_can_start_again(start: Start) -> None:
+    first = start()
+    assert first.link
+    first.processes()
+    first.process.kill()
+    second = start(PORT=str(first.port))  # at once: it waits for what is still ending
+    assert second.link
+    assert first.left() == []
+
+
+@pytest.mark.parametrize("words", [["worker.py"], ["gunicorn"], ["valkey-server"], ["catcher", "--delay"]])
+def test_what_dies_is_started_again(start: Start, words: list[str]) -> None:
+    run = start()
+    assert run.link
+    killed = run.process_of(*words)
+    killed.kill()
+    wait_until(lambda: "(killed by SIGKILL); starting it again" in run.printed, 20, "the news of it")
+    wait_until(lambda: is_there(run, words, killed.pid), 20, "another one")
+    wait_until(lambda: run.answers() and valkey.answers(run.values["REDIS_URL"]), 20, "answers")
+    assert run.interrupt() == 0
+    assert run.left() == []
+
+
+def is_there(run: LocalRun, words: list[str], but: int) -> bool:
+    try:
+        return run.process_of(*words).pid != but
+    except AssertionError:
+        return False
+
+
+def test_two_runs_live_beside_each_other(start: Start, tmp_path: Path) -> None:
+    one, two = start(tmp_path / "one"), start(tmp_path / "two")
+    assert one.link
+    assert two.link
+    for name in ("REDIS_URL", "SECRET_KEY", "DATABASE_URL", "MAIL_PORT", "MAILROOM_SLOW_SERVER"):
+        assert one.values[name] != two.values[name]
+    assert one.interrupt() == 0
+    assert two.answers()
+
+
+def test_a_second_run_in_the_same_home_is_refused(start: Start) -> None:
+    first = start()
+    assert first.link
+    second = start()
+    assert second.process.wait(10) == 2
+    assert second.printed == (
+        f"mailroom: Mailroom is already running in {first.home} (process {first.process.pid}); "
+        "for a second one choose another MAILROOM_HOME and PORT\n"
+    )
+    assert first.answers()
+
+
+def test_a_busy_port_is_named_before_anything_starts(start: Start) -> None:
+    with listen(0) as busy:
+        port = number(busy)
+        run = start(PORT=str(port))
+        assert run.process.wait(10) == 2
+    assert run.printed == f"mailroom: PORT {port} is in use by another program; try PORT={port + 1}\n"
+    assert not (run.home / "local.env").exists()
+
+
+def test_catchers_take_the_next_free_ports(start: Start) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 1025))
+            taken.listen()
+        except OSError:
+            pass  # another run has it: as good
+        run = start()
+        assert run.link
+        assert int(run.values["MAIL_PORT"]) > 1025
+        assert int(run.values["MAILROOM_SLOW_SERVER"].rpartition(":")[2]) > int(run.values["MAIL_PORT"])
+
+
+def test_what_is_given_is_not_started(start: Start, settings_env: dict[str, str]) -> None:
+    del settings_env["MAILROOM_HOME"]
+    run = start(**settings_env)
+    assert run.link
+    words = [word for process in run.process.children() for word in process.cmdline()]
+    assert not any("valkey-server" in word or "catcher" in word for word in words)
+    assert run.values["MAIL_PORT"] == settings_env["MAIL_PORT"]
+    assert "MAILROOM_SLOW_SERVER" not in run.values
+
+
+def test_a_database_that_is_not_there_is_one_line(start: Start) -> None:
+    run = start(DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert run.process.wait(60) == 2
+    last = run.printed.splitlines()[-1]
+    assert last.startswith("mailroom: DATABASE_URL names a database that cannot be used: ")
+    assert "Traceback" not in run.printed
