@@ -38,6 +38,7 @@ class Recorder:
         self._troubles: list[marks.Outcome] = []
         self._is_due = False
         self._is_away = False
+        self._drained: asyncio.Future[None] | None = None
 
     def mark(self, session_id: int, delivery_id: int) -> asyncio.Future[str]:
         """Resolves, once committed, to "" or to why this delivery must not be sent."""
@@ -53,8 +54,9 @@ class Recorder:
 
     async def drained(self) -> None:
         """Returns when every outcome is on disk."""
-        while self._sent or self._troubles:
-            await asyncio.sleep(RETRY_AFTER / 10)
+        if self._sent or self._troubles:
+            self._drained = self._loop.create_future()
+            await self._drained
 
     def _soon(self) -> None:
         if not self._is_due:
@@ -73,6 +75,8 @@ class Recorder:
         asked, self._asked = self._asked, []
         for _, delivery_id, answer in asked:
             answer.set_result(refused.get(delivery_id, ""))
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
 
     def _write_troubles(self) -> None:
         if self._troubles:
