@@ -3,15 +3,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from uuid import uuid4
 
 import pytest
-from flask import Blueprint, Flask, abort, request, session
+from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 
+from app import create_app
+from mailroom.ledger import users
 from mailroom.queue import BULK, Queue
 from mailroom.settings import Settings
-from mailroom.web import dashboard, errors, navigation, security
 from tests.queue import conftest
 from tests.queue.stage import FAILS, Stage
 from tests.servers import Valkey, wait_until
@@ -23,44 +25,22 @@ QUEUED = "/queue/0/data/jobs/bulk/queued/8/asc/1.json"
 DATA = ["/queue/0/data/queues.json", "/queue/0/data/workers.json", QUEUED]
 
 
-def make_app(settings: Settings) -> Flask:
-    """The dashboard behind a gate, with what it needs of the rest of Mailroom."""
-    app = Flask(__name__, template_folder="../../templates", static_folder="../../static")
-    app.secret_key = settings.secret_key
-    security.init_app(app, settings)
-    compose, sign_in = Blueprint("compose", __name__), Blueprint("sign_in", __name__)
-    compose.add_url_rule("/", "page", lambda: "compose")
-    sign_in.add_url_rule("/out", "sign_out", lambda: "out")
-
-    @sign_in.get("/in")
-    def page() -> str:
-        session["in"] = True
-        return '<link rel="icon" href="data:,">in'
-
-    app.register_blueprint(compose)
-    app.register_blueprint(sign_in)
-    app.jinja_env.globals["signed_in"] = lambda: None
-
-    @app.before_request
-    def gate() -> None:
-        if request.blueprint != "sign_in" and "in" not in session:
-            abort(401)
-
-    errors.init_app(app)
-    dashboard.init_app(app, settings)
-    navigation.init_app(app)
-    return app
+def way_in(app: Flask) -> str:
+    """A path that signs a new person in."""
+    with app.extensions["mailroom"].database.begin() as connection:
+        user = users.add(connection, f"{uuid4().hex}@example.org", None)
+        return f"/sign-in?token={users.make_link(connection, user.id)}"
 
 
 @pytest.fixture
 def app(settings: Settings) -> Flask:
-    return make_app(settings)
+    return create_app(settings)
 
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     client = app.test_client()
-    client.get("/in")
+    client.get(way_in(app))
     return client
 
 
@@ -78,7 +58,10 @@ def token(client: FlaskClient) -> str:
 @pytest.mark.parametrize("path", [*PAGES, *DATA, "/queue/static/css/main.css", "/queue/favicon.ico"])
 def test_strangers_see_nothing_of_it(app: Flask, client: FlaskClient, path: str) -> None:
     assert client.get(path, follow_redirects=True).status_code == HTTPStatus.OK
-    assert app.test_client().get(path).status_code == HTTPStatus.UNAUTHORIZED
+    stranger = app.test_client()
+    assert stranger.get(path, headers={"Accept": "application/json"}).status_code == HTTPStatus.UNAUTHORIZED
+    assert stranger.get(path).headers["Location"].startswith("/sign-in?")
+    assert stranger.post("/queue/requeue/bulk").status_code == HTTPStatus.UNAUTHORIZED
 
 
 def test_it_shows_what_a_job_does(client: FlaskClient, queue: Queue) -> None:
@@ -126,8 +109,9 @@ def test_what_is_not_there_is_not_found(client: FlaskClient, path: str) -> None:
 
 
 def test_it_says_so_when_redis_is_down(settings: Settings, own_valkey: Valkey) -> None:
-    client = make_app(settings.model_copy(update={"redis_url": own_valkey.url})).test_client()
-    client.get("/in")
+    app = create_app(settings.model_copy(update={"redis_url": own_valkey.url}))
+    client = app.test_client()
+    client.get(way_in(app))
     own_valkey.kill()
     for path in [*PAGES, "/queue/0/view/job/deliver-1-0"]:
         response = client.get(path, follow_redirects=True)
@@ -239,6 +223,7 @@ def test_it_opens_no_pickle(client: FlaskClient, valkey: Valkey) -> None:
 
 
 def test_a_second_application_in_the_process_works_too(client: FlaskClient, settings: Settings) -> None:
-    other = make_app(settings).test_client()
-    other.get("/in")
+    app = create_app(settings)
+    other = app.test_client()
+    other.get(way_in(app))
     assert other.get("/queue/").status_code == client.get("/queue/").status_code == HTTPStatus.OK

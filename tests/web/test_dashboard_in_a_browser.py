@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterator
 from threading import Thread
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
+from app import create_app
 from mailroom.queue import BULK, Queue
 from mailroom.settings import Settings
 from tests.queue import conftest
 from tests.queue.stage import FAILS, Stage
 from tests.servers import Valkey, wait_until
-from tests.web.test_dashboard import make_app
+from tests.web.test_dashboard import way_in
 
 stage = conftest.stage
 
@@ -22,15 +24,20 @@ SCRIPT = "<img src=x onerror='window.ran = 1'><script>window.ran = 1</script>"
 
 
 @pytest.fixture
-def url(settings: Settings) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, make_app(settings), threaded=True)
+def app(settings: Settings) -> Flask:
+    return create_app(settings)
+
+
+@pytest.fixture
+def url(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()
 
 
 @pytest.fixture
-def page(chromium: str, url: str) -> Iterator[Page]:
+def page(chromium: str, app: Flask, url: str) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page()
@@ -39,7 +46,7 @@ def page(chromium: str, url: str) -> Iterator[Page]:
             "console", lambda message: complaints.append(message.text) if message.type == "error" else None
         )
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(f"{url}/in")
+        page.goto(f"{url}{way_in(app)}")
         yield page
         assert page.evaluate("window.ran") is None, "a stored script ran"
         assert complaints == []
