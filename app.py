@@ -12,6 +12,7 @@ from mailroom.web import (
     Mailroom,
     assets,
     attempts,
+    dashboard,
     errors,
     gate,
     health,
@@ -58,6 +59,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings_page.blueprint,
     ):
         app.register_blueprint(blueprint)
-    navigation.init_app(app)  # last: it shows what there is
+    dashboard.init_app(app, settings)
+    # Last: it shows what there is. Only a local run has a catcher, and so an inbox.
+    navigation.init_app(app, hidden=() if settings.local else ("/inbox",))
     cli.init_app(app)
     return app

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
 from mailroom.web.negotiation import wants_page
@@ -29,6 +29,9 @@ WORDS = {
     ),
 }
 
+LEDGER_AWAY = (OperationalError, InterfaceError, TimeoutError)
+"""What the ledger raises when it is away, locked or full: nothing was written then."""
+
 MOST_TO_DRAIN = 4
 """How many times the limit is read and thrown away, so that the browser hears our answer."""
 
@@ -37,7 +40,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(CSRFError, _expired)
     app.register_error_handler(413, _too_large)
-    app.register_error_handler(OperationalError, _no_ledger)
+    for kind in LEDGER_AWAY:
+        app.register_error_handler(kind, _no_ledger)
     app.register_error_handler(Exception, _broken)
 
 
@@ -86,8 +90,8 @@ def _too_large(error: HTTPException) -> Response:
     return answer(413, "That is too large", text)
 
 
-def _no_ledger(error: OperationalError) -> Response:
-    current_app.logger.error("the ledger cannot be used: %s", error.orig)
+def _no_ledger(error: SQLAlchemyError) -> Response:
+    current_app.logger.error("the ledger cannot be used: %s", getattr(error, "orig", error))
     response = answer(503, *WORDS[503])
     response.headers["Retry-After"] = "5"
     return response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from flask import Flask, current_app, request
@@ -27,16 +28,17 @@ class Place:
     is_current: bool
 
 
-def init_app(app: Flask) -> None:
-    """Call it when all routes are there: a place without a route is left out."""
-    routes = {rule.rule for rule in app.url_map.iter_rules()}
+def init_app(app: Flask, hidden: Collection[str] = ()) -> None:
+    """Call it when all routes are there: a place without a route is left out, as are `hidden` ones."""
+    routes = {rule.rule for rule in app.url_map.iter_rules()} - set(hidden)
     app.extensions["mailroom.places"] = [place for place in PLACES if place[0] in routes]
     app.jinja_env.globals["places"] = places
 
 
 def places() -> list[Place]:
     """The navigation as seen from the page that is being shown."""
-    path = request.path
+    # A form that came back from POST /mailings is still the compose page.
+    path = "/" if request.blueprint == "compose" else request.path
     return [
         Place(href, label, icon, path == href or (href != "/" and path.startswith(href.rstrip("/") + "/")))
         for href, label, icon in current_app.extensions["mailroom.places"]

@@ -31,10 +31,12 @@ def duration(milliseconds: float) -> str:
 
 
 def size(value: int) -> str:
-    """900 bytes, 12 KB, 3.4 MB"""
-    if value < 1000:
+    """900 bytes, 12 KB, 3.4 MB, as browsers and mail programs count: 1,024 bytes are a KB."""
+    if value < 1024:
         return count(value, "byte")
-    return f"{value / 1000:.0f} KB" if value < 1_000_000 else f"{value / 1_000_000:.1f} MB"
+    if value < 1024 * 1024:
+        return f"{value / 1024:.0f} KB"
+    return f"{value / (1024 * 1024):.1f}".removesuffix(".0") + " MB"
 
 
 def iso(moment: datetime) -> str:

@@ -33,7 +33,7 @@ form.addEventListener(
     tooLarge.hidden = true;
     if (!limit || size() <= limit) return;
     event.preventDefault();
-    tooLarge.textContent = `That is more than ${Math.floor(limit / 1e6)} MB together. Take an attachment away.`;
+    tooLarge.textContent = `That is more than ${Math.floor(limit / 1024 / 1024)} MB together. Take an attachment away.`;
     tooLarge.hidden = false;
   },
   true,

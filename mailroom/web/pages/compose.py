@@ -16,7 +16,6 @@ from flask import (
     session,
 )
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response
 
 from mailroom.content.recipients import Parsed
@@ -74,7 +73,7 @@ def submit() -> Response:
         problem = "This is being accepted at this very moment. Wait a few seconds, then press Send again."
         form.problems = [("send", problem)]
         return _shown(form, 409)
-    except OperationalError:
+    except errors.LEDGER_AWAY:
         form.problems = [
             ("send", "The ledger cannot be written just now, so nothing was sent. Try again soon.")
         ]

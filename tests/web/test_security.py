@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from mailroom.settings import Settings
+
+Csrf = Callable[..., str]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/settings", "/sign-in", "/healthz", "/static/js/times.js", "/no-such-page"]
+)
+def test_every_answer_carries_the_headers(client: FlaskClient, path: str) -> None:
+    headers = client.get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy and "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy and "form-action 'self'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "Strict-Transport-Security" not in headers
+
+
+@pytest.mark.parametrize("path", ["/", "/settings", "/mailings", "/inbox", "/race", "/no-such-page"])
+def test_no_page_needs_anything_inline(client: FlaskClient, path: str) -> None:
+    page = client.get(path).text
+    assert " style=" not in page and "<style" not in page
+    assert "<script>" not in page and " onclick=" not in page and "javascript:" not in page
+    assert "http://" not in page.replace("http://127.0.0.1", "").replace("http://www.w3.org", "")
+
+
+def test_the_cookie_is_named_by_port_and_kept_from_scripts(stranger: FlaskClient, link: str) -> None:
+    cookie = stranger.get(link).headers["Set-Cookie"]
+    assert cookie.startswith("mailroom_8000=")
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Secure" not in cookie
+
+
+def test_behind_https_cookies_and_pages_are_for_https_only(settings: Settings, link: str) -> None:
+    secure = create_app(settings.model_copy(update={"public_url": "https://mail.example.org"}))
+    answer = secure.test_client().get(
+        link, headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+    )
+    assert "Secure" in answer.headers["Set-Cookie"]
+    assert answer.headers["Strict-Transport-Security"]
+
+
+def test_without_https_nobody_is_believed_about_their_address(client: FlaskClient, link: str) -> None:
+    client.get(link, headers={"X-Forwarded-For": "192.0.2.7"})
+    assert "192.0.2.7" not in client.get("/settings").text
+
+
+@pytest.mark.parametrize(
+    "path", ["/settings/password", "/settings/browsers/end-others", "/sign-out", "/mailings"]
+)
+def test_no_form_is_taken_without_its_token(client: FlaskClient, path: str) -> None:
+    assert client.post(path, data={"new_password": "correct horse battery"}).status_code in (400, 422)
+    assert client.get("/").status_code == 200
+
+
+def test_static_addresses_change_with_their_content(client: FlaskClient) -> None:
+    page = client.get("/").text
+    address = page.partition('href="/static/css/tokens.css')[2].partition('"')[0]
+    assert address.startswith("?v=") and len(address) == 13
+    answer = client.get(f"/static/css/tokens.css{address}")
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_pages_are_not_kept_by_caches_but_by_the_back_button(client: FlaskClient) -> None:
+    assert client.get("/").headers["Cache-Control"] == "private, no-cache"
