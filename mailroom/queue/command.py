@@ -14,5 +14,6 @@ def point_rq_at_our_redis() -> None:
     It connects before it makes its worker, knows neither REDIS_URL_FILE nor a local run's
     file, and would try localhost:6379. Its -u, RQ_REDIS_URL and -c still come first.
     """
-    if "rq.cli" in sys.modules and "REDIS_URL" not in os.environ:
+    if "rq.cli" in sys.modules:
         os.environ["REDIS_URL"] = settings.load_or_exit().redis_url
+        os.environ.pop("REDIS_URL_FILE", None)  # the settings are read again, and take only one of them

@@ -59,7 +59,7 @@ class Pulse(Thread):
                 self._try(self.beat)
                 if beaten_at - self._tidied_at >= MAINTENANCE:
                     self._tidied_at = beaten_at
-                    self._try(self._tidy)
+                    self._try(self.tidy)
             time.sleep(TICK)
 
     def beat(self) -> None:
@@ -92,7 +92,8 @@ class Pulse(Thread):
             log.error("the worker hangs and is cut off", worker=worker.name, job=worker.job and worker.job.id)
             os._exit(1)
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
+        """RQ's maintenance, by one worker at a time."""
         for name in self.worker.queue_names():
             jobs = JobList(name, self.redis)
             if jobs.acquire_maintenance_lock():

@@ -77,6 +77,18 @@ def test_rq_reads_the_settings_of_a_local_run_beside_it(
     assert len(catcher.mails) == 3
 
 
+def test_rq_reads_the_address_of_redis_from_a_file(
+    run: Run, env: dict[str, str], catcher: Catcher, tmp_path: Path
+) -> None:
+    submit(env)
+    secret = tmp_path / "redis-url"
+    secret.write_text(env.pop("REDIS_URL"))
+    process = run([*RQ, "--burst", "urgent", "bulk"], env | {"REDIS_URL_FILE": str(secret)})
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert len(catcher.mails) == 3
+
+
 @pytest.mark.parametrize("command", [WORKER, [*RQ, "urgent", "bulk"]])
 def test_a_bad_setting_is_one_clear_line(run: Run, env: dict[str, str], command: list[str]) -> None:
     del env["REDIS_URL"]
