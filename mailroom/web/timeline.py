@@ -110,11 +110,13 @@ def build(marks: Sequence[Mark], weight: float = 1.0) -> Timeline | None:
     shown = dict(list(lanes.items())[:MOST_LANES])
     scale = Timescale.over((mark.begun, mark.ended) for mark in marks)
     single = len(marks) <= MOST_BLOCKS and weight == 1.0
+    # Of a sample, a slice must hold several mails: single ones would make it flicker.
+    slices = max(20, min(MOST_BLOCKS, len(marks) // 6 if weight > 1 else MOST_BLOCKS) // len(shown))
     for lane, own in shown.values():
         lane.blocks = (
             _singles(own, scale, numbered=len(marks) <= MOST_NUMBERED)
             if single
-            else _shares(own, scale, weight, slices=max(20, MOST_BLOCKS // len(shown)))
+            else _shares(own, scale, weight, slices=slices)
         )
         lane.mails = round(len(own) * weight)
     bar, height = _arrange([lane for lane, _ in shown.values()])
