@@ -9,12 +9,13 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 LOCAL_FILE = "local.env"
 REQUIRED = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MAIL_SERVER")
@@ -22,6 +23,25 @@ FILED = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MAIL_USERNAME", "MAIL_PASSW
 """May come as NAME_FILE, and are never shown in a message."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def span(text: str | timedelta) -> timedelta:
+    """`90s`, `5m`, `4h`, `2d`; no other spelling, though pydantic knows some."""
+    if isinstance(text, timedelta):
+        return text
+    found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", text.strip())
+    if found is None:
+        raise ValueError("not a span of time")
+    return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+
+
+Span = Annotated[timedelta, BeforeValidator(span)]
+Spans = Annotated[
+    tuple[Span, ...],
+    BeforeValidator(lambda text: text.split(",") if isinstance(text, str) else text),
+    Field(min_length=1, max_length=50),
+]
 
 
 class SettingsError(Exception):
@@ -49,6 +69,14 @@ class Settings(BaseModel):
     workers: Annotated[int, Field(ge=1, le=256)] = 2
     connections: Annotated[int, Field(ge=1, le=500)] = 5
     rate: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour)$")] | None = None
+    backoff: Spans = (
+        timedelta(minutes=1),
+        timedelta(minutes=5),
+        timedelta(minutes=15),
+        timedelta(hours=1),
+        timedelta(hours=4),
+    )
+    expires: Span = timedelta(hours=48)
     public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")]
     local: bool = False
     slow_server: Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$")] | None = None
@@ -71,6 +99,8 @@ VARIABLES = {
     "workers": "MAILROOM_WORKERS",
     "connections": "MAILROOM_CONNECTIONS",
     "rate": "MAILROOM_RATE",
+    "backoff": "MAILROOM_BACKOFF",
+    "expires": "MAILROOM_EXPIRES",
     "public_url": "MAILROOM_PUBLIC_URL",
     "local": "MAILROOM_LOCAL",
     "slow_server": "MAILROOM_SLOW_SERVER",
@@ -90,6 +120,8 @@ EXPECTED = {
     "MAILROOM_WORKERS": "a whole number from 1 to 256",
     "MAILROOM_CONNECTIONS": "a whole number from 1 to 500",
     "MAILROOM_RATE": "like 30/minute (second, minute or hour)",
+    "MAILROOM_BACKOFF": "like 1m,5m,15m,1h,4h: the waits between tries (s, m, h or d), the last one repeated",
+    "MAILROOM_EXPIRES": "like 48h (s, m, h or d)",
     "MAILROOM_PUBLIC_URL": "like https://mail.example.org, without a path",
     "MAILROOM_LOCAL": "true or false",
     "MAILROOM_SLOW_SERVER": "like 127.0.0.1:1026",

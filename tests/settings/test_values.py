@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ def test_four_settings_are_enough(good: dict[str, str], tmp_path: Path) -> None:
     assert settings.public_url == "http://127.0.0.1:8000"
     assert settings.home == tmp_path
     assert not settings.local
+    assert [wait // timedelta(minutes=1) for wait in settings.backoff] == [1, 5, 15, 60, 240]
+    assert settings.expires == timedelta(hours=48)
     assert settings.rate is settings.mail_username is settings.mail_default_sender is None
 
 
@@ -63,6 +66,11 @@ def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> No
         ("MAILROOM_RATE", "30"),
         ("MAILROOM_RATE", "0/minute"),
         ("MAILROOM_RATE", "30/day"),
+        ("MAILROOM_BACKOFF", "1m,,5m"),
+        ("MAILROOM_BACKOFF", "1 minute"),
+        ("MAILROOM_BACKOFF", "0s"),
+        ("MAILROOM_EXPIRES", "48"),
+        ("MAILROOM_EXPIRES", "PT48H"),
         ("MAILROOM_PUBLIC_URL", "mail.example.org"),
         ("MAILROOM_PUBLIC_URL", "https://mail.example.org/path"),
         ("MAILROOM_PUBLIC_URL", "https://mail.example.org:port"),
@@ -103,6 +111,8 @@ def test_secrets_are_not_in_the_settings_own_words(good: dict[str, str]) -> None
         ("MAIL_USE_SSL", "no", "mail_use_ssl", False),
         ("MAILROOM_TIMEOUT", "2.5", "mail_timeout", 2.5),
         ("MAILROOM_RATE", "5000/second", "rate", "5000/second"),
+        ("MAILROOM_BACKOFF", "30s, 2m", "backoff", (timedelta(seconds=30), timedelta(minutes=2))),
+        ("MAILROOM_EXPIRES", "2d", "expires", timedelta(days=2)),
         ("MAILROOM_PUBLIC_URL", "https://mail.example.org/", "public_url", "https://mail.example.org"),
         ("DATABASE_URL", "postgres://u@h/d", "database_url", "postgres://u@h/d"),
         ("REDIS_URL", "unix:///run/valkey.sock", "redis_url", "unix:///run/valkey.sock"),
