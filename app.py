@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from mailroom import cli
+from mailroom import cli, log
 from mailroom.database import Database
 from mailroom.queue import Queue
 from mailroom.settings import Settings, load_or_exit
@@ -30,6 +30,7 @@ MEBIBYTE = 1024 * 1024
 def create_app(settings: Settings | None = None) -> Flask:
     """The application for `settings`; by default for those of the environment."""
     settings = settings or load_or_exit()
+    log.configure()
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,

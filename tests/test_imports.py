@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"settings", "database"},
+    {"settings", "database", "log"},
     {"ledger", "content", "delivery", "queue"},
     {"engine"},
     {"web", "cli", "jobs", "local"},

@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from mailroom import log
 from mailroom import settings as settings_module
 from mailroom.database import Database
 from mailroom.delivery.server import Server, server_from
@@ -49,11 +50,12 @@ class Process:
     def begin(self) -> None:
         self._thread.start()
         self.sweeper.start()
-        asyncio.run_coroutine_threadsafe(self._tidy(), self.loop)
+        self._tidying = self.run(self._tidy())
 
     def end(self) -> None:
         self.sweeper.stop()
-        self.run(self.sessions.close_idle(older_than=0)).result(timeout=5)
+        self._tidying.cancel()
+        self.run(self.sessions.close_idle(older_than=0)).result(timeout=3)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=2)
         self.direct.close()
@@ -102,6 +104,7 @@ _process: Process | None = None
 def start(worker_name: str, queue: Queue) -> Process:
     """Opens the ledger and begins to sweep. Raises SettingsError."""
     global _process
+    log.configure()
     _process = Process(worker_name, queue, settings_module.load())
     _process.begin()
     return _process

@@ -44,7 +44,7 @@ class Sweeper:
 
     def stop(self) -> None:
         self._stopped.set()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=3)
 
     def _run(self) -> None:
         while not self._stopped.wait(rounds.EVERY_MS / 1000):
