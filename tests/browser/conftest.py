@@ -1,0 +1,102 @@
+"""A real browser in front of the real application, with real workers behind it.
+
+app, url    create_app() on `settings`, served on a free port
+browser     Chromium; page: a tab of it, signed in, that tolerates no error in its console
+way_in      an address that signs a browser in
+worker      one worker process, listening; accept(n): a mailing to n people, its id
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from app import create_app
+from mailroom.content.addresses import Address
+from mailroom.content.message import Content
+from mailroom.content.recipients import Recipient
+from mailroom.engine.accept import Draft
+from mailroom.engine.accept import accept as accept_draft
+from mailroom.queue import Queue
+from mailroom.settings import Settings
+from tests.servers import Catcher, wait_until
+from tests.web import watching
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+
+
+@pytest.fixture
+def settings_env(settings_env: dict[str, str], catcher: Catcher) -> dict[str, str]:
+    """A local run; its slow server is the catcher too, and each test says how slow it is."""
+    return settings_env | {"MAILROOM_LOCAL": "1", "MAILROOM_SLOW_SERVER": f"127.0.0.1:{catcher.port}"}
+
+
+@pytest.fixture
+def app(settings: Settings) -> Flask:
+    return create_app(settings)
+
+
+@pytest.fixture
+def url(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def way_in(app: Flask, url: str) -> str:
+    return url + watching.way_in(app)
+
+
+@pytest.fixture
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, way_in: str) -> Iterator[Page]:
+    page = browser.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(way_in)
+    yield page
+    assert complaints == []
+
+
+@pytest.fixture
+def worker(settings_env: dict[str, str]) -> Iterator[None]:
+    process = subprocess.Popen(
+        [sys.executable, "worker.py", "--workers", "1"], cwd=ROOT, env=settings_env, stderr=subprocess.DEVNULL
+    )
+    wait_until(Queue(settings_env["REDIS_URL"]).workers, what="the worker")
+    yield
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+def accept(app: Flask) -> Callable[[int], int]:
+    def accept(count: int) -> int:
+        parts = app.extensions["mailroom"]
+        content = Content(Address("news@example.org"), "The spring newsletter", text="Hello {{ name }}")
+        recipients = [Recipient(f"person{number}@example.org") for number in range(1, count + 1)]
+        return accept_draft(parts.database, parts.queue, Draft(content, recipients)).mailing_id
+
+    return accept

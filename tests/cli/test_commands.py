@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailroom.database import Database
+from mailroom.ledger import mailings, users
+from mailroom.web import passwords
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def database(sqlite_url: str) -> Database:
+    return Database(sqlite_url)
+
+
+class Flask:
+    """The flask program, run as people run it."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = {**os.environ, **environment}
+
+    def __call__(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "flask", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment, input=typed, capture_output=True, text=True, timeout=60
+        )
+
+
+@pytest.fixture
+def flask(settings_env: dict[str, str]) -> Flask:
+    return Flask(settings_env)
+
+
+def test_a_user_is_added_with_a_password(flask: Flask, database: Database) -> None:
+    done = flask("users", "add", "Ann@example.org", typed="correct horse battery\n")
+    assert done.returncode == 0 and "ann@example.org may sign in" in done.stdout
+    with database.read() as connection:
+        user = passwords.user_of(connection, "ann@example.org", "correct horse battery")
+    assert user and user.email == "ann@example.org"
+    assert (
+        "is a user already"
+        in flask("users", "add", "ann@example.org", typed="correct horse battery\n").stderr
+    )
+    assert flask("users", "list").stdout == "ann@example.org\n"
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "words"),
+    [("ann@example.org", "short\n", "at least 10 characters"), ("ann", "correct horse battery\n", "@-sign")],
+)
+def test_a_bad_user_is_refused_in_one_line(flask: Flask, email: str, password: str, words: str) -> None:
+    done = flask("users", "add", email, typed=password)
+    assert done.returncode == 1
+    assert words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_removed_user_is_gone(flask: Flask, database: Database) -> None:
+    with database.begin() as connection:
+        users.add(connection, "ann@example.org", None)
+    assert flask("users", "remove", "ann@example.org").returncode == 0
+    with database.read() as connection:
+        assert users.everybody(connection) == []
+
+
+def test_doctor_says_what_is_missing(flask: Flask) -> None:
+    done = flask("doctor")
+    assert done.returncode == 1
+    assert "FAIL  workers" in done.stdout and "python worker.py" in done.stdout
+    assert "ok    mail server" in done.stdout
+
+
+def test_doctor_shows_no_password(flask: Flask) -> None:
+    flask.environment["REDIS_URL"] = "redis://:open-sesame@127.0.0.1:1"
+    done = flask("doctor")
+    assert "open-sesame" not in done.stdout + done.stderr
+
+
+def test_send_accepts_a_mailing(flask: Flask, database: Database, tmp_path: Path) -> None:
+    table = tmp_path / "guests.csv"
+    table.write_text("email,first name\ncleo@example.org,Cleo\n")
+    letter = ["--from", "ann@example.org", "--subject", "Hello", "--text", "-"]
+    done = flask("send", "--to", "bob@example.org", "--csv", str(table), *letter, typed="How are you?\n")
+    assert done.returncode == 0, done.stderr
+    with database.read() as connection:
+        (mailing,) = mailings.page(connection)
+    assert (mailing.total, mailing.subject) == (2, "Hello")
+    assert done.stdout.splitlines()[-1].endswith(f"/mailings/{mailing.id}")
+
+
+def test_send_says_what_is_wrong(flask: Flask) -> None:
+    done = flask("send", "--to", "bob", "--subject", "Hello", "--text", "Hi", "--from", "ann@example.org")
+    assert done.returncode == 1
+    assert "bob" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_ledger_is_made_by_a_command(flask: Flask, tmp_path: Path) -> None:
+    flask.environment["DATABASE_URL"] = f"sqlite:///{tmp_path}/new.db"
+    assert flask("db", "upgrade").stdout == "The ledger is up to date.\n"
+    assert flask("users", "list").returncode == 0
+
+
+def test_a_missing_setting_is_one_line(flask: Flask) -> None:
+    del flask.environment["SECRET_KEY"]
+    done = flask("users", "list")
+    assert done.returncode == 2
+    assert done.stderr.startswith("mailroom: SECRET_KEY is not set") and done.stderr.count("\n") == 1
