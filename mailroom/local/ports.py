@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import socket
-from contextlib import closing
 
 HOST = "127.0.0.1"
 
@@ -46,9 +46,16 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now; for servers that insist on binding it themselves."""
-    with closing(listen(0)) as listener:
-        return number(listener)
+    """A port that nobody listens on now; for servers that insist on binding it themselves.
+
+    Below the range that systems take outgoing connections' ports from, and at random: so
+    it is still free when that server binds it, and when it is started again.
+    """
+    for _ in range(100):
+        port = random.randrange(20_000, 32_000)
+        if is_free(port):
+            return port
+    raise OSError("no free port between 20,000 and 32,000")
 
 
 def answers(port: int) -> bool:
