@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select, text
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, select, text, update
 
 from mailroom.database import AnyRow, now_millis
 from mailroom.ledger.schema import idempotency_keys, mailings
@@ -11,10 +13,13 @@ KEPT_MS = 24 * 3_600_000
 """How long a key is remembered."""
 
 
-def take(connection: Connection, scope: str, key: str, fingerprint: str, mailing_id: int) -> AnyRow | None:
-    """Takes the key for this mailing; or its earlier use: mailing_id, fingerprint, state.
+def take(
+    connection: Connection, scope: str, key: str, fingerprint: str, mailing_id: int | None
+) -> AnyRow | None:
+    """Takes the key for this mailing; or its earlier use: mailing_id, fingerprint, answer, state.
 
     Of several at once exactly one takes it: the others wait here for that one's commit.
+    `mailing_id` is None for a submission of several mailings, whose `answer` follows.
     """
     _forget_old(connection, scope, key)
     now = connection.execute(select(now_millis())).scalar_one()
@@ -27,11 +32,35 @@ def take(connection: Connection, scope: str, key: str, fingerprint: str, mailing
     )
     if taken.rowcount == 1:
         return None
-    return connection.execute(
-        select(idempotency_keys.c.mailing_id, idempotency_keys.c.fingerprint, mailings.c.state)
+    return connection.execute(_earlier(scope, key)).one()
+
+
+def earlier(connection: Connection, scope: str, key: str) -> AnyRow | None:
+    """The use of this key that is still remembered, if there is one; like `take`, without taking it."""
+    recent = idempotency_keys.c.created_at >= now_millis() - KEPT_MS
+    return connection.execute(_earlier(scope, key).where(recent)).one_or_none()
+
+
+def remember(connection: Connection, scope: str, key: str, answer: str) -> None:
+    """Keeps what a second submission is to be answered; in the transaction that took the key."""
+    connection.execute(
+        update(idempotency_keys)
+        .where(idempotency_keys.c.scope == scope, idempotency_keys.c.key == key)
+        .values(answer=answer)
+    )
+
+
+def _earlier(scope: str, key: str) -> Select[Any]:
+    return (
+        select(
+            idempotency_keys.c.mailing_id,
+            idempotency_keys.c.fingerprint,
+            idempotency_keys.c.answer,
+            mailings.c.state,
+        )
         .outerjoin(mailings, mailings.c.id == idempotency_keys.c.mailing_id)
         .where(idempotency_keys.c.scope == scope, idempotency_keys.c.key == key)
-    ).one()
+    )
 
 
 def _forget_old(connection: Connection, scope: str, key: str) -> None:

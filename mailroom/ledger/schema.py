@@ -231,6 +231,7 @@ idempotency_keys = Table(
     Column("fingerprint", String(64), nullable=False),  # sha-256 of what was submitted, hex
     Column("mailing_id", Id, ForeignKey("mailings.id", ondelete="CASCADE")),
     Column("created_at", UtcTime, nullable=False),
+    Column("answer", Text),  # what was answered, where no single mailing tells it
 )
 
 sweeper = Table(  # one row: whose turn it is, and how the last round went
@@ -262,4 +263,21 @@ throttles = Table(  # when the next mail may leave, for all workers together (GC
     Column("next_at", BigInteger, nullable=False),  # MICROseconds: 5,000 mails a second must fit
     Column("interval_us", BigInteger, nullable=False),  # present spacing; grows when the server slows us
     Column("updated_at", BigInteger, nullable=False),
+)
+
+api_keys = Table(  # what a program carries to use the API
+    "api_keys",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("key_hash", String(64), nullable=False, unique=True),  # sha-256, hex
+    Column("scopes", JSON, nullable=False),  # some of ["send", "read", "admin"]
+    Column("senders", JSON, nullable=False),  # addresses and domains it may send from; []: all
+    Column("rate", String(20), nullable=False),  # requests, like 100/second
+    Column("user_id", Id, ForeignKey("users.id", ondelete="SET NULL")),  # who made it
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("last_used_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    sqlite_autoincrement=True,  # idempotency keys and logs go on naming an id, so it must never come again
 )
