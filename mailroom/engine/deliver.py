@@ -6,9 +6,9 @@ import time
 from concurrent.futures import TimeoutError as StillWorking
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.delivery.failure import Failure
 from mailroom.engine import enqueue, process
 from mailroom.engine.dispatch import Dispatch
 from mailroom.engine.process import Process
@@ -46,23 +46,24 @@ def deliver_batch(batch_id: int, epoch: int) -> None:
 def _deliver(worker: Process, batch_id: int, epoch: int) -> None:
     with worker.database.begin() as connection:
         lease = batches.claim(connection, batch_id, epoch, worker.name)
-    if lease is None:
-        log.info("somebody else has this batch", batch=batch_id)
+        if lease is None:
+            log.info("somebody else has this batch", batch=batch_id)
+            return
+        admission = servers.admit(connection, worker.server(lease.route).name)
+        worker.turns_of(lease.route).set(connection)
+    if not admission.is_open:
+        _close(worker, lease)
         return
-    server = worker.server(lease.route)
-    with worker.database.read() as connection:
-        closed_for = servers.closed_for_ms(connection, server.name)
-    if closed_for > 0:
-        _close(worker, lease, closed_for)
-        return
-    dispatch = worker.run(_dispatch(worker, lease)).result()
+    dispatch = worker.run(_dispatch(worker, lease, admission.is_trial)).result()
     _wait(worker, dispatch, lease)
-    due_in = _note_server(worker, server.name, dispatch.server_failure)
-    _close(worker, lease, due_in)
+    dispatch.turns.give_back()
+    _close(worker, lease, dispatch)
 
 
-async def _dispatch(worker: Process, lease: Lease) -> Dispatch:
+async def _dispatch(worker: Process, lease: Lease, is_trial: bool) -> Dispatch:
     with worker.database.read() as connection:
+        turns = worker.turns_of(lease.route)
+        turns.look(connection)
         deliveries = batches.contents_of(connection, lease)
         messages = worker.messages.of(connection, {row.mailing_id for row in deliveries})
     return Dispatch(
@@ -74,6 +75,9 @@ async def _dispatch(worker: Process, lease: Lease) -> Dispatch:
         deliveries,
         messages,
         worker.settings.connections,
+        turns,
+        worker.settings.backoff,
+        is_trial=is_trial,
     )
 
 
@@ -100,22 +104,40 @@ def _somebody_waits(worker: Process) -> bool:
         return False
 
 
-def _note_server(worker: Process, name: str, failure: Failure | None) -> int:
-    """Opens or closes the circuit; how long to leave the server alone, in milliseconds."""
-    with worker.database.begin() as connection:
-        if failure is None:
-            servers.healthy(connection, name)
-            return 0
-        code = failure.reply.code if failure.reply else None
-        return servers.failed(connection, name, failure.stage, code, failure.message)
+def _close(worker: Process, lease: Lease, dispatch: Dispatch | None = None) -> None:
+    """Ends the batch, and puts what is due next onto the queue.
 
-
-def _close(worker: Process, lease: Lease, due_in_ms: int) -> None:
-    """Ends the batch, and puts what is due next onto the queue."""
+    Without a server that works (`dispatch` None: it was not even tried) nothing more is put
+    there: the sweeper goes on when the server may be tried again.
+    """
     with worker.database.begin() as connection:
+        if dispatch is not None:
+            _note_server(connection, dispatch)
         mailing_ids = batches.mailings_of(connection, lease)
-        if not batches.close(connection, lease, due_in_ms):
+        if not batches.close(connection, lease):
             log.warning("this batch could not be closed; it comes back by itself", batch=lease.batch_id)
+            return
+        if dispatch is None or dispatch.server_failure is not None or dispatch.is_throttled:
             return
         gathered = batches.refill(connection, lease.queue, mailing_ids)
     enqueue.onto(worker.queue, gathered)
+
+
+def _note_server(connection: Connection, dispatch: Dispatch) -> None:
+    """Opens or closes the circuit."""
+    name, failure = dispatch.server.name, dispatch.server_failure
+    if failure is not None:
+        reply = failure.reply
+        asked_ms = reply.retry_after * 1000 if reply and reply.retry_after else None
+        servers.failed(
+            connection,
+            name,
+            failure.stage,
+            failure.code,
+            failure.message,
+            is_trial=dispatch.is_trial,
+            pause_ms=asked_ms,
+        )
+    elif dispatch.was_heard:
+        # Perhaps another worker could not connect while this one's sessions were fine.
+        servers.healthy(connection, name)

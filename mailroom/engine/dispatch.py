@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -18,8 +20,9 @@ from mailroom.engine.lane import Lane
 from mailroom.engine.messages import Message
 from mailroom.engine.recorder import Recorder
 from mailroom.engine.sessions import Sessions
-from mailroom.ledger import batches, mailings
-from mailroom.ledger.batches import LEASE_MS, Lease
+from mailroom.engine.turns import Turns
+from mailroom.ledger import batches, mailings, servers
+from mailroom.ledger.batches import Lease
 
 log = structlog.get_logger()
 
@@ -46,7 +49,12 @@ class Dispatch:
         deliveries: Sequence[AnyRow],
         messages: Mapping[int, Message],
         connections: int,
+        turns: Turns,
+        waits: Sequence[timedelta],
+        *,
+        is_trial: bool = False,
     ) -> None:
+        """`is_trial`: the server was in trouble, and this worker alone finds out whether it still is."""
         self.database = database
         self.sessions = sessions
         self.server = server
@@ -58,7 +66,15 @@ class Dispatch:
         self.server_failure: Failure | None = None
         self.is_ending = False
         self.answered_at = time.monotonic()
-        self._most = min(connections, lease.max_sessions or connections)
+        self.turns = turns
+        self.waits = waits
+        self.is_trial = is_trial
+        self.was_heard = False
+        self.is_throttled = False
+        self._ending = asyncio.Event()
+        self._until = time.monotonic() + WORKS_FOR
+        self._at_most = min(connections, lease.max_sessions or connections)
+        self._most = 1 if is_trial else self._at_most
         self._lanes: dict[asyncio.Task[None], Lane] = {}
 
     async def run(self) -> None:
@@ -81,6 +97,7 @@ class Dispatch:
     def hand_back(self) -> None:
         """Begins no further mail; those in flight end as they end."""
         self.is_ending = True
+        self._ending.set()
 
     async def stop(self) -> None:
         """Hands back, and cuts off what is still in flight after the grace."""
@@ -105,12 +122,32 @@ class Dispatch:
         """Tries no more of this mailing: it was paused, canceled or is over."""
         self.todo = deque(row for row in self.todo if row.mailing_id != mailing_id)
 
+    async def wait_for_turn(self) -> bool:
+        """Until the throttle lets a mail go. False: not within this job's time, so it is over."""
+        if await self.turns.wait(self._until, self._ending):
+            return True
+        self.is_throttled = not self.is_ending
+        self.hand_back()
+        return False
+
+    def heard(self) -> None:
+        """The server takes mails or refuses them one by one: it works."""
+        self.was_heard = True
+        if self.is_trial:
+            self.is_trial, self._most = False, self._at_most
+            with suppress(DBAPIError), self.database.begin() as connection:
+                servers.healthy(connection, self.server.name)
+
+    def cannot_be_used(self, failure: Failure) -> None:
+        """Nothing can be sent there now, and no delivery is to blame."""
+        self.server_failure = failure
+        self.hand_back()
+
     def cannot_connect(self, failure: Failure) -> None:
         """Without any session the server is unreachable; beside others it has just enough of them."""
         self._most = max(1, sum(lane.is_connected for lane in self._lanes.values()))
         if not any(lane.is_connected for lane in self._lanes.values()):
-            self.server_failure = failure
-            self.hand_back()
+            self.cannot_be_used(failure)
 
     def render(self, delivery: AnyRow) -> Envelope:
         """Raises MergeError when the variables do not fit the template."""
@@ -140,7 +177,7 @@ class Dispatch:
             if now - checked >= 1.0:
                 checked = now
                 self._look_at_mailings()
-            if now - renewed >= LEASE_MS / 3000:
+            if now - renewed >= batches.LEASE_MS / 3000:
                 renewed = now
                 self._renew()
 
@@ -149,6 +186,7 @@ class Dispatch:
         try:
             with self.database.read() as connection:
                 stopped = mailings.not_active(connection, {row.mailing_id for row in self.todo})
+                self.turns.look(connection)
         except DBAPIError:
             return
         for mailing_id in stopped:
@@ -158,6 +196,8 @@ class Dispatch:
         try:
             with self.database.begin() as connection:
                 is_held = batches.renew(connection, self.lease)
+                if self.is_trial:
+                    servers.keep_trying(connection, self.server.name)
         except DBAPIError:
             return
         if not is_held:

@@ -14,8 +14,7 @@ from mailroom.delivery.envelope import Envelope, Outcome
 from mailroom.delivery.failure import Failure, Withdrawn
 from mailroom.delivery.reply import Reply
 from mailroom.engine.sessions import Kept
-from mailroom.ledger import marks, states
-from mailroom.ledger.batches import LEASE_MS
+from mailroom.ledger import batches, marks, states
 
 if TYPE_CHECKING:
     from mailroom.engine.dispatch import Dispatch
@@ -35,6 +34,7 @@ class Lane:
         self._in_hand: dict[int, AnyRow] = {}
         self._marked: dict[int, float] = {}
         self._refused: dict[int, str] = {}
+        self._has_turn = False
 
     @property
     def is_connected(self) -> bool:
@@ -48,6 +48,9 @@ class Lane:
         """Returns when there is nothing more to send, or nowhere to send it."""
         dispatch = self._dispatch
         while dispatch.todo and not dispatch.is_ending:
+            if dispatch.turns.is_limited and not self._has_turn:
+                self._has_turn = await dispatch.wait_for_turn()
+                continue
             try:
                 self._kept = await dispatch.sessions.take(dispatch.server)
             except Failure as failure:
@@ -62,15 +65,23 @@ class Lane:
     def next_envelope(self) -> Envelope | None:
         if self._in_hand and not self._dispatch.may_look_ahead:
             return None
-        while (delivery := self._dispatch.next_delivery()) is not None:
+        while self._may_begin() and (delivery := self._dispatch.next_delivery()) is not None:
             try:
                 envelope = self._dispatch.render(delivery)
             except MergeError as error:
                 self._record(delivery.id, states.FAILED, None, str(error), "data", None)
                 continue
             self._in_hand[delivery.id] = delivery
+            self._has_turn = False
             return envelope
         return None
+
+    def _may_begin(self) -> bool:
+        """Whether the throttle lets another mail go at this moment."""
+        if not self._dispatch.turns.is_limited:
+            return True
+        self._has_turn = self._has_turn or self._dispatch.turns.take_now()
+        return self._has_turn
 
     async def mark(self, envelope: Envelope) -> bool:
         assert self._kept is not None
@@ -86,17 +97,28 @@ class Lane:
         marked_at = self._marked.pop(envelope.id, None)
         now = self._dispatch.answered_at = time.monotonic()
         if isinstance(outcome, Reply):
+            self._dispatch.heard()
+            self._dispatch.turns.answered()
             self._record(delivery.id, states.SENT, outcome.code, outcome.text, "dot", None)
             if marked_at is not None:
                 self._dispatch.sessions.answered(self._dispatch.server, now - marked_at)
         elif isinstance(outcome, Withdrawn):
             self._withdrawn(delivery, self._refused.pop(delivery.id))
-        elif outcome.scope == "session" and marked_at is None and self._may_try_again(delivery):
+        elif outcome.scope == "server":
+            self._dispatch.todo.appendleft(delivery)
+            self._dispatch.cannot_be_used(outcome)
+        elif outcome.scope == "session" and marked_at is None and self._may_try_again(delivery, outcome):
             self._dispatch.todo.appendleft(delivery)
         else:
+            if outcome.scope == "delivery" and outcome.reply is not None:
+                self._dispatch.heard()
+            self._dispatch.turns.refused(outcome.reply)
             self._failed(delivery, outcome)
 
-    def _may_try_again(self, delivery: AnyRow) -> bool:
+    def _may_try_again(self, delivery: AnyRow, failure: Failure) -> bool:
+        """At once, unless the server named a time."""
+        if failure.reply is not None and failure.reply.retry_after is not None:
+            return False
         self._dispatch.tries[delivery.id] += 1
         return self._dispatch.tries[delivery.id] <= REOPENED_AT_MOST
 
@@ -116,7 +138,7 @@ class Lane:
         if failure.kind == "permanent":
             self._record(delivery.id, states.FAILED, code, words, failure.stage, None)
         elif failure.kind == "unknown":
-            due = LEASE_MS if self._may_resend(delivery) else None
+            due = batches.LEASE_MS if self._may_resend(delivery) else None
             self._record(delivery.id, states.UNKNOWN, code, words, failure.stage, due)
         else:
             due = self._backoff_ms(delivery, failure.reply)
@@ -129,7 +151,7 @@ class Lane:
 
     def _backoff_ms(self, delivery: AnyRow, reply: Reply | None) -> int:
         """At the mailing's end at the latest: there the sweeper lets it expire."""
-        wait = round(backoff.delay(delivery.attempts + 1, reply) * 1000)
+        wait = round(backoff.delay(delivery.attempts + 1, self._dispatch.waits, reply) * 1000)
         left = self._dispatch.messages[delivery.mailing_id].expires_at_ms - round(time.time() * 1000)
         return max(0, min(wait, left))
 

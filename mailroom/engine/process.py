@@ -16,10 +16,12 @@ from mailroom import log
 from mailroom import settings as settings_module
 from mailroom.database import Database
 from mailroom.delivery.server import Server, server_from
+from mailroom.delivery.throttle import spacing_us
 from mailroom.engine.dispatch import Dispatch
 from mailroom.engine.messages import Messages
 from mailroom.engine.sessions import Sessions
 from mailroom.engine.sweep import Sweeper
+from mailroom.engine.turns import Turns
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 
@@ -41,8 +43,11 @@ class Process:
         self.loop = asyncio.new_event_loop()
         self.sessions = Sessions(self.database, name)
         self.messages = Messages()
-        self.sweeper = Sweeper(self.database, queue, name)
         self.servers = _servers(settings)
+        routes = {route: server.name for route, server in self.servers.items()}
+        self.sweeper = Sweeper(self.database, queue, name, routes)
+        spacing = spacing_us(settings.rate) if settings.rate else None
+        self.turns = {route: Turns(self.database, server, spacing) for route, server in routes.items()}
         self.is_stopping = False
         self._dispatch: Dispatch | None = None
         self._thread = threading.Thread(target=self._run_loop, name="smtp", daemon=True)
@@ -79,6 +84,9 @@ class Process:
 
     def server(self, route: str) -> Server:
         return self.servers[route] if route in self.servers else self.servers[""]
+
+    def turns_of(self, route: str) -> Turns:
+        return self.turns[route] if route in self.turns else self.turns[""]
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self.loop)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.database import Database
 from mailroom.engine import enqueue
-from mailroom.ledger import batches, control, mailings, reaping, rounds
+from mailroom.engine.dispatch import WORKS_FOR
+from mailroom.ledger import batches, control, mailings, reaping, rounds, servers, throttles
 from mailroom.queue import BULK, URGENT, Queue, QueueDown
 
 log = structlog.get_logger()
@@ -31,10 +34,14 @@ BACKLOG = 100
 class Sweeper:
     """A thread that sweeps about once a second until it is stopped."""
 
-    def __init__(self, database: Database, queue: Queue, name: str) -> None:
+    def __init__(
+        self, database: Database, queue: Queue, name: str, routes: Mapping[str, str] | None = None
+    ) -> None:
+        """`routes`: the server's name of each route; what cannot go there is not gathered."""
         self._database = database
         self._queue = queue
         self._name = name
+        self._routes = routes or {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         self._is_away = False
@@ -101,11 +108,16 @@ class Sweeper:
     def _gather(self, queue: str) -> None:
         with self._database.read() as connection:
             room = batches.READY - batches.unclaimed(connection, queue)
-            due = mailings.due(connection, queue, BACKLOG) if room > 0 else []
+            due = mailings.due(connection, queue, BACKLOG, self._shut(connection)) if room > 0 else []
         for mailing_id in due:
             with self._database.begin() as connection:
                 gathered = batches.gather(connection, mailing_id, max(1, room // len(due)))
             enqueue.onto(self._queue, gathered)
+
+    def _shut(self, connection: Connection) -> list[str]:
+        """The routes to a server that is left alone, or has no place for a mail within a job's time."""
+        shut = servers.closed(connection) | throttles.far(connection, round(WORKS_FOR * 1000))
+        return [route for route, server in self._routes.items() if server in shut]
 
     def _find_forgotten(self) -> None:
         with self._database.read() as connection:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import BigInteger, Connection, case, delete, func, insert, literal, select, update
 
 from mailroom.database import AnyRow, now_millis
 from mailroom.ledger import counts, states
@@ -199,7 +199,9 @@ def resume(connection: Connection, mailing_id: int) -> bool:
 def cancel(connection: Connection, mailing_id: int) -> bool:
     """Stops it for good. The sweeper moves what was waiting; what is under way ends first."""
     going = (states.ACTIVE, states.SCHEDULED, states.PAUSED)
-    return _move(connection, mailing_id, going, state=states.CANCELED)
+    # What is deferred until tonight is canceled now, not tonight.
+    at_once = case((mailings.c.next_due_at.is_not(None), now_millis()))
+    return _move(connection, mailing_id, going, state=states.CANCELED, next_due_at=at_once)
 
 
 def scheduled_are_due(connection: Connection) -> bool:
@@ -213,9 +215,14 @@ def start_scheduled(connection: Connection) -> int:
     return connection.execute(started).rowcount
 
 
-def due(connection: Connection, queue: str, limit: int) -> list[int]:
-    """Ids of mailings that may have deliveries to be gathered, those that waited longest first."""
+def due(connection: Connection, queue: str, limit: int, without: Collection[str] = ()) -> list[int]:
+    """Ids of mailings that may have deliveries to be gathered, those that waited longest first.
+
+    `without`: routes on which nothing can go at present.
+    """
     statement = select(mailings.c.id).where(_is_time(states.ACTIVE), mailings.c.queue == queue)
+    if without:
+        statement = statement.where(mailings.c.route.not_in(without))
     return list(connection.execute(statement.order_by(mailings.c.next_due_at).limit(limit)).scalars())
 
 
@@ -259,7 +266,7 @@ def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
         .where(
             mailings.c.id.in_(chosen),
             mailings.c.ended_at.is_(None),
-            mailings.c.state.in_((states.ACTIVE, states.PAUSED, states.CANCELED)),
+            mailings.c.state.in_((states.SCHEDULED, states.ACTIVE, states.PAUSED, states.CANCELED)),
             settled == mailings.c.total,
             ~waiting.exists(),
         )
@@ -273,16 +280,15 @@ def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
 
 
 def look_again(connection: Connection, mailing_id: int, at: int) -> None:
-    """Tells the sweeper to look at this mailing at `at` (milliseconds), if not before."""
+    """Tells the sweeper to look at this mailing at `at` (milliseconds), if not before.
+
+    Writes even where nothing changes: that waits for a sweeper who gathers at this very
+    moment and, not seeing our delivery yet, is about to note that nothing is due.
+    """
     moment = literal(at, BigInteger)
-    connection.execute(
-        update(mailings)
-        .where(
-            mailings.c.id == mailing_id,
-            or_(mailings.c.next_due_at.is_(None), mailings.c.next_due_at > moment),
-        )
-        .values(next_due_at=moment)
-    )
+    sooner = mailings.c.next_due_at <= moment
+    values = {"next_due_at": case((sooner, mailings.c.next_due_at), else_=moment)}
+    connection.execute(update(mailings).where(mailings.c.id == mailing_id).values(values))
 
 
 def abandoned(connection: Connection, older_than_ms: int) -> int | None:

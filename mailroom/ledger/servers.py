@@ -1,17 +1,37 @@
-"""The circuit: workers leave a server alone, all of them, while nothing can be sent there."""
+"""The circuit: workers leave a server alone, all of them, while nothing can be sent there.
+
+A row means trouble. While it is closed (`closed_until`) nobody connects; then one worker at a
+time tries, and the first mail that the server takes or answers heals it.
+"""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from mailroom.database import from_millis, now_millis
+from mailroom.ledger.once import insert_once
 from mailroom.ledger.schema import servers
 
 FIRST_PAUSE_MS = 5_000
 LONGEST_PAUSE_MS = 300_000
+
+JITTER = 0.2
+"""A pause is up to so much longer: the workers of several Mailrooms must not come in step."""
+
+TRIAL_MS = 30_000
+"""How long one worker may try on its own; it renews this with its lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whether a worker may use a server now; `is_trial`: as the only one, to see whether it is back."""
+
+    is_open: bool
+    is_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,38 +47,75 @@ class Trouble:
     closed_until: datetime
 
 
-def closed_for_ms(connection: Connection, server: str) -> int:
-    """Milliseconds until it may be tried again; 0: now."""
-    statement = select(servers.c.closed_until - now_millis()).where(servers.c.server == server)
-    return max(0, connection.execute(statement).scalar_one_or_none() or 0)
-
-
-def failed(connection: Connection, server: str, stage: str, code: int | None, reply: str) -> int:
-    """Notes a failure to use it at all; the milliseconds for which it is left alone."""
+def admit(connection: Connection, server: str) -> Admission:
+    """Asked before a batch is sent. Writes only when there is trouble."""
     chosen = servers.c.server == server
-    before = connection.execute(
-        select(servers.c.failures).where(chosen).with_for_update()
+    wait = connection.execute(
+        select(servers.c.closed_until - now_millis()).where(chosen)
     ).scalar_one_or_none()
-    failures = (before or 0) + 1
-    pause: int = min(FIRST_PAUSE_MS * 2 ** min(failures - 1, 10), LONGEST_PAUSE_MS)
-    values = {
-        "failures": failures,
-        "closed_until": now_millis() + pause,
-        "stage": stage,
-        "code": code,
-        "reply": reply,
-        "updated_at": now_millis(),
-    }
+    if wait is None:
+        return Admission(is_open=True)
+    if wait > 0:
+        return Admission(is_open=False)
+    mine = update(servers).where(chosen, servers.c.closed_until <= now_millis())
+    tried = connection.execute(mine.values(closed_until=now_millis() + TRIAL_MS))
+    return Admission(is_open=tried.rowcount == 1, is_trial=tried.rowcount == 1)
+
+
+def keep_trying(connection: Connection, server: str) -> None:
+    """Keeps the others away while the one trial goes on."""
+    longer = update(servers).where(servers.c.server == server)
+    connection.execute(longer.values(closed_until=now_millis() + TRIAL_MS))
+
+
+def failed(
+    connection: Connection,
+    server: str,
+    stage: str,
+    code: int | None,
+    reply: str,
+    *,
+    is_trial: bool = False,
+    pause_ms: int | None = None,
+) -> None:
+    """Notes a failure to use it at all, and closes it; `pause_ms`: for how long, when it said so.
+
+    Several workers fail at the same moment when a server goes: that is one failure.
+    """
+    values = {"stage": stage, "code": code, "reply": reply, "updated_at": now_millis()}
+    now = connection.execute(select(now_millis())).scalar_one()
+    first = {"server": server, "failures": 1, "since": now, **values, "updated_at": now}
+    if insert_once(connection, servers, [first | {"closed_until": now + _pause(1, pause_ms)}]):
+        return
+    chosen = [servers.c.server == server]
+    if not is_trial:
+        chosen.append(servers.c.closed_until <= now)
+    before = connection.execute(
+        select(servers.c.failures).where(*chosen).with_for_update()
+    ).scalar_one_or_none()
     if before is None:
-        connection.execute(insert(servers).values(server=server, since=now_millis(), **values))
-    else:
-        connection.execute(update(servers).where(chosen).values(values))
-    return pause
+        return
+    connection.execute(
+        update(servers)
+        .where(servers.c.server == server)
+        .values(failures=before + 1, closed_until=now + _pause(before + 1, pause_ms), **values)
+    )
+
+
+def _pause(failures: int, asked_ms: int | None) -> int:
+    pause = asked_ms or min(FIRST_PAUSE_MS * 2 ** min(failures - 1, 10), LONGEST_PAUSE_MS)
+    return round(pause * random.uniform(1, 1 + JITTER))
 
 
 def healthy(connection: Connection, server: str) -> None:
-    """Closes the circuit: mail went through."""
+    """Opens it for everybody: the server does its work."""
     connection.execute(delete(servers).where(servers.c.server == server))
+
+
+def closed(connection: Connection) -> set[str]:
+    """The servers that nobody may use at present."""
+    statement = select(servers.c.server).where(servers.c.closed_until > now_millis())
+    return set(connection.execute(statement).scalars())
 
 
 def troubled(connection: Connection) -> list[Trouble]:

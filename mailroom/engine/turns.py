@@ -1,0 +1,181 @@
+"""When this worker's next mail may leave: its share of the schedule in the ledger.
+
+Without a rate nothing here touches the database, and no mail waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from mailroom.database import Database
+from mailroom.delivery.reply import Reply
+from mailroom.delivery.throttle import asks_to_slow_down
+from mailroom.ledger import throttles
+from mailroom.ledger.throttles import Places
+
+log = structlog.get_logger()
+
+TAKEN_US = 20_000
+"""At a high rate as many places are taken at once as pass in this time: a write for each
+mail would be slower than the rate."""
+
+STALE = 0.05
+"""Seconds after which a place that was not used is lost: who was held up must not catch up in a burst."""
+
+MEASURED = 10.0
+"""Seconds of answers from which this worker's own speed is told."""
+
+FEW = 5
+GUESS = 20.0
+"""Mails a second that a worker is taken to send when there were fewer answers than FEW."""
+
+RETRY_AFTER = 0.25
+"""Seconds until the next try while the ledger is away."""
+
+SPEEDS_UP_EVERY = 1.0
+"""Seconds between two questions to the ledger whether a higher rate may be tried."""
+
+
+class Turns:
+    """The turns of one worker process with one server. Belongs to one event loop."""
+
+    def __init__(self, database: Database, server: str, set_us: int | None) -> None:
+        self._database = database
+        self._server = server
+        self._set_us = set_us
+        self._interval_us = set_us
+        self._mine: deque[float] = deque()  # when each place that was taken comes, by the monotonic clock
+        self._places: Places | None = None
+        self._number = 0
+        self._queue = asyncio.Lock()
+        self._answers: deque[float] = deque(maxlen=1_000)
+        self._asked_at = 0.0
+        self._is_set = False
+
+    @property
+    def is_limited(self) -> bool:
+        return self._interval_us is not None
+
+    def set(self, connection: Connection) -> None:
+        """Tells the ledger the rate of the settings, once in a process."""
+        if not self._is_set:
+            throttles.set_rate(connection, self._server, self._set_us)
+            self._is_set = True
+
+    def look(self, connection: Connection) -> None:
+        """Learns the present rate: another worker may have been asked to slow down."""
+        self._interval_us = throttles.interval_us(connection, self._server) or self._set_us
+
+    def take_now(self) -> bool:
+        """A turn that has come already, if there is one."""
+        self._drop_stale()
+        if self._mine and self._mine[0] <= time.monotonic():
+            self._mine.popleft()
+            return True
+        return False
+
+    async def wait(self, until: float, ending: asyncio.Event) -> bool:
+        """Waits for a turn. False: there is none before `until` (monotonic), or `ending` was set."""
+        async with self._queue:
+            while not ending.is_set():
+                if self.take_now():
+                    return True
+                if not self._mine and not await self._reserve(until):
+                    return False
+                try:
+                    await asyncio.wait_for(ending.wait(), max(0.0, self._mine[0] - time.monotonic()))
+                except TimeoutError:
+                    continue
+        return False
+
+    def _drop_stale(self) -> None:
+        late = time.monotonic() - max(STALE, (self._interval_us or 0) / 1_000_000)
+        while self._mine and self._mine[0] < late:
+            self._mine.popleft()
+
+    async def _reserve(self, until: float) -> bool:
+        """Takes the next places; False: there is none before `until`."""
+        within_ms = round((until - time.monotonic()) * 1000)
+        if within_ms <= 0:
+            return False
+        self._number = max(1, TAKEN_US // (self._interval_us or 1))
+        try:
+            with self._database.begin() as connection:
+                places = throttles.reserve(connection, self._server, self._number, within_ms)
+                is_gone = places is None and throttles.interval_us(connection, self._server) is None
+                if is_gone and self._set_us is not None:
+                    throttles.set_rate(connection, self._server, self._set_us)
+                    places = throttles.reserve(connection, self._server, self._number, within_ms)
+        except DBAPIError:
+            await asyncio.sleep(RETRY_AFTER)
+            self._mine.append(float("-inf"))  # stale at once: asked for again
+            return True
+        now = time.monotonic()
+        if places is None:
+            if is_gone:  # nobody limits us any more
+                self._interval_us = None
+                self._mine.append(now)
+            return is_gone
+        self._places, self._interval_us = places, places.interval_us
+        first, step = now + places.wait_us / 1_000_000, places.interval_us / 1_000_000
+        self._mine.extend(first + number * step for number in range(self._number))
+        return True
+
+    def put_back(self) -> None:
+        """A turn that came and was not used is the next one's."""
+        self._mine.appendleft(time.monotonic())
+
+    def give_back(self) -> None:
+        """Returns the turns that were taken and not used."""
+        unused, self._mine = len(self._mine), deque()
+        if not unused or self._places is None:
+            return
+        places, self._places = self._places, None
+        try:
+            with self._database.begin() as connection:
+                throttles.give_back(connection, self._server, places, self._number, unused)
+        except DBAPIError:
+            log.info("turns were lost: the ledger is away", server=self._server)
+
+    def answered(self) -> None:
+        """A mail was taken: perhaps it is time for a higher rate."""
+        now = time.monotonic()
+        self._answers.append(now)
+        if self._interval_us in (None, self._set_us) or now - self._asked_at < SPEEDS_UP_EVERY:
+            return
+        self._asked_at = now
+        try:
+            with self._database.begin() as connection:
+                self._interval_us = throttles.speed_up(connection, self._server, self._set_us)
+        except DBAPIError:
+            return
+
+    def refused(self, reply: Reply | None) -> None:
+        """A mail was put off: perhaps because we are too fast."""
+        self._answers.append(time.monotonic())
+        if reply is None or not asks_to_slow_down(reply):
+            return
+        try:
+            with self._database.begin() as connection:
+                is_news = throttles.slow_down(connection, self._server, self._per_second())
+                self.look(connection)
+        except DBAPIError:
+            return
+        if is_news and self._interval_us:
+            self.give_back()
+            rate = throttles.Present(self._server, self._interval_us, True)
+            log.warning("the server asked us to slow down", server=self._server, rate=str(rate))
+
+    def _per_second(self) -> float:
+        """How many mails a second this worker handed over lately."""
+        now = time.monotonic()
+        recent = [moment for moment in self._answers if now - moment <= MEASURED]
+        if len(recent) < FEW:
+            return GUESS
+        return len(recent) / max(0.05, now - recent[0])

@@ -1,0 +1,179 @@
+"""How fast mail may go to a server: one schedule that all workers on all machines share.
+
+The generic cell rate algorithm: a row says when the next mail may leave (`next_at`) and how
+far apart mails are (`interval_us`). Who wants to send moves `next_at` on, and waits for the
+place that it took with no lock held. Time that nobody used is gone, so there is no burst
+after a quiet hour: mails are one interval apart, always.
+
+A server that asks us to slow down gets half the rate, at most once a second; after that
+the rate rises by half every five seconds in which mail went through. `updated_at` is when the
+rate last changed by itself; 0: it is the one that was set. Without a rate there is no row
+until a server asks for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, select, update
+
+from mailroom.database import now_millis
+from mailroom.ledger.once import insert_once
+from mailroom.ledger.schema import batches, throttles
+
+SLOWEST_US = 60_000_000
+"""A server that asks again and again still gets a mail a minute: else nobody would find out
+that it takes mail again."""
+
+FREE_US = 1_000
+"""At a thousand mails a second nobody needs to wait any more, unless a rate is set."""
+
+ONE_EVENT_MS = 1_000
+"""Refusals within a second are one: they come from mails that left at the same speed."""
+
+STEP_MS = 5_000
+"""How long mail must go through at one rate before the next higher one is tried."""
+
+NOW_US = now_millis() * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Leave for some mails, `interval_us` apart: the first `wait_us` from now, at `at_us` by the database."""
+
+    at_us: int
+    wait_us: int
+    interval_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The rate that a server gets at present."""
+
+    server: str
+    interval_us: int
+    is_slowed: bool
+
+    @property
+    def per_second(self) -> float:
+        return 1_000_000 / self.interval_us
+
+    def __str__(self) -> str:
+        for name, seconds in (("second", 1), ("minute", 60)):
+            if (number := self.per_second * seconds) >= 1:
+                return f"{number:.{0 if number >= 10 else 1}f}/{name}"
+        return f"{self.per_second * 3600:.1f}/hour"
+
+
+def set_rate(connection: Connection, server: str, interval_us: int | None) -> None:
+    """Called by a worker that starts: the rate is what the settings say, None for no limit.
+
+    The same rate again changes nothing, so that restarts never let a mail leave early.
+    """
+    chosen = throttles.c.name == server
+    if interval_us is None:
+        connection.execute(delete(throttles).where(chosen, throttles.c.updated_at == 0))
+        return
+    values = {"name": server, "next_at": 0, "interval_us": interval_us, "updated_at": 0}
+    insert_once(connection, throttles, [values])
+    earliest = NOW_US + interval_us
+    sooner = case((throttles.c.next_at > earliest, earliest), else_=throttles.c.next_at)
+    is_other = (throttles.c.interval_us < interval_us) | (throttles.c.updated_at == 0)
+    changed = update(throttles).where(chosen, throttles.c.interval_us != interval_us, is_other)
+    connection.execute(changed.values(interval_us=interval_us, next_at=sooner, updated_at=0))
+
+
+def interval_us(connection: Connection, server: str) -> int | None:
+    """The present spacing; None: no limit."""
+    statement = select(throttles.c.interval_us).where(throttles.c.name == server)
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def reserve(connection: Connection, server: str, number: int, within_ms: int) -> Places | None:
+    """Takes the next `number` places, if the first of them is no more than `within_ms` away."""
+    now = NOW_US
+    later = case((throttles.c.next_at > now, throttles.c.next_at), else_=now)
+    row = connection.execute(
+        update(throttles)
+        .where(throttles.c.name == server, throttles.c.next_at <= now + within_ms * 1000)
+        .values(next_at=later + throttles.c.interval_us * number)
+        .returning(throttles.c.next_at, throttles.c.interval_us, now)
+    ).one_or_none()
+    if row is None:
+        return None
+    first = row[0] - row[1] * number
+    return Places(first, first - row[2], row[1])
+
+
+def give_back(connection: Connection, server: str, places: Places, number: int, unused: int) -> None:
+    """Returns the last `unused` of `number` places, unless somebody took later ones meanwhile."""
+    behind = places.at_us + places.interval_us * number
+    connection.execute(
+        update(throttles)
+        .where(throttles.c.name == server, throttles.c.next_at == behind)
+        .values(next_at=behind - places.interval_us * unused)
+    )
+
+
+def far(connection: Connection, beyond_ms: int) -> set[str]:
+    """The servers that take their next mail only after so many milliseconds."""
+    statement = select(throttles.c.name).where(throttles.c.next_at > NOW_US + beyond_ms * 1000)
+    return set(connection.execute(statement).scalars())
+
+
+def slow_down(connection: Connection, server: str, per_second: float) -> bool:
+    """Halves the rate, or half of what this worker measured; False: that was done just now.
+
+    The measured rate is one worker's: as many as have a batch are sending.
+    """
+    longer = case(
+        (throttles.c.interval_us >= SLOWEST_US, throttles.c.interval_us),
+        (throttles.c.interval_us * 2 > SLOWEST_US, SLOWEST_US),
+        else_=throttles.c.interval_us * 2,
+    )
+    age = now_millis() - throttles.c.updated_at
+    is_new = (age >= ONE_EVENT_MS) | (age < 0)  # below zero: the clock was set back
+    due = update(throttles).where(throttles.c.name == server, is_new)
+    values = {"interval_us": longer, "next_at": _no_sooner(NOW_US + longer), "updated_at": now_millis()}
+    if connection.execute(due.values(values)).rowcount == 1:
+        return True
+    owners = select(func.count(batches.c.owner.distinct())).where(batches.c.owner.is_not(None))
+    together = per_second * max(1, connection.execute(owners).scalar_one())
+    first = min(SLOWEST_US, max(FREE_US, round(2_000_000 / together)))
+    now = connection.execute(select(now_millis())).scalar_one()
+    row = {"name": server, "next_at": now * 1000 + first, "interval_us": first, "updated_at": now}
+    return insert_once(connection, throttles, [row]) == 1
+
+
+def _no_sooner(moment: Any) -> Any:
+    return case((throttles.c.next_at > moment, throttles.c.next_at), else_=moment)
+
+
+def speed_up(connection: Connection, server: str, set_us: int | None) -> int | None:
+    """One step back towards the rate that was set, if it is time for one; the present spacing."""
+    floor = FREE_US if set_us is None else set_us
+    shorter = throttles.c.interval_us - throttles.c.interval_us // 3
+    is_there = shorter <= floor
+    connection.execute(
+        update(throttles)
+        .where(
+            throttles.c.name == server,
+            throttles.c.updated_at > 0,
+            throttles.c.updated_at <= now_millis() - STEP_MS,
+        )
+        .values(
+            interval_us=case((is_there, floor), else_=shorter),
+            updated_at=case((is_there, 0), else_=now_millis()),
+        )
+    )
+    if set_us is None:
+        done = delete(throttles).where(throttles.c.name == server, throttles.c.updated_at == 0)
+        connection.execute(done)
+    return interval_us(connection, server)
+
+
+def present(connection: Connection) -> list[Present]:
+    """Every rate in force, by server."""
+    rows = connection.execute(select(throttles).order_by(throttles.c.name))
+    return [Present(row.name, row.interval_us, row.updated_at > 0) for row in rows]
