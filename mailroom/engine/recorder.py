@@ -36,6 +36,8 @@ class Recorder:
         self._asked: list[Asked] = []
         self._sent: list[marks.Outcome] = []
         self._troubles: list[marks.Outcome] = []
+        self._late: list[marks.Outcome] = []
+        self._refused: list[Asked] = []
         self._is_due = False
         self._is_away = False
         self._drained: asyncio.Future[None] | None = None
@@ -54,7 +56,7 @@ class Recorder:
 
     async def drained(self) -> None:
         """Returns when every outcome is on disk."""
-        if self._sent or self._troubles:
+        if self._sent or self._troubles or self._late:
             self._drained = self._loop.create_future()
             await self._drained
 
@@ -64,17 +66,18 @@ class Recorder:
             self._loop.call_soon(self._write)
 
     def _write(self) -> None:
+        # What is written leaves its list at once: after an error the rest is tried again, and
+        # a mark that was set would be refused the second time.
         self._asked = [question for question in self._asked if not question[2].done()]
         try:
             self._write_troubles()
-            refused = self._write_sent_and_marks()
+            self._write_sent_and_marks()
+            self._write_late()
+            self._answer_refused()
         except (DBAPIError, self._database.errors) as error:
             self._wait_for_the_database(error)
             return
         self._is_due = self._is_away = False
-        asked, self._asked = self._asked, []
-        for _, delivery_id, answer in asked:
-            answer.set_result(refused.get(delivery_id, ""))
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
@@ -84,20 +87,39 @@ class Recorder:
                 marks.record_troubles(connection, self._lease, self._troubles)
             self._troubles = []
 
-    def _write_sent_and_marks(self) -> dict[int, str]:
-        """The refused marks: delivery id -> why."""
+    def _write_sent_and_marks(self) -> None:
         outcomes = [self._pen.sent(outcome) for outcome in self._sent]
         asked = [self._pen.mark(session_id, delivery_id) for session_id, delivery_id, _ in self._asked]
         if not outcomes and not asked:
-            return {}
-        changed = self._direct.run([*outcomes, *asked])[len(outcomes) :]
-        self._sent = []
-        left = [question[1] for question, rows in zip(self._asked, changed, strict=True) if rows != 1]
-        if not left:
-            return {}
+            return
+        changed = self._direct.run([*outcomes, *asked])
+        recorded, marked = changed[: len(outcomes)], changed[len(outcomes) :]
+        self._late += [outcome for outcome, rows in zip(self._sent, recorded, strict=True) if rows != 1]
+        for question, rows in zip(self._asked, marked, strict=True):
+            if rows == 1:
+                question[2].set_result("")
+            else:
+                self._refused.append(question)
+        self._sent, self._asked = [], []
+
+    def _write_late(self) -> None:
+        """We lost the lease before these were on disk. What the server said is true all the same."""
+        if self._late:
+            with self._database.begin() as connection:
+                for outcome in self._late:
+                    marks.record_late(connection, outcome)
+            self._late = []
+
+    def _answer_refused(self) -> None:
+        if not self._refused:
+            return
         with self._database.read() as connection:
-            refusals = marks.why_refused(connection, self._lease, left)
-        return {refusal.delivery_id: refusal.why for refusal in refusals}
+            left = [question[1] for question in self._refused]
+            why = {r.delivery_id: r.why for r in marks.why_refused(connection, self._lease, left)}
+        for _, delivery_id, answer in self._refused:
+            if not answer.done():
+                answer.set_result(why[delivery_id])
+        self._refused = []
 
     def _wait_for_the_database(self, error: Exception) -> None:
         if not self._is_away:

@@ -49,14 +49,19 @@ class Lease:
 
 
 def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]:
-    """Takes up to `most` batches out of what is due of one mailing."""
+    """Takes up to `most` batches out of what is due of one mailing.
+
+    Its row is locked first: whoever makes a delivery due meanwhile says so there, after us.
+    """
     mailing = connection.execute(
-        select(mailings_table.c.queue, mailings_table.c.route, mailings_table.c.max_sessions).where(
-            mailings_table.c.id == mailing_id, mailings_table.c.state == states.ACTIVE
-        )
+        select(mailings_table.c.queue, mailings_table.c.route, mailings_table.c.max_sessions)
+        .where(mailings_table.c.id == mailing_id, mailings_table.c.state == states.ACTIVE)
+        .with_for_update()
     ).one_or_none()
     gathered: list[Gathered] = []
-    while mailing is not None and len(gathered) < most:
+    if mailing is None:
+        return gathered
+    while len(gathered) < most:
         due = _due(connection, mailing_id)
         if not due:
             break
@@ -147,30 +152,37 @@ def contents_of(connection: Connection, lease: Lease) -> Sequence[AnyRow]:
 
 def renew(connection: Connection, lease: Lease) -> bool:
     """Keeps the batch for another lease. False: it is somebody else's now; stop."""
-    statement = update(batches).where(*held(lease)).values(lease_until=now_millis() + LEASE_MS)
+    statement = update(batches).where(*owned(lease)).values(lease_until=now_millis() + LEASE_MS)
     return connection.execute(statement).rowcount == 1
 
 
-def held(lease: Lease) -> tuple[Any, ...]:
-    """The conditions under which a worker may still write."""
+def owned(lease: Lease) -> tuple[Any, ...]:
+    """The conditions under which a worker may still write: nobody took the batch from it.
+
+    Its lease may have run out: until a sweeper comes, what it knows is welcome.
+    """
     return (
         batches.c.id == lease.batch_id,
         batches.c.epoch == lease.epoch,
         batches.c.owner == lease.owner,
-        batches.c.lease_until > now_millis(),
     )
+
+
+def held(lease: Lease) -> tuple[Any, ...]:
+    """The conditions under which a worker may begin something new."""
+    return (*owned(lease), batches.c.lease_until > now_millis())
 
 
 def close(connection: Connection, lease: Lease, due_in_ms: int = 0) -> bool:
     """Ends the batch: what was not tried is due again in `due_in_ms`. False: it stays as it is.
 
-    That is so when the lease was lost, or while the outcome of a marked delivery is not
+    That is so when the batch was lost, or while the outcome of a marked delivery is not
     recorded: the batch is then reaped once its lease runs out.
     """
     marked = select(deliveries.c.id).where(
         deliveries.c.batch_id == lease.batch_id, deliveries.c.state == states.SENDING
     )
-    if connection.execute(delete(batches).where(*held(lease), ~marked.exists())).rowcount != 1:
+    if connection.execute(delete(batches).where(*owned(lease), ~marked.exists())).rowcount != 1:
         return False
     give_back(connection, lease.batch_id, due_in_ms)
     return True

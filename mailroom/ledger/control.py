@@ -15,8 +15,15 @@ from mailroom.ledger.schema import mailings as mailings_table
 def end_due(connection: Connection, mailing_id: int, state: str, limit: int = 5_000) -> int:
     """Moves waiting deliveries of a canceled or expired mailing to that state, some at a time.
 
-    What is `unknown` stays so, for good: it may have arrived.
+    What is `unknown` stays so, for good: it may have arrived. The mailing's row is locked
+    first, as in batches.gather.
     """
+    of_state = states.CANCELED if state == states.CANCELED else states.ACTIVE
+    ending = select(mailings_table.c.id).where(
+        mailings_table.c.id == mailing_id, mailings_table.c.state == of_state
+    )
+    if connection.execute(ending.with_for_update()).one_or_none() is None:
+        return 0
     some = (
         select(deliveries.c.id)
         .where(deliveries.c.mailing_id == mailing_id, deliveries.c.due_at.is_not(None))

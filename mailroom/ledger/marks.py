@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from mailroom.database import Prepared, now_millis
 from mailroom.ledger import counts, mailings, states
-from mailroom.ledger.batches import Lease, held
+from mailroom.ledger.batches import Lease, held, owned
 from mailroom.ledger.schema import attempts, batches, deliveries, sessions, suppressions
 from mailroom.ledger.schema import mailings as mailings_table
 
@@ -133,6 +133,36 @@ class Pen:
         )
 
 
+def record_late(connection: Connection, outcome: Outcome) -> bool:
+    """A 2xx that was recorded only after the batch was reaped: no second copy is needed.
+
+    It holds for every `unknown` delivery, also one that is in a new batch by now. False:
+    it is marked again already, or it was settled otherwise.
+    """
+    doubtful = (deliveries.c.id == outcome.delivery_id, deliveries.c.state == states.UNKNOWN)
+    statement = select(deliveries.c.mailing_id).where(*doubtful).with_for_update()
+    mailing_id = connection.execute(statement).scalar_one_or_none()
+    if mailing_id is None:
+        return False
+    live = select(batches.c.id).where(batches.c.id == deliveries.c.batch_id).exists()
+    row = connection.execute(
+        update(deliveries)
+        .where(*doubtful)
+        .values(
+            state=states.SENT,
+            due_at=None,
+            code=outcome.code,
+            reply=outcome.reply,
+            updated_at=now_millis(),
+        )
+        .returning(live)
+    ).one()
+    if not row[0]:  # a live batch is counted when it is closed
+        counts.change(connection, {mailing_id: {states.UNKNOWN: -1, states.SENT: 1}})
+        mailings.finish(connection, [mailing_id])
+    return True
+
+
 def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Outcome]) -> None:
     """Writes every outcome but `sent`.
 
@@ -146,7 +176,7 @@ def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Out
                 deliveries.c.id == outcome.delivery_id,
                 deliveries.c.batch_id == lease.batch_id,
                 deliveries.c.state.in_((states.SENDING, *states.WAITING)),
-                select(batches.c.id).where(*held(lease)).exists(),
+                select(batches.c.id).where(*owned(lease)).exists(),
             )
             .values(
                 state=_never_back_from_unknown(outcome.state),

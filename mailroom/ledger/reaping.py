@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, case, delete, insert, select, update
 
 from mailroom.database import now_millis
-from mailroom.ledger import batches, counts, mailings, states
+from mailroom.ledger import batches, counts, mailings, rounds, states
 from mailroom.ledger.schema import attempts, deliveries
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import mailings as mailings_table
@@ -30,15 +30,25 @@ def reap(connection: Connection, batch_id: int) -> bool:
     policy it is due once more, or stays for a person to decide.
     """
     gone = delete(batches_table).where(
-        batches_table.c.id == batch_id, batches_table.c.lease_until < now_millis()
+        batches_table.c.id == batch_id,
+        batches_table.c.lease_until < now_millis(),
+        # Looked at in the very statement: before it we may have stood still for an hour.
+        ~rounds.is_late(),
     )
     row = connection.execute(gone.returning(batches_table.c.owner)).one_or_none()
     if row is None:
         return False
+    _wait_for_the_last_writes(connection, batch_id)
     _doubt_what_was_sending(connection, batch_id, row.owner)
     _suspect_the_first(connection, batch_id, row.owner)
     batches.give_back(connection, batch_id)
     return True
+
+
+def _wait_for_the_last_writes(connection: Connection, batch_id: int) -> None:
+    """A mark that was set while the lease still ran may be committed only now (PostgreSQL)."""
+    held = select(deliveries.c.id).where(deliveries.c.batch_id == batch_id)
+    connection.execute(held.order_by(deliveries.c.id).with_for_update()).all()
 
 
 def _doubt_what_was_sending(connection: Connection, batch_id: int, owner: str) -> None:
@@ -77,17 +87,22 @@ def _suspect_the_first(connection: Connection, batch_id: int, owner: str) -> Non
         update(deliveries).where(deliveries.c.id.in_(suspects)).values(deaths=deliveries.c.deaths + 1)
     )
     words = f"{MOST_DEATHS} workers died while they worked on this mail; the last was {owner}"
-    failed = connection.execute(
+    given_up = connection.execute(
         update(deliveries)
-        .where(
-            deliveries.c.id.in_(suspects),
-            deliveries.c.deaths >= MOST_DEATHS,
-            deliveries.c.state != states.UNKNOWN,
+        .where(deliveries.c.id.in_(suspects), deliveries.c.deaths >= MOST_DEATHS)
+        .values(
+            state=case((deliveries.c.state == states.UNKNOWN, states.UNKNOWN), else_=states.FAILED),
+            batch_id=None,
+            code=None,
+            reply=words,
+            updated_at=now_millis(),
         )
-        .values(state=states.FAILED, code=None, reply=words, updated_at=now_millis())
-        .returning(deliveries.c.id)
-    ).scalars()
-    _log(connection, list(failed), states.FAILED, "data", words)
+        .returning(deliveries.c.id, deliveries.c.mailing_id, deliveries.c.state)
+    ).all()
+    for state in (states.FAILED, states.UNKNOWN):
+        _log(connection, [row.id for row in given_up if row.state == state], state, "data", words)
+    counts.change(connection, counts.tally((row.mailing_id, row.state) for row in given_up))
+    mailings.finish(connection, (row.mailing_id for row in given_up))
 
 
 def _epitaph(owner: str) -> str:

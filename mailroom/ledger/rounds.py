@@ -1,16 +1,20 @@
-"""Whose turn it is to sweep, and how the last round went."""
+"""Whose turn it is to sweep, how the last round went, and what to make of a gap before it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import ColumnElement, Connection, select, text, update
 
 from mailroom.database import from_millis, now_millis
+from mailroom.ledger import clock
 from mailroom.ledger.schema import sweeper
 
 EVERY_MS = 1_000
+
+GAP_MS = 5_000
+"""After so long without a round nothing can be said of leases: maybe nobody could write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +27,32 @@ class Round:
 
 
 def take(connection: Connection, owner: str) -> bool:
-    """Whether this round is `owner`'s: one worker sweeps per second, whoever comes first."""
-    statement = (
-        update(sweeper)
-        .where(sweeper.c.id == 1, sweeper.c.swept_at <= now_millis() - EVERY_MS * 9 // 10)
-        .values(owner=owner, swept_at=now_millis())
-    )
-    if connection.execute(statement).rowcount == 1:
-        return True
-    first = (
-        "INSERT INTO sweeper (id, owner, swept_at, round_ms) VALUES (1, :owner, 0, 0) ON CONFLICT DO NOTHING"
-    )
-    connection.execute(text(first), {"owner": owner})
-    return False
+    """Whether this round is `owner`'s: one worker sweeps per second, whoever comes first.
+
+    The first round after a gap, or after the clock was set, puts the ledger's times right.
+    """
+    now: int = connection.execute(select(now_millis())).scalar_one()
+    statement = select(sweeper.c.swept_at).where(sweeper.c.id == 1).with_for_update()
+    before = connection.execute(statement).scalar_one_or_none()
+    if before is None:
+        first = "INSERT INTO sweeper (id, owner, swept_at, round_ms) VALUES (1, :owner, 0, 0)"
+        connection.execute(text(f"{first} ON CONFLICT DO NOTHING"), {"owner": owner})
+        return False
+    gap = now - before
+    if 0 <= gap < EVERY_MS * 9 // 10 or -GAP_MS < gap < 0:
+        return False
+    if gap <= -GAP_MS:
+        clock.set_back(connection, -gap)
+    if abs(gap) >= GAP_MS:
+        clock.renew_leases(connection)
+    connection.execute(update(sweeper).where(sweeper.c.id == 1).values(owner=owner, swept_at=now))
+    return True
+
+
+def is_late() -> ColumnElement[bool]:
+    """SQL: whether the present round stands still, so that what it saw may be long past."""
+    late = select(sweeper.c.id).where(sweeper.c.id == 1, sweeper.c.swept_at < now_millis() - GAP_MS)
+    return late.exists()
 
 
 def took(connection: Connection, owner: str, milliseconds: int) -> None:

@@ -50,6 +50,9 @@ MOVES = (
         "the batch's owner",
         "no answer after the dot, or a refused resend",
     ),
+    Move(
+        (UNKNOWN,), SENT, "record", "the batch's former owner", "the server's 2xx is recorded after the reap"
+    ),
     Move((SENDING,), UNKNOWN, "reap", "the sweeper", "a batch's lease ran out"),
     Move((QUEUED, DEFERRED), FAILED, "reap", "the sweeper", "three workers died during it"),
     Move(
