@@ -25,6 +25,11 @@ BULK_TURN = 0.5
 """Seconds that a bulk job keeps its turn whoever waits, so that it is never starved."""
 
 
+CLOSES_FOR = 60.0
+"""Seconds for which a batch is tried to be closed while the ledger is away. Left to its lease
+it would count as a death of those mails that come next."""
+
+
 class JobFailed(Exception):
     """Says no more than that: a job's error is kept in Redis, where no address may get."""
 
@@ -110,17 +115,30 @@ def _close(worker: Process, lease: Lease, dispatch: Dispatch | None = None) -> N
     Without a server that works (`dispatch` None: it was not even tried) nothing more is put
     there: the sweeper goes on when the server may be tried again.
     """
+    deadline = time.monotonic() + CLOSES_FOR
+    while True:
+        try:
+            gathered = _end(worker, lease, dispatch)
+            break
+        except DBAPIError:
+            if worker.is_stopping or time.monotonic() > deadline:
+                raise
+            time.sleep(LOOKS_EVERY)
+    enqueue.onto(worker.queue, gathered)
+
+
+def _end(worker: Process, lease: Lease, dispatch: Dispatch | None) -> list[batches.Gathered]:
+    """What is to be enqueued next."""
     with worker.database.begin() as connection:
         if dispatch is not None:
             _note_server(connection, dispatch)
         mailing_ids = batches.mailings_of(connection, lease)
         if not batches.close(connection, lease):
             log.warning("this batch could not be closed; it comes back by itself", batch=lease.batch_id)
-            return
+            return []
         if dispatch is None or dispatch.server_failure is not None or dispatch.is_throttled:
-            return
-        gathered = batches.refill(connection, lease.queue, mailing_ids)
-    enqueue.onto(worker.queue, gathered)
+            return []
+        return batches.refill(connection, lease.queue, mailing_ids)
 
 
 def _note_server(connection: Connection, dispatch: Dispatch) -> None:
