@@ -25,11 +25,6 @@ def settings(settings_env: dict[str, str]) -> Settings:
 
 
 @pytest.fixture
-def client(settings: Settings) -> FlaskClient:
-    return signed_in(create_app(settings))
-
-
-@pytest.fixture
 def folder(settings: Settings) -> Path:
     return settings.home / "inbox"
 

@@ -9,9 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
 from mailroom.ledger import mailings
-from mailroom.settings import Settings
 from tests.web.watching import (
     a_batch,
     a_mailing,
@@ -20,21 +18,10 @@ from tests.web.watching import (
     ledger,
     note_attempts,
     post,
-    signed_in,
 )
 
 SENT = {"state": "sent", "code": 250, "reply": "2.0.0 OK", "attempts": 1}
 FAILED = {"state": "failed", "code": 550, "reply": "5.1.1 No <b>such</b> user", "attempts": 1}
-
-
-@pytest.fixture
-def app(settings: Settings) -> Flask:
-    return create_app(settings)
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return signed_in(app)
 
 
 def state_of(app: Flask, mailing_id: int) -> str:

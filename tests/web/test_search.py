@@ -4,19 +4,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
-from mailroom.settings import Settings
-from tests.web.watching import a_mailing, ledger, signed_in
-
-
-@pytest.fixture
-def app(settings: Settings) -> Flask:
-    return create_app(settings)
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return signed_in(app)
+from tests.web.watching import a_mailing, ledger
 
 
 @pytest.fixture(autouse=True)
