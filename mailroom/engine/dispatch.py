@@ -169,7 +169,7 @@ class Dispatch:
         while True:
             await asyncio.sleep(PATIENCE)
             now = time.monotonic()
-            if now - self.answered_at >= PATIENCE and not self.is_ending:
+            if now - self.answered_at >= PATIENCE and not self.is_ending and not self.turns.are_awaited:
                 room = min(self._most - len(self._lanes), len(self.todo))
                 self._open_lanes(min(room, max(1, len(self._lanes))))
             if now - began >= WORKS_FOR:

@@ -46,18 +46,23 @@ class Lane:
 
     async def run(self) -> None:
         """Returns when there is nothing more to send, or nowhere to send it."""
+        try:
+            await self._run()
+        finally:
+            if self._has_turn:
+                self._dispatch.turns.put_back()
+
+    async def _run(self) -> None:
         dispatch = self._dispatch
         while dispatch.todo and not dispatch.is_ending:
-            if dispatch.turns.is_limited and not self._has_turn:
-                self._has_turn = await dispatch.wait_for_turn()
-                continue
             try:
                 self._kept = await dispatch.sessions.take(dispatch.server)
             except Failure as failure:
                 dispatch.cannot_connect(failure)
                 return
             try:
-                await self._kept.session.run(self)
+                if await self._may_go(self._kept):
+                    await self._kept.session.run(self)
             finally:
                 await dispatch.sessions.put_back(self._kept)
                 self._kept = None
@@ -75,6 +80,13 @@ class Lane:
             self._has_turn = False
             return envelope
         return None
+
+    async def _may_go(self, kept: Kept) -> bool:
+        """Waits for a turn with the session at hand: to open one then would take part of the turn."""
+        if self._dispatch.turns.is_limited and not self._has_turn:
+            self._has_turn = await self._dispatch.wait_for_turn()
+            return self._has_turn and not kept.session.closed
+        return True
 
     def _may_begin(self) -> bool:
         """Whether the throttle lets another mail go at this moment."""

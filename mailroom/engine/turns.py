@@ -62,6 +62,11 @@ class Turns:
     def is_limited(self) -> bool:
         return self._interval_us is not None
 
+    @property
+    def are_awaited(self) -> bool:
+        """Whether more sessions would only wait as well."""
+        return self._queue.locked()
+
     def set(self, connection: Connection) -> None:
         """Tells the ledger the rate of the settings, once in a process."""
         if not self._is_set:

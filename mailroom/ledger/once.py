@@ -15,4 +15,4 @@ def insert_once(connection: Connection, table: Table, rows: Sequence[Mapping[str
         return 0
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(table).values(list(rows)).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount
+    return len(connection.execute(statement.returning(*table.primary_key)).all())

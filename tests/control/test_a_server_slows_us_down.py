@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import pytest
+
+from mailroom.database import Database
+from mailroom.delivery.reply import Reply
+from mailroom.delivery.throttle import asks_to_slow_down, spacing_us
+from mailroom.ledger import throttles
+from tests.control.conftest import Start
+
+SERVER = "mail.example:25"
+
+
+def present(database: Database) -> throttles.Present | None:
+    with database.read() as connection:
+        return next(iter(throttles.present(connection)), None)
+
+
+def age(database: Database, seconds: int) -> None:
+    """Makes the last change of the rate so much older."""
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE throttles SET updated_at = updated_at - {seconds * 1000} WHERE updated_at > 0"
+        )
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "slow"),
+    [
+        (421, "4.7.0 Too many messages", True),
+        (450, "4.7.1 Error: too much mail from you", True),
+        (451, "4.3.2 Please try again later", True),
+        (451, "later", True),
+        (454, "4.7.0 Temporary failure", True),
+        (450, "4.2.1 The user is receiving mail too quickly", False),
+        (451, "4.7.1 Greylisted, try again later", False),
+        (452, "4.2.2 Mailbox full", False),
+        (550, "5.1.1 No such user", False),
+    ],
+)
+def test_which_answers_mean_that_we_are_too_fast(code: int, text: str, slow: bool) -> None:
+    assert asks_to_slow_down(Reply(code, text)) is slow
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds"), [("5/second", 0.204), ("30/minute", 2.0007), ("30/hour", 120.0007)]
+)
+def test_a_period_has_a_margin_of_20_ms(rate: str, seconds: float) -> None:
+    assert spacing_us(rate) / 1_000_000 == pytest.approx(seconds, rel=0.001)
+
+
+def test_it_starts_from_half_the_measured_rate_and_halves_once_a_second(database: Database) -> None:
+    with database.begin() as connection:
+        assert throttles.slow_down(connection, SERVER, per_second=100)
+        assert not throttles.slow_down(connection, SERVER, per_second=100), "one event"
+    first = present(database)
+    assert first is not None
+    assert (round(first.per_second), first.is_slowed, str(first)) == (50, True, "50/second")
+    age(database, 1)
+    with database.begin() as connection:
+        assert throttles.slow_down(connection, SERVER, per_second=100)
+    second = present(database)
+    assert second is not None and round(second.per_second) == 25
+
+
+def test_it_never_stops_altogether(database: Database) -> None:
+    for _ in range(20):
+        with database.begin() as connection:
+            throttles.slow_down(connection, SERVER, per_second=100)
+        age(database, 1)
+    found = present(database)
+    assert found is not None and str(found) == "1.0/minute"
+
+
+def test_it_recovers_step_by_step_up_to_the_rate_that_is_set(database: Database) -> None:
+    rate = spacing_us("10/second")
+    with database.begin() as connection:
+        throttles.set_rate(connection, SERVER, rate)
+        throttles.slow_down(connection, SERVER, per_second=10)
+        assert throttles.speed_up(connection, SERVER, rate) == rate * 2, "not before its time"
+    steps = [rate * 2]
+    while steps[-1] != rate:
+        age(database, 5)
+        with database.begin() as connection:
+            steps.append(throttles.speed_up(connection, SERVER, rate) or 0)
+    assert len(steps) == 3 and steps == sorted(steps, reverse=True)
+    found = present(database)
+    assert found is not None and not found.is_slowed
+
+
+def test_without_a_rate_it_ends_without_a_limit(database: Database) -> None:
+    with database.begin() as connection:
+        throttles.slow_down(connection, SERVER, per_second=1000)
+    for _ in range(3):
+        age(database, 5)
+        with database.begin() as connection:
+            left = throttles.speed_up(connection, SERVER, None)
+    assert left is None
+    assert present(database) is None
+
+
+def test_a_restart_keeps_the_slower_rate_and_takes_a_new_setting(database: Database) -> None:
+    slow, fast = spacing_us("30/hour"), spacing_us("30/minute")
+    with database.begin() as connection:
+        throttles.set_rate(connection, SERVER, slow)
+        assert throttles.reserve(connection, SERVER, 1, 1000) is not None
+        assert throttles.reserve(connection, SERVER, 1, 20_000) is None
+        throttles.set_rate(connection, SERVER, fast)
+        places = throttles.reserve(connection, SERVER, 1, 20_000)
+        assert places is not None and places.wait_us <= fast
+        throttles.slow_down(connection, SERVER, per_second=1)
+        throttles.set_rate(connection, SERVER, fast)
+        assert throttles.interval_us(connection, SERVER) == fast * 2
+        throttles.set_rate(connection, SERVER, slow)
+        assert throttles.interval_us(connection, SERVER) == slow
+
+
+def test_places_that_were_not_used_are_given_back(database: Database) -> None:
+    with database.begin() as connection:
+        throttles.set_rate(connection, SERVER, spacing_us("1/second"))
+        throttles.reserve(connection, SERVER, 1, 5000)
+        places = throttles.reserve(connection, SERVER, 3, 5000)
+        assert places is not None
+        throttles.give_back(connection, SERVER, places, 3, 2)
+        following = throttles.reserve(connection, SERVER, 1, 5000)
+    assert following is not None
+    assert following.at_us == places.at_us + places.interval_us
+
+
+def test_a_server_that_answers_451_gets_less(start: Start) -> None:
+    system = start("every 5: reply mail 451 4.3.2 slow down please", MAILROOM_BACKOFF="1s")
+    system.start_workers(1)
+    mailing = system.accept(30)
+    system.wait(lambda: present(system.database))
+    found = present(system.database)
+    assert found is not None and found.is_slowed
+    system.sink.set_rules([])
+    assert system.wait_until_over(mailing.mailing_id, 40).counts["sent"] == 30
