@@ -17,10 +17,19 @@ def write(page: Page, recipients: str, subject: str = "Hello") -> None:
     page.get_by_label("Text", exact=True).fill("How are you?")
 
 
+def paste(page: Page, label: str, text: str) -> None:
+    """As a person does: Playwright's fill() takes quarter of a minute for thousands of lines."""
+    field, source = page.get_by_label(label, exact=True), page.get_by_label("Text", exact=True)
+    source.evaluate("(source, text) => { source.value = text }", text)
+    source.press("Control+A")
+    source.press("Control+X")
+    field.press("Control+V")
+
+
 def test_it_counts_recipients_while_they_are_pasted(page: Page) -> None:
     page.goto("/")
     people = [f"person{number}@example.org" for number in range(3000)]
-    page.get_by_label("Recipients", exact=True).fill("\n".join([*people, "Person0@example.org", "nonsense"]))
+    paste(page, "Recipients", "\n".join([*people, "Person0@example.org", "nonsense"]))
     count = page.locator("#recipients-count")
     expect(count).to_contain_text("3,000 recipients")
     expect(count).to_contain_text("1 there twice")
