@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -106,13 +107,18 @@ def sent_statement() -> Update:
     )
 
 
+@lru_cache(maxsize=4)
+def _prepared(engine: Engine) -> tuple[Prepared, Prepared]:
+    # Once per process: compiling both takes as long as sending ten mails.
+    return Prepared(engine, mark_statement()), Prepared(engine, sent_statement())
+
+
 class Pen:
-    """The two statements of every mail, compiled once, for one worker's lease."""
+    """The two statements of every mail, for one worker's lease."""
 
     def __init__(self, engine: Engine, lease: Lease) -> None:
         self._lease = lease
-        self._mark = Prepared(engine, mark_statement())
-        self._sent = Prepared(engine, sent_statement())
+        self._mark, self._sent = _prepared(engine)
 
     def mark(self, session_id: int, delivery_id: int) -> tuple[str, Any]:
         lease = self._lease
