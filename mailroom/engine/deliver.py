@@ -97,7 +97,7 @@ def _wait(worker: Process, dispatch: Dispatch, lease: Lease) -> None:
                 return
             except StillWorking:
                 if lease.queue == BULK and time.monotonic() - began >= BULK_TURN and _somebody_waits(worker):
-                    worker.loop.call_soon_threadsafe(dispatch.hand_back)
+                    worker.loop.call_soon_threadsafe(dispatch.give_way)
     finally:
         worker.work_on(None)
 
@@ -124,7 +124,8 @@ def _close(worker: Process, lease: Lease, dispatch: Dispatch | None = None) -> N
             if worker.is_stopping or time.monotonic() > deadline:
                 raise
             time.sleep(LOOKS_EVERY)
-    enqueue.onto(worker.queue, gathered)
+    # Who gave way to urgent mail goes on where it was, not behind everybody else.
+    enqueue.onto(worker.queue, gathered, at_front=dispatch is not None and dispatch.gave_way)
 
 
 def _end(worker: Process, lease: Lease, dispatch: Dispatch | None) -> list[batches.Gathered]:

@@ -71,6 +71,7 @@ class Dispatch:
         self.is_trial = is_trial
         self.was_heard = False
         self.is_throttled = False
+        self.gave_way = False
         self._ending = asyncio.Event()
         self._until = time.monotonic() + WORKS_FOR
         self._at_most = min(connections, lease.max_sessions or connections)
@@ -98,6 +99,11 @@ class Dispatch:
         """Begins no further mail; those in flight end as they end."""
         self.is_ending = True
         self._ending.set()
+
+    def give_way(self) -> None:
+        """Hands back because urgent mail waits."""
+        self.gave_way = self.gave_way or bool(self.todo)
+        self.hand_back()
 
     async def stop(self) -> None:
         """Hands back, and cuts off what is still in flight after the grace."""

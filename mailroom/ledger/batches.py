@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, update
 
 from mailroom.database import AnyRow, now_millis
 from mailroom.ledger import counts, mailings, states
@@ -48,16 +48,111 @@ class Lease:
     max_sessions: int | None
 
 
+# What every job executes is made once: to build a statement costs more than to execute it.
+OF_BATCH = deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger)
+OF_MAILING = mailings_table.c.id == bindparam("of_mailing", type_=BigInteger)
+
+GATHERED_FROM = (
+    select(mailings_table.c.queue, mailings_table.c.route, mailings_table.c.max_sessions)
+    .where(OF_MAILING, mailings_table.c.state == states.ACTIVE)
+    .with_for_update()
+)
+DUE = (
+    select(deliveries.c.id, deliveries.c.state, deliveries.c.deaths)
+    .where(deliveries.c.mailing_id == bindparam("of_mailing"), deliveries.c.due_at <= now_millis())
+    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .limit(SIZE)
+    .with_for_update(skip_locked=True)
+)
+NEW = insert(batches).values(enqueued_at=now_millis()).returning(batches.c.id)
+TAKEN = (
+    update(deliveries)
+    .where(deliveries.c.id.in_(bindparam("chosen", expanding=True)))
+    .values(batch_id=bindparam("by_batch"), due_at=None)
+)
+NEXT_DUE = (
+    update(mailings_table)
+    .where(OF_MAILING)
+    .values(
+        next_due_at=select(func.min(deliveries.c.due_at))
+        .where(deliveries.c.mailing_id == bindparam("of_mailing"), deliveries.c.due_at.is_not(None))
+        .scalar_subquery()
+    )
+)
+CLAIMED = (
+    update(batches)
+    .where(
+        batches.c.id == bindparam("of_batch"),
+        batches.c.epoch == bindparam("of_epoch"),
+        batches.c.owner.is_(None),
+    )
+    .values(
+        owner=bindparam("by_owner"),
+        epoch=batches.c.epoch + 1,
+        lease_until=now_millis() + bindparam("for_ms", type_=BigInteger),
+    )
+    .returning(batches.c.queue, batches.c.route, batches.c.max_sessions)
+)
+STARTED = (
+    update(mailings_table)
+    .where(
+        mailings_table.c.id.in_(select(deliveries.c.mailing_id).where(OF_BATCH)),
+        mailings_table.c.started_at.is_(None),
+    )
+    .values(started_at=now_millis())
+)
+CONTENTS = (
+    select(
+        deliveries.c.id,
+        deliveries.c.mailing_id,
+        deliveries.c.address,
+        deliveries.c.name,
+        deliveries.c.variables,
+        deliveries.c.state,
+        deliveries.c.attempts,
+        deliveries.c.resends,
+    )
+    .where(
+        OF_BATCH,
+        deliveries.c.state.in_(states.WAITING),
+        select(mailings_table.c.id)
+        .where(mailings_table.c.id == deliveries.c.mailing_id, mailings_table.c.state == states.ACTIVE)
+        .exists(),
+    )
+    .order_by(deliveries.c.id)
+)
+CLOSED = delete(batches).where(
+    batches.c.id == bindparam("of_batch"),
+    batches.c.epoch == bindparam("of_epoch"),
+    batches.c.owner == bindparam("by_owner"),
+    ~select(deliveries.c.id).where(OF_BATCH, deliveries.c.state == states.SENDING).exists(),
+)
+GIVEN_BACK = (
+    update(deliveries)
+    .where(OF_BATCH, deliveries.c.state.in_(states.WAITING))
+    .values(
+        batch_id=None,
+        due_at=select(func.coalesce(mailings_table.c.send_at, mailings_table.c.created_at))
+        .where(mailings_table.c.id == deliveries.c.mailing_id)
+        .scalar_subquery(),
+    )
+    .returning(deliveries.c.mailing_id, deliveries.c.state, deliveries.c.due_at)
+)
+SETTLED = (
+    select(deliveries.c.mailing_id, deliveries.c.state, func.count())
+    .where(OF_BATCH)
+    .group_by(deliveries.c.mailing_id, deliveries.c.state)
+)
+MAILINGS_OF = select(deliveries.c.mailing_id).where(OF_BATCH).distinct()
+UNCLAIMED = select(func.count()).where(batches.c.queue == bindparam("in_queue"), batches.c.owner.is_(None))
+
+
 def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]:
     """Takes up to `most` batches out of what is due of one mailing.
 
     Its row is locked first: whoever makes a delivery due meanwhile says so there, after us.
     """
-    mailing = connection.execute(
-        select(mailings_table.c.queue, mailings_table.c.route, mailings_table.c.max_sessions)
-        .where(mailings_table.c.id == mailing_id, mailings_table.c.state == states.ACTIVE)
-        .with_for_update()
-    ).one_or_none()
+    mailing = connection.execute(GATHERED_FROM, {"of_mailing": mailing_id}).one_or_none()
     gathered: list[Gathered] = []
     if mailing is None:
         return gathered
@@ -66,19 +161,12 @@ def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]
         if not due:
             break
         gathered += [_batch(connection, mailing_id, mailing, chosen) for chosen in _split(due)]
-    _note_next_due(connection, mailing_id)
+    connection.execute(NEXT_DUE, {"of_mailing": mailing_id})
     return gathered
 
 
 def _due(connection: Connection, mailing_id: int) -> Sequence[AnyRow]:
-    statement = (
-        select(deliveries.c.id, deliveries.c.state, deliveries.c.deaths)
-        .where(deliveries.c.mailing_id == mailing_id, deliveries.c.due_at <= now_millis())
-        .order_by(deliveries.c.due_at, deliveries.c.id)
-        .limit(SIZE)
-        .with_for_update(skip_locked=True)
-    )
-    return connection.execute(statement).all()
+    return connection.execute(DUE, {"of_mailing": mailing_id}).all()
 
 
 def _split(due: Sequence[AnyRow]) -> list[list[AnyRow]]:
@@ -93,61 +181,29 @@ def _batch(connection: Connection, mailing_id: int, mailing: AnyRow, chosen: lis
         "size": len(chosen),
         "route": mailing.route,
         "max_sessions": mailing.max_sessions,
-        "enqueued_at": now_millis(),
     }
-    batch_id = connection.execute(insert(batches).values(values).returning(batches.c.id)).scalar_one()
-    connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id.in_([row.id for row in chosen]))
-        .values(batch_id=batch_id, due_at=None)
-    )
+    batch_id = connection.execute(NEW, values).scalar_one()
+    connection.execute(TAKEN, {"by_batch": batch_id, "chosen": [row.id for row in chosen]})
     counts.change(connection, counts.tally(((mailing_id, row.state) for row in chosen), -1))
     return Gathered(batch_id, 0, len(chosen), mailing.queue)
 
 
-def _note_next_due(connection: Connection, mailing_id: int) -> None:
-    earliest = select(func.min(deliveries.c.due_at)).where(
-        deliveries.c.mailing_id == mailing_id, deliveries.c.due_at.is_not(None)
-    )
-    connection.execute(
-        update(mailings_table)
-        .where(mailings_table.c.id == mailing_id)
-        .values(next_due_at=earliest.scalar_subquery())
-    )
-
-
 def claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Lease | None:
     """The lease, or None when somebody else has the batch or it is gone."""
-    row = connection.execute(
-        update(batches)
-        .where(batches.c.id == batch_id, batches.c.epoch == epoch, batches.c.owner.is_(None))
-        .values(owner=owner, epoch=epoch + 1, lease_until=now_millis() + LEASE_MS)
-        .returning(batches.c.queue, batches.c.route, batches.c.max_sessions)
-    ).one_or_none()
+    values = {"of_batch": batch_id, "of_epoch": epoch, "by_owner": owner, "for_ms": LEASE_MS}
+    row = connection.execute(CLAIMED, values).one_or_none()
     if row is None:
         return None
-    of_batch = select(deliveries.c.mailing_id).where(deliveries.c.batch_id == batch_id)
-    connection.execute(
-        update(mailings_table)
-        .where(mailings_table.c.id.in_(of_batch), mailings_table.c.started_at.is_(None))
-        .values(started_at=now_millis())
-    )
+    connection.execute(STARTED, {"of_batch": batch_id})
     return Lease(batch_id, epoch + 1, owner, row.queue, row.route, row.max_sessions)
 
 
 def contents_of(connection: Connection, lease: Lease) -> Sequence[AnyRow]:
-    """What is to be sent: id, mailing_id, address, name, variables, state, attempts, resends."""
-    statement = select(
-        deliveries.c.id,
-        deliveries.c.mailing_id,
-        deliveries.c.address,
-        deliveries.c.name,
-        deliveries.c.variables,
-        deliveries.c.state,
-        deliveries.c.attempts,
-        deliveries.c.resends,
-    ).where(deliveries.c.batch_id == lease.batch_id, deliveries.c.state.in_(states.WAITING))
-    return connection.execute(statement.order_by(deliveries.c.id)).all()
+    """What is to be sent: id, mailing_id, address, name, variables, state, attempts, resends.
+
+    Nothing of a mailing that was paused or canceled after this batch was gathered.
+    """
+    return connection.execute(CONTENTS, {"of_batch": lease.batch_id}).all()
 
 
 def renew(connection: Connection, lease: Lease) -> bool:
@@ -173,43 +229,37 @@ def held(lease: Lease) -> tuple[Any, ...]:
     return (*owned(lease), batches.c.lease_until > now_millis())
 
 
-def close(connection: Connection, lease: Lease, due_in_ms: int = 0) -> bool:
-    """Ends the batch: what was not tried is due again in `due_in_ms`. False: it stays as it is.
+def close(connection: Connection, lease: Lease) -> bool:
+    """Ends the batch: what was not tried is due again. False: it stays as it is.
 
     That is so when the batch was lost, or while the outcome of a marked delivery is not
     recorded: the batch is then reaped once its lease runs out.
     """
-    marked = select(deliveries.c.id).where(
-        deliveries.c.batch_id == lease.batch_id, deliveries.c.state == states.SENDING
-    )
-    if connection.execute(delete(batches).where(*owned(lease), ~marked.exists())).rowcount != 1:
+    values = {"of_batch": lease.batch_id, "of_epoch": lease.epoch, "by_owner": lease.owner}
+    if connection.execute(CLOSED, values).rowcount != 1:
         return False
-    give_back(connection, lease.batch_id, due_in_ms)
+    give_back(connection, lease.batch_id)
     return True
 
 
-def give_back(connection: Connection, batch_id: int, due_in_ms: int = 0) -> None:
-    """Puts what the batch held back into the counters, and what was not sent among the due."""
-    untouched = connection.execute(
-        update(deliveries)
-        .where(deliveries.c.batch_id == batch_id, deliveries.c.state.in_(states.WAITING))
-        .values(batch_id=None, due_at=now_millis() + due_in_ms)
-        .returning(deliveries.c.mailing_id, deliveries.c.state, deliveries.c.due_at)
-    ).all()
-    settled = connection.execute(
-        select(deliveries.c.mailing_id, deliveries.c.state).where(deliveries.c.batch_id == batch_id)
-    ).all()
-    pairs = [(row.mailing_id, row.state) for row in (*untouched, *settled)]
-    counts.change(connection, counts.tally(pairs))
+def give_back(connection: Connection, batch_id: int) -> None:
+    """Puts what the batch held back into the counters, and what was not sent among the due.
+
+    It is due since its mailing began: so it goes before what was never gathered.
+    """
+    untouched = connection.execute(GIVEN_BACK, {"of_batch": batch_id}).all()
+    found = counts.tally((row.mailing_id, row.state) for row in untouched)
+    for mailing_id, state, number in connection.execute(SETTLED, {"of_batch": batch_id}):
+        found[mailing_id][state] += number
+    counts.change(connection, found)
     for mailing_id, due_at in sorted({row.mailing_id: row.due_at for row in untouched}.items()):
         mailings.look_again(connection, mailing_id, due_at)
-    mailings.finish(connection, (mailing_id for mailing_id, _ in pairs))
+    mailings.finish(connection, found)
 
 
 def mailings_of(connection: Connection, lease: Lease) -> list[int]:
     """Ids of the mailings that this batch holds deliveries of."""
-    statement = select(deliveries.c.mailing_id).where(deliveries.c.batch_id == lease.batch_id)
-    return sorted(connection.execute(statement.distinct()).scalars())
+    return sorted(connection.execute(MAILINGS_OF, {"of_batch": lease.batch_id}).scalars())
 
 
 def refill(connection: Connection, queue: str, mailing_ids: Iterable[int]) -> list[Gathered]:
@@ -224,8 +274,7 @@ def refill(connection: Connection, queue: str, mailing_ids: Iterable[int]) -> li
 
 def unclaimed(connection: Connection, queue: str) -> int:
     """How many batches of this queue wait for a worker."""
-    statement = select(func.count()).where(batches.c.queue == queue, batches.c.owner.is_(None))
-    return int(connection.execute(statement).scalar_one())
+    return int(connection.execute(UNCLAIMED, {"in_queue": queue}).scalar_one())
 
 
 def forgotten(connection: Connection, after_ms: int, most: int = 200) -> list[Gathered]:

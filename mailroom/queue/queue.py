@@ -80,7 +80,7 @@ class Queue:
         self.redis = connect(redis)
         self._resting_until = 0.0
 
-    def enqueue(self, batches: Iterable[tuple[int, int, int, str]]) -> bool:
+    def enqueue(self, batches: Iterable[tuple[int, int, int, str]], *, at_front: bool = False) -> bool:
         """Put a job for each (batch_id, epoch, size, queue_name) onto its queue; False when there was none.
 
         A job may be enqueued again under the same id: what was left of it is cleared. When
@@ -89,12 +89,12 @@ class Queue:
         remaining, enqueued = iter(batches), False
         while chunk := list(islice(remaining, CHUNK)):
             with self._asking(), self.redis.pipeline() as pipe:
-                self._add(chunk, pipe)
+                self._add(chunk, pipe, at_front)
                 pipe.execute()
             enqueued = True
         return enqueued
 
-    def _add(self, batches: Sequence[tuple[int, int, int, str]], pipe: Pipeline) -> None:
+    def _add(self, batches: Sequence[tuple[int, int, int, str]], pipe: Pipeline, at_front: bool) -> None:
         enqueued_at = now()
         for name in {batch[3] for batch in batches}:
             jobs = JobList(name, self.redis)
@@ -103,7 +103,8 @@ class Queue:
             pipe.zrem(FinishedJobRegistry(name, self.redis).key, *ids)
             pipe.zrem(FailedJobRegistry(name, self.redis).key, *ids)
             pipe.zrem(StartedJobRegistry(name, self.redis).key, *[f"{id}:{EXECUTION}" for id in ids])
-        for batch_id, epoch, size, name in batches:
+        push = pipe.lpush if at_front else pipe.rpush
+        for batch_id, epoch, size, name in reversed(batches) if at_front else batches:
             job = Job.create(
                 DELIVER,
                 args=[batch_id, epoch],
@@ -119,7 +120,7 @@ class Queue:
             job.enqueued_at = enqueued_at
             pipe.delete(job.key, f"{RQ_KEY_PREFIX}:results:{job.id}", f"{RQ_KEY_PREFIX}:executions:{job.id}")
             job.save(pipeline=pipe)
-            pipe.rpush(JobList(name, self.redis).key, job.id)
+            push(JobList(name, self.redis).key, job.id)
 
     def missing(self, batches: Iterable[BatchId]) -> list[BatchId]:
         """Those (batch_id, epoch) whose job is in no queue and is not being run by a live worker.
