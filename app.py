@@ -10,6 +10,7 @@ from mailroom.queue import Queue
 from mailroom.settings import Settings, load_or_exit
 from mailroom.web import (
     Mailroom,
+    api,
     assets,
     attempts,
     dashboard,
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(blueprint)
     dashboard.init_app(app, settings)
+    api.init_app(app)
     # Last: it shows what there is. Only a local run has a catcher, and so an inbox.
     navigation.init_app(app, hidden=() if settings.local else ("/inbox",))
     cli.init_app(app)

@@ -8,10 +8,11 @@ from mailroom.cli.db import db
 from mailroom.cli.doctor import doctor
 from mailroom.cli.send import send
 from mailroom.cli.users import users
+from mailroom.web.api.commands import keys
 from mailroom.web.race.command import register_command
 
 
 def init_app(app: Flask) -> None:
-    for command in (db, doctor, send, users):
+    for command in (db, doctor, keys, send, users):
         app.cli.add_command(command)
     register_command(app)

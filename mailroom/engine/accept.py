@@ -126,13 +126,21 @@ def accept(database: Database, queue: Queue, draft: Draft) -> Accepted:
     )
 
 
+def write(connection: Connection, draft: Draft) -> tuple[Accepted, list[batches.Gathered]]:
+    """All of a mailing to at most CHUNK recipients, in the caller's transaction."""
+    mailing_id, uid, due_at = _stage(connection, draft)
+    suppressed = _add(connection, mailing_id, due_at, list(draft.recipients))
+    return _activate(connection, draft, mailing_id, uid, suppressed)
+
+
 def _write(database: Database, draft: Draft) -> tuple[Accepted, list[batches.Gathered]]:
+    if len(draft.recipients) <= CHUNK:
+        with database.begin() as connection:
+            return write(connection, draft)
     rows = iter(draft.recipients)
     with database.begin() as connection:
         mailing_id, uid, due_at = _stage(connection, draft)
         suppressed = _add(connection, mailing_id, due_at, list(islice(rows, CHUNK)))
-        if len(draft.recipients) <= CHUNK:
-            return _activate(connection, draft, mailing_id, uid, suppressed)
     while chunk := list(islice(rows, CHUNK)):
         with database.begin() as connection:
             suppressed += _add(connection, mailing_id, due_at, chunk)

@@ -1,0 +1,21 @@
+"""The JSON API, in the shape of Resend's: its official clients work unchanged with it."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from mailroom.web import Mailroom
+from mailroom.web.api import batches, bearer, docs, emails, errors, mailings, openapi, rates, unknown
+from mailroom.web.api.blueprint import blueprint
+from mailroom.web.security import csrf
+
+PARTS = (emails, batches, mailings, openapi, docs, unknown, errors)
+"""Each adds its part to the blueprint when it is imported."""
+
+
+def init_app(app: Flask) -> None:
+    mailroom: Mailroom = app.extensions["mailroom"]
+    bearer.init_app(app, mailroom.database)
+    rates.init_app(app, mailroom.settings.redis_url)
+    csrf.exempt(blueprint)  # a key in a header, never a cookie: no browser sends it by itself
+    app.register_blueprint(blueprint)

@@ -1,0 +1,95 @@
+"""Up to a hundred emails by one request: all or none of the good ones, in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Response, request
+from pydantic import ValidationError
+
+from mailroom.engine.accept import Accepted, Draft
+from mailroom.engine.accept_many import Answer, accept_many
+from mailroom.ledger import api_keys
+from mailroom.ledger.api_keys import ApiKey
+from mailroom.web import mailroom
+from mailroom.web.api import body, responses
+from mailroom.web.api.drafts import draft_of_email
+from mailroom.web.api.errors import ApiError, Unprocessable
+from mailroom.web.api.idempotency import REPLAYED, conflicts, earlier_answer, idempotency_of
+from mailroom.web.api.operations import api_key, operation
+from mailroom.web.api.requests import MOST_EMAILS, Email
+
+STRICT, PERMISSIVE = "strict", "permissive"
+
+
+@operation(
+    "POST",
+    "/emails/batch",
+    tag="Emails",
+    scope=api_keys.SEND,
+    takes=Email,
+    takes_many=MOST_EMAILS,
+    gives=responses.SentBatch,
+    headers=("Idempotency-Key", "x-batch-validation"),
+    errors=(400, 409, 413),
+)
+def send_batch() -> Response:
+    """Send up to 100 emails.
+
+    With `x-batch-validation: strict`, the default, one mistake refuses all of them; with
+    `permissive` the good ones are accepted, and `errors` tell of the others.
+    """
+    key = api_key()
+    idempotency = idempotency_of(key)
+    try:
+        drafts, errors = _drafts(key, _mode())
+    except ApiError:
+        # What has changed since the first time must not turn a retry into an error.
+        before = earlier_answer(idempotency) if idempotency is not None else None
+        if before is None:
+            raise
+        return _answer(Answer(before, replayed=True))
+
+    def text(accepted: Sequence[Accepted]) -> str:
+        data: dict[str, Any] = {"data": [{"id": one.uid} for one in accepted]}
+        return json.dumps(data | ({"errors": errors} if _mode() == PERMISSIVE else {}))
+
+    with conflicts():
+        return _answer(accept_many(mailroom().database, mailroom().queue, drafts, text, idempotency))
+
+
+def _mode() -> str:
+    mode = request.headers.get("x-batch-validation", STRICT)
+    if mode not in (STRICT, PERMISSIVE):
+        raise Unprocessable("`x-batch-validation` must be strict or permissive.")
+    return mode
+
+
+def _drafts(key: ApiKey, mode: str) -> tuple[list[Draft], list[dict[str, Any]]]:
+    """The good ones, and for permissive validation what is wrong with the others."""
+    drafts: list[Draft] = []
+    errors: list[dict[str, Any]] = []
+    for index, value in enumerate(body.read_list(MOST_EMAILS)):
+        try:
+            drafts.append(_draft(key, value))
+        except ApiError as error:
+            if mode == STRICT:
+                raise ApiError(
+                    error.status, error.name, f"Email {index} of the array: {error.message}"
+                ) from None
+            errors.append({"index": index, "message": error.message})
+    return drafts, errors
+
+
+def _draft(key: ApiKey, value: Any) -> Draft:
+    try:
+        return draft_of_email(Email.model_validate(value), key)
+    except ValidationError as error:
+        raise body.refusal(error) from None
+
+
+def _answer(given: Answer) -> Response:
+    headers = REPLAYED if given.replayed else {}
+    return Response(given.text, content_type="application/json", headers=headers)

@@ -1,0 +1,62 @@
+"""flask keys: what programs carry to use the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from mailroom.ledger import api_keys
+from mailroom.web import mailroom
+from mailroom.web.api.key_form import KeyForm
+from mailroom.web.words import utc
+
+keys = AppGroup("keys", help="Keys for the JSON API.")
+
+
+@keys.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(api_keys.SCOPES),
+    default=api_keys.SCOPES,
+    help="What it may do; may be given several times. Default: everything.",
+)
+@click.option("--sender", "senders", multiple=True, help="An address or a domain that it may send from.")
+@click.option("--expires-in", default="", metavar="DAYS", help="Default: never.")
+@click.option("--rate", default="", help=f"Requests it may make, like 100/second. Default: {api_keys.RATE}.")
+def add(name: str, scopes: tuple[str, ...], senders: tuple[str, ...], expires_in: str, rate: str) -> None:
+    """Make a key called NAME. It is printed this once, alone on the last line."""
+    form = KeyForm(name, scopes, " ".join(senders), expires_in, rate)
+    values: dict[str, Any] = form.values()
+    if form.problems:
+        raise click.ClickException(" ".join(sentence for _, sentence in form.problems))
+    with mailroom().database.begin() as connection:
+        key, _ = api_keys.add(connection, **values)
+    click.echo(
+        f"“{values['name']}” may {', '.join(values['scopes'])}. Keep the key now: it is not shown again."
+    )
+    click.echo(key)
+
+
+@keys.command("list")
+def show() -> None:
+    """Show the keys, newest first; never the secrets."""
+    with mailroom().database.read() as connection:
+        for key in api_keys.everyone(connection):
+            used = f"last used {utc(key.last_used_at)}" if key.last_used_at else "never used"
+            click.echo(f"{key.id}  {key.name}  {','.join(key.scopes)}  {key.state}  {used}")
+
+
+@keys.command()
+@click.argument("key_id", type=int)
+def revoke(key_id: int) -> None:
+    """Let the key with this number (see: flask keys list) open nothing any more, from now on."""
+    with mailroom().database.begin() as connection:
+        revoked = api_keys.revoke(connection, key_id)
+    if not revoked:
+        raise click.ClickException(f"there is no active key {key_id}; see: flask keys list")
+    click.echo(f"Key {key_id} is revoked.")

@@ -1,0 +1,111 @@
+"""From what a program sent to what the engine accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import g
+
+from mailroom.content.addresses import Address
+from mailroom.content.message import Content, check
+from mailroom.content.recipients import Recipient
+from mailroom.engine.accept import Draft, Idempotency
+from mailroom.ledger.api_keys import ApiKey
+from mailroom.web.api.errors import ApiError, Unprocessable
+from mailroom.web.api.requests import Email, Letter, Mailing
+
+FIELDS = {"sender": "from"}
+"""What the content calls otherwise than the API."""
+
+
+def draft_of_email(email: Email, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
+    """Raises ApiError with what is wrong with it."""
+    recipients = _everybody(email)
+    shown = {role: tuple(_address(r) for r in recipients if r.role == role) for role in ("to", "cc")}
+    content = _content(email, kind="shared", to=shown["to"], cc=shown["cc"])
+    given = len(email.to) + len(email.cc) + len(email.bcc)
+    return _draft(email, key, content, recipients, (), given - len(recipients), idempotency)
+
+
+def draft_of_mailing(mailing: Mailing, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
+    """Raises ApiError with what is wrong with it."""
+    recipients: dict[str, Recipient] = {}
+    columns: dict[str, None] = {}
+    for given in mailing.recipients:
+        variables = {name: _words(value) for name, value in given.variables.items() if value is not None}
+        columns |= dict.fromkeys(given.variables)
+        name = given.name or given.address.name
+        recipient = Recipient(given.address.address, name, variables or None)
+        recipients.setdefault(recipient.key, recipient)
+    content = _content(mailing, kind="individual")
+    duplicates = len(mailing.recipients) - len(recipients)
+    return _draft(mailing, key, content, list(recipients.values()), tuple(columns), duplicates, idempotency)
+
+
+def _draft(
+    letter: Letter,
+    key: ApiKey,
+    content: Content,
+    recipients: Sequence[Recipient],
+    columns: Sequence[str],
+    duplicates: int,
+    idempotency: Idempotency | None,
+) -> Draft:
+    if not key.may_send_from(content.sender.address):
+        allowed = ", ".join(key.senders)
+        message = f"`from`: this API key may not send from {content.sender.address}, only from: {allowed}."
+        raise ApiError(403, "validation_error", message)
+    if problems := check(content, columns):
+        sentences = (f"`{FIELDS.get(field, field)}`: {sentence}" for field, sentence in problems)
+        raise Unprocessable(" ".join(sentences))
+    return Draft(
+        content=content,
+        recipients=recipients,
+        columns=columns,
+        duplicates=duplicates,
+        send_at=letter.scheduled_at,
+        if_unknown=letter.if_unknown if isinstance(letter, Mailing) else "resend",
+        user_id=key.user_id,
+        tags=[(tag.name, tag.value) for tag in letter.tags],
+        idempotency=idempotency,
+        started=g.started,
+    )
+
+
+def _content(
+    letter: Letter, *, kind: str, to: tuple[Address, ...] = (), cc: tuple[Address, ...] = ()
+) -> Content:
+    try:
+        attachments = tuple(attachment.read() for attachment in letter.attachments)
+    except ValueError as error:
+        raise Unprocessable(f"`attachments`: {error}", "invalid_attachment") from None
+    return Content(
+        sender=letter.from_,
+        subject=letter.subject,
+        text=letter.text or "",
+        html=letter.html or "",
+        reply_to=letter.reply_to,
+        headers=tuple(letter.headers.items()),
+        attachments=attachments,
+        kind=kind,
+        to=to,
+        cc=cc,
+    )
+
+
+def _everybody(email: Email) -> list[Recipient]:
+    """Each address once, in the first role that it is given."""
+    found: dict[str, Recipient] = {}
+    for role, addresses in (("to", email.to), ("cc", email.cc), ("bcc", email.bcc)):
+        for address in addresses:
+            found.setdefault(address.key, Recipient(address.address, address.name, role=role))
+    return list(found.values())
+
+
+def _address(recipient: Recipient) -> Address:
+    return Address(recipient.address, recipient.name)
+
+
+def _words(value: str | float | bool) -> str:
+    """A variable as it stands in a mail; true and false as Liquid writes them."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,141 @@
+"""Single emails: send, list, look at, move to another time, cancel."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Response
+from sqlalchemy import Connection
+
+from mailroom.engine.accept import EXPIRES_AFTER
+from mailroom.ledger import api_keys, deliveries, emails, mailings, states
+from mailroom.ledger.mailings import Mailing
+from mailroom.web import mailroom
+from mailroom.web.api import body, responses, shown
+from mailroom.web.api.accepting import submit
+from mailroom.web.api.drafts import draft_of_email
+from mailroom.web.api.errors import ApiError, not_found
+from mailroom.web.api.idempotency import REPLAYED
+from mailroom.web.api.operations import answer, api_key, operation
+from mailroom.web.api.requests import Email, Page, Update
+
+MOST_DELIVERIES = 1_000
+"""Of one email; by the API it has at most three times fifty."""
+
+
+@operation(
+    "POST",
+    "/emails",
+    tag="Emails",
+    scope=api_keys.SEND,
+    takes=Email,
+    gives=responses.SentEmail,
+    headers=("Idempotency-Key",),
+    errors=(400, 409, 413),
+)
+def send_email() -> Response:
+    """Send an email.
+
+    The answer means that the email is on disk; workers hand it to the mail server from there.
+    """
+    key = api_key()
+    accepted = submit(key, lambda idempotency: draft_of_email(body.read(Email), key, idempotency))
+    return answer({"id": accepted.uid}, REPLAYED if accepted.replayed else None)
+
+
+@operation(
+    "GET",
+    "/emails",
+    tag="Emails",
+    scope=api_keys.READ,
+    query=Page,
+    gives=responses.EmailList,
+)
+def list_emails() -> Response:
+    """List emails.
+
+    Newest first. For the next page, give the last id of this one as `after`.
+    """
+    page = body.read_query(Page)
+    with mailroom().database.read() as connection:
+        after, before = (_place(connection, uid) for uid in (page.after, page.before))
+        found = emails.page(connection, limit=page.limit + 1, after_id=after, before_id=before)
+        more = len(found) > page.limit
+        from_the_end = before is not None and after is None
+        found = found[1:] if more and from_the_end else found[: page.limit]
+        ids = [mailing.id for mailing in found]
+        addressed, reply_to = emails.addressed(connection, ids), emails.replies_to(connection, ids)
+    rows = [shown.listed_email(row, addressed[row.id], reply_to.get(row.id, ())) for row in found]
+    return answer({"object": "list", "has_more": more, "data": rows})
+
+
+@operation("GET", "/emails/{id}", tag="Emails", scope=api_keys.READ, gives=responses.Email, errors=(404,))
+def get_email(id: UUID) -> Response:
+    """Look at an email.
+
+    `last_event` sums up how it stands; `deliveries` tell it of every recipient.
+    """
+    with mailroom().database.read() as connection:
+        mailing = _email(connection, id)
+        content = mailings.content_of(connection, mailing.id)
+        rows = deliveries.page(connection, mailing.id, limit=MOST_DELIVERIES)
+    assert content is not None
+    return answer(shown.email(mailing, content, rows))
+
+
+@operation(
+    "PATCH",
+    "/emails/{id}",
+    tag="Emails",
+    scope=api_keys.SEND,
+    takes=Update,
+    gives=responses.ChangedEmail,
+    errors=(400, 404, 409),
+)
+def update_email(id: UUID) -> Response:
+    """Move an email to another time.
+
+    As long as it waits for its time; 409 when it does not any more.
+    """
+    update = body.read(Update)
+    with mailroom().database.begin() as connection:
+        mailing = _email(connection, id)
+        if not emails.reschedule(connection, mailing.id, update.scheduled_at, EXPIRES_AFTER):
+            raise ApiError(409, "validation_error", _too_late("moved to another time", mailing))
+    return answer({"object": "email", "id": mailing.uid})
+
+
+@operation(
+    "POST",
+    "/emails/{id}/cancel",
+    tag="Emails",
+    scope=api_keys.SEND,
+    gives=responses.ChangedEmail,
+    errors=(404, 409),
+)
+def cancel_email(id: UUID) -> Response:
+    """Cancel an email.
+
+    What has left already has left: 409 when there is nothing to cancel any more.
+    """
+    with mailroom().database.begin() as connection:
+        mailing = _email(connection, id)
+        if mailing.state != states.CANCELED and not mailings.cancel(connection, mailing.id):
+            raise ApiError(409, "validation_error", _too_late("canceled", mailing))
+    return answer({"object": "email", "id": mailing.uid})
+
+
+def _email(connection: Connection, uid: UUID) -> Mailing:
+    mailing = mailings.by_uid(connection, str(uid))
+    if mailing is None or mailing.kind != "shared":
+        raise not_found("Email")
+    return mailing
+
+
+def _place(connection: Connection, uid: UUID | None) -> int | None:
+    """Where an id of the query stands in the list."""
+    return None if uid is None else _email(connection, uid).id
+
+
+def _too_late(done: str, mailing: Mailing) -> str:
+    return f"This email cannot be {done}: it is {mailing.state}."

@@ -1,0 +1,101 @@
+"""What programs are told when something cannot be done: {statusCode, name, message}, as Resend says it.
+
+ApiError                one family: raised anywhere below a view
+├── Unprocessable       422: what was sent cannot be used
+└── (status, name)      everything else
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Response, current_app, jsonify, make_response, request
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from mailroom.web.api.blueprint import blueprint
+from mailroom.web.errors import MOST_TO_DRAIN
+from mailroom.web.words import size
+
+
+class ApiError(Exception):
+    """An answer that is not a success. `name` is what a program goes by, `message` what a person reads."""
+
+    def __init__(
+        self, status: int, name: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.name, self.message = status, name, message
+        self.headers = dict(headers or {})
+
+
+class Unprocessable(ApiError):
+    """What was sent cannot be used; the message names the field and the fix."""
+
+    def __init__(self, message: str, name: str = "validation_error") -> None:
+        super().__init__(422, name, message)
+
+
+NAMES = {
+    400: "validation_error",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    415: "validation_error",
+    429: "rate_limit_exceeded",
+}
+
+
+def not_found(what: str) -> ApiError:
+    return ApiError(404, "not_found", f"{what} not found.")
+
+
+def answer(status: int, name: str, message: str) -> Response:
+    return make_response(jsonify({"statusCode": status, "name": name, "message": message}), status)
+
+
+@blueprint.errorhandler(ApiError)
+def _refused(error: ApiError) -> Response:
+    response = answer(error.status, error.name, error.message)
+    response.headers.update(error.headers)
+    return response
+
+
+@blueprint.errorhandler(HTTPException)
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    response = answer(status, NAMES.get(status, "application_error"), error.description or error.name)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers[name] = value
+    return response
+
+
+@blueprint.errorhandler(413)
+def _too_large(error: RequestEntityTooLarge) -> Response:
+    """A client that is cut off while it sends sees a broken connection, so it may finish first."""
+    limit = request.max_content_length or 0
+    left, stream = MOST_TO_DRAIN * limit, request.environ["wsgi.input"]
+    while left > 0 and (chunk := stream.read(min(left, 1 << 16))):
+        left -= len(chunk)
+    message = f"The request is too large: up to {size(limit)} can be sent at once, attachments included."
+    return answer(413, NAMES[413], message)
+
+
+@blueprint.errorhandler(OperationalError)
+@blueprint.errorhandler(NoConnectionFree)
+def _no_ledger(error: OperationalError | NoConnectionFree) -> Response:
+    reason = error.orig if isinstance(error, DBAPIError) else "no connection is free"
+    current_app.logger.error("the ledger cannot be used: %s", reason)
+    message = "The ledger cannot be reached, so nothing was accepted. Try again in a moment."
+    response = answer(503, "application_error", message)
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+@blueprint.errorhandler(Exception)
+def _broken(error: Exception) -> Response:
+    current_app.logger.exception("a request failed: %s %s", request.method, request.path)
+    message = "Something broke, and the fault is ours. What was accepted before is safe in the ledger."
+    return answer(500, "application_error", message)

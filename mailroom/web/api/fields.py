@@ -1,0 +1,132 @@
+"""The kinds of values that requests are made of: how each is checked, and how the document shows it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+
+from mailroom.content.addresses import Address, parse_address
+from mailroom.web.api.times import moment
+
+Schema = dict[str, Any]
+
+MOST_ADDRESSES = 50
+"""In each of To, Cc and Bcc. More people are a mailing, where each sees only themself."""
+
+NO_NUL = r"^[^\u0000]*$"
+SOME_WORD = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+SOME_LINE = (
+    r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*"
+    r"[^\s\u0000-\u001f\u007f-\u009f\u2028\u2029][^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+)
+NAMED = r"^[A-Za-z][A-Za-z0-9 .'-]{0,60} <[a-z0-9]{1,30}(\.[a-z0-9]{1,30})?@[a-z0-9]{1,30}\.(com|net|org)>$"
+BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+
+MAILBOX: Schema = {
+    "type": "string",
+    "description": "`ann@example.org` or `Ann Lee <ann@example.org>`. Domains of other scripts are fine.",
+    "anyOf": [{"format": "email", "maxLength": 254}, {"pattern": NAMED}],
+    "examples": ["Ann Lee <ann@example.org>"],
+}
+
+TIME: Schema = {
+    "type": "string",
+    "description": "ISO 8601 (UTC unless it says otherwise), or words like `in 10 minutes`. "
+    "A time that is over means now.",
+    "anyOf": [
+        {"format": "date-time", "pattern": "^(1|2)"},
+        {"pattern": "^in [1-9][0-9]{0,3} (second|minute|hour|day)s?$"},
+    ],
+    "examples": ["2030-01-31T09:30:00Z", "in 10 minutes"],
+}
+
+FILE: Schema = {
+    "description": "The file in Base64, or as a list of its bytes.",
+    "anyOf": [
+        {"type": "string", "contentEncoding": "base64", "pattern": BASE64},
+        {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}},
+    ],
+    "examples": ["SGVsbG8h"],
+}
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("This holds a NUL character, which no mail can carry.")
+    return text
+
+
+def _mailbox(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("This must be a string like Ann Lee <ann@example.org>.")
+    return parse_address(value)
+
+
+def _listed(value: object) -> object:
+    """One address is a list of one; none is an empty list."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
+
+
+def _file(value: object) -> bytes:
+    if isinstance(value, list):
+        try:
+            return bytes(value)
+        except (TypeError, ValueError):
+            raise ValueError("A list must hold the file's bytes: numbers from 0 to 255.") from None
+    if not isinstance(value, str):
+        raise ValueError("This must be the file in Base64.")
+    try:
+        return base64.b64decode(re.sub(r"[ \t\r\n]", "", value), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("This is not Base64.") from None
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("This must be a string like 2030-01-31T09:30:00Z.")
+    return moment(value)
+
+
+def _mailboxes(at_least: int, description: str) -> Schema:
+    several = {"type": "array", "items": MAILBOX, "minItems": at_least, "maxItems": MOST_ADDRESSES}
+    kinds: list[Schema] = [MAILBOX, several]
+    return {
+        "description": description,
+        "anyOf": kinds if at_least else [*kinds, {"type": "null"}],
+        "examples": [["Ann Lee <ann@example.org>"]],
+    }
+
+
+Text = Annotated[str, AfterValidator(_no_nul)]
+
+Mailbox = Annotated[Address, PlainValidator(_mailbox), WithJsonSchema(MAILBOX)]
+
+Mailboxes = Annotated[
+    tuple[Mailbox, ...],
+    BeforeValidator(_listed),
+    Field(max_length=MOST_ADDRESSES),
+    WithJsonSchema(_mailboxes(0, f"One address, or up to {MOST_ADDRESSES}.")),
+]
+
+SomeMailboxes = Annotated[
+    tuple[Mailbox, ...],
+    BeforeValidator(_listed),
+    Field(min_length=1, max_length=MOST_ADDRESSES),
+    WithJsonSchema(_mailboxes(1, f"One address, or up to {MOST_ADDRESSES}; everybody sees them.")),
+]
+
+Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema(TIME)]
+
+FileContent = Annotated[bytes, PlainValidator(_file), WithJsonSchema(FILE)]

@@ -1,0 +1,79 @@
+"""The Idempotency-Key header: the same submission again gets the first one's answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+
+from flask import request
+
+from mailroom.engine.accept import Idempotency, KeyReused, StillUnderWay
+from mailroom.engine.accept_many import answer_of
+from mailroom.ledger import idempotency as ledger
+from mailroom.ledger import mailings, states
+from mailroom.ledger.api_keys import ApiKey
+from mailroom.ledger.mailings import Mailing
+from mailroom.web import mailroom
+from mailroom.web.api import body
+from mailroom.web.api.errors import ApiError
+
+LONGEST = 256
+
+REPLAYED = {"Idempotent-Replayed": "true"}
+
+
+def idempotency_of(key: ApiKey) -> Idempotency | None:
+    """What the header asks for; None: nothing."""
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    if not 1 <= len(given) <= LONGEST or not (given.isascii() and given.isprintable()):
+        message = f"The key must be between 1-{LONGEST} chars, all of printable ASCII."
+        raise ApiError(400, "invalid_idempotency_key", message)
+    return Idempotency(f"key:{key.id}", given, _fingerprint())
+
+
+def _fingerprint() -> str:
+    """The same for the same JSON to the same place, however it is written down."""
+    data = body.raw()
+    # What is no JSON is refused anyway: its own words will do.
+    with suppress(ValueError, RecursionError):
+        data = json.dumps(json.loads(data), sort_keys=True).encode()
+    place = f"{request.path}\0{request.headers.get('x-batch-validation', '')}\0"
+    return sha256(place.encode("utf-8", "replace") + data).hexdigest()
+
+
+@contextmanager
+def conflicts() -> Iterator[None]:
+    """Says in the API's words that the key is taken."""
+    try:
+        yield
+    except KeyReused:
+        message = "Same idempotency key used with a different request payload. Change the key or the payload."
+        raise ApiError(409, "invalid_idempotent_request", message) from None
+    except StillUnderWay:
+        message = "Same idempotency key used while original request is still in progress. Try again later."
+        headers = {"Retry-After": "1"}
+        raise ApiError(409, "concurrent_idempotent_requests", message, headers) from None
+
+
+def earlier_mailing(key: Idempotency) -> Mailing | None:
+    """The mailing that this very submission made before. Raises ApiError when the key is taken."""
+    with conflicts(), mailroom().database.read() as connection:
+        row = ledger.earlier(connection, key.scope, key.key)
+        if row is None:
+            return None
+        if row.fingerprint != key.fingerprint:
+            raise KeyReused
+        if row.mailing_id is None or row.state in (None, states.STAGED):
+            raise StillUnderWay
+        return mailings.get(connection, row.mailing_id)
+
+
+def earlier_answer(key: Idempotency) -> str | None:
+    """What this very submission of several was answered before. Raises ApiError when the key is taken."""
+    with conflicts(), mailroom().database.read() as connection:
+        row = ledger.earlier(connection, key.scope, key.key)
+        return None if row is None else answer_of(row, key)

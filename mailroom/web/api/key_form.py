@@ -1,0 +1,82 @@
+"""What somebody asks a new key to be, checked: by the page and by the command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from mailroom.content.addresses import AddressError, parse_address
+from mailroom.ledger import api_keys
+
+LONGEST_NAME = 100
+MOST_DAYS = 3650
+
+
+@dataclass(slots=True)
+class KeyForm:
+    """The wishes as typed; `problems`: (field, sentence)."""
+
+    name: str
+    scopes: Sequence[str]
+    senders: str = ""
+    expires_in: str = ""
+    rate: str = ""
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def problems_of(self, name: str) -> list[str]:
+        return [sentence for field_, sentence in self.problems if field_ == name]
+
+    def values(self) -> dict[str, object]:
+        """For api_keys.add. What is wrong goes into `problems`: look there first."""
+        return {
+            "name": self._name(),
+            "scopes": self._scopes(),
+            "senders": self._senders(),
+            "expires_at": self._expires_at(),
+            "rate": self._rate(),
+        }
+
+    def _name(self) -> str:
+        name = " ".join(self.name.split())
+        if not name or not name.isprintable():
+            self.problems.append(("name", "Give it a name that tells who uses it."))
+        elif len(name) > LONGEST_NAME:
+            self.problems.append(("name", f"A name has at most {LONGEST_NAME} characters."))
+        return name
+
+    def _scopes(self) -> list[str]:
+        chosen = [scope for scope in api_keys.SCOPES if scope in self.scopes]
+        if not chosen or len(chosen) != len(set(self.scopes)):
+            self.problems.append(("scopes", "Choose what it may do: send, read or admin."))
+        return chosen
+
+    def _senders(self) -> list[str]:
+        return [self._sender(word) for word in re.split(r"[\s,;]+", self.senders) if word]
+
+    def _sender(self, word: str) -> str:
+        """An address, or a domain with or without an @ before it."""
+        domain = word.removeprefix("@")
+        try:
+            whole = parse_address(word if "@" in domain else f"a@{domain}").key
+        except AddressError:
+            self.problems.append(("senders", f"“{word[:100]}” is neither an address nor a domain."))
+            return word
+        return whole if "@" in domain else whole.rpartition("@")[2]
+
+    def _expires_at(self) -> datetime | None:
+        days = self.expires_in.strip()
+        if not days:
+            return None
+        if not days.isascii() or not days.isdecimal() or not 1 <= int(days[:9]) <= MOST_DAYS:
+            self.problems.append(("expires_in", f"Say after how many days, from 1 to {MOST_DAYS}."))
+            return None
+        return datetime.now(UTC) + timedelta(days=int(days))
+
+    def _rate(self) -> str:
+        rate = self.rate.strip() or api_keys.RATE
+        if re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour)", rate) is None:
+            self.problems.append(("rate", "Write it like 100/second, 600/minute or 5000/hour."))
+            return api_keys.RATE
+        return rate

@@ -1,0 +1,165 @@
+"""Mailings to many: accept, watch, pause, resume, cancel, and every delivery as a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from flask import Response
+from sqlalchemy import Connection
+
+from mailroom.database import Database
+from mailroom.ledger import api_keys, deliveries, mailings, states
+from mailroom.ledger.mailings import Mailing
+from mailroom.web import mailroom
+from mailroom.web.api import body, requests, responses, shown
+from mailroom.web.api.accepting import submit
+from mailroom.web.api.drafts import draft_of_mailing
+from mailroom.web.api.errors import ApiError, not_found
+from mailroom.web.api.idempotency import REPLAYED
+from mailroom.web.api.operations import answer, api_key, operation
+from mailroom.web.csv_export import HEADER, line, row_of
+
+CHUNK = 1_000
+
+
+@operation(
+    "POST",
+    "/mailings",
+    tag="Mailings",
+    scope=api_keys.SEND,
+    takes=requests.Mailing,
+    gives=responses.AcceptedMailing,
+    headers=("Idempotency-Key",),
+    errors=(400, 409, 413),
+)
+def send_mailing() -> Response:
+    """Send a mailing.
+
+    One letter to many recipients, each alone in To; `{{ first_name }}` in subject, text and
+    html is filled from each recipient's `variables` (`{{ name }}` and `{{ email }}` are always there).
+    """
+    key = api_key()
+    accepted = submit(key, lambda known: draft_of_mailing(body.read(requests.Mailing), key, known))
+    with mailroom().database.read() as connection:
+        mailing = _mailing(connection, UUID(accepted.uid))
+    return answer(shown.accepted_mailing(mailing), REPLAYED if accepted.replayed else None)
+
+
+@operation(
+    "GET", "/mailings/{id}", tag="Mailings", scope=api_keys.READ, gives=responses.Mailing, errors=(404,)
+)
+def get_mailing(id: UUID) -> Response:
+    """Look at a mailing.
+
+    An email is a mailing too, and can be looked at here.
+    """
+    with mailroom().database.read() as connection:
+        return answer(shown.mailing(_mailing(connection, id)))
+
+
+@operation(
+    "POST",
+    "/mailings/{id}/pause",
+    tag="Mailings",
+    scope=api_keys.SEND,
+    gives=responses.Mailing,
+    errors=(404, 409),
+)
+def pause_mailing(id: UUID) -> Response:
+    """Pause a mailing.
+
+    A mail whose last byte is on its way still goes.
+    """
+    return _move(id, mailings.pause, states.PAUSED)
+
+
+@operation(
+    "POST",
+    "/mailings/{id}/resume",
+    tag="Mailings",
+    scope=api_keys.SEND,
+    gives=responses.Mailing,
+    errors=(404, 409),
+)
+def resume_mailing(id: UUID) -> Response:
+    """Resume a paused mailing."""
+    return _move(id, mailings.resume, states.ACTIVE)
+
+
+@operation(
+    "POST",
+    "/mailings/{id}/cancel",
+    tag="Mailings",
+    scope=api_keys.SEND,
+    gives=responses.Mailing,
+    errors=(404, 409),
+)
+def cancel_mailing(id: UUID) -> Response:
+    """Cancel a mailing.
+
+    For good: what has not left yet stays here.
+    """
+    return _move(id, mailings.cancel, states.CANCELED)
+
+
+@operation(
+    "GET",
+    "/mailings/{id}/deliveries",
+    tag="Mailings",
+    scope=api_keys.READ,
+    query=requests.Listing,
+    errors=(404,),
+)
+def list_deliveries(id: UUID) -> Response:
+    """Every delivery, as JSON lines or CSV.
+
+    In the order in which the recipients were given, streamed, however many there are.
+    """
+    listing = body.read_query(requests.Listing)
+    with mailroom().database.read() as connection:
+        mailing = _mailing(connection, id)
+    lines = _csv if listing.format == "csv" else _json_lines
+    kind = "text/csv" if listing.format == "csv" else "application/jsonl"
+    return Response(lines(mailroom().database, mailing, listing.state), content_type=f"{kind}; charset=utf-8")
+
+
+def _json_lines(database: Database, mailing: Mailing, state: str | None) -> Iterator[str]:
+    for rows in _chunks(database, mailing, state):
+        yield "".join(json.dumps(shown.delivery(mailing, row)) + "\n" for row in rows)
+
+
+def _csv(database: Database, mailing: Mailing, state: str | None) -> Iterator[str]:
+    yield line(HEADER)
+    for rows in _chunks(database, mailing, state):
+        yield "".join(line(row_of(mailing, row)) for row in rows)
+
+
+def _chunks(database: Database, mailing: Mailing, state: str | None) -> Iterator[list[deliveries.Delivery]]:
+    """Each in a transaction of its own: a slow reader must not hold one open."""
+    after: int | None = None
+    while True:
+        with database.read() as connection:
+            rows = deliveries.page(connection, mailing.id, state=state, after_id=after, limit=CHUNK)
+        yield rows
+        if len(rows) < CHUNK:
+            return
+        after = rows[-1].id
+
+
+def _move(uid: UUID, move: Callable[[Connection, int], bool], wanted: str) -> Response:
+    """Asking twice is harmless: what is so already is answered as if it had just been done."""
+    with mailroom().database.begin() as connection:
+        before = _mailing(connection, uid)
+        if not move(connection, before.id) and before.state != wanted:
+            message = f"This mailing is {before.state}: that cannot be done any more."
+            raise ApiError(409, "validation_error", message)
+        return answer(shown.mailing(_mailing(connection, uid)))
+
+
+def _mailing(connection: Connection, uid: UUID) -> Mailing:
+    mailing = mailings.by_uid(connection, str(uid))
+    if mailing is None:
+        raise not_found("Mailing")
+    return mailing

@@ -1,0 +1,217 @@
+"""The OpenAPI document, made of the models that check and of the operations that serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, jsonify
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from mailroom.web.api import responses
+from mailroom.web.api.blueprint import ROOT, blueprint
+from mailroom.web.api.examples import REQUESTS
+from mailroom.web.api.idempotency import LONGEST
+from mailroom.web.api.operations import OPERATIONS, Operation
+
+Document = dict[str, Any]
+
+REF = "#/components/schemas/{model}"
+
+ABOUT = """\
+Mailroom's API has the shape of Resend's: its official clients work unchanged with their base
+URL pointed here. An answer of 200 to a request that sends means that what was sent is on disk."""
+
+HEADERS: dict[str, Document] = {
+    "Idempotency-Key": {
+        "description": "The same request with the same key, within 24 hours, gets the first one's answer "
+        "and the header `Idempotent-Replayed: true`; nothing is sent again.",
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": LONGEST,
+            "pattern": "^[!-~]([ -~]*[!-~])?$",
+            "examples": ["welcome-user/123456789"],
+        },
+    },
+    "x-batch-validation": {
+        "description": "Whether one mistake refuses the whole batch.",
+        "schema": {"type": "string", "enum": ["strict", "permissive"], "default": "strict"},
+    },
+}
+
+ERRORS = {
+    400: "The body is not JSON, or a header cannot be used.",
+    401: "The API key is missing, or lacks the scope (`missing_api_key`, `restricted_api_key`).",
+    403: "The API key is invalid, expired or revoked, or may not send from this address.",
+    404: "There is no such thing.",
+    409: "It has moved on; or the idempotency key is taken "
+    "(`invalid_idempotent_request`, `concurrent_idempotent_requests`).",
+    413: "The request is too large.",
+    422: "Something in it cannot be used; the message names the field and the fix.",
+    429: "Too many requests with this key; `Retry-After` says when to go on.",
+    503: "The ledger cannot be reached, and nothing was accepted; `Retry-After` says when to try again.",
+}
+ALWAYS = (401, 403, 422, 429, 503)
+
+
+@blueprint.get(f"{ROOT}/openapi.json")
+def openapi() -> Response:
+    response = jsonify(document())
+    response.headers["Cache-Control"] = "public, max-age=300"
+    response.headers["Access-Control-Allow-Origin"] = "*"  # nothing in it is anybody's
+    return response
+
+
+@cache
+def document() -> Document:
+    """The whole document. Made once: it depends on code alone."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Mailroom",
+            "version": "1",
+            "summary": "Send mail that is never lost.",
+            "description": ABOUT,
+        },
+        "servers": [{"url": f"/api{ROOT}"}],
+        "security": [{"key": []}],
+        "tags": [{"name": "Emails"}, {"name": "Mailings"}],
+        "paths": _paths(),
+        "components": {
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "An API key: `mr_...`"}
+            },
+            "schemas": _schemas(),
+            "responses": {_error_name(status): _error(text) for status, text in ERRORS.items()},
+        },
+    }
+
+
+def _paths() -> Document:
+    paths: Document = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return paths
+
+
+def _operation(operation: Operation) -> Document:
+    described: Document = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": f"{operation.description} Needs the scope `{operation.scope}`.".strip(),
+        "parameters": _parameters(operation),
+        "responses": {
+            "200": _success(operation),
+            **{
+                str(status): {"$ref": f"#/components/responses/{_error_name(status)}"}
+                for status in sorted({*ALWAYS, *operation.errors})
+            },
+        },
+    }
+    if operation.takes is not None:
+        described["requestBody"] = {"required": True, "content": {"application/json": _body(operation)}}
+    return described
+
+
+def _parameters(operation: Operation) -> list[Document]:
+    found: list[Document] = []
+    if "{id}" in operation.path:
+        schema = {"type": "string", "format": "uuid", "examples": [responses.ID]}
+        found.append({"name": "id", "in": "path", "required": True, "schema": schema})
+    if operation.query is not None:
+        for name, schema in operation.query.model_json_schema()["properties"].items():
+            described = {key: value for key, value in schema.items() if key not in ("title", "description")}
+            found.append({"name": name, "in": "query", "schema": _not_null(described)})
+            if "description" in schema:
+                found[-1]["description"] = schema["description"]
+    for name in operation.headers:
+        found.append({"name": name, "in": "header", **HEADERS[name]})
+    return found
+
+
+def _not_null(schema: Document) -> Document:
+    """A query string has no null: what may be left out is simply not there."""
+    kinds = [kind for kind in schema.pop("anyOf", []) if kind != {"type": "null"}]
+    if schema.get("default", "") is None:
+        del schema["default"]
+    return {**schema, **kinds[0]} if kinds else schema
+
+
+def _body(operation: Operation) -> Document:
+    assert operation.takes is not None
+    schema: Document = {"$ref": REF.format(model=_name(operation.takes))}
+    if operation.takes_many:
+        schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": operation.takes_many}
+    return {"schema": schema, "example": REQUESTS[operation.name]}
+
+
+def _success(operation: Operation) -> Document:
+    if operation.gives is None:
+        lines = {"schema": {"type": "string"}}
+        return {
+            "description": "A line for each delivery.",
+            "content": {"application/jsonl": lines, "text/csv": lines},
+        }
+    schema = {"$ref": REF.format(model=_name(operation.gives))}
+    text = (operation.gives.__doc__ or "").strip() or "What was asked for."
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+def _schemas() -> Document:
+    """Requests as they are checked, answers as they are written; `Email` is both, so these get a suffix."""
+    taken = _used(operation.takes for operation in OPERATIONS)
+    given: list[type[BaseModel]] = [*_used(operation.gives for operation in OPERATIONS), responses.Error]
+    requests = _definitions(taken, "validation", "")
+    answers = _definitions(given, "serialization", ANSWER)
+    return dict(sorted({**requests, **answers}.items()))
+
+
+ANSWER = "Answer"
+
+
+def _definitions(models: list[type[BaseModel]], mode: JsonSchemaMode, suffix: str) -> Document:
+    template = REF if not suffix else REF.replace("{model}", "{model}" + suffix)
+    _, found = models_json_schema([(model, mode) for model in models], ref_template=template)
+    return {name + suffix: _tidy(schema) for name, schema in found.get("$defs", {}).items()}
+
+
+def _tidy(schema: Any) -> Any:
+    """Without the titles that only repeat names, and defaults of what has to be given."""
+    if isinstance(schema, list):
+        return [_tidy(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    required = schema.get("required", ())
+    tidied = {}
+    for name, part in schema.items():
+        if name == "title" and isinstance(part, str):
+            continue
+        if name == "properties":
+            part = {
+                key: {k: v for k, v in value.items() if not (k == "default" and key in required)}
+                for key, value in part.items()
+            }
+        tidied[name] = _tidy(part)
+    return tidied
+
+
+def _name(model: type[BaseModel]) -> str:
+    return model.__name__ + (ANSWER if issubclass(model, responses.Answer) else "")
+
+
+def _used(models: Iterable[type[BaseModel] | None]) -> list[type[BaseModel]]:
+    return list(dict.fromkeys(model for model in models if model is not None))
+
+
+def _error_name(status: int) -> str:
+    return HTTPStatus(status).phrase.replace(" ", "")
+
+
+def _error(text: str) -> Document:
+    schema = {"$ref": REF.format(model=_name(responses.Error))}
+    return {"description": text, "content": {"application/json": {"schema": schema}}}

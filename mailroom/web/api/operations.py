@@ -1,0 +1,103 @@
+"""What the API can do: each operation checks its key, its rate and its input, and describes itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from flask import Response, g, jsonify
+from pydantic import BaseModel
+
+from mailroom.ledger.api_keys import ApiKey
+from mailroom.web.api import bearer, rates
+from mailroom.web.api.blueprint import ROOT, blueprint
+from mailroom.web.api.errors import ApiError
+
+View = Callable[..., Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation, as the OpenAPI document and the docs page show it."""
+
+    method: str
+    path: str  # below ROOT, as OpenAPI writes it: /emails/{id}
+    tag: str
+    scope: str
+    name: str
+    summary: str
+    description: str
+    takes: type[BaseModel] | None = None
+    takes_many: int = 0  # an array of up to so many
+    gives: type[BaseModel] | None = None  # None: lines of text, see openapi.py
+    query: type[BaseModel] | None = None
+    headers: tuple[str, ...] = ()
+    errors: tuple[int, ...] = ()
+    examples: Mapping[str, Any] = field(default_factory=dict)
+
+
+OPERATIONS: list[Operation] = []
+"""In the order in which the docs tell of them."""
+
+
+def operation(method: str, path: str, *, tag: str, scope: str, **described: Any) -> Callable[[View], View]:
+    """Serves a view at `path`. Its docstring is the summary and, below it, the description."""
+
+    def register(view: View) -> View:
+        summary, _, description = (view.__doc__ or "").partition("\n")
+        known = Operation(
+            method,
+            path,
+            tag,
+            scope,
+            name=view.__name__,
+            summary=summary.strip().rstrip("."),
+            description=" ".join(description.split()),
+            **described,
+        )
+        OPERATIONS.append(known)
+
+        @wraps(view)
+        def guarded(**arguments: Any) -> Response:
+            _admit(scope)
+            return view(**arguments)
+
+        rule = ROOT + re.sub(r"\{(\w+)\}", r"<uuid:\1>", path)
+        blueprint.add_url_rule(rule, view.__name__, guarded, methods=[method])
+        return guarded
+
+    return register
+
+
+def _admit(scope: str) -> None:
+    key = bearer.authenticate()
+    g.api_key = key
+    try:
+        g.ratelimit = rates.limited(key).headers
+    except ApiError as error:
+        g.ratelimit = error.headers
+        raise
+    bearer.require(key, scope)
+
+
+def api_key() -> ApiKey:
+    """Who asks."""
+    key: ApiKey = g.api_key
+    return key
+
+
+def answer(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    response = jsonify(body)
+    response.headers.update(headers or {})
+    return response
+
+
+@blueprint.after_request
+def _finish(response: Response) -> Response:
+    for name, value in g.get("ratelimit", {}).items():
+        response.headers[name] = value
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,79 @@
+"""How often a key may ask: counted in Redis for all processes or, while it is away, in this one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from math import ceil
+
+from flask import Flask, current_app
+from limits import parse
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, RedisStorage
+
+from mailroom.ledger.api_keys import ApiKey
+from mailroom.queue.connection import connect
+from mailroom.web.api.errors import ApiError
+
+REDIS_LEFT_ALONE = 15.0
+"""Seconds for which a Redis that did not answer is not asked again: a hung one costs a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a key stands in the present window."""
+
+    limit: int
+    used: int
+    seconds_left: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            "ratelimit-limit": str(self.limit),
+            "ratelimit-remaining": str(max(0, self.limit - self.used)),
+            "ratelimit-reset": str(self.seconds_left),
+        }
+
+
+class Rates:
+    """Counts requests in windows that begin at full seconds, minutes or hours."""
+
+    def __init__(self, redis_url: str) -> None:
+        # The address only names the kind of storage; the pool knows the way and the timeouts.
+        kind = "redis+unix:///" if redis_url.startswith("unix:") else "redis://"
+        pool = connect(redis_url).connection_pool
+        self._shared = RedisStorage(kind, connection_pool=pool, key_prefix="mailroom", wrap_exceptions=True)
+        self._own = MemoryStorage()
+        self._asked_again_at = 0.0
+
+    def hit(self, key: ApiKey) -> Standing:
+        """Counts one request."""
+        limit = parse(key.rate)
+        seconds, now = limit.get_expiry(), time.time()
+        window = int(now // seconds)
+        used = self._count(f"api:{key.id}:{seconds}:{window}", seconds)
+        return Standing(limit.amount, used, max(1, ceil((window + 1) * seconds - now)))
+
+    def _count(self, name: str, seconds: int) -> int:
+        if time.monotonic() >= self._asked_again_at:
+            try:
+                return self._shared.incr(name, seconds)
+            except StorageError:
+                self._asked_again_at = time.monotonic() + REDIS_LEFT_ALONE
+        return self._own.incr(name, seconds)
+
+
+def init_app(app: Flask, redis_url: str) -> None:
+    app.extensions["mailroom.rates"] = Rates(redis_url)
+
+
+def limited(key: ApiKey) -> Standing:
+    """Counts this request. Raises ApiError when the key has asked too often."""
+    rates: Rates = current_app.extensions["mailroom.rates"]
+    standing = rates.hit(key)
+    if standing.used > standing.limit:
+        message = f"This API key may make {key.rate.replace('/', ' requests a ')}: wait, then try again."
+        headers = {**standing.headers, "Retry-After": str(standing.seconds_left)}
+        raise ApiError(429, "rate_limit_exceeded", message, headers)
+    return standing

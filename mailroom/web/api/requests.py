@@ -1,0 +1,227 @@
+"""What programs send: the models that check it, and that the OpenAPI document is made of."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from mailroom.content.message import Attachment as ContentAttachment
+from mailroom.web.api import remote_files
+from mailroom.web.api.fields import (
+    NO_NUL,
+    ONE_LINE,
+    SOME_LINE,
+    SOME_WORD,
+    FileContent,
+    Mailbox,
+    Mailboxes,
+    Moment,
+    Schema,
+    SomeMailboxes,
+    Text,
+)
+
+MOST_EMAILS = 100
+"""In one batch."""
+
+MOST_RECIPIENTS = 200_000
+"""Of one mailing by the API."""
+
+HEADERS: Schema = {
+    "description": "Further headers. Those that Mailroom sets (From, Message-ID, Content-...) are refused.",
+    "propertyNames": {"pattern": "^[Xx]-[A-Za-z0-9-]{1,50}$|^(List-[A-Za-z-]{1,40}|In-Reply-To|References)$"},
+    "additionalProperties": {"type": "string", "pattern": ONE_LINE, "maxLength": 10_000},
+    "examples": [{"X-Entity-Ref-ID": "order-1234"}],
+}
+
+MEDIA_TYPE = "^(text|image|application)/[a-z]{1,20}$"
+CONTENT_ID = "^[A-Za-z0-9._-]{1,100}$"
+
+BODY_NEEDED: Schema = {
+    "anyOf": [
+        {"required": ["text"], "properties": {"text": {"type": "string", "pattern": SOME_WORD}}},
+        {"required": ["html"], "properties": {"html": {"type": "string", "pattern": SOME_WORD}}},
+    ]
+}
+
+
+def _empty(kind: type) -> BeforeValidator:
+    """null is nothing, as many clients send it for what was not given."""
+    return BeforeValidator(lambda value: kind() if value is None else value)
+
+
+class Request(BaseModel):
+    """Unknown fields are refused: a misspelled one would be lost without a word."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+
+
+class Attachment(Request):
+    """A file that goes along. With a `content_id` it is a picture inside the HTML: `<img src="cid:...">`."""
+
+    filename: Text = Field(
+        default="",
+        max_length=255,
+        json_schema_extra={"pattern": SOME_LINE},
+        examples=["hello.txt"],
+    )
+    content: FileContent = b""
+    content_type: Text | None = Field(
+        default=None,
+        max_length=200,
+        description="By default what the file's name says.",
+        json_schema_extra={
+            "anyOf": [{"pattern": r"^(text|image|application)/[a-z]{1,20}$"}, {"type": "null"}]
+        },
+        examples=["text/plain"],
+    )
+    content_id: Text | None = Field(
+        default=None,
+        max_length=200,
+        json_schema_extra={"anyOf": [{"type": "string", "pattern": CONTENT_ID}, {"type": "null"}]},
+        examples=["logo"],
+    )
+    inline_content_id: SkipJsonSchema[Text | None] = None  # an older name that the Python SDK has
+    path: SkipJsonSchema[Text | None] = None
+
+    model_config = ConfigDict(json_schema_extra={"required": ["filename", "content"]})
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Attachment:
+        if self.path is not None:
+            if remote_files.fetcher() is None:
+                raise ValueError(remote_files.REFUSED)
+        elif "content" not in self.model_fields_set:
+            raise ValueError("Give the file's `content` in Base64.")
+        elif not self.filename:
+            raise ValueError("Give the file's `filename`.")
+        return self
+
+    def read(self) -> ContentAttachment:
+        """The file; one that is named by `path` is fetched now."""
+        content, filename = self.content, self.filename
+        fetch = remote_files.fetcher()
+        if self.path is not None and fetch is not None:
+            content = fetch(self.path)
+            filename = filename or self.path.partition("?")[0].rstrip("/").rpartition("/")[2] or "file"
+        kind = self.content_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+        content_id = (self.content_id or self.inline_content_id or "").strip("<>") or None
+        return ContentAttachment(filename, kind, content, content_id)
+
+
+class Tag(Request):
+    """A name and a value of your own, to find the email by."""
+
+    name: str = Field(pattern="^[A-Za-z0-9_-]{1,256}$", examples=["category"])
+    value: str = Field(default="", pattern="^[A-Za-z0-9_-]{0,256}$", examples=["welcome"])
+
+
+class Letter(Request):
+    """What an email and a mailing have in common."""
+
+    from_: Mailbox = Field(alias="from")
+    subject: Text = Field(
+        max_length=2000, json_schema_extra={"pattern": SOME_LINE}, examples=["Hello from Mailroom"]
+    )
+    text: Text | None = Field(
+        default=None,
+        description="The plain text. This, or html, or both.",
+        json_schema_extra={"anyOf": [{"type": "string", "pattern": NO_NUL}, {"type": "null"}]},
+        examples=["It works."],
+    )
+    html: Text | None = Field(
+        default=None,
+        json_schema_extra={"anyOf": [{"type": "string", "pattern": NO_NUL}, {"type": "null"}]},
+        examples=["<p>It works.</p>"],
+    )
+    reply_to: Mailboxes = ()
+    headers: Annotated[dict[Text, Text], _empty(dict)] = Field(
+        default_factory=dict, json_schema_extra=HEADERS
+    )
+    attachments: Annotated[tuple[Attachment, ...], _empty(tuple)] = Field(default=(), max_length=100)
+    tags: Annotated[tuple[Tag, ...], _empty(tuple)] = Field(default=(), max_length=75)
+    scheduled_at: Moment | None = None
+
+
+def _unsupported(name: str) -> BeforeValidator:
+    def refuse(value: object) -> None:
+        if value is not None:
+            raise ValueError(f"Mailroom has no {name}: send subject, html and text.")
+
+    return BeforeValidator(refuse)
+
+
+class Email(Letter):
+    """One message, which shows To and Cc. Every recipient, Bcc included, is a delivery of its own."""
+
+    to: SomeMailboxes
+    cc: Mailboxes = ()
+    bcc: Mailboxes = Field(default=(), description="Gets it, and nobody sees it.")
+    template: SkipJsonSchema[Annotated[Any, _unsupported("stored templates")]] = None
+    topic_id: SkipJsonSchema[Annotated[Any, _unsupported("topics")]] = None
+
+    model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
+
+
+class Update(Request):
+    """A new time for an email that waits for its time."""
+
+    scheduled_at: Moment
+    id: SkipJsonSchema[Any] = None  # the Python SDK repeats it here
+
+
+class Recipient(Request):
+    """One who gets a mailing, and the values of its merge tags."""
+
+    address: Mailbox
+    name: Text = Field(
+        default="", max_length=200, json_schema_extra={"pattern": ONE_LINE}, examples=["Ann Lee"]
+    )
+    variables: dict[str, str | int | float | bool | None] = Field(
+        default_factory=dict,
+        json_schema_extra={
+            "description": "`first_name` here fills `{{ first_name }}` in subject, text and html.",
+            "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,60}$"},
+            "additionalProperties": {
+                "anyOf": [{"type": "string", "pattern": NO_NUL}, {"type": "number"}, {"type": "boolean"}]
+            },
+        },
+        examples=[{"first_name": "Ann"}],
+    )
+
+
+class Mailing(Letter):
+    """One submission to many: each sees only themself, and merge tags are filled for each."""
+
+    recipients: list[Recipient] = Field(min_length=1, max_length=MOST_RECIPIENTS)
+    if_unknown: Literal["resend", "hold"] = Field(
+        default="resend",
+        description="What to do when a connection broke before the mail server answered: "
+        "send once more (the same Message-ID), or hold.",
+    )
+
+    model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
+
+
+class Page(BaseModel):
+    """Which part of a list."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+    after: UUID | None = Field(default=None, description="Those that follow this id, older ones.")
+    before: UUID | None = Field(default=None, description="Those that stand before this id, newer ones.")
+
+
+class Listing(BaseModel):
+    """Which deliveries, and how."""
+
+    state: (
+        Literal[
+            "queued", "sending", "deferred", "unknown", "sent", "failed", "suppressed", "canceled", "expired"
+        ]
+        | None
+    ) = Field(default=None, description="Only those in this state.")
+    format: Literal["jsonl", "csv"] = Field(default="jsonl", description="One JSON object a line, or CSV.")

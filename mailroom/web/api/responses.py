@@ -1,0 +1,134 @@
+"""What programs are answered: models that the OpenAPI document is made of. Views fill them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Event = Literal["queued", "scheduled", "sent", "delivery_delayed", "failed", "suppressed", "canceled"]
+DeliveryState = Literal[
+    "queued", "sending", "deferred", "unknown", "sent", "failed", "suppressed", "canceled", "expired"
+]
+MailingState = Literal["scheduled", "active", "paused", "canceled", "done"]
+
+ID = "4ef9a417-02e9-4d39-ad75-9611e0fcc33c"
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(serialize_by_alias=True)
+
+
+class Error(Answer):
+    """What went wrong: `name` for the program, `message` for a person."""
+
+    statusCode: int = Field(examples=[422])
+    name: str = Field(examples=["validation_error"])
+    message: str = Field(examples=["`to`: An email address must have an @-sign."])
+
+
+class SentEmail(Answer):
+    """Accepted: it is on disk, and goes out."""
+
+    id: UUID = Field(examples=[ID])
+
+
+class BatchError(Answer):
+    """One email of a permissive batch that was left out."""
+
+    index: int = Field(description="Its place in the array, from 0.")
+    message: str
+
+
+class SentBatch(Answer):
+    """The ids, in the order of the accepted emails."""
+
+    data: list[SentEmail]
+    errors: list[BatchError] | None = Field(default=None, description="Only with permissive validation.")
+
+
+class ChangedEmail(Answer):
+    object: Literal["email"] = "email"
+    id: UUID = Field(examples=[ID])
+
+
+class ListedEmail(Answer):
+    """An email, without what it says."""
+
+    id: UUID = Field(examples=[ID])
+    message_id: str = Field(examples=[f"<{ID}@acme.example>"])
+    from_: str = Field(alias="from", examples=["Acme <hello@acme.example>"])
+    to: list[str] = Field(examples=[["Ann Lee <ann@example.org>"]])
+    cc: list[str] | None
+    bcc: list[str] | None
+    reply_to: list[str] | None
+    subject: str = Field(examples=["Hello from Mailroom"])
+    created_at: datetime
+    scheduled_at: datetime | None
+    last_event: Event = Field(examples=["sent"])
+
+
+class EmailList(Answer):
+    object: Literal["list"] = "list"
+    has_more: bool
+    data: list[ListedEmail]
+
+
+class Tag(Answer):
+    name: str
+    value: str
+
+
+class Delivery(Answer):
+    """One recipient, and the last words of the mail server."""
+
+    id: int
+    address: str = Field(examples=["ann@example.org"])
+    name: str
+    role: Literal["to", "cc", "bcc"]
+    state: DeliveryState = Field(examples=["sent"])
+    attempts: int
+    code: int | None = Field(examples=[250])
+    reply: str | None = Field(examples=["2.0.0 Ok: queued as 4BX2"])
+    message_id: str = Field(examples=[f"<{ID}@acme.example>"])
+    updated_at: datetime
+
+
+class Email(ListedEmail):
+    """An email with all that is known of it."""
+
+    object: Literal["email"] = "email"
+    html: str | None
+    text: str | None
+    tags: list[Tag]
+    deliveries: list[Delivery] = Field(description="One for each recipient, Bcc included.")
+
+
+class Mailing(Answer):
+    """A mailing and how many of its deliveries are in which state."""
+
+    object: Literal["mailing"] = "mailing"
+    id: UUID = Field(examples=[ID])
+    url: str = Field(description="Its page.", examples=["http://127.0.0.1:8000/mailings/1"])
+    state: MailingState = Field(examples=["active"])
+    from_: str = Field(alias="from", examples=["Acme <hello@acme.example>"])
+    subject: str
+    total: int = Field(description="Recipients.", examples=[2])
+    duplicates: int = Field(description="Addresses that were given more than once, and dropped.")
+    counts: dict[DeliveryState, int] = Field(examples=[{"sent": 2}])
+    created_at: datetime
+    scheduled_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class AcceptedMailing(Answer):
+    """Accepted: it is on disk, and goes out."""
+
+    object: Literal["mailing"] = "mailing"
+    id: UUID = Field(examples=[ID])
+    url: str = Field(description="Its page.", examples=["http://127.0.0.1:8000/mailings/1"])
+    total: int = Field(description="Recipients.", examples=[2])
+    duplicates: int = Field(description="Addresses that were given more than once, and dropped.")
