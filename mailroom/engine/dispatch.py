@@ -87,7 +87,8 @@ class Dispatch:
                 done, _ = await asyncio.wait(self._lanes, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     del self._lanes[task]
-                    task.result()
+                    if not task.cancelled():
+                        task.result()
         finally:
             watch.cancel()
             for lane in self._lanes.values():
@@ -106,8 +107,11 @@ class Dispatch:
         self.hand_back()
 
     async def stop(self) -> None:
-        """Hands back, and cuts off what is still in flight after the grace."""
+        """Hands back, and cuts off what is still in flight after the grace; who connects just stops."""
         self.hand_back()
+        for task, lane in self._lanes.items():
+            if not lane.is_connected:
+                task.cancel()
         await asyncio.sleep(GRACE)
         for lane in self._lanes.values():
             lane.abort()
