@@ -1,0 +1,135 @@
+"""A ledger and the hands that write in it: what web, worker and sweeper do, one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from mailroom.content.addresses import Address
+from mailroom.content.message import Content
+from mailroom.content.recipients import Recipient
+from mailroom.database import AnyRow, Database
+from mailroom.engine.accept import Draft, accept
+from mailroom.ledger import batches, mailings, marks, reaping, states
+from mailroom.ledger.batches import Gathered, Lease
+from mailroom.ledger.schema import batches as batches_table
+from mailroom.ledger.schema import deliveries
+from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.queue import Queue
+from tests.invariants import counters_agree
+
+NO_QUEUE = "redis://127.0.0.1:1"
+"""Nobody listens there: acceptance goes on without a queue."""
+
+CONTENT = Content(Address("post@mailroom.example", "Mailroom"), "Hello", text="Hello.")
+
+
+class Book:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.queue = Queue(NO_QUEUE)
+
+    def accept(self, to: int | Iterable[str], **options: Any) -> int:
+        """A mailing's id. Its first batches are gathered already, unless it is scheduled."""
+        addresses = [f"p{n}@mail.example" for n in range(to)] if isinstance(to, int) else to
+        recipients = [Recipient(address) for address in addresses]
+        return accept(self.database, self.queue, Draft(CONTENT, recipients, **options)).mailing_id
+
+    def gather(self, mailing_id: int, most: int = 20) -> list[Gathered]:
+        with self.database.begin() as connection:
+            return batches.gather(connection, mailing_id, most)
+
+    def waiting(self) -> list[Gathered]:
+        """The batches that nobody claimed."""
+        with self.database.read() as connection:
+            return batches.forgotten(connection, -1_000)
+
+    def claim(self, batch: Gathered | None = None, owner: str = "ann") -> Lease:
+        """The lease of this batch, or of the first one that waits."""
+        lease = self.try_to_claim(batch or self.waiting()[0], owner)
+        assert lease is not None
+        return lease
+
+    def try_to_claim(self, batch: Gathered, owner: str = "ann") -> Lease | None:
+        with self.database.begin() as connection:
+            return batches.claim(connection, batch.id, batch.epoch, owner)
+
+    def inside(self, lease: Lease) -> list[int]:
+        """Ids of the deliveries that may still be sent."""
+        with self.database.read() as connection:
+            return [row.id for row in batches.contents_of(connection, lease)]
+
+    def mark(self, lease: Lease, delivery_id: int, session_id: int = 1) -> str:
+        """As the recorder does: "" when it is marked, else why not."""
+        direct = self.database.direct()
+        pen = marks.Pen(self.database.engine, lease)
+        (marked,) = direct.run([pen.mark(session_id, delivery_id)])
+        direct.close()
+        if marked:
+            return ""
+        with self.database.read() as connection:
+            return marks.why_refused(connection, lease, [delivery_id])[0].why
+
+    def sent(self, lease: Lease, delivery_id: int) -> bool:
+        """As the recorder does: in the batch, or late."""
+        outcome = marks.Outcome(delivery_id, states.SENT, 250, "2.0.0 Ok", "sink:25", "dot")
+        direct = self.database.direct()
+        (recorded,) = direct.run([marks.Pen(self.database.engine, lease).sent(outcome)])
+        direct.close()
+        if recorded:
+            return True
+        with self.database.begin() as connection:
+            return marks.record_late(connection, outcome)
+
+    def trouble(self, lease: Lease, delivery_id: int, state: str, due_in_ms: int | None = None) -> None:
+        outcome = marks.Outcome(delivery_id, state, 451, "4.7.1 Later", "sink:25", "dot", due_in_ms)
+        with self.database.begin() as connection:
+            marks.record_troubles(connection, lease, [outcome])
+
+    def close(self, lease: Lease) -> bool:
+        with self.database.begin() as connection:
+            return batches.close(connection, lease)
+
+    def run_out(self, lease: Lease) -> None:
+        """The lease's time is over."""
+        with self.database.begin() as connection:
+            chosen = update(batches_table).where(batches_table.c.id == lease.batch_id)
+            connection.execute(chosen.values(lease_until=batches_table.c.lease_until - 3_600_000))
+
+    def reap(self) -> int:
+        """How many batches came back."""
+        with self.database.begin() as connection:
+            return sum(reaping.reap(connection, batch_id) for batch_id in reaping.expired(connection))
+
+    def die(self, lease: Lease) -> None:
+        self.run_out(lease)
+        assert self.reap() == 1
+
+    def make_due(self, mailing_id: int) -> None:
+        """What is deferred is due now."""
+        with self.database.begin() as connection:
+            later = update(deliveries).where(
+                deliveries.c.mailing_id == mailing_id, deliveries.c.due_at.is_not(None)
+            )
+            connection.execute(later.values(due_at=0))
+            mailings.look_again(connection, mailing_id, 0)
+
+    def delivery(self, delivery_id: int) -> AnyRow:
+        with self.database.read() as connection:
+            return connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one()
+
+    def states(self, mailing_id: int) -> dict[str, int]:
+        statement = select(deliveries.c.state, func.count()).where(deliveries.c.mailing_id == mailing_id)
+        with self.database.read() as connection:
+            rows = connection.execute(statement.group_by(deliveries.c.state)).all()
+        return {row[0]: row[1] for row in rows}
+
+    def mailing(self, mailing_id: int) -> AnyRow:
+        with self.database.read() as connection:
+            chosen = select(mailings_table).where(mailings_table.c.id == mailing_id)
+            return connection.execute(chosen).one()
+
+    def check(self) -> None:
+        counters_agree(self.database)

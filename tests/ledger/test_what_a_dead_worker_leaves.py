@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from mailroom.ledger import control, deliveries, states
+from tests.ledger.book import Book
+
+
+def test_what_it_had_not_begun_is_due_again(book: Book) -> None:
+    mailing_id = book.accept(3)
+    book.die(book.claim())
+    assert book.states(mailing_id) == {"queued": 3}
+    assert [batch.size for batch in book.gather(mailing_id)] == [3]
+
+
+def test_what_it_had_sent_is_sent(book: Book) -> None:
+    mailing_id = book.accept(2)
+    lease = book.claim()
+    first, _ = book.inside(lease)
+    book.mark(lease, first)
+    book.sent(lease, first)
+    book.die(lease)
+    assert book.states(mailing_id) == {"sent": 1, "queued": 1}
+
+
+def test_what_may_have_arrived_is_sent_once_more_and_then_never(book: Book) -> None:
+    mailing_id = book.accept(1)
+    for number in (1, 2):
+        lease = book.claim()
+        (delivery_id,) = book.inside(lease)
+        assert book.mark(lease, delivery_id) == ""
+        book.die(lease)
+        row = book.delivery(delivery_id)
+        assert (row.state, row.attempts, row.resends) == ("unknown", number, number - 1)
+        book.gather(mailing_id)
+    assert book.waiting() == []
+    assert book.delivery(delivery_id).due_at is None
+    assert book.mailing(mailing_id).ended_at is not None
+
+
+def test_under_hold_a_person_decides(book: Book) -> None:
+    mailing_id = book.accept(1, if_unknown="hold")
+    lease = book.claim()
+    (delivery_id,) = book.inside(lease)
+    book.mark(lease, delivery_id)
+    book.die(lease)
+    assert book.mailing(mailing_id).ended_at is not None
+    assert book.gather(mailing_id) == []
+    with book.database.begin() as connection:
+        assert control.send_again(connection, delivery_id)
+    assert book.mailing(mailing_id).ended_at is None
+    book.gather(mailing_id)
+    lease = book.claim()
+    book.mark(lease, delivery_id)
+    book.sent(lease, delivery_id)
+    book.close(lease)
+    assert book.states(mailing_id) == {"sent": 1}
+
+
+def test_a_refused_resend_stays_unknown(book: Book) -> None:
+    mailing_id = book.accept(1)
+    lease = book.claim()
+    (delivery_id,) = book.inside(lease)
+    book.mark(lease, delivery_id)
+    book.die(lease)
+    book.gather(mailing_id)
+    lease = book.claim()
+    book.mark(lease, delivery_id)
+    book.trouble(lease, delivery_id, states.FAILED)
+    book.close(lease)
+    assert book.states(mailing_id) == {"unknown": 1}, "it may have arrived the first time"
+
+
+def test_a_mail_that_three_workers_died_of_is_given_up(book: Book) -> None:
+    mailing_id = book.accept(1)
+    for _ in range(3):
+        book.die(book.claim())
+        book.gather(mailing_id)
+    assert book.states(mailing_id) == {"failed": 1}
+    assert book.mailing(mailing_id).state == "done"
+    with book.database.begin() as connection:
+        (delivery,) = deliveries.page(connection, mailing_id)
+        assert "3 workers died" in (delivery.reply or "")
+        assert deliveries.attempts_of(connection, delivery.id)[-1].outcome == "failed"
+        assert control.retry_delivery(connection, delivery.id), "a person may want it tried again"
+
+
+def test_an_unknown_one_that_kills_workers_is_not_tried_for_ever(book: Book) -> None:
+    mailing_id = book.accept(1)
+    lease = book.claim()
+    book.mark(lease, book.inside(lease)[0])
+    book.die(lease)
+    for _ in range(2):
+        book.gather(mailing_id)
+        book.die(book.claim())
+    assert book.gather(mailing_id) == []
+    assert book.states(mailing_id) == {"unknown": 1}
+    assert book.mailing(mailing_id).ended_at is not None
+
+
+def test_only_the_first_ones_are_suspected(book: Book) -> None:
+    mailing_id = book.accept(30)
+    lease = book.claim()
+    ids = book.inside(lease)
+    book.die(lease)
+    assert [book.delivery(id).deaths for id in (ids[0], ids[9], ids[10], ids[29])] == [1, 1, 0, 0]
+    assert book.states(mailing_id) == {"queued": 30}
+
+
+def test_nothing_is_reaped_before_its_time(book: Book) -> None:
+    book.accept(1)
+    book.claim()
+    assert book.reap() == 0
