@@ -44,6 +44,16 @@ Spans = Annotated[
 ]
 
 
+Hosts = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[\w.:-]+$")], ...],
+    BeforeValidator(
+        lambda text: (
+            tuple(host.strip().lower() for host in text.split(",")) if isinstance(text, str) else text
+        )
+    ),
+]
+
+
 class SettingsError(Exception):
     """The environment does not describe a system that can run."""
 
@@ -80,6 +90,10 @@ class Settings(BaseModel):
     public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")]
     local: bool = False
     slow_server: Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$")] | None = None
+    submission_port: Port = 2525
+    submission_cert: Path | None = None
+    submission_key: Path | None = None
+    webhook_hosts: Hosts = ()
 
 
 VARIABLES = {
@@ -104,6 +118,10 @@ VARIABLES = {
     "public_url": "MAILROOM_PUBLIC_URL",
     "local": "MAILROOM_LOCAL",
     "slow_server": "MAILROOM_SLOW_SERVER",
+    "submission_port": "MAILROOM_SUBMISSION_PORT",
+    "submission_cert": "MAILROOM_SUBMISSION_CERT",
+    "submission_key": "MAILROOM_SUBMISSION_KEY",
+    "webhook_hosts": "MAILROOM_WEBHOOK_HOSTS",
 }
 
 EXPECTED = {
@@ -125,6 +143,10 @@ EXPECTED = {
     "MAILROOM_PUBLIC_URL": "like https://mail.example.org, without a path",
     "MAILROOM_LOCAL": "true or false",
     "MAILROOM_SLOW_SERVER": "like 127.0.0.1:1026",
+    "MAILROOM_SUBMISSION_PORT": "a whole number from 1 to 65535",
+    "MAILROOM_SUBMISSION_CERT": "the path of a certificate chain (PEM)",
+    "MAILROOM_SUBMISSION_KEY": "the path of the certificate's private key (PEM)",
+    "MAILROOM_WEBHOOK_HOSTS": "hosts separated by commas, like hooks.internal,10.0.0.7",
 }
 
 
@@ -169,6 +191,24 @@ def given(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         if path:
             values[name] = _read_secret(f"{name}_FILE", path)
     return values
+
+
+def ledger_urls(config: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> tuple[str, str]:
+    """DATABASE_URL and REDIS_URL, for a program that only submits: of its own configuration,
+    the environment, or the file of a local run."""
+    values = given({**environ, **config})
+    if "DATABASE_URL" not in values and "REDIS_URL" not in values:
+        values = read_local(home_of({**environ, **config}) / LOCAL_FILE)
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        if name not in values:
+            raise SettingsError(f"{name} is not set: it must be {EXPECTED[name]}")
+    return values["DATABASE_URL"], values["REDIS_URL"]
+
+
+def of_a_client(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """What an application that uses our API was told by its environment; NAME_FILE is read as well."""
+    path = environ.get(f"{name}_FILE")
+    return environ.get(name) or (_read_secret(f"{name}_FILE", path) if path else None)
 
 
 def without_colours(environ: Mapping[str, str] = os.environ) -> bool:
@@ -222,6 +262,10 @@ def _checked(values: dict[str, str]) -> Settings:
     _check_mail(settings, values)
     if settings.slow_server and not 0 < int(settings.slow_server.rpartition(":")[2]) <= 65535:
         raise _wrong("MAILROOM_SLOW_SERVER", values)
+    if (settings.submission_cert is None) != (settings.submission_key is None):
+        raise SettingsError(
+            "MAILROOM_SUBMISSION_CERT and MAILROOM_SUBMISSION_KEY belong together: set both or neither"
+        )
     try:
         urlsplit(settings.public_url).port  # noqa: B018 - raises for a port that is none
     except ValueError:

@@ -13,7 +13,7 @@ LAYERS = [
     {"settings", "database", "log"},
     {"ledger", "content", "delivery", "queue"},
     {"engine"},
-    {"web", "cli", "jobs", "local"},
+    {"web", "cli", "jobs", "local", "flask", "submission"},
     {"app", "worker", "start"},
 ]
 SIDEWAYS = {("cli", "web")}  # a command may say what a page says
@@ -31,7 +31,8 @@ def part_of(module: str) -> str | None:
     first, *rest = module.split(".")
     if first == "mailroom":
         return rest[0] if rest else None
-    return first if first in RANKS else None
+    # Beside mailroom/ stand only these; `flask` there is Flask itself.
+    return first if first in {"jobs", *LAYERS[-1]} else None
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:

@@ -1,0 +1,139 @@
+"""Over Mailroom's API: for an application on another machine. The standard library's client."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from base64 import b64encode
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from mailroom.content.addresses import format_address
+from mailroom.content.content import Content
+from mailroom.content.recipients import Recipient
+from mailroom.flask.errors import Away, NotSetUp, Refused
+
+TIMEOUT = 10.0
+WAITS = (0.1, 0.5, 2.0)
+"""Seconds before each further try. All carry one Idempotency-Key: none mails twice."""
+
+LONGEST_WAIT = 5.0
+LARGEST_ANSWER = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    retry_after: float | None
+
+
+class OverHttp:
+    """One connection to the API, kept for as long as the server keeps it."""
+
+    def __init__(self, url: str, key: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise NotSetUp(f"MAILROOM_API_URL must be like https://mail.example.org/api/v1, not {url!r}.")
+        self._parts = parts
+        self._path = f"{parts.path.rstrip('/')}/emails"
+        self._key = key
+        self._connection: HTTPConnection | None = None
+
+    def send(self, content: Content, recipients: list[Recipient]) -> None:
+        body = json.dumps(body_of(content, recipients)).encode()
+        headers = {
+            "Authorization": f"Bearer {self._key}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": str(uuid.uuid4()),
+            "User-Agent": "mailroom-flask",
+        }
+        trouble = ""
+        for wait in (*WAITS, None):
+            answer, trouble = self._try(body, headers)
+            if answer is not None and not _is_passing(answer):
+                return _judge(answer)
+            if answer is not None:
+                trouble = _words(answer)
+            if wait is not None:
+                time.sleep(min(max(wait, (answer and answer.retry_after) or 0), LONGEST_WAIT))
+        raise Away(f"Mailroom's API at {self._parts.netloc} did not accept the mail: {trouble}")
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _try(self, body: bytes, headers: dict[str, str]) -> tuple[Answer | None, str]:
+        try:
+            if self._connection is None:
+                kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
+                self._connection = kind(str(self._parts.hostname), self._parts.port, timeout=TIMEOUT)
+            self._connection.request("POST", self._path, body, headers)
+            response = self._connection.getresponse()
+            answer = Answer(
+                response.status, response.read(LARGEST_ANSWER), _seconds(response.getheader("Retry-After"))
+            )
+        except (OSError, HTTPException) as error:
+            self.close()
+            return None, str(error) or type(error).__name__
+        return answer, ""
+
+
+def body_of(content: Content, recipients: list[Recipient]) -> dict[str, Any]:
+    """The JSON of `POST /emails`; what is empty is left out."""
+    bcc = [r.address for r in recipients if r.role == "bcc"]
+    body: dict[str, Any] = {
+        "from": format_address(content.sender),
+        "to": [format_address(address) for address in content.to],
+        "cc": [format_address(address) for address in content.cc],
+        "bcc": bcc,
+        "reply_to": [format_address(address) for address in content.reply_to],
+        "subject": content.subject,
+        "text": content.text,
+        "html": content.html,
+        "headers": dict(content.headers),
+        "attachments": [
+            {
+                "filename": file.filename,
+                "content": b64encode(file.data).decode("ascii"),
+                "content_type": file.content_type,
+                **({"content_id": file.content_id} if file.content_id else {}),
+            }
+            for file in content.attachments
+        ],
+    }
+    always = ("from", "to", "subject")
+    return {name: value for name, value in body.items() if value or name in always}
+
+
+def _is_passing(answer: Answer) -> bool:
+    """Worth another try: the server is away or busy, or still at our first try."""
+    if answer.status == 409:
+        return b"concurrent_idempotent_requests" in answer.body
+    return answer.status == 429 or answer.status >= 500
+
+
+def _judge(answer: Answer) -> None:
+    if answer.status < 300:
+        return
+    if answer.status in (401, 403) and b"_api_key" in answer.body:
+        raise NotSetUp(f"Mailroom's API refused the key (MAILROOM_API_KEY): {_words(answer)}")
+    if answer.status == 404 or 300 <= answer.status < 400:
+        raise NotSetUp(f"MAILROOM_API_URL leads nowhere (it ends in /api/v1): {_words(answer)}")
+    raise Refused([("", _words(answer))])
+
+
+def _words(answer: Answer) -> str:
+    try:
+        message = json.loads(answer.body)["message"]
+    except (ValueError, KeyError, TypeError):
+        message = ""
+    return str(message or f"status {answer.status}")
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text and text.isdigit() else None

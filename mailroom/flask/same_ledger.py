@@ -1,0 +1,45 @@
+"""Into the same ledger: the shortest way, for an application beside its Mailroom."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError, TimeoutError
+
+from mailroom.content.content import Content
+from mailroom.content.recipients import Recipient
+from mailroom.database import Database
+from mailroom.engine import accept as engine
+from mailroom.flask.errors import Away, Refused
+from mailroom.queue import Queue
+
+
+class Parts:
+    """The ledger and the queue that one process of the application uses."""
+
+    def __init__(self, database_url: str, redis_url: str) -> None:
+        self.database = Database(database_url)
+        self.queue = Queue(redis_url)
+
+
+class SameLedger:
+    """Accepts as a page of Mailroom would."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def send(self, content: Content, recipients: list[Recipient]) -> None:
+        try:
+            engine.accept(self._parts.database, self._parts.queue, engine.Draft(content, recipients))
+        except engine.Refused as error:
+            raise Refused(error.problems) from None
+        except (DBAPIError, TimeoutError) as error:
+            # Only the driver's words: SQLAlchemy's own would show the statement.
+            words = str(getattr(error, "orig", None) or error)
+            hint = (
+                " (is it migrated? flask db upgrade)"
+                if "no such table" in words or "does not exist" in words
+                else ""
+            )
+            raise Away(f"Mailroom's ledger cannot be used{hint}: {words}") from error
+
+    def close(self) -> None:
+        """The connections stay for the next message."""
