@@ -32,6 +32,10 @@ WORKS_FOR = 20.0
 PATIENCE = 0.01
 """Seconds without an answer after which another session is worth opening."""
 
+SHARE = 25
+"""So many mails are worth a session, however fast the server: sessions that are served in one
+turn of the event loop share a commit, and that is a fifth of a mail's cost."""
+
 GRACE = 7.0
 """Seconds that mails in flight may still take once the worker was told to stop."""
 
@@ -165,9 +169,10 @@ class Dispatch:
         return Envelope(message.sender, delivery.address, message.render(delivery), delivery.id)
 
     def _wanted(self) -> int:
-        """One session for a server that answers at once, all for one that takes its time."""
+        """A few sessions for a server that answers at once, all for one that takes its time."""
         reply_time = self.sessions.reply_time.get(self.server.name, 0.0)
-        return max(1, min(self._most, len(self.todo), round(reply_time / PATIENCE)))
+        called_for = max(round(reply_time / PATIENCE), len(self.todo) // SHARE)
+        return max(1, min(self._most, len(self.todo), called_for))
 
     def _open_lanes(self, number: int) -> None:
         for _ in range(number):
