@@ -22,7 +22,7 @@ from mailroom.web import (
     sign_in,
     words,
 )
-from mailroom.web.pages import compose, inbox, mailings, race
+from mailroom.web.pages import compose, inbox, keys, mailings, race
 from mailroom.web.pages import settings as settings_page
 
 MEBIBYTE = 1024 * 1024
@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         mailings.blueprint,
         inbox.blueprint,
         race.blueprint,
+        keys.blueprint,
         settings_page.blueprint,
     ):
         app.register_blueprint(blueprint)

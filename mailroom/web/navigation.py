@@ -14,6 +14,7 @@ PLACES = (
     ("/inbox", "Inbox", "inbox"),
     ("/race", "Race", "timer"),
     ("/suppressions", "Suppressions", "ban"),
+    ("/keys", "API keys", "key-round"),
     ("/settings", "Settings", "settings"),
 )
 

@@ -66,7 +66,8 @@ def refusal(error: ValidationError, within: str = "") -> ApiError:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     first = found[0]["type"]
     if first == "json_invalid":
-        return ApiError(400, "validation_error", f"The body is not JSON: {found[0]['msg'].removeprefix('Invalid JSON: ')}.")
+        reason = found[0]["msg"].removeprefix("Invalid JSON: ")
+        return ApiError(400, "validation_error", f"The body is not JSON: {reason}.")
     name = "missing_required_field" if first == "missing" else "validation_error"
     sentences = list(dict.fromkeys(_sentence(detail, within) for detail in found))
     more = len(sentences) - MOST_NAMED

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 from flask import g, render_template
+from markupsafe import Markup, escape
 
 from mailroom.web import mailroom
 from mailroom.web.api.blueprint import ROOT, blueprint
-from mailroom.web.api.openapi import Document, document
+from mailroom.web.api.openapi import ERRORS, Document, document
 from mailroom.web.gate import current
 
 
@@ -28,12 +29,23 @@ def docs() -> str:
     return render_template(
         "api/docs.html",
         api=found,
+        errors=ERRORS,
         base_url=f"{mailroom().settings.public_url}/api{ROOT}",
         operations=operations,
         schemas={name: _fields(schema) for name, schema in found["components"]["schemas"].items()},
         as_json=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         name_of=_referred,
     )
+
+
+@blueprint.app_template_filter("code_words")
+def code_words(text: str) -> Markup:
+    """`like this` as code."""
+    parts = text.split("`")
+    marked = (
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
+    return Markup("").join(marked)
 
 
 def _fields(schema: Document) -> list[dict[str, Any]]:

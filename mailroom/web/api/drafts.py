@@ -11,6 +11,7 @@ from mailroom.content.message import Content, check
 from mailroom.content.recipients import Recipient
 from mailroom.engine.accept import Draft, Idempotency
 from mailroom.ledger.api_keys import ApiKey
+from mailroom.web import mailroom
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.requests import Email, Letter, Mailing
 
@@ -64,6 +65,7 @@ def _draft(
         columns=columns,
         duplicates=duplicates,
         send_at=letter.scheduled_at,
+        expires_after=mailroom().settings.expires,
         if_unknown=letter.if_unknown if isinstance(letter, Mailing) else "resend",
         user_id=key.user_id,
         tags=[(tag.name, tag.value) for tag in letter.tags],

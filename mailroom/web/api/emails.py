@@ -7,7 +7,6 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy import Connection
 
-from mailroom.engine.accept import EXPIRES_AFTER
 from mailroom.ledger import api_keys, deliveries, emails, mailings, states
 from mailroom.ledger.mailings import Mailing
 from mailroom.web import mailroom
@@ -100,7 +99,7 @@ def update_email(id: UUID) -> Response:
     update = body.read(Update)
     with mailroom().database.begin() as connection:
         mailing = _email(connection, id)
-        if not emails.reschedule(connection, mailing.id, update.scheduled_at, EXPIRES_AFTER):
+        if not emails.reschedule(connection, mailing.id, update.scheduled_at, mailroom().settings.expires):
             raise ApiError(409, "validation_error", _too_late("moved to another time", mailing))
     return answer({"object": "email", "id": mailing.uid})
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from mailroom.content.addresses import Address, parse_address
-from mailroom.web.api.times import moment
+from mailroom.web.api.times import UNITS, moment
 
 Schema = dict[str, Any]
 
@@ -25,7 +25,16 @@ SOME_LINE = (
     r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*"
     r"[^\s\u0000-\u001f\u007f-\u009f\u2028\u2029][^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 )
-NAMED = r"^[A-Za-z][A-Za-z0-9 .'-]{0,60} <[a-z0-9]{1,30}(\.[a-z0-9]{1,30})?@[a-z0-9]{1,30}\.(com|net|org)>$"
+LOCAL = r"[A-Za-z0-9_+'-]{1,30}(\.[A-Za-z0-9_+'-]{1,30})?"
+DOMAIN = r"([A-Za-z0-9]{1,30}(-[A-Za-z0-9]{1,30})*\.)+[A-Za-z]{2,63}"
+NAMED = (
+    r"^(\"[^\"\\\u0000-\u001f\u007f-\u009f\u2028\u2029]*\"|[^\"<>@,;\u0000-\u001f\u007f-\u009f\u2028\u2029]+)"
+    rf" <{LOCAL}@{DOMAIN}>$"
+)
+TAG_NAMES = "^[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]{0,60}$"
+TAG_NAME = re.compile(TAG_NAMES).match
+MEDIA_TYPE = r"^[A-Za-z0-9.+-]{1,60}/[A-Za-z0-9.+-]{1,60}(; ?[a-z]{1,20}=[A-Za-z0-9._-]{1,40})?$"
+CONTENT_ID = "^[!-;=?-~]{1,200}$"
 BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
 MAILBOX: Schema = {
@@ -41,7 +50,7 @@ TIME: Schema = {
     "A time that is over means now.",
     "anyOf": [
         {"format": "date-time", "pattern": "^(1|2)"},
-        {"pattern": "^in [1-9][0-9]{0,3} (second|minute|hour|day)s?$"},
+        {"pattern": f"^in (an?|[0-9]{{1,5}}) ({'|'.join(UNITS)})s?$"},
     ],
     "examples": ["2030-01-31T09:30:00Z", "in 10 minutes"],
 }
@@ -109,7 +118,15 @@ def _mailboxes(at_least: int, description: str) -> Schema:
     }
 
 
+def _tag_name(text: str) -> str:
+    if TAG_NAME(text) is None:
+        raise ValueError("The name of a variable has letters, digits and _ only, and no digit first.")
+    return text
+
+
 Text = Annotated[str, AfterValidator(_no_nul)]
+
+TagName = Annotated[str, AfterValidator(_tag_name)]
 
 Mailbox = Annotated[Address, PlainValidator(_mailbox), WithJsonSchema(MAILBOX)]
 

@@ -11,6 +11,7 @@ from flask import Response, jsonify
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from mailroom.content.addresses import Address
 from mailroom.web.api import responses
 from mailroom.web.api.blueprint import ROOT, blueprint
 from mailroom.web.api.examples import REQUESTS
@@ -168,10 +169,12 @@ def _schemas() -> Document:
     given: list[type[BaseModel]] = [*_used(operation.gives for operation in OPERATIONS), responses.Error]
     requests = _definitions(taken, "validation", "")
     answers = _definitions(given, "serialization", ANSWER)
-    return dict(sorted({**requests, **answers}.items()))
+    found = dict(sorted({**requests, **answers}.items()))
+    return {name: schema for name, schema in found.items() if name != INNER}
 
 
 ANSWER = "Answer"
+INNER = Address.__name__  # how we keep a mailbox; programs write it as a string
 
 
 def _definitions(models: list[type[BaseModel]], mode: JsonSchemaMode, suffix: str) -> Document:

@@ -12,16 +12,20 @@ from pydantic.json_schema import SkipJsonSchema
 from mailroom.content.message import Attachment as ContentAttachment
 from mailroom.web.api import remote_files
 from mailroom.web.api.fields import (
+    CONTENT_ID,
+    MEDIA_TYPE,
     NO_NUL,
     ONE_LINE,
     SOME_LINE,
     SOME_WORD,
+    TAG_NAMES,
     FileContent,
     Mailbox,
     Mailboxes,
     Moment,
     Schema,
     SomeMailboxes,
+    TagName,
     Text,
 )
 
@@ -33,13 +37,10 @@ MOST_RECIPIENTS = 200_000
 
 HEADERS: Schema = {
     "description": "Further headers. Those that Mailroom sets (From, Message-ID, Content-...) are refused.",
-    "propertyNames": {"pattern": "^[Xx]-[A-Za-z0-9-]{1,50}$|^(List-[A-Za-z-]{1,40}|In-Reply-To|References)$"},
+    "propertyNames": {"pattern": "^[!-9;-~]{1,60}$"},
     "additionalProperties": {"type": "string", "pattern": ONE_LINE, "maxLength": 10_000},
     "examples": [{"X-Entity-Ref-ID": "order-1234"}],
 }
-
-MEDIA_TYPE = "^(text|image|application)/[a-z]{1,20}$"
-CONTENT_ID = "^[A-Za-z0-9._-]{1,100}$"
 
 BODY_NEEDED: Schema = {
     "anyOf": [
@@ -74,9 +75,7 @@ class Attachment(Request):
         default=None,
         max_length=200,
         description="By default what the file's name says.",
-        json_schema_extra={
-            "anyOf": [{"pattern": r"^(text|image|application)/[a-z]{1,20}$"}, {"type": "null"}]
-        },
+        json_schema_extra={"anyOf": [{"type": "string", "pattern": MEDIA_TYPE}, {"type": "null"}]},
         examples=["text/plain"],
     )
     content_id: Text | None = Field(
@@ -181,11 +180,11 @@ class Recipient(Request):
     name: Text = Field(
         default="", max_length=200, json_schema_extra={"pattern": ONE_LINE}, examples=["Ann Lee"]
     )
-    variables: dict[str, str | int | float | bool | None] = Field(
+    variables: dict[TagName, Text | int | float | bool | None] = Field(
         default_factory=dict,
         json_schema_extra={
             "description": "`first_name` here fills `{{ first_name }}` in subject, text and html.",
-            "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,60}$"},
+            "propertyNames": {"pattern": TAG_NAMES},
             "additionalProperties": {
                 "anyOf": [{"type": "string", "pattern": NO_NUL}, {"type": "number"}, {"type": "boolean"}]
             },
