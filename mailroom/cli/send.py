@@ -44,7 +44,14 @@ def send(
         html=html.read() if html else "",
     )
     _stop_at([sentence for _, sentence in check(content, parsed.columns)])
-    draft = Draft(content, parsed.recipients, parsed.columns, len(parsed.duplicates), started=started)
+    draft = Draft(
+        content,
+        parsed.recipients,
+        parsed.columns,
+        len(parsed.duplicates),
+        expires_after=mailroom().settings.expires,
+        started=started,
+    )
     try:
         accepted = accept(mailroom().database, mailroom().queue, draft)
     except Refused as refused:

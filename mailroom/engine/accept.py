@@ -31,8 +31,6 @@ URGENT_AT_MOST = 25
 CHUNK = 5_000
 """Deliveries written in one transaction: nobody waits long for SQLite's lock meanwhile."""
 
-EXPIRES_AFTER = timedelta(hours=48)
-
 
 class NotAccepted(Exception):
     """Nothing was written."""
@@ -76,6 +74,7 @@ class Draft:
     duplicates: int = 0
     send_at: datetime | None = None
     expires_at: datetime | None = None
+    expires_after: timedelta = timedelta(hours=48)  # counted from when it may begin
     if_unknown: str = "resend"
     user_id: int | None = None
     tags: Sequence[tuple[str, str]] = ()
@@ -166,7 +165,7 @@ def _stage(connection: Connection, draft: Draft) -> tuple[int, str, int]:
         "max_sessions": draft.max_sessions,
         "created_at": now,
         "send_at": draft.send_at,
-        "expires_at": draft.expires_at or start + EXPIRES_AFTER,
+        "expires_at": draft.expires_at or start + draft.expires_after,
     }
     mailing_id = mailings.insert_staged(connection, values)
     if draft.idempotency is not None:

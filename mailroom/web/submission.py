@@ -10,6 +10,7 @@ from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.message import Attachment, Content, check
 from mailroom.content.recipients import Parsed, merge, parse_csv, parse_pasted
 from mailroom.engine.accept import Draft, Idempotency
+from mailroom.web import mailroom
 from mailroom.web.compose_form import BadEntries, ComposeForm
 from mailroom.web.words import count
 
@@ -36,6 +37,7 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         columns=parsed.columns,
         duplicates=len(parsed.duplicates),
         send_at=_send_at(form),
+        expires_after=mailroom().settings.expires,
         if_unknown="hold" if form.value("if_unknown") == "hold" else "resend",
         user_id=user_id,
         idempotency=_idempotency(form, user_id),
