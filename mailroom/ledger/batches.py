@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, insert, select, update
 
 from mailroom.database import AnyRow, now_millis
 from mailroom.ledger import counts, mailings, states
@@ -127,12 +127,13 @@ CLOSED = delete(batches).where(
     batches.c.owner == bindparam("by_owner"),
     ~select(deliveries.c.id).where(OF_BATCH, deliveries.c.state == states.SENDING).exists(),
 )
-GIVEN_BACK = (
+BEGAN_AT = func.coalesce(mailings_table.c.send_at, mailings_table.c.created_at)
+GIVEN_BACK = (  # due now when it began later than now: the clock was set back meanwhile
     update(deliveries)
     .where(OF_BATCH, deliveries.c.state.in_(states.WAITING))
     .values(
         batch_id=None,
-        due_at=select(func.coalesce(mailings_table.c.send_at, mailings_table.c.created_at))
+        due_at=select(case((now_millis() < BEGAN_AT, now_millis()), else_=BEGAN_AT))
         .where(mailings_table.c.id == deliveries.c.mailing_id)
         .scalar_subquery(),
     )
@@ -270,6 +271,18 @@ def refill(connection: Connection, queue: str, mailing_ids: Iterable[int]) -> li
         if room > len(gathered):
             gathered += gather(connection, mailing_id, room - len(gathered))
     return gathered
+
+
+def earliest_lease(connection: Connection, mailing_id: int) -> int | None:
+    """When the first lease on a batch with deliveries of this mailing runs out; milliseconds."""
+    live = select(batches.c.id).where(batches.c.owner.is_not(None))
+    mine = select(deliveries.c.batch_id).where(
+        deliveries.c.batch_id.in_(live), deliveries.c.mailing_id == mailing_id
+    )
+    earliest: int | None = connection.execute(
+        select(func.min(batches.c.lease_until)).where(batches.c.id.in_(mine))
+    ).scalar_one()
+    return earliest
 
 
 def unclaimed(connection: Connection, queue: str) -> int:

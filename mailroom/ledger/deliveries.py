@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, insert, select, text
 
 from mailroom.database import AnyRow, from_millis
 from mailroom.ledger import states
-from mailroom.ledger.schema import TROUBLED, attempts, deliveries, mailings, sessions
+from mailroom.ledger.schema import TROUBLED, attempts, deliveries, mailings
 
 TROUBLED_STATES = (
     states.DEFERRED,
@@ -56,15 +56,6 @@ class Attempt:
     outcome: str
     code: int | None
     reply: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """What one SMTP session did: (delivery id, state, marked_at, updated_at), in that order."""
-
-    worker: str
-    number: int
-    sends: Sequence[tuple[int, str, datetime, datetime]]
 
 
 COLUMNS = tuple(deliveries.c[name] for name in Delivery.__slots__)
@@ -154,32 +145,6 @@ def attempts_of(connection: Connection, delivery_id: int) -> list[Attempt]:
     statement = select(*(attempts.c[name] for name in Attempt.__slots__))
     rows = connection.execute(statement.where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.id))
     return [Attempt(from_millis(row[0]), *row[1:]) for row in rows]
-
-
-def timeline(connection: Connection, mailing_id: int, limit: int = 20_000) -> list[Lane]:
-    """Who sent which mail when: one lane per SMTP session, the newest `limit` mails."""
-    statement = (
-        select(
-            sessions.c.worker,
-            sessions.c.number,
-            deliveries.c.id,
-            deliveries.c.state,
-            deliveries.c.marked_at,
-            deliveries.c.updated_at,
-        )
-        .join(sessions, sessions.c.id == deliveries.c.session_id)
-        .where(deliveries.c.mailing_id == mailing_id, deliveries.c.marked_at.is_not(None))
-        .order_by(deliveries.c.id.desc())
-        .limit(limit)
-    )
-    lanes: dict[tuple[str, int], list[tuple[int, str, datetime, datetime]]] = {}
-    for worker, number, delivery_id, state, marked_at, updated_at in connection.execute(statement):
-        sends = lanes.setdefault((worker, number), [])
-        sends.append((delivery_id, state, from_millis(marked_at), from_millis(updated_at)))
-    return [
-        Lane(worker, number, sorted(sends, key=lambda send: send[2]))
-        for (worker, number), sends in sorted(lanes.items())
-    ]
 
 
 def _delivery(row: AnyRow | Sequence[Any]) -> Delivery:

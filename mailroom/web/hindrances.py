@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
-from mailroom.database import now_millis
-from mailroom.ledger import batches as leases
-from mailroom.ledger import states
+from mailroom.database import now_millis, to_millis
+from mailroom.ledger import batches, servers, states
 from mailroom.ledger.mailings import Mailing
-from mailroom.ledger.schema import batches, deliveries, servers
 from mailroom.queue import Queue, QueueDown
 
-SILENT_MS = leases.LEASE_MS // 3 + 3_000
+SILENT_MS = batches.LEASE_MS // 3 + 3_000
 """A worker renews its lease every third of it; one that is three seconds late is in trouble."""
 
 
@@ -51,26 +49,22 @@ def _lost_queue(queue: Queue) -> Iterator[Hindrance]:
 
 
 def _closed_servers(connection: Connection, now: int) -> Iterator[Hindrance]:
-    rows = connection.execute(select(servers).where(servers.c.closed_until > now))
-    for row in rows:
-        words = f"{row.code} {row.reply}" if row.code else row.reply
-        yield Hindrance(
-            "error",
-            f"The mail server {row.server} cannot be used: {words}. "
-            f"Next try in {_seconds(row.closed_until - now)}; nothing is lost meanwhile.",
-        )
+    for trouble in servers.troubled(connection):
+        words = f"{trouble.code} {trouble.reply}" if trouble.code else trouble.reply
+        wait = to_millis(trouble.closed_until) - now
+        if wait > 0:
+            yield Hindrance(
+                "error",
+                f"The mail server {trouble.server} cannot be used: {words}. "
+                f"Next try in {_seconds(wait)}; nothing is lost meanwhile.",
+            )
 
 
 def _silent_workers(connection: Connection, mailing_id: int, now: int) -> Iterator[Hindrance]:
-    held = select(deliveries.c.batch_id).where(
-        deliveries.c.batch_id.in_(select(batches.c.id)), deliveries.c.mailing_id == mailing_id
-    )
-    until = connection.execute(
-        select(func.min(batches.c.lease_until)).where(batches.c.owner.is_not(None), batches.c.id.in_(held))
-    ).scalar_one()
-    if until is None or until - now > leases.LEASE_MS - SILENT_MS:
+    until = batches.earliest_lease(connection, mailing_id)
+    if until is None or until - now > batches.LEASE_MS - SILENT_MS:
         return
-    silent, left = leases.LEASE_MS - (until - now), until - now
+    silent, left = batches.LEASE_MS - (until - now), until - now
     again = f"in {_seconds(left)}" if left > 0 else "now"
     yield Hindrance(
         "warning",

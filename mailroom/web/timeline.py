@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from string import ascii_uppercase
 
+from mailroom.ledger.timeline import Mark
 from mailroom.web.timescale import Tick, Timescale
 
 MOST_BLOCKS = 600
@@ -31,18 +32,6 @@ THINNEST = 0.15
 
 SEVERITY = ("sent", "sending", "canceled", "suppressed", "expired", "deferred", "unknown", "failed")
 """When mails with several outcomes share a block, the latest of these names colours it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One mail's time on the wire, in milliseconds since the epoch."""
-
-    worker: str
-    session: int
-    number: int  # its place in the mailing, from 1
-    state: str
-    begun: int
-    ended: int
 
 
 @dataclass(frozen=True, slots=True)

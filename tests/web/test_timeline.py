@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.web.timeline import MOST_BLOCKS, MOST_LANES, Mark, build
+from mailroom.ledger.timeline import Mark
+from mailroom.web.timeline import MOST_BLOCKS, MOST_LANES, build
 from mailroom.web.timescale import Timescale, words
 
 NOW = 1_700_000_000_000

@@ -13,9 +13,9 @@ from mailroom.database import from_millis
 from mailroom.ledger import deliveries, mailings, states
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.timeline import marks_of
 from mailroom.web import mailroom
 from mailroom.web.hindrances import Hindrance, clock, hindrances
-from mailroom.web.marks import marks_of
 from mailroom.web.pages import control
 from mailroom.web.pages import deliveries as deliveries_pages
 from mailroom.web.progress import Progress, progress_of

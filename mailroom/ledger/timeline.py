@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, func, select
 
 from mailroom.ledger import states
 from mailroom.ledger.schema import deliveries, sessions
-from mailroom.web.timeline import Mark
 
 SAMPLE = 1_500
 """Rows read for one picture, however many deliveries there are."""
 
 DRAWN = (states.SENT, states.SENDING, states.DEFERRED, states.UNKNOWN, states.FAILED)
 """The states in which a mail's last change was the end of its time on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One mail's time on the wire, in milliseconds since the epoch."""
+
+    worker: str
+    session: int
+    number: int  # its place in the mailing, from 1
+    state: str
+    begun: int
+    ended: int
 
 
 def marks_of(connection: Connection, mailing_id: int, total: int, now: int) -> tuple[list[Mark], float]:
