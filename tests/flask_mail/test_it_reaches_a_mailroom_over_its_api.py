@@ -103,7 +103,8 @@ def test_it_tries_again_with_the_same_idempotency_key() -> None:
 def test_it_gives_up_after_a_few_seconds_and_says_why() -> None:
     with stand_in([503] * 9) as (url, seen), shop(url, "mr_k").app_context():
         send = partial(mail.send_message, "s", ["ann@example.org"], "t")
-        pytest.raises(Away, send).match("did not accept the mail: the ledger is away")
+        with pytest.raises(Away, match="did not accept the mail: the ledger is away"):
+            send()
     assert len(seen) == 4
 
 
