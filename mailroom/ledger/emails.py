@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
-from mailroom.database import AnyRow, to_millis
+from mailroom.database import AnyRow, from_millis, now_millis, to_millis
 from mailroom.ledger import mailings as ledger_mailings
 from mailroom.ledger import states
 from mailroom.ledger.mailings import Mailing
@@ -50,10 +50,12 @@ def replies_to(connection: Connection, mailing_ids: Iterable[int]) -> Mapping[in
 
 
 def reschedule(connection: Connection, mailing_id: int, send_at: datetime, lasts: timedelta) -> bool:
-    """Moves a scheduled mailing to `send_at`; it expires `lasts` later. False: it is not waiting any more.
+    """Moves a scheduled mailing to `send_at`, or to now if that is over; it expires `lasts` later.
 
-    A time that is over needs no special care: the sweeper starts whatever is due.
+    False: it does not wait for its time any more.
     """
+    now = from_millis(connection.execute(select(now_millis())).scalar_one())
+    send_at = max(send_at, now)
     moved = (
         update(mailings)
         .where(mailings.c.id == mailing_id, mailings.c.state == states.SCHEDULED)

@@ -1,0 +1,142 @@
+"""The API served for real: gunicorn, a worker, a sink for the mail; or Flask's test client for the rest.
+
+client        .get(), .post(), ... on the API with a key for everything, in this process
+served        .url, .key, .system: a gunicorn of its own, workers, and what arrived
+make_key      makes further keys for `client`'s or `served`'s ledger
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from app import create_app
+from mailroom.database import Database
+from mailroom.ledger import api_keys
+from mailroom.local.sink.process import SinkProcess
+from mailroom.settings import load
+from tests.servers import Valkey
+from tests.system import ROOT, System
+
+EMAIL: dict[str, Any] = {
+    "from": "Acme <hello@acme.example>",
+    "to": ["Ann Lee <ann@mail.example>"],
+    "subject": "Hello",
+    "html": "<p>It works.</p>",
+    "text": "It works.",
+}
+
+
+def new_key(database: Database, **values: Any) -> str:
+    with database.begin() as connection:
+        key, _ = api_keys.add(connection, "test", **({"scopes": ["admin"]} | values))
+    return key
+
+
+class Client:
+    """Flask's test client with a key, below /api/v1."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.database: Database = app.extensions["mailroom"].database
+        self.key = new_key(self.database)
+
+    def open(self, method: str, path: str, *, key: str | None = None, **options: Any) -> TestResponse:
+        headers = {"Authorization": f"Bearer {key or self.key}", **options.pop("headers", {})}
+        return self.app.test_client().open(f"/api/v1{path}", method=method, headers=headers, **options)
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.open("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> TestResponse:
+        return self.open("POST", path, **options)
+
+    def patch(self, path: str, **options: Any) -> TestResponse:
+        return self.open("PATCH", path, **options)
+
+    def send(self, **changes: Any) -> TestResponse:
+        return self.post("/emails", json={**EMAIL, **changes})
+
+
+@pytest.fixture
+def client(settings_env: dict[str, str], database_url: str) -> Iterator[Client]:
+    """On SQLite and on PostgreSQL."""
+    app = create_app(load({**settings_env, "DATABASE_URL": database_url}))
+    client = Client(app)
+    yield client
+    client.database.dispose()
+
+
+@pytest.fixture
+def light_client(settings_env: dict[str, str]) -> Iterator[Client]:
+    """On SQLite only: for what no database changes."""
+    client = Client(create_app(load(settings_env)))
+    yield client
+    client.database.dispose()
+
+
+@pytest.fixture
+def make_key(client: Client) -> Callable[..., str]:
+    return lambda **values: new_key(client.database, **values)
+
+
+@dataclass
+class Served:
+    """A whole Mailroom with its API on a port."""
+
+    system: System
+    origin: str
+    key: str
+
+    @property
+    def url(self) -> str:
+        return f"{self.origin}/api/v1"
+
+
+@pytest.fixture
+def served(tmp_path: Path, sqlite_url: str, valkey: Valkey) -> Iterator[Served]:
+    whole = System(tmp_path, sqlite_url, valkey.url)
+    whole.sink = SinkProcess(tmp_path / "sink", (), "--keep")
+    with whole as system, socket.create_server(("127.0.0.1", 0)) as listening:
+        web = start_web(system, listening)
+        try:
+            origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            wait_for(f"{origin}/healthz", web)
+            yield Served(system, origin, new_key(system.database))
+        finally:
+            web.terminate()
+            web.wait(10)
+
+
+def start_web(system: System, listening: socket.socket) -> subprocess.Popen[bytes]:
+    """gunicorn as it is run in production, on a socket that is bound already."""
+    options = f"--bind fd://{listening.fileno()}"
+    return subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "app:create_app()"],
+        cwd=ROOT,
+        env={**system.environment, "GUNICORN_CMD_ARGS": options},
+        pass_fds=[listening.fileno()],
+        stderr=(system.folder / "web.log").open("ab"),
+    )
+
+
+def wait_for(url: str, web: subprocess.Popen[bytes], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except OSError:
+            assert web.poll() is None and time.monotonic() < deadline, "the web process did not start"
+            time.sleep(0.05)
