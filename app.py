@@ -17,6 +17,7 @@ from mailroom.web import (
     errors,
     gate,
     health,
+    metrics,
     navigation,
     security,
     sign_in,
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     for blueprint in (
         health.blueprint,
+        metrics.blueprint,
         sign_in.blueprint,
         compose.blueprint,
         mailings.blueprint,

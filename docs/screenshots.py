@@ -1,0 +1,99 @@
+"""Makes the README's pictures from a real local run: python docs/screenshots.py"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
+PORT = 8321
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
+NAMES = (
+    "Ann Lee",
+    "Bo Larsen",
+    "Chloé Martin",
+    "Dev Patel",
+    "Eva Novák",
+    "Finn O'Hara",
+    "Gita Rao",
+    "Hugo Díaz",
+)
+LETTER = "Dear {{ name }},\n\nwe open our doors on Friday at six. Do come!\n\nThe Mailroom"
+PASTE = "(area, list) => { area.value = list; area.dispatchEvent(new Event('input', { bubbles: true })) }"
+
+
+@contextmanager
+def local_run() -> Iterator[str]:
+    """A run in a folder of its own; gives the link that signs in."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "PORT": str(PORT), "MAILROOM_HOME": home, "NO_COLOR": "1"}
+        run = subprocess.Popen(
+            [sys.executable, "start.py"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert run.stdout is not None
+            yield next(
+                found[1] for line in run.stdout if (found := re.search(r"is ready: (\S+)", line)) is not None
+            )
+        finally:
+            run.send_signal(signal.SIGINT)
+            run.wait(20)
+
+
+def recipients(number: int) -> str:
+    people = (NAMES[index % len(NAMES)] for index in range(number))
+    return "\n".join(
+        f"{name} <{name.split()[0].encode('ascii', 'ignore').decode().lower()}{index}@example.org>"
+        for index, name in enumerate(people)
+    )
+
+
+def take(page: Page, name: str) -> None:
+    page.screenshot(path=IMAGES / f"{name}.png")
+
+
+def main() -> None:
+    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser_path is None:
+        sys.exit("Chromium is missing; on Debian and Ubuntu: apt-get install chromium")
+    IMAGES.mkdir(exist_ok=True)
+    with local_run() as link, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 860})
+        page.goto(link)
+        page.locator("[name=recipients]").evaluate(PASTE, recipients(6_000))
+        page.fill("[name=subject]", "You are invited, {{ name }}")
+        page.fill(
+            "[name=text]", "Dear {{ name }},\n\nwe open our doors on Friday at six. Do come!\n\nThe Mailroom"
+        )
+        take(page, "compose")
+        page.get_by_role("button", name="Send").click()
+        page.wait_for_timeout(2_500)
+        take(page, "mailing")
+        page.wait_for_selector("text=100 %", timeout=60_000)
+        page.goto(f"http://127.0.0.1:{PORT}/race")
+        page.get_by_role("button", name="Start the race").click()
+        page.wait_for_selector('[data-announce="4 of 4 runs done"]', timeout=120_000)
+        page.screenshot(path=IMAGES / "race.png", full_page=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Sums over the whole ledger, for monitoring: read from counters, never from deliveries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from mailroom.database import now_millis
+from mailroom.ledger import states
+from mailroom.ledger.schema import batches, mailings, servers, sweeper
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How much there is of everything. Deliveries in a live batch are counted as `in_batches`."""
+
+    mailings: dict[str, int]  # by state
+    deliveries: dict[str, int]  # by state
+    in_batches: int
+    servers_in_trouble: int
+    swept_ms_ago: int | None
+    round_ms: int | None
+
+
+def totals(connection: Connection) -> Totals:
+    by_state = connection.execute(
+        select(mailings.c.state, func.count(), *(func.sum(mailings.c[state]) for state in states.COUNTED))
+        .where(mailings.c.state != states.STAGED)
+        .group_by(mailings.c.state)
+    ).all()
+    swept = connection.execute(select(now_millis() - sweeper.c.swept_at, sweeper.c.round_ms)).one_or_none()
+    return Totals(
+        mailings={row[0]: row[1] for row in by_state},
+        deliveries={
+            state: sum(int(row[index]) for row in by_state)
+            for index, state in enumerate(states.COUNTED, start=2)
+        },
+        in_batches=int(connection.execute(select(func.coalesce(func.sum(batches.c.size), 0))).scalar_one()),
+        servers_in_trouble=int(connection.execute(select(func.count()).select_from(servers)).scalar_one()),
+        swept_ms_ago=None if swept is None else int(swept[0]),
+        round_ms=None if swept is None else int(swept[1]),
+    )
