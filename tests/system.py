@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -24,6 +25,16 @@ from mailroom.queue import Queue
 
 ROOT = Path(__file__).parents[1]
 SENDER = Address("post@mailroom.example", "Mailroom")
+
+
+def processes() -> Iterator[tuple[int, int]]:
+    """(pid, its parent's) of every process that lives."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                if state != "Z":
+                    yield int(entry.name), int(parent)
 
 
 class System:
@@ -63,11 +74,17 @@ class System:
     def environment(self) -> dict[str, str]:
         return {**os.environ, **self._environment, "MAIL_PORT": str(self.sink.port)}
 
-    def start_workers(self, number: int = 1, **environment: str) -> subprocess.Popen[bytes]:
-        """A pool in a process group of its own; its log goes to `workers.log`."""
+    def start_workers(
+        self, number: int = 1, *, lease: float | None = None, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """A pool in a process group of its own; its log goes to `workers.log`.
+
+        `lease`: seconds, in place of half a minute; all other waits are as much shorter.
+        """
+        program = ["worker.py"] if lease is None else ["-m", "tests.hasty_worker", str(lease)]
         with (self.folder / "workers.log").open("ab") as log:
             pool = subprocess.Popen(
-                [sys.executable, "worker.py", "--workers", str(number)],
+                [sys.executable, *program, "--workers", str(number)],
                 cwd=ROOT,
                 env={**self.environment, **environment},
                 stdout=log,
@@ -77,9 +94,15 @@ class System:
         self.pools.append(pool)
         return pool
 
+    def workers(self, pool: subprocess.Popen[bytes] | None = None) -> list[int]:
+        """The process ids of the workers that live now, of one pool or all."""
+        pools = {one.pid for one in ([pool] if pool else self.pools)}
+        return [pid for pid, parent in processes() if parent in pools]
+
     @property
     def log(self) -> str:
-        return (self.folder / "workers.log").read_text()
+        path = self.folder / "workers.log"
+        return path.read_text() if path.exists() else ""
 
     def accept(self, count: int | Iterable[str], **options: object) -> Accepted:
         """Accepts a small mailing to `count` people, or to these addresses."""
@@ -114,7 +137,9 @@ class System:
     def wait(self, condition: Callable[[], object], seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < deadline, f"waited {seconds} s in vain; the workers said:\n{self.log[-4000:]}"
+            assert time.monotonic() < deadline, (
+                f"waited {seconds} s in vain; the workers said:\n{self.log[-4000:]}"
+            )
             time.sleep(0.02)
 
     def wait_until_over(self, mailing_id: int, seconds: float = 20) -> mailings.Mailing:

@@ -1,0 +1,157 @@
+"""Accepted means on disk, once, and all of it or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import func, select, update
+
+from mailroom.content.addresses import Address
+from mailroom.content.message import Content
+from mailroom.content.recipients import Recipient
+from mailroom.database import Database
+from mailroom.engine import accept as acceptance
+from mailroom.engine.accept import Draft, Idempotency, KeyReused, accept
+from mailroom.engine.sweep import Sweeper
+from mailroom.ledger import mailings, states, suppressions
+from mailroom.ledger.schema import batches, deliveries
+from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.queue import Queue
+from tests.invariants import counters_agree
+from tests.servers import Valkey
+
+CONTENT = Content(Address("post@mailroom.example"), "Hello", text="Hello.")
+
+
+def draft(count: int = 3, key: str | None = None, fingerprint: str = "same", **options: object) -> Draft:
+    idempotency = None
+    if key:
+        idempotency = Idempotency("key:1", key, hashlib.sha256(fingerprint.encode()).hexdigest())
+    recipients = [Recipient(f"p{number}@mail.example") for number in range(count)]
+    return Draft(CONTENT, recipients, idempotency=idempotency, **options)  # type: ignore[arg-type]
+
+
+def number_of(database: Database, table: object) -> int:
+    with database.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
+
+
+def test_what_is_accepted_is_seen_by_everybody_else(database: Database, queue: Queue) -> None:
+    accepted = accept(database, queue, draft(250))
+    other = Database(database.url)
+    with other.read() as connection:
+        mailing = mailings.get(connection, accepted.mailing_id)
+    other.dispose()
+    assert mailing is not None and mailing.counts["queued"] == 250
+    assert queue.waiting("bulk") == 3
+    counters_agree(database)
+
+
+def test_commits_of_acceptance_survive_a_power_cut(database: Database) -> None:
+    with database.read() as connection:
+        if database.is_sqlite:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2, "FULL"
+        else:
+            assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+
+
+def test_twenty_submissions_with_one_key_are_one_mailing(database: Database, queue: Queue) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: accept(database, queue, draft(3, "once")), range(20)))
+    assert len({answer.mailing_id for answer in answers}) == 1
+    assert sum(not answer.replayed for answer in answers) == 1
+    assert number_of(database, mailings_table) == 1
+    assert number_of(database, deliveries) == 3
+    assert queue.waiting("urgent") == 1
+
+
+def test_a_key_that_belongs_to_something_else_is_refused(database: Database, queue: Queue) -> None:
+    accept(database, queue, draft(1, "once"))
+    with pytest.raises(KeyReused):
+        accept(database, queue, draft(1, "once", "different"))
+    assert number_of(database, mailings_table) == 1
+
+
+def test_who_is_suppressed_is_accepted_and_never_mailed(database: Database, queue: Queue) -> None:
+    with database.begin() as connection:
+        suppressions.add(connection, "p1@mail.example")
+    accepted = accept(database, queue, draft(3))
+    with database.read() as connection:
+        mailing = mailings.get(connection, accepted.mailing_id)
+    assert mailing is not None
+    assert (mailing.counts["queued"], mailing.counts["suppressed"]) == (2, 1)
+
+
+def test_without_a_queue_the_answer_is_the_same_and_soon(database: Database, own_valkey: Valkey) -> None:
+    queue = Queue(own_valkey.url)
+    own_valkey.pause()
+    began = time.monotonic()
+    accepted = accept(database, queue, draft(3))
+    assert time.monotonic() - began < 2
+    assert not accepted.enqueued
+    assert number_of(database, batches) == 1, "the sweeper will put it onto the queue"
+
+
+def test_a_large_one_is_there_all_at_once(
+    database: Database, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acceptance, "CHUNK", 10)
+    seen: list[int] = []
+    add = acceptance._add
+
+    def watched(*arguments: object) -> int:
+        with database.read() as connection:
+            seen.append(len(mailings.page(connection)))
+        return add(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(acceptance, "_add", watched)
+    accepted = accept(database, queue, draft(35))
+    assert seen == [0, 0, 0, 0], "nobody sees a part of it"
+    with database.read() as connection:
+        mailing = mailings.get(connection, accepted.mailing_id)
+    assert mailing is not None and mailing.total == mailing.counts["queued"] == 35
+    counters_agree(database)
+
+
+def test_one_that_broke_off_is_swept_away_and_never_sent(
+    database: Database, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acceptance, "CHUNK", 10)
+    real, calls = acceptance._add, []
+
+    def breaks_off(*arguments: object) -> int:
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError("the machine went down")
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(acceptance, "_add", breaks_off)
+    with pytest.raises(OSError, match="went down"):
+        accept(database, queue, draft(35, "once"))
+    assert number_of(database, deliveries) == 20
+    sweeper = Sweeper(database, queue, "ann")
+    sweeper.round()
+    time.sleep(1)
+    sweeper.round()
+    assert number_of(database, deliveries) == 20, "it may still be under way"
+    with database.begin() as connection:
+        raw = "UPDATE mailings SET created_at = created_at - 7200000"
+        connection.exec_driver_sql(raw)
+        connection.exec_driver_sql("UPDATE sweeper SET swept_at = swept_at - 2000")
+    sweeper.round()
+    assert number_of(database, deliveries) == number_of(database, mailings_table) == 0
+    assert queue.waiting("bulk") == queue.waiting("urgent") == 0
+    monkeypatch.setattr(acceptance, "_add", real)
+    assert not accept(database, queue, draft(35, "once")).replayed, "its key is free again"
+
+
+def test_nothing_staged_is_ever_gathered(database: Database, queue: Queue) -> None:
+    accepted = accept(database, queue, draft(30))
+    with database.begin() as connection:
+        connection.execute(update(mailings_table).values(state=states.STAGED))
+        connection.execute(update(deliveries).values(batch_id=None, due_at=0))
+        assert mailings.due(connection, "bulk", 10) == []
+        assert mailings.get(connection, accepted.mailing_id) is None
