@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import ColumnElement, Connection, case, select, update
 
-from mailroom.database import now_millis
+from mailroom.database import now_millis, to_millis
 from mailroom.ledger import counts, mailings, states
-from mailroom.ledger.schema import deliveries
+from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
+
+AT_ONCE = 2_000
+"""Deliveries a transaction: others who write to SQLite must not wait long."""
 
 
 def end_due(connection: Connection, mailing_id: int, state: str, limit: int = 5_000) -> int:
@@ -56,50 +59,111 @@ def _unless_unknown(state: str) -> Any:
 
 
 def cancel_delivery(connection: Connection, delivery_id: int) -> bool:
-    """Cancels one delivery that waits outside a batch. False: it is under way or over."""
-    return _set(connection, delivery_id, (states.QUEUED, states.DEFERRED), states.CANCELED, due=False)
+    """Cancels one delivery, also in a batch under way. False: it is being sent, or over."""
+    return _move_one(connection, delivery_id, CANCEL)
 
 
 def retry_delivery(connection: Connection, delivery_id: int) -> bool:
     """Queues a delivery that ended without being sent. False: there is nothing to retry."""
-    before = (states.FAILED, states.CANCELED, states.EXPIRED, states.SUPPRESSED, states.DEFERRED)
-    return _set(connection, delivery_id, before, states.QUEUED, due=True)
+    return _move_one(connection, delivery_id, RETRY)
 
 
 def confirm_arrived(connection: Connection, delivery_id: int) -> bool:
     """A person says that an unknown one arrived."""
-    return _set(connection, delivery_id, (states.UNKNOWN,), states.SENT, due=False)
+    return _move_one(connection, delivery_id, CONFIRM)
 
 
 def send_again(connection: Connection, delivery_id: int) -> bool:
     """A person wants an unknown one sent once more, at the risk of a second copy."""
-    return _set(connection, delivery_id, (states.UNKNOWN,), states.UNKNOWN, due=True)
+    return _move_one(connection, delivery_id, RESEND)
 
 
-def _set(connection: Connection, delivery_id: int, before: tuple[str, ...], after: str, *, due: bool) -> bool:
+def retry_failed(connection: Connection, mailing_id: int) -> int:
+    """Queues up to AT_ONCE failed deliveries; how many. Fewer: these were the last."""
+    return _move(connection, mailing_id, RETRY, deliveries.c.state == states.FAILED)
+
+
+def confirm_all(connection: Connection, mailing_id: int) -> int:
+    """As confirm_arrived, for up to AT_ONCE of those that nobody is about to send again."""
+    return _move(connection, mailing_id, CONFIRM, HELD)
+
+
+def send_all_again(connection: Connection, mailing_id: int) -> int:
+    """As send_again, for up to AT_ONCE of those that nobody is about to send again."""
+    return _move(connection, mailing_id, RESEND, HELD)
+
+
+class _Move(NamedTuple):
+    before: tuple[str, ...]
+    after: str
+    is_due: bool  # at once; else it is at an end
+    in_batch: bool  # may be taken out of a batch under way: its mark is refused then
+
+
+CANCEL = _Move((states.QUEUED, states.DEFERRED), states.CANCELED, is_due=False, in_batch=True)
+CONFIRM = _Move((states.UNKNOWN,), states.SENT, is_due=False, in_batch=True)
+RESEND = _Move((states.UNKNOWN,), states.UNKNOWN, is_due=True, in_batch=False)
+RETRY = _Move(
+    (states.FAILED, states.CANCELED, states.EXPIRED, states.SUPPRESSED, states.DEFERRED),
+    states.QUEUED,
+    is_due=True,
+    in_batch=False,
+)
+LIVE = select(batches.c.id).where(batches.c.id == deliveries.c.batch_id).exists()
+HELD = (deliveries.c.state == states.UNKNOWN) & deliveries.c.due_at.is_(None) & ~LIVE
+
+
+def _move_one(connection: Connection, delivery_id: int, move: _Move) -> bool:
+    of = select(deliveries.c.mailing_id).where(deliveries.c.id == delivery_id)
+    mailing_id = connection.execute(of).scalar_one_or_none()
+    return mailing_id is not None and _move(connection, mailing_id, move, deliveries.c.id == delivery_id) == 1
+
+
+def _move(connection: Connection, mailing_id: int, move: _Move, chosen: ColumnElement[bool]) -> int:
+    """Moves up to AT_ONCE deliveries of a mailing; its row is locked first, as in batches.gather."""
+    due_at = _lock(connection, mailing_id, to_reopen=move.is_due)
+    if due_at is None:
+        return 0
+    conditions = [deliveries.c.mailing_id == mailing_id, chosen, deliveries.c.state.in_(move.before)]
+    if not move.in_batch:
+        conditions.append(~LIVE)
+    rows = connection.execute(
+        select(deliveries.c.id, deliveries.c.state, LIVE.label("is_live"))
+        .where(*conditions)
+        .order_by(deliveries.c.id)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True, of=deliveries)
+    ).all()
+    if not rows:
+        return 0
+    values: dict[str, Any] = {"state": move.after, "batch_id": None, "updated_at": now_millis()}
+    values |= {"due_at": due_at, "deaths": 0} if move.is_due else {"due_at": None}
+    connection.execute(update(deliveries).where(deliveries.c.id.in_([row.id for row in rows])).values(values))
+    # A mailing's counters leave out what is in a live batch.
+    changes = counts.tally(((mailing_id, row.state) for row in rows if not row.is_live), -1)
+    changes[mailing_id][move.after] += len(rows)
+    counts.change(connection, changes)
+    if move.is_due:
+        _reopen(connection, mailing_id)
+        mailings.look_again(connection, mailing_id, due_at)
+    mailings.finish(connection, [mailing_id])
+    return len(rows)
+
+
+def _lock(connection: Connection, mailing_id: int, *, to_reopen: bool) -> int | None:
+    """When its mail may go: now, or when it begins.
+
+    None: there is no such mailing, or it is just being canceled: reopened, all of it would go out.
+    """
     row = connection.execute(
-        select(deliveries.c.mailing_id, deliveries.c.state)
-        .where(
-            deliveries.c.id == delivery_id,
-            deliveries.c.state.in_(before),
-            deliveries.c.batch_id.is_(None),
-        )
+        select(mailings_table.c.state, mailings_table.c.ended_at, mailings_table.c.send_at, now_millis())
+        .where(mailings_table.c.id == mailing_id)
         .with_for_update()
     ).one_or_none()
-    if row is None:
-        return False
-    values: dict[str, Any] = {"state": after, "due_at": None, "updated_at": now_millis()}
-    if due:
-        values |= {"due_at": now_millis(), "deaths": 0}
-    changed = update(deliveries).where(deliveries.c.id == delivery_id).values(values)
-    due_at = connection.execute(changed.returning(deliveries.c.due_at)).scalar_one()
-    if row.state != after:
-        counts.change(connection, {row.mailing_id: {row.state: -1, after: 1}})
-    if due:
-        _reopen(connection, row.mailing_id)
-        mailings.look_again(connection, row.mailing_id, due_at)
-    mailings.finish(connection, [row.mailing_id])
-    return True
+    if row is None or (to_reopen and row.state == states.CANCELED and row.ended_at is None):
+        return None
+    now: int = row[3]
+    return max(now, to_millis(row.send_at)) if row.send_at else now
 
 
 def _reopen(connection: Connection, mailing_id: int) -> None:

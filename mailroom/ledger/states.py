@@ -66,7 +66,9 @@ MOVES = (
         "the mailing or the delivery is canceled",
     ),
     Move((QUEUED, DEFERRED), EXPIRED, "expire", "the sweeper", "the mailing's time is over"),
-    Move((FAILED, CANCELED, EXPIRED, SUPPRESSED), QUEUED, "retry", "a person", "asked for on a page"),
+    Move(
+        (FAILED, CANCELED, EXPIRED, SUPPRESSED, DEFERRED), QUEUED, "retry", "a person", "asked for on a page"
+    ),
     Move((UNKNOWN,), SENT, "confirm", "a person", '"it arrived"'),
     Move((UNKNOWN,), UNKNOWN, "resend", "a person, the sweeper", '"send again", or the policy resend'),
 )

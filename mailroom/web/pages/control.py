@@ -8,14 +8,14 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from mailroom.ledger import control, deliveries, mailings, states
+from mailroom.ledger import control, mailings
 from mailroom.ledger.mailings import Mailing
 from mailroom.web import mailroom
+from mailroom.web.words import count
 
 blueprint = Blueprint("control", __name__)
 
-RETRIED_AT_ONCE = 500
-"""Deliveries a transaction: others who write to SQLite must not wait long."""
+NOTHING_UNKNOWN = "No mail of this mailing waits for your decision."
 
 
 @blueprint.post("/mailings/<int:mailing_id>/pause")
@@ -40,20 +40,33 @@ def cancel(mailing_id: int) -> Response:
 
 @blueprint.post("/mailings/<int:mailing_id>/retry")
 def retry_failed(mailing_id: int) -> Response:
-    """Every failed delivery of the mailing is due again."""
+    return _move_all(
+        mailing_id, control.retry_failed, "tried again.", "Nothing failed that can be tried again."
+    )
+
+
+@blueprint.post("/mailings/<int:mailing_id>/unknown/arrived")
+def all_arrived(mailing_id: int) -> Response:
+    return _move_all(mailing_id, control.confirm_all, "noted as arrived.", NOTHING_UNKNOWN)
+
+
+@blueprint.post("/mailings/<int:mailing_id>/unknown/again")
+def all_again(mailing_id: int) -> Response:
+    words = "sent once more, with the same Message-ID."
+    return _move_all(mailing_id, control.send_all_again, words, NOTHING_UNKNOWN)
+
+
+def _move_all(mailing_id: int, move: Callable[[Connection, int], int], words: str, nothing: str) -> Response:
+    """A transaction for some thousand deliveries each: nobody else waits long meanwhile."""
     _mailing(mailing_id)
-    retried, after = 0, None
+    moved = 0
     while True:
         with mailroom().database.begin() as connection:
-            rows = deliveries.page(
-                connection, mailing_id, state=states.FAILED, after_id=after, limit=RETRIED_AT_ONCE
-            )
-            retried += sum(control.retry_delivery(connection, row.id) for row in rows)
-        if len(rows) < RETRIED_AT_ONCE:
+            some = move(connection, mailing_id)
+        moved += some
+        if some < control.AT_ONCE:
             break
-        after = rows[-1].id
-    what = "1 failed mail is" if retried == 1 else f"{retried:,} failed mails are"
-    flash(f"{what} tried again." if retried else "Nothing failed that could be tried again.", "good")
+    flash(f"{count(moved, 'mail')} {'is' if moved == 1 else 'are'} {words}" if moved else nothing, "good")
     return _back(mailing_id)
 
 

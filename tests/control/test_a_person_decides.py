@@ -1,0 +1,146 @@
+"""Cancel, retry, "it arrived" and "send again": one delivery or all of a mailing, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from mailroom.database import Database
+from mailroom.ledger import control, mailings, states
+from tests.ledger.book import Book
+
+
+@pytest.fixture
+def book(database: Database) -> Book:
+    return Book(database)
+
+
+def do(book: Book, action: Callable[[Connection, int], int], id_: int) -> int:
+    with book.database.begin() as connection:
+        return action(connection, id_)
+
+
+def unknown(book: Book, count: int) -> tuple[int, list[int]]:
+    """A mailing under `hold` of which nobody knows whether it arrived."""
+    mailing_id = book.accept(count, if_unknown="hold")
+    lease = book.claim()
+    ids = book.inside(lease)
+    for id_ in ids:
+        assert book.mark(lease, id_) == ""
+    book.die(lease)
+    assert book.states(mailing_id) == {"unknown": count}
+    return mailing_id, ids
+
+
+def test_one_that_waits_is_canceled(book: Book) -> None:
+    mailing_id = book.accept(3, send_at=datetime.now(UTC) + timedelta(hours=1))
+    assert do(book, control.cancel_delivery, 1)
+    assert not do(book, control.cancel_delivery, 1), "it is over"
+    assert book.states(mailing_id) == {"queued": 2, "canceled": 1}
+    book.check()
+
+
+def test_one_in_a_batch_under_way_is_canceled_and_its_mark_refused(book: Book) -> None:
+    mailing_id = book.accept(3)
+    lease = book.claim()
+    first, second, third = book.inside(lease)
+    assert book.mark(lease, first) == ""
+    assert not do(book, control.cancel_delivery, first), "its final dot may have left"
+    assert do(book, control.cancel_delivery, second)
+    assert book.mark(lease, second) == "taken"
+    assert book.mark(lease, third) == ""
+    assert book.sent(lease, first) and book.sent(lease, third)
+    assert book.close(lease)
+    assert book.states(mailing_id) == {"sent": 2, "canceled": 1}
+    assert book.mailing(mailing_id).state == "done"
+    book.check()
+
+
+def test_one_that_failed_is_tried_again_and_its_mailing_goes_on(book: Book) -> None:
+    mailing_id = book.accept(1)
+    lease = book.claim()
+    (only,) = book.inside(lease)
+    assert not do(book, control.retry_delivery, only), "it is on its way"
+    book.trouble(lease, only, states.FAILED)
+    book.close(lease)
+    assert book.mailing(mailing_id).state == "done"
+    assert do(book, control.retry_delivery, only)
+    assert (book.mailing(mailing_id).state, book.mailing(mailing_id).ended_at) == ("active", None)
+    assert [batch.size for batch in book.gather(mailing_id)] == [1]
+    book.check()
+
+
+def test_what_a_scheduled_mailing_gets_back_waits_for_its_time(book: Book) -> None:
+    send_at = datetime.now(UTC) + timedelta(hours=1)
+    mailing_id = book.accept(2, send_at=send_at)
+    do(book, control.cancel_delivery, 1)
+    assert do(book, control.retry_delivery, 1)
+    with book.database.begin() as connection:
+        assert mailings.start_scheduled(connection) == 0
+    assert book.mailing(mailing_id).state == "scheduled"
+    book.check()
+
+
+def test_nothing_is_retried_while_its_mailing_is_being_canceled(book: Book) -> None:
+    mailing_id = book.accept(2, send_at=datetime.now(UTC) + timedelta(hours=1))
+    do(book, control.cancel_delivery, 1)
+    with book.database.begin() as connection:
+        mailings.cancel(connection, mailing_id)
+    assert not do(book, control.retry_delivery, 1), "the other one would go out with it"
+    with book.database.begin() as connection:
+        control.end_due(connection, mailing_id, states.CANCELED)
+    assert do(book, control.retry_delivery, 1)
+    assert book.states(mailing_id) == {"queued": 1, "canceled": 1}
+    book.check()
+
+
+def test_all_failed_are_tried_again_some_at_a_time(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "AT_ONCE", 4)
+    mailing_id = book.accept(10)
+    lease = book.claim()
+    for id_ in book.inside(lease):
+        book.trouble(lease, id_, states.FAILED)
+    book.close(lease)
+    assert [do(book, control.retry_failed, mailing_id) for _ in range(3)] == [4, 4, 2]
+    assert book.states(mailing_id) == {"queued": 10}
+    assert [batch.size for batch in book.gather(mailing_id)] == [10]
+    book.check()
+
+
+def test_an_unknown_one_arrived(book: Book) -> None:
+    mailing_id, ids = unknown(book, 2)
+    assert do(book, control.confirm_arrived, ids[0])
+    assert book.states(mailing_id) == {"sent": 1, "unknown": 1}
+    book.check()
+
+
+def test_an_unknown_one_is_sent_again(book: Book) -> None:
+    mailing_id, ids = unknown(book, 2)
+    assert do(book, control.send_again, ids[1])
+    (batch,) = book.gather(mailing_id)
+    lease = book.claim(batch)
+    assert book.mark(lease, ids[1]) == ""
+    assert book.sent(lease, ids[1])
+    book.close(lease)
+    assert book.states(mailing_id) == {"sent": 1, "unknown": 1}
+    assert book.mailing(mailing_id).state == "done"
+    book.check()
+
+
+def test_all_unknown_ones_arrived(book: Book) -> None:
+    mailing_id, _ = unknown(book, 7)
+    assert do(book, control.confirm_all, mailing_id) == 7
+    assert book.states(mailing_id) == {"sent": 7}
+    book.check()
+
+
+def test_all_unknown_ones_are_sent_again_once(book: Book) -> None:
+    mailing_id, _ = unknown(book, 7)
+    assert do(book, control.send_all_again, mailing_id) == 7
+    assert do(book, control.send_all_again, mailing_id) == 0
+    assert do(book, control.confirm_all, mailing_id) == 0, "they are about to be sent"
+    assert [batch.size for batch in book.gather(mailing_id)] == [7]
+    book.check()
