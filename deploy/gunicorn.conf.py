@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
 
 # The console script's folder is on sys.path, the checkout is not yet: gunicorn adds it later.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from mailroom.engine.rehearse import rehearse
 from mailroom.settings import load_or_exit
 
 # Here as well as in the app: one line from the master, not one from each worker for ever.
@@ -42,3 +47,9 @@ proc_name = "mailroom"
 
 # X-Forwarded-* is believed from a proxy on this machine only. Behind one elsewhere:
 # FORWARDED_ALLOW_IPS, which gunicorn reads by itself.
+
+
+def post_worker_init(worker: Any) -> None:
+    """Before the first request: a ledger that is away then is no reason not to start."""
+    with suppress(DBAPIError):
+        rehearse(worker.wsgi.extensions["mailroom"].database)

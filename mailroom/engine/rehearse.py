@@ -1,0 +1,25 @@
+"""An acceptance that is taken back, so that the first real one is as fast as all others."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from mailroom.content.addresses import Address
+from mailroom.content.message import Content, check
+from mailroom.content.recipients import parse_pasted
+from mailroom.database import Database
+from mailroom.engine.accept import Draft, write
+
+
+class _TakenBack(Exception):
+    """Rolls the transaction back."""
+
+
+def rehearse(database: Database) -> None:
+    """Compiles what an acceptance needs: some 50 ms that nobody should wait for. Leaves nothing behind."""
+    content = Content(Address("mailroom@example.org"), "Hello {{ name }}", "Hello {{ name }}")
+    check(content, [])
+    draft = Draft(content, parse_pasted("ann@example.org").recipients)
+    with suppress(_TakenBack), database.begin() as connection:
+        write(connection, draft)
+        raise _TakenBack

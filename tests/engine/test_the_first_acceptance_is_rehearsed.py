@@ -1,0 +1,19 @@
+"""A rehearsal leaves nothing behind."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from mailroom.database import Database
+from mailroom.engine.rehearse import rehearse
+from mailroom.ledger.schema import metadata
+
+
+def test_a_rehearsal_leaves_nothing_behind(database: Database) -> None:
+    rehearse(database)
+    with database.read() as connection:
+        rows = {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in metadata.sorted_tables
+        }
+    assert {name for name, number in rows.items() if number} == set()
