@@ -19,10 +19,11 @@ from sqlalchemy import Connection, select
 
 from mailroom.content.addresses import format_address
 from mailroom.content.content import Content
+from mailroom.content.original import Original
 from mailroom.content.recipients import Recipient
 from mailroom.database import Database, from_millis, now_millis, to_millis
 from mailroom.engine import enqueue
-from mailroom.ledger import batches, deliveries, idempotency, mailings, states, suppressions
+from mailroom.ledger import batches, deliveries, idempotency, mailings, originals, states, suppressions
 from mailroom.queue import BULK, URGENT, Queue
 
 URGENT_AT_MOST = 25
@@ -81,6 +82,7 @@ class Draft:
     idempotency: Idempotency | None = None
     route: str = ""
     max_sessions: int | None = None
+    original: Original | None = None  # mailed as it came; content is then what pages show
     started: float = field(default_factory=time.perf_counter)
 
 
@@ -159,6 +161,7 @@ def _stage(connection: Connection, draft: Draft) -> tuple[int, str, int]:
         "sender_address": content.sender.address,
         "sender_name": content.sender.name,
         "subject": content.subject,
+        "message_id": draft.original.message_id if draft.original else None,
         "duplicates": draft.duplicates,
         "if_unknown": draft.if_unknown,
         "route": draft.route,
@@ -188,6 +191,8 @@ def _stage(connection: Connection, draft: Draft) -> tuple[int, str, int]:
         for attachment in content.attachments
     )
     mailings.insert_content(connection, mailing_id, stored, files)
+    if draft.original is not None:
+        originals.insert_one(connection, mailing_id, draft.original.envelope_sender, draft.original.data)
     return mailing_id, uid, to_millis(start)
 
 

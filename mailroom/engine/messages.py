@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, parse_address
 from mailroom.content.message import Attachment, Compiled, Content, compile_message, message_id
+from mailroom.content.original import Verbatim
 from mailroom.database import AnyRow
-from mailroom.ledger import mailings
+from mailroom.ledger import mailings, originals
 
 KEPT = 16
 """Compiled mailings that a worker remembers; one with a large attachment is some megabytes."""
@@ -25,7 +26,7 @@ class Message:
     is_shared: bool
     if_unknown: str
     expires_at_ms: int
-    compiled: Compiled
+    compiled: Compiled | Verbatim
 
     def render(self, delivery: AnyRow) -> bytes:
         """Raises MergeError when this recipient's variables do not fit."""
@@ -57,15 +58,24 @@ class Messages:
 def _compiled(connection: Connection, mailing_id: int) -> Message:
     mailing = mailings.get(connection, mailing_id)
     assert mailing is not None, f"mailing {mailing_id} has deliveries and is not there"
-    content = content_of(connection, mailing)
+    sender, compiled = _whole(connection, mailing)
     return Message(
-        sender=mailing.sender_address,
+        sender=sender,
         uid=mailing.uid,
         is_shared=mailing.kind == "shared",
         if_unknown=mailing.if_unknown,
         expires_at_ms=round(mailing.expires_at.timestamp() * 1000),
-        compiled=compile_message(content, mailing.uid, mailing.created_at),
+        compiled=compiled,
     )
+
+
+def _whole(connection: Connection, mailing: mailings.Mailing) -> tuple[str, Compiled | Verbatim]:
+    """The envelope's sender, and what is sent."""
+    if mailing.message_id is not None:
+        sender, data = originals.of(connection, mailing.id)
+        return sender, Verbatim(data)
+    content = content_of(connection, mailing)
+    return mailing.sender_address, compile_message(content, mailing.uid, mailing.created_at)
 
 
 def content_of(connection: Connection, mailing: mailings.Mailing) -> Content:

@@ -27,6 +27,7 @@ class Mailing:
     sender_address: str
     sender_name: str
     subject: str
+    message_id: str | None
     total: int
     duplicates: int
     if_unknown: str

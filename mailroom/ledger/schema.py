@@ -77,6 +77,7 @@ mailings = Table(
     Column("sender_address", String(320), nullable=False),
     Column("sender_name", Text, nullable=False, server_default=""),
     Column("subject", Text, nullable=False),
+    Column("message_id", Text),  # its own, when it came as a whole message: see originals
     Column("total", Integer, nullable=False, server_default="0"),
     Column("duplicates", Integer, nullable=False, server_default="0"),  # dropped at acceptance
     # How many deliveries are in each state, those in a live batch left out: these are
@@ -280,4 +281,12 @@ api_keys = Table(  # what a program carries to use the API
     Column("last_used_at", UtcTime),
     Column("revoked_at", UtcTime),
     sqlite_autoincrement=True,  # idempotency keys and logs go on naming an id, so it must never come again
+)
+
+originals = Table(  # a whole message that somebody handed in, mailed as it came
+    "originals",
+    metadata,
+    Column("mailing_id", Id, ForeignKey("mailings.id", ondelete="CASCADE"), primary_key=True),
+    Column("envelope_sender", String(320), nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )

@@ -39,6 +39,8 @@ def row_of(mailing: Mailing, delivery: Delivery) -> tuple[str, ...]:
 
 def message_id_of(mailing: Mailing, delivery: Delivery) -> str:
     """The Message-ID under which this delivery is sent, however often."""
+    if mailing.message_id is not None:
+        return mailing.message_id
     own = None if mailing.kind == "shared" else delivery.id
     return message_id(mailing.uid, own, mailing.sender_address.rpartition("@")[2])
 

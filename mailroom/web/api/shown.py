@@ -23,7 +23,8 @@ def listed_email(mailing: Mailing, addressed: Sequence[AnyRow], reply_to: Sequen
         by_role[row.role].append(format_address(Address(row.address, row.name)))
     return {
         "id": mailing.uid,
-        "message_id": message_id(mailing.uid, None, mailing.sender_address.rpartition("@")[2]),
+        "message_id": mailing.message_id
+        or message_id(mailing.uid, None, mailing.sender_address.rpartition("@")[2]),
         "from": sender(mailing),
         "to": by_role["to"],
         "cc": by_role["cc"] or None,

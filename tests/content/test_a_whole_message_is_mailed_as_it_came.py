@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage, Message
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailroom.content.addresses import Address
+from mailroom.content.downgrade import fits
+from mailroom.content.fields import Unmailable
+from mailroom.content.original import Original, read_original
+
+NOW = datetime(2030, 1, 31, 9, 30, tzinfo=UTC)
+
+SIGNED = (
+    b"From: Ann <ann@example.com>\r\nTo: bob@example.org\r\nDate: Thu, 31 Jan 2030 09:30:00 +0000\r\n"
+    b"Message-ID: <own@example.com>\r\nSubject:  two  spaces\r\n\tand a fold\r\nMIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/signed; protocol="application/pgp-signature";\r\n boundary="b"\r\n\r\n'
+    b"--b\r\nContent-Type: text/plain\r\n\r\nHello  \r\n.\r\nBob\r\n--b\r\n"
+    b"Content-Type: application/pgp-signature\r\n\r\n-----BEGIN PGP SIGNATURE-----\r\n--b--\r\n"
+)
+
+
+def read(message: bytes) -> Original:
+    return read_original(
+        message,
+        envelope_sender="bounces@example.com",
+        message_id="<new@example.com>",
+        date=NOW,
+        trace="by mx",
+    )
+
+
+def parsed(original: Original) -> EmailMessage:
+    message = message_from_bytes(original.data, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def test_every_octet_of_a_signed_message_is_kept() -> None:
+    original = read(SIGNED)
+    assert original.data == b"Received: by mx; Thu, 31 Jan 2030 09:30:00 +0000\r\n" + SIGNED
+    assert original.message_id == "<own@example.com>"
+    assert original.authors == (Address("ann@example.com", "Ann"),)
+    assert original.content.to == (Address("bob@example.org"),)
+    assert original.content.subject == "two spaces and a fold"
+
+
+def test_bcc_is_left_out_folded_and_in_any_case() -> None:
+    message = b"From: a@example.com\r\nbCC : eve@example.org,\r\n mallory@example.org\r\n"
+    message += b"To: b@example.org\r\n\r\nHi\r\n"
+    assert b"eve" not in read(message).data and b"mallory" not in read(message).data
+    assert b"\r\nTo: b@example.org\r\n" in read(message).data
+
+
+def test_date_and_message_id_are_added_where_they_are_missing() -> None:
+    message = parsed(read(b"From: a@example.com\r\nSubject: s\r\n\r\nHi\r\n"))
+    assert message["Message-ID"] == "<new@example.com>"
+    assert message["Date"].datetime == NOW
+    assert message.get_content() == "Hi\r\n"
+
+
+def test_any_line_end_becomes_crlf() -> None:
+    data = read(b"From: a@example.com\nSubject: s\n\none\r\ntwo\rthree").data
+    assert data.endswith(b"\r\n\r\none\r\ntwo\r\nthree\r\n")
+
+
+@pytest.mark.parametrize("encoding", ["8bit", "binary", None])
+def test_eight_bits_become_seven(encoding: str | None) -> None:
+    head = f"Content-Transfer-Encoding: {encoding}\r\n" if encoding else ""
+    text = f"From: a@example.com\r\n{head}Content-Type: text/plain; charset=utf-8\r\n\r\nGrüße — 你好\r\n"
+    original = read(text.encode())
+    assert fits(original.data)
+    assert parsed(original).get_content() == "Grüße — 你好\r\n"
+    assert original.content.text.strip() == "Grüße — 你好"
+
+
+def test_utf8_without_any_mime_header_is_taken_for_what_it_is() -> None:
+    original = read("From: Jörg <a@example.com>\r\nSubject: Grüße\r\n\r\nSchöne Grüße\r\n".encode())
+    message = parsed(original)
+    assert fits(original.data)
+    assert message["Subject"] == "Grüße" and message["From"].addresses[0].display_name == "Jörg"
+    assert message.get_content() == "Schöne Grüße\r\n"
+
+
+def test_only_the_part_that_needs_it_is_encoded_anew() -> None:
+    message = (
+        "From: a@example.com\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n"
+        "--b\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<p>ü</p>\r\n"
+        "--b\r\nContent-Type: text/plain;\r\n\tcharset=us-ascii\r\n\r\nas it was  \r\n"
+        "--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    ).encode() + b"\xff\xfe\x01\r\n--b--\r\n"
+    original = read(message)
+    assert fits(original.data)
+    assert (
+        b"--b\r\nContent-Type: text/plain;\r\n\tcharset=us-ascii\r\n\r\nas it was  \r\n--b\r\n"
+        in original.data
+    )
+    html, _, binary = parsed(original).iter_parts()
+    assert isinstance(binary, Message)
+    assert html.get_content() == "<p>ü</p>" and binary.get_payload(decode=True) == b"\xff\xfe\x01"
+    assert original.content.html == "<p>ü</p>" and original.content.text.strip() == "as it was"
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "base64"])
+def test_a_line_that_is_too_long_is_broken(encoding: str) -> None:
+    body = "QUJD" * 1000 if encoding == "base64" else "word " * 1000
+    head = f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
+    original = read(f"From: a@example.com\r\n{head}\r\n{body}\r\n".encode())
+    assert max(map(len, original.data.split(b"\r\n"))) <= 998
+    assert parsed(original).get_content().rstrip("\r\n") == ("ABC" * 1000 if encoding == "base64" else body)
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        (b"Subject: s\r\n\r\nHi", "no From"),
+        (b"From: a@example.com\r\nFrom: b@example.com\r\n\r\nHi", "more than one From"),
+        (b"From: nobody\r\n\r\nHi", "From header"),
+        (b"From: a@example.com\r\nno field\r\n\r\nHi", "no header field: 'no field'"),
+        (b"From: a@example.com\r\nMessage-ID: none\r\n\r\nHi", "Message-ID"),
+        (b"Received: x\r\n" * 51 + b"From: a@example.com\r\n\r\nHi", "a loop"),
+        (SIGNED.replace(b"Hello", "Grüße".encode()), "a signed part"),
+        (b"From: a@example.com\r\nContent-Type: multipart/mixed\r\n\r\n\xff", "no boundary"),
+    ],
+)
+def test_what_cannot_be_mailed_is_refused_with_the_reason(message: bytes, why: str) -> None:
+    with pytest.raises(Unmailable, match=why):
+        read(message)
+
+
+@given(st.binary(max_size=300))
+def test_whatever_comes_is_mailable_or_refused(junk: bytes) -> None:
+    for message in (junk, b"From: a@example.com\r\n" + junk, b"From: a@example.com\r\n\r\n" + junk):
+        try:
+            data = read(message).data
+        except Unmailable:
+            continue
+        assert fits(data) and data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r")
