@@ -19,6 +19,7 @@ from mailroom.web import (
     health,
     metrics,
     navigation,
+    notices,
     security,
     sign_in,
     words,
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     assets.init_app(app)
     errors.init_app(app)
     words.init_app(app)
+    notices.init_app(app)
 
     for blueprint in (
         health.blueprint,

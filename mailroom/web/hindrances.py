@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from mailroom.database import now_millis, to_millis
-from mailroom.ledger import batches, servers, states
+from mailroom.database import now_millis
+from mailroom.ledger import batches, servers, states, throttles
 from mailroom.ledger.mailings import Mailing
 from mailroom.queue import Queue, QueueDown
+from mailroom.web.notices import trouble_words
 
 SILENT_MS = batches.LEASE_MS // 3 + 3_000
 """A worker renews its lease every third of it; one that is three seconds late is in trouble."""
@@ -31,6 +32,7 @@ def hindrances(connection: Connection, queue: Queue, mailing: Mailing, now: int)
     return [
         *_lost_queue(queue),
         *_closed_servers(connection, now),
+        *_slowed_down(connection),
         *_silent_workers(connection, mailing.id, now),
     ]
 
@@ -50,13 +52,16 @@ def _lost_queue(queue: Queue) -> Iterator[Hindrance]:
 
 def _closed_servers(connection: Connection, now: int) -> Iterator[Hindrance]:
     for trouble in servers.troubled(connection):
-        words = f"{trouble.code} {trouble.reply}" if trouble.code else trouble.reply
-        wait = to_millis(trouble.closed_until) - now
-        if wait > 0:
+        yield Hindrance("error", trouble_words(trouble, now))
+
+
+def _slowed_down(connection: Connection) -> Iterator[Hindrance]:
+    for rate in throttles.present(connection):
+        if rate.is_slowed:
             yield Hindrance(
-                "error",
-                f"The mail server {trouble.server} cannot be used: {words}. "
-                f"Next try in {_seconds(wait)}; nothing is lost meanwhile.",
+                "info",
+                f"The mail server {rate.server} asked us to slow down: it gets {rate} at present, "
+                "and more again step by step.",
             )
 
 

@@ -52,6 +52,12 @@ class View:
     now: datetime
 
     @property
+    def undecided(self) -> int:
+        """How many nobody will send again unless a person says so."""
+        is_settled = self.mailing.is_over or self.mailing.if_unknown == "hold"
+        return self.mailing.counts.get(states.UNKNOWN, 0) if is_settled else 0
+
+    @property
     def retries(self) -> int:
         """How many wait for another try."""
         return self.mailing.counts.get(states.DEFERRED, 0)

@@ -6,7 +6,7 @@ from flask import Blueprint, flash, g, make_response, redirect, render_template,
 from sqlalchemy import make_url
 from werkzeug.wrappers import Response
 
-from mailroom.ledger import sign_ins, users
+from mailroom.ledger import sign_ins, throttles, users
 from mailroom.web import mailroom, passwords
 from mailroom.web.attempts import attempts
 from mailroom.web.browsers import browser_name
@@ -48,7 +48,7 @@ def _facts() -> list[tuple[str, str]]:
     return [
         ("Mail server", f"{settings.mail_server}:{settings.mail_port} ({way}{login})"),
         ("Default sender", settings.mail_default_sender or "none"),
-        ("Rate", settings.rate or "as fast as the server takes it"),
+        ("Rate", _rate(settings.rate)),
         ("Workers", f"{settings.workers} processes, up to {settings.connections} SMTP sessions each"),
         (
             "Ledger",
@@ -56,6 +56,16 @@ def _facts() -> list[tuple[str, str]]:
         ),
         ("Public address", settings.public_url),
     ]
+
+
+def _rate(setting: str | None) -> str:
+    """What is set, and what each server that asked us to slow down gets at present."""
+    with mailroom().database.read() as connection:
+        slowed = [rate for rate in throttles.present(connection) if rate.is_slowed]
+    words = [setting or "as fast as the server takes it"]
+    return "; ".join(
+        [*words, *(f"{rate.server} asked us to slow down and gets {rate} now" for rate in slowed)]
+    )
 
 
 @blueprint.post("/password")
