@@ -18,4 +18,5 @@ def init_app(app: Flask) -> None:
     bearer.init_app(app, mailroom.database)
     rates.init_app(app, mailroom.settings.redis_url)
     csrf.exempt(blueprint)  # a key in a header, never a cookie: no browser sends it by itself
+    app.url_map.converters["anything"] = unknown.Anything
     app.register_blueprint(blueprint)

@@ -49,6 +49,7 @@ def send_email() -> Response:
     scope=api_keys.READ,
     query=Page,
     gives=responses.EmailList,
+    errors=(404,),
 )
 def list_emails() -> Response:
     """List emails.

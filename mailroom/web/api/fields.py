@@ -26,7 +26,7 @@ SOME_LINE = (
     r"[^\s\u0000-\u001f\u007f-\u009f\u2028\u2029][^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 )
 LOCAL = r"[A-Za-z0-9_+'-]{1,30}(\.[A-Za-z0-9_+'-]{1,30})?"
-DOMAIN = r"([A-Za-z0-9]{1,30}(-[A-Za-z0-9]{1,30})*\.)+[A-Za-z]{2,63}"
+DOMAIN = r"([A-Za-z0-9]{1,20}(-[A-Za-z0-9]{1,20}){0,2}\.)+[A-Za-z]{2,24}"
 NAMED = (
     r"^(\"[^\"\\\u0000-\u001f\u007f-\u009f\u2028\u2029]*\"|[^\"<>@,;\u0000-\u001f\u007f-\u009f\u2028\u2029]+)"
     rf" <{LOCAL}@{DOMAIN}>$"
@@ -40,7 +40,7 @@ BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 MAILBOX: Schema = {
     "type": "string",
     "description": "`ann@example.org` or `Ann Lee <ann@example.org>`. Domains of other scripts are fine.",
-    "anyOf": [{"format": "email", "maxLength": 254}, {"pattern": NAMED}],
+    "anyOf": [{"format": "email", "maxLength": 254}, {"pattern": NAMED, "maxLength": 254}],
     "examples": ["Ann Lee <ann@example.org>"],
 }
 
@@ -86,10 +86,19 @@ def _listed(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _whole(number: object) -> int:
+    """A whole number, 7.0 included: JSON knows no difference."""
+    if isinstance(number, float) and number.is_integer():
+        return int(number)
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise TypeError("not a whole number")
+    return number
+
+
 def _file(value: object) -> bytes:
     if isinstance(value, list):
         try:
-            return bytes(value)
+            return bytes(map(_whole, value))
         except (TypeError, ValueError):
             raise ValueError("A list must hold the file's bytes: numbers from 0 to 255.") from None
     if not isinstance(value, str):

@@ -160,7 +160,19 @@ def _success(operation: Operation) -> Document:
         }
     schema = {"$ref": REF.format(model=_name(operation.gives))}
     text = (operation.gives.__doc__ or "").strip() or "What was asked for."
-    return {"description": text, "content": {"application/json": {"schema": schema}}}
+    answer: Document = {"description": text, "content": {"application/json": {"schema": schema}}}
+    return answer | ({"links": links} if (links := _links(operation)) else {})
+
+
+def _links(operation: Operation) -> Document:
+    """What can be done with the id that a POST gives back."""
+    if operation.method != "POST" or operation.takes is None or operation.takes_many:
+        return {}
+    return {
+        other.name: {"operationId": other.name, "parameters": {"id": "$response.body#/id"}}
+        for other in OPERATIONS
+        if other.path.startswith(f"{operation.path}/{{id}}")
+    }
 
 
 def _schemas() -> Document:

@@ -66,7 +66,10 @@ def operation(method: str, path: str, *, tag: str, scope: str, **described: Any)
             return view(**arguments)
 
         rule = ROOT + re.sub(r"\{(\w+)\}", r"<uuid:\1>", path)
-        blueprint.add_url_rule(rule, view.__name__, guarded, methods=[method])
+        # OPTIONS: unknown.py tells of all methods of a path at once.
+        blueprint.add_url_rule(
+            rule, view.__name__, guarded, methods=[method], provide_automatic_options=False
+        )
         return guarded
 
     return register

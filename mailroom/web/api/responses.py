@@ -111,7 +111,7 @@ class Mailing(Answer):
 
     object: Literal["mailing"] = "mailing"
     id: UUID = Field(examples=[ID])
-    url: str = Field(description="Its page.", examples=["http://127.0.0.1:8000/mailings/1"])
+    number: int = Field(description="Its page is `/mailings/<number>`.", examples=[42])
     state: MailingState = Field(examples=["active"])
     from_: str = Field(alias="from", examples=["Acme <hello@acme.example>"])
     subject: str
@@ -129,6 +129,6 @@ class AcceptedMailing(Answer):
 
     object: Literal["mailing"] = "mailing"
     id: UUID = Field(examples=[ID])
-    url: str = Field(description="Its page.", examples=["http://127.0.0.1:8000/mailings/1"])
+    number: int = Field(description="Its page is `/mailings/<number>`.", examples=[42])
     total: int = Field(description="Recipients.", examples=[2])
     duplicates: int = Field(description="Addresses that were given more than once, and dropped.")

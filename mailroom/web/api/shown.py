@@ -11,7 +11,6 @@ from mailroom.content.message import message_id
 from mailroom.database import AnyRow
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing, StoredContent
-from mailroom.web import mailroom
 from mailroom.web.api.events import last_event
 from mailroom.web.csv_export import message_id_of
 
@@ -70,7 +69,7 @@ def accepted_mailing(mailing: Mailing) -> Mapping[str, Any]:
     return {
         "object": "mailing",
         "id": mailing.uid,
-        "url": f"{mailroom().settings.public_url}/mailings/{mailing.id}",
+        "number": mailing.id,
         "total": mailing.total,
         "duplicates": mailing.duplicates,
     }

@@ -1,26 +1,38 @@
-"""What is below /api/v1 and no operation: 404, or 405 with what there is, as JSON."""
+"""What is below /api/v1 and no operation: 404, or 405 with what there is, as JSON; and OPTIONS."""
 
 from __future__ import annotations
 
-from flask import Response, current_app
+from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import BaseConverter
 
 from mailroom.web.api.blueprint import ROOT, blueprint
 from mailroom.web.api.errors import ApiError
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+class Anything(BaseConverter):
+    """Like `path`, which stops at line breaks."""
+
+    part_isolating = False
+    regex = "(?s:.+)"
 
 
-@blueprint.route(f"{ROOT}/", defaults={"path": ""}, methods=[*METHODS, "TRACE", "QUERY"])
-@blueprint.route(f"{ROOT}/<path:path>", methods=[*METHODS, "TRACE", "QUERY"])
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+OTHERS = ("OPTIONS", "TRACE", "QUERY")
+
+
+@blueprint.route(f"{ROOT}/", defaults={"path": ""}, methods=[*METHODS, *OTHERS])
+@blueprint.route(f"{ROOT}/<anything:path>", methods=[*METHODS, *OTHERS])
 def unknown(path: str) -> Response:
     """Needs no key: it tells what the docs tell everybody."""
     allowed = [method for method in METHODS if _endpoint(path, method) not in (None, "api.unknown")]
-    if allowed:
-        raise MethodNotAllowed(allowed, f"This takes {', '.join(allowed)}.")
-    raise ApiError(
-        404, "not_found", "The requested endpoint does not exist; /api/docs tells which there are."
-    )
+    if not allowed:
+        message = "The requested endpoint does not exist; see /api/docs."
+        raise ApiError(404, "not_found", message)
+    allowed.append("OPTIONS")
+    if request.method == "OPTIONS":
+        return Response(status=204, headers={"Allow": ", ".join(allowed)})
+    raise MethodNotAllowed(allowed, f"This takes {', '.join(allowed)}.")
 
 
 def _endpoint(path: str, method: str) -> str | None:
