@@ -248,7 +248,8 @@ def _activate(
         connection, mailing_id, total=total, suppressed=suppressed, accept_ms=_elapsed_ms(draft)
     )
     gathered = batches.gather(connection, mailing_id, batches.READY) if state == states.ACTIVE else []
-    mailings.finish(connection, [mailing_id])
+    if suppressed == total:  # nothing waits, so nobody else will end it
+        mailings.finish(connection, [mailing_id])
     return Accepted(mailing_id, uid, total, state), gathered
 
 

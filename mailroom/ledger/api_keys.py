@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from mailroom.database import AnyRow
 from mailroom.ledger.schema import api_keys, users
@@ -65,7 +65,7 @@ class ApiKey:
 
 
 COLUMNS = tuple(api_keys.c[name] for name in ApiKey.__slots__ if name in api_keys.c)
-FIND = select(*COLUMNS, api_keys.c.key_hash)
+FIND = select(*COLUMNS, api_keys.c.key_hash).where(api_keys.c.key_hash == bindparam("wanted"))
 
 
 def add(
@@ -97,11 +97,17 @@ def add(
 def find(connection: Connection, key: str) -> ApiKey | None:
     """The key of this secret, whatever its state."""
     wanted = token_hash(key)
-    row = connection.execute(FIND.where(api_keys.c.key_hash == wanted)).one_or_none()
+    row = connection.execute(FIND, {"wanted": wanted}).one_or_none()
     # The index compared hashes, which tell nobody how near a guess was; this is the final word.
     if row is None or not hmac.compare_digest(row.key_hash, wanted):
         return None
     return _key(row[:-1])
+
+
+def get(connection: Connection, key_id: int) -> ApiKey | None:
+    """The key as it is now, for whoever signed in with it earlier."""
+    row = connection.execute(select(*COLUMNS).where(api_keys.c.id == key_id)).one_or_none()
+    return None if row is None else _key(row)
 
 
 def everyone(connection: Connection) -> list[ApiKey]:
