@@ -132,6 +132,12 @@ class Dispatch:
         """
         return self.sessions.reply_time.get(self.server.name, PATIENCE) < PATIENCE
 
+    @property
+    def next_is_fresh(self) -> bool:
+        """Whether the next mail did not lose a session yet. One that did goes first on its next
+        session: behind another mail it would be lost with that one's again, and be late."""
+        return not self.todo or not self.tries[self.todo[0].id]
+
     def leave_out(self, mailing_id: int) -> None:
         """Tries no more of this mailing: it was paused, canceled or is over."""
         self.todo = deque(row for row in self.todo if row.mailing_id != mailing_id)

@@ -68,7 +68,7 @@ class Lane:
                 self._kept = None
 
     def next_envelope(self) -> Envelope | None:
-        if self._in_hand and not self._dispatch.may_look_ahead:
+        if self._in_hand and not (self._dispatch.may_look_ahead and self._dispatch.next_is_fresh):
             return None
         while self._may_begin() and (delivery := self._dispatch.next_delivery()) is not None:
             try:
