@@ -24,7 +24,7 @@ from mailroom.web import (
     sign_in,
     words,
 )
-from mailroom.web.pages import compose, inbox, keys, mailings, race
+from mailroom.web.pages import compose, inbox, keys, mailings, race, suppressions
 from mailroom.web.pages import settings as settings_page
 
 MEBIBYTE = 1024 * 1024
@@ -62,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         mailings.blueprint,
         inbox.blueprint,
         race.blueprint,
+        suppressions.blueprint,
         keys.blueprint,
         settings_page.blueprint,
     ):

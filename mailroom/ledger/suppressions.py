@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Select, delete, func, select
 
-from mailroom.database import now_millis
+from mailroom.database import from_millis, now_millis
+from mailroom.ledger.once import insert_once
 from mailroom.ledger.schema import suppressions
 
 REASONS = ("manual", "unsubscribed", "bounced", "complained")
+
+AT_ONCE = 500
+"""Rows a statement: a database takes only so many parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +32,23 @@ class Suppression:
 
 def add(connection: Connection, address_key: str, reason: str = "manual", note: str = "") -> bool:
     """Puts an address on the list. False: it was there already, and stays as it was."""
-    known = select(suppressions.c.address_key).where(suppressions.c.address_key == address_key)
-    if connection.execute(known).one_or_none() is not None:
-        return False
-    values = {"address_key": address_key, "reason": reason, "note": note, "created_at": now_millis()}
-    connection.execute(insert(suppressions).values(values))
-    return True
+    return add_all(connection, [address_key], reason, note) == 1
+
+
+def add_all(
+    connection: Connection, address_keys: Iterable[str], reason: str = "manual", note: str = ""
+) -> int:
+    """Puts these on the list; says how many were not there yet. From their next mark on they get no mail."""
+    created_at = from_millis(connection.execute(select(now_millis())).scalar_one())
+    same = {"reason": reason, "note": note, "created_at": created_at}
+    keys, added = iter(dict.fromkeys(address_keys)), 0
+    while some := list(islice(keys, AT_ONCE)):
+        added += insert_once(connection, suppressions, [{"address_key": key, **same} for key in some])
+    return added
 
 
 def remove(connection: Connection, address_key: str) -> bool:
+    """Takes it off the list. What was suppressed stays so, unless somebody retries it."""
     gone = delete(suppressions).where(suppressions.c.address_key == address_key)
     return connection.execute(gone).rowcount == 1
 
@@ -45,13 +59,30 @@ def among(connection: Connection, address_keys: Iterable[str]) -> set[str]:
     return set(connection.execute(statement).scalars())
 
 
+def count(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(suppressions)).scalar_one())
+
+
 def page(
     connection: Connection, after: str | None = None, words: str = "", limit: int = 100
 ) -> list[Suppression]:
     """The next `limit` in alphabetical order, those containing `words` only."""
-    statement = select(suppressions).order_by(suppressions.c.address_key).limit(limit)
+    rows = connection.execute(_listed(after, words).limit(limit))
+    return [Suppression(*row) for row in rows]
+
+
+def each(connection: Connection, words: str = "", chunk: int = 1_000) -> Iterator[Suppression]:
+    """All of them, some at a time: memory stays flat."""
+    after: str | None = None
+    while found := page(connection, after, words, chunk):
+        yield from found
+        after = found[-1].address_key
+
+
+def _listed(after: str | None, words: str) -> Select[Any]:
+    statement = select(suppressions).order_by(suppressions.c.address_key)
     if after is not None:
         statement = statement.where(suppressions.c.address_key > after)
     if words:
         statement = statement.where(suppressions.c.address_key.contains(words.lower(), autoescape=True))
-    return [Suppression(*row) for row in connection.execute(statement)]
+    return statement

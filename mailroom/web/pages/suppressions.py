@@ -1,0 +1,116 @@
+"""/suppressions: addresses that get no mail; look, add, take off, export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+from itertools import islice
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from mailroom.content.addresses import AddressError, parse_address
+from mailroom.content.recipients import Parsed, parse_pasted
+from mailroom.database import Database
+from mailroom.ledger import suppressions
+from mailroom.web import mailroom
+from mailroom.web.csv_export import line
+from mailroom.web.words import count
+
+blueprint = Blueprint("suppressions", __name__)
+
+PAGE = 100
+CHUNK = 1_000
+HEADER = ("address", "reason", "note", "added_at")
+
+
+@blueprint.get("/suppressions")
+def page() -> Response:
+    return _shown()
+
+
+def _shown(bad: Parsed | None = None) -> Response:
+    """`bad`: what was typed, and could not be added; the form shows it again."""
+    words = request.args.get("q", "").strip()
+    after = request.args.get("after")
+    with mailroom().database.read() as connection:
+        listed = suppressions.page(connection, after, words, PAGE + 1)
+        total = suppressions.count(connection)
+    body = render_template(
+        "suppressions/page.html",
+        listed=listed[:PAGE],
+        total=total,
+        words=words,
+        after=after,
+        next_after=listed[PAGE - 1].address_key if len(listed) > PAGE else None,
+        typed=request.form,
+        bad=bad,
+        reasons=suppressions.REASONS,
+    )
+    return make_response(body, 422 if bad else 200)
+
+
+@blueprint.post("/suppressions")
+def add() -> Response:
+    """Adds every address that was typed, or none: a list with an error in it may be the wrong list."""
+    parsed = parse_pasted(request.form.get("addresses", ""))
+    if parsed.problems or not parsed.recipients:
+        return _shown(parsed)
+    reason = request.form.get("reason", "")
+    note = request.form.get("note", "").strip()[:500]
+    keys, added = iter(recipient.key for recipient in parsed.recipients), 0
+    while some := list(islice(keys, CHUNK)):
+        with mailroom().database.begin() as connection:
+            added += suppressions.add_all(
+                connection, some, reason if reason in suppressions.REASONS else "manual", note
+            )
+    known = len(parsed.recipients) - added
+    words = f"{count(added, 'address', 'addresses')} added." if added else "Nothing new."
+    flash(
+        words + (f" {known:,} {'was' if known == 1 else 'were'} on the list already." if known else ""),
+        "good",
+    )
+    return redirect(url_for(".page"), 303)
+
+
+@blueprint.post("/suppressions/remove")
+def remove() -> Response:
+    typed = request.form.get("address", "")
+    with mailroom().database.begin() as connection:
+        removed = suppressions.remove(connection, _key(typed))
+    flash(f"{typed} may be mailed again." if removed else f"{typed} was not on the list.", "good")
+    return redirect(url_for(".page", q=request.form.get("q") or None), 303)
+
+
+def _key(typed: str) -> str:
+    try:
+        return parse_address(typed).key
+    except AddressError:
+        return typed.lower()
+
+
+@blueprint.get("/suppressions.csv")
+def as_csv() -> Response:
+    return Response(
+        _lines(mailroom().database),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": 'attachment; filename="suppressions.csv"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def _lines(database: Database) -> Iterator[str]:
+    """A page of the ledger a time: SQLite's log must not wait for a slow reader."""
+    yield line(HEADER)
+    after: str | None = None
+    while True:
+        with database.read() as connection:
+            found = suppressions.page(connection, after, limit=CHUNK)
+        for one in found:
+            added_at = one.created_at.astimezone(UTC).isoformat(timespec="seconds")
+            yield line((one.address_key, one.reason, one.note, added_at))
+        if len(found) < CHUNK:
+            return
+        after = found[-1].address_key

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from mailroom.ledger import suppressions
+from tests.web.watching import ledger, post
+
+PAGE = "/suppressions"
+
+
+def listed(app: Flask) -> list[str]:
+    with ledger(app).read() as connection:
+        return [one.address_key for one in suppressions.each(connection)]
+
+
+def test_one_or_many_are_added(app: Flask, client: FlaskClient) -> None:
+    typed = "Ann@Example.org, Bob <bob@example.org>\ncarol@example.org"
+    answer = post(client, PAGE, PAGE, addresses=typed, reason="unsubscribed", note="by phone")
+    assert (answer.status_code, answer.headers["Location"]) == (303, PAGE)
+    page = client.get(PAGE).text
+    assert "3 addresses added." in page and "by phone" in page
+    assert listed(app) == ["ann@example.org", "bob@example.org", "carol@example.org"]
+    again = post(client, PAGE, PAGE, addresses="ann@example.org\ndan@example.org", reason="bounced")
+    assert again.status_code == 303
+    assert "1 address added. 1 was on the list already." in client.get(PAGE).text
+    with ledger(app).read() as connection:
+        assert suppressions.page(connection, words="ann")[0].reason == "unsubscribed", "as it was"
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [("ann@example.org\n<b>bob</b>", "Line 2: &lt;b&gt;bob"), ("", "Type at least one address.")],
+)
+def test_a_bad_one_is_named_and_nothing_is_added(
+    app: Flask, client: FlaskClient, typed: str, words: str
+) -> None:
+    answer = post(client, PAGE, PAGE, addresses=typed, note="a note")
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert typed.partition("\n")[0] in answer.text and "a note" in answer.text
+    assert listed(app) == []
+
+
+def test_one_is_taken_off(app: Flask, client: FlaskClient) -> None:
+    post(client, PAGE, PAGE, addresses="ann@example.org bob@example.org".replace(" ", "\n"))
+    answer = post(client, f"{PAGE}/remove", PAGE, address="Ann@example.org")
+    assert answer.status_code == 303
+    assert listed(app) == ["bob@example.org"]
+    assert "may be mailed again" in client.get(PAGE).text
+
+
+def test_the_list_is_searched_and_paged(app: Flask, client: FlaskClient) -> None:
+    with ledger(app).begin() as connection:
+        added = suppressions.add_all(connection, (f"p{number:04}@example.org" for number in range(1_205)))
+        assert added == 1_205
+    first = client.get(PAGE).text
+    assert "1,205 addresses" in first and "p0099@" in first and "p0100@" not in first
+    assert "p0100@" in client.get(f"{PAGE}?after=p0099@example.org").text
+    found = client.get(f"{PAGE}?q=P1204").text
+    assert "p1204@" in found and "p0001@" not in found
+    assert "Nothing found" in client.get(f"{PAGE}?q=%25").text
+    lines = client.get(f"{PAGE}.csv").text.splitlines()
+    assert lines[0] == "address,reason,note,added_at"
+    assert len(lines) == 1_206
+
+
+def test_it_is_in_the_navigation_and_behind_the_gate(client: FlaskClient, stranger: FlaskClient) -> None:
+    assert 'href="/suppressions" aria-current="page"' in client.get(PAGE).text
+    assert stranger.get(PAGE).status_code == 303
+    assert stranger.get(f"{PAGE}.csv").status_code == 303
+    assert client.post(PAGE, data={"addresses": "ann@example.org"}).status_code == 400, "no token"
