@@ -26,7 +26,7 @@ def honcho(output: Path, environ: dict[str, str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             tied.command([sys.executable, "-m", "honcho", "start"]),
             cwd=ROOT,
-            env=os.environ | environ | {"PATH": path},
+            env=os.environ | {"MAILROOM_SUBMISSION_PORT": str(free_port())} | environ | {"PATH": path},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

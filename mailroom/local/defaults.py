@@ -12,6 +12,7 @@ from mailroom.local import ports, valkey
 from mailroom.settings import LOCAL_FILE, read_local
 
 CATCHER_PORT = 1025
+SUBMISSION_PORT = 2525
 SENDER = "Mailroom <mailroom@example.org>"
 
 
@@ -46,7 +47,14 @@ def choose(home: Path, given: Mapping[str, str]) -> Defaults:
         _choose_catchers(chosen)
     if "MAIL_DEFAULT_SENDER" not in given:
         values["MAIL_DEFAULT_SENDER"] = SENDER
+    if "MAILROOM_SUBMISSION_PORT" not in given:
+        values["MAILROOM_SUBMISSION_PORT"] = str(_free_from(SUBMISSION_PORT))
     return chosen
+
+
+def _free_from(first: int) -> int:
+    with ports.listen_from(first) as listener:
+        return ports.number(listener)
 
 
 def _choose_catchers(chosen: Defaults) -> None:

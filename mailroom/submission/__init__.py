@@ -1,0 +1,7 @@
+"""SMTP submission: programs that can only speak SMTP hand their mail to the ledger.
+
+    python -m mailroom.submission
+
+AUTH with an API key as the password, always; STARTTLS before it, except from this very
+machine. The 250 after the final dot means: on disk.
+"""

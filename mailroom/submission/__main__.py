@@ -1,0 +1,88 @@
+"""The submission process: serves until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import ssl
+from urllib.parse import urlsplit
+
+import structlog
+
+from mailroom import log as logging
+from mailroom.database import Database
+from mailroom.queue import Queue
+from mailroom.settings import Settings, leave, load_or_exit
+from mailroom.submission.protocol import Protocol
+from mailroom.submission.reception import Reception
+
+log = structlog.get_logger()
+
+GRACE = 8.0
+"""Seconds that messages being received may still take once the process was told to end."""
+
+
+def main() -> None:
+    logging.configure()
+    settings = load_or_exit()
+    asyncio.run(serve(settings))
+
+
+async def serve(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    context = _tls(settings)
+    database, queue = Database(settings.database_url), Queue(settings.redis_url)
+    reception = Reception(database, queue, settings)
+    hostname = urlsplit(settings.public_url).hostname or "mailroom"
+    listeners = _listen(settings)
+    servers = [
+        await loop.create_server(lambda: Protocol(reception, hostname, context), sock=listener)
+        for listener in listeners
+    ]
+    shown = ", ".join(f"{listener.getsockname()[0]}:{listener.getsockname()[1]}" for listener in listeners)
+    log.info("submission is listening", on=shown, tls="STARTTLS" if context else "none: this machine only")
+    await stopped.wait()
+    for server in servers:
+        server.close()
+    await reception.ended(GRACE)
+    queue.close()
+    database.dispose()
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.submission_cert is None or settings.submission_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.submission_cert, settings.submission_key)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or error
+        leave(f"MAILROOM_SUBMISSION_CERT and MAILROOM_SUBMISSION_KEY cannot be used: {reason}")
+    return context
+
+
+def _listen(settings: Settings) -> list[socket.socket]:
+    """Every address with a certificate; without one only this machine's, as nobody else could sign in."""
+    hosts = ["127.0.0.1"] if settings.submission_cert is None else ["0.0.0.0", "::"]
+    found: list[socket.socket] = []
+    for host in hosts:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listener = socket.create_server((host, settings.submission_port), family=family, backlog=100)
+        except OSError as error:
+            if found:  # a machine without IPv6
+                continue
+            leave(
+                f"port {settings.submission_port} cannot be used ({error.strerror}): "
+                "free it, or set MAILROOM_SUBMISSION_PORT"
+            )
+        found.append(listener)
+    return found
+
+
+if __name__ == "__main__":
+    main()

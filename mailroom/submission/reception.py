@@ -1,0 +1,180 @@
+"""What happens with what a client says: its key, each recipient, the message."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import cast
+
+import structlog
+from aiosmtpd.smtp import AuthResult, Envelope, Session
+from sqlalchemy.exc import SQLAlchemyError
+
+from mailroom.content.addresses import Address, AddressError, parse_address
+from mailroom.content.fields import Unmailable
+from mailroom.content.message_ids import message_id
+from mailroom.content.original import Original, read_original
+from mailroom.content.recipients import Recipient
+from mailroom.database import Database
+from mailroom.engine.accept import Draft, NotAccepted, accept
+from mailroom.ledger import api_keys
+from mailroom.ledger.api_keys import ApiKey
+from mailroom.queue import Queue
+from mailroom.settings import Settings
+
+log = structlog.get_logger()
+
+LARGEST = 64 * 1024 * 1024
+"""Octets of a message: what the API takes as well."""
+
+MOST_RECIPIENTS = 1000
+
+QUOTES = str.maketrans("“”‘’", "\"\"''")
+
+LEDGER_AWAY = "451 4.3.0 The ledger cannot be used just now; nothing was accepted, try again"
+
+
+class Reception:
+    """aiosmtpd's handler. Whatever touches the ledger runs in a thread: it may have to wait."""
+
+    def __init__(self, database: Database, queue: Queue, settings: Settings) -> None:
+        self._database = database
+        self._queue = queue
+        self._settings = settings
+        self._busy = 0
+
+    async def sign_in(self, password: bytes) -> AuthResult:
+        try:
+            key = await asyncio.to_thread(self._find, password.decode("ascii", "replace"))
+        except SQLAlchemyError:
+            return AuthResult(
+                success=False, handled=False, message="454 4.7.0 The ledger cannot be used just now"
+            )
+        if key is None or key.state != "active":
+            message = "535 5.7.8 The password must be an API key of this Mailroom (mr_...)"
+            return AuthResult(success=False, handled=False, message=message)
+        if not key.may(api_keys.SEND):
+            return AuthResult(success=False, handled=False, message="535 5.7.8 This API key may not send")
+        return AuthResult(success=True, auth_data=key)
+
+    def _find(self, password: str) -> ApiKey | None:
+        with self._database.read() as connection:
+            key = api_keys.find(connection, password)
+        if key is not None and key.state == "active":
+            with self._database.begin() as connection:
+                api_keys.note_use(connection, key.id)
+        return key
+
+    async def handle_MAIL(
+        self, server: object, session: Session, envelope: Envelope, address: str, options: Sequence[str]
+    ) -> str:
+        try:
+            sender = parse_address(address)
+        except AddressError as refusal:
+            return f"553 5.1.7 {_words(refusal)}"
+        if not _key(session).may_send_from(sender.address):
+            return f"553 5.7.1 This API key may not send from {sender.address}"
+        envelope.mail_from = sender.address
+        return "250 2.1.0 OK"
+
+    async def handle_RCPT(
+        self, server: object, session: Session, envelope: Envelope, address: str, options: Sequence[str]
+    ) -> str:
+        if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
+            return f"452 4.5.3 {MOST_RECIPIENTS} recipients a message at most; send the rest in another"
+        try:
+            recipient = parse_address(address)
+        except AddressError as refusal:
+            return f"553 5.1.3 {_words(refusal)}"
+        envelope.rcpt_tos.append(recipient.address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: object, session: Session, envelope: Envelope) -> str:
+        started = time.perf_counter()
+        self._busy += 1
+        try:
+            return await asyncio.to_thread(self._accept, session, envelope, started)
+        finally:
+            self._busy -= 1
+
+    async def handle_exception(self, error: Exception) -> str:
+        log.error("a submission failed", error=type(error).__name__)
+        return "451 4.3.0 Something broke here; nothing was accepted, try again"
+
+    async def ended(self, patience: float) -> None:
+        """Returns when no message is being written any more, or after `patience` seconds."""
+        deadline = time.monotonic() + patience
+        while self._busy and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+
+    def _accept(self, session: Session, envelope: Envelope, started: float) -> str:
+        key = _key(session)
+        try:
+            original = _read(session, envelope)
+        except Unmailable as reason:
+            return f"554 5.6.0 This message cannot be mailed: {_words(reason)}"
+        for author in original.authors:
+            if not key.may_send_from(author.address):
+                return f"550 5.7.1 This API key may not send from {author.address}"
+        draft = Draft(
+            original.content,
+            _recipients(original, envelope.rcpt_tos),
+            expires_after=self._settings.expires,
+            user_id=key.user_id,
+            original=original,
+            started=started,
+        )
+        try:
+            # The key may have been revoked since this connection signed in.
+            if not self._is_active(key):
+                return "535 5.7.8 This API key is not active any more"
+            accepted = accept(self._database, self._queue, draft)
+        except NotAccepted as refusal:
+            return f"554 5.6.0 {_words(refusal)}"
+        except SQLAlchemyError as error:
+            log.error("the ledger cannot be used", error=type(error).__name__)
+            return LEDGER_AWAY
+        return f"250 2.6.0 Accepted as {accepted.uid}"
+
+    def _is_active(self, key: ApiKey) -> bool:
+        with self._database.read() as connection:
+            present = api_keys.get(connection, key.id)
+        return present is not None and present.state == "active"
+
+
+def _words(reason: Exception) -> str:
+    """For a reply: one line of ASCII."""
+    text = " ".join(str(reason).translate(QUOTES).split())
+    return text.encode("ascii", "replace").decode("ascii")[:400]
+
+
+def _key(session: Session) -> ApiKey:
+    return cast(ApiKey, session.auth_data)  # aiosmtpd lets nobody come so far without it
+
+
+def _read(session: Session, envelope: Envelope) -> Original:
+    sender = str(envelope.mail_from)
+    name = str(uuid.uuid4())
+    return read_original(
+        envelope.original_content or b"",
+        envelope_sender=sender,
+        message_id=message_id(name, None, sender.rpartition("@")[2]),
+        date=datetime.now(UTC),
+        trace=f"by mailroom with ESMTP{'S' if session.ssl else ''}A id {name}",
+    )
+
+
+def _recipients(original: Original, envelope_to: Sequence[str]) -> list[Recipient]:
+    """Everybody of the envelope once; who is in neither To nor Cc is a Bcc."""
+    shown: dict[str, tuple[str, Address]] = {}
+    for role, addresses in (("to", original.content.to), ("cc", original.content.cc)):
+        for address in addresses:
+            shown.setdefault(address.key, (role, address))
+    found: dict[str, Recipient] = {}
+    for given in envelope_to:
+        role, address = shown.get(given.lower(), ("bcc", Address(given)))
+        found.setdefault(given.lower(), Recipient(given, address.name, role=role))
+    return list(found.values())

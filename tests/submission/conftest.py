@@ -1,0 +1,92 @@
+"""A submission process on real parts, and keys that open it.
+
+submission   .port, .log(); started anew for a test
+key          a key that may send
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mailroom.database import Database
+from mailroom.ledger import api_keys
+from mailroom.local.ports import free_port
+from tests.servers import wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+class Submission:
+    """`python -m mailroom.submission` with these settings."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.port = free_port()
+        self._log = folder / "submission.log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mailroom.submission"],
+                cwd=ROOT,
+                env=os.environ | environment | {"MAILROOM_SUBMISSION_PORT": str(self.port)},
+                stdout=log,
+                stderr=log,
+            )
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, self.log()
+        return "is listening" in self.log()
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+
+@pytest.fixture
+def start(tmp_path: Path, settings_env: dict[str, str]) -> Iterator[Callable[..., Submission]]:
+    started: list[Submission] = []
+
+    def start(**environment: str) -> Submission:
+        submission = Submission(tmp_path, settings_env | environment)
+        started.append(submission)
+        wait_until(submission.is_ready, 20, "submission")
+        return submission
+
+    yield start
+    for submission in started:
+        submission.stop()
+
+
+@pytest.fixture
+def submission(start: Callable[..., Submission]) -> Submission:
+    return start()
+
+
+@pytest.fixture
+def ledger(sqlite_url: str) -> Iterator[Database]:
+    database = Database(sqlite_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def make_key(ledger: Database) -> Callable[..., str]:
+    def make(**options: object) -> str:
+        with ledger.begin() as connection:
+            return api_keys.add(connection, "test", **{"scopes": ["send"], **options})[0]  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def key(make_key: Callable[..., str]) -> str:
+    return make_key()
