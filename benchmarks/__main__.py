@@ -1,0 +1,47 @@
+"""make bench [S1 ... S8]: measure, print tables; a run of all goals writes docs/performance.md too."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import time
+from datetime import UTC, datetime
+
+from benchmarks import figures, machine, postfix, report
+from benchmarks.figures import Result
+from benchmarks.peers import running
+
+GOALS = [f"S{number}" for number in range(1, 9)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("goals", nargs="*", metavar="GOAL", help="S1 to S8; default: all, and write the page")
+    parser.add_argument(
+        "--rounds", type=int, default=figures.ROUNDS, help="runs of each (default: %(default)s)"
+    )
+    options = parser.parse_args()
+    chosen = [goal.upper() for goal in options.goals] or GOALS
+    if unknown := set(chosen) - set(GOALS):
+        parser.error(f"there is no goal {', '.join(sorted(unknown))}; there are {', '.join(GOALS)}")
+    figures.ROUNDS = options.rounds
+    postfix.program("smtp-sink")
+    running.python()
+    about = machine.description()
+    print(f"{about}\n", flush=True)
+    results = [measured(goal) for goal in chosen]
+    if chosen == GOALS:
+        page = report.write(results, about, f"{datetime.now(UTC):%Y-%m-%d}", options.rounds)
+        print(f"Written: {page.relative_to(report.ROOT)}")
+
+
+def measured(goal: str) -> Result:
+    began = time.monotonic()
+    print(f"{goal} ...", flush=True)
+    result: Result = importlib.import_module(f"benchmarks.goals.{goal.lower()}").measure()
+    print(f"\n{report.shown(result)}\n({time.monotonic() - began:.0f} s)\n", flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The goals, a file each: `measure() -> Result`."""
