@@ -41,12 +41,18 @@ class System:
     """`with System(...) as system:` starts the sink; workers are started when asked for."""
 
     def __init__(
-        self, folder: Path, database_url: str, redis_url: str, rules: Iterable[str] = (), **environment: str
+        self,
+        folder: Path,
+        database_url: str,
+        redis_url: str,
+        rules: Iterable[str] = (),
+        *sink_options: str,
+        **environment: str,
     ) -> None:
         self.folder = folder
         self.database = Database(database_url)
         self.queue = Queue(redis_url)
-        self.sink = SinkProcess(folder / "sink", rules)
+        self.sink = SinkProcess(folder / "sink", rules, *sink_options)
         self.pools: list[subprocess.Popen[bytes]] = []
         self._environment = {
             "SECRET_KEY": "a secret for tests only",

@@ -31,7 +31,7 @@ EXPECTED = [
     ("drops-dot", "drop dot", "unknown", "hung up", 0),
     ("drops-after", "drop after-record", "unknown", "hung up", 2),
     ("silent-dot", "stall dot", "unknown", "not answer", 0),
-    ("garbage-dot", "garbage dot", "unknown", "not SMTP", 0),
+    ("garbage-dot", "garbage dot", "unknown", "not SMTP", 2),
 ]
 RULES = [f"rcpt {name}: {action}" for name, action, *_ in EXPECTED if action]
 

@@ -1,0 +1,12 @@
+"""Every drill, in the order of its fault."""
+
+from __future__ import annotations
+
+from tests.drills import databases, kills, mail_servers, people, redis
+from tests.drills.drill import DRILLS, Drill
+
+__all__ = ["databases", "every_drill", "kills", "mail_servers", "people", "redis"]
+
+
+def every_drill() -> list[Drill]:
+    return sorted(DRILLS, key=lambda drill: drill.order)

@@ -1,0 +1,137 @@
+"""The ledger is locked, its disk is full, its clock is set: faults 11, 12 and 19."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from mailroom.database import Database
+from tests.drills.drill import drill
+from tests.drills.stage import Stage
+
+
+@drill(
+    "11",
+    "the database locked for 30 s",
+    without="`clock.renew_leases()` in `rounds.take`: who could not renew its lease counts as dead, "
+    "and its mails are sent twice",
+)
+def the_database_is_locked(stage: Stage) -> None:
+    if stage.full:
+        stage.lease = None
+    stage.build("any: delay dot 0.02")
+    stage.accept(stage.size(300, 5_000))
+    stage.start_workers()
+    for _ in range(2):
+        stage.system.sink.wait(stage.system.sink.count() + 40, 30)
+        with stage.locked():
+            time.sleep((stage.lease or 30) * 1.3)
+    stage.wait_until_over(90)
+    stage.all_sent()
+
+
+@drill(
+    "12",
+    "the disk full",
+    without="`except (DBAPIError, ...)` in `Recorder._write`: outcomes that cannot be written are lost",
+)
+def the_disk_is_full(stage: Stage) -> None:
+    stage.build("any: delay dot 0.02")
+    stage.accept(stage.size(300, 3_000))
+    stage.start_workers()
+    stage.arrived(0.2)
+    full = _full_sqlite if stage.system.database.is_sqlite else _full_postgres
+    with full(stage):
+        accepted = stage.accepted
+        with pytest.raises(DBAPIError):
+            stage.accept(20)
+        stage.accepted = accepted
+        time.sleep(0.5)
+        before = stage.system.sink.count()
+        time.sleep(stage.size(2, 10))
+        assert stage.system.sink.count() <= before, "sending goes on, although nothing can be marked"
+    stage.wait_until_over()
+    stage.all_sent()
+
+
+@contextmanager
+def _full_sqlite(stage: Stage) -> Iterator[None]:
+    """No file may grow any more, for the workers and for us. Works without root, as a small disk does not."""
+    ledger = Path(stage.database_url.removeprefix("sqlite:///"))
+    size = min(path.stat().st_size for path in ledger.parent.glob(f"{ledger.name}*") if path.stat().st_size)
+    pids = [0, *stage.system.workers()]
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids}
+    try:
+        for pid in pids:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (min(size, 32_768), before[pid][1]))
+        yield
+    finally:
+        for pid in pids:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, before[pid])
+
+
+@contextmanager
+def _full_postgres(stage: Stage) -> Iterator[None]:
+    """What those who run PostgreSQL for others do when its disk is full: it may only be read."""
+    name = stage.database_url.partition("@/")[2].partition("?")[0]
+    admin = Database(stage.database_url.replace(f"@/{name}", "@/postgres"))
+    end_all = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+
+    def execute(*statements: str) -> None:
+        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+
+    try:
+        execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on", end_all)
+        yield
+    finally:
+        execute(f"ALTER DATABASE {name} RESET default_transaction_read_only", end_all)
+        admin.dispose()
+
+
+HOUR = 3_600_000
+
+
+def _set_clock(stage: Stage, by_ms: int) -> None:
+    """Sets the database's clock.
+
+    The ledger has no other clock, so this is the same as to move every time in it, all of
+    them in one transaction, the other way.
+    """
+    moved = {
+        "batches": ("lease_until", "enqueued_at"),
+        "deliveries": ("due_at", "marked_at", "updated_at"),
+        "mailings": ("created_at", "expires_at", "next_due_at", "started_at"),
+        "sweeper": ("swept_at",),
+    }
+    stage.execute(
+        *(
+            f"UPDATE {table} SET " + ", ".join(f"{name} = {name} - {by_ms}" for name in names)
+            for table, names in moved.items()
+        )
+    )
+
+
+@drill(
+    "19",
+    "the clock jumps an hour, both ways",
+    without="`clock.set_back()` in `rounds.take`: what is due waits for an hour, and so does the sweeper",
+)
+def the_clock_is_set(stage: Stage) -> None:
+    stage.build("any: delay dot 0.02")
+    stage.accept(stage.size(500, 5_000))
+    stage.start_workers()
+    for by in (HOUR, -HOUR):
+        stage.system.sink.wait(stage.system.sink.count() + 60, 30)
+        _set_clock(stage, by)
+        stage.accept(50)
+    stage.wait_until_over()
+    stage.all_sent()

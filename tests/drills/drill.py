@@ -1,0 +1,40 @@
+"""What a drill is, and the list of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.drills.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """`without`: the line of the engine that, taken away, turns this drill red."""
+
+    name: str  # the fault's number in docs/reliability.md, and a letter where it has several forms
+    fault: str
+    without: str
+    run: Callable[[Stage], None]
+
+    @property
+    def order(self) -> tuple[int, str]:
+        number = self.name.rstrip("abcdefgh")
+        return int(number), self.name
+
+
+DRILLS: list[Drill] = []
+
+
+def drill(
+    name: str, fault: str, *, without: str
+) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
+    """Makes a function on a stage one of the drills."""
+
+    def listed(run: Callable[[Stage], None]) -> Callable[[Stage], None]:
+        DRILLS.append(Drill(name, fault, without, run))
+        return run
+
+    return listed

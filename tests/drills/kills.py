@@ -1,0 +1,172 @@
+"""Processes die: faults 1 to 6, and 13."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+
+from mailroom.queue import BULK
+from tests.drills.drill import drill
+from tests.drills.stage import SESSIONS, Stage
+
+BRISK = "any: delay dot 0.01"
+"""A server that takes its time, so that there is something to interrupt."""
+
+
+@drill(
+    "1",
+    "kill -9 of a worker at random moments",
+    without="`Sweeper._reap()` in `Sweeper.round`: what the dead held stays in its batch for ever",
+)
+def a_worker_is_killed(stage: Stage) -> None:
+    stage.build(BRISK)
+    stage.accept(stage.size(400, 5_000))
+    stage.start_workers()
+    stage.arrived(0.02)
+    for _ in range(stage.size(3, 30)):
+        stage.rest()
+        stage.kill()
+    stage.wait_until_over(120)
+    stage.all_sent()
+
+
+@drill(
+    "1h",
+    "kill -9 of a worker at random moments, under `hold`",
+    without="`if_unknown == 'resend'` in `reaping._doubt_what_was_sending`: an unknown mail is sent again",
+)
+def a_worker_is_killed_and_nothing_is_sent_twice(stage: Stage) -> None:
+    stage.build(BRISK)
+    stage.accept(stage.size(400, 5_000), if_unknown="hold")
+    stage.start_workers()
+    stage.arrived(0.02)
+    for _ in range(stage.size(3, 30)):
+        stage.rest()
+        stage.kill()
+    stage.extra_at_most = 0
+    stage.wait_until_over(120)
+    stage.all_sent()
+
+
+@drill(
+    "2",
+    "kill -9 of the pool's parent, workers left alive",
+    without="`os.kill(os.getpid(), signal.SIGTERM)` in `Pulse._watch`: the orphans never end",
+)
+def the_parent_is_killed(stage: Stage) -> None:
+    stage.build(BRISK)
+    stage.accept(stage.size(400, 5_000))
+    pool = stage.start_workers()
+    stage.arrived(0.1)
+    orphans = stage.system.workers(pool)
+    stage.kill_parent(pool)
+    stage.system.wait(lambda: not any(_lives(pid) for pid in orphans), 10)
+    stage.start_workers()
+    stage.wait_until_over()
+    stage.all_sent()
+
+
+@drill(
+    "3",
+    "kill -9 of the whole process group",
+    without="`Sweeper._find_forgotten()`: batches whose jobs died with their worker are enqueued by nobody",
+)
+def the_group_is_killed(stage: Stage) -> None:
+    stage.build(BRISK)
+    stage.accept(stage.size(400, 5_000))
+    for _ in range(stage.size(1, 5)):
+        pool = stage.start_workers()
+        stage.system.sink.wait(stage.system.sink.count() + 40, 60)
+        stage.kill_group(pool)
+    stage.start_workers()
+    stage.wait_until_over()
+    stage.all_sent()
+
+
+@drill(
+    "4",
+    "SIGSTOP of a worker for longer than its lease, then SIGCONT",
+    without="`lease.exists()` in `marks.mark_statement`: the sleeper sends what is another's by now",
+)
+def a_worker_sleeps(stage: Stage) -> None:
+    stage.build("any: delay dot 0.03")
+    stage.accept(stage.size(300, 2_000))
+    stage.start_workers()
+    stage.arrived(0.1)
+    for _ in range(stage.size(1, 3)):
+        sleeper = stage.system.workers()[0]
+        os.kill(sleeper, signal.SIGSTOP)
+        stage.extra_at_most += SESSIONS
+        time.sleep((stage.lease or 30) * 1.5)
+        os.kill(sleeper, signal.SIGCONT)
+        time.sleep(0.5)
+    stage.wait_until_over()
+    stage.all_sent()
+
+
+@drill(
+    "5",
+    "SIGTERM in mid-batch",
+    without="`self._dispatch.stop()` in `Process.request_stop`: the rest waits for its lease",
+)
+def a_worker_is_told_to_stop(stage: Stage) -> None:
+    stage.lease = None  # half a minute: nobody waits for it here
+    stage.build("any: delay dot 0.05")
+    stage.accept(stage.size(300, 2_000))
+    for _ in range(stage.size(2, 10)):
+        pool = stage.start_workers()
+        stage.system.sink.wait(stage.system.sink.count() + 20, 30)
+        began = time.monotonic()
+        pool.terminate()
+        assert pool.wait(15) == 0
+        assert time.monotonic() - began < 10, "it took too long to stop"
+    stage.start_workers()
+    stage.wait_until_over(25 if not stage.full else 90)
+    stage.all_sent()
+
+
+@drill(
+    "6",
+    "kill -9 between the pop and the claim",
+    without="`Sweeper._find_forgotten()`: the job was popped, so it is in no queue, and nobody has its batch",
+)
+def a_worker_dies_with_a_job_in_hand(stage: Stage) -> None:
+    stage.accept(stage.size(300, 2_000))
+    jobs = stage.system.queue.waiting(BULK)
+    with stage.locked():
+        stage.start_workers()
+        stage.system.wait(lambda: stage.system.queue.waiting(BULK) <= jobs - 2)
+        for pid in stage.system.workers():
+            stage.kill(pid)
+    stage.extra_at_most = 0
+    stage.wait_until_over()
+    stage.all_sent()
+
+
+@drill(
+    "13",
+    "everything killed -9 and Redis wiped",
+    without="`Sweeper._find_forgotten()`: the ledger believes that its batches wait in Redis",
+)
+def everything_is_killed(stage: Stage) -> None:
+    stage.build(BRISK)
+    stage.accept(stage.size(400, 20_000))
+    pool = stage.start_workers()
+    stage.arrived(0.2)
+    stage.kill_group(pool)
+    stage.valkey.kill()
+    shutil.rmtree(stage.valkey.folder)
+    stage.valkey.start()
+    stage.start_workers()
+    stage.wait_until_over(180)
+    stage.all_sent()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

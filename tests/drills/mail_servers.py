@@ -1,0 +1,167 @@
+"""The mail server misbehaves: faults 14 to 17."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import text
+
+from mailroom.ledger import mailings, servers, states
+from tests.drills.drill import drill
+from tests.drills.stage import Stage
+
+
+@drill(
+    "14a",
+    "the server drops before the dot",
+    without="`outcome.scope == 'session'` in `Lane.outcome`: it counts as a failure, and the mail is late",
+)
+def drops_before_the_dot(stage: Stage) -> None:
+    stage.build("every 13: drop rcpt", "every 17: drop data")
+    stage.accept(stage.size(200, 3_000))
+    stage.start_workers()
+    stage.wait_until_over()
+    stage.all_sent()
+    assert stage.check().by_state == {states.SENT: stage.accepted}
+
+
+@drill(
+    "14b",
+    "the server drops after the dot, mail taken",
+    without="`deliveries.c.resends == 0` and `Lane._may_resend`: it is sent again for ever",
+)
+def drops_after_the_dot(stage: Stage) -> None:
+    stage.build("chance 0.03: drop after-record", sink=("--seed", "4"))
+    stage.accept(stage.size(200, 3_000))
+    stage.start_workers()
+    stage.wait_until_over()
+    stage.extra_at_most = _doubtful(stage)
+    stage.all_sent()
+
+
+@drill(
+    "14c",
+    "the server drops after the dot, mail taken, under `hold`",
+    without="`message.if_unknown == 'resend'` in `Lane._may_resend`: it is sent again unasked",
+)
+def drops_after_the_dot_under_hold(stage: Stage) -> None:
+    stage.build("chance 0.03: drop after-record", sink=("--seed", "4"))
+    stage.accept(stage.size(200, 3_000), if_unknown="hold")
+    stage.start_workers()
+    stage.wait_until_over()
+    assert _doubtful(stage)
+    stage.all_sent()
+
+
+@drill(
+    "14d",
+    "the server drops after the dot, mail lost",
+    without="`_in_doubt` in `Dialogue.hand_over`: a mail that nobody has counts as sent",
+)
+def drops_at_the_dot(stage: Stage) -> None:
+    stage.build("every 30: drop dot")
+    stage.accept(stage.size(200, 3_000))
+    stage.start_workers()
+    stage.wait_until_over()
+    stage.extra_at_most = 0
+    stage.all_sent()
+
+
+@drill(
+    "14e",
+    "the server drops right after its 250",
+    without="`if reply.is_positive: return reply` in `Dialogue.hand_over`: what was accepted is sent again",
+)
+def drops_after_its_250(stage: Stage) -> None:
+    stage.build("every 5: drop after-250")
+    stage.accept(stage.size(200, 3_000))
+    stage.start_workers()
+    stage.wait_until_over()
+    stage.all_sent()
+    assert stage.check().by_state == {states.SENT: stage.accepted}
+
+
+@drill(
+    "15",
+    "the server stalls at the dot, at MAIL, at connect",
+    without="`timeout` in `Wire.reply`: a session waits for ever, and its batch with it",
+)
+def stalls(stage: Stage) -> None:
+    stage.build(
+        "message 20: stall dot",
+        "message 50: stall mail",
+        "connection 2: stall connect",
+        MAILROOM_TIMEOUT="0.3",
+        MAILROOM_BACKOFF="1s",
+    )
+    stage.accept(stage.size(150, 2_000))
+    stage.start_workers()
+    stage.wait_until_over()
+    stage.all_sent()
+
+
+@drill(
+    "16",
+    "greylisting, 421, 550, 552, garbage",
+    without="`failure.kind == 'permanent'` in `Lane._failed`: what is refused for good is tried for two days",
+)
+def refuses(stage: Stage) -> None:
+    stage.build(
+        "connection 1: reply connect 421 4.3.2 Not now",
+        "rcpt *7@*: reply rcpt 550 5.1.1 No such user",
+        "rcpt *8@*: reply dot 552 5.2.2 Mailbox full",
+        "every 31: garbage rcpt",
+        "rcpt *1@*: greylist 2",
+        MAILROOM_BACKOFF="1s",
+    )
+    stage.accept(stage.size(200, 2_000))
+    stage.start_workers()
+    stage.wait_until_over(90)
+    tenth = stage.accepted // 10
+    assert stage.check().by_state == {states.FAILED: 2 * tenth, states.SENT: 8 * tenth}
+
+
+def _bad_certificate(kind: str) -> None:
+    @drill(
+        {"self-signed": "17a", "wrong-host": "17b", "expired": "17c"}[kind],
+        f"a certificate that is {kind.replace('-', ' ')}: nothing sent, no password shown",
+        without="`_context(server)` in `greeting._start_tls`: one that checks nothing sends all of it",
+    )
+    def shows_a_bad_certificate(stage: Stage) -> None:
+        secret = "swordfish-4711"
+        system = stage.build(
+            sink=("--tls", "starttls", "--certificate", kind, "--auth", f"ann:{secret}"),
+            MAIL_USE_TLS="true",
+            MAIL_USERNAME="ann",
+            MAIL_PASSWORD=secret,
+        )
+        mailing = stage.accept(stage.size(20, 500))
+        stage.start_workers()
+        system.wait(lambda: _troubles(stage), 20)
+        time.sleep(stage.size(1, 5))
+        (trouble,) = _troubles(stage)
+        assert trouble.stage == "tls" and "certificate" in trouble.reply, trouble
+        assert secret not in system.log and secret not in trouble.reply
+        assert system.counts(mailing.mailing_id) == {"queued": stage.accepted}
+        assert system.sink.count() == 0
+        with system.database.begin() as connection:
+            assert connection.execute(text("SELECT max(attempts) FROM deliveries")).scalar_one() == 0
+            mailings.cancel(connection, mailing.mailing_id)
+        stage.wait_until_over()
+        assert stage.check().by_state == {states.CANCELED: stage.accepted}
+
+
+for kind in ("self-signed", "wrong-host", "expired"):
+    _bad_certificate(kind)
+
+
+def _troubles(stage: Stage) -> list[servers.Trouble]:
+    with stage.system.database.read() as connection:
+        return servers.troubled(connection)
+
+
+def _doubtful(stage: Stage) -> int:
+    """How often a reply did not come, so that a mail was or may be sent a second time."""
+    with stage.system.database.read() as connection:
+        raw = text("SELECT count(*) FROM attempts WHERE outcome = 'unknown'")
+        return int(connection.execute(raw).scalar_one())
