@@ -27,6 +27,9 @@ LOOKED_FOR_AFTER_MS = 10_000
 STAGED_AT_MOST_MS = 3_600_000
 """A submission that was not finished after an hour never will be."""
 
+ENDS_FOR = 0.3
+"""Seconds of a round for what was canceled: the rest of a large mailing ends in the next ones."""
+
 BACKLOG = 100
 """How many mailings one round looks at."""
 
@@ -101,9 +104,12 @@ class Sweeper:
         """Ends what waits of canceled mailings and of those whose time is over."""
         with self._database.read() as connection:
             stopped = mailings.to_be_ended(connection, BACKLOG)
+        until = time.monotonic() + ENDS_FOR
         for mailing_id, state in stopped:
-            with self._database.begin() as connection:
-                control.end_due(connection, mailing_id, state)
+            is_over = False
+            while not is_over and time.monotonic() < until:
+                with self._database.begin() as connection:
+                    is_over = control.end_due(connection, mailing_id, state) < control.ENDED_AT_ONCE
 
     def _gather(self, queue: str) -> None:
         with self._database.read() as connection:

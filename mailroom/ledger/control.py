@@ -14,8 +14,10 @@ from mailroom.ledger.schema import mailings as mailings_table
 AT_ONCE = 2_000
 """Deliveries a transaction: others who write to SQLite must not wait long."""
 
+ENDED_AT_ONCE = 5_000
 
-def end_due(connection: Connection, mailing_id: int, state: str, limit: int = 5_000) -> int:
+
+def end_due(connection: Connection, mailing_id: int, state: str, limit: int = ENDED_AT_ONCE) -> int:
     """Moves waiting deliveries of a canceled or expired mailing to that state, some at a time.
 
     What is `unknown` stays so, for good: it may have arrived. The mailing's row is locked

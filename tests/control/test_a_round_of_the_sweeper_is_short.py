@@ -1,0 +1,71 @@
+"""A round takes some milliseconds with a million deliveries: every step finds its rows by an index."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import event, update
+
+from mailroom.database import Database, now_millis
+from mailroom.engine.sweep import Sweeper
+from mailroom.ledger import mailings
+from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.schema import sweeper
+from tests.ledger.book import Book
+
+LARGE = ("deliveries", "mailings", "attempts", "sessions")
+
+
+def busy(book: Book) -> None:
+    """Something for every step: due, expired, canceled, abandoned, scheduled, a dead worker's batch."""
+    book.accept(250)
+    book.run_out(book.claim())
+    book.accept(3, send_at=datetime.now(UTC) + timedelta(seconds=1), expires_at=datetime.now(UTC))
+    canceled, staged = book.accept(3), book.accept(3)
+    with book.database.begin() as connection:
+        mailings.cancel(connection, canceled)
+        old = datetime.now(UTC) - timedelta(days=1)
+        connection.execute(
+            update(mailings_table).where(mailings_table.c.id == staged).values(state="staged", created_at=old)
+        )
+        connection.exec_driver_sql("UPDATE batches SET enqueued_at = 0")
+
+
+def plans_of(database: Database, statements: list[tuple[str, Any]]) -> dict[str, list[str]]:
+    """Statement -> what SQLite will do."""
+    with database.read() as connection:
+        return {
+            sql: [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+            for sql, parameters in statements
+        }
+
+
+def test_nothing_is_scanned(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    book, statements = Book(database), []
+    busy(book)
+    round_ = Sweeper(database, book.queue, "ann", {"": "sink:25"})
+    assert not round_.round(), "the first one only makes the sweeper's row"
+    with database.begin() as connection:
+        connection.execute(update(sweeper).values(swept_at=now_millis() - 2_000))
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def note(_: Any, __: Any, sql: str, parameters: Any, ___: Any, many: bool) -> None:
+        if sql.lstrip().startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+            statements.append((sql, parameters[0] if many else parameters))
+
+    try:
+        round_.round()
+    except Exception as error:  # the queue is away: the steps after it are tried alone
+        assert type(error).__name__ == "QueueDown"
+        round_._drop_abandoned()
+    event.remove(database.engine, "before_cursor_execute", note)
+    assert any(sql.startswith("DELETE FROM batches") for sql, _ in statements), "it reaped"
+    assert len(statements) > 30
+    scans = {
+        sql: [step for step in plan if any(step.startswith(f"SCAN {table}") for table in LARGE)]
+        for sql, plan in plans_of(database, statements).items()
+    }
+    assert {sql: steps for sql, steps in scans.items() if steps} == {}
+    database.dispose()
