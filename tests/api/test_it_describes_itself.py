@@ -1,0 +1,78 @@
+"""The OpenAPI document, the docs page and docs/api.md tell of the same API, which is the one served."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailroom.web.api.examples import REQUESTS
+from tests.api.conftest import Client
+
+DOCS = Path(__file__).parents[2] / "docs" / "api.md"
+
+
+@pytest.fixture
+def document(light_client: Client) -> dict[str, Any]:
+    answer = light_client.app.test_client().get("/api/v1/openapi.json")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.get_json()
+    return found
+
+
+def test_it_names_every_operation_that_is_served(light_client: Client, document: dict[str, Any]) -> None:
+    served = {
+        (re.sub(r"<uuid:(\w+)>", r"{\1}", rule.rule.removeprefix("/api/v1")), method)
+        for rule in light_client.app.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1/") and rule.endpoint not in ("api.unknown", "api.openapi")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    described = {(path, method.upper()) for path, methods in document["paths"].items() for method in methods}
+    assert described == served
+
+
+def test_every_reference_in_it_leads_somewhere(document: dict[str, Any]) -> None:
+    def references(part: Any) -> set[str]:
+        if isinstance(part, list):
+            return set().union(*map(references, part)) if part else set()
+        if not isinstance(part, dict):
+            return set()
+        return {part["$ref"]} if "$ref" in part else references(list(part.values()))
+
+    for reference in references(document):
+        found: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
+        assert found
+
+
+def test_its_examples_are_accepted(light_client: Client, document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for method, described in methods.items():
+            if method != "post" or "requestBody" not in described:
+                continue
+            example = described["requestBody"]["content"]["application/json"]["example"]
+            assert example == REQUESTS[described["operationId"]]
+            assert light_client.post(path, json=example).status_code == 200
+
+
+def test_anybody_may_read_the_docs_page(light_client: Client, document: dict[str, Any]) -> None:
+    answer = light_client.app.test_client().get("/api/docs")
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 200
+    for path, methods in document["paths"].items():
+        assert f"/api/v1{path}</code>" in page
+        for described in methods.values():
+            assert f'id="{described["operationId"]}"' in page
+    assert re.findall(r'(?:src|href)="(https?:)?//', page) == []  # everything is served by us
+    targets = set(re.findall(r'href="#([^"]+)"', page))
+    assert targets <= set(re.findall(r'id="([^"]+)"', page))
+
+
+def test_the_document_on_the_api_names_every_operation(document: dict[str, Any]) -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert f"`{method.upper()} {path}`" in text

@@ -1,0 +1,34 @@
+"""Hundreds of requests made of the OpenAPI document, good and bad, to a real server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from sqlalchemy import update
+
+from mailroom.ledger.schema import api_keys
+from tests.api.conftest import Served
+
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+
+
+def test_schemathesis_finds_nothing(served: Served, tmp_path: Path) -> None:
+    with served.system.database.begin() as connection:
+        connection.execute(update(api_keys).values(rate="1000000/minute"))
+    command = [str(SCHEMATHESIS), "run", f"{served.url}/openapi.json", "--generation-deterministic"]
+    options = ["--max-examples", "5", "--no-color", "--header", f"Authorization: Bearer {served.key}"]
+
+    done = subprocess.run(
+        [*command, *options],
+        cwd=tmp_path,  # it leaves its notes where it runs
+        env={**os.environ, "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert "a request failed" not in (tmp_path / "web.log").read_text()
