@@ -71,7 +71,7 @@ def test_a_second_signal_ends_it_at_once_and_still_nothing_is_lost(start: Start)
     with system.database.begin() as connection:
         connection.exec_driver_sql("UPDATE batches SET lease_until = 1 WHERE owner IS NOT NULL")
     system.start_workers(1)
-    assert system.wait_until_over(mailing.mailing_id).counts["sent"] == 12
+    assert system.wait_until_over(mailing.mailing_id, 40).counts["sent"] == 12
     assert set(copies(system)) == {f"person{number}@mail.example" for number in range(12)}
 
 
