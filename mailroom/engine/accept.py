@@ -23,7 +23,16 @@ from mailroom.content.original import Original
 from mailroom.content.recipients import Recipient
 from mailroom.database import Database, from_millis, now_millis, to_millis
 from mailroom.engine import enqueue
-from mailroom.ledger import batches, deliveries, idempotency, mailings, originals, states, suppressions
+from mailroom.ledger import (
+    batches,
+    deliveries,
+    idempotency,
+    mailings,
+    originals,
+    states,
+    suppressions,
+    webhooks,
+)
 from mailroom.queue import BULK, URGENT, Queue
 
 URGENT_AT_MOST = 25
@@ -248,6 +257,8 @@ def _activate(
         connection, mailing_id, total=total, suppressed=suppressed, accept_ms=_elapsed_ms(draft)
     )
     gathered = batches.gather(connection, mailing_id, batches.READY) if state == states.ACTIVE else []
+    if suppressed:
+        webhooks.note_suppressed(connection, mailing_id)
     if suppressed == total:  # nothing waits, so nobody else will end it
         mailings.finish(connection, [mailing_id])
     return Accepted(mailing_id, uid, total, state), gathered

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, insert, select, update
 
 from mailroom.database import AnyRow, now_millis
-from mailroom.ledger import counts, mailings, states
+from mailroom.ledger import counts, mailings, states, webhooks
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 
@@ -255,6 +255,7 @@ def give_back(connection: Connection, batch_id: int) -> None:
     counts.change(connection, found)
     for mailing_id, due_at in sorted({row.mailing_id: row.due_at for row in untouched}.items()):
         mailings.look_again(connection, mailing_id, due_at)
+    webhooks.note_sent(connection, batch_id)
     mailings.finish(connection, found)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, case, select, update
 
 from mailroom.database import now_millis, to_millis
-from mailroom.ledger import counts, mailings, states
+from mailroom.ledger import counts, mailings, states, webhooks
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 
@@ -44,6 +44,7 @@ def end_due(connection: Connection, mailing_id: int, state: str, limit: int = EN
             .where(deliveries.c.id.in_([row.id for row in rows]))
             .values(state=_unless_unknown(state), due_at=None, updated_at=now_millis())
         )
+        webhooks.note(connection, [row.id for row in rows if row.state != states.UNKNOWN])
     changes = counts.tally(((mailing_id, row.state) for row in rows), -1)
     for row in rows:
         changes[mailing_id][row.state if row.state == states.UNKNOWN else state] += 1
@@ -148,6 +149,8 @@ def _move(connection: Connection, mailing_id: int, move: _Move, chosen: ColumnEl
     if move.is_due:
         _reopen(connection, mailing_id)
         mailings.look_again(connection, mailing_id, due_at)
+    else:
+        webhooks.note(connection, [row.id for row in rows])
     mailings.finish(connection, [mailing_id])
     return len(rows)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, case, delete, func, insert, literal, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, insert, select, update
 
 from mailroom.database import AnyRow, now_millis
-from mailroom.ledger import counts, states
+from mailroom.ledger import counts, states, webhooks
 from mailroom.ledger.schema import attachments, contents, deliveries, mailings
 
 
@@ -59,27 +59,76 @@ class StoredContent:
     tags: list[tuple[str, str]]
 
 
+def _either(condition: Any, yes: str, no: str) -> Any:
+    return case((condition, yes), else_=no)
+
+
+# What every acceptance and every job executes is made once: to make a statement costs more
+# than to execute it.
+OF_MAILING = mailings.c.id == bindparam("of_mailing", type_=BigInteger)
+
+STAGED = insert(mailings).returning(mailings.c.id)
+CONTENT = insert(contents)
+ACTIVATED = (
+    update(mailings)
+    .where(OF_MAILING, mailings.c.state == states.STAGED)
+    .values(
+        state=_either(mailings.c.send_at > now_millis(), states.SCHEDULED, states.ACTIVE),
+        total=bindparam("with_total"),
+        queued=bindparam("with_queued"),
+        suppressed=bindparam("with_suppressed"),
+        accept_ms=bindparam("with_accept_ms"),
+        next_due_at=case(
+            (bindparam("with_queued", type_=BigInteger) > 0, func.coalesce(mailings.c.send_at, now_millis())),
+            else_=None,
+        ),
+    )
+    .returning(mailings.c.state)
+)
+FINISHED = (
+    update(mailings)
+    .where(
+        mailings.c.id.in_(bindparam("chosen", expanding=True)),
+        mailings.c.ended_at.is_(None),
+        mailings.c.state.in_((states.SCHEDULED, states.ACTIVE, states.PAUSED, states.CANCELED)),
+        sum((mailings.c[state] for state in states.TERMINAL), mailings.c.unknown) == mailings.c.total,
+        ~select(deliveries.c.id)
+        .where(deliveries.c.mailing_id == mailings.c.id, deliveries.c.due_at.is_not(None))
+        .exists(),
+    )
+    .values(
+        state=_either(mailings.c.state == states.CANCELED, states.CANCELED, states.DONE),
+        ended_at=now_millis(),
+        next_due_at=None,
+    )
+)
+AT = bindparam("at", type_=BigInteger)
+NEXT_LOOK = (
+    update(mailings)
+    .where(OF_MAILING)
+    .values(next_due_at=case((mailings.c.next_due_at <= AT, mailings.c.next_due_at), else_=AT))
+)
+
+
 def insert_staged(connection: Connection, values: Mapping[str, Any]) -> int:
     """Writes a mailing that nobody has been promised yet; `activate` makes it real."""
-    statement = insert(mailings).values(state=states.STAGED, **values).returning(mailings.c.id)
-    return int(connection.execute(statement).scalar_one())
+    return int(connection.execute(STAGED, {"state": states.STAGED, **values}).scalar_one())
 
 
 def insert_content(
     connection: Connection, mailing_id: int, content: StoredContent, files: Iterable[Mapping[str, Any]]
 ) -> None:
     """Stores text, HTML and headers, and `files`: rows of `attachments` without their mailing."""
-    connection.execute(
-        insert(contents).values(
-            mailing_id=mailing_id,
-            reply_to=content.reply_to,
-            text=content.text,
-            html=content.html,
-            headers=[list(pair) for pair in content.headers],
-            columns=content.columns,
-            tags=[list(pair) for pair in content.tags],
-        )
-    )
+    values = {
+        "mailing_id": mailing_id,
+        "reply_to": content.reply_to,
+        "text": content.text,
+        "html": content.html,
+        "headers": [list(pair) for pair in content.headers],
+        "columns": content.columns,
+        "tags": [list(pair) for pair in content.tags],
+    }
+    connection.execute(CONTENT, values)
     rows = [{"mailing_id": mailing_id, **file} for file in files]
     if rows:
         connection.execute(insert(attachments), rows)
@@ -87,26 +136,14 @@ def insert_content(
 
 def activate(connection: Connection, mailing_id: int, *, total: int, suppressed: int, accept_ms: int) -> str:
     """Makes a staged mailing real: `scheduled` when its time is to come, else `active`."""
-    due = func.coalesce(mailings.c.send_at, now_millis())
-    later = mailings.c.send_at > now_millis()
-    statement = (
-        update(mailings)
-        .where(mailings.c.id == mailing_id, mailings.c.state == states.STAGED)
-        .values(
-            state=_either(later, states.SCHEDULED, states.ACTIVE),
-            total=total,
-            queued=total - suppressed,
-            suppressed=suppressed,
-            accept_ms=accept_ms,
-            next_due_at=due if total > suppressed else None,
-        )
-        .returning(mailings.c.state)
-    )
-    return str(connection.execute(statement).scalar_one())
-
-
-def _either(condition: Any, yes: str, no: str) -> Any:
-    return case((condition, yes), else_=no)
+    values = {
+        "of_mailing": mailing_id,
+        "with_total": total,
+        "with_queued": total - suppressed,
+        "with_suppressed": suppressed,
+        "with_accept_ms": accept_ms,
+    }
+    return str(connection.execute(ACTIVATED, values).scalar_one())
 
 
 def get(connection: Connection, mailing_id: int) -> Mailing | None:
@@ -258,26 +295,7 @@ def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
     chosen = sorted(set(mailing_ids))
     if not chosen:
         return 0
-    settled = sum((mailings.c[state] for state in states.TERMINAL), mailings.c.unknown)
-    waiting = select(deliveries.c.id).where(
-        deliveries.c.mailing_id == mailings.c.id, deliveries.c.due_at.is_not(None)
-    )
-    statement = (
-        update(mailings)
-        .where(
-            mailings.c.id.in_(chosen),
-            mailings.c.ended_at.is_(None),
-            mailings.c.state.in_((states.SCHEDULED, states.ACTIVE, states.PAUSED, states.CANCELED)),
-            settled == mailings.c.total,
-            ~waiting.exists(),
-        )
-        .values(
-            state=_either(mailings.c.state == states.CANCELED, states.CANCELED, states.DONE),
-            ended_at=now_millis(),
-            next_due_at=None,
-        )
-    )
-    return connection.execute(statement).rowcount
+    return connection.execute(FINISHED, {"chosen": chosen}).rowcount
 
 
 def look_again(connection: Connection, mailing_id: int, at: int) -> None:
@@ -286,10 +304,7 @@ def look_again(connection: Connection, mailing_id: int, at: int) -> None:
     Writes even where nothing changes: that waits for a sweeper who gathers at this very
     moment and, not seeing our delivery yet, is about to note that nothing is due.
     """
-    moment = literal(at, BigInteger)
-    sooner = mailings.c.next_due_at <= moment
-    values = {"next_due_at": case((sooner, mailings.c.next_due_at), else_=moment)}
-    connection.execute(update(mailings).where(mailings.c.id == mailing_id).values(values))
+    connection.execute(NEXT_LOOK, {"of_mailing": mailing_id, "at": at})
 
 
 def abandoned(connection: Connection, older_than_ms: int) -> int | None:

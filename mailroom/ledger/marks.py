@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from mailroom.database import Prepared, now_millis
-from mailroom.ledger import counts, mailings, states
+from mailroom.ledger import counts, mailings, states, webhooks
 from mailroom.ledger.batches import Lease, held, owned
 from mailroom.ledger.schema import attempts, batches, deliveries, sessions, suppressions
 from mailroom.ledger.schema import mailings as mailings_table
@@ -165,6 +165,7 @@ def record_late(connection: Connection, outcome: Outcome) -> bool:
     ).one()
     if not row[0]:  # a live batch is counted when it is closed
         counts.change(connection, {mailing_id: {states.UNKNOWN: -1, states.SENT: 1}})
+        webhooks.note(connection, [outcome.delivery_id])
         mailings.finish(connection, [mailing_id])
     return True
 
@@ -175,6 +176,7 @@ def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Out
     Each leaves the batch at once: what is left in it at its close was not tried.
     """
     left: list[tuple[int, str]] = []
+    written: list[int] = []
     for outcome in troubles:
         row = connection.execute(
             update(deliveries)
@@ -199,9 +201,11 @@ def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Out
             continue
         _log(connection, outcome)
         left.append((row.mailing_id, row.state))
+        written.append(outcome.delivery_id)
         if row.due_at is not None:
             mailings.look_again(connection, row.mailing_id, row.due_at)
     counts.change(connection, counts.tally(left))
+    webhooks.note(connection, written)
     mailings.finish(connection, (mailing_id for mailing_id, _ in left))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, case, delete, insert, select, update
 
 from mailroom.database import now_millis
-from mailroom.ledger import batches, counts, mailings, rounds, states
+from mailroom.ledger import batches, counts, mailings, rounds, states, webhooks
 from mailroom.ledger.schema import attempts, deliveries
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import mailings as mailings_table
@@ -71,6 +71,7 @@ def _doubt_what_was_sending(connection: Connection, batch_id: int, owner: str) -
     ).all()
     _log(connection, [row.id for row in doubtful], states.UNKNOWN, "dot", _epitaph(owner))
     counts.change(connection, counts.tally((row.mailing_id, states.UNKNOWN) for row in doubtful))
+    webhooks.note(connection, [row.id for row in doubtful])
     for row in doubtful:
         if row.due_at is not None:
             mailings.look_again(connection, row.mailing_id, row.due_at)
@@ -102,6 +103,7 @@ def _suspect_the_first(connection: Connection, batch_id: int, owner: str) -> Non
     for state in (states.FAILED, states.UNKNOWN):
         _log(connection, [row.id for row in given_up if row.state == state], state, "data", words)
     counts.change(connection, counts.tally((row.mailing_id, row.state) for row in given_up))
+    webhooks.note(connection, [row.id for row in given_up])
     mailings.finish(connection, (row.mailing_id for row in given_up))
 
 

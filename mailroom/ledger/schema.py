@@ -290,3 +290,55 @@ originals = Table(  # a whole message that somebody handed in, mailed as it came
     Column("envelope_sender", String(320), nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
+
+webhook_endpoints = Table(  # who wants to be told of what
+    "webhook_endpoints",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("secret", String(100), nullable=False),  # whsec_...: signing needs it as it is
+    Column("events", Text, nullable=False),  # " email.sent email.failed ": matched in SQL
+    Column("created_at", UtcTime, nullable=False),
+    Column("disabled_at", UtcTime),  # NULL: it is called
+    Column("disabled_why", Text, nullable=False, server_default=""),
+    Column("failures", Integer, nullable=False, server_default="0"),  # in a row
+    Column("failing_since", BigInteger),
+    Column("paused_until", BigInteger, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,  # an id never comes again: it is in the log
+)
+
+webhook_calls = Table(  # one event for one endpoint: written with the change itself, then called out
+    "webhook_calls",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("endpoint_id", Id, ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("mailing_id", Id),
+    Column("delivery_id", Id),
+    Column("at", BigInteger, nullable=False),  # when it happened
+    Column("code", SmallInteger),  # what the mail server had said then
+    Column("reply", Text),
+    Column("state", String(10), nullable=False),  # waiting | done | failed
+    Column("due_at", BigInteger),  # NULL: at an end
+    Column("expires_at", BigInteger, nullable=False),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("status", SmallInteger),  # of the endpoint's last answer
+    Column("answer", Text),
+    Column("took_ms", Integer),
+    Column("ended_at", BigInteger),
+    Index("ix_webhook_calls_endpoint_id_id", "endpoint_id", "id"),
+    Index(
+        "ix_webhook_calls_due",
+        "endpoint_id",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_webhook_calls_ended_at",
+        "ended_at",
+        sqlite_where=text("ended_at IS NOT NULL"),
+        postgresql_where=text("ended_at IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)

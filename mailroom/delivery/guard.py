@@ -1,0 +1,114 @@
+"""Which hosts a URL that a person typed may lead to: the public internet, and what was allowed by name.
+
+Otherwise a form would be a way into the network behind Mailroom. The name is resolved
+once, what it resolved to is judged, and the connection goes to that very address.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+GLOBAL_V6 = IPv6Network("2000::/3")
+NOT_GLOBAL_V6 = [
+    IPv6Network(network)
+    for network in (
+        "2001::/23",  # protocol assignments, Teredo among them: it holds an IPv4 address
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: it holds an IPv4 address
+        "3fff::/20",  # documentation
+    )
+]
+RELAYS_V4 = IPv4Network("192.88.99.0/24")  # the former anycast of 6to4
+NAT64 = IPv6Network("64:ff9b::/96")
+
+LONGEST = 2_000
+
+
+class Forbidden(Exception):
+    """A URL that may not be called; `str()` is a sentence that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL taken apart. `path` holds the query as well."""
+
+    scheme: str
+    host: str  # lower case; an IPv6 address without its brackets
+    port: int
+    path: str
+
+    @property
+    def is_https(self) -> bool:
+        return self.scheme == "https"
+
+
+def is_public(address: str) -> bool:
+    """Whether it is an address of the public internet: not private, local, shared, multicast, embedded."""
+    ip = ip_address(address.partition("%")[0])
+    if isinstance(ip, IPv4Address):
+        return _is_public_v4(ip)
+    if ip in NAT64:  # how an IPv6-only host reaches IPv4
+        return _is_public_v4(IPv4Address(ip.packed[12:]))
+    return _is_public_v6(ip)
+
+
+def _is_public_v4(ip: IPv4Address) -> bool:
+    # is_global leaves out private, loopback, link-local, CGNAT, benchmarks, reserved.
+    return ip.is_global and not ip.is_multicast and ip not in RELAYS_V4
+
+
+def _is_public_v6(ip: IPv6Address) -> bool:
+    return ip in GLOBAL_V6 and not any(ip in network for network in NOT_GLOBAL_V6)
+
+
+class Guard:
+    """`allowed`: names and addresses of private hosts that may be called too, and by plain http."""
+
+    def __init__(self, allowed: tuple[str, ...] = ()) -> None:
+        self._allowed = {host.lower() for host in allowed}
+
+    def target(self, url: str) -> Target:
+        """The URL, if it may be called as far as can be seen without asking anybody. Raises Forbidden."""
+        if len(url) > LONGEST or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+            raise Forbidden("The address must be a plain URL, like https://example.org/hooks.")
+        try:
+            parts = urlsplit(url)
+            host, port = (parts.hostname or "").rstrip("."), parts.port
+        except ValueError:
+            raise Forbidden("The address is not a URL.") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise Forbidden("The address must begin with https:// and name a host.")
+        if parts.username is not None or parts.password is not None:
+            raise Forbidden("The address must not hold a name or password.")
+        if parts.scheme == "http" and host not in self._allowed:
+            raise Forbidden("The address must begin with https://.")
+        if self._is_literal(host) and host not in self._allowed and not is_public(host):
+            raise Forbidden(_private(host))
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return Target(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), path)
+
+    def addresses(self, target: Target) -> list[str]:
+        """Where the host is, asked once; only what may be called. Raises Forbidden, or OSError."""
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        if target.host in self._allowed:
+            return addresses
+        public = [address for address in addresses if is_public(address)]
+        if not public:
+            raise Forbidden(_private(target.host))
+        return public
+
+    @staticmethod
+    def _is_literal(host: str) -> bool:
+        try:
+            ip_address(host.partition("%")[0])
+        except ValueError:
+            return False
+        return True
+
+
+def _private(host: str) -> str:
+    return f"{host} is not on the public internet. If it may be called, name it in MAILROOM_WEBHOOK_HOSTS."

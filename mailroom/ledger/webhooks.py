@@ -1,0 +1,138 @@
+"""Events for webhooks: written in the transaction that makes them true, so that none is lost.
+
+One INSERT ... SELECT makes a call for every endpoint that wants to know. Without any
+endpoint there is no statement at all: whether there is one is asked once a second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import ColumnElement, Connection, case, insert, literal, null, select
+
+from mailroom.database import now_millis
+from mailroom.ledger import states
+from mailroom.ledger.schema import deliveries, mailings, webhook_calls, webhook_endpoints
+
+SENT, DELAYED, FAILED = "email.sent", "email.delivery_delayed", "email.failed"
+SUPPRESSED, CANCELED, UNKNOWN = "email.suppressed", "email.canceled", "email.unknown"
+MAILING_DONE, MAILING_CANCELED = "mailing.done", "mailing.canceled"
+TEST = "webhook.test"
+
+OF_STATE = {
+    states.SENT: SENT,
+    states.DEFERRED: DELAYED,
+    states.FAILED: FAILED,
+    states.EXPIRED: FAILED,
+    states.SUPPRESSED: SUPPRESSED,
+    states.CANCELED: CANCELED,
+    states.UNKNOWN: UNKNOWN,
+}
+OF_MAILING = {states.DONE: MAILING_DONE, states.CANCELED: MAILING_CANCELED}
+EVENTS = {
+    SENT: "The mail server has taken it.",
+    DELAYED: "The mail server said: later. It will be tried again.",
+    FAILED: "It was refused for good, or its time was over.",
+    SUPPRESSED: "The address is on the suppression list.",
+    CANCELED: "It was canceled before it was sent.",
+    UNKNOWN: "The connection broke before the mail server answered: it may have arrived.",
+    MAILING_DONE: "Every recipient of a mailing has an outcome.",
+    MAILING_CANCELED: "A mailing was canceled, and nothing of it is under way any more.",
+}
+"""What an endpoint can be told of, and what it means."""
+
+TRIED_FOR_MS = 24 * 3600 * 1000
+WAITING, DONE, GIVEN_UP = "waiting", "done", "failed"
+
+KNOWN_FOR = 1.0
+"""Seconds for which a process believes what it read of whether there is any endpoint."""
+
+_known: WeakKeyDictionary[Any, tuple[float, bool]] = WeakKeyDictionary()
+
+
+def wanted(connection: Connection) -> bool:
+    """Whether anybody wants to be told; up to KNOWN_FOR seconds old."""
+    pool, now = connection.engine.pool, time.monotonic()
+    asked_at, answer = _known.get(pool, (-KNOWN_FOR, False))
+    if now - asked_at >= KNOWN_FOR:
+        statement = select(webhook_endpoints.c.id).where(webhook_endpoints.c.disabled_at.is_(None))
+        answer = connection.execute(statement.limit(1)).one_or_none() is not None
+        _known[pool] = (now, answer)
+    return answer
+
+
+def forget(connection: Connection) -> None:
+    """An endpoint was made or changed: ask again."""
+    _known.pop(connection.engine.pool, None)
+
+
+def note_sent(connection: Connection, batch_id: int) -> None:
+    """Tells of every mail that was sent in this batch, which ends now."""
+    if wanted(connection):
+        _note(connection, deliveries.c.batch_id == batch_id, deliveries.c.state == states.SENT)
+
+
+def note(connection: Connection, delivery_ids: Iterable[int]) -> None:
+    """Tells of the states that these deliveries came into just now."""
+    chosen = list(delivery_ids)
+    if chosen and wanted(connection):
+        _note(connection, deliveries.c.id.in_(chosen))
+
+
+def note_suppressed(connection: Connection, mailing_id: int) -> None:
+    """Tells of those whom acceptance found on the list."""
+    if wanted(connection):
+        _note(connection, deliveries.c.mailing_id == mailing_id, deliveries.c.state == states.SUPPRESSED)
+
+
+def _note(connection: Connection, *which: ColumnElement[bool]) -> None:
+    kind = case(OF_STATE, value=deliveries.c.state)
+    happened = select(
+        webhook_endpoints.c.id,
+        kind,
+        deliveries.c.mailing_id,
+        deliveries.c.id,
+        deliveries.c.updated_at,
+        deliveries.c.code,
+        deliveries.c.reply,
+        *_when(),
+    ).where(*which, deliveries.c.state.in_(list(OF_STATE)), *_wants(kind))
+    _insert(connection, happened.order_by(deliveries.c.id))
+
+
+def note_mailings(connection: Connection, mailing_ids: Iterable[int]) -> None:
+    """Tells that these mailings ended just now."""
+    chosen = list(mailing_ids)
+    if not chosen or not wanted(connection):
+        return
+    kind = case(OF_MAILING, value=mailings.c.state)
+    happened = select(
+        webhook_endpoints.c.id, kind, mailings.c.id, null(), mailings.c.ended_at, null(), null(), *_when()
+    ).where(mailings.c.id.in_(chosen), mailings.c.state.in_(list(OF_MAILING)), *_wants(kind))
+    _insert(connection, happened)
+
+
+def note_test(connection: Connection, endpoint_id: int) -> int:
+    """An event for this endpoint alone; the call's id."""
+    values = {"endpoint_id": endpoint_id, "type": TEST, "at": now_millis(), "state": WAITING}
+    values |= {"due_at": now_millis(), "expires_at": now_millis() + TRIED_FOR_MS}
+    made = insert(webhook_calls).values(values).returning(webhook_calls.c.id)
+    return int(connection.execute(made).scalar_one())
+
+
+def _when() -> tuple[ColumnElement[Any], ...]:
+    return literal(WAITING), now_millis(), now_millis() + TRIED_FOR_MS
+
+
+def _wants(kind: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
+    told = literal("% ").concat(kind).concat(" %")
+    return webhook_endpoints.c.disabled_at.is_(None), webhook_endpoints.c.events.like(told)
+
+
+def _insert(connection: Connection, happened: Any) -> None:
+    columns = ["endpoint_id", "type", "mailing_id", "delivery_id", "at", "code", "reply"]
+    columns += ["state", "due_at", "expires_at"]
+    connection.execute(insert(webhook_calls).from_select(columns, happened))
