@@ -56,6 +56,8 @@ def _valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 @pytest.fixture
 def valkey(_valkey: Valkey) -> Valkey:
+    # A worker that the last test killed may still wait in BLPOP, and would take this test's job with it.
+    _valkey.client.client_kill_filter(_type="normal", skipme=True)
     _valkey.client.flushall()
     return _valkey
 
