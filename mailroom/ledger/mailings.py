@@ -101,6 +101,7 @@ FINISHED = (
         ended_at=now_millis(),
         next_due_at=None,
     )
+    .returning(mailings.c.id)
 )
 AT = bindparam("at", type_=BigInteger)
 NEXT_LOOK = (
@@ -295,7 +296,9 @@ def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
     chosen = sorted(set(mailing_ids))
     if not chosen:
         return 0
-    return connection.execute(FINISHED, {"chosen": chosen}).rowcount
+    ended = list(connection.execute(FINISHED, {"chosen": chosen}).scalars())
+    webhooks.note_mailings(connection, ended)
+    return len(ended)
 
 
 def look_again(connection: Connection, mailing_id: int, at: int) -> None:
