@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from mailroom.database import from_millis, now_millis
 from mailroom.ledger.once import insert_once
@@ -47,17 +47,19 @@ class Trouble:
     closed_until: datetime
 
 
+# Made once: every job executes both.
+CLOSED_FOR = select(servers.c.closed_until - now_millis()).where(servers.c.server == bindparam("name"))
+HEALED = delete(servers).where(servers.c.server == bindparam("name"))
+
+
 def admit(connection: Connection, server: str) -> Admission:
     """Asked before a batch is sent. Writes only when there is trouble."""
-    chosen = servers.c.server == server
-    wait = connection.execute(
-        select(servers.c.closed_until - now_millis()).where(chosen)
-    ).scalar_one_or_none()
+    wait = connection.execute(CLOSED_FOR, {"name": server}).scalar_one_or_none()
     if wait is None:
         return Admission(is_open=True)
     if wait > 0:
         return Admission(is_open=False)
-    mine = update(servers).where(chosen, servers.c.closed_until <= now_millis())
+    mine = update(servers).where(servers.c.server == server, servers.c.closed_until <= now_millis())
     tried = connection.execute(mine.values(closed_until=now_millis() + TRIAL_MS))
     return Admission(is_open=tried.rowcount == 1, is_trial=tried.rowcount == 1)
 
@@ -66,6 +68,12 @@ def keep_trying(connection: Connection, server: str) -> None:
     """Keeps the others away while the one trial goes on."""
     longer = update(servers).where(servers.c.server == server)
     connection.execute(longer.values(closed_until=now_millis() + TRIAL_MS))
+
+
+def not_tried(connection: Connection, server: str) -> None:
+    """The one who was to try it had nothing to send after all: the next one tries."""
+    chosen = update(servers).where(servers.c.server == server)
+    connection.execute(chosen.values(closed_until=now_millis()))
 
 
 def failed(
@@ -109,7 +117,7 @@ def _pause(failures: int, asked_ms: int | None) -> int:
 
 def healthy(connection: Connection, server: str) -> None:
     """Opens it for everybody: the server does its work."""
-    connection.execute(delete(servers).where(servers.c.server == server))
+    connection.execute(HEALED, {"name": server})
 
 
 def closed(connection: Connection) -> set[str]:

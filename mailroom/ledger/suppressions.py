@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy import Connection, Select, bindparam, delete, func, select
 
 from mailroom.database import from_millis, now_millis
 from mailroom.ledger.once import insert_once
@@ -53,10 +53,14 @@ def remove(connection: Connection, address_key: str) -> bool:
     return connection.execute(gone).rowcount == 1
 
 
+AMONG = select(suppressions.c.address_key).where(  # asked by every acceptance
+    suppressions.c.address_key.in_(bindparam("keys", expanding=True))
+)
+
+
 def among(connection: Connection, address_keys: Iterable[str]) -> set[str]:
     """Which of these (at most some thousand at a time) are on the list."""
-    statement = select(suppressions.c.address_key).where(suppressions.c.address_key.in_(list(address_keys)))
-    return set(connection.execute(statement).scalars())
+    return set(connection.execute(AMONG, {"keys": list(address_keys)}).scalars())
 
 
 def count(connection: Connection) -> int:

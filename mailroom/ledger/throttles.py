@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 
 from mailroom.database import now_millis
 from mailroom.ledger.once import insert_once
@@ -84,10 +84,14 @@ def set_rate(connection: Connection, server: str, interval_us: int | None) -> No
     connection.execute(changed.values(interval_us=interval_us, next_at=sooner, updated_at=0))
 
 
+INTERVAL = select(throttles.c.interval_us).where(
+    throttles.c.name == bindparam("server")
+)  # asked by every job
+
+
 def interval_us(connection: Connection, server: str) -> int | None:
     """The present spacing; None: no limit."""
-    statement = select(throttles.c.interval_us).where(throttles.c.name == server)
-    return connection.execute(statement).scalar_one_or_none()
+    return connection.execute(INTERVAL, {"server": server}).scalar_one_or_none()
 
 
 def reserve(connection: Connection, server: str, number: int, within_ms: int) -> Places | None:
