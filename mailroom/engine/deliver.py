@@ -160,3 +160,5 @@ def _note_server(connection: Connection, dispatch: Dispatch) -> None:
     elif dispatch.was_heard:
         # Perhaps another worker could not connect while this one's sessions were fine.
         servers.healthy(connection, name)
+    elif dispatch.is_trial:
+        servers.not_tried(connection, name)
