@@ -28,8 +28,7 @@ def page(
     from_the_end = before_id is not None and after_id is None
     order = mailings.c.id.asc() if from_the_end else mailings.c.id.desc()
     ids = list(connection.execute(statement.order_by(order).limit(limit)).scalars())
-    found = [ledger_mailings.get(connection, row_id) for row_id in sorted(ids, reverse=True)]
-    return [mailing for mailing in found if mailing is not None]
+    return ledger_mailings.several(connection, ids)
 
 
 def addressed(connection: Connection, mailing_ids: Iterable[int]) -> Mapping[int, Sequence[AnyRow]]:

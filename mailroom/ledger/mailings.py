@@ -161,6 +161,16 @@ def by_uid(connection: Connection, uid: str) -> Mailing | None:
     return None if row is None else _with_counts(connection, [row])[0]
 
 
+def several(connection: Connection, mailing_ids: Iterable[int]) -> list[Mailing]:
+    """Those of these mailings that there are, newest first."""
+    rows = connection.execute(
+        select(mailings)
+        .where(mailings.c.id.in_(list(mailing_ids)), mailings.c.state != states.STAGED)
+        .order_by(mailings.c.id.desc())
+    ).all()
+    return _with_counts(connection, rows)
+
+
 def page(connection: Connection, before_id: int | None = None, limit: int = 50) -> list[Mailing]:
     """The newest `limit` mailings with an id below `before_id`."""
     statement = select(mailings).where(mailings.c.state != states.STAGED)

@@ -94,7 +94,7 @@ def document() -> Document:
 
 def _paths() -> Document:
     paths: Document = {}
-    for operation in OPERATIONS:
+    for operation in sorted(OPERATIONS, key=lambda known: (known.tag, known.path)):
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     return paths
 

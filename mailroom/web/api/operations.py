@@ -40,7 +40,7 @@ class Operation:
 
 
 OPERATIONS: list[Operation] = []
-"""In the order in which the docs tell of them."""
+"""All that views registered."""
 
 
 def operation(method: str, path: str, *, tag: str, scope: str, **described: Any) -> Callable[[View], View]:
