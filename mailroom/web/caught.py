@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from functools import cached_property
 
+from mailroom.web.maildir import decoded
+
 ENVELOPE = ("return-path", "x-envelope-from", "x-envelope-to", "x-mailroom-catcher")
 """What the catcher put on top; the rest is the message."""
 
@@ -59,16 +61,18 @@ class Caught:
         return [
             AttachedFile(
                 filename=_filename(part, number),
-                content_type=part.get_content_type(),
+                content_type=_clean(part.get_content_type()),
                 data=_bytes(part),
-                content_id=str(part.get("Content-ID", "")).strip("<> "),
+                content_id=_clean(str(part.get("Content-ID", ""))).strip("<> "),
             )
             for number, part in enumerate(leaves, start=1)
         ]
 
-    @property
+    @cached_property
     def _pairs(self) -> list[tuple[str, str]]:
-        return [(name, str(value)) for name, value in self.message.items()]
+        # As they stand, not parsed: the email package stumbles over broken addresses, and
+        # takes minutes over a long list of them.
+        return [(_clean(name), _clean(decoded(_unfolded(value)))) for name, value in self.message.raw_items()]
 
     def _part(self, subtype: str) -> EmailMessage | None:
         try:
@@ -82,7 +86,7 @@ class Caught:
         if part is None:
             return None
         try:
-            return str(part.get_content())
+            return _encodable(str(part.get_content()))
         except (LookupError, UnicodeError, KeyError):  # a charset that nobody knows
             return _bytes(part).decode("utf-8", "replace")
 
@@ -101,8 +105,26 @@ def html_page(caught: Caught) -> str | None:
 
 def _filename(part: EmailMessage, number: int) -> str:
     """The name without anything that a file system or a header could stumble over."""
-    name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", part.get_filename() or "").strip(". ")
+    name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", _encodable(part.get_filename() or "")).strip(". ")
     return name[:150] or f"part-{number}"
+
+
+def _unfolded(value: object) -> str:
+    return re.sub(r"\r?\n[ \t]+", " ", str(value))
+
+
+def _clean(text: str) -> str:
+    """One line for a page, whatever bytes it came from."""
+    return re.sub(r"[\x00-\x08\x0a-\x1f\x7f]", "\ufffd", _encodable(text))
+
+
+def _encodable(text: str) -> str:
+    """What UTF-8 can hold of it: the email package hides bytes it could not read in surrogates."""
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that no byte hides in
+        raw = text.encode("utf-8", "replace")
+    return raw.decode("utf-8", "replace")
 
 
 def _bytes(part: EmailMessage) -> bytes:

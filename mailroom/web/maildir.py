@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from email import policy
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
+from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
+from typing import Any
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=,:+-]{0,250}")
 """A message's file name: no slash and no leading dot, so it can name nothing outside the folder."""
@@ -22,6 +24,19 @@ HEAD = 16_384
 
 SEARCHED = 5_000
 """How many of the newest messages a search looks at."""
+
+
+class Patient(HeaderRegistry):
+    """Takes a header that the email package stumbles over as plain text."""
+
+    def __call__(self, name: str, value: str) -> Any:
+        try:
+            return super().__call__(name, value)
+        except Exception:  # IndexError, ValueError, whatever its parser comes to
+            return HeaderRegistry(use_default_map=False)(name, value)
+
+
+MESSAGE = policy.default.clone(header_factory=Patient())
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +107,7 @@ class Inbox:
         raw = self.raw(name)
         if raw is None:
             return None
-        return BytesParser(_class=EmailMessage, policy=policy.default).parsebytes(raw)
+        return BytesParser(_class=EmailMessage, policy=MESSAGE).parsebytes(raw)
 
     def raw(self, name: str, limit: int = -1) -> bytes | None:
         """The bytes of a message as it arrived; None for what is not one."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from email.message import EmailMessage
 from http import HTTPStatus
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_its_html_can_run_nothing(client: FlaskClient, folder: Path) -> None:
 
 def test_attachments_are_only_ever_downloaded(client: FlaskClient, folder: Path) -> None:
     letter = a_letter()
-    letter.add_attachment(b"<script>", maintype="text", subtype="html", filename="../../evil\u202e.html")
+    letter.add_attachment(b"<script>", maintype="text", subtype="html", filename="../../evil\u202e☃.html")
     name = catch(folder, letter)
     assert "1 attachment" in client.get(f"/inbox/{name}").text
     answer = client.get(f"/inbox/{name}/attachments/0")
@@ -142,6 +143,10 @@ def test_a_name_leads_nowhere_else(client: FlaskClient, folder: Path, name: str)
         b"Subject: =?utf-8?b?!!!?=\r\nContent-Type: multipart/mixed\r\n\r\nno boundary",
         b"Subject: x\r\nContent-Type: text/plain; charset=klingon\r\n\r\nHello",
         b"From: \r\nTo: <<<>>>\r\nDate: never\r\nContent-Type: text/html\r\n\r\n<p>Hello",
+        b"Subject: caf\xe9\r\nContent-Type: text/plain; charset=utf-7\r\n\r\n+2AA-",
+        b"From: =?utf-8?q?a=0D=0Ab?= <a@b>\r\nSubject: =?utf-8?q?a=0D=0AX:_y=00?=\r\n\r\nx",
+        b"From: ,,;;<><@\r\nTo: =?utf-8?q?=00?= <\xff@>\r\nMessage-ID: <<>\r\nContent-Type: /;;=\r\n\r\nx",
+        b"Content-Disposition: attachment; filename*=utf-8''..%2f..%0d%0aX%22%ff\r\n\r\nx",
     ],
 )
 def test_a_broken_message_is_shown_as_far_as_it_goes(
@@ -150,7 +155,18 @@ def test_a_broken_message_is_shown_as_far_as_it_goes(
     name = catch(folder, content)
     for path in ("/inbox", "/inbox?q=x", f"/inbox/{name}", f"/inbox/{name}/raw"):
         assert client.get(path).status_code == HTTPStatus.OK
+    attached = client.get(f"/inbox/{name}/attachments/0")
+    assert attached.status_code in (HTTPStatus.OK, HTTPStatus.NOT_FOUND)
+    attached.headers.get("Content-Disposition", "").encode("latin-1")  # or no server could send it
     assert client.get(f"/inbox/{name}/html").status_code in (HTTPStatus.OK, HTTPStatus.NOT_FOUND)
+
+
+def test_a_long_list_of_recipients_takes_no_time(client: FlaskClient, folder: Path) -> None:
+    people = b",\r\n ".join(b"person%d@example.org" % number for number in range(5_000))
+    name = catch(folder, b"Subject: All of you\r\nTo: " + people + b"\r\n\r\nHello")
+    began = time.perf_counter()
+    assert "person4999@example.org" in client.get(f"/inbox/{name}").text
+    assert time.perf_counter() - began < 1  # parsed by the email package: some ten seconds
 
 
 def test_it_can_be_emptied(client: FlaskClient, folder: Path) -> None:

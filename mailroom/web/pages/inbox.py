@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from io import BytesIO
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
 from mailroom.web import mailroom
@@ -79,10 +81,9 @@ def attachment(name: str, number: int) -> Response:
     attachments = _caught(name).attachments
     if number >= len(attachments):
         abort(404)
+    file = attachments[number]
     # Never shown in the browser: what is inside comes from anybody.
-    response = Response(attachments[number].data, content_type="application/octet-stream")
-    response.headers.set("Content-Disposition", "attachment", filename=attachments[number].filename)
-    return response
+    return send_file(BytesIO(file.data), "application/octet-stream", True, file.filename, max_age=0)
 
 
 @blueprint.post("/inbox/empty")
