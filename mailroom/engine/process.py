@@ -22,6 +22,7 @@ from mailroom.engine.messages import Messages
 from mailroom.engine.sessions import Sessions
 from mailroom.engine.sweep import Sweeper
 from mailroom.engine.turns import Turns
+from mailroom.engine.webhooks import Webhooks
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 
@@ -48,6 +49,7 @@ class Process:
         self.sweeper = Sweeper(self.database, queue, name, routes)
         spacing = spacing_us(settings.rate) if settings.rate else None
         self.turns = {route: Turns(self.database, server, spacing) for route, server in routes.items()}
+        self.webhooks = Webhooks(self.database, queue, settings)
         self.is_stopping = False
         self._dispatch: Dispatch | None = None
         self._thread = threading.Thread(target=self._run_loop, name="smtp", daemon=True)
@@ -55,9 +57,11 @@ class Process:
     def begin(self) -> None:
         self._thread.start()
         self.sweeper.start()
+        self.webhooks.start()
         self._tidying = self.run(self._tidy())
 
     def end(self) -> None:
+        self.webhooks.stop()
         self.sweeper.stop()
         self._tidying.cancel()
         self.run(self.sessions.close_idle(older_than=0)).result(timeout=3)

@@ -1,0 +1,108 @@
+"""What a webhook says: Resend's shape, from what the ledger knows.
+
+Made when it is sent, of what does not change any more, so a second try says the same.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mailroom.content.addresses import Address, format_address
+from mailroom.content.merge import MergeError, parse_template
+from mailroom.content.message import message_id
+from mailroom.ledger import deliveries, mailings, webhooks
+from mailroom.ledger.deliveries import Delivery
+from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.webhook_calls import Call
+
+REASONS = {
+    webhooks.DELAYED: "delivery_delayed",
+    webhooks.FAILED: "failed",
+    webhooks.SUPPRESSED: "suppressed",
+    webhooks.UNKNOWN: "unknown",
+}
+"""Under which name the data tells why."""
+
+
+def body_of(connection: Connection, call: Call) -> bytes | None:
+    """JSON; None when what it would tell of is not in the ledger any more."""
+    data = _data(connection, call)
+    if data is None:
+        return None
+    body = {"type": call.type, "created_at": _instant(call.at), "data": data}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def _data(connection: Connection, call: Call) -> dict[str, Any] | None:
+    if call.mailing_id is None:
+        return {"message": "A test from Mailroom: your endpoint works when it answers 200 to 299."}
+    mailing = mailings.get(connection, call.mailing_id)
+    if mailing is None:
+        return None
+    if call.delivery_id is None:
+        return _of_mailing(mailing)
+    delivery = deliveries.get(connection, call.delivery_id)
+    return None if delivery is None else _of_email(connection, call, mailing, delivery)
+
+
+def _of_mailing(mailing: Mailing) -> dict[str, Any]:
+    return {
+        "mailing_id": mailing.uid,
+        "created_at": _instant(mailing.created_at),
+        "ended_at": None if mailing.ended_at is None else _instant(mailing.ended_at),
+        "from": _sender(mailing),
+        "subject": mailing.subject,
+        "total": mailing.total,
+        "counts": {state: number for state, number in mailing.counts.items() if number},
+    }
+
+
+def _of_email(connection: Connection, call: Call, mailing: Mailing, delivery: Delivery) -> dict[str, Any]:
+    """`to` is the recipient that this event is about: each has a fate of its own."""
+    own = None if mailing.kind == "shared" else delivery.id
+    data: dict[str, Any] = {
+        "email_id": mailing.uid,
+        "created_at": _instant(mailing.created_at),
+        "from": _sender(mailing),
+        "to": [delivery.address],
+        "subject": _subject(mailing, delivery),
+        "message_id": mailing.message_id
+        or message_id(mailing.uid, own, mailing.sender_address.rpartition("@")[2]),
+        "delivery_id": delivery.id,
+        "role": delivery.role,
+    }
+    content = mailings.content_of(connection, mailing.id)
+    if content is not None and content.tags:
+        data["tags"] = dict(content.tags)
+    if call.type in REASONS:
+        data[REASONS[call.type]] = {"reason": call.reply or _why(call), "code": call.code}
+    return data
+
+
+def _why(call: Call) -> str:
+    if call.type == webhooks.SUPPRESSED:
+        return "The address is on the suppression list."
+    return "Its time was over." if call.type == webhooks.FAILED else ""
+
+
+def _subject(mailing: Mailing, delivery: Delivery) -> str:
+    if mailing.kind == "shared" or "{" not in mailing.subject:
+        return mailing.subject
+    values = {"email": delivery.address, "name": delivery.name, **(delivery.variables or {})}
+    try:
+        template = parse_template(mailing.subject)
+        return template.render(values) if template is not None else mailing.subject
+    except MergeError:
+        return mailing.subject
+
+
+def _sender(mailing: Mailing) -> str:
+    return format_address(Address(mailing.sender_address, mailing.sender_name))
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,172 @@
+"""Events are written with the change itself; SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, select
+
+from mailroom.content.addresses import Address
+from mailroom.content.message import Content
+from mailroom.content.recipients import Recipient
+from mailroom.database import Database
+from mailroom.engine.accept import Accepted, Draft, accept
+from mailroom.ledger import batches, control, mailings, marks, reaping, states, suppressions
+from mailroom.ledger import webhooks as events
+from mailroom.ledger.marks import Outcome
+from mailroom.ledger.schema import batches as batches_table
+from mailroom.ledger.schema import deliveries, webhook_calls
+from mailroom.queue import Queue
+from tests.servers import Valkey
+
+URL = "https://example.org/hooks"
+
+
+@pytest.fixture
+def mail(database: Database, valkey: Valkey) -> Callable[..., Accepted]:
+    def mail(count: int = 2) -> Accepted:
+        content = Content(Address("post@mailroom.example"), "Hello", text="Hello")
+        people = [Recipient(f"p{number}@mail.example") for number in range(count)]
+        return accept(database, Queue(valkey.url), Draft(content, people))
+
+    return mail
+
+
+def told(database: Database) -> list[str]:
+    with database.read() as connection:
+        return list(connection.execute(select(webhook_calls.c.type).order_by(webhook_calls.c.id)).scalars())
+
+
+def ids(database: Database) -> list[int]:
+    with database.read() as connection:
+        return list(connection.execute(select(deliveries.c.id).order_by(deliveries.c.id)).scalars())
+
+
+def claimed(connection: Connection) -> batches.Lease:
+    batch_id = connection.execute(select(batches_table.c.id)).scalar_one()
+    lease = batches.claim(connection, batch_id, 0, "worker")
+    assert lease is not None
+    return lease
+
+
+def outcome(delivery_id: int, state: str, due_in_ms: int | None = None) -> Outcome:
+    return Outcome(delivery_id, state, 250, "so it is", "server", "dot", due_in_ms)
+
+
+def send(connection: Connection, lease: batches.Lease, delivery_id: int) -> None:
+    session = marks.open_session(connection, "worker", 1, "server")
+    values = {"of_batch": lease.batch_id, "of_delivery": delivery_id}
+    of = {**values, "of_epoch": lease.epoch, "of_owner": "worker", "by_session": session}
+    assert connection.execute(marks.mark_statement(), of).rowcount == 1
+    sent = {**values, "with_code": 250, "with_reply": "2.0.0 OK"}
+    assert connection.execute(marks.sent_statement(), sent).rowcount == 1
+
+
+def test_sent_and_the_end_of_a_mailing(database: Database, add: Any, mail: Any) -> None:
+    add(URL)
+    mail(2)
+    with database.begin() as connection:
+        lease = claimed(connection)
+        for delivery_id in ids(database):
+            send(connection, lease, delivery_id)
+        assert batches.close(connection, lease)
+    assert told(database) == ["email.sent", "email.sent", "mailing.done"]
+
+
+@pytest.mark.parametrize(
+    ("state", "type_"),
+    [
+        (states.DEFERRED, "email.delivery_delayed"),
+        (states.FAILED, "email.failed"),
+        (states.SUPPRESSED, "email.suppressed"),
+        (states.CANCELED, "email.canceled"),
+        (states.EXPIRED, "email.failed"),
+        (states.UNKNOWN, "email.unknown"),
+    ],
+)
+def test_troubles(database: Database, add: Any, mail: Any, state: str, type_: str) -> None:
+    add(URL)
+    mail(1)
+    with database.begin() as connection:
+        lease = claimed(connection)
+        due_in = 60_000 if state == states.DEFERRED else None
+        marks.record_troubles(connection, lease, [outcome(ids(database)[0], state, due_in)])
+        batches.close(connection, lease)
+    assert told(database) == ([type_] if due_in else [type_, "mailing.done"])
+    with database.read() as connection:
+        row = connection.execute(select(webhook_calls).limit(1)).one()
+    assert (row.code, row.reply) == (250, "so it is")
+
+
+def test_what_a_dead_worker_had_sent_and_had_not(database: Database, add: Any, mail: Any) -> None:
+    add(URL)
+    mail(3)
+    with database.begin() as connection:
+        lease = claimed(connection)
+        first, second, _ = ids(database)
+        send(connection, lease, first)
+        session = marks.open_session(connection, "worker", 2, "server")
+        of = {"of_batch": lease.batch_id, "of_delivery": second, "of_epoch": lease.epoch}
+        connection.execute(marks.mark_statement(), {**of, "of_owner": "worker", "by_session": session})
+        connection.execute(batches_table.update().values(lease_until=1))
+    with database.begin() as connection:
+        assert reaping.reap(connection, lease.batch_id)
+    assert sorted(told(database)) == ["email.sent", "email.unknown"]
+
+
+def test_canceled_by_a_person(database: Database, add: Any, mail: Any) -> None:
+    add(URL)
+    accepted = mail(2)
+    with database.begin() as connection:
+        control.cancel_delivery(connection, ids(database)[0])
+    assert told(database) == ["email.canceled"]
+    with database.begin() as connection:
+        batches.close(connection, claimed(connection))
+        mailings.cancel(connection, accepted.mailing_id)
+        control.end_due(connection, accepted.mailing_id, states.CANCELED)
+    assert told(database) == ["email.canceled"] * 2 + ["mailing.canceled"]
+
+
+def test_suppressed_at_acceptance(database: Database, add: Any, mail: Any) -> None:
+    add(URL)
+    with database.begin() as connection:
+        suppressions.add(connection, "p0@mail.example", "manual")
+    mail(2)
+    assert told(database) == ["email.suppressed"]
+
+
+def test_an_endpoint_hears_what_it_chose(database: Database, add: Any, mail: Any) -> None:
+    add(URL, events.FAILED, events.SENT)
+    add(URL, events.MAILING_DONE)
+    mail(1)
+    with database.begin() as connection:
+        lease = claimed(connection)
+        send(connection, lease, ids(database)[0])
+        batches.close(connection, lease)
+    assert told(database) == ["email.sent", "mailing.done"]
+
+
+def test_what_is_rolled_back_is_not_told(database: Database, add: Any, mail: Any) -> None:
+    add(URL)
+    mail(1)
+    with pytest.raises(RuntimeError), database.begin() as connection:
+        lease = claimed(connection)
+        marks.record_troubles(connection, lease, [outcome(ids(database)[0], states.FAILED)])
+        raise RuntimeError
+    assert told(database) == []
+
+
+def test_without_an_endpoint_it_costs_no_statement(database: Database, mail: Any) -> None:
+    mail(2)
+    with database.begin() as connection:
+        events.wanted(connection)  # once a second
+        seen: list[str] = []
+        event.listen(database.engine, "before_cursor_execute", lambda *a: seen.append(a[2]))
+        lease = claimed(connection)
+        for delivery_id in ids(database):
+            send(connection, lease, delivery_id)
+        batches.close(connection, lease)
+    assert not [statement for statement in seen if "webhook" in statement]
+    assert told(database) == []
