@@ -20,8 +20,8 @@ from tests.drills.stage import Stage
 @drill(
     "11",
     "the database locked for 30 s",
-    without="`clock.renew_leases()` in `rounds.take`: who could not renew its lease counts as dead, "
-    "and its mails are sent twice",
+    without="`call_later(RETRY_AFTER, self._write)` in `Recorder`: the outcomes of what was being sent are "
+    "lost, and it is sent twice",
 )
 def the_database_is_locked(stage: Stage) -> None:
     if stage.full:

@@ -94,10 +94,11 @@ class Stage:
 
     def kill(self, pid: int | None = None) -> None:
         """kill -9 of one worker, whichever; at most one mail of each of its sessions may come twice."""
-        workers = [pid] if pid else self.system.workers()
-        if workers:
-            self._kill(self._dice.choice(workers))
-            self.extra_at_most += SESSIONS
+        if pid is None:
+            self.system.wait(self.system.workers, 10)
+            pid = self._dice.choice(self.system.workers())
+        self._kill(pid)
+        self.extra_at_most += SESSIONS
 
     def kill_group(self, pool: subprocess.Popen[bytes]) -> None:
         """kill -9 of a pool and of all its workers at once."""
