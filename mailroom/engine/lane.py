@@ -24,6 +24,9 @@ log = structlog.get_logger()
 REOPENED_AT_MOST = 2
 """How often a delivery is tried again at once after a session that died before its dot."""
 
+DEAD_AT_MOST = 20
+"""The same, where the session had sent others before: it was just over, as kept ones may be."""
+
 
 class Lane:
     """Takes deliveries from a dispatch and gives them to a session. The session's Source."""
@@ -132,7 +135,9 @@ class Lane:
         if failure.reply is not None and failure.reply.retry_after is not None:
             return False
         self._dispatch.tries[delivery.id] += 1
-        return self._dispatch.tries[delivery.id] <= REOPENED_AT_MOST
+        has_worked = self._kept is not None and self._kept.session.sent > 0
+        most = DEAD_AT_MOST if has_worked else REOPENED_AT_MOST
+        return self._dispatch.tries[delivery.id] <= most
 
     def _withdrawn(self, delivery: AnyRow, why: str) -> None:
         """The mark was refused: what is not recorded here goes back when the batch is closed."""
