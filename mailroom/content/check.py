@@ -68,6 +68,8 @@ def _check_bodies(content: Content) -> Iterator[Finding]:
     for field, body in (("text", content.text), ("html", content.html)):
         if _SURROGATE(body):
             yield field, "This holds a character that is not valid Unicode."
+        elif "\0" in body:
+            yield field, "This holds a NUL character, which no mail can. Remove it."
 
 
 def _check_tags(content: Content, columns: list[str]) -> Iterator[Finding]:

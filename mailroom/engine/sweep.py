@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from mailroom.database import Database
 from mailroom.engine import enqueue
 from mailroom.engine.dispatch import WORKS_FOR
-from mailroom.ledger import batches, control, mailings, reaping, rounds, servers, throttles
+from mailroom.ledger import batches, control, idempotency, mailings, reaping, rounds, servers, throttles
 from mailroom.queue import BULK, URGENT, Queue, QueueDown
 
 log = structlog.get_logger()
@@ -81,6 +81,7 @@ class Sweeper:
             self._gather(queue)
         self._find_forgotten()
         self._drop_abandoned()
+        self._forget_old_keys()
         with self._database.begin() as connection:
             rounds.took(connection, self._name, round((time.monotonic() - began) * 1000))
         return True
@@ -144,3 +145,10 @@ class Sweeper:
         if abandoned is not None:
             with self._database.begin() as connection:
                 mailings.drop(connection, abandoned)
+
+    def _forget_old_keys(self) -> None:
+        with self._database.read() as connection:
+            has_old = idempotency.has_old(connection)
+        if has_old:
+            with self._database.begin() as connection:
+                idempotency.forget_old(connection)

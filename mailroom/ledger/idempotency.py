@@ -50,6 +50,23 @@ def remember(connection: Connection, scope: str, key: str, answer: str) -> None:
     )
 
 
+def forget_old(connection: Connection, limit: int = 1_000) -> int:
+    """Deletes some keys that are past their time; how many."""
+    old = select(idempotency_keys.c.scope, idempotency_keys.c.key).where(
+        idempotency_keys.c.created_at < now_millis() - KEPT_MS
+    )
+    chosen = connection.execute(old.limit(limit)).all()
+    for scope, key in chosen:
+        _forget_old(connection, scope, key)
+    return len(chosen)
+
+
+def has_old(connection: Connection) -> bool:
+    """Whether any key is past its time."""
+    old = select(idempotency_keys.c.key).where(idempotency_keys.c.created_at < now_millis() - KEPT_MS)
+    return connection.execute(old.limit(1)).one_or_none() is not None
+
+
 def _earlier(scope: str, key: str) -> Select[Any]:
     return (
         select(

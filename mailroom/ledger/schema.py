@@ -231,7 +231,7 @@ idempotency_keys = Table(
     Column("key", String(256), nullable=False, primary_key=True),
     Column("fingerprint", String(64), nullable=False),  # sha-256 of what was submitted, hex
     Column("mailing_id", Id, ForeignKey("mailings.id", ondelete="CASCADE")),
-    Column("created_at", UtcTime, nullable=False),
+    Column("created_at", UtcTime, nullable=False, index=True),
     Column("answer", Text),  # what was answered, where no single mailing tells it
 )
 
