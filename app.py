@@ -24,7 +24,7 @@ from mailroom.web import (
     sign_in,
     words,
 )
-from mailroom.web.pages import compose, inbox, keys, mailings, race, suppressions
+from mailroom.web.pages import compose, inbox, keys, mailings, race, suppressions, webhooks
 from mailroom.web.pages import settings as settings_page
 
 MEBIBYTE = 1024 * 1024
@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         race.blueprint,
         suppressions.blueprint,
         keys.blueprint,
+        webhooks.blueprint,
         settings_page.blueprint,
     ):
         app.register_blueprint(blueprint)

@@ -15,6 +15,7 @@ PLACES = (
     ("/race", "Race", "timer"),
     ("/suppressions", "Suppressions", "ban"),
     ("/keys", "API keys", "key-round"),
+    ("/webhooks", "Webhooks", "webhook"),
     ("/settings", "Settings", "settings"),
 )
 

@@ -1,0 +1,188 @@
+"""/webhooks: who is told of what; an endpoint's secret, test, log and replay."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from mailroom.delivery.guard import Guard
+from mailroom.engine.webhook_payload import body_of
+from mailroom.ledger import webhook_calls, webhook_endpoints, webhooks
+from mailroom.ledger.webhook_endpoints import Endpoint
+from mailroom.web import mailroom
+from mailroom.web.webhook_form import WebhookForm
+from mailroom.web.words import count
+
+blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+
+PAGE = 50
+STATES = (webhooks.WAITING, webhooks.DONE, webhooks.GIVEN_UP)
+
+
+@blueprint.get("")
+def page() -> Response:
+    return _listed(WebhookForm())
+
+
+def _listed(form: WebhookForm) -> Response:
+    with mailroom().database.read() as connection:
+        endpoints = webhook_endpoints.everyone(connection)
+    body = render_template("webhooks/page.html", endpoints=endpoints, form=form, events=webhooks.EVENTS)
+    return make_response(body, 422 if form.problems else 200)
+
+
+@blueprint.post("")
+def create() -> Response:
+    form = _form()
+    if form.problems:
+        return _listed(form)
+    with mailroom().database.begin() as connection:
+        endpoint_id = webhook_endpoints.add(connection, form.url, form.events)
+    flash("The endpoint is told from now on. Its secret is below; send it a test.", "good")
+    return _to(endpoint_id)
+
+
+@blueprint.get("/<int:endpoint_id>")
+def show(endpoint_id: int) -> Response:
+    endpoint = _endpoint(endpoint_id)
+    return _shown(endpoint, WebhookForm(endpoint.url, endpoint.events))
+
+
+def _shown(endpoint: Endpoint, form: WebhookForm) -> Response:
+    state = request.args.get("state")
+    state = state if state in STATES else None
+    with mailroom().database.read() as connection:
+        calls = webhook_calls.page(
+            connection, endpoint.id, state, request.args.get("before", type=int), PAGE + 1
+        )
+    body = render_template(
+        "webhooks/show.html",
+        endpoint=endpoint,
+        form=form,
+        events=webhooks.EVENTS,
+        calls=calls[:PAGE],
+        before=calls[PAGE - 1].id if len(calls) > PAGE else None,
+        state=state,
+        tabs_of_states=_tabs(endpoint.id, state),
+    )
+    response = make_response(body, 422 if form.problems else 200)
+    response.headers["Cache-Control"] = "no-store"  # it shows the secret
+    return response
+
+
+def _tabs(endpoint_id: int, state: str | None) -> list[dict[str, object]]:
+    return [
+        {
+            "label": (name or "all").capitalize(),
+            "href": url_for("webhooks.show", endpoint_id=endpoint_id, state=name),
+            "is_current": name == state,
+        }
+        for name in (None, *STATES)
+    ]
+
+
+@blueprint.post("/<int:endpoint_id>")
+def change(endpoint_id: int) -> Response:
+    endpoint, form = _endpoint(endpoint_id), _form()
+    if form.problems:
+        return _shown(endpoint, form)
+    with mailroom().database.begin() as connection:
+        webhook_endpoints.change(connection, endpoint_id, form.url, form.events)
+    flash("The endpoint is changed.", "good")
+    return _to(endpoint_id)
+
+
+@blueprint.post("/<int:endpoint_id>/test")
+def test(endpoint_id: int) -> Response:
+    if _endpoint(endpoint_id).disabled_at is not None:
+        flash("This endpoint is disabled: enable it first.", "warning")
+        return _to(endpoint_id)
+    with mailroom().database.begin() as connection:
+        webhooks.note_test(connection, endpoint_id)
+    flash("A test is on its way: its answer is in the log in a second or two.", "good")
+    return _to(endpoint_id)
+
+
+@blueprint.post("/<int:endpoint_id>/enable")
+def enable(endpoint_id: int) -> Response:
+    _endpoint(endpoint_id)
+    with mailroom().database.begin() as connection:
+        webhook_endpoints.enable(connection, endpoint_id)
+    flash("The endpoint is told again. What it missed can be replayed.", "good")
+    return _to(endpoint_id)
+
+
+@blueprint.post("/<int:endpoint_id>/disable")
+def disable(endpoint_id: int) -> Response:
+    _endpoint(endpoint_id)
+    with mailroom().database.begin() as connection:
+        webhook_endpoints.disable(connection, endpoint_id, "Disabled by hand.")
+    flash("The endpoint is told nothing any more.", "good")
+    return _to(endpoint_id)
+
+
+@blueprint.post("/<int:endpoint_id>/remove")
+def remove(endpoint_id: int) -> Response:
+    with mailroom().database.begin() as connection:
+        webhook_endpoints.remove(connection, endpoint_id)
+    flash("The endpoint and its log are gone.", "good")
+    return redirect(url_for("webhooks.page"), 303)
+
+
+@blueprint.post("/<int:endpoint_id>/replay")
+def replay_failed(endpoint_id: int) -> Response:
+    if _endpoint(endpoint_id).disabled_at is not None:
+        flash("This endpoint is disabled: enable it first.", "warning")
+        return _to(endpoint_id)
+    with mailroom().database.begin() as connection:
+        number = webhook_calls.replay_failed(connection, endpoint_id)
+    flash(f"{count(number, 'call is', 'calls are')} made again.", "good")
+    return _to(endpoint_id)
+
+
+@blueprint.get("/<int:endpoint_id>/calls/<int:call_id>")
+def call(endpoint_id: int, call_id: int) -> str:
+    with mailroom().database.read() as connection:
+        endpoint = webhook_endpoints.get(connection, endpoint_id)
+        found = webhook_calls.get(connection, call_id)
+        if endpoint is None or found is None or found.endpoint_id != endpoint_id:
+            abort(404)
+        body = body_of(connection, found)
+    shown = json.dumps(json.loads(body), indent=2, ensure_ascii=False) if body is not None else None
+    return render_template("webhooks/call.html", endpoint=endpoint, call=found, body=shown)
+
+
+@blueprint.post("/<int:endpoint_id>/calls/<int:call_id>/replay")
+def replay(endpoint_id: int, call_id: int) -> Response:
+    endpoint = _endpoint(endpoint_id)
+    with mailroom().database.begin() as connection:
+        found = webhook_calls.get(connection, call_id)
+        if found is None or found.endpoint_id != endpoint_id:
+            abort(404)
+        replayed = endpoint.disabled_at is None and webhook_calls.replay(connection, call_id)
+    if replayed:
+        flash("It is made again, under the same id.", "good")
+    else:
+        disabled = endpoint.disabled_at is not None
+        flash("This endpoint is disabled: enable it first." if disabled else "It waits already.", "warning")
+    return redirect(url_for("webhooks.call", endpoint_id=endpoint_id, call_id=call_id), 303)
+
+
+def _form() -> WebhookForm:
+    form = WebhookForm(request.form.get("url", "").strip(), request.form.getlist("events"))
+    form.check(Guard(mailroom().settings.webhook_hosts))
+    return form
+
+
+def _endpoint(endpoint_id: int) -> Endpoint:
+    with mailroom().database.read() as connection:
+        endpoint = webhook_endpoints.get(connection, endpoint_id)
+    if endpoint is None:
+        abort(404)
+    return endpoint
+
+
+def _to(endpoint_id: int) -> Response:
+    return redirect(url_for("webhooks.show", endpoint_id=endpoint_id), 303)
