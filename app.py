@@ -20,6 +20,7 @@ from mailroom.web import (
     metrics,
     navigation,
     notices,
+    numbers,
     security,
     sign_in,
     words,
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings, Database(settings.database_url), Queue(settings.redis_url)
     )
 
+    numbers.init_app(app)
     gate.init_app(app)  # first: nobody gets past it
     security.init_app(app, settings)
     attempts.init_app(app, settings.redis_url)

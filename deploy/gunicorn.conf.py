@@ -40,7 +40,7 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 timeout = 60  # an upload of 100,000 recipients takes two seconds; a minute is stuck
 graceful_timeout = 6  # within the eight seconds that start.py waits
 
-accesslog = None  # /metrics counts requests; errors are logged by the app
+accesslog = None  # the proxy before it writes one; errors are logged by the app
 loglevel = "warning" if settings.local else "info"
 control_socket_disable = True  # one in the home folder would be shared by all instances
 proc_name = "mailroom"

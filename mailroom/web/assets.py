@@ -28,6 +28,13 @@ def init_app(app: Flask) -> None:
     @app.after_request
     def _kept(response: Response) -> Response:
         if request.endpoint == "static" and response.status_code in (200, 304):
-            age = "31536000, immutable" if "v" in request.args else "3600"
-            response.headers["Cache-Control"] = f"public, max-age={age}"
+            response.headers["Cache-Control"] = f"public, {_age(request.path)}"
         return response
+
+
+def _age(path: str) -> str:
+    """How long a browser may use what it has without asking."""
+    if "v" in request.args:
+        return "max-age=31536000, immutable"
+    # A module that another one imports: after an update, both must be the new ones.
+    return "no-cache" if path.endswith(".js") else "max-age=3600"

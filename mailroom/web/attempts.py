@@ -1,4 +1,4 @@
-"""How often a password may be tried: failures are counted in Redis or, while it is away, here."""
+"""How often a password may be tried: attempts are counted in Redis or, while it is away, here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ON_ONE_ACCOUNT = parse("30/hour")
 
 
 class Attempts:
-    """Failed attempts to sign in, by where they come from and by account."""
+    """Attempts to sign in, by where they come from and by account."""
 
     def __init__(self, redis_url: str) -> None:
         # The address only names the kind of storage; the pool knows the way and the timeouts.
@@ -31,22 +31,28 @@ class Attempts:
         shared = RedisStorage(kind, connection_pool=pool, key_prefix="mailroom", wrap_exceptions=True)
         self._counters = [FixedWindowRateLimiter(shared), FixedWindowRateLimiter(MemoryStorage())]
 
-    def seconds_to_wait(self, address: str, email: str) -> int:
-        """0 when another attempt is allowed."""
+    def begin(self, address: str, email: str) -> int:
+        """Counts an attempt; 0, or the seconds to wait when it is one too many.
 
-        def ask(counter: Counter) -> int:
-            for limit, name in _keys(address, email):
-                if not counter.test(limit, name):
-                    return max(1, round(counter.get_window_stats(limit, name).reset_time - time.time()))
+        It is counted before the password is looked at: a hundred at once are a hundred.
+        """
+
+        def take(counter: Counter) -> int:
+            over = [(limit, name) for limit, name in _keys(address, email) if not counter.hit(limit, name)]
+            now = time.time()
+            waits = [counter.get_window_stats(limit, name).reset_time - now for limit, name in over]
+            return max(1, round(max(waits))) if waits else 0
+
+        return self._with_counter(take)
+
+    def succeeded(self, email: str) -> None:
+        """Who knows the password has not been guessing: the account's count starts anew."""
+
+        def forget(counter: Counter) -> int:
+            counter.clear(ON_ONE_ACCOUNT, _account(email))
             return 0
 
-        return self._with_counter(ask)
-
-    def failed(self, address: str, email: str) -> None:
-        def count(counter: Counter) -> int:
-            return sum(counter.hit(limit, name) for limit, name in _keys(address, email))
-
-        self._with_counter(count)
+        self._with_counter(forget)
 
     def _with_counter(self, action: Callable[[Counter], int]) -> int:
         shared, own = self._counters
@@ -57,7 +63,11 @@ class Attempts:
 
 
 def _keys(address: str, email: str) -> list[tuple[RateLimitItem, str]]:
-    return [(FROM_ONE_ADDRESS, f"address:{address}"), (ON_ONE_ACCOUNT, f"account:{key(email)[:320]}")]
+    return [(FROM_ONE_ADDRESS, f"address:{address}"), (ON_ONE_ACCOUNT, _account(email))]
+
+
+def _account(email: str) -> str:
+    return f"account:{key(email)[:320]}"
 
 
 def init_app(app: Flask, redis_url: str) -> None:

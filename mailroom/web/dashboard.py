@@ -30,6 +30,7 @@ NAME = rq_dashboard.blueprint.name
 REGISTRIES = {"queued", "scheduled", "deferred", "started", "finished", "failed", "canceled"}
 JOB_ID = re.compile("[A-Za-z0-9_-]+")
 MOST_PER_PAGE = 200
+MOST_PAGES = 1_000_000
 
 POLICY = "; ".join(
     (
@@ -86,12 +87,16 @@ def _check() -> None:
     if not JOB_ID.fullmatch(asked.get("job_id", "none")):
         abort(404)
     per_page, page = str(asked.get("per_page", 1)), str(asked.get("page", 1))
-    if not (per_page.isdecimal() and 0 < int(per_page) <= MOST_PER_PAGE and page.isdecimal() and int(page)):
+    if not (_is_between(1, per_page, MOST_PER_PAGE) and _is_between(1, page, MOST_PAGES)):
         abort(404)
     if request.method in ("GET", "HEAD") and request.endpoint == f"{NAME}.requeue_all":
         raise MethodNotAllowed(valid_methods=["POST"])
     if request.method == "POST" and not _is_from_here():
         abort(403)
+
+
+def _is_between(fewest: int, asked: str, most: int) -> bool:
+    return asked.isdecimal() and len(asked) < 9 and fewest <= int(asked) <= most
 
 
 def _is_from_here() -> bool:

@@ -83,11 +83,10 @@ def _too_large(error: HTTPException) -> Response:
     stream = request.environ["wsgi.input"]
     while left > 0 and (chunk := stream.read(min(left, 1 << 16))):
         left -= len(chunk)
-    text = (
-        f"Up to {size(limit)} can be sent at once, attachments and lists included. "
-        "Go back in your browser: what you typed is still there."
-    )
-    return answer(413, "That is too large", text)
+    most = f"Up to {size(limit)} can be sent at once, attachments and lists included."
+    if (request.content_length or 0) <= limit:
+        most = "It has too many parts."
+    return answer(413, "That is too large", f"{most} Go back in your browser: what you typed is still there.")
 
 
 def _no_ledger(error: SQLAlchemyError) -> Response:

@@ -19,6 +19,9 @@ from mailroom.web import mailroom
 from mailroom.web.negotiation import wants_page
 
 PUBLIC = {"sign_in", "health", "api", "metrics"}
+STRANGERS_LIMIT = 64 * 1024
+"""Bytes of a form that somebody sends who is not signed in: reading a large one costs seconds."""
+
 TOKEN = "sign_in"
 """Where the session cookie keeps the browser's token."""
 
@@ -31,6 +34,8 @@ def init_app(app: Flask) -> None:
 def admit() -> AnyResponse | None:
     """Lets a known browser in, and everybody to what is public; notes when the request came."""
     g.started = time.perf_counter()
+    if request.blueprint == "sign_in":
+        request.max_content_length = STRANGERS_LIMIT
     if request.endpoint == "static" or request.blueprint in PUBLIC:
         return None
     sign_in = current()

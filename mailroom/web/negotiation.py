@@ -6,8 +6,8 @@ from flask import request
 
 
 def wants_page() -> bool:
-    """A person's browser, going to a page; not a script, htmx or a program."""
-    if request.headers.get("HX-Request"):
+    """A person's browser, going to a page; not a script or a program."""
+    if request.headers.get("X-Requested-With"):
         return False
     if request.headers.get("Sec-Fetch-Dest", "document") == "empty":
         return False

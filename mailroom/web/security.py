@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, request
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -52,6 +52,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=int(TOKEN_LIFETIME.total_seconds()),
     )
     csrf.init_app(app)
+    app.before_request(_refuse_nul)
     headers = dict(HEADERS)
     if is_https:
         headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -66,3 +67,9 @@ def init_app(app: Flask, settings: Settings) -> None:
             # Asked again each time, yet kept for the Back button: it brings back what was typed.
             response.headers.setdefault("Cache-Control", "private, no-cache")
         return response
+
+
+def _refuse_nul() -> None:
+    """PostgreSQL's text cannot hold a NUL, SQLite's ends there, and no page of ours asks with one."""
+    if "\0" in request.path or b"%00" in request.query_string:
+        abort(400)

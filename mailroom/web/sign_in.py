@@ -60,16 +60,16 @@ def _without_referrer(response: AnyResponse) -> AnyResponse:
 @blueprint.post("/sign-in")
 def submit() -> AnyResponse:
     """Signs in by e-mail and password. The same words for every reason to refuse."""
-    email, password = request.form.get("email", ""), request.form.get("password", "")
+    email, password = request.form.get("email", "").replace("\0", ""), request.form.get("password", "")
     address = request.remote_addr or ""
-    if wait := attempts().seconds_to_wait(address, email):
+    if wait := attempts().begin(address, email):
         problem = f"Too many attempts. Try again in {duration(wait * 1000)}."
         return _again(email, problem, 429, wait)
     with mailroom().database.read() as connection:
         user = passwords.user_of(connection, email, password)
     if user is None:
-        attempts().failed(address, email)
         return _again(email, "This e-mail address and password do not belong together.", 422)
+    attempts().succeeded(email)
     sign_in(user)
     return redirect(gate.safe_next(request.args.get("next")), 303)
 

@@ -14,6 +14,8 @@ from mailroom.web import mailroom
 from mailroom.web.compose_form import BadEntries, ComposeForm
 from mailroom.web.words import count
 
+FURTHEST = timedelta(days=366)
+
 NOBODY = Address("")
 """Stands for a sender that could not be read, so that everything else is checked as well."""
 
@@ -115,6 +117,9 @@ def _send_at(form: ComposeForm) -> datetime | None:
         return None
     if moment < datetime.now(UTC) - timedelta(minutes=1):
         form.problems.append(("send_at", "That time is over. Leave it empty to send now."))
+    if moment > datetime.now(UTC) + FURTHEST:
+        form.problems.append(("send_at", "Choose a time within the next year."))
+        return None
     return moment
 
 

@@ -16,7 +16,7 @@ function swap(live, fresh) {
     if (old.contains(document.activeElement) && fresh.hasAttribute("data-moving")) continue;
     shown.set(part.id, html);
     old.replaceWith(part);
-    part.dispatchEvent(new CustomEvent("htmx:afterSettle", { bubbles: true })); // times.js listens
+    part.dispatchEvent(new CustomEvent("live:swapped", { bubbles: true })); // times.js listens
   }
   live.toggleAttribute("data-moving", fresh.hasAttribute("data-moving"));
   const announcer = document.getElementById("announcer");
@@ -26,7 +26,7 @@ function swap(live, fresh) {
 }
 
 export async function ask(live) {
-  const response = await fetch(live.dataset.live, { headers: { "HX-Request": "true" }, cache: "no-store" });
+  const response = await fetch(live.dataset.live, { headers: { "X-Requested-With": "fetch" }, cache: "no-store" });
   if (response.status === 401) return location.reload(); // signed out meanwhile
   if (!response.ok) throw new Error(response.statusText);
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("live");

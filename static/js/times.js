@@ -16,4 +16,4 @@ function localise(root) {
 }
 
 localise(document);
-document.addEventListener("htmx:afterSettle", (event) => localise(event.target.parentNode ?? document));
+document.addEventListener("live:swapped", (event) => localise(event.target.parentNode ?? document));

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -75,6 +76,12 @@ def test_the_next_form_is_from_the_same_sender(client: FlaskClient, submit: Subm
     assert typed(client.get("/").text, "sender") == LETTER["sender"]
 
 
+def test_a_sender_too_long_for_a_cookie_is_not_remembered(client: FlaskClient, submit: Submit) -> None:
+    answer = submit(sender=f"{secrets.token_hex(2_500)} <ann@example.org>")
+    assert answer.status_code == 303
+    assert len(answer.headers.get("Set-Cookie", "")) < 4_000
+
+
 def test_it_drops_duplicates_and_says_which(app: Flask, client: FlaskClient, submit: Submit) -> None:
     page = client.get(submit(recipients="bob@example.org, Bob@Example.org\ncleo@example.org").location).text
     assert "1 address (Bob@Example.org)" in page
@@ -95,6 +102,7 @@ def test_it_drops_duplicates_and_says_which(app: Flask, client: FlaskClient, sub
         ({"text": "Dear {{ nmae }}"}, "text", "nmae"),
         ({"send_at": "tomorrow"}, "send_at", "Write the time"),
         ({"send_at": "2020-01-01T00:00"}, "send_at", "is over"),
+        ({"send_at": "9999-12-31T23:59"}, "send_at", "within the next year"),
     ],
 )
 def test_each_mistake_has_its_message_and_nothing_typed_is_lost(

@@ -69,5 +69,22 @@ def test_static_addresses_change_with_their_content(client: FlaskClient) -> None
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
+def test_a_module_that_others_import_is_asked_for_again(client: FlaskClient) -> None:
+    assert client.get("/static/js/live.js").headers["Cache-Control"] == "public, no-cache"
+
+
 def test_pages_are_not_kept_by_caches_but_by_the_back_button(client: FlaskClient) -> None:
     assert client.get("/").headers["Cache-Control"] == "private, no-cache"
+
+
+def test_strangers_cannot_send_much(stranger: FlaskClient) -> None:
+    answer = stranger.post("/sign-in", data={"email": "a" * 100_000})
+    assert answer.status_code == 413
+    assert "64 KB" in answer.text
+
+
+def test_a_form_of_too_many_parts_is_told_so(client: FlaskClient) -> None:
+    form = {f"field{number}": "x" for number in range(2_000)}
+    answer = client.post("/mailings", data=form, content_type="multipart/form-data")
+    assert answer.status_code == 413
+    assert "too many parts" in answer.text

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from sqlalchemy import select, update
 from mailroom.ledger import users
 from mailroom.ledger.schema import sign_in_links, sign_ins
 from mailroom.web import gate, passwords
+from mailroom.web.attempts import Attempts
 from tests.servers import Valkey
 from tests.web.conftest import OWNER
 
@@ -47,7 +49,7 @@ def test_it_turns_strangers_away_from_what_does_not_exist(stranger: FlaskClient)
     assert stranger.get("/no-such-page").status_code == 303
 
 
-@pytest.mark.parametrize("headers", [{"Accept": "application/json"}, {"HX-Request": "true"}])
+@pytest.mark.parametrize("headers", [{"Accept": "application/json"}, {"X-Requested-With": "true"}])
 def test_it_answers_programs_with_401(stranger: FlaskClient, headers: dict[str, str]) -> None:
     answer = stranger.get("/mailings", headers=headers)
     assert answer.status_code == 401
@@ -134,6 +136,33 @@ def test_it_slows_down_who_guesses(stranger: FlaskClient, csrf: Csrf, password: 
     answer = stranger.post("/sign-in", data=form)
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) <= 60
+
+
+def test_guesses_made_at_once_are_all_counted(app: Flask, csrf: Csrf, password: str) -> None:
+    def guess(_: int) -> int:
+        return sign_in(app.test_client(), csrf, "wrong")
+
+    with ThreadPoolExecutor(8) as threads:
+        codes = list(threads.map(guess, range(16)))
+    assert (codes.count(422), codes.count(429)) == (10, 6)
+
+
+def test_who_knows_the_password_has_not_been_guessing(app: Flask, valkey: Valkey) -> None:
+    tried = attempts_of(app)
+    assert [tried.begin(f"192.0.2.{number}", OWNER) for number in range(30)] == [0] * 30
+    tried.succeeded(OWNER)
+    assert tried.begin("192.0.2.99", OWNER) == 0
+
+
+def test_one_account_is_guarded_against_many_addresses(app: Flask, valkey: Valkey) -> None:
+    tried = attempts_of(app)
+    assert [tried.begin(f"192.0.2.{number}", OWNER) for number in range(30)] == [0] * 30
+    assert tried.begin("192.0.2.99", OWNER.upper()) > 60
+
+
+def attempts_of(app: Flask) -> Attempts:
+    found: Attempts = app.extensions["mailroom.attempts"]
+    return found
 
 
 def test_a_hung_redis_stops_nobody(

@@ -25,6 +25,7 @@ from mailroom.web.compose_form import ComposeForm
 from mailroom.web.copied import copied
 from mailroom.web.gate import user
 from mailroom.web.kept_files import KeptFiles
+from mailroom.web.numbers import number
 from mailroom.web.submission import draft_of
 from mailroom.web.words import count
 
@@ -32,6 +33,9 @@ blueprint = Blueprint("compose", __name__)
 
 SENDER = "sender"
 """Where the session cookie keeps whom this person last wrote as."""
+
+LONGEST_SENDER = 400
+"""Characters. A browser throws a cookie of more than 4 KB away, and its owner would be signed out."""
 
 MOST_NAMED = 5
 """Duplicates that are named; a message travels in a cookie, which holds little."""
@@ -44,7 +48,7 @@ PREVIEW_POLICY = (
 @blueprint.get("/")
 def page() -> Response:
     """An empty form, or one filled from the mailing that `copy` names."""
-    copy = request.args.get("copy", type=int)
+    copy = request.args.get("copy", type=number)
     if copy is None:
         sender = session.get(SENDER) or mailroom().settings.mail_default_sender or ""
         return _shown(compose_form.blank(sender), 200)
@@ -79,7 +83,7 @@ def submit() -> Response:
         ]
         return _shown(form, 503)
     _kept_files().drop(file.kept for file in form.files if file.kept)
-    if session.get(SENDER) != form.value("sender"):
+    if session.get(SENDER) != form.value("sender") and len(form.value("sender")) <= LONGEST_SENDER:
         session[SENDER] = form.value("sender")
     _say(accepted, form, parsed)
     return redirect(f"/mailings/{accepted.mailing_id}", 303)

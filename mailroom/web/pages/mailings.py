@@ -16,6 +16,7 @@ from mailroom.ledger.mailings import Mailing
 from mailroom.ledger.timeline import marks_of
 from mailroom.web import mailroom
 from mailroom.web.hindrances import Hindrance, clock, hindrances
+from mailroom.web.numbers import number
 from mailroom.web.pages import control
 from mailroom.web.pages import deliveries as deliveries_pages
 from mailroom.web.progress import Progress, progress_of
@@ -76,7 +77,7 @@ def index() -> str:
                 found=deliveries.search(connection, words, limit=FOUND),
                 limit=FOUND,
             )
-        before = request.args.get("before", type=int)
+        before = request.args.get("before", type=number)
         listed = mailings.page(connection, before_id=before, limit=PAGE + 1)
     return render_template(
         "mailings/index.html",
@@ -110,7 +111,7 @@ def _view(mailing_id: int) -> View:
     state = request.args.get("state")
     if state is not None and state not in states.DELIVERY_STATES:
         abort(404)
-    after = request.args.get("after", type=int)
+    after = request.args.get("after", type=number)
     with mailroom().database.read() as connection:
         mailing = mailings.get(connection, mailing_id) or abort(404)
         now = clock(connection)

@@ -86,11 +86,11 @@ def _password_problems() -> Problems:
     with mailroom().database.read() as connection:
         known = users.password_hash(connection, user().id)
     if known is not None:
-        if attempts().seconds_to_wait(address, email):
+        if attempts().begin(address, email):
             return {"password": "Too many attempts. Wait a minute."}
         if not passwords.matches(known, request.form.get("password", "")):
-            attempts().failed(address, email)
             return {"password": "This is not your present password."}
+        attempts().succeeded(email)
     problem = passwords.problem(request.form.get("new_password", ""))
     return {"new_password": problem} if problem else {}
 

@@ -1,0 +1,29 @@
+"""Whole numbers in addresses: the ids of rows, and nothing that a database could not hold."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.routing import IntegerConverter
+
+LARGEST = 2**63 - 1
+"""SQLite's and PostgreSQL's largest."""
+
+
+def number(text: str) -> int:
+    """For `request.args.get(..., type=number)`. Raises ValueError, which that takes for "not given"."""
+    value = int(text)
+    if not -LARGEST <= value <= LARGEST:
+        raise ValueError("no row has this id")
+    return value
+
+
+class Id(IntegerConverter):
+    """`<int:...>` in a route: a number that is too large for an id is a page that is not there."""
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, **{"max": LARGEST} | options)  # type: ignore[arg-type]
+
+
+def init_app(app: Flask) -> None:
+    """Call it before the routes are there."""
+    app.url_map.converters["int"] = Id
