@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, select
 
 from mailroom.content.addresses import format_address
@@ -25,20 +26,21 @@ from mailroom.database import Database, from_millis, now_millis, to_millis
 from mailroom.engine import enqueue
 from mailroom.ledger import (
     batches,
-    deliveries,
     idempotency,
+    insertion,
     mailings,
     originals,
     states,
     suppressions,
     webhooks,
 )
+from mailroom.ledger.insertion import NewDelivery
 from mailroom.queue import BULK, URGENT, Queue
 
 URGENT_AT_MOST = 25
 """A mailing to so many recipients is small enough to overtake larger ones."""
 
-CHUNK = 5_000
+CHUNK = 2_500
 """Deliveries written in one transaction: nobody waits long for SQLite's lock meanwhile."""
 
 
@@ -139,7 +141,7 @@ def accept(database: Database, queue: Queue, draft: Draft) -> Accepted:
 def write(connection: Connection, draft: Draft) -> tuple[Accepted, list[batches.Gathered]]:
     """All of a mailing to at most CHUNK recipients, in the caller's transaction."""
     mailing_id, uid, due_at = _stage(connection, draft)
-    suppressed = _add(connection, mailing_id, due_at, list(draft.recipients))
+    suppressed = _add(connection, _rows(connection, mailing_id, due_at, draft.recipients))
     return _activate(connection, draft, mailing_id, uid, suppressed)
 
 
@@ -147,13 +149,16 @@ def _write(database: Database, draft: Draft) -> tuple[Accepted, list[batches.Gat
     if len(draft.recipients) <= CHUNK:
         with database.begin() as connection:
             return write(connection, draft)
-    rows = iter(draft.recipients)
+    rest = iter(draft.recipients)
     with database.begin() as connection:
         mailing_id, uid, due_at = _stage(connection, draft)
-        suppressed = _add(connection, mailing_id, due_at, list(islice(rows, CHUNK)))
-    while chunk := list(islice(rows, CHUNK)):
+        suppressed = 0
+    while chunk := list(islice(rest, CHUNK)):
+        # Made ready before the lock is taken: so others have their turn between two chunks.
+        with database.read() as connection:
+            rows = _rows(connection, mailing_id, due_at, chunk)
         with database.begin() as connection:
-            suppressed += _add(connection, mailing_id, due_at, chunk)
+            suppressed += _add(connection, rows)
     with database.begin() as connection:
         return _activate(connection, draft, mailing_id, uid, suppressed)
 
@@ -222,31 +227,33 @@ def _take_key(connection: Connection, idempotency_key: Idempotency, mailing_id: 
     raise _Replayed(earlier.mailing_id)
 
 
-def _add(connection: Connection, mailing_id: int, due_at: int, chunk: list[Recipient]) -> int:
+def _add(connection: Connection, rows: Sequence[NewDelivery]) -> int:
     """Writes deliveries; says how many of them are suppressed."""
-    listed = suppressions.among(connection, (recipient.key for recipient in chunk))
-    rows = list(_rows(mailing_id, due_at, chunk, listed))
-    deliveries.insert_rows(connection, rows)
-    return sum(row["state"] == states.SUPPRESSED for row in rows)
+    insertion.insert_rows(connection, rows)
+    return sum(row.state == states.SUPPRESSED for row in rows)
 
 
 def _rows(
-    mailing_id: int, due_at: int, chunk: list[Recipient], listed: set[str]
-) -> Iterator[dict[str, object]]:
-    for recipient in chunk:
-        key = recipient.key
-        stopped = key in listed
-        yield {
-            "mailing_id": mailing_id,
-            "address": recipient.address,
-            "address_key": key,
-            "name": recipient.name,
-            "role": recipient.role,
-            "variables": recipient.variables,
-            "state": states.SUPPRESSED if stopped else states.QUEUED,
-            "due_at": None if stopped else due_at,
-            "updated_at": due_at,
-        }
+    connection: Connection, mailing_id: int, due_at: int, recipients: Sequence[Recipient]
+) -> list[NewDelivery]:
+    listed = suppressions.among(connection, (recipient.key for recipient in recipients))
+    return [_row(mailing_id, due_at, recipient, listed) for recipient in recipients]
+
+
+def _row(mailing_id: int, due_at: int, recipient: Recipient, listed: Collection[str]) -> NewDelivery:
+    key, variables = recipient.key, recipient.variables
+    is_stopped = key in listed
+    return NewDelivery(
+        mailing_id,
+        recipient.address,
+        key,
+        recipient.name,
+        recipient.role,
+        None if variables is None else to_json(variables).decode(),
+        states.SUPPRESSED if is_stopped else states.QUEUED,
+        None if is_stopped else due_at,
+        due_at,
+    )
 
 
 def _activate(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, text
+from sqlalchemy import Connection, Select, select, text
 
 from mailroom.database import AnyRow, from_millis
 from mailroom.ledger import states
@@ -59,12 +59,6 @@ class Attempt:
 
 
 COLUMNS = tuple(deliveries.c[name] for name in Delivery.__slots__)
-
-
-def insert_rows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Adds deliveries; each row names every column that it sets, all rows the same ones."""
-    if rows:
-        connection.execute(insert(deliveries), rows)
 
 
 def get(connection: Connection, delivery_id: int) -> Delivery | None:
