@@ -6,6 +6,7 @@ Made when it is sent, of what does not change any more, so a second try says the
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,8 @@ from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing
 from mailroom.ledger.webhook_calls import Call
 
+Tags = dict[str, str]
+
 REASONS = {
     webhooks.DELAYED: "delivery_delayed",
     webhooks.FAILED: "failed",
@@ -30,23 +33,43 @@ REASONS = {
 
 def body_of(connection: Connection, call: Call) -> bytes | None:
     """JSON; None when what it would tell of is not in the ledger any more."""
-    data = _data(connection, call)
+    return bodies_of(connection, [call])[call.id]
+
+
+def bodies_of(connection: Connection, calls: Sequence[Call]) -> dict[int, bytes | None]:
+    """The body of each call by its id; what many mails of one mailing share is read once."""
+    known: dict[int, tuple[Mailing, Tags] | None] = {}
+    for mailing_id in {call.mailing_id for call in calls if call.mailing_id is not None}:
+        mailing = mailings.get(connection, mailing_id)
+        known[mailing_id] = None if mailing is None else (mailing, _tags(connection, mailing_id))
+    return {call.id: _body(call, _data(connection, call, known)) for call in calls}
+
+
+def _body(call: Call, data: dict[str, Any] | None) -> bytes | None:
     if data is None:
         return None
     body = {"type": call.type, "created_at": _instant(call.at), "data": data}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
-def _data(connection: Connection, call: Call) -> dict[str, Any] | None:
+def _data(
+    connection: Connection, call: Call, known: Mapping[int, tuple[Mailing, Tags] | None]
+) -> dict[str, Any] | None:
     if call.mailing_id is None:
         return {"message": "A test from Mailroom: your endpoint works when it answers 200 to 299."}
-    mailing = mailings.get(connection, call.mailing_id)
-    if mailing is None:
+    found = known[call.mailing_id]
+    if found is None:
         return None
+    mailing, tags = found
     if call.delivery_id is None:
         return _of_mailing(mailing)
     delivery = deliveries.get(connection, call.delivery_id)
-    return None if delivery is None else _of_email(connection, call, mailing, delivery)
+    return None if delivery is None else _of_email(call, mailing, tags, delivery)
+
+
+def _tags(connection: Connection, mailing_id: int) -> Tags:
+    content = mailings.content_of(connection, mailing_id)
+    return dict(content.tags) if content is not None else {}
 
 
 def _of_mailing(mailing: Mailing) -> dict[str, Any]:
@@ -61,7 +84,7 @@ def _of_mailing(mailing: Mailing) -> dict[str, Any]:
     }
 
 
-def _of_email(connection: Connection, call: Call, mailing: Mailing, delivery: Delivery) -> dict[str, Any]:
+def _of_email(call: Call, mailing: Mailing, tags: Tags, delivery: Delivery) -> dict[str, Any]:
     """`to` is the recipient that this event is about: each has a fate of its own."""
     own = None if mailing.kind == "shared" else delivery.id
     data: dict[str, Any] = {
@@ -75,9 +98,8 @@ def _of_email(connection: Connection, call: Call, mailing: Mailing, delivery: De
         "delivery_id": delivery.id,
         "role": delivery.role,
     }
-    content = mailings.content_of(connection, mailing.id)
-    if content is not None and content.tags:
-        data["tags"] = dict(content.tags)
+    if tags:
+        data["tags"] = tags
     if call.type in REASONS:
         data[REASONS[call.type]] = {"reason": call.reply or _why(call), "code": call.code}
     return data

@@ -18,7 +18,7 @@ from mailroom.content.signature import signed_headers
 from mailroom.database import Database
 from mailroom.delivery.http import Answer, Client, Forbidden, Guard, NoAnswer
 from mailroom.engine import webhook_notice
-from mailroom.engine.webhook_payload import body_of
+from mailroom.engine.webhook_payload import bodies_of
 from mailroom.ledger import webhook_calls, webhook_endpoints
 from mailroom.ledger.webhook_calls import Call, Result
 from mailroom.ledger.webhook_endpoints import Endpoint
@@ -167,37 +167,38 @@ class Webhooks:
     def _results(self, client: Client, endpoint: Endpoint, calls: list[Call]) -> Iterator[Result]:
         """Of each call in turn, until time is up or the process ends."""
         began = time.monotonic()
+        with self._database.read() as connection:
+            bodies = bodies_of(connection, calls)
         for call in calls:
             if self._stopped.is_set() or time.monotonic() - began > CLAIM_USED:
                 return
-            yield self._one(client, endpoint, call)
-
-    def _one(self, client: Client, endpoint: Endpoint, call: Call) -> Result:
-        with self._database.read() as connection:
-            body = body_of(connection, call)
-        if body is None:
-            return Result(call, True, None, "What it told of is not in the ledger any more.", 0)
-        headers = {"Content-Type": "application/json", "User-Agent": "Mailroom"}
-        headers |= signed_headers(endpoint.secret, call.uid, int(time.time()), body)
-        began = time.monotonic()
-        try:
-            answer = client.post(body, headers)
-        except (NoAnswer, Forbidden) as error:
-            return Result(call, False, None, str(error), _since(began))
-        return Result(
-            call,
-            200 <= answer.status < 300,
-            answer.status,
-            _shown(answer),
-            _since(began),
-            min(round((answer.retry_after or 0) * 1000), LONGEST_WAIT_MS),
-        )
+            yield _made(client, endpoint, call, bodies[call.id])
 
     def _disable(self, endpoint: Endpoint, why: str) -> None:
         log.warning("a webhook endpoint is disabled", endpoint=endpoint.id, why=why)
         with self._database.begin() as connection:
             webhook_endpoints.disable(connection, endpoint.id, why)
         webhook_notice.send(self._database, self._queue, self._settings, endpoint, why)
+
+
+def _made(client: Client, endpoint: Endpoint, call: Call, body: bytes | None) -> Result:
+    if body is None:
+        return Result(call, True, None, "What it told of is not in the ledger any more.", 0)
+    headers = {"Content-Type": "application/json", "User-Agent": "Mailroom"}
+    headers |= signed_headers(endpoint.secret, call.uid, int(time.time()), body)
+    began = time.monotonic()
+    try:
+        answer = client.post(body, headers)
+    except (NoAnswer, Forbidden) as error:
+        return Result(call, False, None, str(error), _since(began))
+    return Result(
+        call,
+        200 <= answer.status < 300,
+        answer.status,
+        _shown(answer),
+        _since(began),
+        min(round((answer.retry_after or 0) * 1000), LONGEST_WAIT_MS),
+    )
 
 
 def _is_trouble(result: Result) -> bool:
