@@ -6,6 +6,8 @@ Overridden by GUNICORN_CMD_ARGS, e.g. GUNICORN_CMD_ARGS="--workers 4 --bind unix
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -45,11 +47,20 @@ loglevel = "warning" if settings.local else "info"
 control_socket_disable = True  # one in the home folder would be shared by all instances
 proc_name = "mailroom"
 
+SILENCE = 30
+"""Seconds for which a client may say nothing in the middle of a request.
+
+gunicorn's threads would wait for ever: a telephone that leaves the network while it uploads would
+keep one, and sixteen of them all. Against those who do it on purpose, a proxy buffers requests.
+"""
+
 # X-Forwarded-* is believed from a proxy on this machine only. Behind one elsewhere:
 # FORWARDED_ALLOW_IPS, which gunicorn reads by itself.
 
 
 def post_worker_init(worker: Any) -> None:
     """Before the first request: a ledger that is away then is no reason not to start."""
+    for listener in worker.sockets:  # what they accept inherits it
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", SILENCE, 0))
     with suppress(DBAPIError):
         rehearse(worker.wsgi.extensions["mailroom"].database)

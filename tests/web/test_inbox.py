@@ -131,7 +131,11 @@ def test_a_name_leads_nowhere_else(client: FlaskClient, folder: Path, name: str)
     catch(folder, a_letter())
     (folder / "new" / ".hidden").write_text("hidden")
     for rest in ("", "/raw", "/html", "/attachments/0"):
-        assert client.get(f"/inbox/{name}{rest}").status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST, 308)
+        assert client.get(f"/inbox/{name}{rest}").status_code in (
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.BAD_REQUEST,
+            308,
+        )
 
 
 @pytest.mark.parametrize(
