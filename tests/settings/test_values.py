@@ -33,6 +33,16 @@ def test_four_settings_are_enough(good: dict[str, str], tmp_path: Path) -> None:
     assert settings.rate is settings.mail_username is settings.mail_default_sender is None
 
 
+def test_private_hosts_are_a_list(good: dict[str, str]) -> None:
+    settings = load(good | {"MAILROOM_WEBHOOK_HOSTS": "Hooks.internal, 10.0.0.7"})
+    assert settings.webhook_hosts == ("hooks.internal", "10.0.0.7")
+
+
+def test_a_certificate_and_its_key_belong_together(good: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="belong together"):
+        load(good | {"MAILROOM_SUBMISSION_CERT": "/etc/mail.pem"})
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> None:
     del good[name]
@@ -46,6 +56,9 @@ def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> No
         ("PORT", "abc"),
         ("PORT", "0"),
         ("PORT", "65536"),
+        ("MAILROOM_SUBMISSION_PORT", "smtp"),
+        ("MAILROOM_WEBHOOK_HOSTS", "https://hooks.internal/"),
+        ("MAILROOM_WEBHOOK_HOSTS", "a.internal b.internal"),
         ("SECRET_KEY", "short"),
         ("DATABASE_URL", "mysql://host/mailroom"),
         ("DATABASE_URL", "mailroom.db"),
