@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import Database
+from mailroom.database import Database, now_millis
+from mailroom.ledger.schema import sweeper
 from tests.drills.drill import drill
 from tests.drills.stage import Stage
 
@@ -120,18 +121,29 @@ def _set_clock(stage: Stage, by_ms: int) -> None:
     )
 
 
+def _was_swept(stage: Stage) -> bool:
+    """Whether there was a round by the clock as it is now."""
+    with stage.system.database.read() as connection:
+        swept_at = connection.execute(select(sweeper.c.swept_at)).scalar_one_or_none()
+        now = connection.execute(select(now_millis())).scalar_one()
+    return bool(swept_at is not None and abs(now - swept_at) < 60_000)
+
+
 @drill(
     "19",
     "the clock jumps an hour, both ways",
     without="`clock.set_back()` in `rounds.take`: what is due waits for an hour, and so does the sweeper",
 )
 def the_clock_is_set(stage: Stage) -> None:
-    stage.build("any: delay dot 0.02")
+    stage.build("any: delay dot 0.02", "every 20: reply rcpt 450 4.2.0 Later", MAILROOM_BACKOFF="2s")
     stage.accept(stage.size(500, 5_000))
     stage.start_workers()
+    stage.system.wait(lambda: _was_swept(stage))
     for by in (HOUR, -HOUR):
         stage.system.sink.wait(stage.system.sink.count() + 60, 30)
+        stage.kill()
         _set_clock(stage, by)
+        stage.system.wait(lambda: _was_swept(stage))
         stage.accept(50)
     stage.wait_until_over()
     stage.all_sent()

@@ -88,8 +88,8 @@ def the_group_is_killed(stage: Stage) -> None:
 @drill(
     "4",
     "SIGSTOP of a worker for longer than its lease, then SIGCONT",
-    without="three conditions of `marks.mark_statement` together (the state, the batch, the lease: each "
-    "one is enough here): the sleeper sends what another one sent",
+    without="the state, the batch and the lease in `marks.mark_statement` and `self.lose()` in "
+    "`Dispatch._renew`, all four (each one is enough here): the sleeper sends what another one sent",
 )
 def a_worker_sleeps(stage: Stage) -> None:
     stage.build("any: delay dot 0.03")

@@ -73,7 +73,8 @@ def drops_at_the_dot(stage: Stage) -> None:
 @drill(
     "14e",
     "the server drops right after its 250",
-    without="`if reply.is_positive: return reply` in `Dialogue.hand_over`: what was accepted is sent again",
+    without="`return reply` in `Dialogue.hand_over`, were it to wait for what follows (as QUIT does in "
+    "Flask-Mail): what was accepted is in doubt, and sent again",
 )
 def drops_after_its_250(stage: Stage) -> None:
     stage.build("every 5: drop after-250")
