@@ -30,6 +30,7 @@ from mailroom.ledger import (
     insertion,
     mailings,
     originals,
+    passengers,
     states,
     suppressions,
     webhooks,
@@ -263,12 +264,22 @@ def _activate(
     state = mailings.activate(
         connection, mailing_id, total=total, suppressed=suppressed, accept_ms=_elapsed_ms(draft)
     )
-    gathered = batches.gather(connection, mailing_id, batches.READY) if state == states.ACTIVE else []
+    gathered: list[batches.Gathered] = []
+    if state == states.ACTIVE and not _joins_a_burst(connection, draft, mailing_id, total - suppressed):
+        gathered = batches.gather(connection, mailing_id, batches.READY)
     if suppressed:
         webhooks.note_suppressed(connection, mailing_id)
     if suppressed == total:  # nothing waits, so nobody else will end it
         mailings.finish(connection, [mailing_id])
     return Accepted(mailing_id, uid, total, state), gathered
+
+
+def _joins_a_burst(connection: Connection, draft: Draft, mailing_id: int, number: int) -> bool:
+    """Whether a batch that waits already takes it. Not what is large: a worker holds a whole batch."""
+    is_large = draft.original is not None or draft.content.attachments or draft.max_sessions is not None
+    if is_large or not 0 < number <= URGENT_AT_MOST or len(draft.recipients) > URGENT_AT_MOST:
+        return False
+    return passengers.board(connection, mailing_id, number, URGENT, draft.route)
 
 
 def _answer_again(database: Database, mailing_id: int) -> Accepted:

@@ -147,6 +147,11 @@ SETTLED = (
 MAILINGS_OF = select(deliveries.c.mailing_id).where(OF_BATCH).distinct()
 UNCLAIMED = select(func.count()).where(batches.c.queue == bindparam("in_queue"), batches.c.owner.is_(None))
 
+OF_THESE_DUE = select(mailings_table.c.id).where(
+    mailings_table.c.id.in_(bindparam("chosen", expanding=True)),
+    mailings_table.c.next_due_at <= now_millis(),
+)
+
 
 def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]:
     """Takes up to `most` batches out of what is due of one mailing.
@@ -162,6 +167,8 @@ def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]
         if not due:
             break
         gathered += [_batch(connection, mailing_id, mailing, chosen) for chosen in _split(due)]
+        if len(due) < SIZE:
+            break
     connection.execute(NEXT_DUE, {"of_mailing": mailing_id})
     return gathered
 
@@ -270,7 +277,7 @@ def refill(connection: Connection, queue: str, mailing_ids: Iterable[int]) -> li
     room = READY - unclaimed(connection, queue)
     if room < READY // 2:
         return gathered  # ten at once cost little more than two at once
-    for mailing_id in mailing_ids:
+    for mailing_id in connection.execute(OF_THESE_DUE, {"chosen": list(mailing_ids)}).scalars().all():
         if room > len(gathered):
             gathered += gather(connection, mailing_id, room - len(gathered))
     return gathered
