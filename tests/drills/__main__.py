@@ -19,7 +19,7 @@ from tests import postgres
 from tests.drills.all import every_drill
 from tests.drills.drill import Drill
 from tests.drills.stage import Stage
-from tests.drills.table import TABLE, Row, markdown, print_head, print_row
+from tests.drills.table import Row, print_head, print_row, write
 
 DATABASES = ("sqlite", "postgres")
 
@@ -87,8 +87,8 @@ def main() -> int:
         if server is not None:
             server.stop()
     if not arguments.short and not arguments.drills and not arguments.database:
-        TABLE.write_text(markdown(rows))
-        print(f"\nWritten to {TABLE.relative_to(TABLE.parents[1])}.")
+        write(rows)
+        print("\nWritten to docs/reliability.md.")
     return 1 if any(row.trouble for row in rows) else 0
 
 

@@ -1,4 +1,4 @@
-"""The table of what the drills found: on the terminal, and in docs/reliability-table.md."""
+"""The table of what the drills found: on the terminal, and in docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 from tests.drills.stage import Stage
 from tests.invariants import account
 
-TABLE = Path(__file__).parents[2] / "docs" / "reliability-table.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- written by make drill -->\n", "<!-- end -->\n"
 LAYOUT = "{:>4}  {:<58}  {:<8}  {:>6}  {:>5}  {:>4}  {:>9}  {:>6}  {}"
 
 
@@ -60,17 +61,23 @@ def print_row(row: Row) -> None:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Every drill of a full run, as a page of the documentation."""
+    """Every drill of a full run, for the documentation."""
     mails, kills = sum(row.mails for row in rows), sum(row.kills for row in rows)
     lost, extra = sum(row.lost for row in rows), sum(row.extra for row in rows)
+    took = sum(row.seconds for row in rows) / 60
     lines = [
-        "<!-- Written by `make drill`. Do not edit. -->",
+        f"The last full run, {datetime.now(UTC):%d %B %Y}: {os.cpu_count()} cores, Python "
+        f"{platform.python_version()}, {took:.0f} minutes, {mails:,} mails, {kills} kills, "
+        f"**{lost} lost**, {extra} came twice.",
         "",
-        f"The last full run: {datetime.now(UTC):%d %B %Y}, {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}. {mails:,} mails, {kills} kills, **{lost} lost**, {extra} copies more.",
-        "",
-        "| " + " | ".join(HEAD) + " |",
+        "| " + " | ".join(("no.", *HEAD[1:])) + " |",
         "|---|---|---|--:|--:|--:|--:|--:|---|",
     ]
     lines += ["| " + " | ".join(row.cells) + " |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def write(rows: Sequence[Row]) -> None:
+    """Puts the table into its place on the page."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{markdown(rows)}\n{END}{rest.partition(END)[2]}")
