@@ -30,7 +30,7 @@ def the_database_is_locked(stage: Stage) -> None:
     stage.build("any: delay dot 0.02")
     stage.accept(stage.size(300, 5_000))
     stage.start_workers()
-    for _ in range(2):
+    for _ in range(stage.size(1, 2)):
         stage.system.sink.wait(stage.system.sink.count() + 40, 30)
         with stage.locked():
             time.sleep((stage.lease or 30) * 1.3)

@@ -1,0 +1,120 @@
+"""Marks and outcomes while the ledger is locked, and after the batch was taken away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import text
+
+from mailroom.database import Database
+from mailroom.engine.recorder import Recorder
+from mailroom.ledger import states
+from mailroom.ledger.batches import Lease
+from mailroom.ledger.marks import Outcome
+from tests.invariants import counters_agree
+from tests.ledger.book import Book
+
+
+@pytest.fixture
+def book(database_url: str) -> Iterator[Book]:
+    """As a worker opens it: it waits for a lock, but not for long."""
+    database = Database(database_url, durable=False, busy_timeout=100)
+    yield Book(database)
+    counters_agree(database)
+    database.dispose()
+
+
+def lock_for(url: str, seconds: float) -> Thread:
+    """Somebody else holds the ledger; returns when that is so."""
+    held = Event()
+
+    def hold() -> None:
+        database = Database(url)
+        with database.begin() as connection:
+            if not database.is_sqlite:
+                connection.execute(text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE"))
+            held.set()
+            time.sleep(seconds)
+        database.dispose()
+
+    thread = Thread(target=hold)
+    thread.start()
+    held.wait()
+    return thread
+
+
+def sent(delivery_id: int) -> Outcome:
+    return Outcome(delivery_id, states.SENT, 250, "2.0.0 Ok", "sink:25", "dot")
+
+
+def failed(delivery_id: int) -> Outcome:
+    return Outcome(delivery_id, states.FAILED, 550, "5.1.1 No", "sink:25", "rcpt")
+
+
+async def work(book: Book, lease: Lease, first: int, second: int, third: int) -> list[str]:
+    recorder = Recorder(book.database, book.database.direct(), lease)
+    assert await recorder.mark(1, first) == ""
+    thread = lock_for(book.database.url, 0.7)
+    recorder.record(sent(first))
+    recorder.record(failed(third))
+    answer = await recorder.mark(1, second)
+    recorder.record(sent(second))
+    await recorder.drained()
+    thread.join()
+    return [answer]
+
+
+def test_outcomes_are_kept_and_marks_wait_until_it_is_back(book: Book) -> None:
+    mailing_id = book.accept(3)
+    lease = book.claim()
+    answers = asyncio.run(work(book, lease, *book.inside(lease)))
+    assert answers == [""]
+    assert book.close(lease)
+    assert book.states(mailing_id) == {"sent": 2, "failed": 1}
+    assert book.mailing(mailing_id).ended_at is not None
+
+
+def test_what_the_server_said_counts_after_the_batch_was_taken_away(book: Book) -> None:
+    mailing_id = book.accept(2)
+    lease = book.claim()
+    first, second = book.inside(lease)
+
+    async def late() -> str:
+        recorder = Recorder(book.database, book.database.direct(), lease)
+        assert await recorder.mark(1, first) == ""
+        book.die(lease)
+        recorder.record(sent(first))
+        answer = await recorder.mark(1, second)
+        await recorder.drained()
+        return answer
+
+    assert asyncio.run(late()) == "lost"
+    assert book.states(mailing_id) == {"sent": 1, "queued": 1}
+
+
+def test_all_sessions_share_a_commit(book: Book) -> None:
+    book.accept(20)
+    lease = book.claim()
+    ids = book.inside(lease)
+    direct = book.database.direct()
+    commits: list[int] = []
+    run = direct.run
+
+    def counted(statements: object) -> list[int]:
+        commits.append(1)
+        return run(statements)  # type: ignore[arg-type]
+
+    direct.run = counted  # type: ignore[method-assign]
+
+    async def many() -> list[str]:
+        recorder = Recorder(book.database, direct, lease)
+        return await asyncio.gather(*(recorder.mark(number, id) for number, id in enumerate(ids)))
+
+    assert asyncio.run(many()) == [""] * 20
+    assert len(commits) == 1
+    direct.close()
+    book.die(lease)
