@@ -56,7 +56,7 @@ class Messages:
 
 
 def _compiled(connection: Connection, mailing_id: int) -> Message:
-    mailing = mailings.get(connection, mailing_id)
+    mailing = mailings.get_uncounted(connection, mailing_id)
     assert mailing is not None, f"mailing {mailing_id} has deliveries and is not there"
     sender, compiled = _whole(connection, mailing)
     return Message(

@@ -25,6 +25,14 @@ CHANGED = (
     .where(mailings.c.id == bindparam("of_mailing"))
     .values({state: mailings.c[state] + bindparam(f"more_{state}") for state in states.COUNTED})
 )
+LIVE = (
+    select(deliveries.c.mailing_id, deliveries.c.state, func.count())
+    .where(
+        deliveries.c.batch_id.in_(select(batches.c.id)),
+        deliveries.c.mailing_id.in_(bindparam("chosen", expanding=True)),
+    )
+    .group_by(deliveries.c.mailing_id, deliveries.c.state)
+)
 
 
 def live(connection: Connection, mailing_ids: Iterable[int]) -> dict[int, dict[str, int]]:
@@ -32,13 +40,8 @@ def live(connection: Connection, mailing_ids: Iterable[int]) -> dict[int, dict[s
     chosen = list(mailing_ids)
     if not chosen:
         return {}
-    statement = (
-        select(deliveries.c.mailing_id, deliveries.c.state, func.count())
-        .where(deliveries.c.batch_id.in_(select(batches.c.id)), deliveries.c.mailing_id.in_(chosen))
-        .group_by(deliveries.c.mailing_id, deliveries.c.state)
-    )
     found: dict[int, dict[str, int]] = defaultdict(dict)
-    for mailing_id, state, number in connection.execute(statement):
+    for mailing_id, state, number in connection.execute(LIVE, {"chosen": chosen}):
         found[mailing_id][state] = number
     return found
 

@@ -67,6 +67,17 @@ def _either(condition: Any, yes: str, no: str) -> Any:
 # than to execute it.
 OF_MAILING = mailings.c.id == bindparam("of_mailing", type_=BigInteger)
 
+ONE = select(mailings).where(OF_MAILING, mailings.c.state != states.STAGED)
+STORED = select(contents).where(contents.c.mailing_id == bindparam("mailing"))
+ATTACHED = (
+    select(attachments).where(attachments.c.mailing_id == bindparam("mailing")).order_by(attachments.c.id)
+)
+SHOWN = (
+    select(deliveries.c.address, deliveries.c.name, deliveries.c.role)
+    .where(deliveries.c.mailing_id == bindparam("mailing"), deliveries.c.role != "bcc")
+    .order_by(deliveries.c.id)
+)
+
 STAGED = insert(mailings).returning(mailings.c.id)
 CONTENT = insert(contents)
 ACTIVATED = (
@@ -148,10 +159,14 @@ def activate(connection: Connection, mailing_id: int, *, total: int, suppressed:
 
 
 def get(connection: Connection, mailing_id: int) -> Mailing | None:
-    row = connection.execute(
-        select(mailings).where(mailings.c.id == mailing_id, mailings.c.state != states.STAGED)
-    ).one_or_none()
+    row = connection.execute(ONE, {"of_mailing": mailing_id}).one_or_none()
     return None if row is None else _with_counts(connection, [row])[0]
+
+
+def get_uncounted(connection: Connection, mailing_id: int) -> Mailing | None:
+    """For whoever sends it and asks for no counts: what live batches hold is left out of them."""
+    row = connection.execute(ONE, {"of_mailing": mailing_id}).one_or_none()
+    return None if row is None else _mailing(row, {})
 
 
 def by_uid(connection: Connection, uid: str) -> Mailing | None:
@@ -195,19 +210,20 @@ def search(connection: Connection, words: str, limit: int = 50) -> list[Mailing]
 def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing]:
     listed = list(rows)
     live = counts.live(connection, [row.id for row in listed if row.ended_at is None])
-    found = []
-    for row in listed:
-        values = row._asdict()
-        counted = {state: values.pop(state) for state in states.COUNTED}
-        counted[states.SENDING] = 0
-        for state, number in live.get(row.id, {}).items():
-            counted[state] += number
-        found.append(Mailing(**values, counts=counted))
-    return found
+    return [_mailing(row, live.get(row.id, {})) for row in listed]
+
+
+def _mailing(row: AnyRow, live: Mapping[str, int]) -> Mailing:
+    values = row._asdict()
+    counted = {state: values.pop(state) for state in states.COUNTED}
+    counted[states.SENDING] = 0
+    for state, number in live.items():
+        counted[state] += number
+    return Mailing(**values, counts=counted)
 
 
 def content_of(connection: Connection, mailing_id: int) -> StoredContent | None:
-    row = connection.execute(select(contents).where(contents.c.mailing_id == mailing_id)).one_or_none()
+    row = connection.execute(STORED, {"mailing": mailing_id}).one_or_none()
     if row is None:
         return None
     return StoredContent(
@@ -222,15 +238,12 @@ def content_of(connection: Connection, mailing_id: int) -> StoredContent | None:
 
 def attachments_of(connection: Connection, mailing_id: int) -> list[AnyRow]:
     """Rows with filename, content_type, content_id, data; in the order they were given."""
-    statement = select(attachments).where(attachments.c.mailing_id == mailing_id)
-    return list(connection.execute(statement.order_by(attachments.c.id)).all())
+    return list(connection.execute(ATTACHED, {"mailing": mailing_id}).all())
 
 
 def shown_addresses(connection: Connection, mailing_id: int) -> list[AnyRow]:
     """address, name, role of a shared mailing's To and Cc; Bcc never shows."""
-    statement = select(deliveries.c.address, deliveries.c.name, deliveries.c.role)
-    chosen = statement.where(deliveries.c.mailing_id == mailing_id, deliveries.c.role != "bcc")
-    return list(connection.execute(chosen.order_by(deliveries.c.id)).all())
+    return list(connection.execute(SHOWN, {"mailing": mailing_id}).all())
 
 
 def pause(connection: Connection, mailing_id: int) -> bool:
