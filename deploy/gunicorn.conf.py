@@ -60,6 +60,9 @@ keep one, and sixteen of them all. Against those who do it on purpose, a proxy b
 
 def post_worker_init(worker: Any) -> None:
     """Before the first request: a ledger that is away then is no reason not to start."""
+    # A thread that writes to SQLite gives way at every statement. With Python's 5 ms it would hold
+    # the ledger's lock for that long each time, until another thread lets it go on.
+    sys.setswitchinterval(0.0005)
     for listener in worker.sockets:  # what they accept inherits it
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", SILENCE, 0))
     with suppress(DBAPIError):

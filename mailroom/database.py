@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +21,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 from sqlalchemy.sql.functions import FunctionElement
@@ -25,6 +29,9 @@ from sqlalchemy.types import TypeDecorator
 
 BUSY_TIMEOUT = 30_000
 """Milliseconds a SQLite connection waits for another's lock before it gives up."""
+
+PACE = 0.0005
+"""Seconds between two tries to get SQLite's write lock: a transaction takes about as long."""
 
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns the type checker is not told."""
@@ -87,29 +94,77 @@ def normalized_url(url: str) -> str:
     return parsed.render_as_string(hide_password=False)
 
 
+class Turns:
+    """SQLite's one write lock, taken in turn.
+
+    SQLite's own waits grow to a tenth of a second, so that whoever has waited longest is
+    served last. Here the threads of a process wait in line for each other, and only the
+    first of them asks for the lock, again and again at an even pace.
+    """
+
+    def __init__(self, timeout_ms: int) -> None:
+        self._timeout_ms = timeout_ms
+        self._line = threading.Lock()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Around a transaction that writes."""
+        is_mine = self._line.acquire(timeout=self._timeout_ms / 1000)
+        try:
+            yield  # even without a turn: SQLite itself then says that it is locked
+        finally:
+            if is_mine:
+                self._line.release()
+
+    def begin(self, cursor: Any) -> None:
+        """Raises sqlite3.OperationalError when the lock is not to be had in time."""
+        deadline = time.monotonic() + self._timeout_ms / 1000
+        cursor.execute("PRAGMA busy_timeout = 0")
+        try:
+            while not self._is_begun(cursor, time.monotonic() >= deadline):
+                time.sleep(PACE)
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {self._timeout_ms}")
+
+    def _is_begun(self, cursor: Any, is_last: bool) -> bool:
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if is_last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        return True
+
+
 class Direct:
     """One connection without SQLAlchemy's cost per statement: for the send loop, a commit a mail.
 
     Raises the driver's own errors: `Database.errors`. Not for two threads at once.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, turns: Turns | None) -> None:
         self._engine = engine
-        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._turns = turns
         self._pooled: PoolProxiedConnection | None = None
 
     def run(self, statements: Iterable[tuple[str, Any]]) -> list[int]:
         """Executes (SQL, parameters) in one transaction; the number of rows each one changed."""
         try:
-            pooled = self._pooled = self._pooled or self._engine.raw_connection()
-            cursor = pooled.cursor()
-            if self._is_sqlite:
-                cursor.execute("BEGIN IMMEDIATE")
-            changed = [cursor.execute(*statement).rowcount for statement in statements]
-            pooled.commit()
+            if self._turns is None:
+                return self._run(statements)
+            with self._turns.one():
+                return self._run(statements)
         except BaseException:
             self.close()
             raise
+
+    def _run(self, statements: Iterable[tuple[str, Any]]) -> list[int]:
+        pooled = self._pooled = self._pooled or self._engine.raw_connection()
+        cursor = pooled.cursor()
+        if self._turns is not None:
+            self._turns.begin(cursor)
+        changed = [cursor.execute(*statement).rowcount for statement in statements]
+        pooled.commit()
         return changed
 
     def close(self) -> None:
@@ -155,8 +210,9 @@ class Database:
             options["pool_pre_ping"] = True
             options["connect_args"] = {"connect_timeout": 10}
         self.engine: Engine = create_engine(self.url, hide_parameters=True, **options)
-        if self.is_sqlite:
-            _configure_sqlite(self.engine, "FULL" if durable else "NORMAL", busy_timeout)
+        self._turns = Turns(busy_timeout) if self.is_sqlite else None
+        if self._turns is not None:
+            _configure_sqlite(self.engine, "FULL" if durable else "NORMAL", busy_timeout, self._turns)
         self._writing = self.engine.execution_options(mailroom_writes=True)
 
     @contextmanager
@@ -166,7 +222,7 @@ class Database:
         On SQLite it takes the write lock at once, waiting its turn: a transaction that
         reads first and writes later would fail with "database is locked" instead.
         """
-        with self._writing.begin() as connection:
+        with self._turns.one() if self._turns else nullcontext(), self._writing.begin() as connection:
             yield connection
 
     @contextmanager
@@ -182,13 +238,13 @@ class Database:
 
     def direct(self) -> Direct:
         """Connects when it is used first."""
-        return Direct(self.engine)
+        return Direct(self.engine, self._turns)
 
     def dispose(self) -> None:
         self.engine.dispose()
 
 
-def _configure_sqlite(engine: Engine, synchronous: str, busy_timeout: int) -> None:
+def _configure_sqlite(engine: Engine, synchronous: str, busy_timeout: int, turns: Turns) -> None:
     @event.listens_for(engine, "connect")
     def _pragmas(dbapi_connection: Any, record: Any) -> None:
         # Our own BEGIN, never the driver's: it would begin late, and deferred.
@@ -205,5 +261,10 @@ def _configure_sqlite(engine: Engine, synchronous: str, busy_timeout: int) -> No
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("mailroom_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("mailroom_writes"):
+            try:
+                turns.begin(connection.connection.cursor())
+            except sqlite3.Error as error:
+                raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+        else:
+            connection.exec_driver_sql("BEGIN")
