@@ -24,8 +24,8 @@ from tests.servers import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 READY = re.compile(r"Mailroom is ready: (http://\S+)/sign-in\?token=(\S+)")
-ASKED_FOR = ("404", "409", "422")
-"""Chromium calls these answers errors; here they are what was asked for."""
+ASKED_FOR = ("404", "409", "422", "Blocked script execution", "Blocked form submission")
+"""Chromium calls these errors; here they are what was asked for."""
 
 
 @pytest.fixture(scope="session", autouse=True)

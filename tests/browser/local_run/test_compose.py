@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 WIDTHS = [360, 768, 1600]
-PLACES = ["/", "/mailings", "/inbox", "/race", "/settings"]
+PLACES = ["/", "/mailings", "/inbox", "/race", "/suppressions", "/keys", "/webhooks", "/settings"]
 
 
 def write(page: Page, recipients: str, subject: str = "Hello") -> None:
@@ -150,7 +150,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_page_is_wider_than_the_screen(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 740})
-    for place in PLACES:
+    for place in [*PLACES, "/queue/", "/queue/0/view/workers"]:
         page.goto(place)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, place
 
