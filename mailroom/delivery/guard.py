@@ -92,7 +92,10 @@ class Guard:
 
     def addresses(self, target: Target) -> list[str]:
         """Where the host is, asked once; only what may be called. Raises Forbidden, or OSError."""
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        try:
+            found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        except UnicodeError:  # a label that is empty or longer than 63
+            raise Forbidden("The address names no host that can exist.") from None
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if target.host in self._allowed:
             return addresses

@@ -13,7 +13,7 @@ import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import Any
 
 from mailroom.delivery.guard import Forbidden, Guard, Target
@@ -34,10 +34,11 @@ class Answer:
     status: int
     body: bytes
     retry_after: float | None  # seconds
+    content_type: str = ""
 
 
 class Client:
-    """Posts to one URL, over one connection for as long as the server keeps it. Not for two threads."""
+    """Calls one URL, over one connection for as long as the server keeps it. Not for two threads."""
 
     def __init__(self, url: str, guard: Guard, patience: float = PATIENCE) -> None:
         self._target: Target = guard.target(url)
@@ -50,19 +51,34 @@ class Client:
         deadline = time.monotonic() + self._patience
         if self._connection is not None:
             with suppress(OSError, HTTPException):
-                return self._exchange(self._connection, deadline, body, headers)
+                return self._post(self._connection, deadline, body, headers)
             # The server had closed it meanwhile. Whoever is called knows a repeated id.
             self.close()
         try:
             self._connection = self._connected(deadline)
-            return self._exchange(self._connection, deadline, body, headers)
+            return self._post(self._connection, deadline, body, headers)
         except (OSError, HTTPException) as error:
             self.close()
-            raise NoAnswer(_words(error)) from error
+            raise NoAnswer(_words(error, self._patience)) from error
+
+    def get(self, headers: dict[str, str], largest: int) -> Answer:
+        """All of it. Raises NoAnswer, for more than `largest` octets too; or Forbidden, as post() does."""
+        deadline = time.monotonic() + self._patience
+        self.close()
+        try:
+            self._connection = self._connected(deadline)
+            self._connection.timed.deadline = deadline
+            self._connection.request("GET", self._target.path, headers=headers)
+            return _whole(self._connection.getresponse(), largest)
+        except (OSError, HTTPException) as error:
+            raise NoAnswer(_words(error, self._patience)) from error
+        finally:
+            self.close()
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+            self._connection.timed.hang_up()
         self._connection = None
 
     def _connected(self, deadline: float) -> _Connection:
@@ -75,17 +91,32 @@ class Client:
         assert trouble is not None
         raise trouble
 
-    def _exchange(
-        self, connection: _Connection, deadline: float, body: bytes, headers: dict[str, str]
-    ) -> Answer:
+    def _post(self, connection: _Connection, deadline: float, body: bytes, headers: dict[str, str]) -> Answer:
         connection.timed.deadline = deadline
         connection.request("POST", self._target.path, body, headers)
         response = connection.getresponse()
         read = response.read(LARGEST + 1)
-        answer = Answer(response.status, read[:LARGEST], _seconds(response.getheader("Retry-After")))
+        answer = _answer(response, read[:LARGEST])
         if len(read) > LARGEST or response.will_close:
             self.close()
         return answer
+
+
+def _answer(response: HTTPResponse, body: bytes) -> Answer:
+    after = _seconds(response.getheader("Retry-After"))
+    return Answer(response.status, body, after, response.getheader("Content-Type", ""))
+
+
+def _whole(response: HTTPResponse, largest: int) -> Answer:
+    # Nothing else was asked for, and what is packed is not the file that somebody meant.
+    if response.getheader("Content-Encoding", "identity").lower() != "identity":
+        raise NoAnswer("its answer is compressed")
+    body = b"" if (response.length or 0) > largest else response.read(largest + 1)
+    if len(body) > largest or (response.length or 0) > largest:
+        raise NoAnswer(f"its answer is larger than {largest:,} octets")
+    if response.length:  # http.client says nothing when a read of so many octets ends early
+        raise IncompleteRead(body, response.length)
+    return _answer(response, body)
 
 
 def _open(target: Target, address: str, deadline: float) -> socket.socket:
@@ -134,6 +165,9 @@ class _Timed:
         return self._socket.recv_into(buffer)
 
     def close(self) -> None:
+        """Nothing: http.client closes a connection that the server will close before it reads the body."""
+
+    def hang_up(self) -> None:
         self._socket.close()
 
 
@@ -159,9 +193,11 @@ def _seconds(text: str | None) -> float | None:
     return float(text) if text and text.isdigit() and len(text) < 7 else None
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, patience: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {PATIENCE:.0f} s"
+        return f"no answer within {patience:.0f} s"
+    if isinstance(error, IncompleteRead):
+        return "its answer broke off"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {error.verify_message}"
     if isinstance(error, socket.gaierror):

@@ -1,4 +1,4 @@
-"""The far side of a webhook: a real HTTP server that keeps what it got and answers as told."""
+"""The far side of a webhook or an address: a real HTTP server that keeps what it got and answers as told."""
 
 from __future__ import annotations
 
@@ -47,7 +47,12 @@ class Receiver:
                 super().setup()
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self._take(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def do_GET(self) -> None:
+                self._take(b"")
+
+            def _take(self, body: bytes) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 received = Received(self.path, headers, body)
                 receiver.got.append(received)
@@ -56,7 +61,8 @@ class Receiver:
                 self.send_response(status)
                 for name, value in more.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer)))
+                if "Content-Length" not in more:
+                    self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
 

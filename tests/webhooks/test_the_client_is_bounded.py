@@ -47,6 +47,40 @@ def test_of_a_large_answer_only_the_beginning_is_read(receiver: Receiver) -> Non
     assert len(Client(receiver.url, GUARD).post(b"{}", {}).body) == LARGEST
 
 
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+def test_a_file_comes_whole_or_not_at_all(receiver: Receiver, connection: str) -> None:
+    data = bytes(range(256)) * 4_000
+    receiver.answer = lambda *_: (200, {"Connection": connection, "Content-Type": "image/png"}, data)
+    answer = Client(receiver.url, GUARD).get({}, largest=len(data))
+    assert (answer.status, answer.body, answer.content_type) == (200, data, "image/png")
+    with pytest.raises(NoAnswer, match="larger than"):
+        Client(receiver.url, GUARD).get({}, largest=len(data) - 1)
+
+
+def test_a_body_that_follows_its_head_late_is_read() -> None:
+    def serve(connection: socket.socket) -> None:
+        while not connection.recv(65536).endswith(b"{}"):
+            pass
+        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+        time.sleep(0.1)
+        connection.sendall(b"late")
+        connection.close()
+
+    client = Client(raw(serve), GUARD)
+    assert client.post(b"{}", {}).body == b"late"
+
+
+def test_a_file_without_a_length_is_bounded_as_well() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(b"x" * 1000)
+
+    with pytest.raises(NoAnswer, match="larger than 5,000"):
+        Client(raw(serve), GUARD).get({}, largest=5_000)
+
+
 def raw(serve: Callable[[socket.socket], None]) -> str:
     listener = socket.create_server(("127.0.0.1", 0))
 
