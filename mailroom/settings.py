@@ -79,13 +79,7 @@ class Settings(BaseModel):
     workers: Annotated[int, Field(ge=1, le=256)] = 2
     connections: Annotated[int, Field(ge=1, le=500)] = 5
     rate: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour)$")] | None = None
-    backoff: Spans = (
-        timedelta(minutes=1),
-        timedelta(minutes=5),
-        timedelta(minutes=15),
-        timedelta(hours=1),
-        timedelta(hours=4),
-    )
+    backoff: Spans = tuple(timedelta(minutes=wait) for wait in (1, 5, 15, 60, 240))
     expires: Span = timedelta(hours=48)
     public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")]
     local: bool = False
@@ -94,6 +88,7 @@ class Settings(BaseModel):
     submission_cert: Path | None = None
     submission_key: Path | None = None
     webhook_hosts: Hosts = ()
+    fetch_attachments: bool = False
 
 
 VARIABLES = {
@@ -122,6 +117,7 @@ VARIABLES = {
     "submission_cert": "MAILROOM_SUBMISSION_CERT",
     "submission_key": "MAILROOM_SUBMISSION_KEY",
     "webhook_hosts": "MAILROOM_WEBHOOK_HOSTS",
+    "fetch_attachments": "MAILROOM_FETCH_ATTACHMENTS",
 }
 
 EXPECTED = {
@@ -147,6 +143,7 @@ EXPECTED = {
     "MAILROOM_SUBMISSION_CERT": "the path of a certificate chain (PEM)",
     "MAILROOM_SUBMISSION_KEY": "the path of the certificate's private key (PEM)",
     "MAILROOM_WEBHOOK_HOSTS": "hosts separated by commas, like hooks.internal,10.0.0.7",
+    "MAILROOM_FETCH_ATTACHMENTS": "true or false",
 }
 
 

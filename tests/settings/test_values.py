@@ -27,7 +27,7 @@ def test_four_settings_are_enough(good: dict[str, str], tmp_path: Path) -> None:
     assert (settings.port, settings.mail_port, settings.workers, settings.connections) == (8000, 25, 2, 5)
     assert settings.public_url == "http://127.0.0.1:8000"
     assert settings.home == tmp_path
-    assert not settings.local
+    assert not settings.local and not settings.fetch_attachments
     assert [wait // timedelta(minutes=1) for wait in settings.backoff] == [1, 5, 15, 60, 240]
     assert settings.expires == timedelta(hours=48)
     assert settings.rate is settings.mail_username is settings.mail_default_sender is None
@@ -88,6 +88,7 @@ def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> No
         ("MAILROOM_PUBLIC_URL", "https://mail.example.org/path"),
         ("MAILROOM_PUBLIC_URL", "https://mail.example.org:port"),
         ("MAILROOM_LOCAL", "here"),
+        ("MAILROOM_FETCH_ATTACHMENTS", "https"),
         ("MAILROOM_SLOW_SERVER", "127.0.0.1"),
         ("MAILROOM_SLOW_SERVER", "127.0.0.1:99999"),
     ],
@@ -122,6 +123,7 @@ def test_secrets_are_not_in_the_settings_own_words(good: dict[str, str]) -> None
         ("MAIL_USE_TLS", "1", "mail_use_tls", True),
         ("MAIL_USE_TLS", "True", "mail_use_tls", True),
         ("MAIL_USE_SSL", "no", "mail_use_ssl", False),
+        ("MAILROOM_FETCH_ATTACHMENTS", "true", "fetch_attachments", True),
         ("MAILROOM_TIMEOUT", "2.5", "mail_timeout", 2.5),
         ("MAILROOM_RATE", "5000/second", "rate", "5000/second"),
         ("MAILROOM_BACKOFF", "30s, 2m", "backoff", (timedelta(seconds=30), timedelta(minutes=2))),

@@ -5,7 +5,18 @@ from __future__ import annotations
 from flask import Flask
 
 from mailroom.web import Mailroom
-from mailroom.web.api import batches, bearer, docs, emails, errors, mailings, openapi, rates, unknown
+from mailroom.web.api import (
+    batches,
+    bearer,
+    docs,
+    emails,
+    errors,
+    mailings,
+    openapi,
+    rates,
+    remote_files,
+    unknown,
+)
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.security import csrf
 
@@ -17,6 +28,7 @@ def init_app(app: Flask) -> None:
     mailroom: Mailroom = app.extensions["mailroom"]
     bearer.init_app(app, mailroom.database)
     rates.init_app(app, mailroom.settings.redis_url)
+    remote_files.init_app(app, mailroom.settings)
     csrf.exempt(blueprint)  # a key in a header, never a cookie: no browser sends it by itself
     app.url_map.converters["anything"] = unknown.Anything
     app.register_blueprint(blueprint)

@@ -102,12 +102,12 @@ class Attachment(Request):
 
     def read(self) -> ContentAttachment:
         """The file; one that is named by `path` is fetched now."""
-        content, filename = self.content, self.filename
+        content, filename, told = self.content, self.filename, ""
         fetch = remote_files.fetcher()
         if self.path is not None and fetch is not None:
-            content = fetch(self.path)
-            filename = filename or self.path.partition("?")[0].rstrip("/").rpartition("/")[2] or "file"
-        kind = self.content_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+            file = fetch(self.path)
+            content, filename, told = file.content, filename or file.name, file.content_type
+        kind = self.content_type or told or mimetypes.guess_type(filename)[0] or "application/octet-stream"
         content_id = (self.content_id or self.inline_content_id or "").strip("<>") or None
         return ContentAttachment(filename, kind, content, content_id)
 
