@@ -40,8 +40,9 @@ class Trouble(Exception):
 
 def ledger(mailroom: Mailroom) -> str:
     with mailroom.database.read() as connection:
-        latest = connection.execute(select(func.max(mailings.c.id))).scalar()
-    return f"answers; the newest mailing is {latest}" if latest else "answers; no mailing yet"
+        # A strangers' question too: it reads a table, and tells nothing of what is in it.
+        connection.execute(select(func.max(mailings.c.id)))
+    return "answers"
 
 
 def redis(mailroom: Mailroom) -> str:

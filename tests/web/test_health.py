@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import time
 
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.servers import Valkey
+from tests.web.watching import a_mailing
 
 
 def test_a_process_that_lives_says_so_whatever_else_is_broken(stranger: FlaskClient, valkey: Valkey) -> None:
@@ -39,3 +41,8 @@ def test_it_answers_in_time_while_redis_hangs(stranger: FlaskClient, valkey: Val
 def test_it_shows_no_password(stranger: FlaskClient, valkey: Valkey) -> None:
     valkey.client.close()
     assert valkey.password not in stranger.get("/readyz").text.replace("answers", "")
+
+
+def test_strangers_learn_nothing_of_what_was_sent(app: Flask, stranger: FlaskClient) -> None:
+    a_mailing(app.extensions["mailroom"].database, {})
+    assert (stranger.get("/readyz").json or {})["parts"]["ledger"] == {"ok": True, "why": "answers"}
