@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from werkzeug.test import TestResponse
 
+from mailroom.engine import accept
+from mailroom.ledger.insertion import NewDelivery
 from mailroom.ledger.schema import api_keys, idempotency_keys, mailings
 from tests.api.conftest import EMAIL, Client, Served, new_key
 
@@ -116,3 +119,39 @@ def test_twenty_at_once_make_one(served: Served, path: str, body: Any) -> None:
     with served.system.database.read() as connection:
         made = connection.execute(select(func.count()).select_from(mailings)).scalar_one()
     assert made == (1 if path == "/emails" else 2)
+
+
+def test_a_large_mailing_that_is_still_being_accepted_says_so(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {**MAILING, "recipients": [{"address": f"p{number}@mail.example"} for number in range(6_000)]}
+    staged, go_on = threading.Event(), threading.Event()
+    rows = accept._rows
+
+    def rows_of_the_second_chunk_late(*arguments: Any) -> list[NewDelivery]:
+        made = rows(*arguments)
+        if "p2500@mail.example" in (row.address for row in made):
+            staged.set()
+            assert go_on.wait(30)
+        return made
+
+    monkeypatch.setattr(accept, "_rows", rows_of_the_second_chunk_late)
+    first: list[TestResponse] = []
+    thread = threading.Thread(target=lambda: first.append(client.post("/mailings", json=body, headers=KEY)))
+    thread.start()
+    try:
+        assert staged.wait(30)
+        early = client.post("/mailings", json=body, headers=KEY)
+        other = client.post("/mailings", json={**body, "subject": "Other"}, headers=KEY)
+    finally:
+        go_on.set()
+        thread.join()
+    after = client.post("/mailings", json=body, headers=KEY)
+
+    assert (early.status_code, early.get_json()["name"]) == (409, "concurrent_idempotent_requests")
+    assert early.headers["Retry-After"] == "1"
+    assert (other.status_code, other.get_json()["name"]) == (409, "invalid_idempotent_request")
+    assert first[0].status_code == after.status_code == 200
+    assert after.get_json()["id"] == first[0].get_json()["id"]
+    assert after.headers["Idempotent-Replayed"] == "true"
+    assert count(client) == 1
