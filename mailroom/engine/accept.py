@@ -23,7 +23,7 @@ from mailroom.content.content import Content
 from mailroom.content.original import Original
 from mailroom.content.recipients import Recipient
 from mailroom.database import Database, from_millis, now_millis, to_millis
-from mailroom.engine import enqueue
+from mailroom.engine import enqueue, together
 from mailroom.ledger import (
     batches,
     idempotency,
@@ -147,6 +147,8 @@ def write(connection: Connection, draft: Draft) -> tuple[Accepted, list[batches.
 
 
 def _write(database: Database, draft: Draft) -> tuple[Accepted, list[batches.Gathered]]:
+    if len(draft.recipients) <= URGENT_AT_MOST:
+        return together.write(database, lambda connection: write(connection, draft))
     if len(draft.recipients) <= CHUNK:
         with database.begin() as connection:
             return write(connection, draft)

@@ -1,0 +1,84 @@
+"""What threads write at the same moment is committed together, and fails alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+from sqlalchemy import Connection, event, select
+from sqlalchemy.exc import OperationalError
+
+from mailroom.database import Database
+from mailroom.engine import together
+from mailroom.ledger.schema import suppressions
+
+
+def note(key: str, *, fails: bool = False) -> Callable[[Connection], str]:
+    def work(connection: Connection) -> str:
+        add(connection, key)
+        if fails:
+            raise ValueError(key)
+        return key
+
+    return work
+
+
+def add(connection: Connection, key: str) -> None:
+    connection.exec_driver_sql(
+        f"INSERT INTO suppressions (address_key, reason, note, created_at) VALUES ('{key}', 'manual', '', 0)"
+    )
+
+
+def noted(database: Database) -> set[str]:
+    with database.read() as connection:
+        return set(connection.execute(select(suppressions.c.address_key)).scalars())
+
+
+def test_each_gets_its_own_answer(database: Database) -> None:
+    keys = [f"p{number}@mail.example" for number in range(40)]
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda key: together.write(database, note(key)), keys))
+    assert answers == keys
+    assert noted(database) == set(keys)
+
+
+def test_who_waits_meanwhile_shares_a_commit_and_a_failure_undoes_itself_only(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    commits: list[object] = []
+    event.listen(database.engine, "commit", commits.append)
+    begun, may_go_on = Event(), Event()
+
+    def first(connection: Connection) -> None:
+        begun.set()
+        assert may_go_on.wait(10)
+
+    with ThreadPoolExecutor(8) as threads:
+        leader = threads.submit(together.write, database, first)
+        assert begun.wait(10)
+        good = [threads.submit(together.write, database, note(f"good{n}")) for n in range(3)]
+        bad = threads.submit(together.write, database, note("bad", fails=True))
+        while len(together._lines[database]._waiting) < 4:
+            pass
+        may_go_on.set()
+        leader.result(10)
+        assert [future.result(10) for future in good] == ["good0", "good1", "good2"]
+        with pytest.raises(ValueError, match="bad"):
+            bad.result(10)
+    assert len(commits) == 2
+    assert noted(database) == {"good0", "good1", "good2"}
+    database.dispose()
+
+
+def test_when_the_commit_fails_all_are_told(sqlite_url: str) -> None:
+    database = Database(sqlite_url, busy_timeout=50)
+    other = Database(sqlite_url)
+    with other.begin(), ThreadPoolExecutor(4) as threads:
+        futures = [threads.submit(together.write, database, note(f"p{n}")) for n in range(4)]
+        for future in futures:
+            with pytest.raises(OperationalError):
+                future.result(10)
+    assert noted(database) == set()
+    database.dispose()
+    other.dispose()
