@@ -30,7 +30,7 @@ What it was not told is in its log, and can be replayed once it works again:
 
 
 def send(database: Database, queue: Queue, settings: Settings, endpoint: Endpoint, why: str) -> None:
-    """Queues it like any mail. Without MAIL_DEFAULT_SENDER only the page /webhooks tells."""
+    """Queues it like any mail. Without MAIL_DEFAULT_SENDER only the pages tell."""
     if settings.mail_default_sender is None:
         return
     with database.read() as connection:

@@ -24,6 +24,9 @@ GIVEN_UP_AFTER_MS = 3 * 24 * 3600 * 1000
 GIVEN_UP_AFTER = 10
 """...and at least so many times in a row."""
 
+BY_HAND = "Disabled by hand."
+"""Why an endpoint is disabled that somebody wanted so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -60,6 +63,13 @@ def add(connection: Connection, url: str, events: Iterable[str]) -> int:
 def everyone(connection: Connection) -> list[Endpoint]:
     rows = connection.execute(select(webhook_endpoints).order_by(webhook_endpoints.c.id))
     return [_endpoint(row) for row in rows]
+
+
+def given_up(connection: Connection) -> list[Endpoint]:
+    """Those that nobody disabled by hand, and that are told nothing all the same."""
+    table = webhook_endpoints
+    disabled = select(table).where(table.c.disabled_at.is_not(None), table.c.disabled_why != BY_HAND)
+    return [_endpoint(row) for row in connection.execute(disabled.order_by(table.c.id))]
 
 
 def get(connection: Connection, endpoint_id: int) -> Endpoint | None:

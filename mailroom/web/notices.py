@@ -1,4 +1,4 @@
-"""What everybody should know on every page: a mail server that cannot be used."""
+"""What everybody should know on every page: a mail server that cannot be used, a webhook given up."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.database import now_millis, to_millis
-from mailroom.ledger import servers
+from mailroom.ledger import servers, webhook_endpoints
 from mailroom.ledger.servers import Trouble
+from mailroom.ledger.webhook_endpoints import Endpoint
 from mailroom.web import mailroom
 from mailroom.web.words import duration
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals["notices"] = notices
+    app.jinja_env.globals.update(notices=notices, given_up_endpoints=given_up_endpoints)
 
 
 def notices() -> list[tuple[Trouble, str]]:
@@ -28,6 +29,17 @@ def notices() -> list[tuple[Trouble, str]]:
     except SQLAlchemyError:
         return []  # a page that needs the ledger says so itself; one that does not shall be shown
     return [(trouble, trouble_words(trouble, now)) for trouble in troubles]
+
+
+def given_up_endpoints() -> list[Endpoint]:
+    """Webhook endpoints that Mailroom disabled by itself: until somebody enables or removes them."""
+    if getattr(g, "user", None) is None:
+        return []
+    try:
+        with mailroom().database.read() as connection:
+            return webhook_endpoints.given_up(connection)
+    except SQLAlchemyError:
+        return []
 
 
 def trouble_words(trouble: Trouble, now: int) -> str:

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from mailroom.ledger import servers, throttles
+from mailroom.ledger import servers, throttles, webhook_endpoints
 
 
 @pytest.fixture
@@ -38,3 +38,42 @@ def test_the_settings_show_the_present_rate(app: Flask, client: FlaskClient) -> 
         throttles.slow_down(connection, "smtp.example.org:587", per_second=24)
     page = client.get("/settings").text
     assert "smtp.example.org:587 asked us to slow down and gets 12/second now" in page
+
+
+HOOK = "https://example.org/hooks?a=1&b=2"
+
+
+def disabled(app: Flask, why: str) -> int:
+    with app.extensions["mailroom"].database.begin() as connection:
+        endpoint_id = webhook_endpoints.add(connection, HOOK, ["email.sent"])
+        webhook_endpoints.disable(connection, endpoint_id, why)
+    return endpoint_id
+
+
+@pytest.mark.parametrize("path", ["/", "/mailings", "/settings", "/webhooks", "/nowhere"])
+def test_every_page_says_that_a_webhook_was_given_up_until_it_is_enabled(
+    app: Flask, client: FlaskClient, path: str
+) -> None:
+    endpoint_id = disabled(app, "It answered 410 Gone.")
+    page = client.get(path).text
+    link = f'<a href="/webhooks/{endpoint_id}">https://example.org/hooks?a=1&amp;b=2</a>'
+    assert f"{link} has been told nothing" in page and "It answered 410 Gone." in page
+    with app.extensions["mailroom"].database.begin() as connection:
+        webhook_endpoints.enable(connection, endpoint_id)
+    assert "has been told nothing" not in client.get(path).text
+
+
+def test_its_own_page_says_it_once(app: Flask, client: FlaskClient) -> None:
+    page = client.get(f"/webhooks/{disabled(app, 'It answered 410 Gone.')}").text
+    assert page.count("It answered 410 Gone.") == 1
+
+
+def test_a_webhook_that_somebody_disabled_is_no_news(app: Flask, client: FlaskClient) -> None:
+    disabled(app, webhook_endpoints.BY_HAND)
+    assert "has been told nothing" not in client.get("/").text
+
+
+def test_strangers_are_not_told_of_webhooks(app: Flask, stranger: FlaskClient) -> None:
+    disabled(app, "It answered 410 Gone.")
+    assert "example.org/hooks" not in stranger.get("/sign-in").text
+    assert "example.org/hooks" not in stranger.get("/nowhere", follow_redirects=True).text

@@ -118,7 +118,7 @@ def enable(endpoint_id: int) -> Response:
 def disable(endpoint_id: int) -> Response:
     _endpoint(endpoint_id)
     with mailroom().database.begin() as connection:
-        webhook_endpoints.disable(connection, endpoint_id, "Disabled by hand.")
+        webhook_endpoints.disable(connection, endpoint_id, webhook_endpoints.BY_HAND)
     flash("The endpoint is told nothing any more.", "good")
     return _to(endpoint_id)
 
