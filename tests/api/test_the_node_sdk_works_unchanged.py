@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests import node
 from tests.api.conftest import Served
-from tests.conftest import CI
 
-VERSION = "6.38.0"
 SCRIPT = Path(__file__).with_name("sdk.mjs")
 
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the client in its node_modules."""
-    folder = tmp_path_factory.mktemp("node")
-    npm = shutil.which("npm")
-    if npm is None:
-        _missing("npm is missing; on Debian and Ubuntu: apt-get install npm")
-    command = [str(npm), "install", "--no-audit", "--no-fund", "--ignore-scripts", f"resend@{VERSION}"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
-    if done.returncode != 0:
-        _missing(f"npm could not install resend: {done.stderr[-500:]}")
-    return folder
-
-
-def _missing(message: str) -> None:
-    """CI has everything, or has failed; elsewhere, offline for instance, this test is skipped."""
-    if CI:
-        pytest.fail(message, pytrace=False)
-    pytest.skip(message)
+    return node.install(tmp_path_factory.mktemp("node"), node.RESEND)
 
 
 def test_it_works_unchanged(package: Path, served: Served) -> None:
     served.system.start_workers()
 
-    seen = run(package, served)
+    seen = node.run(SCRIPT, package, RESEND_BASE_URL=served.url, RESEND_API_KEY=served.key)
 
     assert all(
         seen[name]["error"] is None for name in ("sent", "batch", "got", "listed", "updated", "canceled")
@@ -60,20 +39,3 @@ def test_it_works_unchanged(package: Path, served: Served) -> None:
     assert seen["unknown"]["error"]["name"] == "invalid_api_key"
     arrived = served.system.sink.wait(2)
     assert b"Content-ID: <logo>" in next(one.raw for one in arrived if sent in one.message_id)
-
-
-def run(package: Path, served: Served) -> dict[str, Any]:
-    shutil.copy(SCRIPT, package)
-    environment = {**os.environ, "RESEND_BASE_URL": served.url, "RESEND_API_KEY": served.key}
-    done = subprocess.run(
-        ["node", SCRIPT.name],
-        cwd=package,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    seen: dict[str, Any] = json.loads(done.stdout)
-    return seen

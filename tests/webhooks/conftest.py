@@ -1,17 +1,25 @@
-"""receiver, and webhooks(): what a worker process does about them, run by hand on a ledger."""
+"""receiver, a mailing that failed, and webhooks(): what a worker does about it, by hand on a ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import select, update
 
+from mailroom.content.addresses import Address
+from mailroom.content.message import Content
+from mailroom.content.recipients import Recipient
 from mailroom.database import Database
+from mailroom.engine.accept import Accepted, Draft, accept
 from mailroom.engine.webhooks import Webhooks
 from mailroom.ledger import webhook_endpoints
+from mailroom.ledger import webhooks as events
+from mailroom.ledger.schema import deliveries
 from mailroom.ledger.webhooks import EVENTS
 from mailroom.queue import Queue
 from mailroom.settings import Settings
+from tests.servers import Valkey
 from tests.webhooks.receiver import Receiver
 
 
@@ -31,6 +39,27 @@ def add(database: Database) -> Callable[..., int]:
             return webhook_endpoints.add(connection, url, events or EVENTS)
 
     return add
+
+
+@pytest.fixture
+def failed(database: Database, valkey: Valkey) -> Callable[..., Accepted]:
+    """A mailing whose mails failed just now."""
+
+    def failed(count: int = 1, subject: str = "Hello {{ name }}") -> Accepted:
+        content = Content(Address("post@mailroom.example", "Post"), subject, text="Hi")
+        people = [Recipient(f"p{number}@mail.example", f"P{number}") for number in range(count)]
+        queue = Queue(valkey.url)
+        accepted = accept(database, queue, Draft(content, people, tags=[("order", "7")]))
+        with database.begin() as connection:
+            ids = list(connection.execute(select(deliveries.c.id)).scalars())
+            of = deliveries.c.mailing_id == accepted.mailing_id
+            connection.execute(
+                update(deliveries).where(of).values(state="failed", code=550, reply="no such user")
+            )
+            events.note(connection, ids)
+        return accepted
+
+    return failed
 
 
 @pytest.fixture

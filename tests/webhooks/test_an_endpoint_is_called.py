@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,43 +8,16 @@ from resend import Webhooks as Resend
 from sqlalchemy import select, update
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from mailroom.content.addresses import Address
-from mailroom.content.message import Content
-from mailroom.content.recipients import Recipient
 from mailroom.database import Database
 from mailroom.engine import webhooks as engine
-from mailroom.engine.accept import Accepted, Draft, accept
 from mailroom.engine.webhooks import Webhooks
 from mailroom.ledger import users, webhook_calls, webhook_endpoints
-from mailroom.ledger import webhooks as events
-from mailroom.ledger.schema import deliveries, mailings
+from mailroom.ledger.schema import mailings
 from mailroom.ledger.schema import webhook_calls as calls_table
 from mailroom.ledger.schema import webhook_endpoints as endpoints_table
-from mailroom.queue import Queue
 from mailroom.settings import Settings
-from tests.servers import Valkey, wait_until
+from tests.servers import wait_until
 from tests.webhooks.receiver import Receiver
-
-
-@pytest.fixture
-def failed(database: Database, valkey: Valkey) -> Callable[..., Accepted]:
-    """A mailing whose mails failed just now."""
-
-    def failed(count: int = 1, subject: str = "Hello {{ name }}") -> Accepted:
-        content = Content(Address("post@mailroom.example", "Post"), subject, text="Hi")
-        people = [Recipient(f"p{number}@mail.example", f"P{number}") for number in range(count)]
-        queue = Queue(valkey.url)
-        accepted = accept(database, queue, Draft(content, people, tags=[("order", "7")]))
-        with database.begin() as connection:
-            ids = list(connection.execute(select(deliveries.c.id)).scalars())
-            of = deliveries.c.mailing_id == accepted.mailing_id
-            connection.execute(
-                update(deliveries).where(of).values(state="failed", code=550, reply="no such user")
-            )
-            events.note(connection, ids)
-        return accepted
-
-    return failed
 
 
 def calls(database: Database) -> list[Any]:
