@@ -16,7 +16,16 @@ from sqlalchemy.exc import DBAPIError
 from mailroom.database import Database
 from mailroom.engine import enqueue
 from mailroom.engine.dispatch import WORKS_FOR
-from mailroom.ledger import batches, control, idempotency, mailings, reaping, rounds, servers, throttles
+from mailroom.ledger import (
+    batches,
+    control,
+    idempotency,
+    reaping,
+    rounds,
+    servers,
+    sweeping,
+    throttles,
+)
 from mailroom.queue import BULK, URGENT, Queue, QueueDown
 
 log = structlog.get_logger()
@@ -96,15 +105,15 @@ class Sweeper:
 
     def _start_scheduled(self) -> None:
         with self._database.read() as connection:
-            is_time = mailings.scheduled_are_due(connection)
+            is_time = sweeping.scheduled_are_due(connection)
         if is_time:
             with self._database.begin() as connection:
-                mailings.start_scheduled(connection)
+                sweeping.start_scheduled(connection)
 
     def _end_stopped(self) -> None:
         """Ends what waits of canceled mailings and of those whose time is over."""
         with self._database.read() as connection:
-            stopped = mailings.to_be_ended(connection, BACKLOG)
+            stopped = sweeping.to_be_ended(connection, BACKLOG)
         until = time.monotonic() + ENDS_FOR
         for mailing_id, state in stopped:
             is_over = False
@@ -115,7 +124,7 @@ class Sweeper:
     def _gather(self, queue: str) -> None:
         with self._database.read() as connection:
             room = batches.READY - batches.unclaimed(connection, queue)
-            due = mailings.due(connection, queue, BACKLOG, self._shut(connection)) if room > 0 else []
+            due = sweeping.due(connection, queue, BACKLOG, self._shut(connection)) if room > 0 else []
         for mailing_id in due:
             with self._database.begin() as connection:
                 gathered = batches.gather(connection, mailing_id, max(1, room // len(due)))
@@ -141,10 +150,10 @@ class Sweeper:
 
     def _drop_abandoned(self) -> None:
         with self._database.read() as connection:
-            abandoned = mailings.abandoned(connection, STAGED_AT_MOST_MS)
+            abandoned = sweeping.abandoned(connection, STAGED_AT_MOST_MS)
         if abandoned is not None:
             with self._database.begin() as connection:
-                mailings.drop(connection, abandoned)
+                sweeping.drop(connection, abandoned)
 
     def _forget_old_keys(self) -> None:
         with self._database.read() as connection:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, func, insert, select, update
 
 from mailroom.database import AnyRow, now_millis
 from mailroom.ledger import counts, states, webhooks
@@ -266,48 +266,12 @@ def cancel(connection: Connection, mailing_id: int) -> bool:
     return _move(connection, mailing_id, going, state=states.CANCELED, next_due_at=at_once)
 
 
-def scheduled_are_due(connection: Connection) -> bool:
-    statement = select(mailings.c.id).where(_is_time(states.SCHEDULED)).limit(1)
-    return connection.execute(statement).one_or_none() is not None
-
-
-def start_scheduled(connection: Connection) -> int:
-    """Makes active every scheduled mailing whose time has come, however late."""
-    started = update(mailings).where(_is_time(states.SCHEDULED)).values(state=states.ACTIVE)
-    return connection.execute(started).rowcount
-
-
-def due(connection: Connection, queue: str, limit: int, without: Collection[str] = ()) -> list[int]:
-    """Ids of mailings that may have deliveries to be gathered, those that waited longest first.
-
-    `without`: routes on which nothing can go at present.
-    """
-    statement = select(mailings.c.id).where(_is_time(states.ACTIVE), mailings.c.queue == queue)
-    if without:
-        statement = statement.where(mailings.c.route.not_in(without))
-    return list(connection.execute(statement.order_by(mailings.c.next_due_at).limit(limit)).scalars())
-
-
-def to_be_ended(connection: Connection, limit: int) -> list[tuple[int, str]]:
-    """(id, final state of its waiting deliveries): canceled mailings, and those whose time is over."""
-    over = (mailings.c.state == states.ACTIVE) & (mailings.c.expires_at <= now_millis())
-    statement = select(mailings.c.id, _either(over, states.EXPIRED, states.CANCELED)).where(
-        _is_time(states.ACTIVE, states.CANCELED), over | (mailings.c.state == states.CANCELED)
-    )
-    return [(row[0], row[1]) for row in connection.execute(statement.limit(limit))]
-
-
 def not_active(connection: Connection, mailing_ids: Iterable[int]) -> list[int]:
     """Those of these mailings of which nothing may be sent now."""
     statement = select(mailings.c.id).where(
         mailings.c.id.in_(list(mailing_ids)), mailings.c.state != states.ACTIVE
     )
     return list(connection.execute(statement).scalars())
-
-
-def _is_time(*chosen: str) -> Any:
-    """Of these states, and with something due."""
-    return mailings.c.state.in_(chosen) & (mailings.c.next_due_at <= now_millis())
 
 
 def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
@@ -331,24 +295,6 @@ def look_again(connection: Connection, mailing_id: int, at: int) -> None:
     moment and, not seeing our delivery yet, is about to note that nothing is due.
     """
     connection.execute(NEXT_LOOK, {"of_mailing": mailing_id, "at": at})
-
-
-def abandoned(connection: Connection, older_than_ms: int) -> int | None:
-    """A mailing that was staged so long ago that nobody will finish it."""
-    statement = select(mailings.c.id).where(
-        mailings.c.state == states.STAGED, mailings.c.created_at < now_millis() - older_than_ms
-    )
-    return connection.execute(statement.limit(1)).scalar_one_or_none()
-
-
-def drop(connection: Connection, mailing_id: int, limit: int = 5_000) -> None:
-    """Deletes a staged mailing, some of its deliveries at a time."""
-    some = select(deliveries.c.id).where(deliveries.c.mailing_id == mailing_id).limit(limit)
-    dropped = connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
-    if dropped < limit:
-        connection.execute(
-            delete(mailings).where(mailings.c.id == mailing_id, mailings.c.state == states.STAGED)
-        )
 
 
 def _move(connection: Connection, mailing_id: int, before: tuple[str, ...], **values: Any) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from mailroom.database import Database
-from mailroom.ledger import control, mailings, states
+from mailroom.ledger import control, mailings, states, sweeping
 from tests.ledger.book import Book
 
 
@@ -79,7 +79,7 @@ def test_what_a_scheduled_mailing_gets_back_waits_for_its_time(book: Book) -> No
     do(book, control.cancel_delivery, 1)
     assert do(book, control.retry_delivery, 1)
     with book.database.begin() as connection:
-        assert mailings.start_scheduled(connection) == 0
+        assert sweeping.start_scheduled(connection) == 0
     assert book.mailing(mailing_id).state == "scheduled"
     book.check()
 

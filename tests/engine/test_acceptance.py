@@ -16,7 +16,7 @@ from mailroom.database import Database
 from mailroom.engine import accept as acceptance
 from mailroom.engine.accept import Draft, Idempotency, KeyReused, accept
 from mailroom.engine.sweep import Sweeper
-from mailroom.ledger import mailings, states, suppressions
+from mailroom.ledger import mailings, states, suppressions, sweeping
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.queue import Queue
@@ -153,5 +153,5 @@ def test_nothing_staged_is_ever_gathered(database: Database, queue: Queue) -> No
     with database.begin() as connection:
         connection.execute(update(mailings_table).values(state=states.STAGED))
         connection.execute(update(deliveries).values(batch_id=None, due_at=0))
-        assert mailings.due(connection, "bulk", 10) == []
+        assert sweeping.due(connection, "bulk", 10) == []
         assert mailings.get(connection, accepted.mailing_id) is None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from mailroom.ledger import control, mailings, states, suppressions
+from mailroom.ledger import control, mailings, states, suppressions, sweeping
 from tests.ledger.book import Book
 
 
@@ -37,7 +37,7 @@ def test_at_once_when_it_is_canceled_although_all_of_it_is_deferred(book: Book) 
     mailing_id, delivery_id = deferred(book)
     with book.database.begin() as connection:
         assert mailings.cancel(connection, mailing_id)
-        assert mailings.to_be_ended(connection, 10) == [(mailing_id, "canceled")]
+        assert sweeping.to_be_ended(connection, 10) == [(mailing_id, "canceled")]
         control.end_due(connection, mailing_id, "canceled")
     assert book.delivery(delivery_id).state == "canceled"
     assert book.mailing(mailing_id).ended_at is not None
@@ -49,7 +49,7 @@ def test_a_canceled_one_is_canceled_although_a_sweeper_was_about_to_gather(book:
         mailings.cancel(connection, mailing_id)
     assert book.gather(mailing_id) == []
     with book.database.read() as connection:
-        assert mailings.to_be_ended(connection, 10) == [(mailing_id, "canceled")]
+        assert sweeping.to_be_ended(connection, 10) == [(mailing_id, "canceled")]
 
 
 def test_a_retried_delivery_is_not_canceled_by_a_sweeper_that_comes_late(book: Book) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from mailroom.ledger import batches, mailings, states
+from mailroom.ledger import batches, mailings, states, sweeping
 from tests.ledger.book import Book
 
 
@@ -26,7 +26,7 @@ def test_a_scheduled_mailing_waits_for_its_time(book: Book) -> None:
     assert book.mailing(mailing_id).state == states.SCHEDULED
     assert book.gather(mailing_id) == []
     with book.database.begin() as connection:
-        assert not mailings.scheduled_are_due(connection)
+        assert not sweeping.scheduled_are_due(connection)
 
 
 def test_a_deferred_delivery_waits_for_its_time(book: Book) -> None:

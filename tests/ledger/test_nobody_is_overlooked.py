@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from mailroom.database import Database
-from mailroom.ledger import batches, control, mailings, marks, states
+from mailroom.ledger import batches, control, mailings, marks, states, sweeping
 from tests.ledger.book import Book
 
 WAITS = 0.3
@@ -73,7 +73,7 @@ def test_a_batch_handed_back_while_its_mailing_is_canceled(pg: Book) -> None:
         thread = meanwhile(pg, lambda theirs: control.end_due(theirs, mailing_id, "canceled"))
     thread.join()
     with pg.database.begin() as connection:
-        for ended, state in mailings.to_be_ended(connection, 10):
+        for ended, state in sweeping.to_be_ended(connection, 10):
             control.end_due(connection, ended, state)
     assert pg.states(mailing_id) == {"canceled": 150}
     assert pg.mailing(mailing_id).ended_at is not None

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import select
 
 from mailroom.database import Database
-from mailroom.ledger import control, mailings, states, suppressions
+from mailroom.ledger import control, mailings, states, suppressions, sweeping
 from mailroom.ledger.batches import Lease
 from mailroom.ledger.migrate import upgrade
 from mailroom.ledger.schema import deliveries
@@ -158,7 +158,7 @@ class Post(RuleBasedStateMachine):
 
     def end_stopped(self) -> None:
         with self.book.database.begin() as connection:
-            for mailing_id, state in mailings.to_be_ended(connection, 100):
+            for mailing_id, state in sweeping.to_be_ended(connection, 100):
                 control.end_due(connection, mailing_id, state)
 
     # People
@@ -224,6 +224,7 @@ class Post(RuleBasedStateMachine):
         if not hasattr(self, "book"):
             return
         for worker in self.workers:
+            self.doubts.update(worker.marked.keys())
             self.book.run_out(worker.lease)
         for mailing_id in self.mailings:
             with self.book.database.begin() as connection:

@@ -1,4 +1,4 @@
-"""receiver, a mailing that failed, and webhooks(): what a worker does about it, by hand on a ledger."""
+"""receiver, failed(): a mailing, webhooks(): what a worker does about them, run by hand on a ledger."""
 
 from __future__ import annotations
 
