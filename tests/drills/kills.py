@@ -39,7 +39,7 @@ def a_worker_is_killed(stage: Stage) -> None:
 )
 def a_worker_is_killed_and_nothing_is_sent_twice(stage: Stage) -> None:
     stage.build(BRISK)
-    stage.accept(stage.size(400, 5_000), if_unknown="hold")
+    stage.accept(stage.size(400, 3_000), if_unknown="hold")
     stage.start_workers()
     stage.arrived(0.02)
     for _ in range(stage.size(3, 30)):
@@ -57,7 +57,7 @@ def a_worker_is_killed_and_nothing_is_sent_twice(stage: Stage) -> None:
 )
 def the_parent_is_killed(stage: Stage) -> None:
     stage.build(BRISK)
-    stage.accept(stage.size(400, 5_000))
+    stage.accept(stage.size(400, 3_000))
     pool = stage.start_workers()
     stage.arrived(0.1)
     orphans = stage.system.workers(pool)
@@ -75,7 +75,7 @@ def the_parent_is_killed(stage: Stage) -> None:
 )
 def the_group_is_killed(stage: Stage) -> None:
     stage.build(BRISK)
-    stage.accept(stage.size(400, 5_000))
+    stage.accept(stage.size(400, 3_000))
     for _ in range(stage.size(1, 5)):
         pool = stage.start_workers()
         stage.system.sink.wait(stage.system.sink.count() + 40, 60)
@@ -96,7 +96,7 @@ def a_worker_sleeps(stage: Stage) -> None:
     stage.accept(stage.size(300, 2_000))
     stage.start_workers()
     stage.arrived(0.1)
-    for _ in range(stage.size(1, 3)):
+    for _ in range(stage.size(1, 2)):
         sleeper = stage.system.workers()[0]
         os.kill(sleeper, signal.SIGSTOP)
         stage.extra_at_most += SESSIONS
@@ -117,7 +117,7 @@ def a_worker_is_told_to_stop(stage: Stage) -> None:
     slow = "any: delay dot 0.25"  # a batch takes longer than a stop may
     stage.build(slow)
     stage.accept(stage.size(300, 2_000))
-    for _ in range(stage.size(2, 10)):
+    for _ in range(stage.size(2, 5)):
         pool = stage.start_workers()
         stage.system.sink.wait(stage.system.sink.count() + 10, 30)
         began = time.monotonic()

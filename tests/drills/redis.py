@@ -35,7 +35,7 @@ def redis_is_down(stage: Stage) -> None:
 )
 def redis_is_flushed(stage: Stage) -> None:
     stage.build("any: delay dot 0.01")
-    stage.accept(stage.size(600, 5_000))
+    stage.accept(stage.size(600, 3_000))
     stage.start_workers()
     for share in (0.1, 0.4) if not stage.full else (0.1, 0.3, 0.5, 0.7, 0.9):
         stage.arrived(share)
@@ -77,7 +77,7 @@ def redis_is_full(stage: Stage) -> None:
     stage.arrived(0.1)
     stage.valkey.client.config_set("maxmemory", "1")
     assert not stage.accept(50).enqueued
-    time.sleep(stage.size(2, 20))
+    time.sleep(stage.size(2, 10))
     assert pool.poll() is None
     stage.valkey.client.config_set("maxmemory", "0")
     stage.wait_until_over()

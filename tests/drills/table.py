@@ -68,7 +68,7 @@ def markdown(rows: Sequence[Row]) -> str:
     lines = [
         f"The last full run, {datetime.now(UTC):%d %B %Y}: {os.cpu_count()} cores, Python "
         f"{platform.python_version()}, {took:.0f} minutes, {mails:,} mails, {kills} kills, "
-        f"**{lost} lost**, {extra} came twice.",
+        f"**{lost} lost**, {extra:,} came twice, where I3 allows it.",
         "",
         "| " + " | ".join(("no.", *HEAD[1:])) + " |",
         "|---|---|---|--:|--:|--:|--:|--:|---|",
