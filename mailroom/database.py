@@ -33,6 +33,8 @@ BUSY_TIMEOUT = 30_000
 PACE = 0.0005
 """Seconds between two tries to get SQLite's write lock: a transaction takes about as long."""
 
+IMPATIENT = "PRAGMA busy_timeout = 0"
+
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns the type checker is not told."""
 
@@ -118,13 +120,17 @@ class Turns:
 
     def begin(self, cursor: Any) -> None:
         """Raises sqlite3.OperationalError when the lock is not to be had in time."""
-        deadline = time.monotonic() + self._timeout_ms / 1000
-        cursor.execute("PRAGMA busy_timeout = 0")
+        cursor.execute(IMPATIENT)
         try:
-            while not self._is_begun(cursor, time.monotonic() >= deadline):
-                time.sleep(PACE)
+            self.begin_impatient(cursor)
         finally:
             cursor.execute(f"PRAGMA busy_timeout = {self._timeout_ms}")
+
+    def begin_impatient(self, cursor: Any) -> None:
+        """The same on a connection that does nothing but write, and is IMPATIENT for good."""
+        deadline = time.monotonic() + self._timeout_ms / 1000
+        while not self._is_begun(cursor, time.monotonic() >= deadline):
+            time.sleep(PACE)
 
     def _is_begun(self, cursor: Any, is_last: bool) -> bool:
         try:
@@ -159,13 +165,19 @@ class Direct:
             raise
 
     def _run(self, statements: Iterable[tuple[str, Any]]) -> list[int]:
-        pooled = self._pooled = self._pooled or self._engine.raw_connection()
+        pooled = self._pooled = self._pooled or self._open()
         cursor = pooled.cursor()
         if self._turns is not None:
-            self._turns.begin(cursor)
+            self._turns.begin_impatient(cursor)
         changed = [cursor.execute(*statement).rowcount for statement in statements]
         pooled.commit()
         return changed
+
+    def _open(self) -> PoolProxiedConnection:
+        pooled = self._engine.raw_connection()
+        if self._turns is not None:
+            pooled.cursor().execute(IMPATIENT)
+        return pooled
 
     def close(self) -> None:
         """Rolls back what was not committed; the next run opens a connection anew."""
@@ -187,7 +199,7 @@ class Prepared:
 
     def __call__(self, **values: Any) -> tuple[str, Any]:
         merged = self._constants | values
-        return self._sql, merged if self._order is None else tuple(merged[name] for name in self._order)
+        return self._sql, merged if self._order is None else tuple(map(merged.__getitem__, self._order))
 
 
 class Database:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Server:
     max_messages: int | None = None  # a session is closed after so many
     learned: Learned = field(default_factory=Learned, repr=False, compare=False)
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.host}:{self.port}"
 
