@@ -69,7 +69,7 @@ class System:
 
     def __exit__(self, *_: object) -> None:
         for pool in self.pools:
-            if pool.poll() is None:
+            with suppress(ProcessLookupError):  # its workers may have outlived it
                 os.killpg(pool.pid, signal.SIGKILL)
             pool.wait(10)
         self.sink.stop()
