@@ -1,0 +1,61 @@
+"""make bench measures every goal and can show what it measured. What it measures takes minutes: not here."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks import chart, letter, report
+from benchmarks.__main__ import GOALS
+from benchmarks.figures import Chart, Check, Result, percentile
+
+RESULT = Result(
+    "S2",
+    "Draining",
+    "Two workers.",
+    ["what", "mails/s"],
+    [["Mailroom", "6,400"], ["smtp-source <10>", "9,000"]],
+    [Check("20 x Celery", "20.5 x", True), Check("0.35 x smtp-source", "0.30 x", False)],
+    Chart("Mails a second", "mails/s", [("Mailroom", 6400.0), ("smtp-source <10>", 9000.0)]),
+)
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_every_goal_can_be_measured(goal: str) -> None:
+    assert callable(importlib.import_module(f"benchmarks.goals.{goal.lower()}").measure)
+
+
+def test_a_table_lines_up() -> None:
+    assert report.table(["what", "mails/s"], [["a", "1"], ["long name", "22"]]) == (
+        "what       mails/s\na                1\nlong name       22"
+    )
+
+
+def test_a_chart_is_svg_with_a_bar_for_each() -> None:
+    assert RESULT.chart is not None
+    drawn = ElementTree.fromstring(chart.svg(RESULT.chart))
+    assert len(drawn.findall("{http://www.w3.org/2000/svg}rect")) == 2
+
+
+def test_the_page_says_what_is_met_and_what_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "PAGE", tmp_path / "performance.md")
+    monkeypatch.setattr(report, "CHARTS", tmp_path / "performance")
+    page = report.write([RESULT], "2 cores", "2030-01-31", 3).read_text()
+    assert "| S2 | 20 x Celery | 20.5 x | met |" in page
+    assert "| S2 | 0.35 x smtp-source | 0.30 x | **not met** |" in page
+    assert (tmp_path / "performance" / "s2.svg").exists()
+
+
+def test_percentiles_are_values_that_occurred() -> None:
+    assert percentile([5.0, 1.0, 3.0], 50) == 3.0
+    assert percentile(list(range(100)), 99) == 99
+
+
+def test_the_letter_is_the_same_for_all() -> None:
+    filled = letter.tagged(letter.TEXT)
+    for name, value in letter.values(7).items():
+        filled = filled.replace(f"{{{{ {name} }}}}", value)
+    assert filled == letter.TEXT.format(**letter.values(7))
