@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ def test_the_race_runs_by_itself_and_says_who_won(page: Page, url: str, worker: 
     page.goto(f"{url}/race")
     page.get_by_label("Mails").fill("3")
     page.get_by_role("button", name="Start the race").click()
-    expect(page.locator(".clock")).to_have_text("0.2 s")
+    # Any moment but the first: which tenth is on show when somebody looks is chance.
+    expect(page.locator(".clock")).to_have_text(re.compile(r"^(0\.[1-9]|[1-9]\d*\.\d) s$"))
     expect(page.locator(".ratio")).to_contain_text("×", timeout=30_000)
     for lane in (page.locator(".lane").nth(0), page.locator(".lane").nth(1)):
         expect(lane).to_contain_text("Total time for sending 3 mails")
