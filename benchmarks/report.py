@@ -19,7 +19,7 @@ INTRODUCTION = """\
 
 Measured by `make bench`, which sets up everything it needs and writes this page; `make bench S2`
 measures one goal. Peers run in the same run, in turn with Mailroom, on the same machine; every
-figure is the median of {rounds} runs. Ratios bind: absolute times are this machine's.
+figure is {medians}. Ratios bind: absolute times are this machine's.
 
 Measured on {day}: {machine}.
 """
@@ -48,7 +48,8 @@ def shown(result: Result) -> str:
 def write(results: Sequence[Result], machine: str, day: str, rounds: int) -> Path:
     """docs/performance.md and the charts beside it."""
     CHARTS.mkdir(parents=True, exist_ok=True)
-    parts = [INTRODUCTION.format(machine=machine, day=day, rounds=rounds), _summary(results)]
+    medians = "from a single run" if rounds == 1 else f"the median of {rounds} runs"
+    parts = [INTRODUCTION.format(machine=machine, day=day, medians=medians), _summary(results)]
     parts += [_section(result) for result in results]
     parts += [LIMITS.read_text()] if LIMITS.exists() else []
     PAGE.write_text("\n".join(parts))

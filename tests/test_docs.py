@@ -1,0 +1,56 @@
+"""The docs name what there is: every setting, every command."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app import create_app
+from mailroom.settings import FILED, VARIABLES, Settings
+
+ROOT = Path(__file__).parents[1]
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+README = (ROOT / "README.md").read_text()
+FLASKS_OWN = {"routes", "run", "shell"}
+
+
+@pytest.fixture
+def application(settings: Settings) -> Flask:
+    return create_app(settings)
+
+
+@pytest.mark.parametrize("variable", sorted(VARIABLES.values()))
+def test_every_setting_is_documented(variable: str) -> None:
+    assert f"`{variable}`" in OPERATIONS
+
+
+@pytest.mark.parametrize("variable", FILED)
+def test_every_secret_that_may_be_a_file_is_documented(variable: str) -> None:
+    assert f"`{variable}_FILE`" in OPERATIONS
+
+
+def test_every_flask_command_is_documented(application: Flask) -> None:
+    names = set(application.cli.commands) - FLASKS_OWN
+    assert {name for name in names if f"`flask {name}" not in OPERATIONS} == set()
+
+
+def test_the_readme_opens_with_the_two_commands() -> None:
+    commands = [line.strip() for line in README.splitlines() if line.startswith("    make ")]
+    assert commands == ["make run", "make test"]
+
+
+def test_the_promise_is_the_same_everywhere() -> None:
+    promise = [line for line in README.splitlines() if line.startswith("- ") and "|" not in line][:4]
+    reliability = (ROOT / "docs" / "reliability.md").read_text()
+    assert all(line in reliability for line in promise)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "SECURITY.md", *(ROOT / "docs").glob("*.md")])
+def test_links_lead_somewhere(page: str | Path) -> None:
+    path = ROOT / page
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text())
+    missing = [t for t in targets if "://" not in t and not (path.parent / t).exists()]
+    assert missing == []
