@@ -109,10 +109,8 @@ def search(connection: Connection, words: str, limit: int = 50) -> list[tuple[De
     found = _searched(connection, [deliveries.c.address_key.between(key, key + "\U0010ffff")], limit)
     if len(found) < limit:
         newest = select(deliveries.c.id).order_by(deliveries.c.id.desc()).limit(1).scalar_subquery()
-        part = f"%{_escaped(key)}%"
-        matches = deliveries.c.address_key.like(part, escape="\\") | deliveries.c.name.ilike(
-            part, escape="\\"
-        )
+        in_address = deliveries.c.address_key.contains(key, autoescape=True)
+        matches = in_address | deliveries.c.name.icontains(key, autoescape=True)
         seen = {delivery.id for delivery, _ in found}
         more = _searched(connection, [deliveries.c.id > newest - RECENT, matches], limit)
         found += [pair for pair in more if pair[0].id not in seen]
@@ -128,10 +126,6 @@ def _searched(connection: Connection, conditions: list[Any], limit: int) -> list
         .limit(limit)
     )
     return [(_delivery(row[:-1]), row[-1]) for row in connection.execute(statement)]
-
-
-def _escaped(words: str) -> str:
-    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def attempts_of(connection: Connection, delivery_id: int) -> list[Attempt]:

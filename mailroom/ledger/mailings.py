@@ -197,10 +197,9 @@ def page(connection: Connection, before_id: int | None = None, limit: int = 50) 
 
 def search(connection: Connection, words: str, limit: int = 50) -> list[Mailing]:
     """The newest mailings whose subject contains `words`, whatever the case."""
-    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     rows = connection.execute(
         select(mailings)
-        .where(mailings.c.state != states.STAGED, mailings.c.subject.ilike(pattern, escape="\\"))
+        .where(mailings.c.state != states.STAGED, mailings.c.subject.icontains(words, autoescape=True))
         .order_by(mailings.c.id.desc())
         .limit(limit)
     ).all()
