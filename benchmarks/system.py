@@ -110,13 +110,13 @@ class System:
         deadline = time.monotonic() + seconds
         while True:
             with self.database.read() as connection:
-                mailing = mailings.get(connection, mailing_id)
+                mailing = mailings.get_uncounted(connection, mailing_id)
             assert mailing is not None
             if mailing.is_over:
                 return mailing
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{dict(mailing.counts)}; the workers said:\n{self.log('worker')[-2000:]}")
-            time.sleep(0.01)
+                raise TimeoutError(f"not over in {seconds:g} s; the workers said:\n{self.log('worker')[-2000:]}")
+            time.sleep(0.02)
 
 
 class Browser:
