@@ -30,8 +30,8 @@ from sqlalchemy.types import TypeDecorator
 BUSY_TIMEOUT = 30_000
 """Milliseconds a SQLite connection waits for another's lock before it gives up."""
 
-PACE = 0.0005
-"""Seconds between two tries to get SQLite's write lock: a transaction takes about as long."""
+PACE = 0.0001
+"""Seconds between two tries to get SQLite's write lock: a group of marks holds it about as long."""
 
 IMPATIENT = "PRAGMA busy_timeout = 0"
 
