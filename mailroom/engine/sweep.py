@@ -19,6 +19,7 @@ from mailroom.engine.dispatch import WORKS_FOR
 from mailroom.ledger import (
     batches,
     control,
+    decisions,
     idempotency,
     reaping,
     rounds,
@@ -37,7 +38,8 @@ STAGED_AT_MOST_MS = 3_600_000
 """A submission that was not finished after an hour never will be."""
 
 ENDS_FOR = 0.3
-"""Seconds of a round for what was canceled: the rest of a large mailing ends in the next ones."""
+"""Seconds of a round for what was canceled, and for what people decided: the rest of a large
+mailing has its turn in the next ones."""
 
 BACKLOG = 100
 """How many mailings one round looks at."""
@@ -86,6 +88,7 @@ class Sweeper:
         self._reap()
         self._start_scheduled()
         self._end_stopped()
+        self._carry_on()
         for queue in (URGENT, BULK):
             self._gather(queue)
         self._find_forgotten()
@@ -120,6 +123,17 @@ class Sweeper:
             while not is_over and time.monotonic() < until:
                 with self._database.begin() as connection:
                     is_over = control.end_due(connection, mailing_id, state) < control.ENDED_AT_ONCE
+
+    def _carry_on(self) -> None:
+        """What people decided for all deliveries of a large mailing: some more of it."""
+        with self._database.read() as connection:
+            decided = decisions.under_way(connection, BACKLOG)
+        until = time.monotonic() + ENDS_FOR
+        for decision in decided:
+            goes_on = True
+            while goes_on and time.monotonic() < until:
+                with self._database.begin() as connection:
+                    goes_on = decisions.carry_on(connection, decision.mailing_id, decision.move)
 
     def _gather(self, queue: str) -> None:
         with self._database.read() as connection:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, select, update
+from sqlalchemy import ColumnElement, Connection, case, select, text, update
 
-from mailroom.database import now_millis, to_millis
+from mailroom.database import AnyRow, now_millis, to_millis
 from mailroom.ledger import counts, mailings, states, webhooks
-from mailroom.ledger.schema import batches, deliveries
+from mailroom.ledger.schema import TROUBLED, batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 
 AT_ONCE = 2_000
@@ -81,19 +82,18 @@ def send_again(connection: Connection, delivery_id: int) -> bool:
     return _move_one(connection, delivery_id, RESEND)
 
 
-def retry_failed(connection: Connection, mailing_id: int) -> int:
-    """Queues up to AT_ONCE failed deliveries; how many. Fewer: these were the last."""
-    return _move(connection, mailing_id, RETRY, deliveries.c.state == states.FAILED)
+class Step(NamedTuple):
+    """Some deliveries that were moved; `last_id`: those after it had no turn yet. None: these were all."""
+
+    moved: int
+    last_id: int | None
 
 
-def confirm_all(connection: Connection, mailing_id: int) -> int:
-    """As confirm_arrived, for up to AT_ONCE of those that nobody is about to send again."""
-    return _move(connection, mailing_id, CONFIRM, HELD)
-
-
-def send_all_again(connection: Connection, mailing_id: int) -> int:
-    """As send_again, for up to AT_ONCE of those that nobody is about to send again."""
-    return _move(connection, mailing_id, RESEND, HELD)
+def step(connection: Connection, mailing_id: int, name: str, after_id: int) -> Step:
+    """One of ALL for up to AT_ONCE deliveries after `after_id`, each of them at most once."""
+    move, chosen = ALL[name]
+    rows = _move(connection, mailing_id, move, chosen & (deliveries.c.id > after_id))
+    return Step(len(rows), rows[-1].id if len(rows) == AT_ONCE else None)
 
 
 class _Move(NamedTuple):
@@ -113,20 +113,29 @@ RETRY = _Move(
     in_batch=False,
 )
 LIVE = select(batches.c.id).where(batches.c.id == deliveries.c.batch_id).exists()
-HELD = (deliveries.c.state == states.UNKNOWN) & deliveries.c.due_at.is_(None) & ~LIVE
+
+# In the partial index's own words: planners compare text.
+ALL_FAILED = text(TROUBLED) & (deliveries.c.state == states.FAILED)
+ALL_HELD = text(TROUBLED) & (deliveries.c.state == states.UNKNOWN) & deliveries.c.due_at.is_(None) & ~LIVE
+ALL = {"retry": (RETRY, ALL_FAILED), "confirm": (CONFIRM, ALL_HELD), "resend": (RESEND, ALL_HELD)}
+"""What may be done with all of a mailing: what failed, and what nobody is about to send again."""
 
 
 def _move_one(connection: Connection, delivery_id: int, move: _Move) -> bool:
     of = select(deliveries.c.mailing_id).where(deliveries.c.id == delivery_id)
     mailing_id = connection.execute(of).scalar_one_or_none()
-    return mailing_id is not None and _move(connection, mailing_id, move, deliveries.c.id == delivery_id) == 1
+    if mailing_id is None:
+        return False
+    return bool(_move(connection, mailing_id, move, deliveries.c.id == delivery_id))
 
 
-def _move(connection: Connection, mailing_id: int, move: _Move, chosen: ColumnElement[bool]) -> int:
+def _move(
+    connection: Connection, mailing_id: int, move: _Move, chosen: ColumnElement[bool]
+) -> Sequence[AnyRow]:
     """Moves up to AT_ONCE deliveries of a mailing; its row is locked first, as in batches.gather."""
     due_at = _lock(connection, mailing_id, to_reopen=move.is_due)
     if due_at is None:
-        return 0
+        return []
     conditions = [deliveries.c.mailing_id == mailing_id, chosen, deliveries.c.state.in_(move.before)]
     if not move.in_batch:
         conditions.append(~LIVE)
@@ -138,7 +147,7 @@ def _move(connection: Connection, mailing_id: int, move: _Move, chosen: ColumnEl
         .with_for_update(skip_locked=True, of=deliveries)
     ).all()
     if not rows:
-        return 0
+        return []
     values: dict[str, Any] = {"state": move.after, "batch_id": None, "updated_at": now_millis()}
     values |= {"due_at": due_at, "deaths": 0} if move.is_due else {"due_at": None}
     connection.execute(update(deliveries).where(deliveries.c.id.in_([row.id for row in rows])).values(values))
@@ -152,7 +161,7 @@ def _move(connection: Connection, mailing_id: int, move: _Move, chosen: ColumnEl
     else:
         webhooks.note(connection, [row.id for row in rows])
     mailings.finish(connection, [mailing_id])
-    return len(rows)
+    return rows
 
 
 def _lock(connection: Connection, mailing_id: int, *, to_reopen: bool) -> int | None:

@@ -11,7 +11,8 @@ from sqlalchemy import BigInteger, Connection, bindparam, case, func, insert, se
 
 from mailroom.database import AnyRow, now_millis
 from mailroom.ledger import counts, states, webhooks
-from mailroom.ledger.schema import attachments, contents, deliveries, mailings
+from mailroom.ledger.driven import Driven
+from mailroom.ledger.schema import attachments, contents, decisions, deliveries, mailings
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ SHOWN = (
 )
 
 STAGED = insert(mailings).returning(mailings.c.id)
-CONTENT = insert(contents)
+CONTENT = Driven(insert(contents), ("mailing_id", "reply_to", "text", "html", "headers", "columns", "tags"))
 ACTIVATED = (
     update(mailings)
     .where(OF_MAILING, mailings.c.state == states.STAGED)
@@ -106,6 +107,7 @@ FINISHED = (
         ~select(deliveries.c.id)
         .where(deliveries.c.mailing_id == mailings.c.id, deliveries.c.due_at.is_not(None))
         .exists(),
+        ~select(decisions.c.move).where(decisions.c.mailing_id == mailings.c.id).exists(),
     )
     .values(
         state=_either(mailings.c.state == states.CANCELED, states.CANCELED, states.DONE),
@@ -140,7 +142,7 @@ def insert_content(
         "columns": content.columns,
         "tags": [list(pair) for pair in content.tags],
     }
-    connection.execute(CONTENT, values)
+    CONTENT.run(connection, **values)
     rows = [{"mailing_id": mailing_id, **file} for file in files]
     if rows:
         connection.execute(insert(attachments), rows)
@@ -277,7 +279,7 @@ def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
     """Ends those mailings of which nothing waits any more; says how many that were.
 
     Counters leave out what is in a live batch, so their sum reaches the total only
-    when no batch holds any of it.
+    when no batch holds any of it. While a decision is carried out more may come.
     """
     chosen = sorted(set(mailing_ids))
     if not chosen:

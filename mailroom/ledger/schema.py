@@ -215,6 +215,16 @@ sessions = Table(  # one open SMTP connection of a worker: a lane of the timelin
     sqlite_autoincrement=True,
 )
 
+decisions = Table(  # what a person decided for all deliveries of a mailing, while it is carried out
+    "decisions",
+    metadata,
+    Column("mailing_id", Id, ForeignKey("mailings.id", ondelete="CASCADE"), primary_key=True),
+    Column("move", String(10), primary_key=True),  # retry | confirm | resend
+    Column("after_id", BigInteger, nullable=False),  # deliveries up to this one had their turn
+    Column("moved", Integer, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+)
+
 suppressions = Table(
     "suppressions",
     metadata,

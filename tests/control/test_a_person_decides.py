@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from mailroom.database import Database
-from mailroom.ledger import control, mailings, states, sweeping
+from mailroom.ledger import control, decisions, mailings, states, sweeping
 from tests.ledger.book import Book
 
 
@@ -21,6 +21,23 @@ def book(database: Database) -> Book:
 def do(book: Book, action: Callable[[Connection, int], int], id_: int) -> int:
     with book.database.begin() as connection:
         return action(connection, id_)
+
+
+def decide(book: Book, mailing_id: int, move: str) -> int:
+    """About all of a mailing that is small: how many were moved."""
+    with book.database.begin() as connection:
+        moved = decisions.decide(connection, mailing_id, move)
+    assert isinstance(moved, int)
+    return moved
+
+
+def failed(book: Book, count: int) -> int:
+    mailing_id = book.accept(count)
+    lease = book.claim()
+    for id_ in book.inside(lease):
+        book.trouble(lease, id_, states.FAILED)
+    book.close(lease)
+    return mailing_id
 
 
 def unknown(book: Book, count: int) -> tuple[int, list[int]]:
@@ -97,14 +114,9 @@ def test_nothing_is_retried_while_its_mailing_is_being_canceled(book: Book) -> N
     book.check()
 
 
-def test_all_failed_are_tried_again_some_at_a_time(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "AT_ONCE", 4)
-    mailing_id = book.accept(10)
-    lease = book.claim()
-    for id_ in book.inside(lease):
-        book.trouble(lease, id_, states.FAILED)
-    book.close(lease)
-    assert [do(book, control.retry_failed, mailing_id) for _ in range(3)] == [4, 4, 2]
+def test_all_failed_are_tried_again(book: Book) -> None:
+    mailing_id = failed(book, 10)
+    assert decide(book, mailing_id, decisions.RETRY) == 10
     assert book.states(mailing_id) == {"queued": 10}
     assert [batch.size for batch in book.gather(mailing_id)] == [10]
     book.check()
@@ -132,15 +144,15 @@ def test_an_unknown_one_is_sent_again(book: Book) -> None:
 
 def test_all_unknown_ones_arrived(book: Book) -> None:
     mailing_id, _ = unknown(book, 7)
-    assert do(book, control.confirm_all, mailing_id) == 7
+    assert decide(book, mailing_id, decisions.CONFIRM) == 7
     assert book.states(mailing_id) == {"sent": 7}
     book.check()
 
 
 def test_all_unknown_ones_are_sent_again_once(book: Book) -> None:
     mailing_id, _ = unknown(book, 7)
-    assert do(book, control.send_all_again, mailing_id) == 7
-    assert do(book, control.send_all_again, mailing_id) == 0
-    assert do(book, control.confirm_all, mailing_id) == 0, "they are about to be sent"
+    assert decide(book, mailing_id, decisions.RESEND) == 7
+    assert decide(book, mailing_id, decisions.RESEND) == 0
+    assert decide(book, mailing_id, decisions.CONFIRM) == 0, "they are about to be sent"
     assert [batch.size for batch in book.gather(mailing_id)] == [7]
     book.check()

@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from mailroom.database import Database
-from mailroom.ledger import control, mailings, states, suppressions, sweeping
+from mailroom.ledger import control, decisions, mailings, states, suppressions, sweeping
 from mailroom.ledger.batches import Lease
 from mailroom.ledger.migrate import upgrade
 from mailroom.ledger.schema import deliveries
@@ -23,6 +25,7 @@ from tests.ledger.book import Book
 
 NOW = 0
 LATER = 60_000
+AT_ONCE = control.AT_ONCE
 which = st.integers(0, 1_000)
 
 
@@ -54,6 +57,7 @@ class Post(RuleBasedStateMachine):
         self.again: Counter[int] = Counter()  # how often a person wanted it sent again
         self.before: dict[int, str] = {}
         self.owners = 0
+        control.AT_ONCE = 2  # so that a decision about all takes several steps
 
     # The web
 
@@ -148,6 +152,7 @@ class Post(RuleBasedStateMachine):
     def sweep(self) -> None:
         self.book.reap()
         self.end_stopped()
+        self.carry_on()
         for mailing_id in self.mailings:
             self.book.gather(mailing_id)
 
@@ -160,6 +165,13 @@ class Post(RuleBasedStateMachine):
         with self.book.database.begin() as connection:
             for mailing_id, state in sweeping.to_be_ended(connection, 100):
                 control.end_due(connection, mailing_id, state)
+
+    def carry_on(self) -> None:
+        with self.book.database.read() as connection:
+            decided = decisions.under_way(connection, 100)
+        for decision in decided:
+            with self.noting(decision.move) as connection:
+                decisions.carry_on(connection, decision.mailing_id, decision.move)
 
     # People
 
@@ -193,6 +205,26 @@ class Post(RuleBasedStateMachine):
             self.confirmed.add(delivery_id)
         if done and act == "again":
             self.again[delivery_id] += 1
+
+    @precondition(lambda self: self.mailings)
+    @rule(which=which, move=st.sampled_from([decisions.RETRY, decisions.CONFIRM, decisions.RESEND]))
+    def decide_on_all(self, which: int, move: str) -> None:
+        with self.noting(move) as connection:
+            decisions.decide(connection, self.mailing(which), move)
+
+    @contextmanager
+    def noting(self, move: str) -> Iterator[Connection]:
+        """A transaction that makes a step of a decision: whom it touches is told by what it changes."""
+        what = select(deliveries.c.id, deliveries.c.state, deliveries.c.due_at)
+        with self.book.database.begin() as connection:
+            before = {row.id: row for row in connection.execute(what)}
+            yield connection
+            after = {row.id: row for row in connection.execute(what)}
+        changed = [id_ for id_, row in after.items() if row != before[id_]]
+        if move == decisions.CONFIRM:
+            self.confirmed.update(changed)
+        if move == decisions.RESEND:
+            self.again.update(changed)
 
     # What holds at every moment
 
@@ -247,6 +279,7 @@ class Post(RuleBasedStateMachine):
             ).all()
         self.book.database.dispose()
         shutil.rmtree(self.folder)
+        control.AT_ONCE = AT_ONCE
         assert not left, f"I1: {left}"
         assert not open_ones, f"I1: {open_ones}"
 

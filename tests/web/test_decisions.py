@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from mailroom.ledger import mailings
+from mailroom.ledger import control, mailings
 from tests.web.watching import a_mailing, ledger, post
 
 
@@ -40,6 +41,40 @@ def test_all_are_sent_again_once(app: Flask, client: FlaskClient) -> None:
     post(client, f"{page}/unknown/again", page)
     assert "No mail of this mailing waits for your decision." in client.get(page).text
     assert counts(app, mailing_id) == {"sent": 1, "unknown": 2}
+
+
+@pytest.mark.parametrize(
+    ("button", "words"),
+    [
+        ("arrived", "All unknown mails are noted as arrived"),
+        ("again", "All unknown mails are sent once more"),
+    ],
+)
+def test_a_large_one_goes_on_by_itself_and_the_page_says_so(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, button: str, words: str
+) -> None:
+    monkeypatch.setattr(control, "AT_ONCE", 2)
+    mailing_id = a_mailing(ledger(app), *[{"state": "unknown"}] * 5, if_unknown="hold")
+    page = f"/mailings/{mailing_id}"
+    post(client, f"{page}/unknown/{button}", page)
+    shown = client.get(page).text
+    assert words in shown and "2 so far" in shown and "data-moving" in shown
+    assert "nobody knows whether" not in shown, "it is decided"
+
+
+def test_many_failed_ones_are_tried_again_by_and_by(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "AT_ONCE", 2)
+    mailing_id = a_mailing(ledger(app), *[{"state": "failed"}] * 5)
+    page = f"/mailings/{mailing_id}"
+    assert "Retry failed" in client.get(page).text
+    post(client, f"{page}/retry", page)
+    shown = client.get(page).text
+    assert "All of them are tried again." in shown
+    assert "All failed mails are tried again" in shown and "2 so far" in shown
+    assert "Retry failed" not in shown, "it is done already"
+    assert counts(app, mailing_id) == {"queued": 2, "failed": 3}
 
 
 def test_strangers_decide_nothing(app: Flask, client: FlaskClient, stranger: FlaskClient) -> None:

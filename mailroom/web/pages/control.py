@@ -8,7 +8,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from mailroom.ledger import control, mailings
+from mailroom.ledger import decisions, mailings
 from mailroom.ledger.mailings import Mailing
 from mailroom.web import mailroom
 from mailroom.web.words import count
@@ -40,33 +40,30 @@ def cancel(mailing_id: int) -> Response:
 
 @blueprint.post("/mailings/<int:mailing_id>/retry")
 def retry_failed(mailing_id: int) -> Response:
-    return _move_all(
-        mailing_id, control.retry_failed, "tried again.", "Nothing failed that can be tried again."
-    )
+    return _decide(mailing_id, decisions.RETRY, "tried again.", "Nothing failed that can be tried again.")
 
 
 @blueprint.post("/mailings/<int:mailing_id>/unknown/arrived")
 def all_arrived(mailing_id: int) -> Response:
-    return _move_all(mailing_id, control.confirm_all, "noted as arrived.", NOTHING_UNKNOWN)
+    return _decide(mailing_id, decisions.CONFIRM, "noted as arrived.", NOTHING_UNKNOWN)
 
 
 @blueprint.post("/mailings/<int:mailing_id>/unknown/again")
 def all_again(mailing_id: int) -> Response:
-    words = "sent once more, with the same Message-ID."
-    return _move_all(mailing_id, control.send_all_again, words, NOTHING_UNKNOWN)
+    return _decide(mailing_id, decisions.RESEND, "sent once more, with the same Message-ID.", NOTHING_UNKNOWN)
 
 
-def _move_all(mailing_id: int, move: Callable[[Connection, int], int], words: str, nothing: str) -> Response:
-    """A transaction for some thousand deliveries each: nobody else waits long meanwhile."""
+def _decide(mailing_id: int, move: str, words: str, nothing: str) -> Response:
+    """Answers at once: of a large mailing the sweeper moves the rest, and the page says how far it is."""
     _mailing(mailing_id)
-    moved = 0
-    while True:
-        with mailroom().database.begin() as connection:
-            some = move(connection, mailing_id)
-        moved += some
-        if some < control.AT_ONCE:
-            break
-    flash(f"{count(moved, 'mail')} {'is' if moved == 1 else 'are'} {words}" if moved else nothing, "good")
+    with mailroom().database.begin() as connection:
+        decided = decisions.decide(connection, mailing_id, move)
+    if isinstance(decided, decisions.Decision):
+        flash(f"All of them are {words}", "good")
+    elif decided:
+        flash(f"{count(decided, 'mail')} {'is' if decided == 1 else 'are'} {words}", "good")
+    else:
+        flash(nothing, "good")
     return _back(mailing_id)
 
 

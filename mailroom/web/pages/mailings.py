@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.database import from_millis
-from mailroom.ledger import deliveries, mailings, states
+from mailroom.ledger import decisions, deliveries, mailings, states
+from mailroom.ledger.decisions import Decision
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing
 from mailroom.ledger.timeline import marks_of
@@ -45,6 +46,7 @@ class View:
     mailing: Mailing
     progress: Progress
     hindrances: list[Hindrance]
+    decisions: list[Decision]  # that are being carried out
     timeline: Timeline | None
     rows: list[Delivery]
     next_after: int | None
@@ -53,9 +55,21 @@ class View:
     now: datetime
 
     @property
+    def is_live(self) -> bool:
+        """Whether something may still change by itself."""
+        return self.progress.is_live or bool(self.decisions)
+
+    @property
+    def can_retry(self) -> bool:
+        is_decided = any(decision.move == decisions.RETRY for decision in self.decisions)
+        return bool(self.mailing.counts.get(states.FAILED)) and not is_decided
+
+    @property
     def undecided(self) -> int:
         """How many nobody will send again unless a person says so."""
         is_settled = self.mailing.is_over or self.mailing.if_unknown == "hold"
+        if any(decision.move != decisions.RETRY for decision in self.decisions):
+            return 0
         return self.mailing.counts.get(states.UNKNOWN, 0) if is_settled else 0
 
     @property
@@ -120,6 +134,7 @@ def _view(mailing_id: int) -> View:
             mailing=mailing,
             progress=progress_of(mailing, from_millis(now)),
             hindrances=hindrances(connection, mailroom().queue, mailing, now),
+            decisions=decisions.of_mailing(connection, mailing_id),
             timeline=_timeline(connection, mailing, now),
             rows=rows[:PAGE],
             next_after=rows[PAGE - 1].id if len(rows) > PAGE else None,
