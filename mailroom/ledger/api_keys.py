@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from mailroom.database import AnyRow
+from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import api_keys, users
 from mailroom.ledger.tokens import token_hash
 
@@ -65,7 +66,7 @@ class ApiKey:
 
 
 COLUMNS = tuple(api_keys.c[name] for name in ApiKey.__slots__ if name in api_keys.c)
-FIND = select(*COLUMNS, api_keys.c.key_hash).where(api_keys.c.key_hash == bindparam("wanted"))
+FIND = Driven(select(*COLUMNS, api_keys.c.key_hash).where(api_keys.c.key_hash == bindparam("wanted")))
 
 
 def add(
@@ -97,9 +98,9 @@ def add(
 def find(connection: Connection, key: str) -> ApiKey | None:
     """The key of this secret, whatever its state."""
     wanted = token_hash(key)
-    row = connection.execute(FIND, {"wanted": wanted}).one_or_none()
+    row = FIND.one(connection, wanted=wanted)
     # The index compared hashes, which tell nobody how near a guess was; this is the final word.
-    if row is None or not hmac.compare_digest(row.key_hash, wanted):
+    if row is None or not hmac.compare_digest(row[-1], wanted):
         return None
     return _key(row[:-1])
 

@@ -6,11 +6,26 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select, text, update
 
-from mailroom.database import AnyRow, now_millis
+from mailroom.database import NOW_MILLIS, AnyRow, now_millis
+from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import idempotency_keys, mailings
 
 KEPT_MS = 24 * 3_600_000
 """How long a key is remembered."""
+
+# What is past its time is taken over; in the way of what is not, it changes no row.
+TAKEN = {
+    dialect: Driven(
+        text(
+            "INSERT INTO idempotency_keys (scope, key, fingerprint, mailing_id, created_at)"
+            f" VALUES (:scope, :key, :fingerprint, :mailing_id, {now})"
+            " ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint,"
+            " mailing_id = excluded.mailing_id, created_at = excluded.created_at, answer = NULL"
+            f" WHERE idempotency_keys.created_at < excluded.created_at - {KEPT_MS}"
+        )
+    )
+    for dialect, now in NOW_MILLIS.items()
+}
 
 
 def take(
@@ -21,16 +36,8 @@ def take(
     Of several at once exactly one takes it: the others wait here for that one's commit.
     `mailing_id` is None for a submission of several mailings, whose `answer` follows.
     """
-    _forget_old(connection, scope, key)
-    now = connection.execute(select(now_millis())).scalar_one()
-    taken = connection.execute(
-        text(
-            "INSERT INTO idempotency_keys (scope, key, fingerprint, mailing_id, created_at)"
-            " VALUES (:scope, :key, :fingerprint, :mailing_id, :now) ON CONFLICT DO NOTHING"
-        ),
-        {"scope": scope, "key": key, "fingerprint": fingerprint, "mailing_id": mailing_id, "now": now},
-    )
-    if taken.rowcount == 1:
+    values = {"scope": scope, "key": key, "fingerprint": fingerprint, "mailing_id": mailing_id}
+    if TAKEN[connection.dialect.name].run(connection, **values) == 1:
         return None
     return connection.execute(_earlier(scope, key)).one()
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Connection, bindparam, select, update
 
 from mailroom.database import now_millis
-from mailroom.ledger import counts, states
 from mailroom.ledger.batches import SIZE
-from mailroom.ledger.schema import batches, deliveries, mailings
+from mailroom.ledger.driven import Driven
+from mailroom.ledger.schema import batches
 
 WAITS_MS = 1_000
 """A batch that has waited for longer takes nobody: its job may be lost, and is looked for later."""
@@ -19,7 +19,7 @@ WAITS_MS = 1_000
 MORE = bindparam("more", type_=BigInteger)
 
 _waiting = batches.alias()
-JOINED = (
+JOINED = Driven(
     update(batches)
     .where(
         batches.c.id
@@ -41,24 +41,12 @@ JOINED = (
     .values(size=batches.c.size + MORE)
     .returning(batches.c.id)
 )
-BOARDED = (
-    update(deliveries)
-    .where(deliveries.c.mailing_id == bindparam("of_mailing"), deliveries.c.state == states.QUEUED)
-    .values(batch_id=bindparam("by_batch"), due_at=None)
-)
-LEFT = update(mailings).where(mailings.c.id == bindparam("of_mailing")).values(next_due_at=None)
 
 
-def board(connection: Connection, mailing_id: int, number: int, queue: str, route: str) -> bool:
-    """Puts all `number` queued deliveries of a mailing that is being accepted into a waiting batch.
+def board(connection: Connection, number: int, queue: str, route: str) -> int | None:
+    """Keeps places for `number` deliveries, about to be written, in a waiting batch; its id.
 
-    False: there is none, and the mailing is to be gathered. Nothing needs to be enqueued else.
+    None: there is no such batch. With one, nothing needs to be enqueued.
     """
-    wanted = {"in_queue": queue, "by_route": route, "more": number}
-    batch_id = connection.execute(JOINED, wanted).scalar_one_or_none()
-    if batch_id is None:
-        return False
-    connection.execute(BOARDED, {"of_mailing": mailing_id, "by_batch": batch_id})
-    connection.execute(LEFT, {"of_mailing": mailing_id})
-    counts.change(connection, {mailing_id: {states.QUEUED: -number}})
-    return True
+    row = JOINED.one(connection, in_queue=queue, by_route=route, more=number)
+    return None if row is None else int(row[0])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from mailroom.database import UtcTime
+from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import sign_ins, users
 from mailroom.ledger.tokens import new_token, token_hash
 from mailroom.ledger.users import User
@@ -48,8 +49,10 @@ COLUMNS = (
 FROM_USERS = select(*COLUMNS).join_from(sign_ins, users)
 
 # Made once: every request asks this, and making it costs more than asking.
-FIND = FROM_USERS.where(
-    sign_ins.c.token_hash == bindparam("hash"), sign_ins.c.expires_at > bindparam("now", type_=UtcTime)
+FIND = Driven(
+    FROM_USERS.where(
+        sign_ins.c.token_hash == bindparam("hash"), sign_ins.c.expires_at > bindparam("now", type_=UtcTime)
+    )
 )
 
 
@@ -73,11 +76,11 @@ def start(connection: Connection, user_id: int, user_agent: str, address: str) -
 
 def find(connection: Connection, token: str) -> SignIn | None:
     """Who holds that token, if anybody still does."""
-    row = connection.execute(FIND, {"hash": token_hash(token), "now": datetime.now(UTC)}).first()
+    row = FIND.one(connection, hash=token_hash(token), now=datetime.now(UTC))
     if row is None:
         return None
-    user = User(row.user_id, row.email)
-    return SignIn(row.id, user, row.created_at, row.seen_at, row.user_agent, row.address)
+    sign_in_id, created_at, seen_at, user_agent, address, user_id, email = row
+    return SignIn(sign_in_id, User(user_id, email), created_at, seen_at, user_agent, address)
 
 
 def seen(connection: Connection, sign_in_id: int) -> None:

@@ -1,0 +1,95 @@
+"""What is to be accepted, what is answered, and why something is not accepted.
+
+NotAccepted         one family: nothing was written
+├── Refused         `problems`: (field, what to do) for the person who submitted
+├── KeyReused       the idempotency key belongs to another submission
+└── StillUnderWay   the same submission is being accepted right now
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from mailroom.content.content import Content
+from mailroom.content.original import Original
+from mailroom.content.recipients import Recipient
+
+
+class NotAccepted(Exception):
+    """Nothing was written."""
+
+
+class Refused(NotAccepted):
+    """What was submitted cannot be mailed. `problems`: (field, what is wrong and what to do)."""
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(message for _, message in problems))
+        self.problems = list(problems)
+
+
+class KeyReused(NotAccepted):
+    """The idempotency key was used for a different submission."""
+
+
+class StillUnderWay(NotAccepted):
+    """A submission with this key is being accepted; its answer is not there yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """Makes a second submission get the first one's answer.
+
+    scope: whose keys these are; fingerprint: sha-256 (hex) of what was submitted.
+    """
+
+    scope: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be accepted. `started`: time.perf_counter() when the request came in."""
+
+    content: Content
+    recipients: Sequence[Recipient]
+    columns: Sequence[str] = ()
+    duplicates: int = 0
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
+    expires_after: timedelta = timedelta(hours=48)  # counted from when it may begin
+    if_unknown: str = "resend"
+    user_id: int | None = None
+    tags: Sequence[tuple[str, str]] = ()
+    idempotency: Idempotency | None = None
+    route: str = ""
+    max_sessions: int | None = None
+    original: Original | None = None  # mailed as it came; content is then what pages show
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def elapsed_ms(self) -> int:
+        return round((time.perf_counter() - self.started) * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer. `enqueued`: False when the queue is away; sending starts when it is back."""
+
+    mailing_id: int
+    uid: str
+    total: int
+    state: str
+    enqueued: bool = True
+    replayed: bool = False
+    ms: int = 0
+
+
+class Replayed(Exception):
+    """The same submission was accepted before, as this mailing."""
+
+    def __init__(self, mailing_id: int) -> None:
+        self.mailing_id = mailing_id
