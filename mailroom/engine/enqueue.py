@@ -12,13 +12,13 @@ from mailroom.queue import Queue, QueueDown
 log = structlog.get_logger()
 
 
-def onto(queue: Queue, gathered: Sequence[Gathered], *, at_front: bool = False) -> bool:
+def onto(queue: Queue, gathered: Sequence[Gathered], *, at_front: bool = False, again: bool = False) -> bool:
     """Enqueues a job a batch. False: the queue is away, and the sweeper will do it later."""
     if not gathered:
         return True
     try:
         jobs = [(batch.id, batch.epoch, batch.size, batch.queue) for batch in gathered]
-        queue.enqueue(jobs, at_front=at_front)
+        queue.enqueue(jobs, at_front=at_front, again=again)
     except QueueDown as down:
         log.warning("the queue is away; sending starts when it is back", reason=str(down))
         return False

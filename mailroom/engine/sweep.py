@@ -158,7 +158,7 @@ class Sweeper:
         lost = [batch for batch in forgotten if (batch.id, batch.epoch) in missing]
         if lost:
             log.warning("batches were lost from the queue; they are enqueued again", batches=len(lost))
-        if enqueue.onto(self._queue, lost):
+        if enqueue.onto(self._queue, lost, again=True):
             with self._database.begin() as connection:
                 batches.looked_for(connection, [batch.id for batch in forgotten])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,12 +18,11 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 from rq.defaults import RQ_KEY_PREFIX
 from rq.job import JobStatus
-from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
-from rq.utils import as_text, now, utcparse
+from rq.utils import as_text, now, utcformat, utcparse
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from mailroom.queue.connection import connect
-from mailroom.queue.job import DELIVER, Job, JobList
+from mailroom.queue.job import DELIVER, JobList
 
 URGENT, BULK = "urgent", "bulk"
 
@@ -44,8 +45,18 @@ REST_AFTER_TIMEOUT = 1.0
 EXECUTION = "1"
 """RQ numbers the executions of a job at random; ours has one, so that it can be cleared by name."""
 
+NEW_JOB: dict[str, str | int] = {
+    "status": JobStatus.QUEUED.value,
+    "timeout": JOB_TIMEOUT,
+    "result_ttl": RESULT_TTL,
+    "failure_ttl": FAILURE_TTL,
+}
+"""What the hashes of all our jobs have in common."""
+
 T = TypeVar("T")
 BatchId = tuple[int, int]
+NewBatch = tuple[int, int, int, str]
+"""batch id, epoch, size, queue"""
 
 
 class QueueDown(Exception):
@@ -69,6 +80,14 @@ def job_id(batch_id: int, epoch: int) -> str:
     return f"deliver-{batch_id}-{epoch}"
 
 
+def job_key(id: str) -> str:
+    return f"{RQ_KEY_PREFIX}:job:{id}"
+
+
+def queue_key(name: str) -> str:
+    return f"{JobList.redis_queue_namespace_prefix}{name}"
+
+
 def worker_key(name: str) -> str:
     return f"{RQ_KEY_PREFIX}:worker:{name}"
 
@@ -80,47 +99,25 @@ class Queue:
         self.redis = connect(redis)
         self._resting_until = 0.0
 
-    def enqueue(self, batches: Iterable[tuple[int, int, int, str]], *, at_front: bool = False) -> bool:
+    def enqueue(self, batches: Iterable[NewBatch], *, at_front: bool = False, again: bool = False) -> bool:
         """Put a job for each (batch_id, epoch, size, queue_name) onto its queue; False when there was none.
 
-        A job may be enqueued again under the same id: what was left of it is cleared. When
+        `again`: under an id that may be known already; what is left of the earlier job is cleared. When
         QueueDown is raised, whole pipelines may have gone out before: `missing` tells which.
         """
         remaining, enqueued = iter(batches), False
         while chunk := list(islice(remaining, CHUNK)):
             with self._asking(), self.redis.pipeline() as pipe:
-                self._add(chunk, pipe, at_front)
+                for name in {batch[3] for batch in chunk}:
+                    pipe.sadd(JobList.redis_queues_keys, queue_key(name))
+                    if again:
+                        _forget(
+                            pipe, name, [job_id(batch[0], batch[1]) for batch in chunk if batch[3] == name]
+                        )
+                _add(pipe, chunk, at_front)
                 pipe.execute()
             enqueued = True
         return enqueued
-
-    def _add(self, batches: Sequence[tuple[int, int, int, str]], pipe: Pipeline, at_front: bool) -> None:
-        enqueued_at = now()
-        for name in {batch[3] for batch in batches}:
-            jobs = JobList(name, self.redis)
-            ids = [job_id(batch[0], batch[1]) for batch in batches if batch[3] == name]
-            pipe.sadd(jobs.redis_queues_keys, jobs.key)
-            pipe.zrem(FinishedJobRegistry(name, self.redis).key, *ids)
-            pipe.zrem(FailedJobRegistry(name, self.redis).key, *ids)
-            pipe.zrem(StartedJobRegistry(name, self.redis).key, *[f"{id}:{EXECUTION}" for id in ids])
-        push = pipe.lpush if at_front else pipe.rpush
-        for batch_id, epoch, size, name in reversed(batches) if at_front else batches:
-            job = Job.create(
-                DELIVER,
-                args=[batch_id, epoch],
-                id=job_id(batch_id, epoch),
-                description=f"deliver batch {batch_id} ({size} {'mail' if size == 1 else 'mails'})",
-                origin=name,
-                status=JobStatus.QUEUED,
-                timeout=JOB_TIMEOUT,
-                result_ttl=RESULT_TTL,
-                failure_ttl=FAILURE_TTL,
-                connection=self.redis,
-            )
-            job.enqueued_at = enqueued_at
-            pipe.delete(job.key, f"{RQ_KEY_PREFIX}:results:{job.id}", f"{RQ_KEY_PREFIX}:executions:{job.id}")
-            job.save(pipeline=pipe)
-            push(JobList(name, self.redis).key, job.id)
 
     def missing(self, batches: Iterable[BatchId]) -> list[BatchId]:
         """Those (batch_id, epoch) whose job is in no queue and is not being run by a live worker.
@@ -194,6 +191,42 @@ class Queue:
             raise QueueDown("Redis is full") from error
         except (RedisError, OSError) as error:
             raise QueueDown(f"Redis cannot be used: {error}") from error
+
+
+def _add(pipe: Pipeline, batches: Sequence[NewBatch], at_front: bool) -> None:
+    """Writes what RQ's Job.save would, in a third of its time: somebody waits for this in a request."""
+    enqueued_at = utcformat(now())
+    push = pipe.lpush if at_front else pipe.rpush
+    for batch_id, epoch, size, name in reversed(batches) if at_front else batches:
+        id = job_id(batch_id, epoch)
+        call = json.dumps([DELIVER, None, [batch_id, epoch], {}])
+        fields: dict[Any, str | int | bytes] = {
+            **NEW_JOB,
+            "created_at": enqueued_at,
+            "enqueued_at": enqueued_at,
+            "data": _compressed(call.encode()),
+            "description": f"deliver batch {batch_id} ({size} {'mail' if size == 1 else 'mails'})",
+            "origin": name,
+        }
+        # An id comes again when the ledger was made anew and Redis was not.
+        pipe.delete(job_key(id))
+        pipe.hset(job_key(id), mapping=fields)
+        push(queue_key(name), id)
+
+
+def _compressed(call: bytes) -> bytes:
+    """As RQ reads it. zlib's usual 256 KiB of memory take 60 microseconds to set up, for 50 bytes."""
+    small = zlib.compressobj(level=1, wbits=9, memLevel=1)
+    return small.compress(call) + small.flush()
+
+
+def _forget(pipe: Pipeline, name: str, ids: Sequence[str]) -> None:
+    """Takes earlier jobs of these ids off RQ's lists."""
+    pipe.zrem(f"{RQ_KEY_PREFIX}:finished:{name}", *ids)
+    pipe.zrem(f"{RQ_KEY_PREFIX}:failed:{name}", *ids)
+    pipe.zrem(f"{RQ_KEY_PREFIX}:wip:{name}", *[f"{id}:{EXECUTION}" for id in ids])
+    for id in ids:
+        pipe.delete(f"{RQ_KEY_PREFIX}:results:{id}", f"{RQ_KEY_PREFIX}:executions:{id}")
 
 
 def _worker_info(key: str, fields: dict[str, Any]) -> WorkerInfo:
