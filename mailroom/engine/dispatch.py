@@ -45,6 +45,7 @@ class Dispatch:
 
     def __init__(
         self,
+        loop: asyncio.AbstractEventLoop,
         database: Database,
         direct: Direct,
         sessions: Sessions,
@@ -66,7 +67,7 @@ class Dispatch:
         self.messages = messages
         self.todo = deque(deliveries)
         self.tries: Counter[int] = Counter()
-        self.recorder = Recorder(database, direct, lease)
+        self.recorder = Recorder(loop, database, direct, lease)
         self.server_failure: Failure | None = None
         self.is_ending = False
         self.answered_at = time.monotonic()
@@ -165,8 +166,9 @@ class Dispatch:
 
     def cannot_connect(self, failure: Failure) -> None:
         """Without any session the server is unreachable; beside others it has just enough of them."""
-        self._most = max(1, sum(lane.is_connected for lane in self._lanes.values()))
-        if not any(lane.is_connected for lane in self._lanes.values()):
+        connected = sum(lane.is_connected for lane in self._lanes.values())
+        self._most = max(1, connected)
+        if not connected and not self.sessions.idle(self.server):
             self.cannot_be_used(failure)
 
     def render(self, delivery: AnyRow) -> Envelope:

@@ -27,12 +27,14 @@ Asked = tuple[int, int, "asyncio.Future[str]"]
 class Recorder:
     """Writes for one lease. Belongs to one event loop; closed by `drained`."""
 
-    def __init__(self, database: Database, direct: Direct, lease: Lease) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, database: Database, direct: Direct, lease: Lease
+    ) -> None:
         self._database = database
         self._direct = direct
         self._lease = lease
         self._pen = marks.Pen(database.engine, lease)
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._asked: list[Asked] = []
         self._sent: list[marks.Outcome] = []
         self._troubles: list[marks.Outcome] = []

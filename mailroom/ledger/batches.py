@@ -144,7 +144,6 @@ SETTLED = (
     .where(OF_BATCH)
     .group_by(deliveries.c.mailing_id, deliveries.c.state)
 )
-MAILINGS_OF = select(deliveries.c.mailing_id).where(OF_BATCH).distinct()
 UNCLAIMED = select(func.count()).where(batches.c.queue == bindparam("in_queue"), batches.c.owner.is_(None))
 
 OF_THESE_DUE = select(mailings_table.c.id).where(
@@ -266,9 +265,18 @@ def give_back(connection: Connection, batch_id: int) -> None:
     mailings.finish(connection, found)
 
 
-def mailings_of(connection: Connection, lease: Lease) -> list[int]:
-    """Ids of the mailings that this batch holds deliveries of."""
-    return sorted(connection.execute(MAILINGS_OF, {"of_batch": lease.batch_id}).scalars())
+def next_of(
+    connection: Connection, lease: Lease, mailing_ids: Iterable[int]
+) -> tuple[Lease | None, list[Gathered]]:
+    """Gathers one more batch of these mailings for the worker that closed `lease`, and leases it.
+
+    What had to be gathered apart from it is to be enqueued.
+    """
+    for mailing_id in sorted(mailing_ids):
+        if gathered := gather(connection, mailing_id, 1):
+            first, *others = gathered
+            return claim(connection, first.id, first.epoch, lease.owner), others
+    return None, []
 
 
 def refill(connection: Connection, queue: str, mailing_ids: Iterable[int]) -> list[Gathered]:

@@ -56,7 +56,7 @@ def failed(delivery_id: int) -> Outcome:
 
 
 async def work(book: Book, lease: Lease, first: int, second: int, third: int) -> list[str]:
-    recorder = Recorder(book.database, book.database.direct(), lease)
+    recorder = Recorder(asyncio.get_running_loop(), book.database, book.database.direct(), lease)
     assert await recorder.mark(1, first) == ""
     thread = lock_for(book.database.url, 0.7)
     recorder.record(sent(first))
@@ -84,7 +84,7 @@ def test_what_the_server_said_counts_after_the_batch_was_taken_away(book: Book) 
     first, second = book.inside(lease)
 
     async def late() -> str:
-        recorder = Recorder(book.database, book.database.direct(), lease)
+        recorder = Recorder(asyncio.get_running_loop(), book.database, book.database.direct(), lease)
         assert await recorder.mark(1, first) == ""
         book.die(lease)
         recorder.record(sent(first))
@@ -111,7 +111,7 @@ def test_all_sessions_share_a_commit(book: Book) -> None:
     direct.run = counted  # type: ignore[method-assign]
 
     async def many() -> list[str]:
-        recorder = Recorder(book.database, direct, lease)
+        recorder = Recorder(asyncio.get_running_loop(), book.database, direct, lease)
         return await asyncio.gather(*(recorder.mark(number, id) for number, id in enumerate(ids)))
 
     assert asyncio.run(many()) == [""] * 20
