@@ -75,13 +75,14 @@ class Session:
             return single.result
         raise single.result
 
-    async def close(self) -> None:
-        """Take leave politely, but not for long; never raises but when canceled."""
+    async def close(self) -> bool:
+        """Take leave politely, but not for long; whether the server answered. Raises only when canceled."""
         try:
             self._wire.write(b"QUIT\r\n")
-            await self._wire.reply(min(GOODBYE, self.server.timeout))
+            reply = await self._wire.reply(min(GOODBYE, self.server.timeout))
+            return reply.is_positive
         except Broken:
-            pass
+            return False
         finally:
             self.abort()
 

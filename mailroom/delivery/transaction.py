@@ -19,6 +19,8 @@ PATIENCE = 10
 """The final dot gets so many times the timeout (RFC 5321, 4.5.3.2: ten minutes)."""
 
 STAGES: tuple[Stage, ...] = ("mail", "rcpt", "data")
+WANTS_LOGIN = (503, 530, 534, 535, 538)
+"""What a server says to MAIL when it wants a login, or TLS, before any message."""
 OUT_OF_STEP = re.compile(r"synchroni[sz]|pipelin", re.IGNORECASE)
 
 
@@ -167,8 +169,8 @@ class Dialogue:
         return refused("data", reply, "session" if reply.code == 421 else "delivery")
 
     def _refusal(self, stage: Stage, reply: Reply) -> Failure:
-        if stage == "mail" and reply.code in (503, 530, 534, 535, 538):
-            # Not this message's fault: it wants a login, or TLS, before any message.
+        if stage == "mail" and reply.code in WANTS_LOGIN:
+            # Not this message's fault.
             self._wire.abort(f"the server said {reply}")
             return refused("auth", reply, "server")
         return refused(stage, reply)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from mailroom.engine.dispatch import Dispatch
 from mailroom.engine.messages import Messages
 from mailroom.engine.sessions import Sessions
 from mailroom.engine.sweep import Sweeper
+from mailroom.engine.trials import Trials
 from mailroom.engine.turns import Turns
 from mailroom.engine.webhooks import Webhooks
 from mailroom.queue import Queue
@@ -50,6 +52,7 @@ class Process:
         self.sweeper = Sweeper(self.database, queue, name, routes)
         spacing = spacing_us(settings.rate) if settings.rate else None
         self.turns = {route: Turns(self.database, server, spacing) for route, server in routes.items()}
+        self.trials = Trials(self.database, self.sessions, self.servers.values())
         self.webhooks = Webhooks(self.database, queue, settings)
         self.is_stopping = False
         self._dispatch: Dispatch | None = None
@@ -61,12 +64,13 @@ class Process:
         self._thread.start()
         self.sweeper.start()
         self.webhooks.start()
-        self._tidying = self.run(self._tidy())
+        self._beside = [self.run(self._tidy()), self.run(self.trials.run())]
 
     def end(self) -> None:
         self.webhooks.stop()
         self.sweeper.stop()
-        self._tidying.cancel()
+        for task in self._beside:
+            task.cancel()
         self.run(self.sessions.close_idle(older_than=0)).result(timeout=3)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=2)
@@ -88,6 +92,11 @@ class Process:
         self.is_stopping = True
         if self._dispatch is not None:
             asyncio.run_coroutine_threadsafe(self._dispatch.stop(), self.loop)
+
+    def stand_back(self) -> None:
+        """Leaves the mail to other workers for a while, if the server has sessions for them only."""
+        while time.monotonic() < self.sessions.stands_back_until and not self.is_stopping:
+            time.sleep(0.1)
 
     def server(self, route: str) -> Server:
         return self.servers[route] if route in self.servers else self.servers[""]

@@ -9,12 +9,24 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from mailroom.database import Database
+from mailroom.delivery.failure import Failure
 from mailroom.delivery.server import Server
 from mailroom.delivery.session import Session
 from mailroom.ledger import marks
 
 IDLE_AT_MOST = 30.0
 """Seconds that an unused session stays open: servers hang up on idlers, some after a minute."""
+
+HEARD_WITHIN = 0.2
+"""Seconds to wait before a refused connection is told: whoever took the last place is at work by then."""
+
+FIRST_STAND_BACK = 1.0
+LONGEST_STAND_BACK = 30.0
+
+
+def is_about_one_connection(failure: Failure) -> bool:
+    """Whether it may be this connection only that the server does not want: because it has enough of them."""
+    return failure.stage in ("connect", "ehlo") or (failure.reply is not None and failure.reply.code < 500)
 
 
 @dataclass(slots=True)
@@ -34,11 +46,13 @@ class Sessions:
         self._worker = worker
         self._idle: dict[str, list[Kept]] = defaultdict(list)
         self._numbers: set[int] = set()
+        self._turned_away = 0  # times in a row
+        self.stands_back_until = 0.0  # by the monotonic clock
         self.reply_time: dict[str, float] = {}  # seconds from mark to reply, smoothed, by server
 
     def idle(self, server: Server) -> int:
         """How many open sessions to this server wait for work."""
-        return len(self._idle[server.name])
+        return sum(not kept.session.closed for kept in self._idle[server.name])
 
     async def take(self, server: Server) -> Kept:
         """A kept session, or a new one. Raises Failure with scope `server`."""
@@ -50,7 +64,13 @@ class Sessions:
         return await self._open(server)
 
     async def _open(self, server: Server) -> Kept:
-        session = await Session.open(server, socket.getfqdn())
+        try:
+            session = await Session.open(server, socket.getfqdn())
+        except Failure as failure:
+            if is_about_one_connection(failure):
+                await asyncio.sleep(HEARD_WITHIN)
+            raise
+        self._turned_away = 0
         number = next(number for number in range(1, len(self._numbers) + 2) if number not in self._numbers)
         self._numbers.add(number)
         try:
@@ -75,6 +95,19 @@ class Sessions:
         """Learns how fast this server takes a mail."""
         before = self.reply_time.get(server.name, seconds)
         self.reply_time[server.name] = before * 0.8 + seconds * 0.2
+
+    async def give_up(self, server: Server) -> bool:
+        """Takes leave of the sessions that wait for work; whether the server answered any of them."""
+        waiting, self._idle[server.name] = self._idle[server.name], []
+        answered = await asyncio.gather(*(kept.session.close() for kept in waiting))
+        self._numbers -= {kept.number for kept in waiting}
+        return any(answered)
+
+    def turn_away(self) -> None:
+        """The server serves others and has no session for this worker: which stands back a while."""
+        pause = min(LONGEST_STAND_BACK, FIRST_STAND_BACK * 2.0 ** min(self._turned_away, 10))
+        self._turned_away += 1
+        self.stands_back_until = time.monotonic() + pause
 
     async def close_idle(self, older_than: float = IDLE_AT_MOST) -> None:
         """Takes leave of sessions that were not used for so many seconds."""

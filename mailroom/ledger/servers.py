@@ -1,7 +1,8 @@
 """The circuit: workers leave a server alone, all of them, while nothing can be sent there.
 
 A row means trouble. While it is closed (`closed_until`) nobody connects; then one worker at a
-time tries, and the first mail that the server takes or answers heals it.
+time tries, and the first mail that the server takes or answers heals it. When no mail waits, an
+idle worker tries without one.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from mailroom.database import from_millis, now_millis
+from mailroom.ledger import states
 from mailroom.ledger.once import insert_once
-from mailroom.ledger.schema import servers
+from mailroom.ledger.schema import batches, deliveries, servers, sessions
 
 FIRST_PAUSE_MS = 5_000
 LONGEST_PAUSE_MS = 300_000
@@ -24,6 +26,15 @@ JITTER = 0.2
 
 TRIAL_MS = 30_000
 """How long one worker may try on its own; it renews this with its lease."""
+
+MAIL_FIRST_MS = 2_000
+"""How long a server that may be tried again is left to the mail that waits for it."""
+
+ANSWERED_WITHIN_MS = 5_000
+HANDED_OVER_WITHIN_MS = 60_000
+"""An answer that is so old, or a mail that waits so long for one, shows that a server serves somebody."""
+
+LATEST_SESSIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,8 @@ class Trouble:
     closed_until: datetime
 
 
+OURS = batches.alias()
+
 # Made once: every job executes both.
 CLOSED_FOR = select(servers.c.closed_until - now_millis()).where(servers.c.server == bindparam("name"))
 HEALED = delete(servers).where(servers.c.server == bindparam("name"))
@@ -62,6 +75,13 @@ def admit(connection: Connection, server: str) -> Admission:
     mine = update(servers).where(servers.c.server == server, servers.c.closed_until <= now_millis())
     tried = connection.execute(mine.values(closed_until=now_millis() + TRIAL_MS))
     return Admission(is_open=tried.rowcount == 1, is_trial=tried.rowcount == 1)
+
+
+def try_without_mail(connection: Connection, server: str) -> bool:
+    """Whether the caller, alone, may see if it is back: no mail has tried it since it might be."""
+    since = servers.c.closed_until <= now_millis() - MAIL_FIRST_MS
+    mine = update(servers).where(servers.c.server == server, since)
+    return connection.execute(mine.values(closed_until=now_millis() + TRIAL_MS)).rowcount == 1
 
 
 def keep_trying(connection: Connection, server: str) -> None:
@@ -90,9 +110,9 @@ def failed(
 
     Several workers fail at the same moment when a server goes: that is one failure.
     """
-    values = {"stage": stage, "code": code, "reply": reply, "updated_at": now_millis()}
     now = connection.execute(select(now_millis())).scalar_one()
-    first = {"server": server, "failures": 1, "since": now, **values, "updated_at": now}
+    values = {"stage": stage, "code": code, "reply": reply, "updated_at": now}
+    first = {"server": server, "failures": 1, "since": now, **values}
     if insert_once(connection, servers, [first | {"closed_until": now + _pause(1, pause_ms)}]):
         return
     chosen = [servers.c.server == server]
@@ -113,6 +133,30 @@ def failed(
 def _pause(failures: int, asked_ms: int | None) -> int:
     pause = asked_ms or min(FIRST_PAUSE_MS * 2 ** min(failures - 1, 10), LONGEST_PAUSE_MS)
     return round(pause * random.uniform(1, 1 + JITTER))
+
+
+def serves_others(connection: Connection, server: str, batch_id: int, owner: str) -> bool:
+    """Whether it has a session for another worker at this moment, and works for it."""
+    now = now_millis()
+    theirs = select(batches.c.id).where(
+        batches.c.owner != owner,
+        batches.c.lease_until > now,
+        batches.c.route == select(OURS.c.route).where(OURS.c.id == batch_id).scalar_subquery(),
+    )
+    answered = (deliveries.c.state == states.SENT) & (deliveries.c.updated_at > now - ANSWERED_WITHIN_MS)
+    handed_over = (deliveries.c.state == states.SENDING) & (
+        deliveries.c.marked_at > now - HANDED_OVER_WITHIN_MS
+    )
+    at_work = select(deliveries.c.id).where(deliveries.c.batch_id.in_(theirs), answered | handed_over)
+    if connection.execute(at_work.limit(1)).one_or_none() is not None:
+        return True
+    latest = select(sessions).order_by(sessions.c.id.desc()).limit(LATEST_SESSIONS).subquery()
+    opened = select(latest.c.id).where(
+        latest.c.server == server,
+        latest.c.worker != owner,
+        latest.c.opened_at > now - ANSWERED_WITHIN_MS,
+    )
+    return connection.execute(opened.limit(1)).one_or_none() is not None
 
 
 def healthy(connection: Connection, server: str) -> None:

@@ -45,7 +45,7 @@ def given_up_endpoints() -> list[Endpoint]:
 def trouble_words(trouble: Trouble, now: int) -> str:
     """`now`: milliseconds by the ledger's clock."""
     wait = to_millis(trouble.closed_until) - now
-    again = f"in {duration(max(1000, round(wait, -3)))}" if wait > 0 else "with the next mail"
+    again = f"in {duration(max(1000, round(wait, -3)))}" if wait > 0 else "within seconds"
     return (
         f"No mail can be sent to {trouble.server}: {trouble.reply.rstrip('.')}. "
         f"It is tried again {again}, and sending goes on by itself; nothing is lost."

@@ -1,0 +1,64 @@
+"""A server that limits connections: who gets none leaves the mail to those who have one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import select
+
+from mailroom.ledger import servers
+from mailroom.ledger.schema import sessions
+from tests.servers import Valkey
+from tests.system import ROOT, System
+
+
+@contextmanager
+def limited(folder: Path, url: str, valkey: Valkey, *rules: str) -> Iterator[System]:
+    """One session at a time, and workers that ask for one each."""
+    options = ("--max-connections", "1")
+    with System(folder, url, valkey.url, rules, *options, MAILROOM_CONNECTIONS="1") as system:
+        yield system
+
+
+def worker_of(system: System, queue: str) -> None:
+    with (system.folder / "workers.log").open("ab") as log:
+        words = [sys.executable, "worker.py", "--workers", "1", queue]
+        pool = subprocess.Popen(
+            words, cwd=ROOT, env=system.environment, stdout=log, stderr=log, start_new_session=True
+        )
+    system.pools.append(pool)
+
+
+def troubles(system: System) -> list[str]:
+    with system.database.read() as connection:
+        return [trouble.reply for trouble in servers.troubled(connection)]
+
+
+def test_others_go_on(tmp_path: Path, database_url: str, valkey: Valkey) -> None:
+    with limited(tmp_path, database_url, valkey, "any: delay dot 0.01") as system:
+        system.start_workers(2)
+        mailing = system.accept(400)
+        seen: list[str] = []
+        system.wait(lambda: seen.extend(troubles(system)) or system.mailing(mailing.mailing_id).is_over, 30)
+        assert seen == [], "the server was never in trouble"
+        assert system.counts(mailing.mailing_id) == {"sent": 400}
+        assert len(system.sink.messages()) == 400
+
+
+def test_an_idle_worker_gives_up_its_session_for_one_that_has_mail(
+    tmp_path: Path, database_url: str, valkey: Valkey
+) -> None:
+    with limited(tmp_path, database_url, valkey) as system:
+        worker_of(system, "urgent")
+        system.wait_until_over(system.accept(1).mailing_id)
+        worker_of(system, "bulk")
+        mailing = system.wait_until_over(system.accept(60).mailing_id)
+        assert mailing.counts["sent"] == 60
+        assert troubles(system) == []
+        with system.database.read() as connection:
+            owners = set(connection.execute(select(sessions.c.worker)).scalars())
+        assert len(owners) == 2
