@@ -144,6 +144,23 @@ SETTLED = (
     .where(OF_BATCH)
     .group_by(deliveries.c.mailing_id, deliveries.c.state)
 )
+# One delivery tells whose a batch of a bulk mailing is: only single mails share one.
+WHOSE = (
+    select(deliveries.c.mailing_id)
+    .where(deliveries.c.batch_id == batches.c.id)
+    .limit(1)
+    .correlate(batches)
+    .scalar_subquery()
+)
+OTHERS = (
+    select(batches.c.id)
+    .where(
+        batches.c.queue == bindparam("in_queue"),
+        batches.c.owner.is_(None),
+        WHOSE != bindparam("of_mailing"),
+    )
+    .limit(1)
+)
 UNCLAIMED = select(func.count()).where(batches.c.queue == bindparam("in_queue"), batches.c.owner.is_(None))
 
 OF_THESE_DUE = select(mailings_table.c.id).where(
@@ -270,9 +287,13 @@ def next_of(
 ) -> tuple[Lease | None, list[Gathered]]:
     """Gathers one more batch of these mailings for the worker that closed `lease`, and leases it.
 
+    None while another mailing waits for a worker: then everybody takes turns at the queue.
     What had to be gathered apart from it is to be enqueued.
     """
     for mailing_id in sorted(mailing_ids):
+        waiting = {"in_queue": lease.queue, "of_mailing": mailing_id}
+        if connection.execute(OTHERS, waiting).one_or_none() is not None:
+            return None, []
         if gathered := gather(connection, mailing_id, 1):
             first, *others = gathered
             return claim(connection, first.id, first.epoch, lease.owner), others

@@ -21,8 +21,8 @@ def test_it_takes_the_next_batch_without_another_job(start: Callable[..., System
 
 
 def test_a_second_mailing_is_sent_beside_a_large_one(start: Callable[..., System]) -> None:
-    system = start("rcpt *: delay dot 0.01")
-    large = system.accept(4_000)
+    system = start("rcpt *: delay dot 0.002")
+    large = system.accept(6_000)
     small = system.accept([f"second{number}@mail.example" for number in range(250)])
     system.start_workers(1)
     assert system.wait_until_over(small.mailing_id, 60).counts["sent"] == 250
