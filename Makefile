@@ -30,7 +30,7 @@ SPEED_GOALS := S1 S2 S3 S4 S5 S6 S7 S8
 $(SPEED_GOALS): bench
 	@:
 
-drill: $(VENV)/.installed-dev ## inject faults into a real system and count the mails
+drill: $(VENV)/.installed-dev ## inject faults into a real system and count the mails (ARGS="1 14b --at-once 2")
 	@exec $(PYTHON) -m tests.drills $(ARGS)
 
 clean: ## remove .venv and the tools' caches (never the data in MAILROOM_HOME)

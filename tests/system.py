@@ -37,6 +37,23 @@ def processes() -> Iterator[tuple[int, int]]:
                     yield int(entry.name), int(parent)
 
 
+def kill_below(pid: int) -> None:
+    """kill -9 of all that a process started, which waits for it meanwhile. It must adopt its orphans."""
+    while below := _below(pid):
+        for one in below:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _below(pid: int) -> list[int]:
+    parents = dict(processes())
+    found, newest = list[int](), {pid}
+    while newest := {child for child, parent in parents.items() if parent in newest}:
+        found += newest
+    return found
+
+
 class System:
     """`with System(...) as system:` starts the sink; workers are started when asked for."""
 

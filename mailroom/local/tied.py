@@ -31,12 +31,16 @@ def adopt_orphans(adopt: bool = True) -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(adopt))
 
 
-def main() -> None:
-    parent = int(sys.argv[1])
+def end_with(parent: int) -> None:
+    """This process gets SIGTERM when its parent dies; it ends here when that was before we could ask."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died before we could ask
+    if os.getppid() != parent:
         sys.exit(1)
+
+
+def main() -> None:
+    end_with(int(sys.argv[1]))
     os.execvp(sys.argv[2], sys.argv[2:])
 
 

@@ -10,6 +10,7 @@ import time
 from mailroom.queue import BULK
 from tests.drills.drill import drill
 from tests.drills.stage import SESSIONS, Stage
+from tests.system import processes
 
 BRISK = "any: delay dot 0.01"
 """A server that takes its time, so that there is something to interrupt."""
@@ -62,7 +63,7 @@ def the_parent_is_killed(stage: Stage) -> None:
     stage.arrived(0.1)
     orphans = stage.system.workers(pool)
     stage.kill_parent(pool)
-    stage.system.wait(lambda: not any(_lives(pid) for pid in orphans), 10)
+    stage.system.wait(lambda: not set(orphans) & dict(processes()).keys(), 10)
     stage.start_workers()
     stage.wait_until_over()
     stage.all_sent()
@@ -165,11 +166,3 @@ def everything_is_killed(stage: Stage) -> None:
     stage.start_workers()
     stage.wait_until_over(180)
     stage.all_sent()
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from app import create_app
 from mailroom.ledger import users
 from mailroom.settings import load
 from tests.drills.stage import Stage
@@ -18,6 +17,8 @@ class Pages:
         self._stage = stage
 
     def __enter__(self) -> Pages:
+        from app import create_app  # the most that there is to load, and one drill in thirty needs it
+
         self._app = create_app(load(self._stage.system.environment))
         self._client = self._app.test_client()
         with self._stage.system.database.begin() as connection:

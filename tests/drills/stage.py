@@ -12,7 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
+from psycopg.errors import DeadlockDetected
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from mailroom.database import Database
 from mailroom.engine.accept import Accepted
@@ -122,7 +124,7 @@ class Stage:
         database = Database(self.database_url)
         with database.begin() as connection:
             if not database.is_sqlite:
-                connection.execute(text("LOCK TABLE batches, deliveries, mailings IN ACCESS EXCLUSIVE MODE"))
+                self.system.wait(lambda: _locks_all(connection))
             yield
         database.dispose()
 
@@ -152,6 +154,18 @@ class Stage:
         found = self.check().by_state
         others = {state: number for state, number in found.items() if number and state != states.SENT}
         assert set(others) <= {states.UNKNOWN}, f"not all were sent: {dict(found)}"
+
+
+def _locks_all(connection: Connection) -> bool:
+    """False when a worker locks the same tables the other way about: PostgreSQL refuses one of the two."""
+    try:
+        with connection.begin_nested():
+            connection.execute(text("LOCK TABLE batches, deliveries, mailings IN ACCESS EXCLUSIVE MODE"))
+    except OperationalError as error:
+        if isinstance(error.orig, DeadlockDetected):
+            return False
+        raise
+    return True
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -60,24 +60,56 @@ def print_row(row: Row) -> None:
         print("      " + row.trouble.replace("\n", "\n      "), flush=True)
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """Every drill of a full run, for the documentation."""
-    mails, kills = sum(row.mails for row in rows), sum(row.kills for row in rows)
-    lost, extra = sum(row.lost for row in rows), sum(row.extra for row in rows)
-    took = sum(row.seconds for row in rows) / 60
+@dataclass(frozen=True)
+class Table:
+    """One run of all drills, in their order."""
+
+    rows: Sequence[Row]
+    seconds: float
+
+    def total(self, column: str) -> int:
+        return sum(getattr(row, column) for row in self.rows)
+
+    @property
+    def is_red(self) -> bool:
+        return any(row.trouble for row in self.rows)
+
+    @property
+    def summary(self) -> str:
+        held = sum(not row.trouble for row in self.rows)
+        return (
+            f"{held} of {len(self.rows)} held, in {_minutes(self.seconds)}: {self.total('mails'):,} mails, "
+            f"{self.total('kills')} kills, {self.total('lost')} lost, {self.total('extra'):,} came twice."
+        )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} minutes"
+
+
+def markdown(tables: Sequence[Table]) -> str:
+    """Every drill of the last full run, for the documentation; what was before it, in a sentence."""
+    last = tables[-1]
     lines = [
         f"The last full run, {datetime.now(UTC):%d %B %Y}: {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}, {took:.0f} minutes, {mails:,} mails, {kills} kills, "
-        f"**{lost} lost**, {extra:,} came twice, where I3 allows it.",
+        f"{platform.python_version()}, {_minutes(last.seconds)}, {last.total('mails'):,} mails, "
+        f"{last.total('kills')} kills, **{last.total('lost')} lost**, {last.total('extra'):,} came twice, "
+        "where I3 allows it.",
+        *(_in_a_row(tables) if len(tables) > 1 else []),
         "",
         "| " + " | ".join(("no.", *HEAD[1:])) + " |",
         "|---|---|---|--:|--:|--:|--:|--:|---|",
     ]
-    lines += ["| " + " | ".join(row.cells) + " |" for row in rows]
+    lines += ["| " + " | ".join(row.cells) + " |" for row in last.rows]
     return "\n".join(lines) + "\n"
 
 
-def write(rows: Sequence[Row]) -> None:
+def _in_a_row(tables: Sequence[Table]) -> list[str]:
+    mails, kills, lost = (sum(table.total(one) for table in tables) for one in ("mails", "kills", "lost"))
+    return [f"It was the last of {len(tables)} in a row: {mails:,} mails, {kills} kills, **{lost} lost**."]
+
+
+def write(tables: Sequence[Table]) -> None:
     """Puts the table into its place on the page."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{markdown(rows)}\n{END}{rest.partition(END)[2]}")
+    PAGE.write_text(f"{before}{BEGIN}\n{markdown(tables)}\n{END}{rest.partition(END)[2]}")
