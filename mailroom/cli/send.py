@@ -43,7 +43,7 @@ def send(
         text=sys.stdin.read() if text == "-" else text,
         html=html.read() if html else "",
     )
-    _stop_at([sentence for _, sentence in check(content, parsed.columns)])
+    _stop_at([sentence for _, sentence in check(content, parsed.columns, parsed.recipients)])
     draft = Draft(
         content,
         parsed.recipients,

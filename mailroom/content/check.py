@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from mailroom.content.addresses import UNSAFE, Address
 from mailroom.content.content import Attachment, Content
-from mailroom.content.merge import ALWAYS, MergeError, unknown_tags
+from mailroom.content.merge import ALWAYS, MergeError, Values, trial, unknown_tags
 from mailroom.content.mime import CONTENT_TYPE
+from mailroom.content.parsed import Recipient
 
 Finding = tuple[str, str]
 
@@ -24,7 +25,11 @@ _OURS = {
 _OUR_PREFIXES = ("content-", "resent-", "arc-")
 
 
-def check(content: Content, columns: Sequence[str]) -> list[Finding]:
+TRIED = 10
+"""For so many recipients Liquid is rendered before it is accepted: a loop without end shows with each."""
+
+
+def check(content: Content, columns: Sequence[str], recipients: Sequence[Recipient] = ()) -> list[Finding]:
     """Every problem as (field of the form, sentence); empty when the content can be mailed.
 
     `columns` are the names that the recipients' variables have.
@@ -33,7 +38,7 @@ def check(content: Content, columns: Sequence[str]) -> list[Finding]:
         *_check_addresses(content),
         *_check_subject(content),
         *_check_bodies(content),
-        *(_check_tags(content, list(columns)) if content.is_personal else ()),
+        *(_check_tags(content, list(columns), recipients) if content.is_personal else ()),
         *_check_headers(content),
         *(("attachments", problem) for a in content.attachments if (problem := _attachment_problem(a))),
     ]
@@ -72,7 +77,7 @@ def _check_bodies(content: Content) -> Iterator[Finding]:
             yield field, "This holds a NUL character, which no mail can. Remove it."
 
 
-def _check_tags(content: Content, columns: list[str]) -> Iterator[Finding]:
+def _check_tags(content: Content, columns: list[str], recipients: Sequence[Recipient]) -> Iterator[Finding]:
     for field, source in (("subject", content.subject), ("text", content.text), ("html", content.html)):
         try:
             unknown = unknown_tags(source, columns)
@@ -82,6 +87,16 @@ def _check_tags(content: Content, columns: list[str]) -> Iterator[Finding]:
         for name in unknown:
             known = ", ".join(dict.fromkeys([*ALWAYS, *columns]))
             yield field, f"No recipient has a value for {{{{ {name} }}}}. There are: {known}."
+        if not unknown and (words := trial(source, _some(recipients), html=field == "html")):
+            yield field, words
+
+
+def _some(recipients: Sequence[Recipient]) -> Iterator[tuple[str, Values]]:
+    """The address and the values of a few, the first and the last among them."""
+    last = len(recipients) - 1
+    for at in sorted({last * place // (TRIED - 1) for place in range(TRIED)} if recipients else ()):
+        one = recipients[at]
+        yield one.address, {"email": one.address, "name": one.name, **(one.variables or {})}
 
 
 def _check_headers(content: Content) -> Iterator[Finding]:

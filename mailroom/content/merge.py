@@ -7,7 +7,7 @@ recipient; Liquid does the rest (merge_liquid.py), with the same result.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from markupsafe import escape
@@ -98,3 +98,19 @@ def unknown_tags(source: str, columns: list[str]) -> list[str]:
         used = names_in(source)
     known = {*ALWAYS, *columns}
     return [name for name in dict.fromkeys(used) if name not in known]
+
+
+def trial(source: str, people: Iterable[tuple[str, Values]], *, html: bool = False) -> str:
+    """What goes wrong when `source` is rendered for the first of these people (address, values) that
+    it does not work for; "" when it works for all. Nothing can go wrong with names alone.
+    """
+    if not has_tags(source) or plain_pieces(source) is not None:
+        return ""
+    template = parse_template(source, html=html)
+    assert template is not None
+    for address, values in people:
+        try:
+            template.render(values)
+        except MergeError as trouble:
+            return f"Tried for {address}. {trouble}"
+    return ""

@@ -6,7 +6,12 @@ from functools import cache
 from typing import Any
 
 from liquid import Environment, StrictUndefined
-from liquid.exceptions import LiquidError
+from liquid.exceptions import (
+    LiquidError,
+    LocalNamespaceLimitError,
+    LoopIterationLimitError,
+    OutputStreamLimitError,
+)
 
 from mailroom.content.merge import MergeError, Values, crlf, text_of
 
@@ -15,6 +20,13 @@ OUTPUT_BYTES = 16 << 20
 NAMESPACE_BYTES = 256 << 10
 FILTERED = 1 << 20
 """Characters that one filter may make of its input."""
+
+TOO_MUCH = {
+    LoopIterationLimitError: f"its loops run more than {LOOPS:,} times in all",
+    OutputStreamLimitError: f"it makes a text of more than {OUTPUT_BYTES >> 20} MB",
+    LocalNamespaceLimitError: f"its variables hold more than {NAMESPACE_BYTES >> 10} kB",
+}
+"""Our limits, in a person's words."""
 
 # Partials need files, and there are none.
 _REMOVED_TAGS = ("include", "render")
@@ -103,5 +115,7 @@ def _analyze(template: Any) -> list[str]:
 def _words(trouble: Exception) -> str:
     """One line: what is wrong, and on which line of the template."""
     message = str(trouble.args[0] if trouble.args else trouble).strip().rstrip(".")
+    for kind, words in TOO_MUCH.items():
+        message = words if isinstance(trouble, kind) else message
     context = trouble.context() if isinstance(trouble, LiquidError) else None
     return f"{message} (line {context[0]})" if context else message

@@ -101,19 +101,19 @@ def _read(
         raise Refused(error.problems) from None
     if state.ascii_attachments:
         content = replace(content, attachments=tuple(_with_ascii_name(a) for a in content.attachments))
-    problems = [*_envelope_problems(envelope_from, content), *_problems(content)]
+    problems = [*_envelope_problems(envelope_from, content), *_problems(content, recipients)]
     if problems:
         raise Refused(problems)
     return content, recipients
 
 
-def _problems(content: Content) -> list[tuple[str, str]]:
+def _problems(content: Content, recipients: list[Recipient]) -> list[tuple[str, str]]:
     """Everything but what a form asks for: Flask-Mail sends mail without a subject or a text."""
     empty = {
         "subject": not content.subject.strip(),
         "text": not (content.text.strip() or content.html.strip()),
     }
-    return [(field, sentence) for field, sentence in check(content, []) if not empty.get(field)]
+    return [(field, sentence) for field, sentence in check(content, [], recipients) if not empty.get(field)]
 
 
 def _envelope_problems(

@@ -32,7 +32,9 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         attachments=tuple(Attachment(f.filename, f.content_type, _bytes(f.data)) for f in form.attachments),
     )
     known = {name for name, _ in form.problems}
-    form.problems += [finding for finding in check(content, parsed.columns) if finding[0] not in known]
+    form.problems += [
+        finding for finding in check(content, parsed.columns, parsed.recipients) if finding[0] not in known
+    ]
     draft = Draft(
         content=content,
         recipients=parsed.recipients,

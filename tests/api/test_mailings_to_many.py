@@ -83,6 +83,7 @@ def test_an_address_twice_is_one_recipient(client: Client) -> None:
         ({"recipients": [{"address": "a@b.example", "variables": {"a b": "c"}}]}, "The name of a variable"),
         ({"subject": "Hi {{ nickname }}"}, "No recipient has a value for {{ nickname }}"),
         ({"text": "{% if %}"}, "`text`: "),
+        ({"html": "{% for i in (1..99999) %}x{% endfor %}"}, "`html`: Tried for "),
         ({"to": "a@b.example"}, "`to`: There is no such field"),
         ({"if_unknown": "maybe"}, "`if_unknown`: "),
     ],

@@ -6,6 +6,7 @@ import pytest
 
 from mailroom.content.addresses import Address
 from mailroom.content.message import Attachment, Content, check
+from mailroom.content.recipients import Recipient
 from tests.content.mail import JOHN
 
 FINE = Content(JOHN, "Hello {{ first_name }}", text="Hi {{ name }}", html="<p>{{ email }}</p>")
@@ -49,6 +50,40 @@ def test_each_problem_is_named_at_its_field(change: dict[str, object], field: st
 
     assert [name for name, _ in found] == [field]
     assert words in found[0][1]
+
+
+BOMB = "{% for a in (1..1000) %}{% for b in (1..1000) %}x{% endfor %}{% endfor %}"
+PEOPLE = [Recipient(f"p{number}@x.org", variables={"n": str(number)}) for number in range(200)]
+
+
+@pytest.mark.parametrize("field", ["subject", "text", "html"])
+def test_a_loop_that_never_ends_is_refused_at_its_field(field: str) -> None:
+    content = replace(FINE, **{"subject": "Hi", field: BOMB})
+    (finding,) = check(content, ["n"], PEOPLE)
+    assert finding == (
+        field,
+        "Tried for p0@x.org. The merge tags do not work for this recipient: "
+        "its loops run more than 10,000 times in all (line 1).",
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("{{ n | divided_by: 0 }}", "p0@x.org"),
+        ("{{ 1 | divided_by: n }}", "p0@x.org"),
+        ("{% for i in (100..n) %}{% for j in (1..1000) %}x{% endfor %}{% endfor %}", "p110@x.org"),
+        ("{% assign s = 'ab' %}{% for i in (1..30) %}{% assign s = s | append: s %}{% endfor %}", "256 kB"),
+    ],
+)
+def test_what_does_not_work_for_some_is_found_by_trying(source: str, words: str) -> None:
+    (finding,) = check(replace(FINE, subject="Hi", text=source), ["n"], PEOPLE)
+    assert finding[0] == "text" and words in finding[1]
+
+
+def test_what_works_for_all_is_accepted() -> None:
+    source = "{% for i in (1..n) %}{{ name | default: email }}{% endfor %}"
+    assert check(replace(FINE, subject="Hi", text=source), ["n"], PEOPLE) == []
 
 
 def test_tags_mean_nothing_in_a_shared_message() -> None:

@@ -56,7 +56,7 @@ def _draft(
         allowed = ", ".join(key.senders)
         message = f"`from`: this API key may not send from {content.sender.address}, only from: {allowed}."
         raise ApiError(403, "validation_error", message)
-    if problems := check(content, columns):
+    if problems := check(content, columns, recipients):
         sentences = (f"`{FIELDS.get(field, field)}`: {sentence}" for field, sentence in problems)
         raise Unprocessable(" ".join(sentences))
     return Draft(
