@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, text
 
-from mailroom.database import NOW_MILLIS
-from mailroom.ledger.batches import NEW, Gathered
+from mailroom.database import NOW_MILLIS, now_millis
+from mailroom.ledger.batches import Gathered
 from mailroom.ledger.driven import Driven
-from mailroom.ledger.schema import deliveries, mailings
+from mailroom.ledger.schema import batches, deliveries, mailings
 
 LOOK = {
     "sqlite": Driven(
@@ -45,7 +45,10 @@ DELIVERY = Driven(
         *("state", "due_at", "batch_id", "updated_at"),
     ),
 )
-BATCH = Driven(NEW, ("queue", "size", "route", "max_sessions"))
+BATCH = Driven(
+    insert(batches).values(enqueued_at=now_millis()).returning(batches.c.id),
+    ("queue", "size", "route", "max_sessions"),
+)
 
 
 def look(connection: Connection, address_keys: Sequence[str]) -> tuple[int, set[str]]:
