@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -71,6 +72,15 @@ def parse_plain(text: str) -> str | None:
         return None
     local, domain = match.groups()
     return f"{local}@{domain.lower()}"
+
+
+def all_plain(texts: Sequence[str]) -> Sequence[str] | None:
+    """As parse_plain for each of them; None when one of them is not plain."""
+    if not all(map(PLAIN, texts)) or max(map(len, texts), default=0) > MAX_LENGTH:
+        return None
+    if texts == list(map(str.lower, texts)):
+        return texts
+    return [address for text in texts if (address := parse_plain(text))]
 
 
 def parse_bare(text: str) -> str:

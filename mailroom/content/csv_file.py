@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice, repeat
 from operator import itemgetter
 from typing import BinaryIO
 
-from mailroom.content.addresses import AddressError, clean_name, parse_address, parse_plain
+from mailroom.content.addresses import AddressError, all_plain, clean_name, parse_address
 from mailroom.content.columns import Columns, columns_of
 from mailroom.content.csv_encoding import encoding_of, separator_of
 from mailroom.content.parsed import Parsed, Problem, Recipient
@@ -17,6 +17,9 @@ from mailroom.content.pasted import SHOWN
 
 SAMPLE = 20
 """Rows that are looked at to find the column of addresses."""
+
+AT_ONCE = 250
+"""Rows that are read column by column: few enough to be held, enough to spare Python a loop over each."""
 
 Numbered = tuple[int, list[str]]
 
@@ -68,43 +71,77 @@ def _parse(rows: Iterator[Numbered], parsed: Parsed) -> None:
         parsed.problems.append(Problem(sample[0][0], ", ".join(sample[0][1])[:SHOWN], message))
         return
     parsed.columns = [tag for _, tag in columns.variables]
-    _read(chain(sample[columns.has_header :], rows), columns, parsed)
+    reading, rest = _Reading(columns, parsed), chain(sample[columns.has_header :], rows)
+    while block := list(islice(rest, AT_ONCE)):
+        if not reading.take(block):
+            reading.take_one_by_one(block)
+    parsed.problems.sort(key=lambda problem: problem.line)  # a block's unreadable rows were noted before it
 
 
-def _cells_of(columns: Columns) -> Callable[[list[str]], Sequence[str]]:
-    positions = [position for position, _ in columns.variables]
-    if len(positions) > 1:
-        return itemgetter(*positions)
-    return lambda row: [row[position] for position in positions]
+class _Reading:
+    """Rows of a file on their way into `parsed`."""
 
+    def __init__(self, columns: Columns, parsed: Parsed) -> None:
+        self._columns = columns
+        self._parsed = parsed
+        self._lines_of: dict[str, int] = {}
 
-def _read(rows: Iterator[Numbered], columns: Columns, parsed: Parsed) -> None:
-    # Written flat: it runs for every row of a file of a hundred thousand.
-    address_at, name_at, count = columns.address, columns.name, columns.count
-    tags, cells_of = parsed.columns, _cells_of(columns)
-    lines_of: dict[str, int] = {}
-    recipients = parsed.recipients
-    for line, row in rows:
-        if len(row) != count:
-            if any(row[count:]):
-                message = f"This row has {len(row)} cells for {count} columns. Does one need quotes?"
-                parsed.problems.append(Problem(line, ", ".join(row)[:SHOWN], message))
+    def take(self, block: Sequence[Numbered]) -> bool:
+        """Adds them all. False: none was added, because one of them needs a closer look."""
+        lines, rows = zip(*block, strict=True)
+        if set(map(len, rows)) != {self._columns.count}:
+            return False
+        addresses = all_plain([row[self._columns.address] for row in rows])
+        if addresses is None:
+            return False
+        self._add(lines, rows, addresses, repeat(""))
+        return True
+
+    def take_one_by_one(self, block: Iterable[Numbered]) -> None:
+        """Adds those that can be mailed; the others become problems."""
+        good: list[tuple[int, list[str], str, str]] = []
+        for line, row in block:
+            cells = self._fitted(line, row)
+            if cells is None:
                 continue
-            row += [""] * (count - len(row))
-        address, name = parse_plain(row[address_at]), ""
-        if address is None:
+            cell = cells[self._columns.address]
             try:
-                found = parse_address(row[address_at])
+                found = parse_address(cell)
             except AddressError as refusal:
-                parsed.problems.append(Problem(line, row[address_at][:SHOWN], str(refusal)))
+                self._parsed.problems.append(Problem(line, cell[:SHOWN], str(refusal)))
                 continue
-            address, name = found.address, found.name
-        key = address.lower()
-        first = lines_of.setdefault(key, line)
-        if first != line:
-            parsed.duplicates.append(Problem(line, address, f"is on line {first} already"))
-            continue
-        if name_at is not None and row[name_at]:
-            name = clean_name(row[name_at])
-        variables = dict(zip(tags, map(str.strip, cells_of(row)), strict=True)) if tags else None
-        recipients.append(Recipient(address, name, variables))
+            good.append((line, cells, found.address, found.name))
+        if good:
+            self._add(*zip(*good, strict=True))
+
+    def _fitted(self, line: int, row: list[str]) -> list[str] | None:
+        count = self._columns.count
+        if any(row[count:]):
+            message = f"This row has {len(row)} cells for {count} columns. Does one need quotes?"
+            self._parsed.problems.append(Problem(line, ", ".join(row)[:SHOWN], message))
+            return None
+        return row[:count] + [""] * (count - len(row))
+
+    def _add(
+        self,
+        lines: Sequence[int],
+        rows: Sequence[list[str]],
+        addresses: Sequence[str],
+        names: Iterable[str],
+    ) -> None:
+        if (place := self._columns.name) is not None:
+            names = [clean_name(row[place]) or name for row, name in zip(rows, names, strict=False)]
+        found = map(Recipient, addresses, names, self._variables(rows))
+        firsts = list(map(self._lines_of.setdefault, map(str.lower, addresses), lines))
+        for line, first, recipient in zip(lines, firsts, found, strict=True):
+            if first == line:
+                self._parsed.recipients.append(recipient)
+            else:
+                twice = Problem(line, recipient.address, f"is on line {first} already")
+                self._parsed.duplicates.append(twice)
+
+    def _variables(self, rows: Sequence[list[str]]) -> Iterable[dict[str, str] | None]:
+        if not self._columns.variables:
+            return repeat(None)
+        columns = [map(str.strip, map(itemgetter(place), rows)) for place, _ in self._columns.variables]
+        return map(dict, map(zip, repeat(self._parsed.columns), zip(*columns, strict=True)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass takes its time
     """One who gets the mailing. `variables` fill its merge tags; `role` is to, cc or bcc."""
 
     address: str
@@ -47,7 +47,12 @@ def merge(*lists: Parsed) -> Parsed:
         merged.problems += parsed.problems
         merged.duplicates += parsed.duplicates
         merged.columns += [name for name in parsed.columns if name not in merged.columns]
-        for recipient in parsed.recipients:
+    filled = [parsed.recipients for parsed in lists if parsed.recipients]
+    if len(filled) == 1:  # the usual case: nobody to compare with
+        merged.recipients += filled[0]
+        return merged
+    for recipients in filled:
+        for recipient in recipients:
             key = recipient.key
             if key in seen:
                 merged.duplicates.append(Problem(0, recipient.address, "is in more than one list"))

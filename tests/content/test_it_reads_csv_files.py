@@ -111,3 +111,24 @@ def test_the_file_is_not_held_as_a_whole() -> None:
 
     assert len(parsed.recipients) == 1
     assert peak < 5_000_000 < 10_000_000
+
+
+def test_lines_and_order_are_kept_however_many_rows_are_read_at_once() -> None:
+    rows = {line: f"p{line}@x.org,Town {line}" for line in range(2, 1_002)}
+    rows |= {
+        400: "nobody,x",
+        401: 'x@x.org,"a"b',
+        402: "p3@x.org,again",
+        750: "a@x.org,b,c",
+        900: "P402@X.ORG,",
+    }
+    parsed = read("email,city\n" + "\n".join(rows.values()) + "\n")
+
+    assert [problem.line for problem in parsed.problems] == [400, 401, 750]
+    assert [(entry.line, entry.message) for entry in parsed.duplicates] == [(402, "is on line 3 already")]
+    assert [recipient.address for recipient in parsed.recipients] == [
+        row.partition(",")[0].replace("X.ORG", "x.org")
+        for line, row in rows.items()
+        if line not in (400, 401, 402, 750)
+    ]
+    assert parsed.recipients[-1] == Recipient("p1001@x.org", "", {"city": "Town 1001"})
