@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -46,31 +46,48 @@ class _Turn(Generic[T]):
         self.result: T
         self.error: BaseException | None = None
         self.is_over = False
+        self._asleep = threading.Lock()
+        self._asleep.acquire()
 
     def run(self, connection: Connection) -> None:
         self.result = self.work(connection)
 
+    def sleep(self) -> None:
+        """Until `wake`, from whatever thread and whenever that comes."""
+        self._asleep.acquire()
+
+    def wake(self) -> None:
+        self._asleep.release()
+
 
 class _Line:
-    """Those who wait to write to one database."""
+    """Those who wait to write to one database. One of them writes, the others sleep.
+
+    Who wakes is either done or the next one to write: nobody wakes to find out which.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: deque[_Turn[Any]] = deque()
+        self._somebody_writes = False
 
     def write(self, database: Database, work: Callable[[Connection], T]) -> T:
         mine = _Turn(work)
-        self._waiting.append(mine)
-        while not mine.is_over:
-            with self._lock:
-                if not mine.is_over:
-                    self._write_some(database)
+        with self._lock:
+            self._waiting.append(mine)
+            must_wait, self._somebody_writes = self._somebody_writes, True
+        if must_wait:
+            mine.sleep()
+        if not mine.is_over:
+            self._write_some(database)
         if mine.error is not None:
             raise mine.error
         return mine.result
 
     def _write_some(self, database: Database) -> None:
-        some = [self._waiting.popleft() for _ in range(min(AT_MOST, len(self._waiting)))]
+        """For whoever is the first in line, and for those behind."""
+        with self._lock:
+            some = [self._waiting.popleft() for _ in range(min(AT_MOST, len(self._waiting)))]
         try:
             with database.begin() as connection:
                 if len(some) == 1:
@@ -82,8 +99,17 @@ class _Line:
             for turn in some:
                 turn.error = error
         finally:
-            for turn in some:
-                turn.is_over = True
+            self._let_go_on(some)
+
+    def _let_go_on(self, done: Sequence[_Turn[Any]]) -> None:
+        with self._lock:
+            first = self._waiting[0] if self._waiting else None
+            self._somebody_writes = first is not None
+        if first is not None:
+            first.wake()
+        for turn in done:
+            turn.is_over = True
+            turn.wake()
 
 
 def _run_apart(turn: _Turn[Any], connection: Connection) -> None:

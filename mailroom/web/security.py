@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import Flask, Response, abort, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mailroom.ledger.sign_ins import LIFETIME
@@ -40,6 +42,17 @@ TOKEN_LIFETIME = timedelta(hours=24)
 csrf = CSRFProtect()
 
 
+class Sessions(SecureCookieSessionInterface):
+    """Flask's own, which makes the signer anew for every request, the API's included."""
+
+    _signer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        if self._signer is None:
+            self._signer = super().get_signing_serializer(app)
+        return self._signer
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     is_https = settings.public_url.startswith("https://")
     app.config.update(
@@ -51,6 +64,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         PERMANENT_SESSION_LIFETIME=LIFETIME,
         WTF_CSRF_TIME_LIMIT=int(TOKEN_LIFETIME.total_seconds()),
     )
+    app.session_interface = Sessions()
     csrf.init_app(app)
     app.before_request(_refuse_nul)
     headers = dict(HEADERS)
@@ -59,13 +73,16 @@ def init_app(app: Flask, settings: Settings) -> None:
         # Mailroom itself speaks http, so https means that one proxy stands before it.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
 
+    everywhere = [(name.lower(), name, value) for name, value in headers.items()]
+    # Asked again each time, yet kept for the Back button: it brings back what was typed.
+    on_pages = [*everywhere, ("cache-control", "Cache-Control", "private, no-cache")]
+
     @app.after_request
     def _harden(response: Response) -> Response:
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
-        if request.endpoint != "static":
-            # Asked again each time, yet kept for the Back button: it brings back what was typed.
-            response.headers.setdefault("Cache-Control", "private, no-cache")
+        present = {name.lower() for name, _ in response.headers}
+        for key, name, value in everywhere if request.endpoint == "static" else on_pages:
+            if key not in present:
+                response.headers.add(name, value)
         return response
 
 

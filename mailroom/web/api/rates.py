@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 
 from flask import Flask, current_app
-from limits import parse
+from limits import RateLimitItem, parse
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage
 
@@ -67,7 +68,7 @@ class Rates:
 
     def hit(self, key: ApiKey) -> Standing:
         """Counts one request."""
-        limit = parse(key.rate)
+        limit = _limit(key.rate)
         seconds, now = limit.get_expiry(), time.time()
         window = int(now // seconds)
         name = f"api:{key.id}:{seconds}:{window}"
@@ -86,6 +87,11 @@ class Rates:
             except StorageError:
                 self._asked_again_at = time.monotonic() + REDIS_LEFT_ALONE
         return self._own.incr(name, seconds, amount=size)
+
+
+@lru_cache(256)
+def _limit(rate: str) -> RateLimitItem:
+    return parse(rate)
 
 
 def init_app(app: Flask, redis_url: str) -> None:
