@@ -28,7 +28,19 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 BUSY_TIMEOUT = 30_000
-"""Milliseconds a SQLite connection waits for another's lock before it gives up."""
+"""Milliseconds a connection waits for another's lock before it gives up."""
+
+IDLE_TRANSACTION = 60_000
+"""Milliseconds after which PostgreSQL takes back the locks of a worker that stands still meanwhile."""
+
+NETWORK = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""A PostgreSQL whose machine vanished is found out within half a minute, not within two hours."""
 
 PACE = 0.0001
 """Seconds between two tries to get SQLite's write lock: a group of marks holds it about as long."""
@@ -220,11 +232,15 @@ class Database:
             options["connect_args"] = {"timeout": busy_timeout / 1000, "check_same_thread": False}
         else:
             options["pool_pre_ping"] = True
-            options["connect_args"] = {"connect_timeout": 10}
+            options["connect_args"] = {
+                name: value for name, value in NETWORK.items() if name not in make_url(self.url).query
+            }
         self.engine: Engine = create_engine(self.url, hide_parameters=True, **options)
         self._turns = Turns(busy_timeout) if self.is_sqlite else None
         if self._turns is not None:
             _configure_sqlite(self.engine, "FULL" if durable else "NORMAL", busy_timeout, self._turns)
+        else:
+            _configure_postgresql(self.engine, busy_timeout, is_worker=not durable)
         self._writing = self.engine.execution_options(mailroom_writes=True)
 
     @contextmanager
@@ -254,6 +270,21 @@ class Database:
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+def _configure_postgresql(engine: Engine, lock_timeout: int, *, is_worker: bool) -> None:
+    # No statement_timeout: what waits for nobody is at work, and tried again would take as long.
+    settings = {"lock_timeout": lock_timeout}
+    if is_worker:  # a page's download may wait for its reader, and holds no locks
+        settings["idle_in_transaction_session_timeout"] = IDLE_TRANSACTION
+
+    @event.listens_for(engine, "connect")
+    def _set(dbapi_connection: Any, record: Any) -> None:
+        # Not as startup options, which connection poolers refuse.
+        with dbapi_connection.cursor() as cursor:
+            for name, milliseconds in settings.items():
+                cursor.execute(f"SET {name} = {milliseconds}")
+        dbapi_connection.commit()
 
 
 def _configure_sqlite(engine: Engine, synchronous: str, busy_timeout: int, turns: Turns) -> None:

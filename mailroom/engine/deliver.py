@@ -77,7 +77,11 @@ class _Job:
         """The next batch, if this job goes on with one."""
         if not admission.is_open:
             return self._close(lease)
-        dispatch = self._dispatch(lease, admission.is_trial)
+        try:
+            dispatch = self._dispatch(lease, admission.is_trial)
+        except DBAPIError:
+            self._close(lease)  # left to its lease it would count as a death
+            raise
         self._wait(dispatch, lease)
         dispatch.turns.give_back()
         return self._close(lease, dispatch)

@@ -8,6 +8,8 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 
+from sqlalchemy.exc import DBAPIError
+
 from mailroom.database import Database
 from mailroom.delivery.failure import Failure
 from mailroom.delivery.server import Server
@@ -16,6 +18,9 @@ from mailroom.ledger import marks
 
 IDLE_AT_MOST = 30.0
 """Seconds that an unused session stays open: servers hang up on idlers, some after a minute."""
+
+RETRY_AFTER = 0.25
+"""Seconds until the next try while the ledger is away."""
 
 HEARD_WITHIN = 0.2
 """Seconds to wait before a refused connection is told: whoever took the last place is at work by then."""
@@ -74,13 +79,21 @@ class Sessions:
         number = next(number for number in range(1, len(self._numbers) + 2) if number not in self._numbers)
         self._numbers.add(number)
         try:
-            with self._database.begin() as connection:
-                session_id = marks.open_session(connection, self._worker, number, server.name)
+            session_id = await self._noted(number, server)
         except BaseException:
             self._numbers.discard(number)
             session.abort()
             raise
         return Kept(session, session_id, number)
+
+    async def _noted(self, number: int, server: Server) -> int:
+        """The session's id. Waits while the ledger is away: nothing may be sent meanwhile anyway."""
+        while True:
+            try:
+                with self._database.begin() as connection:
+                    return marks.open_session(connection, self._worker, number, server.name)
+            except DBAPIError:
+                await asyncio.sleep(RETRY_AFTER)
 
     async def put_back(self, kept: Kept) -> None:
         """Keeps it for a next job, unless it is closed or has sent its share."""
