@@ -23,7 +23,7 @@ from mailroom.engine.draft import (
     StillUnderWay,
 )
 from mailroom.engine.rows import URGENT_AT_MOST, insert_content, mailing_values, take_key
-from mailroom.ledger import batches, insertion, mailings, states, suppressions, webhooks
+from mailroom.ledger import gathering, insertion, mailings, states, suppressions, webhooks
 from mailroom.ledger.batches import Gathered
 from mailroom.ledger.insertion import NewDelivery
 from mailroom.queue import Queue
@@ -134,7 +134,7 @@ def _activate(
     state = mailings.activate(
         connection, mailing_id, total=total, suppressed=suppressed, accept_ms=draft.elapsed_ms
     )
-    gathered = batches.gather(connection, mailing_id, batches.READY) if state == states.ACTIVE else []
+    gathered = gathering.gather(connection, mailing_id, gathering.READY) if state == states.ACTIVE else []
     if suppressed:
         webhooks.note_suppressed(connection, mailing_id)
     if suppressed == total:  # nothing waits, so nobody else will end it

@@ -14,7 +14,7 @@ from mailroom.engine import enqueue, process
 from mailroom.engine.dispatch import Dispatch
 from mailroom.engine.process import Process
 from mailroom.engine.sessions import is_about_one_connection
-from mailroom.ledger import batches, servers
+from mailroom.ledger import batches, gathering, servers
 from mailroom.ledger.batches import Gathered, Lease
 from mailroom.ledger.servers import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
@@ -165,10 +165,10 @@ class _Job:
                 return None, []
             goes_on = lease.queue == BULK and self._has_turn() and not dispatch.is_ending
             if goes_on and not worker.is_stopping:
-                following, gathered = batches.next_of(connection, lease, dispatch.messages)
+                following, gathered = gathering.next_of(connection, lease, dispatch.messages)
                 if following is not None:
                     return following, gathered
-            return None, batches.refill(connection, lease.queue, dispatch.messages)
+            return None, gathering.refill(connection, lease.queue, dispatch.messages)
 
 
 def _note_server(connection: Connection, dispatch: Dispatch) -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import AnyRow, Database, Direct
+from mailroom.database import Database, Direct
 from mailroom.delivery.envelope import Envelope
 from mailroom.delivery.failure import Failure
 from mailroom.delivery.server import Server
@@ -22,7 +22,7 @@ from mailroom.engine.recorder import Recorder
 from mailroom.engine.sessions import Sessions
 from mailroom.engine.turns import Turns
 from mailroom.ledger import batches, mailings, servers
-from mailroom.ledger.batches import Lease
+from mailroom.ledger.batches import Lease, Waiting
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ class Dispatch:
         sessions: Sessions,
         server: Server,
         lease: Lease,
-        deliveries: Sequence[AnyRow],
+        deliveries: Sequence[Waiting],
         messages: Mapping[int, Message],
         connections: int,
         turns: Turns,
@@ -121,7 +121,7 @@ class Dispatch:
         for lane in self._lanes.values():
             lane.abort()
 
-    def next_delivery(self) -> AnyRow | None:
+    def next_delivery(self) -> Waiting | None:
         return self.todo.popleft() if self.todo and not self.is_ending else None
 
     @property
@@ -171,7 +171,7 @@ class Dispatch:
         if not connected and not self.sessions.idle(self.server):
             self.cannot_be_used(failure)
 
-    def render(self, delivery: AnyRow) -> Envelope:
+    def render(self, delivery: Waiting) -> Envelope:
         """Raises MergeError when the variables do not fit the template."""
         message = self.messages[delivery.mailing_id]
         return Envelope(message.sender, delivery.address, message.render(delivery), delivery.id)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mailroom.content.message import MergeError
-from mailroom.database import AnyRow
 from mailroom.delivery import backoff
 from mailroom.delivery.envelope import Envelope, Outcome
 from mailroom.delivery.failure import Failure, Withdrawn
 from mailroom.delivery.reply import Reply
 from mailroom.engine.sessions import Kept
 from mailroom.ledger import batches, marks, states
+from mailroom.ledger.batches import Waiting
 
 if TYPE_CHECKING:
     from mailroom.engine.dispatch import Dispatch
@@ -34,7 +34,7 @@ class Lane:
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
         self._kept: Kept | None = None
-        self._in_hand: dict[int, AnyRow] = {}
+        self._in_hand: dict[int, Waiting] = {}
         self._marked: dict[int, float] = {}
         self._refused: dict[int, str] = {}
         self._has_turn = False
@@ -130,7 +130,7 @@ class Lane:
             self._dispatch.turns.refused(outcome.reply)
             self._failed(delivery, outcome)
 
-    def _may_try_again(self, delivery: AnyRow, failure: Failure) -> bool:
+    def _may_try_again(self, delivery: Waiting, failure: Failure) -> bool:
         """At once, unless the server named a time."""
         if failure.reply is not None and failure.reply.retry_after is not None:
             return False
@@ -139,7 +139,7 @@ class Lane:
         most = DEAD_AT_MOST if has_worked else REOPENED_AT_MOST
         return self._dispatch.tries[delivery.id] <= most
 
-    def _withdrawn(self, delivery: AnyRow, why: str) -> None:
+    def _withdrawn(self, delivery: Waiting, why: str) -> None:
         """The mark was refused: what is not recorded here goes back when the batch is closed."""
         if why == "lost":
             self._dispatch.lose()
@@ -149,7 +149,7 @@ class Lane:
         elif why != "taken":
             self._dispatch.leave_out(delivery.mailing_id)
 
-    def _failed(self, delivery: AnyRow, failure: Failure) -> None:
+    def _failed(self, delivery: Waiting, failure: Failure) -> None:
         code = failure.reply.code if failure.reply else None
         words = failure.reply.text if failure.reply else failure.message
         if failure.kind == "permanent":
@@ -161,12 +161,12 @@ class Lane:
             due = self._backoff_ms(delivery, failure.reply)
             self._record(delivery.id, states.DEFERRED, code, words, failure.stage, due)
 
-    def _may_resend(self, delivery: AnyRow) -> bool:
+    def _may_resend(self, delivery: Waiting) -> bool:
         message = self._dispatch.messages[delivery.mailing_id]
         is_first = delivery.state != states.UNKNOWN and delivery.resends == 0
         return message.if_unknown == "resend" and is_first
 
-    def _backoff_ms(self, delivery: AnyRow, reply: Reply | None) -> int:
+    def _backoff_ms(self, delivery: Waiting, reply: Reply | None) -> int:
         """At the mailing's end at the latest: there the sweeper lets it expire."""
         wait = round(backoff.delay(delivery.attempts + 1, self._dispatch.waits, reply) * 1000)
         left = self._dispatch.messages[delivery.mailing_id].expires_at_ms - round(time.time() * 1000)

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import Address, parse_address
 from mailroom.content.message import Attachment, Compiled, Content, compile_message, message_id
 from mailroom.content.original import Verbatim
-from mailroom.database import AnyRow
 from mailroom.ledger import mailings, originals
+from mailroom.ledger.batches import Waiting
 
 KEPT = 16
 """Compiled mailings that a worker remembers; one with a large attachment is some megabytes."""
@@ -28,7 +28,7 @@ class Message:
     expires_at_ms: int
     compiled: Compiled | Verbatim
 
-    def render(self, delivery: AnyRow) -> bytes:
+    def render(self, delivery: Waiting) -> bytes:
         """Raises MergeError when this recipient's variables do not fit."""
         domain = self.sender.rpartition("@")[2]
         name = message_id(self.uid, None if self.is_shared else delivery.id, domain)

@@ -10,13 +10,13 @@ from mailroom.content.recipients import Recipient
 from mailroom.database import from_millis, to_millis
 from mailroom.engine.draft import Accepted, Draft
 from mailroom.engine.rows import URGENT_AT_MOST, insert_content, mailing_values, take_key
-from mailroom.ledger import batches, mailings, passengers, small_mailings, states, webhooks
+from mailroom.ledger import gathering, mailings, passengers, small_mailings, states, webhooks
 from mailroom.ledger.batches import Gathered
 from mailroom.queue import BULK, URGENT
 
 
 def fits(draft: Draft) -> bool:
-    return len(draft.recipients) <= batches.SIZE
+    return len(draft.recipients) <= gathering.SIZE
 
 
 def write(connection: Connection, draft: Draft) -> tuple[Accepted, list[Gathered]]:
@@ -71,7 +71,7 @@ def _batch(connection: Connection, draft: Draft, number: int) -> tuple[int | Non
         if boarded is not None:
             return boarded, []
     queue = URGENT if is_urgent else BULK
-    new = small_mailings.new_batch(connection, number, queue, draft.route, draft.max_sessions)
+    new = gathering.new(connection, number, queue, draft.route, draft.max_sessions)
     return new.id, [new]
 
 

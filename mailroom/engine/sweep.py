@@ -20,6 +20,7 @@ from mailroom.ledger import (
     batches,
     control,
     decisions,
+    gathering,
     idempotency,
     reaping,
     rounds,
@@ -137,11 +138,11 @@ class Sweeper:
 
     def _gather(self, queue: str) -> None:
         with self._database.read() as connection:
-            room = batches.READY - batches.unclaimed(connection, queue)
+            room = gathering.READY - gathering.unclaimed(connection, queue)
             due = sweeping.due(connection, queue, BACKLOG, self._shut(connection)) if room > 0 else []
         for mailing_id in due:
             with self._database.begin() as connection:
-                gathered = batches.gather(connection, mailing_id, max(1, room // len(due)))
+                gathered = gathering.gather(connection, mailing_id, max(1, room // len(due)))
             enqueue.onto(self._queue, gathered)
 
     def _shut(self, connection: Connection) -> list[str]:

@@ -1,29 +1,21 @@
-"""Batches: gathered from what is due, leased to one worker, closed or reaped."""
+"""Batches: claimed by one worker, leased to it, closed or given back. gathering.py makes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, or_, select, update
 
-from mailroom.database import AnyRow, now_millis
+from mailroom.database import now_millis
 from mailroom.ledger import counts, mailings, states, webhooks
+from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 
-SIZE = 100
-"""The most deliveries that one batch holds."""
-
 LEASE_MS = 30_000
 """How long a worker that says nothing keeps its batch. It renews every third of it."""
-
-READY = 20
-"""How many unclaimed batches of a queue are kept ready; more wait in the ledger, unbatched."""
-
-TRIED_ALONE = 2
-"""A delivery during which so many workers died gets a batch of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +40,23 @@ class Lease:
     max_sessions: int | None
 
 
-# What every job executes is made once: to build a statement costs more than to execute it.
-OF_BATCH = deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger)
-OF_MAILING = mailings_table.c.id == bindparam("of_mailing", type_=BigInteger)
+class Waiting(NamedTuple):
+    """A delivery of a batch that is to be sent."""
 
-GATHERED_FROM = (
-    select(mailings_table.c.queue, mailings_table.c.route, mailings_table.c.max_sessions)
-    .where(OF_MAILING, mailings_table.c.state == states.ACTIVE)
-    .with_for_update()
-)
-DUE = (
-    select(deliveries.c.id, deliveries.c.state, deliveries.c.deaths)
-    .where(deliveries.c.mailing_id == bindparam("of_mailing"), deliveries.c.due_at <= now_millis())
-    .order_by(deliveries.c.due_at, deliveries.c.id)
-    .limit(SIZE)
-    .with_for_update(skip_locked=True)
-)
-NEW = insert(batches).values(enqueued_at=now_millis()).returning(batches.c.id)
-TAKEN = (
-    update(deliveries)
-    .where(deliveries.c.id.in_(bindparam("chosen", expanding=True)))
-    .values(batch_id=bindparam("by_batch"), due_at=None)
-)
-NEXT_DUE = (
-    update(mailings_table)
-    .where(OF_MAILING)
-    .values(
-        next_due_at=select(func.min(deliveries.c.due_at))
-        .where(deliveries.c.mailing_id == bindparam("of_mailing"), deliveries.c.due_at.is_not(None))
-        .scalar_subquery()
-    )
-)
-CLAIMED = (
+    id: int
+    mailing_id: int
+    address: str
+    name: str
+    variables: Mapping[str, str] | None
+    state: str
+    attempts: int
+    resends: int
+
+
+OF_BATCH = deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger)
+WAITS = or_(*(deliveries.c.state == state for state in states.WAITING))
+
+CLAIMED = Driven(
     update(batches)
     .where(
         batches.c.id == bindparam("of_batch"),
@@ -93,7 +70,7 @@ CLAIMED = (
     )
     .returning(batches.c.queue, batches.c.route, batches.c.max_sessions)
 )
-STARTED = (
+STARTED = Driven(
     update(mailings_table)
     .where(
         mailings_table.c.id.in_(select(deliveries.c.mailing_id).where(OF_BATCH)),
@@ -101,7 +78,7 @@ STARTED = (
     )
     .values(started_at=now_millis())
 )
-CONTENTS = (
+CONTENTS = Driven(
     select(
         deliveries.c.id,
         deliveries.c.mailing_id,
@@ -114,23 +91,26 @@ CONTENTS = (
     )
     .where(
         OF_BATCH,
-        deliveries.c.state.in_(states.WAITING),
+        WAITS,
         select(mailings_table.c.id)
         .where(mailings_table.c.id == deliveries.c.mailing_id, mailings_table.c.state == states.ACTIVE)
         .exists(),
     )
     .order_by(deliveries.c.id)
 )
-CLOSED = delete(batches).where(
-    batches.c.id == bindparam("of_batch"),
-    batches.c.epoch == bindparam("of_epoch"),
-    batches.c.owner == bindparam("by_owner"),
-    ~select(deliveries.c.id).where(OF_BATCH, deliveries.c.state == states.SENDING).exists(),
+CLOSED = Driven(
+    delete(batches).where(
+        batches.c.id == bindparam("of_batch"),
+        batches.c.epoch == bindparam("of_epoch"),
+        batches.c.owner == bindparam("by_owner"),
+        ~select(deliveries.c.id).where(OF_BATCH, deliveries.c.state == states.SENDING).exists(),
+    )
 )
 BEGAN_AT = func.coalesce(mailings_table.c.send_at, mailings_table.c.created_at)
-GIVEN_BACK = (  # due now when it began later than now: the clock was set back meanwhile
+GIVEN_BACK = Driven(
+    # due now when it began later than now: the clock was set back meanwhile
     update(deliveries)
-    .where(OF_BATCH, deliveries.c.state.in_(states.WAITING))
+    .where(OF_BATCH, WAITS)
     .values(
         batch_id=None,
         due_at=select(case((now_millis() < BEGAN_AT, now_millis()), else_=BEGAN_AT))
@@ -139,95 +119,29 @@ GIVEN_BACK = (  # due now when it began later than now: the clock was set back m
     )
     .returning(deliveries.c.mailing_id, deliveries.c.state, deliveries.c.due_at)
 )
-SETTLED = (
+SETTLED = Driven(
     select(deliveries.c.mailing_id, deliveries.c.state, func.count())
     .where(OF_BATCH)
     .group_by(deliveries.c.mailing_id, deliveries.c.state)
 )
-# One delivery tells whose a batch of a bulk mailing is: only single mails share one.
-WHOSE = (
-    select(deliveries.c.mailing_id)
-    .where(deliveries.c.batch_id == batches.c.id)
-    .limit(1)
-    .correlate(batches)
-    .scalar_subquery()
-)
-OTHERS = (
-    select(batches.c.id)
-    .where(
-        batches.c.queue == bindparam("in_queue"),
-        batches.c.owner.is_(None),
-        WHOSE != bindparam("of_mailing"),
-    )
-    .limit(1)
-)
-UNCLAIMED = select(func.count()).where(batches.c.queue == bindparam("in_queue"), batches.c.owner.is_(None))
-
-OF_THESE_DUE = select(mailings_table.c.id).where(
-    mailings_table.c.id.in_(bindparam("chosen", expanding=True)),
-    mailings_table.c.next_due_at <= now_millis(),
-)
-
-
-def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]:
-    """Takes up to `most` batches out of what is due of one mailing.
-
-    Its row is locked first: whoever makes a delivery due meanwhile says so there, after us.
-    """
-    mailing = connection.execute(GATHERED_FROM, {"of_mailing": mailing_id}).one_or_none()
-    gathered: list[Gathered] = []
-    if mailing is None:
-        return gathered
-    while len(gathered) < most:
-        due = _due(connection, mailing_id)
-        if not due:
-            break
-        gathered += [_batch(connection, mailing_id, mailing, chosen) for chosen in _split(due)]
-        if len(due) < SIZE:
-            break
-    connection.execute(NEXT_DUE, {"of_mailing": mailing_id})
-    return gathered
-
-
-def _due(connection: Connection, mailing_id: int) -> Sequence[AnyRow]:
-    return connection.execute(DUE, {"of_mailing": mailing_id}).all()
-
-
-def _split(due: Sequence[AnyRow]) -> list[list[AnyRow]]:
-    alone = [[row] for row in due if row.deaths >= TRIED_ALONE]
-    together = [row for row in due if row.deaths < TRIED_ALONE]
-    return [*([together] if together else []), *alone]
-
-
-def _batch(connection: Connection, mailing_id: int, mailing: AnyRow, chosen: list[AnyRow]) -> Gathered:
-    values = {
-        "queue": mailing.queue,
-        "size": len(chosen),
-        "route": mailing.route,
-        "max_sessions": mailing.max_sessions,
-    }
-    batch_id = connection.execute(NEW, values).scalar_one()
-    connection.execute(TAKEN, {"by_batch": batch_id, "chosen": [row.id for row in chosen]})
-    counts.change(connection, counts.tally(((mailing_id, row.state) for row in chosen), -1))
-    return Gathered(batch_id, 0, len(chosen), mailing.queue)
 
 
 def claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Lease | None:
     """The lease, or None when somebody else has the batch or it is gone."""
-    values = {"of_batch": batch_id, "of_epoch": epoch, "by_owner": owner, "for_ms": LEASE_MS}
-    row = connection.execute(CLAIMED, values).one_or_none()
+    row = CLAIMED.one(connection, of_batch=batch_id, of_epoch=epoch, by_owner=owner, for_ms=LEASE_MS)
     if row is None:
         return None
-    connection.execute(STARTED, {"of_batch": batch_id})
-    return Lease(batch_id, epoch + 1, owner, row.queue, row.route, row.max_sessions)
+    STARTED.run(connection, of_batch=batch_id)
+    queue, route, max_sessions = row
+    return Lease(batch_id, epoch + 1, owner, queue, route, max_sessions)
 
 
-def contents_of(connection: Connection, lease: Lease) -> Sequence[AnyRow]:
-    """What is to be sent: id, mailing_id, address, name, variables, state, attempts, resends.
+def contents_of(connection: Connection, lease: Lease) -> list[Waiting]:
+    """What is to be sent.
 
     Nothing of a mailing that was paused or canceled after this batch was gathered.
     """
-    return connection.execute(CONTENTS, {"of_batch": lease.batch_id}).all()
+    return [Waiting(*row) for row in CONTENTS.all(connection, of_batch=lease.batch_id)]
 
 
 def renew(connection: Connection, lease: Lease) -> bool:
@@ -259,8 +173,7 @@ def close(connection: Connection, lease: Lease) -> bool:
     That is so when the batch was lost, or while the outcome of a marked delivery is not
     recorded: the batch is then reaped once its lease runs out.
     """
-    values = {"of_batch": lease.batch_id, "of_epoch": lease.epoch, "by_owner": lease.owner}
-    if connection.execute(CLOSED, values).rowcount != 1:
+    if not CLOSED.run(connection, of_batch=lease.batch_id, of_epoch=lease.epoch, by_owner=lease.owner):
         return False
     give_back(connection, lease.batch_id)
     return True
@@ -271,45 +184,15 @@ def give_back(connection: Connection, batch_id: int) -> None:
 
     It is due since its mailing began: so it goes before what was never gathered.
     """
-    untouched = connection.execute(GIVEN_BACK, {"of_batch": batch_id}).all()
-    found = counts.tally((row.mailing_id, row.state) for row in untouched)
-    for mailing_id, state, number in connection.execute(SETTLED, {"of_batch": batch_id}):
+    untouched = GIVEN_BACK.all(connection, of_batch=batch_id)
+    found = counts.tally((mailing_id, state) for mailing_id, state, _ in untouched)
+    for mailing_id, state, number in SETTLED.all(connection, of_batch=batch_id):
         found[mailing_id][state] += number
     counts.change(connection, found)
-    for mailing_id, due_at in sorted({row.mailing_id: row.due_at for row in untouched}.items()):
+    for mailing_id, due_at in sorted({row[0]: row[2] for row in untouched}.items()):
         mailings.look_again(connection, mailing_id, due_at)
     webhooks.note_sent(connection, batch_id)
     mailings.finish(connection, found)
-
-
-def next_of(
-    connection: Connection, lease: Lease, mailing_ids: Iterable[int]
-) -> tuple[Lease | None, list[Gathered]]:
-    """Gathers one more batch of these mailings for the worker that closed `lease`, and leases it.
-
-    None while another mailing waits for a worker: then everybody takes turns at the queue.
-    What had to be gathered apart from it is to be enqueued.
-    """
-    for mailing_id in sorted(mailing_ids):
-        waiting = {"in_queue": lease.queue, "of_mailing": mailing_id}
-        if connection.execute(OTHERS, waiting).one_or_none() is not None:
-            return None, []
-        if gathered := gather(connection, mailing_id, 1):
-            first, *others = gathered
-            return claim(connection, first.id, first.epoch, lease.owner), others
-    return None, []
-
-
-def refill(connection: Connection, queue: str, mailing_ids: Iterable[int]) -> list[Gathered]:
-    """Gathers more of these mailings, so that the queue does not run dry between two sweeps."""
-    gathered: list[Gathered] = []
-    room = READY - unclaimed(connection, queue)
-    if room < READY // 2:
-        return gathered  # ten at once cost little more than two at once
-    for mailing_id in connection.execute(OF_THESE_DUE, {"chosen": list(mailing_ids)}).scalars().all():
-        if room > len(gathered):
-            gathered += gather(connection, mailing_id, room - len(gathered))
-    return gathered
 
 
 def earliest_lease(connection: Connection, mailing_id: int) -> int | None:
@@ -322,11 +205,6 @@ def earliest_lease(connection: Connection, mailing_id: int) -> int | None:
         select(func.min(batches.c.lease_until)).where(batches.c.id.in_(mine))
     ).scalar_one()
     return earliest
-
-
-def unclaimed(connection: Connection, queue: str) -> int:
-    """How many batches of this queue wait for a worker."""
-    return int(connection.execute(UNCLAIMED, {"in_queue": queue}).scalar_one())
 
 
 def forgotten(connection: Connection, after_ms: int, most: int = 200) -> list[Gathered]:

@@ -22,7 +22,7 @@ def end_due(connection: Connection, mailing_id: int, state: str, limit: int = EN
     """Moves waiting deliveries of a canceled or expired mailing to that state, some at a time.
 
     What is `unknown` stays so, for good: it may have arrived. The mailing's row is locked
-    first, as in batches.gather.
+    first, as in gathering.gather.
     """
     of_state = states.CANCELED if state == states.CANCELED else states.ACTIVE
     ending = select(mailings_table.c.id).where(
@@ -132,7 +132,7 @@ def _move_one(connection: Connection, delivery_id: int, move: _Move) -> bool:
 def _move(
     connection: Connection, mailing_id: int, move: _Move, chosen: ColumnElement[bool]
 ) -> Sequence[AnyRow]:
-    """Moves up to AT_ONCE deliveries of a mailing; its row is locked first, as in batches.gather."""
+    """Moves up to AT_ONCE deliveries of a mailing; its row is locked first, as in gathering.gather."""
     due_at = _lock(connection, mailing_id, to_reopen=move.is_due)
     if due_at is None:
         return []

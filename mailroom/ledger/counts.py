@@ -10,20 +10,22 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, func, select, update
 
 from mailroom.ledger import states
+from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import batches, deliveries, mailings
 
 Changes = Mapping[int, Mapping[str, int]]
 """mailing id -> state -> how many more (or fewer)."""
 
 
-# Made once: every job executes it twice.
-CHANGED = (
+CHANGED = Driven(
     update(mailings)
-    .where(mailings.c.id == bindparam("of_mailing"))
-    .values({state: mailings.c[state] + bindparam(f"more_{state}") for state in states.COUNTED})
+    .where(mailings.c.id == bindparam("of_mailing", type_=BigInteger))
+    .values(
+        {state: mailings.c[state] + bindparam(f"more_{state}", type_=BigInteger) for state in states.COUNTED}
+    )
 )
 LIVE = (
     select(deliveries.c.mailing_id, deliveries.c.state, func.count())
@@ -52,7 +54,7 @@ def change(connection: Connection, changes: Changes) -> None:
         added = changes[mailing_id]
         if any(added.values()):
             values = {f"more_{state}": added.get(state, 0) for state in states.COUNTED}
-            connection.execute(CHANGED, {"of_mailing": mailing_id, **values})
+            CHANGED.run(connection, of_mailing=mailing_id, **values)
 
 
 def tally(pairs: Iterable[tuple[int, str]], sign: int = 1) -> dict[int, Counter[str]]:

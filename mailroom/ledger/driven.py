@@ -35,6 +35,10 @@ class Driven:
         row = self._cursor(connection, values).fetchone()
         return None if row is None else self._for(connection).row(row)
 
+    def all(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
+        rows = self._cursor(connection, values).fetchall()
+        return self._for(connection).rows(rows)
+
     def run_each(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Once for each of `rows`."""
         compiled = self._for(connection)
@@ -100,6 +104,9 @@ class _Compiled:
         for name in self._converters.keys() & values.keys():
             given[name] = self._converters[name](given[name])
         return given if self._order is None else tuple([given[name] for name in self._order])
+
+    def rows(self, found: list[Sequence[Any]]) -> list[tuple[Any, ...]]:
+        return [self.row(row) for row in found] if self._results else [tuple(row) for row in found]
 
     def row(self, found: Sequence[Any]) -> tuple[Any, ...]:
         row = list(found)

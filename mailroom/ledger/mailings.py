@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, func, insert, or_, select, update
 
 from mailroom.database import AnyRow, now_millis
 from mailroom.ledger import counts, states, webhooks
+from mailroom.ledger.among import among
 from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import attachments, contents, decisions, deliveries, mailings
 
@@ -97,12 +98,13 @@ ACTIVATED = (
     )
     .returning(mailings.c.state)
 )
-FINISHED = (
+MAY_END = (states.SCHEDULED, states.ACTIVE, states.PAUSED, states.CANCELED)
+FINISHED = Driven(
     update(mailings)
     .where(
-        mailings.c.id.in_(bindparam("chosen", expanding=True)),
+        among(mailings.c.id, "chosen"),
         mailings.c.ended_at.is_(None),
-        mailings.c.state.in_((states.SCHEDULED, states.ACTIVE, states.PAUSED, states.CANCELED)),
+        or_(*(mailings.c.state == state for state in MAY_END)),
         sum((mailings.c[state] for state in states.TERMINAL), mailings.c.unknown) == mailings.c.total,
         ~select(deliveries.c.id)
         .where(deliveries.c.mailing_id == mailings.c.id, deliveries.c.due_at.is_not(None))
@@ -117,7 +119,7 @@ FINISHED = (
     .returning(mailings.c.id)
 )
 AT = bindparam("at", type_=BigInteger)
-NEXT_LOOK = (
+NEXT_LOOK = Driven(
     update(mailings)
     .where(OF_MAILING)
     .values(next_due_at=case((mailings.c.next_due_at <= AT, mailings.c.next_due_at), else_=AT))
@@ -284,7 +286,7 @@ def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
     chosen = sorted(set(mailing_ids))
     if not chosen:
         return 0
-    ended = list(connection.execute(FINISHED, {"chosen": chosen}).scalars())
+    ended = [row[0] for row in FINISHED.all(connection, chosen=chosen)]
     webhooks.note_mailings(connection, ended)
     return len(ended)
 
@@ -295,7 +297,7 @@ def look_again(connection: Connection, mailing_id: int, at: int) -> None:
     Writes even where nothing changes: that waits for a sweeper who gathers at this very
     moment and, not seeing our delivery yet, is about to note that nothing is due.
     """
-    connection.execute(NEXT_LOOK, {"of_mailing": mailing_id, "at": at})
+    NEXT_LOOK.run(connection, of_mailing=mailing_id, at=at)
 
 
 def _move(connection: Connection, mailing_id: int, before: tuple[str, ...], **values: Any) -> bool:

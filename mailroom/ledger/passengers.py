@@ -9,8 +9,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Connection, bindparam, select, update
 
 from mailroom.database import now_millis
-from mailroom.ledger.batches import SIZE
 from mailroom.ledger.driven import Driven
+from mailroom.ledger.gathering import SIZE
 from mailroom.ledger.schema import batches
 
 WAITS_MS = 1_000

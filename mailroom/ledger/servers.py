@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from mailroom.database import from_millis, now_millis
 from mailroom.ledger import states
+from mailroom.ledger.driven import Driven
 from mailroom.ledger.once import insert_once
 from mailroom.ledger.schema import batches, deliveries, servers, sessions
 
@@ -60,17 +61,18 @@ class Trouble:
 
 OURS = batches.alias()
 
-# Made once: every job executes both.
-CLOSED_FOR = select(servers.c.closed_until - now_millis()).where(servers.c.server == bindparam("name"))
-HEALED = delete(servers).where(servers.c.server == bindparam("name"))
+CLOSED_FOR = Driven(
+    select(servers.c.closed_until - now_millis()).where(servers.c.server == bindparam("name"))
+)
+HEALED = Driven(delete(servers).where(servers.c.server == bindparam("name")))
 
 
 def admit(connection: Connection, server: str) -> Admission:
     """Asked before a batch is sent. Writes only when there is trouble."""
-    wait = connection.execute(CLOSED_FOR, {"name": server}).scalar_one_or_none()
+    wait = CLOSED_FOR.one(connection, name=server)
     if wait is None:
         return Admission(is_open=True)
-    if wait > 0:
+    if wait[0] > 0:
         return Admission(is_open=False)
     mine = update(servers).where(servers.c.server == server, servers.c.closed_until <= now_millis())
     tried = connection.execute(mine.values(closed_until=now_millis() + TRIAL_MS))
@@ -161,7 +163,7 @@ def serves_others(connection: Connection, server: str, batch_id: int, owner: str
 
 def healthy(connection: Connection, server: str) -> None:
     """Opens it for everybody: the server does its work."""
-    connection.execute(HEALED, {"name": server})
+    HEALED.run(connection, name=server)
 
 
 def closed(connection: Connection) -> set[str]:

@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Connection, insert, text
 
 from mailroom.database import NOW_MILLIS, now_millis
-from mailroom.ledger.batches import Gathered
 from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import batches, deliveries, mailings
 
@@ -74,12 +73,3 @@ def insert_deliveries(connection: Connection, rows: Sequence[Mapping[str, Any]])
         DELIVERY.run(connection, **rows[0])
     else:
         DELIVERY.run_each(connection, rows)
-
-
-def new_batch(
-    connection: Connection, size: int, queue: str, route: str, max_sessions: int | None
-) -> Gathered:
-    """A batch for deliveries that are about to be written with its id."""
-    row = BATCH.one(connection, size=size, queue=queue, route=route, max_sessions=max_sessions)
-    assert row is not None
-    return Gathered(int(row[0]), 0, size, queue)

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 
 from mailroom.database import now_millis
+from mailroom.ledger.driven import Driven
 from mailroom.ledger.once import insert_once
 from mailroom.ledger.schema import batches, throttles
 
@@ -84,14 +85,13 @@ def set_rate(connection: Connection, server: str, interval_us: int | None) -> No
     connection.execute(changed.values(interval_us=interval_us, next_at=sooner, updated_at=0))
 
 
-INTERVAL = select(throttles.c.interval_us).where(
-    throttles.c.name == bindparam("server")
-)  # asked by every job
+INTERVAL = Driven(select(throttles.c.interval_us).where(throttles.c.name == bindparam("server")))
 
 
 def interval_us(connection: Connection, server: str) -> int | None:
     """The present spacing; None: no limit."""
-    return connection.execute(INTERVAL, {"server": server}).scalar_one_or_none()
+    row = INTERVAL.one(connection, server=server)
+    return None if row is None else row[0]
 
 
 def reserve(connection: Connection, server: str, number: int, within_ms: int) -> Places | None:

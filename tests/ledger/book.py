@@ -12,7 +12,7 @@ from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
 from mailroom.database import AnyRow, Database
 from mailroom.engine.accept import Draft, accept
-from mailroom.ledger import batches, mailings, marks, reaping, states
+from mailroom.ledger import batches, gathering, mailings, marks, reaping, states
 from mailroom.ledger.batches import Gathered, Lease
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries
@@ -39,7 +39,7 @@ class Book:
 
     def gather(self, mailing_id: int, most: int = 20) -> list[Gathered]:
         with self.database.begin() as connection:
-            return batches.gather(connection, mailing_id, most)
+            return gathering.gather(connection, mailing_id, most)
 
     def waiting(self) -> list[Gathered]:
         """The batches that nobody claimed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from mailroom.ledger.batches import SIZE
+from mailroom.ledger.gathering import SIZE
 from mailroom.ledger.passengers import WAITS_MS
 from mailroom.ledger.schema import batches
 from tests.ledger.book import Book

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from mailroom.ledger import batches, mailings, states, sweeping
+from mailroom.ledger import gathering, mailings, states, sweeping
 from tests.ledger.book import Book
 
 
@@ -14,8 +14,8 @@ def test_acceptance_gathers_the_first_batches_itself(book: Book) -> None:
 
 
 def test_no_more_than_the_queue_should_hold(book: Book) -> None:
-    mailing_id = book.accept(100 * batches.READY + 30)
-    assert len(book.waiting()) == batches.READY
+    mailing_id = book.accept(100 * gathering.READY + 30)
+    assert len(book.waiting()) == gathering.READY
     assert book.mailing(mailing_id).next_due_at is not None, "the sweeper has to come back for the rest"
     assert [batch.size for batch in book.gather(mailing_id)] == [30]
     assert book.mailing(mailing_id).next_due_at is None

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from mailroom.database import Database
-from mailroom.ledger import batches, control, mailings, marks, states, sweeping
+from mailroom.ledger import batches, control, gathering, mailings, marks, states, sweeping
 from tests.ledger.book import Book
 
 WAITS = 0.3
@@ -43,7 +43,7 @@ def test_a_deferral_while_a_sweeper_gathers(pg: Book) -> None:
     outcome = marks.Outcome(delivery_id, states.DEFERRED, 451, "later", "sink:25", "rcpt", 60_000)
     with pg.database.begin() as connection:
         marks.record_troubles(connection, lease, [outcome])
-        thread = meanwhile(pg, lambda theirs: batches.gather(theirs, mailing_id, 5))
+        thread = meanwhile(pg, lambda theirs: gathering.gather(theirs, mailing_id, 5))
     thread.join()
     assert pg.mailing(mailing_id).next_due_at is not None, "or it would be deferred for ever"
 
@@ -56,7 +56,7 @@ def test_a_deferral_just_after_a_sweeper_looked(pg: Book) -> None:
     pg.close(other)
     outcome = marks.Outcome(delivery_id, states.DEFERRED, 451, "later", "sink:25", "rcpt", 60_000)
     with pg.database.begin() as connection:
-        batches.gather(connection, mailing_id, 5)
+        gathering.gather(connection, mailing_id, 5)
         thread = meanwhile(pg, lambda theirs: marks.record_troubles(theirs, lease, [outcome]))
     thread.join()
     assert pg.mailing(mailing_id).next_due_at is not None
