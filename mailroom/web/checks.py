@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from threading import Thread
+from typing import TypeVar
 
 from sqlalchemy import func, select
 
@@ -19,6 +21,8 @@ PATIENCE = 2.0
 
 SWEEP_EXPECTED = 15_000
 """Milliseconds after which a sweeper that has not been seen is missed."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +81,23 @@ QUESTIONS: Mapping[str, Question] = {"ledger": ledger, "redis": redis, "workers"
 def ask_all(
     mailroom: Mailroom, questions: Mapping[str, Question] = QUESTIONS, patience: float = PATIENCE
 ) -> list[Check]:
-    """All answers, in order; a part that does not answer within `patience` seconds does not work.
+    """All answers, in order; a part that does not answer within `patience` seconds does not work."""
+    asked = {name: partial(_answered, mailroom, name, question) for name, question in questions.items()}
+    found = within(patience, asked)
+    silent = f"no answer within {patience:.0f} s"
+    return [found.get(name, Check(name, False, silent)) for name in questions]
+
+
+def within(patience: float, questions: Mapping[str, Callable[[], T]]) -> dict[str, T]:
+    """The answers that came within so many seconds, all asked at once.
 
     Each is asked in a thread of its own: a database or network that hangs holds that
     thread, not the one who wants to know.
     """
-    found: dict[str, Check] = {}
+    found: dict[str, T] = {}
 
-    def ask(name: str, question: Question) -> None:
-        found[name] = _answered(mailroom, name, question)
+    def ask(name: str, question: Callable[[], T]) -> None:
+        found[name] = question()
 
     threads = [Thread(target=ask, args=item, daemon=True) for item in questions.items()]
     for thread in threads:
@@ -93,8 +105,7 @@ def ask_all(
     deadline = time.monotonic() + patience
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    silent = f"no answer within {patience:.0f} s"
-    return [found.get(name, Check(name, False, silent)) for name in questions]
+    return dict(found)
 
 
 def _answered(mailroom: Mailroom, name: str, question: Question) -> Check:

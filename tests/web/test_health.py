@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
+import psycopg
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import create_app
+from mailroom.ledger import servers, throttles
+from mailroom.settings import Settings
 from tests.servers import Valkey
-from tests.web.watching import a_mailing
+from tests.web.watching import a_mailing, ledger
 
 
 def test_a_process_that_lives_says_so_whatever_else_is_broken(stranger: FlaskClient, valkey: Valkey) -> None:
@@ -46,3 +51,46 @@ def test_it_shows_no_password(stranger: FlaskClient, valkey: Valkey) -> None:
 def test_strangers_learn_nothing_of_what_was_sent(app: Flask, stranger: FlaskClient) -> None:
     a_mailing(app.extensions["mailroom"].database, {})
     assert (stranger.get("/readyz").json or {})["parts"]["ledger"] == {"ok": True, "why": "answers"}
+
+
+def mail_servers(stranger: FlaskClient) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (stranger.get("/readyz").json or {})["mail_servers"]
+    return found
+
+
+def test_it_shows_how_the_mail_servers_stand(app: Flask, settings: Settings, stranger: FlaskClient) -> None:
+    ours = f"{settings.mail_server}:{settings.mail_port}"
+    healthy = {"in_trouble": False, "rate": "no limit", "slowed_down": False}
+    assert mail_servers(stranger) == [{"server": ours, **healthy}]
+    words = "535 5.7.8 ann@example.org: wrong password"
+    with ledger(app).begin() as connection:
+        servers.failed(connection, ours, "auth", 535, words)
+        throttles.set_rate(connection, ours, 200_000)
+        throttles.set_rate(connection, "other:25", 200_000)
+        assert throttles.slow_down(connection, "other:25", 5.0)
+    first, second = mail_servers(stranger)
+    assert 4 <= first.pop("tried_again_in_seconds") <= 6 and first.pop("since")
+    trouble = {"in_trouble": True, "stage": "auth", "code": 535, "failures": 1}
+    assert first == {"server": ours, "rate": "5.0/second", "slowed_down": False, **trouble}
+    assert second == {"server": "other:25", "in_trouble": False, "rate": "2.5/second", "slowed_down": True}
+    assert "ann@example.org" not in stranger.get("/readyz").text, "the server's words are not for strangers"
+
+
+def test_a_mail_server_in_trouble_makes_nothing_unready(app: Flask, stranger: FlaskClient) -> None:
+    before = (stranger.get("/readyz").json or {})["parts"]
+    with ledger(app).begin() as connection:
+        servers.failed(connection, "mail.example:25", "connect", None, "no answer")
+    after = (stranger.get("/readyz").json or {})["parts"]
+    assert {name: part["ok"] for name, part in after.items()} == {n: p["ok"] for n, p in before.items()}
+
+
+def test_it_answers_in_time_while_the_ledger_is_locked(settings: Settings, postgres_url: str) -> None:
+    app = create_app(settings.model_copy(update={"database_url": postgres_url}))
+    with psycopg.connect(postgres_url) as somebody:
+        somebody.execute("LOCK TABLE mailings, servers IN ACCESS EXCLUSIVE MODE")
+        began = time.monotonic()
+        answer = app.test_client().get("/readyz")
+        assert time.monotonic() - began < 4
+        somebody.rollback()
+    assert answer.status_code == 503 and answer.json is not None
+    assert answer.json["mail_servers"] is None and not answer.json["parts"]["ledger"]["ok"]
