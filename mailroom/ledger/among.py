@@ -39,6 +39,10 @@ class among(FunctionElement[bool]):
     def __init__(self, column: ColumnElement[int], name: str) -> None:
         super().__init__(column, bindparam(name, type_=Numbers()))
 
+    def self_group(self, against: Any = None) -> Any:
+        # As it stands: else SQLAlchemy writes `... = 1` for SQLite, which then reads the whole table.
+        return self
+
 
 @compiles(among, "sqlite")
 def _sqlite(element: among, compiler: Any, **kw: Any) -> str:

@@ -1,0 +1,35 @@
+"""However many deliveries there are: without this a batch of 100 would cost a look at all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mailroom.database import Database
+from mailroom.ledger import gathering
+from mailroom.ledger.driven import Driven
+from tests.ledger.book import Book
+
+STATEMENTS: list[tuple[Driven, dict[str, Any]]] = [
+    (gathering.DUE, {"of_mailing": 1}),
+    (gathering.TAKEN, {"by_batch": 1, "chosen": [1, 2, 3]}),
+    (gathering.NEXT_DUE, {"of_mailing": 1}),
+]
+
+
+def plan_of(database: Database, statement: Driven, values: dict[str, Any]) -> str:
+    """What the database will do, having seen no statistics."""
+    explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+    with database.begin() as connection:
+        if not database.is_sqlite:
+            connection.exec_driver_sql(gathering.IN_ORDER)
+        compiled = statement._for(connection)
+        found = connection.exec_driver_sql(f"{explain} {compiled.sql}", compiled.parameters(values))
+        return "\n".join(str(row[-1]) for row in found)
+
+
+def test_nothing_is_scanned_and_nothing_sorted(book: Book) -> None:
+    book.accept(2_600)
+    for statement, values in STATEMENTS:
+        plan = plan_of(book.database, statement, values)
+        for word in ("SCAN deliveries", "SCAN mailings", "Seq Scan on deliveries", "Sort", "TEMP B-TREE"):
+            assert word not in plan, plan
