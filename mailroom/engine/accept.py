@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice
 
 from pydantic_core import to_json
 from sqlalchemy import Connection, select
@@ -75,18 +75,33 @@ def _write(database: Database, draft: Draft) -> tuple[Accepted, list[Gathered]]:
     if len(draft.recipients) <= CHUNK:
         with database.begin() as connection:
             return write(connection, draft)
-    rest = iter(draft.recipients)
     with database.begin() as connection:
         mailing_id, uid, due_at = _stage(connection, draft)
-        suppressed = 0
-    while chunk := list(islice(rest, CHUNK)):
-        # Made ready before the lock is taken: so others have their turn between two chunks.
-        with database.read() as connection:
-            rows = _rows(connection, mailing_id, due_at, chunk)
-        with database.begin() as connection:
-            suppressed += _add(connection, rows)
+    suppressed = _add_in_chunks(database, mailing_id, due_at, draft.recipients)
     with database.begin() as connection:
         return _activate(connection, draft, mailing_id, uid, suppressed)
+
+
+def _add_in_chunks(database: Database, mailing_id: int, due_at: int, recipients: Sequence[Recipient]) -> int:
+    """Writes deliveries of a staged mailing; says how many of them are suppressed.
+
+    While the database takes one chunk, the rows of the next are made ready.
+    """
+    suppressed = 0
+    with ThreadPoolExecutor(1, "staging") as writer:
+        writing: Future[int] | None = None
+        for start in range(0, len(recipients), CHUNK):
+            with database.read() as connection:
+                rows = _rows(connection, mailing_id, due_at, recipients[start : start + CHUNK])
+            suppressed += writing.result() if writing else 0
+            writing = writer.submit(_add_staged, database, rows)
+        return suppressed + (writing.result() if writing else 0)
+
+
+def _add_staged(database: Database, rows: Sequence[NewDelivery]) -> int:
+    with database.begin() as connection:
+        insertion.leave_to_a_later_commit(connection)
+        return _add(connection, rows)
 
 
 def _stage(connection: Connection, draft: Draft) -> tuple[int, str, int]:
@@ -107,13 +122,16 @@ def _add(connection: Connection, rows: Sequence[NewDelivery]) -> int:
 def _rows(
     connection: Connection, mailing_id: int, due_at: int, recipients: Sequence[Recipient]
 ) -> list[NewDelivery]:
-    listed = suppressions.among(connection, (recipient.key for recipient in recipients))
-    return [_row(mailing_id, due_at, recipient, listed) for recipient in recipients]
+    keys = [recipient.key for recipient in recipients]
+    listed = suppressions.among(connection, keys)
+    return [
+        _row(mailing_id, due_at, recipient, key, key in listed)
+        for recipient, key in zip(recipients, keys, strict=True)
+    ]
 
 
-def _row(mailing_id: int, due_at: int, recipient: Recipient, listed: Collection[str]) -> NewDelivery:
-    key, variables = recipient.key, recipient.variables
-    is_stopped = key in listed
+def _row(mailing_id: int, due_at: int, recipient: Recipient, key: str, is_stopped: bool) -> NewDelivery:
+    variables = recipient.variables
     return NewDelivery(
         mailing_id,
         recipient.address,

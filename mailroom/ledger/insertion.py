@@ -53,6 +53,15 @@ def insert_rows(connection: Connection, rows: Sequence[NewDelivery]) -> None:
         connection.exec_driver_sql(INSERT["postgresql"], list(rows))
 
 
+def leave_to_a_later_commit(connection: Connection) -> None:
+    """This transaction promises nothing yet: PostgreSQL need not wait for its disk.
+
+    The commit that makes the mailing real waits for all that was committed before it.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+
+
 def _insert_at_once(connection: Connection, rows: Sequence[NewDelivery]) -> None:
     single = len(rows) % AT_ONCE
     for start in range(0, len(rows) - single, AT_ONCE):
