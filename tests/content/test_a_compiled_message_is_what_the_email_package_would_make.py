@@ -99,7 +99,7 @@ def structure(part: EmailMessage) -> object:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(contents)
 @example(Content(ANN, "s", text="a\r.\r\nb", html="<p>.\r\n.</p>", kind="shared", to=(ANN,)))
 @example(Content(ANN, "=?utf-8?q?not=20encoded?=", text=".", kind="shared", to=(ANN,)))

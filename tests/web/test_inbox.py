@@ -168,9 +168,9 @@ def test_a_broken_message_is_shown_as_far_as_it_goes(
 def test_a_long_list_of_recipients_takes_no_time(client: FlaskClient, folder: Path) -> None:
     people = b",\r\n ".join(b"person%d@example.org" % number for number in range(5_000))
     name = catch(folder, b"Subject: All of you\r\nTo: " + people + b"\r\n\r\nHello")
-    began = time.perf_counter()
+    began = time.thread_time()
     assert "person4999@example.org" in client.get(f"/inbox/{name}").text
-    assert time.perf_counter() - began < 1  # parsed by the email package: some ten seconds
+    assert time.thread_time() - began < 1  # parsed by the email package: some ten seconds
 
 
 def test_it_can_be_emptied(client: FlaskClient, folder: Path) -> None:
