@@ -50,7 +50,7 @@ def drills() -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_whatever_ends_them_nothing_is_left(drills: subprocess.Popen[str], number: signal.Signals) -> None:
     started: list[psutil.Process] = []
 
