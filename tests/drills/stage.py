@@ -36,6 +36,7 @@ class Stage:
     def __init__(self, folder: Path, database_url: str, *, full: bool) -> None:
         self.folder, self.database_url, self.full = folder, database_url, full
         self.lease: float | None = LEASE
+        self.how = ""  # the fault was made, where the machine decides
         self.kills = 0
         self.extra_at_most = 0
         self.accepted = 0
@@ -84,6 +85,13 @@ class Stage:
 
     def start_workers(self) -> subprocess.Popen[bytes]:
         return self.system.start_workers(WORKERS, lease=self.lease)
+
+    def stop_workers(self) -> None:
+        """All of them end in order."""
+        for pool in self.system.pools:
+            with suppress(ProcessLookupError):
+                os.killpg(pool.pid, signal.SIGTERM)
+            pool.wait(20)
 
     def arrived(self, share: float) -> None:
         """Waits until this share of all mail is in the sink."""

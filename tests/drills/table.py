@@ -34,6 +34,7 @@ class Row:
         """Counts once more, also when the drill broke off."""
         found = account(stage.system.database, stage.system.sink.messages())
         self.mails, self.kills = stage.accepted, stage.kills
+        self.fault += f": {stage.how}" if stage.how else ""
         self.lost, self.extra, self.extra_at_most = found.lost, found.extra, stage.extra_at_most
 
     @property
