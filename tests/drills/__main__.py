@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from typing import NoReturn
 
 from tests.drills.all import every_drill
 from tests.drills.at_once import run_all
@@ -39,6 +40,13 @@ def play_all(scenarios: list[Scenario], ledgers: Ledgers, at_once: int) -> Table
     return Table(rows, time.monotonic() - began)
 
 
+def _interrupt(*_: object) -> NoReturn:
+    """Once: a second one would cut short what ends the processes."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.drills", description=__doc__)
     cores = len(os.sched_getaffinity(0))
@@ -55,7 +63,8 @@ def main() -> int:
         Scenario(name, kind, not arguments.short) for name in chosen(arguments.drills) for kind in kinds
     ]
     tables: list[Table] = []
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         with Ledgers(kinds) as ledgers:
             while len(tables) < arguments.times and not any(table.is_red for table in tables):

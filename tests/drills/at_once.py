@@ -34,7 +34,7 @@ class Run:
         spawn = get_context("spawn")
         self._answer, answer = spawn.Pipe(duplex=False)
         self._process = spawn.Process(
-            target=play, args=(scenario, self._folder, self._url, os.getpid(), answer), name=scenario.name
+            target=play, args=(scenario, self._folder, self._url, os.getpid(), answer), daemon=True
         )
         self._began = time.monotonic()
         self._process.start()
