@@ -3,7 +3,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from mailroom.local.sink.record import Message
-from tests.control.conftest import Start
+from tests.control.conftest import Start, on_both
 
 
 def most_within(messages: list[Message], seconds: float) -> int:
@@ -12,6 +12,7 @@ def most_within(messages: list[Message], seconds: float) -> int:
     return max(bisect_left(times, moment + seconds) - index for index, moment in enumerate(times))
 
 
+@on_both
 def test_two_pools_keep_one_rate_in_every_window(start: Start) -> None:
     system = start(MAILROOM_RATE="10/second")
     mailing = system.accept(35)

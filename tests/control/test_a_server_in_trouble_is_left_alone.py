@@ -4,7 +4,7 @@ import pytest
 
 from mailroom.database import Database
 from mailroom.ledger import servers
-from tests.control.conftest import Start
+from tests.control.conftest import Start, on_both
 from tests.system import System
 
 SERVER = "mail.example:25"
@@ -15,6 +15,7 @@ def troubles(system: System) -> list[servers.Trouble]:
         return servers.troubled(connection)
 
 
+@on_both
 def test_it_burns_no_attempt_and_heals_by_itself(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     system = start()
     system.sink.stop()

@@ -7,7 +7,7 @@ from sqlalchemy import update
 from mailroom.database import Database, now_millis
 from mailroom.ledger import mailings, servers
 from mailroom.ledger.schema import servers as servers_table
-from tests.control.conftest import Start
+from tests.control.conftest import Start, on_both
 from tests.system import System
 
 SERVER = "mail.example:25"
@@ -28,6 +28,7 @@ def in_trouble_without_mail(system: System) -> None:
     system.wait(lambda: system.counts(mailing.mailing_id) == {"canceled": 1})
 
 
+@on_both
 def test_it_heals_by_itself(start: Start) -> None:
     system = start()
     system.sink.stop()

@@ -6,7 +6,7 @@ from mailroom.database import Database
 from mailroom.delivery.reply import Reply
 from mailroom.delivery.throttle import asks_to_slow_down, spacing_us
 from mailroom.ledger import throttles
-from tests.control.conftest import Start
+from tests.control.conftest import Start, on_both
 
 SERVER = "mail.example:25"
 
@@ -127,6 +127,7 @@ def test_places_that_were_not_used_are_given_back(database: Database) -> None:
     assert following.at_us == places.at_us + places.interval_us
 
 
+@on_both
 def test_a_server_that_answers_451_gets_less(start: Start) -> None:
     system = start("every 5: reply mail 451 4.3.2 slow down please", MAILROOM_BACKOFF="1s")
     system.start_workers(1)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 
-from tests.control.conftest import Start
+from tests.control.conftest import Start, on_both
 from tests.system import System
 
 
@@ -11,6 +11,7 @@ def live_batches(system: System) -> int:
         return int(connection.exec_driver_sql("SELECT count(*) FROM batches").scalar_one())
 
 
+@on_both
 def test_what_cannot_go_within_a_job_s_time_goes_back_until_it_can(start: Start) -> None:
     system = start(MAILROOM_RATE="30/hour")
     system.start_workers(2)

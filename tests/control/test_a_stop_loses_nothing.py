@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.control.conftest import Start
+from tests.control.conftest import Start, on_both
 from tests.system import System
 
 
@@ -33,6 +33,7 @@ def copies(system: System) -> list[str]:
     return [message.recipient for message in system.sink.messages()]
 
 
+@on_both
 def test_mails_in_flight_end_and_the_rest_goes_back_at_once(start: Start) -> None:
     system = start("any: delay dot 2")
     system.start_workers(2)

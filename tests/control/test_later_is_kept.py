@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from mailroom.ledger import mailings
-from tests.control.conftest import Start
+from tests.control.conftest import Start, on_both
 from tests.system import System
 
 
@@ -20,6 +20,7 @@ def do(system: System, action: object, mailing_id: int) -> None:
         assert action(connection, mailing_id)  # type: ignore[operator]
 
 
+@on_both
 def test_a_scheduled_mailing_starts_on_time(start: Start) -> None:
     system = start()
     system.start_workers(1)
@@ -65,6 +66,7 @@ def test_the_time_that_a_server_names_counts_more(start: Start) -> None:
     assert 2 <= time.monotonic() - began < 8
 
 
+@on_both
 def test_pause_and_resume_take_effect_in_the_middle_of_a_batch(start: Start) -> None:
     system = start("any: delay dot 0.1")
     system.start_workers(1)

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from tests.control.conftest import Start
+from tests.control.conftest import Start, on_both
 from tests.system import System
 
 POISON = "poison@mail.example"
@@ -35,6 +35,7 @@ def owner(system: System) -> str | None:
         return found
 
 
+@on_both
 def test_a_mail_of_which_three_workers_die_is_failed_and_the_others_are_sent(start: Start) -> None:
     system = start("rcpt poison: stall rcpt")
     system.start_workers(1)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import time
 
-from tests.control.conftest import Start
+from tests.control.conftest import Start, on_both
 from tests.system import System
 
 PERSON = re.compile(r"person(\d+)@")
@@ -16,6 +16,7 @@ def sent_at(system: System, address: str) -> float:
     return next(message.time for message in system.sink.messages() if message.recipient == address)
 
 
+@on_both
 def test_it_goes_within_a_second(start: Start) -> None:
     system = start(SLOW)
     system.start_workers(1)
@@ -27,6 +28,7 @@ def test_it_goes_within_a_second(start: Start) -> None:
     assert sent_at(system, "urgent@mail.example") - asked < ROOM
 
 
+@on_both
 def test_the_bulk_mailing_goes_on_where_it_was(start: Start) -> None:
     system = start(SLOW)
     system.start_workers(1)
