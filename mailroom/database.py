@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -199,7 +199,7 @@ class Direct:
 
 
 class Prepared:
-    """A statement compiled once: `prepared(values)` gives what Direct.run takes."""
+    """A statement compiled once, most of whose values stay the same from mail to mail."""
 
     def __init__(self, engine: Engine, statement: Executable) -> None:
         compiled = statement.compile(dialect=engine.dialect)  # type: ignore[attr-defined]
@@ -209,9 +209,23 @@ class Prepared:
             name: value for name, value in compiled.params.items() if value is not None
         }
 
-    def __call__(self, **values: Any) -> tuple[str, Any]:
-        merged = self._constants | values
-        return self._sql, merged if self._order is None else tuple(map(merged.__getitem__, self._order))
+    def bound(self, names: Sequence[str], **values: Any) -> Callable[..., tuple[str, Any]]:
+        """What Direct.run takes, made from the values of `names`, in their order; `values` stay."""
+        sql, same = self._sql, self._constants | values
+        if self._order is None:
+            return lambda *given: (sql, {**same, **dict(zip(names, given, strict=True))})
+        order = self._order
+        template = [same.get(name) for name in order]
+        places = [(order.index(name), at) for at, name in enumerate(names)]
+        assert sorted(order) == sorted([*(n for n in order if n in same), *names]), "each name once"
+
+        def parameters(*given: Any) -> tuple[str, Any]:
+            filled = template.copy()
+            for place, at in places:
+                filled[place] = given[at]
+            return sql, filled
+
+        return parameters
 
 
 class Database:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailroom.delivery.failure import Failure, Stage, Withdrawn
 from mailroom.delivery.reply import Reply
@@ -13,8 +12,7 @@ from mailroom.delivery.reply import Reply
 Outcome = Reply | Failure | Withdrawn
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One message to one recipient. `content`: RFC 5322, CRLF line ends, not dot-stuffed."""
 
     sender: str

@@ -175,7 +175,7 @@ def _without(reply: Reply, hidden: tuple[str, ...]) -> Reply:
     text = reply.text
     for part in hidden:
         text = text.replace(part, "***")
-    return replace(reply, text=text)
+    return reply._replace(text=text)
 
 
 def _is_loopback(wire: Wire) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_TEXT = 1000
 LONGEST_WAIT = 24 * 3600
@@ -19,8 +19,7 @@ WAIT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """`text` holds all lines, joined by newlines, cleaned and cut to 1,000 characters."""
 
     code: int

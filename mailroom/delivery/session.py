@@ -98,7 +98,8 @@ class Session:
             following: Envelope | None = None
             outcome: Outcome
             try:
-                await dialogue.go_ahead(envelope)
+                if not dialogue.is_ahead():
+                    await dialogue.go_ahead(envelope)
             except Failure as failure:
                 outcome = failure
             else:

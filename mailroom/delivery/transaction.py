@@ -18,6 +18,9 @@ connection lost on the way is known to be lost before the dot."""
 PATIENCE = 10
 """The final dot gets so many times the timeout (RFC 5321, 4.5.3.2: ten minutes)."""
 
+GO_AHEAD = (250, 250, 354)
+"""What a server says to MAIL, RCPT and DATA when all is well."""
+
 STAGES: tuple[Stage, ...] = ("mail", "rcpt", "data")
 WANTS_LOGIN = (503, 530, 534, 535, 538)
 """What a server says to MAIL when it wants a login, or TLS, before any message."""
@@ -47,6 +50,13 @@ class Dialogue:
         self._reset, self._must_reset = self._must_reset, False
         rset = b"RSET\r\n" if self._reset else b""
         return b"%s%s%sDATA\r\n" % (rset, self._mail(envelope), self._rcpt(envelope))
+
+    def is_ahead(self) -> bool:
+        """Whether the server wants the content already, said together with its last reply."""
+        if not self.pipelining or self._reset or not self._wire.took(GO_AHEAD):
+            return False
+        self._proven.add(self._overlapped)
+        return True
 
     async def go_ahead(self, envelope: Envelope) -> None:
         """Until the server wants the content (354); raises Failure."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import Literal
 
 from mailroom.delivery.reply import Reply, words
 
 LONGEST_REPLY = 32 * 1024
 MOST_REPLIES = 16  # that may wait unread: a group of commands has at most five
+
+
+CODES = {b"%d " % code: code for code in range(200, 600)}
+"""How a reply of one line begins, or the last line of a longer one."""
 
 
 class Broken(Exception):
@@ -70,6 +75,18 @@ class Wire(asyncio.Protocol):
             await self._event(timeout)
         code, raw = self._replies.popleft()
         return Reply(code, words(raw))
+
+    def took(self, codes: Sequence[int]) -> bool:
+        """Whether the next replies have all come already and bear these codes. Then they are read."""
+        replies = self._replies
+        if len(replies) < len(codes):
+            return False
+        for place, code in enumerate(codes):
+            if replies[place][0] != code:
+                return False
+        for _ in codes:
+            replies.popleft()
+        return True
 
     async def drained(self, timeout: float) -> None:
         """Until all that was written is with the kernel, or the server has replied already."""
@@ -141,6 +158,8 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.broken is not None:
             return
+        if self._plain(data):
+            return self._wake()
         if self._partial:
             data = self._partial + data
         start = 0
@@ -153,6 +172,23 @@ class Wire(asyncio.Protocol):
             return self._garbled(self._partial or b"more replies than it was asked for")
         if self._replies:
             self._wake()
+
+    def _plain(self, data: bytes) -> bool:
+        """Takes nothing but whole replies of one line each, which is what nearly always comes."""
+        if self._partial or self._lines or not data.endswith(b"\r\n"):
+            return False
+        lines = data.split(b"\r\n")
+        lines.pop()
+        if len(lines) + len(self._replies) > MOST_REPLIES or data.count(b"\n") != len(lines):
+            return False
+        replies = []
+        for line in lines:
+            code = CODES.get(line[:4])
+            if code is None:
+                return False
+            replies.append((code, line[4:]))
+        self._replies.extend(replies)
+        return True
 
     def _line(self, line: bytes) -> bool:
         """Takes one line of a reply; False when it is no such thing."""

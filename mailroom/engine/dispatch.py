@@ -32,7 +32,7 @@ WORKS_FOR = 20.0
 PATIENCE = 0.01
 """Seconds without an answer after which another session is worth opening."""
 
-SHARE = 25
+SHARE = 10
 """So many mails are worth a session, however fast the server: sessions that are served in one
 turn of the event loop share a commit, and that is a fifth of a mail's cost."""
 
@@ -124,20 +124,16 @@ class Dispatch:
     def next_delivery(self) -> Waiting | None:
         return self.todo.popleft() if self.todo and not self.is_ending else None
 
-    @property
     def may_look_ahead(self) -> bool:
         """Whether a session may take a mail while it waits for the last one's reply.
 
         It saves a round trip with a server that answers at once, and with any other it
-        would keep a mail from a session that is free.
+        would keep a mail from a session that is free. A mail that lost a session goes first
+        on its next one: behind another it would be lost with that one's again, and be late.
         """
-        return self.sessions.reply_time.get(self.server.name, PATIENCE) < PATIENCE
-
-    @property
-    def next_is_fresh(self) -> bool:
-        """Whether the next mail did not lose a session yet. One that did goes first on its next
-        session: behind another mail it would be lost with that one's again, and be late."""
-        return not self.todo or not self.tries[self.todo[0].id]
+        if self.sessions.reply_time.get(self.server.name, PATIENCE) >= PATIENCE:
+            return False
+        return not self.tries or not self.todo or not self.tries[self.todo[0].id]
 
     def leave_out(self, mailing_id: int) -> None:
         """Tries no more of this mailing: it was paused, canceled or is over."""

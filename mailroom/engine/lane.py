@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -35,8 +36,6 @@ class Lane:
         self._dispatch = dispatch
         self._kept: Kept | None = None
         self._in_hand: dict[int, Waiting] = {}
-        self._marked: dict[int, float] = {}
-        self._refused: dict[int, str] = {}
         self._has_turn = False
 
     @property
@@ -71,7 +70,7 @@ class Lane:
                 self._kept = None
 
     def next_envelope(self) -> Envelope | None:
-        if self._in_hand and not (self._dispatch.may_look_ahead and self._dispatch.next_is_fresh):
+        if self._in_hand and not self._dispatch.may_look_ahead():
             return None
         while self._may_begin() and (delivery := self._dispatch.next_delivery()) is not None:
             try:
@@ -98,36 +97,32 @@ class Lane:
         self._has_turn = self._has_turn or self._dispatch.turns.take_now()
         return self._has_turn
 
-    async def mark(self, envelope: Envelope) -> bool:
+    def mark(self, envelope: Envelope) -> Awaitable[bool]:
         assert self._kept is not None
-        why = await self._dispatch.recorder.mark(self._kept.id, envelope.id)
-        if why:
-            self._refused[envelope.id] = why
-        else:
-            self._marked[envelope.id] = time.monotonic()
-        return not why
+        return self._dispatch.recorder.mark(self._kept.id, envelope.id)
 
     def outcome(self, envelope: Envelope, outcome: Outcome) -> None:
+        dispatch = self._dispatch
         delivery = self._in_hand.pop(envelope.id)
-        marked_at = self._marked.pop(envelope.id, None)
-        now = self._dispatch.answered_at = time.monotonic()
+        marked_at = dispatch.recorder.marked_at.pop(envelope.id, None)
+        now = dispatch.answered_at = time.monotonic()
         if isinstance(outcome, Reply):
-            self._dispatch.heard()
-            self._dispatch.turns.answered()
-            self._record(delivery.id, states.SENT, outcome.code, outcome.text, "dot", None)
+            dispatch.recorder.sent(envelope.id, *outcome)
+            dispatch.heard()
+            dispatch.turns.answered(now)
             if marked_at is not None:
-                self._dispatch.sessions.answered(self._dispatch.server, now - marked_at)
+                dispatch.sessions.answered(dispatch.server, now - marked_at)
         elif isinstance(outcome, Withdrawn):
-            self._withdrawn(delivery, self._refused.pop(delivery.id))
+            self._withdrawn(delivery, dispatch.recorder.refused.pop(delivery.id))
         elif outcome.scope == "server":
-            self._dispatch.todo.appendleft(delivery)
-            self._dispatch.cannot_be_used(outcome)
+            dispatch.todo.appendleft(delivery)
+            dispatch.cannot_be_used(outcome)
         elif outcome.scope == "session" and marked_at is None and self._may_try_again(delivery, outcome):
-            self._dispatch.todo.appendleft(delivery)
+            dispatch.todo.appendleft(delivery)
         else:
             if outcome.scope == "delivery" and outcome.reply is not None:
-                self._dispatch.heard()
-            self._dispatch.turns.refused(outcome.reply)
+                dispatch.heard()
+            dispatch.turns.refused(outcome.reply)
             self._failed(delivery, outcome)
 
     def _may_try_again(self, delivery: Waiting, failure: Failure) -> bool:
@@ -185,4 +180,4 @@ class Lane:
     ) -> None:
         name = self._dispatch.server.name
         outcome = marks.Outcome(delivery_id, state, code, words, name, stage, due_in_ms, is_attempt)
-        self._dispatch.recorder.record(outcome)
+        self._dispatch.recorder.trouble(outcome)

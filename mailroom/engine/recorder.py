@@ -7,12 +7,13 @@ So an outcome and the mark that follows it share a commit, and neither ever wait
 from __future__ import annotations
 
 import asyncio
+import time
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.database import Database, Direct
-from mailroom.ledger import marks, states
+from mailroom.ledger import marks
 from mailroom.ledger.batches import Lease
 
 log = structlog.get_logger()
@@ -20,8 +21,11 @@ log = structlog.get_logger()
 RETRY_AFTER = 0.25
 """Seconds until the next try while the database is away."""
 
-Asked = tuple[int, int, "asyncio.Future[str]"]
-"""session id, delivery id, and the answer: "" or why the mark was refused."""
+Asked = tuple[int, int, "asyncio.Future[bool]"]
+"""session id, delivery id, and the answer: whether it is marked."""
+
+Sent = tuple[int, int, str]
+"""delivery id, and the code and the words of the server's reply."""
 
 
 class Recorder:
@@ -35,25 +39,34 @@ class Recorder:
         self._lease = lease
         self._pen = marks.Pen(database.engine, lease)
         self._loop = loop
+        self.marked_at: dict[int, float] = {}
+        """When each delivery's mark was committed (monotonic); whoever learns its outcome takes it."""
+        self.refused: dict[int, str] = {}
+        """Why a delivery's mark was refused."""
         self._asked: list[Asked] = []
-        self._sent: list[marks.Outcome] = []
+        self._sent: list[Sent] = []
         self._troubles: list[marks.Outcome] = []
-        self._late: list[marks.Outcome] = []
-        self._refused: list[Asked] = []
+        self._late: list[Sent] = []
+        self._unanswered: list[Asked] = []
         self._is_due = False
         self._is_away = False
         self._drained: asyncio.Future[None] | None = None
 
-    def mark(self, session_id: int, delivery_id: int) -> asyncio.Future[str]:
-        """Resolves, once committed, to "" or to why this delivery must not be sent."""
-        answer: asyncio.Future[str] = self._loop.create_future()
+    def mark(self, session_id: int, delivery_id: int) -> asyncio.Future[bool]:
+        """Resolves, once committed, to whether this delivery may be sent; `refused` tells why not."""
+        answer: asyncio.Future[bool] = self._loop.create_future()
         self._asked.append((session_id, delivery_id, answer))
         self._soon()
         return answer
 
-    def record(self, outcome: marks.Outcome) -> None:
+    def sent(self, delivery_id: int, code: int, reply: str) -> None:
         """Kept and tried again while the database is away."""
-        (self._sent if outcome.state == states.SENT else self._troubles).append(outcome)
+        self._sent.append((delivery_id, code, reply))
+        self._soon()
+
+    def trouble(self, outcome: marks.Outcome) -> None:
+        """Kept and tried again while the database is away."""
+        self._troubles.append(outcome)
         self._soon()
 
     async def drained(self) -> None:
@@ -90,38 +103,43 @@ class Recorder:
             self._troubles = []
 
     def _write_sent_and_marks(self) -> None:
-        outcomes = [self._pen.sent(outcome) for outcome in self._sent]
-        asked = [self._pen.mark(session_id, delivery_id) for session_id, delivery_id, _ in self._asked]
-        if not outcomes and not asked:
+        sent, asked, pen = self._sent, self._asked, self._pen
+        if not sent and not asked:
             return
-        changed = self._direct.run([*outcomes, *asked])
-        recorded, marked = changed[: len(outcomes)], changed[len(outcomes) :]
-        self._late += [outcome for outcome, rows in zip(self._sent, recorded, strict=True) if rows != 1]
-        for question, rows in zip(self._asked, marked, strict=True):
-            if rows == 1:
-                question[2].set_result("")
-            else:
-                self._refused.append(question)
+        statements = [pen.sent(*one) for one in sent]
+        statements += [pen.mark(session_id, delivery_id) for session_id, delivery_id, _ in asked]
+        changed = self._direct.run(statements)
         self._sent, self._asked = [], []
+        now = time.monotonic()
+        for one, rows in zip(sent, changed, strict=False):
+            if rows != 1:
+                self._late.append(one)
+        for question, rows in zip(asked, changed[len(sent) :], strict=True):
+            if rows == 1:
+                self.marked_at[question[1]] = now
+                question[2].set_result(True)
+            else:
+                self._unanswered.append(question)
 
     def _write_late(self) -> None:
         """We lost the lease before these were on disk. What the server said is true all the same."""
         if self._late:
             with self._database.begin() as connection:
-                for outcome in self._late:
-                    marks.record_late(connection, outcome)
+                for one in self._late:
+                    marks.record_late(connection, *one)
             self._late = []
 
     def _answer_refused(self) -> None:
-        if not self._refused:
+        if not self._unanswered:
             return
         with self._database.read() as connection:
-            left = [question[1] for question in self._refused]
+            left = [question[1] for question in self._unanswered]
             why = {r.delivery_id: r.why for r in marks.why_refused(connection, self._lease, left)}
-        for _, delivery_id, answer in self._refused:
+        self.refused.update(why)
+        for _, _, answer in self._unanswered:
             if not answer.done():
-                answer.set_result(why[delivery_id])
-        self._refused = []
+                answer.set_result(False)
+        self._unanswered = []
 
     def _wait_for_the_database(self, error: Exception) -> None:
         if not self._is_away:

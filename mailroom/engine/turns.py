@@ -148,9 +148,8 @@ class Turns:
         except DBAPIError:
             log.info("turns were lost: the ledger is away", server=self._server)
 
-    def answered(self) -> None:
-        """A mail was taken: perhaps it is time for a higher rate."""
-        now = time.monotonic()
+    def answered(self, now: float) -> None:
+        """A mail was taken at this moment (monotonic): perhaps it is time for a higher rate."""
         self._answers.append(now)
         if self._interval_us in (None, self._set_us) or now - self._asked_at < SPEEDS_UP_EVERY:
             return

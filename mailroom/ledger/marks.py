@@ -32,10 +32,10 @@ from mailroom.ledger.schema import mailings as mailings_table
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one try. `due_in_ms`: when to try again; None: never."""
+    """What became of one try that was no success. `due_in_ms`: when to try again; None: never."""
 
     delivery_id: int
-    state: str  # sent, deferred, failed or unknown
+    state: str  # deferred, failed, suppressed or unknown
     code: int | None
     reply: str
     server: str
@@ -114,38 +114,28 @@ def _prepared(engine: Engine) -> tuple[Prepared, Prepared]:
 
 
 class Pen:
-    """The two statements of every mail, for one worker's lease."""
+    """The two statements of every mail, for one worker's lease, as Direct.run takes them."""
 
     def __init__(self, engine: Engine, lease: Lease) -> None:
-        self._lease = lease
-        self._mark, self._sent = _prepared(engine)
-
-    def mark(self, session_id: int, delivery_id: int) -> tuple[str, Any]:
-        lease = self._lease
-        return self._mark(
+        mark, sent = _prepared(engine)
+        self.mark = mark.bound(
+            ("by_session", "of_delivery"),
             of_batch=lease.batch_id,
             of_epoch=lease.epoch,
             of_owner=lease.owner,
-            of_delivery=delivery_id,
-            by_session=session_id,
         )
-
-    def sent(self, outcome: Outcome) -> tuple[str, Any]:
-        return self._sent(
-            of_batch=self._lease.batch_id,
-            of_delivery=outcome.delivery_id,
-            with_code=outcome.code,
-            with_reply=outcome.reply,
-        )
+        """Takes the ids of a session and a delivery."""
+        self.sent = sent.bound(("of_delivery", "with_code", "with_reply"), of_batch=lease.batch_id)
+        """Takes a delivery's id, and the code and the words of the server's reply."""
 
 
-def record_late(connection: Connection, outcome: Outcome) -> bool:
+def record_late(connection: Connection, delivery_id: int, code: int, reply: str) -> bool:
     """A 2xx that was recorded only after the batch was reaped: no second copy is needed.
 
     It holds for every `unknown` delivery, also one that is in a new batch by now. False:
     it is marked again already, or it was settled otherwise.
     """
-    doubtful = (deliveries.c.id == outcome.delivery_id, deliveries.c.state == states.UNKNOWN)
+    doubtful = (deliveries.c.id == delivery_id, deliveries.c.state == states.UNKNOWN)
     statement = select(deliveries.c.mailing_id).where(*doubtful).with_for_update()
     mailing_id = connection.execute(statement).scalar_one_or_none()
     if mailing_id is None:
@@ -157,15 +147,15 @@ def record_late(connection: Connection, outcome: Outcome) -> bool:
         .values(
             state=states.SENT,
             due_at=None,
-            code=outcome.code,
-            reply=outcome.reply,
+            code=code,
+            reply=reply,
             updated_at=now_millis(),
         )
         .returning(live)
     ).one()
     if not row[0]:  # a live batch is counted when it is closed
         counts.change(connection, {mailing_id: {states.UNKNOWN: -1, states.SENT: 1}})
-        webhooks.note(connection, [outcome.delivery_id])
+        webhooks.note(connection, [delivery_id])
         mailings.finish(connection, [mailing_id])
     return True
 

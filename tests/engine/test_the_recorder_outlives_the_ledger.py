@@ -47,22 +47,21 @@ def lock_for(url: str, seconds: float) -> Thread:
     return thread
 
 
-def sent(delivery_id: int) -> Outcome:
-    return Outcome(delivery_id, states.SENT, 250, "2.0.0 Ok", "sink:25", "dot")
+OK = 250, "2.0.0 Ok"
 
 
 def failed(delivery_id: int) -> Outcome:
     return Outcome(delivery_id, states.FAILED, 550, "5.1.1 No", "sink:25", "rcpt")
 
 
-async def work(book: Book, lease: Lease, first: int, second: int, third: int) -> list[str]:
+async def work(book: Book, lease: Lease, first: int, second: int, third: int) -> list[bool]:
     recorder = Recorder(asyncio.get_running_loop(), book.database, book.database.direct(), lease)
-    assert await recorder.mark(1, first) == ""
+    assert await recorder.mark(1, first)
     thread = lock_for(book.database.url, 0.7)
-    recorder.record(sent(first))
-    recorder.record(failed(third))
+    recorder.sent(first, *OK)
+    recorder.trouble(failed(third))
     answer = await recorder.mark(1, second)
-    recorder.record(sent(second))
+    recorder.sent(second, *OK)
     await recorder.drained()
     thread.join()
     return [answer]
@@ -72,7 +71,7 @@ def test_outcomes_are_kept_and_marks_wait_until_it_is_back(book: Book) -> None:
     mailing_id = book.accept(3)
     lease = book.claim()
     answers = asyncio.run(work(book, lease, *book.inside(lease)))
-    assert answers == [""]
+    assert answers == [True]
     assert book.close(lease)
     assert book.states(mailing_id) == {"sent": 2, "failed": 1}
     assert book.mailing(mailing_id).ended_at is not None
@@ -83,16 +82,16 @@ def test_what_the_server_said_counts_after_the_batch_was_taken_away(book: Book) 
     lease = book.claim()
     first, second = book.inside(lease)
 
-    async def late() -> str:
+    async def late() -> tuple[bool, str]:
         recorder = Recorder(asyncio.get_running_loop(), book.database, book.database.direct(), lease)
-        assert await recorder.mark(1, first) == ""
+        assert await recorder.mark(1, first)
         book.die(lease)
-        recorder.record(sent(first))
+        recorder.sent(first, *OK)
         answer = await recorder.mark(1, second)
         await recorder.drained()
-        return answer
+        return answer, recorder.refused[second]
 
-    assert asyncio.run(late()) == "lost"
+    assert asyncio.run(late()) == (False, "lost")
     assert book.states(mailing_id) == {"sent": 1, "queued": 1}
 
 
@@ -110,11 +109,11 @@ def test_all_sessions_share_a_commit(book: Book) -> None:
 
     direct.run = counted  # type: ignore[method-assign]
 
-    async def many() -> list[str]:
+    async def many() -> list[bool]:
         recorder = Recorder(asyncio.get_running_loop(), book.database, direct, lease)
         return await asyncio.gather(*(recorder.mark(number, id) for number, id in enumerate(ids)))
 
-    assert asyncio.run(many()) == [""] * 20
+    assert asyncio.run(many()) == [True] * 20
     assert len(commits) == 1
     direct.close()
     book.die(lease)

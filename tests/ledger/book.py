@@ -12,7 +12,7 @@ from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
 from mailroom.database import AnyRow, Database
 from mailroom.engine.accept import Draft, accept
-from mailroom.ledger import batches, gathering, mailings, marks, reaping, states
+from mailroom.ledger import batches, gathering, mailings, marks, reaping
 from mailroom.ledger.batches import Gathered, Lease
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries
@@ -74,14 +74,14 @@ class Book:
 
     def sent(self, lease: Lease, delivery_id: int) -> bool:
         """As the recorder does: in the batch, or late."""
-        outcome = marks.Outcome(delivery_id, states.SENT, 250, "2.0.0 Ok", "sink:25", "dot")
+        sent = delivery_id, 250, "2.0.0 Ok"
         direct = self.database.direct()
-        (recorded,) = direct.run([marks.Pen(self.database.engine, lease).sent(outcome)])
+        (recorded,) = direct.run([marks.Pen(self.database.engine, lease).sent(*sent)])
         direct.close()
         if recorded:
             return True
         with self.database.begin() as connection:
-            return marks.record_late(connection, outcome)
+            return marks.record_late(connection, *sent)
 
     def trouble(self, lease: Lease, delivery_id: int, state: str, due_in_ms: int | None = None) -> None:
         outcome = marks.Outcome(delivery_id, state, 451, "4.7.1 Later", "sink:25", "dot", due_in_ms)
