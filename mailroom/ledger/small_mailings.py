@@ -1,6 +1,6 @@
 """Mailings that fit into one batch, which is nearly all: each row is written once, as it shall stay.
 
-Larger ones are staged, filled and activated (mailings.py), then gathered (batches.py).
+Larger ones are staged, filled and activated (mailings.py), then gathered (gathering.py).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, text
 
-from mailroom.database import NOW_MILLIS, now_millis
+from mailroom.database import NOW_MILLIS
 from mailroom.ledger.driven import Driven
-from mailroom.ledger.schema import batches, deliveries, mailings
+from mailroom.ledger.schema import deliveries, mailings
 
 LOOK = {
     "sqlite": Driven(
@@ -43,10 +43,6 @@ DELIVERY = Driven(
         *("mailing_id", "address", "address_key", "name", "role", "variables"),
         *("state", "due_at", "batch_id", "updated_at"),
     ),
-)
-BATCH = Driven(
-    insert(batches).values(enqueued_at=now_millis()).returning(batches.c.id),
-    ("queue", "size", "route", "max_sessions"),
 )
 
 

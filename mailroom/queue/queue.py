@@ -194,7 +194,7 @@ class Queue:
 
 
 def _add(pipe: Pipeline, batches: Sequence[NewBatch], at_front: bool) -> None:
-    """Writes what RQ's Job.save would, in a third of its time: somebody waits for this in a request."""
+    """Writes what RQ's Job.save would, in about half of its time: somebody waits for this in a request."""
     enqueued_at = utcformat(now())
     push = pipe.lpush if at_front else pipe.rpush
     for batch_id, epoch, size, name in reversed(batches) if at_front else batches:
