@@ -41,10 +41,11 @@ class PlainTemplate:
         self._texts = pieces
 
     def render(self, values: Values) -> str:
-        texts = self._texts.copy()
+        texts, html = self._texts.copy(), self.html
         for at, name in self._slots:
             value = text_of(values.get(name))
-            texts[at] = escape(value) if self.html else value
+            # Letters and digits need no escaping, and most values are nothing else.
+            texts[at] = escape(value) if html and not value.isalnum() else value
         return "".join(texts)
 
 

@@ -22,6 +22,7 @@ class Message:
     """One mailing's message, to be rendered for each of its deliveries."""
 
     sender: str
+    domain: str  # the sender's
     uid: str
     is_shared: bool
     if_unknown: str
@@ -30,8 +31,7 @@ class Message:
 
     def render(self, delivery: Waiting) -> bytes:
         """Raises MergeError when this recipient's variables do not fit."""
-        domain = self.sender.rpartition("@")[2]
-        name = message_id(self.uid, None if self.is_shared else delivery.id, domain)
+        name = message_id(self.uid, None if self.is_shared else delivery.id, self.domain)
         return self.compiled.render(delivery, delivery.variables, name)
 
 
@@ -61,6 +61,7 @@ def _compiled(connection: Connection, mailing_id: int) -> Message:
     sender, compiled = _whole(connection, mailing)
     return Message(
         sender=sender,
+        domain=sender.rpartition("@")[2],
         uid=mailing.uid,
         is_shared=mailing.kind == "shared",
         if_unknown=mailing.if_unknown,

@@ -106,7 +106,10 @@ class _Compiled:
         return given if self._order is None else tuple([given[name] for name in self._order])
 
     def rows(self, found: list[Sequence[Any]]) -> list[tuple[Any, ...]]:
-        return [self.row(row) for row in found] if self._results else [tuple(row) for row in found]
+        if len(self._results) != 1:
+            return [self.row(row) for row in found] if self._results else [tuple(row) for row in found]
+        ((place, result),) = self._results
+        return [(*row[:place], result(row[place]), *row[place + 1 :]) for row in found]
 
     def row(self, found: Sequence[Any]) -> tuple[Any, ...]:
         row = list(found)
