@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import event, update
+from sqlalchemy import event, insert, update
 
 from mailroom.database import Database, now_millis
 from mailroom.engine.sweep import Sweeper
 from mailroom.ledger import mailings
+from mailroom.ledger.schema import decisions, sweeper
 from mailroom.ledger.schema import mailings as mailings_table
-from mailroom.ledger.schema import sweeper
 from tests.ledger.book import Book
 
 LARGE = ("deliveries", "mailings", "attempts", "sessions")
 
 
 def busy(book: Book) -> None:
-    """Something for every step: due, expired, canceled, abandoned, scheduled, a dead worker's batch."""
+    """Something for every step: due, expired, canceled, abandoned, scheduled, decided, left by the dead."""
     book.accept(250)
     book.run_out(book.claim())
     book.accept(3, send_at=datetime.now(UTC) + timedelta(seconds=1), expires_at=datetime.now(UTC))
@@ -30,6 +30,8 @@ def busy(book: Book) -> None:
             update(mailings_table).where(mailings_table.c.id == staged).values(state="staged", created_at=old)
         )
         connection.exec_driver_sql("UPDATE batches SET enqueued_at = 0")
+        decided = {"mailing_id": 1, "move": "retry", "after_id": 0, "moved": 0, "made_at": 0}
+        connection.execute(insert(decisions).values(decided))
 
 
 def plans_of(database: Database, statements: list[str]) -> dict[str, list[str]]:
