@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import Address, parse_address
 from mailroom.content.message import Attachment, Compiled, Content, compile_message, message_id
 from mailroom.content.original import Verbatim
+from mailroom.database import Database
 from mailroom.ledger import mailings, originals
 from mailroom.ledger.batches import Waiting
 
@@ -41,18 +42,18 @@ class Messages:
     def __init__(self) -> None:
         self._kept: OrderedDict[int, Message] = OrderedDict()
 
-    def of(self, connection: Connection, mailing_ids: set[int]) -> dict[int, Message]:
+    def of(self, database: Database, mailing_ids: set[int]) -> dict[int, Message]:
         """The message of each of these mailings; all must exist."""
-        found = {mailing_id: self._one(connection, mailing_id) for mailing_id in mailing_ids}
+        if unknown := mailing_ids - self._kept.keys():
+            with database.read() as connection:
+                for mailing_id in unknown:
+                    self._kept[mailing_id] = _compiled(connection, mailing_id)
+        found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
+        for mailing_id in mailing_ids:
+            self._kept.move_to_end(mailing_id)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return found
-
-    def _one(self, connection: Connection, mailing_id: int) -> Message:
-        if mailing_id not in self._kept:
-            self._kept[mailing_id] = _compiled(connection, mailing_id)
-        self._kept.move_to_end(mailing_id)
-        return self._kept[mailing_id]
 
 
 def _compiled(connection: Connection, mailing_id: int) -> Message:
