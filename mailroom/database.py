@@ -42,7 +42,7 @@ NETWORK = {
 }
 """A PostgreSQL whose machine vanished is found out within half a minute, not within two hours."""
 
-PACE = 0.0001
+PACE = 0.00005
 """Seconds between two tries to get SQLite's write lock: a group of marks holds it about as long."""
 
 IMPATIENT = "PRAGMA busy_timeout = 0"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import TimeoutError as StillWorking
-from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -16,7 +15,7 @@ from mailroom.engine.dispatch import Dispatch
 from mailroom.engine.process import Process
 from mailroom.engine.sessions import is_about_one_connection
 from mailroom.ledger import batches, gathering, servers
-from mailroom.ledger.batches import Gathered, Lease, Waiting
+from mailroom.ledger.batches import Gathered, Lease
 from mailroom.ledger.servers import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
 
@@ -53,13 +52,6 @@ def deliver_batch(batch_id: int, epoch: int) -> None:
     worker.stand_back()
 
 
-class _Batch(NamedTuple):
-    """What a job has in hand."""
-
-    lease: Lease
-    deliveries: list[Waiting]
-
-
 class _Job:
     """One turn at the queue: a batch, and of a bulk mailing those that follow it."""
 
@@ -76,22 +68,17 @@ class _Job:
                 return
             admission = servers.admit(connection, worker.server(lease.route).name)
             worker.turns_of(lease.route).set(connection)
-            batch: _Batch | None = self._opened(connection, lease)
-        while batch is not None:
-            batch = self._deliver(batch, admission)
+        following: Lease | None = lease
+        while following is not None:
+            following = self._deliver(following, admission)
             admission = Admission(is_open=True)  # a batch that went well is followed by another
 
-    def _opened(self, connection: Connection, lease: Lease) -> _Batch:
-        self._worker.turns_of(lease.route).look(connection)
-        return _Batch(lease, batches.contents_of(connection, lease))
-
-    def _deliver(self, batch: _Batch, admission: Admission) -> _Batch | None:
+    def _deliver(self, lease: Lease, admission: Admission) -> Lease | None:
         """The next batch, if this job goes on with one."""
-        lease = batch.lease
         if not admission.is_open:
             return self._close(lease)
         try:
-            dispatch = self._dispatch(batch, admission.is_trial)
+            dispatch = self._dispatch(lease, admission.is_trial)
         except DBAPIError:
             self._close(lease)  # left to its lease it would count as a death
             raise
@@ -99,8 +86,13 @@ class _Job:
         dispatch.turns.give_back()
         return self._close(lease, dispatch)
 
-    def _dispatch(self, batch: _Batch, is_trial: bool) -> Dispatch:
-        worker, (lease, deliveries) = self._worker, batch
+    def _dispatch(self, lease: Lease, is_trial: bool) -> Dispatch:
+        worker = self._worker
+        turns = worker.turns_of(lease.route)
+        # Apart from the transaction that took the batch, which holds SQLite's one write lock.
+        with worker.database.read() as connection:
+            turns.look(connection)
+            deliveries = batches.contents_of(connection, lease)
         messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})
         return Dispatch(
             worker.loop,
@@ -112,7 +104,7 @@ class _Job:
             deliveries,
             messages,
             worker.settings.connections,
-            worker.turns_of(lease.route),
+            turns,
             worker.settings.backoff,
             is_trial=is_trial,
         )
@@ -141,7 +133,7 @@ class _Job:
         except QueueDown:
             return False
 
-    def _close(self, lease: Lease, dispatch: Dispatch | None = None) -> _Batch | None:
+    def _close(self, lease: Lease, dispatch: Dispatch | None = None) -> Lease | None:
         """Ends the batch, puts what is due next onto the queue, and gives the batch to go on with.
 
         Without a server that works (`dispatch` None: it was not even tried) nothing more is
@@ -161,7 +153,7 @@ class _Job:
         enqueue.onto(worker.queue, gathered, at_front=dispatch is not None and dispatch.gave_way)
         return following
 
-    def _end(self, lease: Lease, dispatch: Dispatch | None) -> tuple[_Batch | None, list[Gathered]]:
+    def _end(self, lease: Lease, dispatch: Dispatch | None) -> tuple[Lease | None, list[Gathered]]:
         """The batch to go on with, and what is to be enqueued."""
         worker = self._worker
         with worker.database.begin() as connection:
@@ -176,7 +168,7 @@ class _Job:
             if goes_on and not worker.is_stopping:
                 following, gathered = gathering.next_of(connection, lease, dispatch.messages)
                 if following is not None:
-                    return self._opened(connection, following), gathered
+                    return following, gathered
             return None, gathering.refill(connection, lease.queue, dispatch.messages)
 
 
