@@ -7,6 +7,7 @@ thread of its own, so that a server's farewell is heard between jobs as well.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 import time
@@ -61,6 +62,8 @@ class Process:
     def begin(self) -> None:
         # Threads hand over to each other for every job and every statement: Python's 5 ms are too long.
         sys.setswitchinterval(0.0005)
+        # Deliveries come and go by the hundred, and none of them refers to itself.
+        gc.set_threshold(10_000)
         self._thread.start()
         self.sweeper.start()
         self.webhooks.start()
