@@ -115,7 +115,8 @@ class System:
             if mailing.is_over:
                 return mailing
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not over in {seconds:g} s; the workers said:\n{self.log('worker')[-2000:]}")
+                said = self.log("worker")[-2000:]
+                raise TimeoutError(f"not over in {seconds:g} s; the workers said:\n{said}")
             time.sleep(0.02)
 
 

@@ -20,11 +20,15 @@ from benchmarks.system import System
 from tests import postgres
 
 MAILS = 20_000
+SESSIONS = 10
+"""For a worker, as many as smtp-source opens."""
+
 OF_PEERS = {CELERY: 2_500, CELERY_FLASK_MAIL: 2_500, DRAMATIQ: 5_000, HUEY: 4_000}
 """So many are enough for a rate, and every run stays under some ten seconds."""
 
 OF_POST_OFFICE = 6_000
-NAME, SOURCE, POST_OFFICE = "Mailroom, 2 workers", "smtp-source, 10 kept sessions", "django-post_office"
+NAME, POST_OFFICE = "Mailroom, 2 workers", "django-post_office"
+SOURCE = f"smtp-source, {SESSIONS} kept sessions"
 
 
 class Drained(NamedTuple):
@@ -52,8 +56,8 @@ def measure() -> Result:
     return Result(
         "S2",
         f"Draining {MAILS:,} personal mails",
-        "Text and HTML, two workers, into Postfix's smtp-sink; from the first mail's arrival until every "
-        "outcome is in the ledger (peers: until the last mail's arrival).",
+        f"Text and HTML, two workers of {SESSIONS} sessions, into Postfix's smtp-sink; from the first mail's "
+        "arrival until every outcome is in the ledger (peers: until the last mail's arrival).",
         ["what drains the queue", "mails/s", "x Celery", "worker CPU s per 1,000 mails"],
         rows,
         [
@@ -73,7 +77,7 @@ def measure() -> Result:
 
 
 def mailroom(mails: int) -> Drained:
-    with SmtpSink() as sink, System(sink.port) as system:
+    with SmtpSink() as sink, System(sink.port, MAILROOM_CONNECTIONS=str(SESSIONS)) as system:
         accepted = system.accept(mails)
         workers = system.start_workers(2)
         began, used = _first(sink, workers)
@@ -100,7 +104,7 @@ def _first(sink: SmtpSink, workers: Group) -> tuple[float, float]:
 def source() -> Drained:
     with SmtpSink() as sink:
         before = os.times()
-        rate = smtp_source(sink.port, MAILS, 10, letter.SIZE)
+        rate = smtp_source(sink.port, MAILS, SESSIONS, letter.SIZE)
         after = os.times()
     used = after.children_user + after.children_system - before.children_user - before.children_system
     return Drained(rate, used * 1000 / MAILS)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from benchmarks import figures
 from benchmarks.figures import Chart, Result
+from benchmarks.goals import s2
 from benchmarks.postfix import SmtpSink
 from benchmarks.system import System
 
@@ -46,7 +47,7 @@ def measure() -> Result:
 
 
 def drain(mails: int) -> Drained:
-    with SmtpSink() as sink, System(sink.port) as system:
+    with SmtpSink() as sink, System(sink.port, MAILROOM_CONNECTIONS=str(s2.SESSIONS)) as system:
         accepted = system.accept(mails)
         workers = system.start_workers(2)
         sink.wait(1, 30)
