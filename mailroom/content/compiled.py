@@ -81,9 +81,11 @@ def _shown_recipients(content: Content) -> bytes | None:
 def _joined(pieces: Sequence[Piece]) -> list[Piece]:
     """Neighbours that are constant as one."""
     joined: list[Piece] = []
+    run: list[bytes] = []
     for piece in pieces:
-        if joined and isinstance(piece, bytes) and isinstance(joined[-1], bytes):
-            joined[-1] += piece
+        if isinstance(piece, bytes):
+            run.append(piece)
         else:
-            joined.append(piece)
-    return joined
+            joined += [b"".join(run), piece] if run else [piece]
+            run = []
+    return [*joined, b"".join(run)] if run else joined

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -11,8 +12,9 @@ from mailroom.content.addresses import Address, parse_address
 from mailroom.content.message import Attachment, Compiled, Content, compile_message, message_id
 from mailroom.content.original import Verbatim
 from mailroom.database import Database
-from mailroom.ledger import mailings, originals
+from mailroom.ledger import contents, originals
 from mailroom.ledger.batches import Waiting
+from mailroom.ledger.contents import Shown, StoredFile, ToCompile
 
 KEPT = 16
 """Compiled mailings that a worker remembers; one with a large attachment is some megabytes."""
@@ -46,8 +48,7 @@ class Messages:
         """The message of each of these mailings; all must exist."""
         if unknown := mailing_ids - self._kept.keys():
             with database.read() as connection:
-                for mailing_id in unknown:
-                    self._kept[mailing_id] = _compiled(connection, mailing_id)
+                self._kept.update(_compiled(connection, unknown))
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
         for mailing_id in mailing_ids:
             self._kept.move_to_end(mailing_id)
@@ -56,10 +57,28 @@ class Messages:
         return found
 
 
-def _compiled(connection: Connection, mailing_id: int) -> Message:
-    mailing = mailings.get_uncounted(connection, mailing_id)
-    assert mailing is not None, f"mailing {mailing_id} has deliveries and is not there"
-    sender, compiled = _whole(connection, mailing)
+def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, Message]:
+    found = contents.to_compile(connection, mailing_ids)
+    missing = mailing_ids - {mailing.id for mailing in found}
+    assert not missing, f"mailings {missing} have deliveries and are not there"
+    wholes = originals.of(connection, [mailing.id for mailing in found if mailing.message_id is not None])
+    shared = [mailing.id for mailing in found if mailing.kind == "shared" and mailing.id not in wholes]
+    shown = contents.shown_addresses(connection, shared)
+    messages = {}
+    for mailing in found:
+        if mailing.message_id is not None:
+            sender, data = wholes[mailing.id]
+            messages[mailing.id] = _message(mailing, sender, Verbatim(data))
+        else:
+            # One mailing's at a time: all files of a batch, raw and encoded, are a lot of memory.
+            files = contents.files_of(connection, mailing.id) if mailing.has_files else []
+            content = _content(mailing, shown.get(mailing.id, ()), files)
+            compiled = compile_message(content, mailing.uid, mailing.created_at)
+            messages[mailing.id] = _message(mailing, mailing.sender_address, compiled)
+    return messages
+
+
+def _message(mailing: ToCompile, sender: str, compiled: Compiled | Verbatim) -> Message:
     return Message(
         sender=sender,
         domain=sender.rpartition("@")[2],
@@ -71,32 +90,19 @@ def _compiled(connection: Connection, mailing_id: int) -> Message:
     )
 
 
-def _whole(connection: Connection, mailing: mailings.Mailing) -> tuple[str, Compiled | Verbatim]:
-    """The envelope's sender, and what is sent."""
-    if mailing.message_id is not None:
-        sender, data = originals.of(connection, mailing.id)
-        return sender, Verbatim(data)
-    content = content_of(connection, mailing)
-    return mailing.sender_address, compile_message(content, mailing.uid, mailing.created_at)
-
-
-def content_of(connection: Connection, mailing: mailings.Mailing) -> Content:
-    """A mailing's content as it was given: to be compiled, or to be copied."""
-    stored = mailings.content_of(connection, mailing.id)
-    assert stored is not None, f"mailing {mailing.id} has no content"
-    shown = mailings.shown_addresses(connection, mailing.id) if mailing.kind == "shared" else []
+def _content(mailing: ToCompile, shown: Iterable[Shown], files: Iterable[StoredFile]) -> Content:
+    """As it was given."""
     return Content(
         sender=Address(mailing.sender_address, mailing.sender_name),
         subject=mailing.subject,
-        text=stored.text,
-        html=stored.html,
-        reply_to=tuple(parse_address(address) for address in stored.reply_to),
-        headers=tuple(stored.headers),
+        text=mailing.text,
+        html=mailing.html,
+        reply_to=tuple([parse_address(address) for address in mailing.reply_to]),
+        headers=tuple([(name, value) for name, value in mailing.headers]),
         attachments=tuple(
-            Attachment(row.filename, row.content_type, row.data, row.content_id)
-            for row in mailings.attachments_of(connection, mailing.id)
+            [Attachment(file.filename, file.content_type, file.data, file.content_id) for file in files]
         ),
         kind=mailing.kind,
-        to=tuple(Address(row.address, row.name) for row in shown if row.role == "to"),
-        cc=tuple(Address(row.address, row.name) for row in shown if row.role == "cc"),
+        to=tuple([Address(row.address, row.name) for row in shown if row.role == "to"]),
+        cc=tuple([Address(row.address, row.name) for row in shown if row.role == "cc"]),
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.addresses import format_address
 from mailroom.engine.draft import Draft, Idempotency, KeyReused, Replayed, StillUnderWay
-from mailroom.ledger import idempotency, mailings, originals, states
+from mailroom.ledger import contents, idempotency, originals, states
 from mailroom.queue import BULK, URGENT
 
 URGENT_AT_MOST = 25
@@ -42,7 +42,7 @@ def mailing_values(draft: Draft, now: datetime) -> dict[str, Any]:
 def insert_content(connection: Connection, draft: Draft, mailing_id: int) -> None:
     """What the mailing says, its files, and the original message if it came as one."""
     content = draft.content
-    stored = mailings.StoredContent(
+    stored = contents.StoredContent(
         text=content.text,
         html=content.html,
         reply_to=[format_address(address) for address in content.reply_to],
@@ -59,7 +59,7 @@ def insert_content(connection: Connection, draft: Draft, mailing_id: int) -> Non
         }
         for attachment in content.attachments
     )
-    mailings.insert_content(connection, mailing_id, stored, files)
+    contents.insert_one(connection, mailing_id, stored, files)
     if draft.original is not None:
         originals.insert_one(connection, mailing_id, draft.original.envelope_sender, draft.original.data)
 

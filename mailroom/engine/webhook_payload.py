@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.merge import MergeError, parse_template
 from mailroom.content.message import message_id
-from mailroom.ledger import deliveries, mailings, webhooks
+from mailroom.ledger import contents, deliveries, mailings, webhooks
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing
 from mailroom.ledger.webhook_calls import Call
@@ -68,7 +68,7 @@ def _data(
 
 
 def _tags(connection: Connection, mailing_id: int) -> Tags:
-    content = mailings.content_of(connection, mailing_id)
+    content = contents.of(connection, mailing_id)
     return dict(content.tags) if content is not None else {}
 
 

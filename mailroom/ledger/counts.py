@@ -50,11 +50,13 @@ def live(connection: Connection, mailing_ids: Iterable[int]) -> dict[int, dict[s
 
 def change(connection: Connection, changes: Changes) -> None:
     """Adds to the counters, in the order of ids so that two writers never wait in a ring."""
-    for mailing_id in sorted(changes):
-        added = changes[mailing_id]
-        if any(added.values()):
-            values = {f"more_{state}": added.get(state, 0) for state in states.COUNTED}
-            CHANGED.run(connection, of_mailing=mailing_id, **values)
+    rows = [
+        {"of_mailing": mailing_id, **{f"more_{state}": added.get(state, 0) for state in states.COUNTED}}
+        for mailing_id, added in sorted(changes.items())
+        if any(added.values())
+    ]
+    if rows:
+        CHANGED.run_each(connection, rows)
 
 
 def tally(pairs: Iterable[tuple[int, str]], sign: int = 1) -> dict[int, Counter[str]]:

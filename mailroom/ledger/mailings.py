@@ -13,7 +13,7 @@ from mailroom.database import AnyRow, now_millis
 from mailroom.ledger import counts, states, webhooks
 from mailroom.ledger.among import among
 from mailroom.ledger.driven import Driven
-from mailroom.ledger.schema import attachments, contents, decisions, deliveries, mailings
+from mailroom.ledger.schema import decisions, deliveries, mailings
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +49,6 @@ class Mailing:
         return self.ended_at is not None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredContent:
-    """What a mailing says. Pairs are (name, value)."""
-
-    text: str
-    html: str
-    reply_to: list[str]
-    headers: list[tuple[str, str]]
-    columns: list[str]
-    tags: list[tuple[str, str]]
-
-
 def _either(condition: Any, yes: str, no: str) -> Any:
     return case((condition, yes), else_=no)
 
@@ -70,18 +58,7 @@ def _either(condition: Any, yes: str, no: str) -> Any:
 OF_MAILING = mailings.c.id == bindparam("of_mailing", type_=BigInteger)
 
 ONE = select(mailings).where(OF_MAILING, mailings.c.state != states.STAGED)
-STORED = select(contents).where(contents.c.mailing_id == bindparam("mailing"))
-ATTACHED = (
-    select(attachments).where(attachments.c.mailing_id == bindparam("mailing")).order_by(attachments.c.id)
-)
-SHOWN = (
-    select(deliveries.c.address, deliveries.c.name, deliveries.c.role)
-    .where(deliveries.c.mailing_id == bindparam("mailing"), deliveries.c.role != "bcc")
-    .order_by(deliveries.c.id)
-)
-
 STAGED = insert(mailings).returning(mailings.c.id)
-CONTENT = Driven(insert(contents), ("mailing_id", "reply_to", "text", "html", "headers", "columns", "tags"))
 ACTIVATED = (
     update(mailings)
     .where(OF_MAILING, mailings.c.state == states.STAGED)
@@ -131,25 +108,6 @@ def insert_staged(connection: Connection, values: Mapping[str, Any]) -> int:
     return int(connection.execute(STAGED, {"state": states.STAGED, **values}).scalar_one())
 
 
-def insert_content(
-    connection: Connection, mailing_id: int, content: StoredContent, files: Iterable[Mapping[str, Any]]
-) -> None:
-    """Stores text, HTML and headers, and `files`: rows of `attachments` without their mailing."""
-    values = {
-        "mailing_id": mailing_id,
-        "reply_to": content.reply_to,
-        "text": content.text,
-        "html": content.html,
-        "headers": [list(pair) for pair in content.headers],
-        "columns": content.columns,
-        "tags": [list(pair) for pair in content.tags],
-    }
-    CONTENT.run(connection, **values)
-    rows = [{"mailing_id": mailing_id, **file} for file in files]
-    if rows:
-        connection.execute(insert(attachments), rows)
-
-
 def activate(connection: Connection, mailing_id: int, *, total: int, suppressed: int, accept_ms: int) -> str:
     """Makes a staged mailing real: `scheduled` when its time is to come, else `active`."""
     values = {
@@ -168,7 +126,7 @@ def get(connection: Connection, mailing_id: int) -> Mailing | None:
 
 
 def get_uncounted(connection: Connection, mailing_id: int) -> Mailing | None:
-    """For whoever sends it and asks for no counts: what live batches hold is left out of them."""
+    """For whoever asks for no counts: what live batches hold is left out of them."""
     row = connection.execute(ONE, {"of_mailing": mailing_id}).one_or_none()
     return None if row is None else _mailing(row, {})
 
@@ -223,30 +181,6 @@ def _mailing(row: AnyRow, live: Mapping[str, int]) -> Mailing:
     for state, number in live.items():
         counted[state] += number
     return Mailing(**values, counts=counted)
-
-
-def content_of(connection: Connection, mailing_id: int) -> StoredContent | None:
-    row = connection.execute(STORED, {"mailing": mailing_id}).one_or_none()
-    if row is None:
-        return None
-    return StoredContent(
-        text=row.text,
-        html=row.html,
-        reply_to=row.reply_to,
-        headers=[(name, value) for name, value in row.headers],
-        columns=row.columns,
-        tags=[(name, value) for name, value in row.tags],
-    )
-
-
-def attachments_of(connection: Connection, mailing_id: int) -> list[AnyRow]:
-    """Rows with filename, content_type, content_id, data; in the order they were given."""
-    return list(connection.execute(ATTACHED, {"mailing": mailing_id}).all())
-
-
-def shown_addresses(connection: Connection, mailing_id: int) -> list[AnyRow]:
-    """address, name, role of a shared mailing's To and Cc; Bcc never shows."""
-    return list(connection.execute(SHOWN, {"mailing": mailing_id}).all())
 
 
 def pause(connection: Connection, mailing_id: int) -> bool:

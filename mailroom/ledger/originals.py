@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, insert, select
 
+from mailroom.ledger.among import among
+from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import originals
+
+OF_MAILINGS = Driven(
+    select(originals.c.mailing_id, originals.c.envelope_sender, originals.c.data).where(
+        among(originals.c.mailing_id, "chosen")
+    )
+)
 
 
 def insert_one(connection: Connection, mailing_id: int, envelope_sender: str, data: bytes) -> None:
@@ -12,8 +22,9 @@ def insert_one(connection: Connection, mailing_id: int, envelope_sender: str, da
     connection.execute(insert(originals).values(values))
 
 
-def of(connection: Connection, mailing_id: int) -> tuple[str, bytes]:
-    """The envelope's sender and the message; the mailing must have one (its message_id is set)."""
-    statement = select(originals.c.envelope_sender, originals.c.data)
-    row = connection.execute(statement.where(originals.c.mailing_id == mailing_id)).one()
-    return row.envelope_sender, row.data
+def of(connection: Connection, mailing_ids: Collection[int]) -> dict[int, tuple[str, bytes]]:
+    """Mailing id -> the envelope's sender and the message, of those that came as one."""
+    if not mailing_ids:
+        return {}
+    rows = OF_MAILINGS.all(connection, chosen=mailing_ids)
+    return {mailing_id: (sender, data) for mailing_id, sender, data in rows}

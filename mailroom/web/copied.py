@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, format_address
-from mailroom.ledger import deliveries, mailings
+from mailroom.ledger import contents, deliveries, mailings
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing
 from mailroom.web.compose_form import ChosenFile, ComposeForm, chosen
@@ -21,7 +21,7 @@ MOST_PASTED = 2_000
 
 def copied(connection: Connection, mailing_id: int, kept: KeptFiles) -> ComposeForm | None:
     """None when there is no such mailing."""
-    mailing, content = mailings.get(connection, mailing_id), mailings.content_of(connection, mailing_id)
+    mailing, content = mailings.get(connection, mailing_id), contents.of(connection, mailing_id)
     if mailing is None or content is None:
         return None
     sender = format_address(Address(mailing.sender_address, mailing.sender_name))
@@ -37,7 +37,7 @@ def copied(connection: Connection, mailing_id: int, kept: KeptFiles) -> ComposeF
     )
     form.attachments = [
         chosen(kept.keep(row.filename, row.content_type, io.BytesIO(row.data)))
-        for row in mailings.attachments_of(connection, mailing_id)
+        for row in contents.files_of(connection, mailing_id)
     ]
     recipients = deliveries.each(connection, mailing_id)
     if content.columns or mailing.total > MOST_PASTED:

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from mailroom.ledger import deliveries, mailings
+from mailroom.ledger import contents, deliveries, mailings
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.settings import Settings
 from tests.servers import Valkey
@@ -167,7 +167,7 @@ def test_uploaded_files_are_kept_for_the_next_try(app: Flask, settings: Settings
     assert submit(recipients="", **kept).status_code == 303
     mailing = only_mailing(app)
     with app.extensions["mailroom"].database.read() as connection:
-        files = mailings.attachments_of(connection, mailing.id)
+        files = contents.files_of(connection, mailing.id)
     assert mailing.total == 2
     assert [(file.filename, file.data) for file in files] == [("Programme.pdf", b"%PDF"), ("Map.png", b"PNG")]
     assert not list(Path(settings.home, "uploads").rglob("*.json")), "kept longer than needed"
@@ -216,7 +216,7 @@ def test_a_form_of_another_site_is_not_even_shown(client: FlaskClient) -> None:
 def test_five_megabytes_of_text_are_taken(app: Flask, submit: Submit) -> None:
     assert submit(text="A long letter.\n" * 350_000).status_code == 303
     with app.extensions["mailroom"].database.read() as connection:
-        content = mailings.content_of(connection, only_mailing(app).id)
+        content = contents.of(connection, only_mailing(app).id)
     assert content and len(content.text) == 15 * 350_000
 
 
@@ -298,7 +298,7 @@ def test_a_copy_brings_columns_and_attachments_along(app: Flask, client: FlaskCl
         )
         assert newest
         (row,) = deliveries.page(connection, newest)
-        assert mailings.attachments_of(connection, newest)[0].data == b"%PDF"
+        assert contents.files_of(connection, newest)[0].data == b"%PDF"
     assert (row.name, row.variables) == ("Bob", {"colour": "red"})
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy import Connection
 
-from mailroom.ledger import api_keys, deliveries, emails, mailings, states
+from mailroom.ledger import api_keys, contents, deliveries, emails, mailings, states
 from mailroom.ledger.mailings import Mailing
 from mailroom.web import mailroom
 from mailroom.web.api import body, responses, shown
@@ -77,7 +77,7 @@ def get_email(id: UUID) -> Response:
     """
     with mailroom().database.read() as connection:
         mailing = _email(connection, id)
-        content = mailings.content_of(connection, mailing.id)
+        content = contents.of(connection, mailing.id)
         rows = deliveries.page(connection, mailing.id, limit=MOST_DELIVERIES)
     assert content is not None
     return answer(shown.email(mailing, content, rows))

@@ -9,8 +9,9 @@ from typing import Any
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.message import message_id
 from mailroom.database import AnyRow
+from mailroom.ledger.contents import StoredContent
 from mailroom.ledger.deliveries import Delivery
-from mailroom.ledger.mailings import Mailing, StoredContent
+from mailroom.ledger.mailings import Mailing
 from mailroom.web.api.events import last_event
 from mailroom.web.csv_export import message_id_of
 

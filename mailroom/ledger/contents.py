@@ -1,0 +1,160 @@
+"""What mailings say: text, HTML, headers, files and the addresses that all may see."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, Connection, bindparam, insert, select
+
+from mailroom.ledger.among import among
+from mailroom.ledger.driven import Driven
+from mailroom.ledger.schema import attachments, contents, deliveries, mailings
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """What a mailing says. Pairs are (name, value)."""
+
+    text: str
+    html: str
+    reply_to: list[str]
+    headers: list[tuple[str, str]]
+    columns: list[str]
+    tags: list[tuple[str, str]]
+
+
+class StoredFile(NamedTuple):
+    """An attachment."""
+
+    filename: str
+    content_type: str
+    content_id: str | None
+    data: bytes
+
+
+class ToCompile(NamedTuple):
+    """What of a mailing goes into its messages; files and addresses are asked for where there are any."""
+
+    id: int
+    uid: str
+    kind: str
+    sender_address: str
+    sender_name: str
+    subject: str
+    message_id: str | None  # set: it came as a whole message, see originals
+    if_unknown: str
+    created_at: datetime
+    expires_at: datetime
+    text: str
+    html: str
+    reply_to: list[str]
+    headers: list[list[str]]  # [name, value]
+    has_files: bool
+
+
+class Shown(NamedTuple):
+    """Somebody in To or Cc of a shared mailing."""
+
+    address: str
+    name: str
+    role: str
+
+
+OF_MAILING = bindparam("mailing", type_=BigInteger)
+
+INSERTED = Driven(insert(contents), ("mailing_id", "reply_to", "text", "html", "headers", "columns", "tags"))
+STORED = Driven(
+    select(
+        contents.c.text,
+        contents.c.html,
+        contents.c.reply_to,
+        contents.c.headers,
+        contents.c.columns,
+        contents.c.tags,
+    ).where(contents.c.mailing_id == OF_MAILING)
+)
+TO_COMPILE = Driven(
+    select(
+        mailings.c.id,
+        mailings.c.uid,
+        mailings.c.kind,
+        mailings.c.sender_address,
+        mailings.c.sender_name,
+        mailings.c.subject,
+        mailings.c.message_id,
+        mailings.c.if_unknown,
+        mailings.c.created_at,
+        mailings.c.expires_at,
+        contents.c.text,
+        contents.c.html,
+        contents.c.reply_to,
+        contents.c.headers,
+        select(attachments.c.id).where(attachments.c.mailing_id == mailings.c.id).exists(),
+    )
+    .join(contents, contents.c.mailing_id == mailings.c.id)
+    .where(among(mailings.c.id, "chosen"))
+)
+FILES = Driven(
+    select(attachments.c.filename, attachments.c.content_type, attachments.c.content_id, attachments.c.data)
+    .where(attachments.c.mailing_id == OF_MAILING)
+    .order_by(attachments.c.id)
+)
+SHOWN = Driven(
+    select(deliveries.c.mailing_id, deliveries.c.address, deliveries.c.name, deliveries.c.role)
+    .where(among(deliveries.c.mailing_id, "chosen"), deliveries.c.role != "bcc")
+    .order_by(deliveries.c.mailing_id, deliveries.c.id)
+)
+
+
+def insert_one(
+    connection: Connection, mailing_id: int, content: StoredContent, files: Iterable[Mapping[str, Any]]
+) -> None:
+    """Stores text, HTML and headers, and `files`: rows of `attachments` without their mailing."""
+    values = {
+        "mailing_id": mailing_id,
+        "reply_to": content.reply_to,
+        "text": content.text,
+        "html": content.html,
+        "headers": [list(pair) for pair in content.headers],
+        "columns": content.columns,
+        "tags": [list(pair) for pair in content.tags],
+    }
+    INSERTED.run(connection, **values)
+    rows = [{"mailing_id": mailing_id, **file} for file in files]
+    if rows:
+        connection.execute(insert(attachments), rows)
+
+
+def of(connection: Connection, mailing_id: int) -> StoredContent | None:
+    row = STORED.one(connection, mailing=mailing_id)
+    if row is None:
+        return None
+    text, html, reply_to, headers, columns, tags = row
+    return StoredContent(text, html, reply_to, _pairs(headers), columns, _pairs(tags))
+
+
+def to_compile(connection: Connection, mailing_ids: Collection[int]) -> list[ToCompile]:
+    """Of all these mailings in one question: of single mails, a batch holds a hundred."""
+    return [ToCompile(*row) for row in TO_COMPILE.all(connection, chosen=mailing_ids)]
+
+
+def files_of(connection: Connection, mailing_id: int) -> list[StoredFile]:
+    """In the order they were given."""
+    return [StoredFile(*row) for row in FILES.all(connection, mailing=mailing_id)]
+
+
+def shown_addresses(connection: Connection, mailing_ids: Collection[int]) -> dict[int, list[Shown]]:
+    """To and Cc of these shared mailings, in the order they were given; Bcc never shows."""
+    found: dict[int, list[Shown]] = defaultdict(list)
+    if mailing_ids:
+        for mailing_id, *shown in SHOWN.all(connection, chosen=mailing_ids):
+            found[mailing_id].append(Shown(*shown))
+    return found
+
+
+def _pairs(stored: Iterable[Iterable[str]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in stored]
