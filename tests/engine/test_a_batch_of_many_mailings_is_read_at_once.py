@@ -1,0 +1,103 @@
+"""A batch of single mails holds a hundred mailings: what they say is asked for once, not for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import event
+
+from mailroom.content.addresses import Address
+from mailroom.content.message import Attachment, Content
+from mailroom.content.original import read_original
+from mailroom.content.recipients import Recipient
+from mailroom.database import Database
+from mailroom.engine.accept import Draft, accept
+from mailroom.engine.messages import KEPT, Messages
+from mailroom.ledger.batches import Waiting
+from mailroom.queue import Queue
+from tests.ledger.book import NO_QUEUE
+
+SENDER = Address("post@mailroom.example", "Mailroom")
+ANN, BEN, CLEO = (Address(f"{name.lower()}@mail.example", name) for name in ("Ann", "Ben", "Cleo"))
+WHOLE = b"From: post@mailroom.example\r\nTo: ann@mail.example\r\nSubject: Whole\r\n\r\nAs it came.\r\n"
+
+
+def single(number: int) -> Content:
+    return Content(SENDER, f"Letter {number}", text=f"Number {number}.", kind="shared", to=(ANN,))
+
+
+def whole() -> Draft:
+    arrived = {"message_id": "<1@mail.example>", "date": datetime.now(UTC), "trace": "from a test"}
+    original = read_original(WHOLE, envelope_sender="bounces@mailroom.example", **arrived)
+    return Draft(original.content, [Recipient(ANN.address)], original=original)
+
+
+def accepted(database: Database, drafts: Iterable[Content | Draft]) -> list[int]:
+    queue = Queue(NO_QUEUE)
+    return [
+        accept(database, queue, given if isinstance(given, Draft) else _to_all(given)).mailing_id
+        for given in drafts
+    ]
+
+
+def _to_all(content: Content) -> Draft:
+    people = [*[(a, "to") for a in content.to or (ANN,)], *[(a, "cc") for a in content.cc], (CLEO, "bcc")]
+    if content.is_personal:
+        people = people[:1]
+    return Draft(content, [Recipient(person.address, person.name, role=role) for person, role in people])
+
+
+def rendered(database: Database, mailing_ids: list[int]) -> list[bytes]:
+    found = Messages().of(database, set(mailing_ids))
+    ann = Waiting(1, 0, ANN.address, ANN.name, None, "queued", 0, 0)
+    return [found[mailing_id].render(ann) for mailing_id in mailing_ids]
+
+
+def test_each_says_its_own(database: Database) -> None:
+    file = Attachment("menu.txt", "text/plain", b"Soup")
+    personal = Content(SENDER, "Hello {{ name }}", text="For you.", attachments=(file,))
+    answered = replace(single(1), to=(BEN, ANN), cc=(CLEO,), reply_to=(BEN,), headers=(("X-Shop", "7"),))
+    singles = [single(number) for number in range(2, 2 * KEPT)]
+    ids = accepted(database, [personal, answered, whole(), *singles])
+    hello, answer, as_it_came, *others = rendered(database, ids)
+
+    assert b"Subject: Hello Ann\r\n" in hello
+    assert b'filename="menu.txt"' in hello
+    assert b"To: Ben <ben@mail.example>, Ann <ann@mail.example>\r\nCc: Cleo <cleo@mail.example>\r\n" in answer
+    assert b"Reply-To: Ben <ben@mail.example>\r\n" in answer
+    assert b"X-Shop: 7\r\n" in answer
+    assert as_it_came.endswith(b"Subject: Whole\r\n\r\nAs it came.\r\n")
+    for number, other in enumerate(others, 2):
+        assert b"To: Ann <ann@mail.example>\r\n" in other
+        assert f"Subject: Letter {number}\r\n".encode() in other
+        assert f"Number {number}.".encode() in other
+        assert b"menu.txt" not in other
+        assert b"cleo" not in other, "Bcc never shows"
+
+
+def test_it_is_one_question_per_table(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    statements: list[str] = []
+
+    @event.listens_for(database.engine, "connect")
+    def listen(connection: Any, _: Any) -> None:  # to SQLite itself: not all is run by SQLAlchemy
+        connection.set_trace_callback(statements.append)
+
+    ids = accepted(database, [*(single(number) for number in range(40)), whole(), whole()])
+    statements.clear()
+    rendered(database, ids[:1])
+    asked = [sql for sql in statements if sql.startswith("SELECT")]
+    assert len(asked) == 2, "what it says, and whom it shows"
+
+    statements.clear()
+    rendered(database, ids)
+    asked = [sql for sql in statements if sql.startswith("SELECT")]
+    assert len(asked) == 3, "and the whole messages"
+    with database.read() as connection:
+        cursor = connection.connection.cursor()
+        steps = [row[3] for sql in asked for row in cursor.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    assert [step for step in steps if step.startswith("SCAN") and not step.startswith("SCAN json_each")] == []
+    database.dispose()
