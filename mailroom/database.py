@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +13,6 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
-    Executable,
     Row,
     create_engine,
     event,
@@ -23,9 +20,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
+
+from mailroom.direct import Direct, Turns
 
 BUSY_TIMEOUT = 30_000
 """Milliseconds a connection waits for another's lock before it gives up."""
@@ -41,11 +40,6 @@ NETWORK = {
     "tcp_user_timeout": 20_000,
 }
 """A PostgreSQL whose machine vanished is found out within half a minute, not within two hours."""
-
-PACE = 0.00005
-"""Seconds between two tries to get SQLite's write lock: a group of marks holds it about as long."""
-
-IMPATIENT = "PRAGMA busy_timeout = 0"
 
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns the type checker is not told."""
@@ -106,126 +100,6 @@ def normalized_url(url: str) -> str:
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     return parsed.render_as_string(hide_password=False)
-
-
-class Turns:
-    """SQLite's one write lock, taken in turn.
-
-    SQLite's own waits grow to a tenth of a second, so that whoever has waited longest is
-    served last. Here the threads of a process wait in line for each other, and only the
-    first of them asks for the lock, again and again at an even pace.
-    """
-
-    def __init__(self, timeout_ms: int) -> None:
-        self._timeout_ms = timeout_ms
-        self._line = threading.Lock()
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Around a transaction that writes."""
-        is_mine = self._line.acquire(timeout=self._timeout_ms / 1000)
-        try:
-            yield  # even without a turn: SQLite itself then says that it is locked
-        finally:
-            if is_mine:
-                self._line.release()
-
-    def begin(self, cursor: Any) -> None:
-        """Raises sqlite3.OperationalError when the lock is not to be had in time."""
-        cursor.execute(IMPATIENT)
-        try:
-            self.begin_impatient(cursor)
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout = {self._timeout_ms}")
-
-    def begin_impatient(self, cursor: Any) -> None:
-        """The same on a connection that does nothing but write, and is IMPATIENT for good."""
-        deadline = time.monotonic() + self._timeout_ms / 1000
-        while not self._is_begun(cursor, time.monotonic() >= deadline):
-            time.sleep(PACE)
-
-    def _is_begun(self, cursor: Any, is_last: bool) -> bool:
-        try:
-            cursor.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if is_last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-            return False
-        return True
-
-
-class Direct:
-    """One connection without SQLAlchemy's cost per statement: for the send loop, a commit a mail.
-
-    Raises the driver's own errors: `Database.errors`. Not for two threads at once.
-    """
-
-    def __init__(self, engine: Engine, turns: Turns | None) -> None:
-        self._engine = engine
-        self._turns = turns
-        self._pooled: PoolProxiedConnection | None = None
-
-    def run(self, statements: Iterable[tuple[str, Any]]) -> list[int]:
-        """Executes (SQL, parameters) in one transaction; the number of rows each one changed."""
-        try:
-            if self._turns is None:
-                return self._run(statements)
-            with self._turns.one():
-                return self._run(statements)
-        except BaseException:
-            self.close()
-            raise
-
-    def _run(self, statements: Iterable[tuple[str, Any]]) -> list[int]:
-        pooled = self._pooled = self._pooled or self._open()
-        cursor = pooled.cursor()
-        if self._turns is not None:
-            self._turns.begin_impatient(cursor)
-        changed = [cursor.execute(*statement).rowcount for statement in statements]
-        pooled.commit()
-        return changed
-
-    def _open(self) -> PoolProxiedConnection:
-        pooled = self._engine.raw_connection()
-        if self._turns is not None:
-            pooled.cursor().execute(IMPATIENT)
-        return pooled
-
-    def close(self) -> None:
-        """Rolls back what was not committed; the next run opens a connection anew."""
-        if self._pooled is not None:
-            self._pooled.invalidate()
-            self._pooled = None
-
-
-class Prepared:
-    """A statement compiled once, most of whose values stay the same from mail to mail."""
-
-    def __init__(self, engine: Engine, statement: Executable) -> None:
-        compiled = statement.compile(dialect=engine.dialect)  # type: ignore[attr-defined]
-        self._sql = str(compiled)
-        self._order: list[str] | None = compiled.positiontup
-        self._constants: dict[str, Any] = {
-            name: value for name, value in compiled.params.items() if value is not None
-        }
-
-    def bound(self, names: Sequence[str], **values: Any) -> Callable[..., tuple[str, Any]]:
-        """What Direct.run takes, made from the values of `names`, in their order; `values` stay."""
-        sql, same = self._sql, self._constants | values
-        if self._order is None:
-            return lambda *given: (sql, {**same, **dict(zip(names, given, strict=True))})
-        order = self._order
-        template = [same.get(name) for name in order]
-        places = [(order.index(name), at) for at, name in enumerate(names)]
-        assert sorted(order) == sorted([*(n for n in order if n in same), *names]), "each name once"
-
-        def parameters(*given: Any) -> tuple[str, Any]:
-            filled = template.copy()
-            for place, at in places:
-                filled[place] = given[at]
-            return sql, filled
-
-        return parameters
 
 
 class Database:

@@ -13,7 +13,8 @@ import time
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import Database, Direct
+from mailroom.database import Database
+from mailroom.direct import Direct
 from mailroom.ledger import marks
 from mailroom.ledger.batches import Lease
 

@@ -23,7 +23,8 @@ from sqlalchemy import (
     update,
 )
 
-from mailroom.database import Prepared, now_millis
+from mailroom.database import now_millis
+from mailroom.direct import Prepared
 from mailroom.ledger import counts, mailings, states, webhooks
 from mailroom.ledger.batches import Lease, held, owned
 from mailroom.ledger.schema import attempts, batches, deliveries, sessions, suppressions
