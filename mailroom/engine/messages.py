@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -20,8 +20,7 @@ KEPT = 16
 """Compiled mailings that a worker remembers; one with a large attachment is some megabytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One mailing's message, to be rendered for each of its deliveries."""
 
     sender: str
@@ -85,7 +84,7 @@ def _message(mailing: ToCompile, sender: str, compiled: Compiled | Verbatim) -> 
         uid=mailing.uid,
         is_shared=mailing.kind == "shared",
         if_unknown=mailing.if_unknown,
-        expires_at_ms=round(mailing.expires_at.timestamp() * 1000),
+        expires_at_ms=mailing.expires_at_ms,
         compiled=compiled,
     )
 

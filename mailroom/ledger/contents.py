@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, insert, select
+from sqlalchemy import BigInteger, Connection, bindparam, insert, select, type_coerce
 
 from mailroom.ledger.among import among
 from mailroom.ledger.driven import Driven
@@ -48,7 +48,7 @@ class ToCompile(NamedTuple):
     message_id: str | None  # set: it came as a whole message, see originals
     if_unknown: str
     created_at: datetime
-    expires_at: datetime
+    expires_at_ms: int
     text: str
     html: str
     reply_to: list[str]
@@ -88,7 +88,7 @@ TO_COMPILE = Driven(
         mailings.c.message_id,
         mailings.c.if_unknown,
         mailings.c.created_at,
-        mailings.c.expires_at,
+        type_coerce(mailings.c.expires_at, BigInteger),
         contents.c.text,
         contents.c.html,
         contents.c.reply_to,

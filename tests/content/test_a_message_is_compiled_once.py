@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import UTC, timedelta, timezone
+from email.utils import format_datetime
 
 from mailroom.content.addresses import Address
 from mailroom.content.message import Attachment, Content, compile_message, message_id
@@ -164,3 +166,15 @@ def test_five_megabytes_are_no_trouble() -> None:
 
     assert body_of(message, "plain").count("Ann Lee") == 50_000
     assert time.process_time() - started < 10  # a second or so; quadratic would be minutes
+
+
+def test_a_date_keeps_its_zone() -> None:
+    zones = [UTC, timezone(timedelta(hours=2)), UTC]
+    content = Content(ANN, "Hello", text="Hello.")
+    dates = [
+        parsed(compile_message(content, UID, DATE.astimezone(zone)).render(ANN, None, "<1@example.org>"))[
+            "Date"
+        ]
+        for zone in zones
+    ]
+    assert dates == [format_datetime(DATE.astimezone(zone)) for zone in zones]
