@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
+    {"direct"},  # what `database` is made of
     {"settings", "database", "log"},
     {"ledger", "content", "delivery", "queue"},
     {"engine"},
