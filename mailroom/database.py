@@ -130,6 +130,10 @@ class Database:
         else:
             _configure_postgresql(self.engine, busy_timeout, is_worker=not durable)
         self._writing = self.engine.execution_options(mailroom_writes=True)
+        # On PostgreSQL each statement would see what was committed before it, so that a batch
+        # which is closed between two of them would be in none of the two counts.
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reading = self.engine.execution_options(**snapshot)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -144,7 +148,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads: one consistent picture, never waiting for writers."""
-        with self.engine.connect() as connection:
+        with self._reading.connect() as connection:
             yield connection
 
     @property
