@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import Any
 
-from sqlalchemy import Engine, Executable
+from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 PACES = (0.00005,) * 4 + (0.0005,)
@@ -25,7 +25,7 @@ class Turns:
 
     SQLite's own waits grow to a tenth of a second, so that whoever has waited longest is
     served last. Here the threads of a process wait in line for each other, and only the
-    first of them asks for the lock, again and again at an even pace.
+    first of them asks for the lock, quickly at first, then at an even pace.
     """
 
     def __init__(self, timeout_ms: int) -> None:
@@ -109,33 +109,3 @@ class Direct:
         if self._pooled is not None:
             self._pooled.invalidate()
             self._pooled = None
-
-
-class Prepared:
-    """A statement compiled once, most of whose values stay the same from mail to mail."""
-
-    def __init__(self, engine: Engine, statement: Executable) -> None:
-        compiled = statement.compile(dialect=engine.dialect)  # type: ignore[attr-defined]
-        self._sql = str(compiled)
-        self._order: list[str] | None = compiled.positiontup
-        self._constants: dict[str, Any] = {
-            name: value for name, value in compiled.params.items() if value is not None
-        }
-
-    def bound(self, names: Sequence[str], **values: Any) -> Callable[..., tuple[str, Any]]:
-        """What Direct.run takes, made from the values of `names`, in their order; `values` stay."""
-        sql, same = self._sql, self._constants | values
-        if self._order is None:
-            return lambda *given: (sql, {**same, **dict(zip(names, given, strict=True))})
-        order = self._order
-        template = [same.get(name) for name in order]
-        places = [(order.index(name), at) for at, name in enumerate(names)]
-        assert sorted(order) == sorted([*(n for n in order if n in same), *names]), "each name once"
-
-        def parameters(*given: Any) -> tuple[str, Any]:
-            filled = template.copy()
-            for place, at in places:
-                filled[place] = given[at]
-            return sql, filled
-
-        return parameters

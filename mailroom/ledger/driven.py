@@ -45,6 +45,10 @@ class Driven:
         given = [compiled.parameters(row) for row in rows]
         self._execute(connection, connection.connection.cursor().executemany, compiled.sql, given)
 
+    def bound(self, dialect: Dialect, names: Sequence[str], **values: Any) -> Callable[..., tuple[str, Any]]:
+        """For Direct.run: takes the values of `names`, in their order, and adds `values`. Converts none."""
+        return self._in(dialect).bound(names, values)
+
     def _cursor(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         compiled, cursor = self._for(connection), connection.connection.cursor()
         self._execute(connection, cursor.execute, compiled.sql, compiled.parameters(values))
@@ -64,7 +68,9 @@ class Driven:
             ) from error
 
     def _for(self, connection: Connection) -> _Compiled:
-        dialect = connection.dialect
+        return self._in(connection.dialect)
+
+    def _in(self, dialect: Dialect) -> _Compiled:
         found = self._compiled.get(dialect.name)
         if found is None:
             found = self._compiled[dialect.name] = _Compiled(self._statement, dialect, self._columns)
@@ -104,6 +110,23 @@ class _Compiled:
         for name in self._converters.keys() & values.keys():
             given[name] = self._converters[name](given[name])
         return given if self._order is None else tuple([given[name] for name in self._order])
+
+    def bound(self, names: Sequence[str], values: Mapping[str, Any]) -> Callable[..., tuple[str, Any]]:
+        sql, same = self.sql, {**self._constants, **values}
+        if self._order is None:
+            return lambda *given: (sql, {**same, **dict(zip(names, given, strict=True))})
+        order = self._order
+        template = [same.get(name) for name in order]
+        places = [(order.index(name), at) for at, name in enumerate(names)]
+        assert sorted(order) == sorted([*(n for n in order if n in same), *names]), "each name once"
+
+        def parameters(*given: Any) -> tuple[str, Any]:
+            filled = template.copy()
+            for place, at in places:
+                filled[place] = given[at]
+            return sql, filled
+
+        return parameters
 
     def rows(self, found: list[Sequence[Any]]) -> list[tuple[Any, ...]]:
         if len(self._results) != 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -24,9 +23,9 @@ from sqlalchemy import (
 )
 
 from mailroom.database import now_millis
-from mailroom.direct import Prepared
 from mailroom.ledger import counts, mailings, states, webhooks
 from mailroom.ledger.batches import Lease, held, owned
+from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import attempts, batches, deliveries, sessions, suppressions
 from mailroom.ledger.schema import mailings as mailings_table
 
@@ -108,25 +107,23 @@ def sent_statement() -> Update:
     )
 
 
-@lru_cache(maxsize=4)
-def _prepared(engine: Engine) -> tuple[Prepared, Prepared]:
-    # Once per process: compiling both takes as long as sending ten mails.
-    return Prepared(engine, mark_statement()), Prepared(engine, sent_statement())
+MARK, SENT = Driven(mark_statement()), Driven(sent_statement())
 
 
 class Pen:
     """The two statements of every mail, for one worker's lease, as Direct.run takes them."""
 
     def __init__(self, engine: Engine, lease: Lease) -> None:
-        mark, sent = _prepared(engine)
-        self.mark = mark.bound(
+        self.mark = MARK.bound(
+            engine.dialect,
             ("by_session", "of_delivery"),
             of_batch=lease.batch_id,
             of_epoch=lease.epoch,
             of_owner=lease.owner,
         )
         """Takes the ids of a session and a delivery."""
-        self.sent = sent.bound(("of_delivery", "with_code", "with_reply"), of_batch=lease.batch_id)
+        names = ("of_delivery", "with_code", "with_reply")
+        self.sent = SENT.bound(engine.dialect, names, of_batch=lease.batch_id)
         """Takes a delivery's id, and the code and the words of the server's reply."""
 
 
