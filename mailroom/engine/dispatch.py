@@ -34,8 +34,8 @@ PATIENCE = 0.01
 """Seconds without an answer after which another session is worth opening."""
 
 SHARE = 10
-"""So many mails are worth a session, however fast the server: sessions that are served in one
-turn of the event loop share a commit, and that is a fifth of a mail's cost."""
+"""So many mails are worth a session, however fast the server: sessions that are served
+within two turns of the event loop share a commit, and that is a fifth of a mail's cost."""
 
 GRACE = 7.0
 """Seconds that mails in flight may still take once the worker was told to stop."""

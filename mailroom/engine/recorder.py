@@ -117,7 +117,7 @@ class Recorder:
         changed = self._direct.run(statements)
         self._sent, self._asked = [], []
         now = time.monotonic()
-        for one, rows in zip(sent, changed, strict=False):
+        for one, rows in zip(sent, changed[: len(sent)], strict=True):
             if rows != 1:
                 self._late.append(one)
         for question, rows in zip(asked, changed[len(sent) :], strict=True):
