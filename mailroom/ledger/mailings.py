@@ -125,12 +125,6 @@ def get(connection: Connection, mailing_id: int) -> Mailing | None:
     return None if row is None else _with_counts(connection, [row])[0]
 
 
-def get_uncounted(connection: Connection, mailing_id: int) -> Mailing | None:
-    """For whoever asks for no counts: what live batches hold is left out of them."""
-    row = connection.execute(ONE, {"of_mailing": mailing_id}).one_or_none()
-    return None if row is None else _mailing(row, {})
-
-
 def by_uid(connection: Connection, uid: str) -> Mailing | None:
     row = connection.execute(
         select(mailings).where(mailings.c.uid == uid, mailings.c.state != states.STAGED)
