@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mailroom.content.addresses import UNSAFE, Address
 from mailroom.content.content import Attachment, Content
+from mailroom.content.header.authors import AUTHOR_FIELDS, SIGNATURES, VERDICTS
 from mailroom.content.merge import ALWAYS, MergeError, Values, trial, unknown_tags
 from mailroom.content.mime import CONTENT_TYPE
 from mailroom.content.parsed import Recipient
@@ -20,7 +21,7 @@ _BREAK = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]").search
 
 _OURS = {
     *("from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id", "mime-version"),
-    *("return-path", "received", "delivered-to", "dkim-signature", "authentication-results"),
+    *("return-path", "received", "delivered-to", *AUTHOR_FIELDS, *VERDICTS, *SIGNATURES),
 }
 _OUR_PREFIXES = ("content-", "resent-", "arc-")
 

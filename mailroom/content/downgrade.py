@@ -7,89 +7,86 @@ a signature over an untouched part still holds.
 from __future__ import annotations
 
 import re
-from base64 import b64decode
-from binascii import a2b_qp, b2a_qp
-from email.message import Message
-from email.parser import BytesHeaderParser
+from binascii import b2a_qp
+from collections.abc import Iterator, Sequence
 
 from mailroom.content.encoding import base64_lines
-from mailroom.content.fields import MOST_OCTETS, Field, Unmailable, joined, seven_bit, split, without
+from mailroom.content.fields import MOST_OCTETS, Field, Unmailable, joined, without
+from mailroom.content.header.seven_bit import seven_bit
+from mailroom.content.parts import DEEPEST, Part, decoded, part_at, spans
 
-DEEPEST = 30
-_LONG = re.compile(rb"[^\r\n]{%d}" % (MOST_OCTETS + 1)).search
-
-
-def fits(data: bytes) -> bool:
-    """Whether every server takes it."""
-    return data.isascii() and b"\0" not in data and _LONG(data) is None
+_HIGH = re.compile(rb"[\0\x80-\xff]")
+_LONG = re.compile(rb"\n[^\r\n]{%d}" % (MOST_OCTETS + 1))
 
 
-def downgraded(part: bytes, depth: int = 0) -> bytes:
-    """`part` (fields and body, CRLF line ends) so that every server takes it. Raises Unmailable."""
-    if fits(part):
-        return part
+def fits(data: bytes, start: int = 0, end: int | None = None) -> bool:
+    """Whether every server takes the lines of data[start:end]."""
+    end = len(data) if end is None else end
+    first = data.find(b"\n", start, min(start + MOST_OCTETS + 2, end))
+    if first < 0 and end - start > MOST_OCTETS:
+        return False
+    if start == 0 and end == len(data) and data.isascii() and b"\0" not in data:  # the same, faster
+        return _LONG.search(data) is None
+    return _HIGH.search(data, start, end) is None and _LONG.search(data, start, end) is None
+
+
+def downgraded(message: Part, declared: str | None = None) -> bytes:
+    """`message` so that every server takes it. Raises Unmailable.
+
+    `declared`: the charset of what is neither ASCII nor UTF-8 in its fields.
+    """
+    return b"".join(_downgraded(message, declared, 0))
+
+
+def _downgraded(part: Part, declared: str | None, depth: int) -> Iterator[bytes]:
     if depth > DEEPEST:
         raise Unmailable(f"its parts are nested more than {DEEPEST} deep")
-    fields, body = split(part)
-    fields = [seven_bit(field) for field in fields]
-    if fits(body):
-        return joined(fields, body)
-    parsed = BytesHeaderParser().parsebytes(joined(fields, b""))
-    kind = parsed.get_content_type()
-    if kind == "multipart/signed":
+    fields = [seven_bit(field, declared) for field in part.fields]
+    kind = part.content_type
+    if fits(part.data, part.start, part.end):
+        yield joined(fields, part.body)
+    elif kind == "multipart/signed":
         raise Unmailable("a signed part has octets above 127 or a line of more than 998: sign it in 7 bits")
-    if kind.startswith("multipart/"):
-        return joined(_as_7bit(fields), _each_part(body, parsed.get_boundary(), depth))
-    if kind == "message/rfc822":
-        return joined(_as_7bit(fields), downgraded(body, depth + 1))
-    return joined(*_leaf(fields, body, parsed))
+    elif kind.startswith("multipart/"):
+        yield joined(_as_7bit(fields), b"")
+        yield from _each_part(part, declared, depth)
+    elif kind == "message/rfc822":
+        yield joined(_as_7bit(fields), b"")
+        yield from _downgraded(part_at(part.data, part.start, part.end), declared, depth + 1)
+    else:
+        yield joined(*_leaf(fields, part))
 
 
-def _as_7bit(fields: list[Field]) -> list[Field]:
+def _as_7bit(fields: Sequence[Field]) -> list[Field]:
     """What was announced as 8bit or binary is it no more."""
     return without(fields, "content-transfer-encoding")
 
 
-def _each_part(body: bytes, boundary: str | None, depth: int) -> bytes:
-    if not boundary:
-        raise Unmailable("a multipart has no boundary")
-    line = re.compile(
-        rb"(?:\A|\r\n)--%b(?:--)?[ \t]*(?=\r\n|\Z)" % re.escape(boundary.encode("ascii", "replace"))
-    )
-    found = list(line.finditer(body))
-    if not found:
-        raise Unmailable("a multipart does not hold its own boundary")
-    pieces = [body[: found[0].start()] if fits(body[: found[0].start()]) else b""]
-    for number, match in enumerate(found):
-        end = found[number + 1].start() if number + 1 < len(found) else len(body)
-        pieces.append(match[0])
-        if match[0].rstrip().endswith(b"--" + boundary.encode() + b"--"):
-            break
-        pieces += [b"\r\n", downgraded(body[match.end() + 2 : end], depth + 1)]
-    return b"".join(pieces)
+def _each_part(multipart: Part, declared: str | None, depth: int) -> Iterator[bytes]:
+    found, last = spans(multipart)
+    data, at = multipart.data, multipart.start
+    for span in found:
+        # A preamble that does not fit is left out: nobody reads it.
+        yield data[at if fits(data, at, span.delimiter) else span.delimiter : span.start]
+        at = span.end
+        if fits(data, span.start, at):
+            yield data[span.start : at]
+        else:
+            yield from _downgraded(part_at(data, span.start, at), declared, depth + 1)
+    yield data[at:last]
 
 
-def _leaf(fields: list[Field], body: bytes, parsed: Message) -> tuple[list[Field], bytes]:
-    fields = without(fields, "content-transfer-encoding")
-    if not any(field.name == "content-type" for field in fields) and _is_utf8(body):
-        fields.append(Field("content-type", b'Content-Type: text/plain; charset="utf-8"'))
-    before = str(parsed.get("Content-Transfer-Encoding", "")).strip().lower()
-    plain = _decoded(body, before)
-    if parsed.get_content_maintype() == "text" and before != "base64":
+def _leaf(fields: Sequence[Field], part: Part) -> tuple[list[Field], bytes]:
+    kept = _as_7bit(fields)
+    if not part.first("content-type") and _is_utf8(part.body):
+        kept.append(Field("content-type", b'Content-Type: text/plain; charset="utf-8"'))
+    plain = decoded(part.body, part.encoding)
+    if part.content_type.startswith("text/") and part.encoding != "base64":
         encoding, encoded = b"quoted-printable", _quoted_printable(plain)
     else:
         encoding, encoded = b"base64", base64_lines(plain)
-    fields.append(Field("content-transfer-encoding", b"Content-Transfer-Encoding: " + encoding))
-    return fields, encoded
-
-
-def _decoded(body: bytes, encoding: str) -> bytes:
-    try:
-        if encoding == "base64":
-            return b64decode(body)
-        return a2b_qp(body) if encoding == "quoted-printable" else body
-    except ValueError:
-        raise Unmailable(f"a part is not the {encoding} that it says it is") from None
+    kept.append(Field("content-transfer-encoding", b"Content-Transfer-Encoding: " + encoding))
+    return kept, encoded
 
 
 def _quoted_printable(plain: bytes) -> bytes:

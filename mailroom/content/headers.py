@@ -99,26 +99,31 @@ def _folded(name: str, words: Iterable[str]) -> bytes:
 _Q_SAFE = re.compile(rb"[^A-Za-z0-9!*+\-/ ]")
 
 
-def encoded_words(value: str, first_room: int) -> list[str]:
+def encoded_words(value: str, first_room: int, charset: str = "utf-8", codec: str = "utf-8") -> list[str]:
     """`value` as encoded-words of RFC 2047, each of whole characters and at most 75 long.
 
-    The first is to fit into `first_room`, beside the field's name.
+    The first is to fit into `first_room`, beside the field's name. `codec` is Python's name
+    for what stands in them as `charset`.
     """
-    raw = value.encode("utf-8", "replace")
-    room = first_room - len("=?utf-8?q??=")
+    raw = value.encode(codec, "replace")
+    frame = len(f"=?{charset}?q??=")
+    room, later = first_room - frame, 75 - frame
     whole = _q(raw)
     if len(whole) > len(raw) * 4 // 3 + 4:
-        chunks = _chunks(value, len, room // 4 * 3, 45) if len(raw) > room // 4 * 3 else [raw]
-        return [f"=?utf-8?b?{_b(chunk)}?=" for chunk in chunks]
+        fits, most = room // 4 * 3, later // 4 * 3
+        chunks = _chunks(value, codec, len, fits, most) if len(raw) > fits else [raw]
+        return [f"=?{charset}?b?{_b(chunk)}?=" for chunk in chunks]
     if len(whole) <= room:
-        return [f"=?utf-8?q?{whole}?="]
-    return [f"=?utf-8?q?{_q(chunk)}?=" for chunk in _chunks(value, _q_size, room, 63)]
+        return [f"=?{charset}?q?{whole}?="]
+    return [f"=?{charset}?q?{_q(chunk)}?=" for chunk in _chunks(value, codec, _q_size, room, later)]
 
 
-def _chunks(value: str, size_of: Callable[[bytes], int], room: int, later_room: int) -> Iterator[bytes]:
+def _chunks(
+    value: str, codec: str, size_of: Callable[[bytes], int], room: int, later_room: int
+) -> Iterator[bytes]:
     chunk, size, room = b"", 0, max(room, 12)
     for character in value:
-        raw = character.encode("utf-8", "replace")
+        raw = character.encode(codec, "replace")
         added = size_of(raw)
         if size + added > room:
             yield chunk

@@ -99,9 +99,14 @@ def _filename(name: str) -> str:
         return ""
     if name.isascii() and len(name) < 60:
         return f";\r\n filename={quoted(name)}"
-    whole = quote(name, safe="", errors="replace")
-    chunks = re.findall(r"(?:%..|[^%]){1,55}", f"utf-8''{whole}")
-    # The prefix holds two quotes that are not part of the name; a chunk never cuts an octet.
+    return encoded_parameter("filename", name.encode("utf-8", "replace"), "utf-8")
+
+
+def encoded_parameter(name: str, value: bytes, charset: str) -> str:
+    """A parameter by RFC 2231, a line for each piece of it, from its semicolon on."""
+    whole = quote(value, safe="")
+    chunks = re.findall(r"(?:%..|[^%]){1,55}", f"{charset}''{whole}")
+    # The prefix holds two quotes that are not part of the value; a chunk never cuts an octet.
     if len(chunks) == 1:
-        return f";\r\n filename*={chunks[0]}"
-    return "".join(f";\r\n filename*{number}*={chunk}" for number, chunk in enumerate(chunks))
+        return f";\r\n {name}*={chunks[0]}"
+    return "".join(f";\r\n {name}*{number}*={chunk}" for number, chunk in enumerate(chunks))

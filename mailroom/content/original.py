@@ -8,36 +8,45 @@ whatever else programs put into mail. So its octets are kept; only what must not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from email.utils import format_datetime
 
-from mailroom.content.addresses import Address, AddressError, parse_address
+from mailroom.content.addresses import Address
 from mailroom.content.content import Content
-from mailroom.content.downgrade import downgraded
+from mailroom.content.downgrade import downgraded, fits
 from mailroom.content.fields import Field, Unmailable, joined, split, values, without
-from mailroom.content.pasted import parse_pasted
+from mailroom.content.header.authors import VERDICTS, authors, claims, without_foreign_signatures
+from mailroom.content.header.mailboxes import readable_mailboxes
+from mailroom.content.header.words import decoded
+from mailroom.content.headers import clean
+from mailroom.content.parts import Part, declared_charset, part_at, texts
 
 MOST_HOPS = 50
 """Received fields: a message that went through so many servers goes round in a circle."""
 
 ONCE = ("from", "sender", "reply-to", "to", "cc", "message-id", "date", "subject")
+NOT_MAILED = ("bcc", "resent-bcc", "return-path", *VERDICTS)
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+>")
-_BREAKS = re.compile(rb"\r\n|\r|\n")
+_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_RETURN = re.compile(rb"\r(?!\n)")
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """`data` is what is mailed; `content` is what pages show of it; `authors` may be checked."""
+    """`data` is what is mailed; `content` is what pages show of it.
+
+    `authors` are named by From, Sender and their kin; `claims` are these, and whatever else
+    a careless reader of the same fields may take for an author's address.
+    """
 
     data: bytes
     message_id: str
     content: Content
     authors: tuple[Address, ...]
     envelope_sender: str = ""
+    claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,97 +61,78 @@ class Verbatim:
 
 
 def read_original(
-    given: bytes, *, envelope_sender: str, message_id: str, date: datetime, trace: str
+    given: bytes,
+    *,
+    envelope_sender: str,
+    message_id: str,
+    date: datetime,
+    trace: str,
+    is_bound: bool = False,
 ) -> Original:
     """A message as it came over the wire. `message_id` and `date`: for one that has none.
 
-    `trace` becomes its first field, Received. Raises Unmailable.
+    `trace` becomes its first field, Received. `is_bound`: whoever handed it in may speak for
+    some addresses only, so signatures of other domains are left out. Raises Unmailable.
     """
-    fields, body = split(_BREAKS.sub(b"\r\n", given.lstrip(b"\r\n")))
-    _check(fields)
-    if not values(fields, "message-id"):
-        fields.insert(0, Field("message-id", f"Message-ID: {message_id}".encode()))
+    fields, body = split(_LINE_FEED.sub(b"\r\n", given.lstrip(b"\r\n")))
+    fields = _completed(without(fields, *NOT_MAILED), message_id, date, trace)
+    wire = _wire(fields, _RETURN.sub(b"\r\n", body))
+    # Whatever was changed on the way: what is judged is what leaves.
+    leaving = part_at(wire)
+    named = _check(leaving.fields)
+    if is_bound:
+        kept = without_foreign_signatures(leaving.fields, named[0])
+        wire = joined(kept, leaving.body) if len(kept) < len(leaving.fields) else wire
+    return Original(
+        wire,
+        leaving.first("message-id"),
+        _shown(leaving, named[0]),
+        named,
+        envelope_sender,
+        claims(leaving.fields),
+    )
+
+
+def _completed(fields: list[Field], message_id: str, date: datetime, trace: str) -> list[Field]:
+    stamp = format_datetime(date)
+    made = [Field("received", f"Received: {trace}; {stamp}".encode())]
     if not values(fields, "date"):
-        fields.insert(0, Field("date", f"Date: {format_datetime(date)}".encode()))
+        made.append(Field("date", f"Date: {stamp}".encode()))
+    if not values(fields, "message-id"):
+        made.append(Field("message-id", f"Message-ID: {message_id}".encode()))
+    return made + fields
+
+
+def _wire(fields: list[Field], body: bytes) -> bytes:
     if not (body.isascii() or values(fields, "mime-version")):
-        fields.append(Field("mime-version", b"MIME-Version: 1.0"))
-    fields.insert(0, Field("received", f"Received: {trace}; {format_datetime(date)}".encode()))
-    data = downgraded(joined(without(fields, "bcc", "resent-bcc", "return-path"), body))
-    if not data.endswith(b"\r\n"):
-        data += b"\r\n"
-    own = _MESSAGE_ID.fullmatch(values(fields, "message-id")[0])
-    if own is None:
-        raise Unmailable("its Message-ID is not like <left@right>")
-    authors = tuple(_authors(fields))
-    content = _shown(data, authors[0])
-    return Original(data, own[0], content, authors, envelope_sender)
+        fields = [*fields, Field("mime-version", b"MIME-Version: 1.0")]
+    whole = _ended(joined(fields, body))
+    if fits(whole):
+        return whole
+    message = part_at(whole)
+    return _ended(downgraded(message, declared_charset(message)))
 
 
-def _check(fields: Sequence[Field]) -> None:
+def _ended(message: bytes) -> bytes:
+    return message if message.endswith(b"\r\n") else message + b"\r\n"
+
+
+def _shown(message: Part, sender: Address) -> Content:
+    reply_to, to, cc = (tuple(readable_mailboxes(message.first(name))) for name in ("reply-to", "to", "cc"))
+    text, html = texts(message)
+    subject = clean(" ".join(decoded(message.first("subject")).split()))
+    return Content(sender, subject, text, html, reply_to, kind="shared", to=to, cc=cc)
+
+
+def _check(fields: Sequence[Field]) -> tuple[Address, ...]:
+    """Everybody in whose name the message speaks."""
     for name in ONCE:
         if len(values(fields, name)) > 1:
             raise Unmailable(f"it has more than one {name.title()} header")
     if not values(fields, "from"):
         raise Unmailable("it has no From header")
-    if len(values(fields, "received")) > MOST_HOPS:
+    if len(values(fields, "received")) > MOST_HOPS + 1:  # and ours
         raise Unmailable(f"it went through more than {MOST_HOPS} servers already: a loop")
-
-
-def _authors(fields: Sequence[Field]) -> Iterator[Address]:
-    """Whose names it is sent in: From, and Sender where there is one."""
-    for name in ("from", "sender"):
-        for value in values(fields, name):
-            header = policy.SMTP.header_factory(name, value)
-            mailboxes = getattr(header, "addresses", ())
-            if not mailboxes:
-                raise Unmailable(f"its {name.title()} header has no address")
-            for mailbox in mailboxes:
-                yield Address(_read(mailbox.addr_spec, name).address, mailbox.display_name)
-
-
-def _read(text: str, name: str) -> Address:
-    try:
-        return parse_address(text)
-    except AddressError as refusal:
-        raise Unmailable(
-            f"its {name.title()} header has an address that cannot be mailed: {refusal}"
-        ) from None
-
-
-def _shown(data: bytes, sender: Address) -> Content:
-    message = message_from_bytes(data, policy=policy.default)
-    assert isinstance(message, EmailMessage)
-    return Content(
-        sender=sender,
-        subject=_line(message, "subject"),
-        text=_body(message, "plain"),
-        html=_body(message, "html"),
-        reply_to=_addresses(message, "reply-to"),
-        kind="shared",
-        to=_addresses(message, "to"),
-        cc=_addresses(message, "cc"),
-    )
-
-
-def _line(message: EmailMessage, name: str) -> str:
-    try:
-        return " ".join(str(message.get(name, "")).split())
-    except (ValueError, IndexError, AttributeError, LookupError):  # the email package gives up in many ways
-        return ""
-
-
-def _body(message: EmailMessage, subtype: str) -> str:
-    try:
-        part = message.get_body((subtype,))
-        text = str(part.get_content()) if part is not None else ""
-    except (ValueError, KeyError, AttributeError, LookupError):
-        return ""
-    # What a database cannot keep.
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-
-
-def _addresses(message: EmailMessage, name: str) -> tuple[Address, ...]:
-    """Those that can be read; the message itself says the rest."""
-    return tuple(
-        Address(found.address, found.name) for found in parse_pasted(_line(message, name)).recipients
-    )
+    if _MESSAGE_ID.fullmatch(values(fields, "message-id")[0]) is None:
+        raise Unmailable("its Message-ID is not like <left@right>")
+    return tuple(authors(fields))

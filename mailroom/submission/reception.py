@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import cast
 
@@ -32,6 +33,9 @@ LARGEST = 64 * 1024 * 1024
 
 MOST_RECIPIENTS = 1000
 
+READERS = 4
+"""Messages that are read and written at the same time."""
+
 QUOTES = str.maketrans("“”‘’", "\"\"''")
 
 LEDGER_AWAY = "451 4.3.0 The ledger cannot be used just now; nothing was accepted, try again"
@@ -45,6 +49,8 @@ class Reception:
         self._queue = queue
         self._settings = settings
         self._busy = 0
+        # Not the pool that signs people in: a large message may take its time.
+        self._readers = ThreadPoolExecutor(READERS, "message")
 
     async def sign_in(self, password: bytes) -> AuthResult:
         try:
@@ -96,7 +102,8 @@ class Reception:
         started = time.perf_counter()
         self._busy += 1
         try:
-            return await asyncio.to_thread(self._accept, session, envelope, started)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._readers, self._accept, session, envelope, started)
         finally:
             self._busy -= 1
 
@@ -116,9 +123,9 @@ class Reception:
             original = _read(session, envelope)
         except Unmailable as reason:
             return f"554 5.6.0 This message cannot be mailed: {_words(reason)}"
-        for author in original.authors:
-            if not key.may_send_from(author.address):
-                return f"550 5.7.1 This API key may not send from {author.address}"
+        for claim in original.claims:
+            if not key.may_send_from(claim):
+                return f"550 5.7.1 This API key may not send from {_words(claim)}"
         draft = Draft(
             original.content,
             _recipients(original, envelope.rcpt_tos),
@@ -145,7 +152,7 @@ class Reception:
         return present is not None and present.state == "active"
 
 
-def _words(reason: Exception) -> str:
+def _words(reason: object) -> str:
     """For a reply: one line of ASCII."""
     text = " ".join(str(reason).translate(QUOTES).split())
     return text.encode("ascii", "replace").decode("ascii")[:400]
@@ -164,6 +171,7 @@ def _read(session: Session, envelope: Envelope) -> Original:
         message_id=message_id(name, None, sender.rpartition("@")[2]),
         date=datetime.now(UTC),
         trace=f"by mailroom with ESMTP{'S' if session.ssl else ''}A id {name}",
+        is_bound=bool(_key(session).senders),
     )
 
 

@@ -24,13 +24,14 @@ SIGNED = (
 )
 
 
-def read(message: bytes) -> Original:
+def read(message: bytes, *, is_bound: bool = False) -> Original:
     return read_original(
         message,
         envelope_sender="bounces@example.com",
         message_id="<new@example.com>",
         date=NOW,
         trace="by mx",
+        is_bound=is_bound,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from flask import g
 
 from mailroom.content.addresses import Address
+from mailroom.content.header.authors import claims_of
 from mailroom.content.message import Content, check
 from mailroom.content.recipients import Recipient
 from mailroom.engine.accept import Draft, Idempotency
@@ -52,10 +53,11 @@ def _draft(
     duplicates: int,
     idempotency: Idempotency | None,
 ) -> Draft:
-    if not key.may_send_from(content.sender.address):
-        allowed = ", ".join(key.senders)
-        message = f"`from`: this API key may not send from {content.sender.address}, only from: {allowed}."
-        raise ApiError(403, "validation_error", message)
+    for claim in claims_of(content.sender) if key.senders else ():
+        if not key.may_send_from(claim):
+            allowed = ", ".join(key.senders)
+            message = f"`from`: this API key may not send from {claim}, only from: {allowed}."
+            raise ApiError(403, "validation_error", message)
     if problems := check(content, columns, recipients):
         sentences = (f"`{FIELDS.get(field, field)}`: {sentence}" for field, sentence in problems)
         raise Unprocessable(" ".join(sentences))

@@ -1,0 +1,11 @@
+"""Header fields of a message that somebody else made: read, judged, made fit for seven bits.
+
+Nothing here is handed to the email package: it reads leniently, writes differently from what
+it read, and takes quadratic time over long fields. In this order:
+
+    words       encoded-words (RFC 2047) and charsets
+    mailboxes   address fields: tokens, mailboxes, and what a careless reader may find
+    parameters  Content-Type and its kin
+    seven_bit   a field in ASCII, its words where they were
+    authors     in whose name a message speaks
+"""

@@ -1,0 +1,67 @@
+"""In whose name a message speaks, judged on the octets that leave."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from mailroom.content.addresses import Address, AddressError
+from mailroom.content.fields import Field, Unmailable, without
+from mailroom.content.header.mailboxes import look_alikes, mailboxes
+from mailroom.content.headers import address_header
+
+AUTHOR_FIELDS = ("from", "sender", "resent-from", "resent-sender", "author")
+"""RFC 5322, 3.6.2 and 3.6.6; RFC 9057."""
+
+VERDICTS = ("authentication-results", "received-spf")
+"""What a receiver found out about a message: nobody who hands one in may say it (RFC 8601, 5)."""
+
+SIGNATURES = ("dkim-signature", "domainkey-signature")
+_ARC = ("arc-seal", "arc-message-signature", "arc-authentication-results")
+_DOMAIN = re.compile(r"(?:\A|;)[ \t]*d[ \t]*=[ \t]*([^; \t]+)")
+
+
+def authors(fields: Iterable[Field]) -> list[Address]:
+    """Everybody whom an author's field names, From first. Raises Unmailable."""
+    found: list[Address] = []
+    for field in sorted(fields, key=_rank):
+        if field.name in AUTHOR_FIELDS:
+            found += _authors(field)
+    return found
+
+
+def _rank(field: Field) -> int:
+    return AUTHOR_FIELDS.index(field.name) if field.name in AUTHOR_FIELDS else len(AUTHOR_FIELDS)
+
+
+def _authors(field: Field) -> list[Address]:
+    try:
+        named = mailboxes(field.value)
+    except (AddressError, Unmailable) as reason:
+        raise Unmailable(f"its {field.shown_name} header cannot be read in one way only: {reason}") from None
+    if not named:
+        raise Unmailable(f"its {field.shown_name} header has no address")
+    return named
+
+
+def claims(fields: Sequence[Field]) -> tuple[str, ...]:
+    """Every author's address, and whatever else a careless reader may take for one."""
+    found = [author.address for author in authors(fields)]
+    found += [claim for field in fields if field.name in AUTHOR_FIELDS for claim in look_alikes(field.value)]
+    return tuple(dict.fromkeys(found))
+
+
+def claims_of(sender: Address) -> tuple[str, ...]:
+    """The same of a message that Mailroom makes itself."""
+    return claims([Field("from", address_header("From", [sender]).removesuffix(b"\r\n"))])
+
+
+def without_foreign_signatures(fields: Sequence[Field], author: Address) -> list[Field]:
+    """Without the signatures that are not of the author's domain, or of one that it is part of."""
+    kept = [field for field in fields if field.name not in SIGNATURES or _is_of(field, author.domain)]
+    return without(kept, *_ARC)
+
+
+def _is_of(signature: Field, domain: str) -> bool:
+    named = [found.lower().strip(".") for found in _DOMAIN.findall(signature.value)]
+    return len(named) == 1 and f".{domain}".endswith(f".{named[0]}")

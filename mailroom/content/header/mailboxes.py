@@ -1,0 +1,172 @@
+"""Address fields (RFC 5322, 3.4): tokens, mailboxes, and what a careless reader may find in them.
+
+Linear in the field's length, whatever stands in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from mailroom.content.addresses import Address, AddressError, clean_name, parse_bare
+from mailroom.content.fields import Unmailable
+from mailroom.content.header.words import WORD, decoded
+
+_ATEXT = r'[^\x00-\x20\x7f"(),:;<>@\[\]\\]'
+_TOKEN = re.compile(
+    r"(?P<blank>[ \t\r\n]++)"
+    r'|(?P<quoted>"[^"\\]*+(?:\\.[^"\\]*+)*+")'
+    r"|(?P<comment>\()"
+    rf"|(?P<address>{_ATEXT}++@{_ATEXT}++)"
+    rf"|(?P<word>{_ATEXT}++)"
+    r"|(?P<special>[<>,:;@\[\]])",
+    re.DOTALL,
+)
+_PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
+_NOT_IN_WORDS = re.compile(r'[\x00-\x1f\x7f"(),:;<>@\[\]\\]|=\?|\?=')
+_PLAIN_COMMENT = re.compile(r'\([^()<>"\\]*+\)').fullmatch
+_PLAIN_QUOTED = re.compile(r'"[^"\\]*+"')
+_BETWEEN_WORDS = re.compile(r'[\x00-\x20"(),:;<>\\]++')
+_REMOVABLE = re.compile(r'[\x00-\x20"()\\]++')
+
+
+class Unreadable(Unmailable):
+    """An address field that two readers would read in two ways, or none at all."""
+
+
+class Token(NamedTuple):
+    """blank, quoted, comment, address (`left@right`), word, special; with its quotes and all."""
+
+    kind: str
+    text: str
+
+    @property
+    def unquoted(self) -> str:
+        return re.sub(r"\\(.)", r"\1", self.text[1:-1]) if self.kind == "quoted" else self.text
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """`text` in pieces that make it up again. Raises Unreadable for what never closes."""
+    at = 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise Unreadable(f"something does not belong or does not close: {text[at : at + 20]!r}")
+        kind = str(found.lastgroup)
+        end = _end_of_comment(text, at) if kind == "comment" else found.end()
+        yield Token(kind, text[at:end])
+        at = end
+
+
+def _end_of_comment(text: str, start: int) -> int:
+    depth = 0
+    for found in _PARENTHESIS.finditer(text, start):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if depth == 0:
+            return found.end()
+    raise Unreadable(f"a parenthesis does not close: {text[start : start + 20]!r}")
+
+
+def mailboxes(text: str) -> list[Address]:
+    """Every mailbox of a list that all readers read alike. Raises Unreadable, AddressError."""
+    return [_mailbox(part) for part in _split(text, ",") if any(one.kind != "blank" for one in part)]
+
+
+def readable_mailboxes(text: str) -> list[Address]:
+    """The mailboxes that can be read, those of groups among them; nothing is raised."""
+    found = []
+    try:
+        for part in _split(text, ",:;"):
+            try:
+                found.append(_mailbox(part))
+            except (Unreadable, AddressError):
+                continue
+    except Unreadable:  # from here on
+        pass
+    return found
+
+
+def _split(text: str, separators: str) -> Iterator[list[Token]]:
+    part: list[Token] = []
+    for token in tokens(text):
+        if token.kind == "special" and token.text in separators:
+            yield part
+            part = []
+        else:
+            part.append(token)
+    yield part
+
+
+def _mailbox(part: Sequence[Token]) -> Address:
+    for token in part:
+        if token.kind == "comment" and not _PLAIN_COMMENT(token.text):
+            raise Unreadable("a comment holds brackets, quotes or another comment")
+    words = [token for token in part if token.kind != "comment"]
+    texts = [token.text for token in words]
+    if "<" not in texts:
+        return Address(parse_bare(_only_address(words)))
+    opening = texts.index("<")
+    closing = texts.index(">", opening) if ">" in texts[opening:] else len(texts)
+    if any(token.kind != "blank" for token in words[closing + 1 :]) or closing == len(texts):
+        raise Unreadable("its angle brackets do not match")
+    address = parse_bare(_only_address(words[opening + 1 : closing]))
+    return Address(address, _name(words[:opening], address))
+
+
+def _only_address(words: Sequence[Token]) -> str:
+    found = [token for token in words if token.kind != "blank"]
+    if len(found) != 1 or found[0].kind != "address":
+        raise Unreadable(f"this is no address: {''.join(token.text for token in words).strip()[:60]!r}")
+    return found[0].text
+
+
+def _name(phrase: Sequence[Token], address: str) -> str:
+    words = [token for token in phrase if token.kind != "blank"]
+    # Outlook repeats the address as the name: whichever is read, it is the same.
+    if len(words) != 1 or words[0].text.lower() != address.lower():
+        for word in words:
+            _check_word(word, address)
+    text = "".join(" " if one.kind == "blank" else one.unquoted for one in phrase)
+    name = decoded(text)
+    if any(_is_damaged(word) for word in words) and _NOT_IN_WORDS.search(name):
+        raise Unreadable(f"an encoded-word is damaged: {text.strip()[:60]!r}")
+    return clean_name(name)
+
+
+def _check_word(word: Token, address: str) -> None:
+    if word.kind == "address":
+        raise Unreadable(f"there are two addresses in one: {word.text} and {address}")
+    if word.kind == "special" or word.text.startswith("."):
+        raise Unreadable(f"put the name before <{address}> into quotes, for it holds {word.text!r}")
+
+
+def _is_damaged(word: Token) -> bool:
+    """Whether it looks like an encoded-word, and is none by itself."""
+    return word.kind == "word" and ("=?" in word.text or "?=" in word.text) and not WORD.fullmatch(word.text)
+
+
+def look_alikes(text: str) -> list[str]:
+    """All that is like an address to a reader who decodes first, or knows no quotes.
+
+    What stands in plain quotes is left out where nothing is encoded: every reader knows these.
+    """
+    shown = _PLAIN_QUOTED.sub('""', text) if "=?" not in text else f"{text} {decoded(text)}"
+    if not _closes(shown):
+        return [shown.strip()]
+    found = [word for word in _BETWEEN_WORDS.split(shown) if word.strip("@") and "@" in word]
+    # RFC 5322 has an obsolete form (4.4), with blanks and comments around @ and dots.
+    close = re.sub(" ?([@.]) ?", r"\1", _REMOVABLE.sub(" ", shown))
+    for word in _BETWEEN_WORDS.split(close):
+        pairs = (f"{left}@{right}" for left, right in pairwise(word.split("@")))
+        # Without a dot it is a name such as `Jörg @ Work`, unless a comment may have cut it in two.
+        found += [pair for pair in pairs if "." in pair.partition("@")[2] or "(" in shown]
+    return list(dict.fromkeys(found))
+
+
+def _closes(text: str) -> bool:
+    try:
+        return all(tokens(text))
+    except Unreadable:
+        return False

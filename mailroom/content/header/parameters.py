@@ -1,0 +1,45 @@
+"""Content-Type and its kin (RFC 2045, 5.1): a value, then parameters; linear in the field's length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+# Possessive, so that no value makes it look twice; what does not close ends with the field.
+_PIECE = re.compile(r'(?:[^";(]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|\((?:[^()\\]|\\.)*+\)?)++', re.DOTALL)
+_PARAMETER = re.compile(r"[ \t\r\n]*+([^\x00-\x20=\x7f-\U0010ffff]++)[ \t\r\n]*+=[ \t\r\n]*+(.*)", re.DOTALL)
+
+
+class Parameter(NamedTuple):
+    """`text` is all of it between two semicolons; `name` is lower case, "" where there is none."""
+
+    text: str
+    name: str = ""
+    value: str = ""  # without its quotes
+
+
+def parameters(body: str) -> Iterator[Parameter]:
+    """What stands between the semicolons of a field's body, the value before the first included."""
+    for found in _PIECE.finditer(body):
+        text = found[0]
+        match = _PARAMETER.fullmatch(text)
+        yield Parameter(text, match[1].lower(), _unquoted(match[2])) if match else Parameter(text)
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip(" \t\r\n")
+    if value.startswith('"'):
+        return re.sub(r"\\(.)", r"\1", value[1:].removesuffix('"'), flags=re.DOTALL)
+    return value.partition(" ")[0].partition("(")[0]
+
+
+def parameter(body: str, name: str) -> str | None:
+    """The first of this name; its plain form only."""
+    return next((one.value for one in parameters(body) if one.name == name), None)
+
+
+def content_type(body: str | None) -> str:
+    """`type/subtype` in lower case; text/plain where there is none (RFC 2045, 5.2)."""
+    kind = (body or "").partition(";")[0].partition("(")[0].strip().lower()
+    return kind if re.fullmatch(r"[!-.0-~]++/[!-.0-~]++", kind) else "text/plain"

@@ -1,0 +1,151 @@
+"""A message's parts (RFC 2046), found in its octets without copying them; bounded in number and depth."""
+
+from __future__ import annotations
+
+import re
+from binascii import Error, a2b_base64, a2b_qp
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mailroom.content.fields import Field, Unmailable, split_at
+from mailroom.content.header.parameters import content_type, parameter
+from mailroom.content.header.words import codec
+
+DEEPEST = 30
+MOST_PARTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A message, or a part of one: its fields, and its body as data[start:end]."""
+
+    fields: Sequence[Field]
+    data: bytes
+    start: int
+    end: int
+
+    @property
+    def body(self) -> bytes:
+        return self.data[self.start : self.end]
+
+    def first(self, name: str) -> str:
+        """The first field of this name, "" where there is none."""
+        return next((field.value for field in self.fields if field.name == name), "")
+
+    @property
+    def content_type(self) -> str:
+        return content_type(self.first("content-type"))
+
+    @property
+    def charset(self) -> str | None:
+        return parameter(self.first("content-type"), "charset")
+
+    @property
+    def encoding(self) -> str:
+        return self.first("content-transfer-encoding").lower()
+
+    @property
+    def is_attachment(self) -> bool:
+        return self.first("content-disposition").lower().startswith("attachment")
+
+    @property
+    def text(self) -> str:
+        """A text part as people read it, as far as it can be read."""
+        try:
+            octets = decoded(self.body, self.encoding)
+        except Unmailable:
+            return ""
+        try:
+            text = octets.decode(codec(self.charset or "utf-8") or "utf-8", "replace")
+        except UnicodeError:
+            text = octets.decode("utf-8", "replace")
+        # What a database cannot keep.
+        return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def part_at(data: bytes, start: int = 0, end: int | None = None) -> Part:
+    """The message or part that is data[start:end], with CRLF line ends. Raises Unmailable."""
+    end = len(data) if end is None else end
+    fields, body = split_at(data, start, end)
+    return Part(fields, data, body, end)
+
+
+def decoded(body: bytes, encoding: str) -> bytes:
+    """Without its Content-Transfer-Encoding. Raises Unmailable."""
+    try:
+        if encoding == "base64":
+            return a2b_base64(body)
+        return a2b_qp(body) if encoding == "quoted-printable" else body
+    except Error:
+        raise Unmailable(f"a part is not the {encoding} that it says it is") from None
+
+
+class Span(NamedTuple):
+    """Where a part's delimiter starts, and where the part itself starts and ends."""
+
+    delimiter: int
+    start: int
+    end: int
+
+
+def spans(multipart: Part) -> tuple[list[Span], int]:
+    """Each part of a multipart, and where its last delimiter ends. Raises Unmailable."""
+    boundary = parameter(multipart.first("content-type"), "boundary")
+    if not boundary:
+        raise Unmailable("a multipart has no boundary")
+    if not boundary.isascii():
+        raise Unmailable("a multipart's boundary is not in ASCII")
+    line = re.compile(rb"\r\n--%b(--)?[ \t]*+(?=\r\n|\Z)" % re.escape(boundary.encode("ascii")))
+    found: list[Span] = []
+    opened: tuple[int, int] | None = None
+    # A body follows on a line end, and its first line may be a delimiter.
+    for delimiter in line.finditer(multipart.data, max(multipart.start - 2, 0), multipart.end):
+        if opened is not None:
+            found.append(Span(*opened, max(delimiter.start(), opened[1])))
+        if delimiter[1]:
+            return found, delimiter.end()
+        if len(found) >= MOST_PARTS:
+            raise Unmailable(f"it has more than {MOST_PARTS:,} parts")
+        opened = max(delimiter.start(), multipart.start), min(delimiter.end() + 2, multipart.end)
+    if opened is None:
+        raise Unmailable("a multipart does not hold its own boundary")
+    return [*found, Span(*opened, multipart.end)], multipart.end
+
+
+def texts(message: Part) -> tuple[str, str]:
+    """The text and the HTML that are shown: the first part of each that is no attachment."""
+    found: dict[str, Part] = {}
+    for leaf in _leaves(message):
+        if leaf.content_type in ("text/plain", "text/html") and not leaf.is_attachment:
+            found.setdefault(leaf.content_type, leaf)
+        if len(found) == 2:
+            break
+    plain, html = found.get("text/plain"), found.get("text/html")
+    return plain.text if plain else "", html.text if html else ""
+
+
+def declared_charset(message: Part) -> str | None:
+    """The charset that a message names first: its header may be in it, too."""
+    return next((leaf.charset for leaf in _leaves(message) if leaf.charset), None)
+
+
+def _leaves(message: Part) -> Iterator[Part]:
+    """Every part that is no multipart, first to last, as far as they can be found."""
+    waiting = [(message, 0)]
+    for _ in range(MOST_PARTS):
+        if not waiting:
+            return
+        whole, depth = waiting.pop()
+        if not whole.content_type.startswith("multipart/"):
+            yield whole
+        elif depth < DEEPEST:
+            waiting += reversed([(one, depth + 1) for one in _parts(whole)])
+
+
+def _parts(multipart: Part) -> Iterator[Part]:
+    try:
+        for span in spans(multipart)[0]:
+            yield part_at(multipart.data, span.start, span.end)
+    except Unmailable:
+        return
