@@ -21,7 +21,6 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 from rq import worker_registration
 from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
-from rq.exceptions import NoSuchJobError
 from rq.utils import as_text, now
 from rq.worker import SimpleWorker
 
@@ -247,10 +246,3 @@ class Worker(SimpleWorker):
             worker_registration.unregister(self, pipe)
             pipe.delete(self.key, self.executions_key)
             pipe.execute()
-
-    def get_current_job(self) -> rq.job.Job | None:
-        """For rq-dashboard's list of workers."""
-        try:
-            return super().get_current_job()
-        except NoSuchJobError:  # ended and deleted between two questions
-            return None

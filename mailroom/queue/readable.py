@@ -1,0 +1,102 @@
+"""RQ's jobs, queues and workers as rq-dashboard may see them: only what can be read is there.
+
+Redis is a trust boundary: whoever can write to it can put anything anywhere. One entry that
+nobody can read must not hide all the others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from math import isfinite
+from typing import Any, TypeVar
+
+import rq
+from redis import Redis
+from redis.exceptions import ConnectionError, TimeoutError
+from rq.exceptions import NoSuchJobError
+from rq.results import Result
+from rq.utils import as_text
+from rq.worker import BaseWorker
+
+from mailroom.queue.job import FIELDS, Job, JobList
+from mailroom.queue.queue import queue_key
+from mailroom.queue.worker import Worker
+
+QUEUE_KEY = re.compile(f"{queue_key('')}([A-Za-z0-9][A-Za-z0-9_.-]{{0,99}})".encode())
+
+KNOWN = {name.encode() for name in FIELDS}
+
+T = TypeVar("T")
+
+
+def readable(read: Callable[..., T], *of: Any) -> T | None:
+    """What `read` finds in Redis; None when it makes no sense. An outage is still an outage."""
+    try:
+        return read(*of)
+    except (ConnectionError, TimeoutError):
+        raise
+    except Exception:  # whatever a stranger may have put there
+        return None
+
+
+class ReadableJob(Job):
+    """A job whose every field can be shown, or NoSuchJobError.
+
+    Fields that a job of ours never has are not read: RQ would follow them, to a group or a
+    callback, when the job is deleted.
+    """
+
+    def restore(self, raw_data: dict[bytes, bytes]) -> None:
+        super().restore({name: value for name, value in raw_data.items() if name in KNOWN})
+
+    @classmethod
+    def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> rq.job.Job:
+        job = readable(super().fetch, id, connection)
+        if job is None:
+            raise NoSuchJobError("there is no such job, or it cannot be read")
+        return job
+
+    def get_meta(self, refresh: bool = True) -> dict[str, Any]:
+        return readable(super().get_meta, refresh) or {}
+
+    def latest_result(self, timeout: int = 0) -> Result | None:
+        return readable(super().latest_result, timeout)
+
+
+class ReadableQueue(JobList):
+    """A queue whose name is plain in an address, an attribute and a script alike."""
+
+    job_class = ReadableJob
+
+    @classmethod
+    def all(cls, connection: Redis, *_: Any, **__: Any) -> list[rq.Queue]:
+        keys: set[Any] = connection.smembers(cls.redis_queues_keys)
+        return [cls(as_text(key[1]), connection) for key in map(QUEUE_KEY.fullmatch, keys) if key]
+
+    def fetch_job(self, job_id: str) -> rq.job.Job | None:
+        """RQ's own takes an id that it does not know off the queue: a change, by a mere look."""
+        job = readable(self.job_class.fetch, job_id, self.connection)
+        return job if job and job.origin == self.name else None
+
+
+class ReadableWorker(Worker):
+    """A worker of which whatever is shown can be read; the others are left out of the list."""
+
+    job_class = ReadableJob
+    queue_class = ReadableQueue
+
+    @classmethod
+    def all(cls, connection: Redis | None = None, *_: Any, **__: Any) -> list[BaseWorker]:
+        assert connection
+        keys = connection.smembers(cls.redis_workers_keys)
+        found = (readable(lambda key: cls.find_by_key(as_text(key), connection), key) for key in keys)
+        return [worker for worker in found if worker]
+
+    def refresh(self) -> None:
+        super().refresh()  # type: ignore[no-untyped-call]
+        if not isfinite(self.total_working_time):
+            raise ValueError("no JSON has such a number")
+
+    def get_current_job(self) -> rq.job.Job | None:
+        return readable(super().get_current_job)  # it may have ended and be deleted between two questions
