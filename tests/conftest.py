@@ -75,7 +75,8 @@ def _templates_are_compiled_once() -> Iterator[None]:
     """Not once for every application, which is a third of the work of a test of a page."""
     shared = partial(Flask.jinja_environment, bytecode_cache=_Compiled())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Flask, "jinja_environment", shared)
+        # From Python 3.14 on, a partial in a class is a method.
+        patch.setattr(Flask, "jinja_environment", staticmethod(shared))
         yield
 
 
