@@ -11,9 +11,14 @@ from binascii import b2a_qp
 from collections.abc import Iterator, Sequence
 
 from mailroom.content.encoding import base64_lines
-from mailroom.content.fields import MOST_OCTETS, Field, Unmailable, joined, without
+from mailroom.content.fields import MOST_HEADER_OCTETS, MOST_OCTETS, Field, Unmailable, joined, without
 from mailroom.content.header.seven_bit import seven_bit
-from mailroom.content.parts import DEEPEST, Part, decoded, part_at, spans
+from mailroom.content.parts import DEEPEST, MOST_PARTS, Part, decoded, part_at, spans
+
+ENCODINGS = ("", "7bit", "8bit", "binary", "quoted-printable", "base64")
+
+MOST_FIELDS = 50_000
+"""Of all parts that have to be looked into."""
 
 _HIGH = re.compile(rb"[\0\x80-\xff]")
 _LONG = re.compile(rb"\n[^\r\n]{%d}" % (MOST_OCTETS + 1))
@@ -35,26 +40,61 @@ def downgraded(message: Part, declared: str | None = None) -> bytes:
 
     `declared`: the charset of what is neither ASCII nor UTF-8 in its fields.
     """
-    return b"".join(_downgraded(message, declared, 0))
+    return b"".join(_Downgrade(declared).of(message, 0))
 
 
-def _downgraded(part: Part, declared: str | None, depth: int) -> Iterator[bytes]:
-    if depth > DEEPEST:
-        raise Unmailable(f"its parts are nested more than {DEEPEST} deep")
-    fields = [seven_bit(field, declared) for field in part.fields]
-    kind = part.content_type
-    if fits(part.data, part.start, part.end):
-        yield joined(fields, part.body)
-    elif kind == "multipart/signed":
-        raise Unmailable("a signed part has octets above 127 or a line of more than 998: sign it in 7 bits")
-    elif kind.startswith("multipart/"):
-        yield joined(_as_7bit(fields), b"")
-        yield from _each_part(part, declared, depth)
-    elif kind == "message/rfc822":
-        yield joined(_as_7bit(fields), b"")
-        yield from _downgraded(part_at(part.data, part.start, part.end), declared, depth + 1)
-    else:
-        yield joined(*_leaf(fields, part))
+class _Downgrade:
+    """One message's, with what its parts may cost in all."""
+
+    def __init__(self, declared: str | None) -> None:
+        self._declared = declared
+        self._parts = self._fields = 0
+        self._octets = MOST_HEADER_OCTETS
+
+    def of(self, part: Part, depth: int) -> Iterator[bytes]:
+        self._spend(part, depth)
+        fields = [seven_bit(field, self._declared, is_inner=depth > 0) for field in part.fields]
+        kind = part.content_type
+        if fits(part.data, part.start, part.end):
+            yield joined(fields, part.body)
+        elif kind == "multipart/signed":
+            raise Unmailable(
+                "a signed part has octets above 127 or a line of more than 998: sign it in 7 bits"
+            )
+        elif kind.startswith("multipart/"):
+            yield joined(_as_7bit(fields), b"")
+            yield from self._each_part(part, depth)
+        elif kind == "message/rfc822":
+            yield joined(_as_7bit(fields), b"")
+            yield from self.of(part_at(part.data, part.start, part.end), depth + 1)
+        else:
+            yield joined(*_leaf(fields, part))
+
+    def _spend(self, part: Part, depth: int) -> None:
+        self._parts += 1
+        self._fields += len(part.fields)
+        self._octets -= sum(len(field.raw) for field in part.fields if not field.raw.isascii())
+        if depth > DEEPEST:
+            raise Unmailable(f"its parts are nested more than {DEEPEST} deep")
+        if self._parts > MOST_PARTS:
+            raise Unmailable(f"it has more than {MOST_PARTS:,} parts")
+        if self._fields > MOST_FIELDS:
+            raise Unmailable(f"its parts have more than {MOST_FIELDS:,} header fields")
+        if self._octets < 0:
+            raise Unmailable(f"its headers have more than {MOST_HEADER_OCTETS:,} octets to encode")
+
+    def _each_part(self, multipart: Part, depth: int) -> Iterator[bytes]:
+        found, last = spans(multipart)
+        data, at = multipart.data, multipart.start
+        for span in found:
+            # A preamble that does not fit is left out: nobody reads it.
+            yield data[at if fits(data, at, span.delimiter) else span.delimiter : span.start]
+            at = span.end
+            if fits(data, span.start, at):
+                yield data[span.start : at]
+            else:
+                yield from self.of(part_at(data, span.start, at), depth + 1)
+        yield data[at:last]
 
 
 def _as_7bit(fields: Sequence[Field]) -> list[Field]:
@@ -62,24 +102,12 @@ def _as_7bit(fields: Sequence[Field]) -> list[Field]:
     return without(fields, "content-transfer-encoding")
 
 
-def _each_part(multipart: Part, declared: str | None, depth: int) -> Iterator[bytes]:
-    found, last = spans(multipart)
-    data, at = multipart.data, multipart.start
-    for span in found:
-        # A preamble that does not fit is left out: nobody reads it.
-        yield data[at if fits(data, at, span.delimiter) else span.delimiter : span.start]
-        at = span.end
-        if fits(data, span.start, at):
-            yield data[span.start : at]
-        else:
-            yield from _downgraded(part_at(data, span.start, at), declared, depth + 1)
-    yield data[at:last]
-
-
 def _leaf(fields: Sequence[Field], part: Part) -> tuple[list[Field], bytes]:
     kept = _as_7bit(fields)
     if not part.first("content-type") and _is_utf8(part.body):
         kept.append(Field("content-type", b'Content-Type: text/plain; charset="utf-8"'))
+    if part.encoding not in ENCODINGS:
+        raise Unmailable(f"a part does not fit, and its encoding {part.encoding[:40]!r} is unknown")
     plain = decoded(part.body, part.encoding)
     if part.content_type.startswith("text/") and part.encoding != "base64":
         encoding, encoded = b"quoted-printable", _quoted_printable(plain)

@@ -17,7 +17,7 @@ from mailroom.content.addresses import Address
 from mailroom.content.content import Content
 from mailroom.content.downgrade import downgraded, fits
 from mailroom.content.fields import Field, Unmailable, joined, split, values, without
-from mailroom.content.header.authors import VERDICTS, authors, claims, without_foreign_signatures
+from mailroom.content.header.authors import VERDICTS, authors, disguises, without_foreign_signatures
 from mailroom.content.header.mailboxes import readable_mailboxes
 from mailroom.content.header.words import decoded
 from mailroom.content.headers import clean
@@ -28,17 +28,18 @@ MOST_HOPS = 50
 
 ONCE = ("from", "sender", "reply-to", "to", "cc", "message-id", "date", "subject")
 NOT_MAILED = ("bcc", "resent-bcc", "return-path", *VERDICTS)
+NOT_EMPTY = ("sender", "resent-from", "resent-sender", "author")
+"""Left out where nothing stands in them: programs write them for nobody."""
+
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+>")
-_LINE_FEED = re.compile(rb"(?<!\r)\n")
-_RETURN = re.compile(rb"\r(?!\n)")
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
     """`data` is what is mailed; `content` is what pages show of it.
 
-    `authors` are named by From, Sender and their kin; `claims` are these, and whatever else
-    a careless reader of the same fields may take for an author's address.
+    `authors` are named by From, Sender and their kin; `disguise` says why a reader may take one
+    of these fields for somebody else's.
     """
 
     data: bytes
@@ -46,7 +47,7 @@ class Original:
     content: Content
     authors: tuple[Address, ...]
     envelope_sender: str = ""
-    claims: tuple[str, ...] = ()
+    disguise: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,11 @@ def read_original(
     `trace` becomes its first field, Received. `is_bound`: whoever handed it in may speak for
     some addresses only, so signatures of other domains are left out. Raises Unmailable.
     """
-    fields, body = split(_LINE_FEED.sub(b"\r\n", given.lstrip(b"\r\n")))
-    fields = _completed(without(fields, *NOT_MAILED), message_id, date, trace)
-    wire = _wire(fields, _RETURN.sub(b"\r\n", body))
+    fields, body = split(_crlf(given.lstrip(b"\r\n")))
+    fields = [field for field in without(fields, *NOT_MAILED) if field.value or field.name not in NOT_EMPTY]
+    fields = _completed(fields, message_id, date, trace)
+    # A bare CR ends a line here. In a header, readers disagree about it, and it was refused.
+    wire = _wire(fields, _crlf(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")))
     # Whatever was changed on the way: what is judged is what leaves.
     leaving = part_at(wire)
     named = _check(leaving.fields)
@@ -89,8 +92,13 @@ def read_original(
         _shown(leaving, named[0]),
         named,
         envelope_sender,
-        claims(leaving.fields),
+        disguises(leaving.fields),
     )
+
+
+def _crlf(octets: bytes) -> bytes:
+    """Line ends as CRLF. (A regular expression would keep an object for each line.)"""
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def _completed(fields: list[Field], message_id: str, date: datetime, trace: str) -> list[Field]:
@@ -110,7 +118,10 @@ def _wire(fields: list[Field], body: bytes) -> bytes:
     if fits(whole):
         return whole
     message = part_at(whole)
-    return _ended(downgraded(message, declared_charset(message)))
+    whole = _ended(downgraded(message, declared_charset(message)))
+    if not fits(whole):
+        raise Unmailable("it has octets above 127 or a line of more than 998 outside of its parts")
+    return whole
 
 
 def _ended(message: bytes) -> bytes:

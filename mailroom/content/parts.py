@@ -43,7 +43,7 @@ class Part:
 
     @property
     def encoding(self) -> str:
-        return self.first("content-transfer-encoding").lower()
+        return self.first("content-transfer-encoding").partition("(")[0].strip().lower()
 
     @property
     def is_attachment(self) -> bool:
@@ -103,13 +103,15 @@ def spans(multipart: Part) -> tuple[list[Span], int]:
     for delimiter in line.finditer(multipart.data, max(multipart.start - 2, 0), multipart.end):
         if opened is not None:
             found.append(Span(*opened, max(delimiter.start(), opened[1])))
-        if delimiter[1]:
+        if delimiter[1] and found:
             return found, delimiter.end()
+        if delimiter[1]:
+            break
         if len(found) >= MOST_PARTS:
             raise Unmailable(f"it has more than {MOST_PARTS:,} parts")
         opened = max(delimiter.start(), multipart.start), min(delimiter.end() + 2, multipart.end)
     if opened is None:
-        raise Unmailable("a multipart does not hold its own boundary")
+        raise Unmailable("a multipart does not hold its own boundary, or no part")
     return [*found, Span(*opened, multipart.end)], multipart.end
 
 
@@ -132,15 +134,17 @@ def declared_charset(message: Part) -> str | None:
 
 def _leaves(message: Part) -> Iterator[Part]:
     """Every part that is no multipart, first to last, as far as they can be found."""
-    waiting = [(message, 0)]
+    waiting = [iter([message])]
     for _ in range(MOST_PARTS):
-        if not waiting:
+        part = None
+        while waiting and (part := next(waiting[-1], None)) is None:
+            waiting.pop()
+        if part is None:
             return
-        whole, depth = waiting.pop()
-        if not whole.content_type.startswith("multipart/"):
-            yield whole
-        elif depth < DEEPEST:
-            waiting += reversed([(one, depth + 1) for one in _parts(whole)])
+        if not part.content_type.startswith("multipart/"):
+            yield part
+        elif len(waiting) <= DEEPEST:
+            waiting.append(_parts(part))
 
 
 def _parts(multipart: Part) -> Iterator[Part]:

@@ -123,9 +123,11 @@ class Reception:
             original = _read(session, envelope)
         except Unmailable as reason:
             return f"554 5.6.0 This message cannot be mailed: {_words(reason)}"
-        for claim in original.claims:
-            if not key.may_send_from(claim):
-                return f"550 5.7.1 This API key may not send from {_words(claim)}"
+        for author in original.authors:
+            if not key.may_send_from(author.address):
+                return f"550 5.7.1 This API key may not send from {author.address}"
+        if key.senders and original.disguise:
+            return f"550 5.7.1 For this API key, {_words(original.disguise)}"
         draft = Draft(
             original.content,
             _recipients(original, envelope.rcpt_tos),

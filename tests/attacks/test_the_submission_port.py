@@ -35,6 +35,37 @@ ANOTHER_AUTHOR = {
     "the same in UTF-7": "From: =?utf-7?q?Boss_+ADw-boss+AEA-bank.example+AD4-,?= <news@acme.example>",
     "cut in two words": "From: =?utf-8?q?boss=40?= =?utf-8?q?bank=2Eexample=2C?= <news@acme.example>",
     "within quotes": 'From: "=?utf-8?q?boss=40bank=2Eexample=22=2C?=" <news@acme.example>',
+    "blanks within the brackets": 'From: "ceo@victim.example" < news@acme.example >',
+    "a comment within the brackets": 'From: "ceo@victim.example" <(x)news@acme.example>',
+    "an escaped quote before a quote": r'From: "x\" <boss@bank.example>, " <news@acme.example>',
+    "a question mark in an encoded-word": (
+        'From: "=?utf-8?q?=22=3Cboss=40bank.example=3E=2C=22?x?=" <news@acme.example>'
+    ),
+    "a blank in a charset": 'From: "=? utf-8?q?=22_=3Cboss=40bank.example=3E=2C_=22?=" <news@acme.example>',
+    "no charset": 'From: "=??q?=22boss=40bank.example=2C=22?=" <news@acme.example>',
+    "a charset that is too long": (
+        'From: "=?' + "x" * 61 + '?q?=22boss=40bank.example=2C=22?=" <news@acme.example>'
+    ),
+    "an encoded-word that does not end": 'From: "=?utf-8?q?=3Cboss=40bank.example=3E,_" <news@acme.example>',
+    "base64 after its end": "From: =?utf-8?b?QQ==PGJvc3NAYmFuay5leGFtcGxlPiwg?= <news@acme.example>",
+    "two equals signs": "From: =?utf-8?q?boss==40bank.example=2C?= <news@acme.example>",
+    "another set of characters that goes on": (
+        "From: =?iso-2022-jp?q?=1B=24B?= =?iso-2022-jp?q?=3Cboss=40bank.example=3E=2C_?= <news@acme.example>"
+    ),
+    "a charset that few know": "From: =?hz?q?~{?= =?hz?q?=3Cboss=40bank.example=3E=2C?= <news@acme.example>",
+    "a charset of mainframes": "From: =?cp875?b?TIKWoqJ8goGVkkuFp4GUl5OFbms=?= <news@acme.example>",
+    "escapes of a programming language": (
+        'From: "=?unicode_escape?q?=5Cx3cboss=5Cx40bank.example=5Cx3e?=" <news@acme.example>'
+    ),
+    "an encoded-word over two lines": (
+        "From: =?utf-8?q?=\r\n 3Cboss=\r\n 40bank.example=\r\n 3E=\r\n 2C?= <news@acme.example>"
+    ),
+    "an encoded-word in an encoded-word": (
+        "From: =?utf-8?q?=3D=3Futf-8=3Fq=3F=3D3Cboss=3D40bank.example=3D3E=3D2C=3F=3D?= <news@acme.example>"
+    ),
+    "an encoded bracket": "From: =?utf-8?q?=3Cboss=2E?= <news@acme.example>",
+    "an encoded line end": "From: =?gbk?B?DQo=?= <news@acme.example>",
+    "a full-width @": "From: =?utf-8?q?boss=EF=BC=A0bank.example=2C?= <news@acme.example>",
     "quotes that are encoded": (
         'From: =?utf-8?q?=22?= "=?utf-8?q?=22?= <boss@bank.example>, " <news@acme.example>'
     ),
@@ -67,6 +98,7 @@ ANOTHER_AUTHOR = {
     "a Sender that is encoded": (
         "From: news@acme.example\r\nSender: =?utf-8?q?ceo=40victim=2Eexample=2C?= é <news@acme.example>"
     ),
+    "two Senders in one": "From: news@acme.example\r\nSender: news@acme.example, <news@acme.example>",
     "it is sent again by": "From: news@acme.example\r\nResent-From: ceo@victim.example",
     "it is sent again by, a second time": (
         "From: news@acme.example\r\nResent-From: news@acme.example\r\nResent-From: ceo@victim.example"
@@ -127,6 +159,9 @@ MADE_TO_COST = {
     "a type of slashes": "Content-Type: " + "/" * 48_000 + " x",
     "names of charsets": "Subject: " + " ".join(f"=?x{n}?q?a?=" for n in range(4_000)),
     "more than any header needs": "X-Note: " + "a " * 200_000,
+    "charsets that are none": "Subject: =?zlib?q?a?= =?rot13?q?a?= =?hex?b?YQ==?= =?undefined?q?a?=",
+    "domains in other scripts": "To: " + ",".join(f"b@\u00fc{number}.example" for number in range(14_000)),
+    "authors": "From: news@acme.example" + ",\r\n news@acme.example" * 10_000,
     "raw letters": "Subject: " + "é " * 24_000,
     "a raw letter in each name": "To: " + "é <b@example.org>," * 2_000,
 }

@@ -23,6 +23,8 @@ SIGNED = (
     b"Content-Type: application/pgp-signature\r\n\r\n-----BEGIN PGP SIGNATURE-----\r\n--b--\r\n"
 )
 
+MIXED = b"From: a@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+
 
 def read(message: bytes, *, is_bound: bool = False) -> Original:
     return read_original(
@@ -127,6 +129,11 @@ def test_a_line_that_is_too_long_is_broken(encoding: str) -> None:
         (b"Received: x\r\n" * 51 + b"From: a@example.com\r\n\r\nHi", "a loop"),
         (SIGNED.replace(b"Hello", "Grüße".encode()), "a signed part"),
         (b"From: a@example.com\r\nContent-Type: multipart/mixed\r\n\r\n\xff", "no boundary"),
+        (MIXED + b"\x80\xff\r\n--b--\r\n", "or no part"),
+        (MIXED + b"x" * 3000 + b"\r\n--b--\r\n", "or no part"),
+        (MIXED + b"--b\r\n\r\n\x80\r\n" * 10_000, "more than 10,000 parts"),
+        (MIXED + b"--b\r\n" + b"a:\r\n" * 50_001 + b"\r\n\x80\r\n", "50,000 header fields"),
+        (b"From: a@example.com\r\nContent-Transfer-Encoding: x-uu\r\n\r\n\x80", "encoding 'x-uu' is unknown"),
     ],
 )
 def test_what_cannot_be_mailed_is_refused_with_the_reason(message: bytes, why: str) -> None:

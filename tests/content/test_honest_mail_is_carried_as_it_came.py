@@ -9,6 +9,7 @@ import pytest
 
 from mailroom.content.addresses import Address
 from mailroom.content.fields import Unmailable
+from mailroom.content.header.words import codec
 from tests.content.test_a_whole_message_is_mailed_as_it_came import parsed, read
 
 
@@ -76,6 +77,10 @@ def test_seven_bits_and_short_lines_are_not_touched(field: str) -> None:
             "Content-Disposition: inline; filename=\"f\xfcr\"; filename*=utf-8''f%C3%BCr",
             "Content-Disposition: inline; filename*=utf-8''f%C3%BCr",
         ),
+        (
+            "Content-Disposition: attachment; filename=Größe Öl.pdf",
+            "Content-Disposition: attachment;\r\n filename*=utf-8''Gr%C3%B6%C3%9Fe%20%C3%96l.pdf",
+        ),
         ("Subject : a blank before the colon", "Subject: a blank before the colon"),
         ("X-Note: a\r\n \r\n b", "X-Note: a \r\n b"),
     ],
@@ -124,6 +129,22 @@ def test_octets_of_an_unknown_charset_are_kept(words: bytes) -> None:
         assert octets == words
 
 
+@pytest.mark.parametrize(
+    "charset", ["koi8-u", "windows-874", "x-sjis", "windows-31j", "x-gbk", "iso-8859-8-i"]
+)
+def test_charsets_are_known_by_the_names_that_mail_has_for_them(charset: str) -> None:
+    assert codec(charset) is not None
+
+
+@pytest.mark.parametrize(
+    "charset", ["zlib", "rot13", "hex", "base64", "unicode_escape", "idna", "undefined", "x", ""]
+)
+def test_what_is_no_charset_is_none(charset: str) -> None:
+    assert codec(charset) is None
+    given = f"Subject: =?{charset}?q?a?=\r\nContent-Type: text/plain; charset={charset}\r\nX-Note: é"
+    assert wire(given).isascii()
+
+
 def test_latin_1_in_a_name_needs_no_charset() -> None:
     leaves = wire(b"To: J\xf6rg <b@example.org>, c@example.org")
     assert leaves == b"To: =?unknown-8bit?q?J=F6rg?= <b@example.org>, c@example.org"
@@ -157,6 +178,7 @@ def test_long_words_of_other_scripts_are_folded() -> None:
         ("Subject: a\0b", "NUL"),
         ("Subject: a\rb", "bare CR"),
         ("Message-ID: <ü@example.org>", "ASCII only"),
+        ("Content-Location: https://example.org/ü", "ASCII only"),
         ("List-Unsubscribe: <https://example.org/ü>", "ASCII only"),
         ("To: jörg@example.org", "Only ASCII can be mailed before the @"),
         ('To: "jörg"@example.org', "beside its @"),
@@ -184,3 +206,28 @@ def test_pages_show_what_the_header_says() -> None:
     assert original.content.sender == Address("a@example.com", "Jörg")
     assert original.content.subject == "a b c d"
     assert original.content.to == (Address("b@example.org", "Ünal"), Address("c@example.org"))
+
+
+@pytest.mark.parametrize(
+    ("sender", "address"),
+    [
+        ("a@example.com (Charlie & (Root))", "a@example.com"),
+        ("'a@example.com' <a@example.com>", "a@example.com"),
+        ("a@example.com <A@EXAMPLE.com>", "A@example.com"),
+        ("=?utf-8?Q?My Shop?= < a@example.com >", "a@example.com"),
+        ("root (Cron Daemon) <a@example.com>", "a@example.com"),
+        ('"Lee, Ann" <a@example.com>', "a@example.com"),
+    ],
+)
+def test_authors_as_programs_write_them(sender: str, address: str) -> None:
+    given = f"From: {sender}\r\nSender: \r\nSubject: s\r\n\r\nHi\r\n".encode()
+    original = read(given)
+    assert [author.address for author in original.authors] == [address]
+    assert f"\r\nFrom: {sender}\r\nSubject: s\r\n".encode() in original.data
+
+
+def test_what_nobody_acts_on_is_carried_as_words() -> None:
+    inner = 'From: b@example.org\r\nDate: Mär\r\nTo: "é\r\n\r\nIt is spam: é\r\n'
+    head = "From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\n"
+    data = read((head + inner).encode()).data
+    assert b"\r\nDate: =?utf-8?q?M=C3=A4r?=\r\n" in data and data.isascii()

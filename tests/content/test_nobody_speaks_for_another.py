@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mailroom.content.addresses import Address
 from mailroom.content.downgrade import fits
 from mailroom.content.fields import Unmailable
-from mailroom.content.header.authors import claims_of
+from mailroom.content.header.authors import disguise_of
 from mailroom.content.original import Original
 from tests.content.readers import field_names, naive_authors, strict_addresses, strict_authors
 from tests.content.test_a_whole_message_is_mailed_as_it_came import read
@@ -94,7 +94,7 @@ def header(fields: list[tuple[str, str]], charset: str) -> bytes:
 
 
 def allowed(original: Original) -> bool:
-    return all(claim.lower() == MINE for claim in original.claims)
+    return not original.disguise and all(author.key == MINE for author in original.authors)
 
 
 @given(st.one_of(st.just(MINE), BODIES), FIELDS, st.sampled_from(["utf-8", "latin-1", "shift_jis"]))
@@ -110,8 +110,10 @@ def test_two_readers_find_no_author_but_the_allowed(
     wire = original.data
     assert fits(wire)
     assert not re.search(rb"\r\n[ \t]*\r\n[ \t]", wire.partition(b"\r\n\r\n")[0])
+    # An empty Sender may be left out, too.
+    aside = ADDED | LEFT_OUT | {name.strip().lower() for name, body in fields if not body.strip(" \t\r\n")}
     named = [name.strip() for name in field_names(given)]
-    assert [n for n in field_names(wire) if n not in ADDED] == [n for n in named if n not in ADDED | LEFT_OUT]
+    assert [n for n in field_names(wire) if n not in aside] == [n for n in named if n not in aside]
     if allowed(original):
         assert strict_authors(wire) <= {MINE}
         assert naive_authors(wire) <= {MINE}
@@ -143,14 +145,56 @@ def test_recipients_are_shown_as_they_came(people: list[tuple[str, str, str]], n
 
 
 @pytest.mark.parametrize(
-    "name", ["Jörg @ Work", "Ann", '"Lee', "a@example.com", "", "bob@shop.example via Us"]
+    "name",
+    [
+        *(
+            "Jörg @ Work",
+            "Ann",
+            '"Lee',
+            'Ann "The Boss" Lee',
+            MINE,
+            "",
+            "bob@shop.example via Us",
+            "Müller, Ann",
+        ),
+        *(
+            "Ann's – Café & Co.",
+            "Grüße " * 20,
+            "名前" * 40,
+            "“Ann”",
+            "50 % 🎉",
+            "日本 (東京)",
+        ),
+    ],
 )
-def test_a_sender_of_our_own_making_claims_what_it_says(name: str) -> None:
-    assert claims_of(Address(MINE, name)) == (MINE,)
+def test_a_sender_of_our_own_making_is_in_no_disguise(name: str) -> None:
+    assert disguise_of(Address(MINE, name)) == ""
 
 
 @pytest.mark.parametrize(
-    "name", ["Boss <boss@bank.example>, é", "é boss@bank.example", '\\"é boss @ bank . example']
+    "name",
+    [
+        *(
+            "Boss <boss@bank.example>, é",
+            "é boss@bank.example",
+            '\\"é boss @ bank . example',
+            "é <ceo.",
+            "é ceo@",
+        ),
+        *(
+            'x" <ceo@victim.example>, ',
+            '\\" <ceo@victim.example>, ',
+            "ceo＠victim.example",
+            "é ceo @ victim.example",
+        ),
+        *(
+            "é ceo @ victim .example",
+            "é ceo @ victim (x).example",
+            "é <3",
+            "é ceo ＠ victim.example",
+            "é＜ceo",
+        ),
+    ],
 )
-def test_an_encoded_name_that_hides_an_address_claims_it_too(name: str) -> None:
-    assert not set(claims_of(Address(MINE, name))) <= {MINE}
+def test_a_name_that_may_be_read_as_an_address_is_one(name: str) -> None:
+    assert disguise_of(Address(MINE, name)) != ""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from mailroom.content.addresses import Address, AddressError
 from mailroom.content.fields import Field, Unmailable, without
-from mailroom.content.header.mailboxes import look_alikes, mailboxes
+from mailroom.content.header.disguise import disguise
+from mailroom.content.header.mailboxes import mailboxes
 from mailroom.content.headers import address_header
 
 AUTHOR_FIELDS = ("from", "sender", "resent-from", "resent-sender", "author")
@@ -41,19 +42,22 @@ def _authors(field: Field) -> list[Address]:
         raise Unmailable(f"its {field.shown_name} header cannot be read in one way only: {reason}") from None
     if not named:
         raise Unmailable(f"its {field.shown_name} header has no address")
+    if len(named) > 1 and field.name in ("sender", "resent-sender"):
+        raise Unmailable(f"its {field.shown_name} header has more than one address")
     return named
 
 
-def claims(fields: Sequence[Field]) -> tuple[str, ...]:
-    """Every author's address, and whatever else a careless reader may take for one."""
-    found = [author.address for author in authors(fields)]
-    found += [claim for field in fields if field.name in AUTHOR_FIELDS for claim in look_alikes(field.value)]
-    return tuple(dict.fromkeys(found))
+def disguises(fields: Sequence[Field]) -> str:
+    """Why an author's field may be read as naming somebody else, too; "" when none can."""
+    for field in fields:
+        if field.name in AUTHOR_FIELDS and (reason := disguise(field.value)):
+            return f"the {field.shown_name} header may be taken for somebody else's: {reason}"
+    return ""
 
 
-def claims_of(sender: Address) -> tuple[str, ...]:
+def disguise_of(sender: Address) -> str:
     """The same of a message that Mailroom makes itself."""
-    return claims([Field("from", address_header("From", [sender]).removesuffix(b"\r\n"))])
+    return disguises([Field("from", address_header("From", [sender]).removesuffix(b"\r\n"))])
 
 
 def without_foreign_signatures(fields: Sequence[Field], author: Address) -> list[Field]:

@@ -1,4 +1,4 @@
-"""Address fields (RFC 5322, 3.4): tokens, mailboxes, and what a careless reader may find in them.
+"""Address fields (RFC 5322, 3.4): tokens and mailboxes.
 
 Linear in the field's length, whatever stands in it.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from mailroom.content.addresses import Address, AddressError, clean_name, parse_bare
 from mailroom.content.fields import Unmailable
-from mailroom.content.header.words import WORD, decoded
+from mailroom.content.header.words import decoded
 
 _ATEXT = r'[^\x00-\x20\x7f"(),:;<>@\[\]\\]'
 _TOKEN = re.compile(
@@ -25,11 +24,6 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
-_NOT_IN_WORDS = re.compile(r'[\x00-\x1f\x7f"(),:;<>@\[\]\\]|=\?|\?=')
-_PLAIN_COMMENT = re.compile(r'\([^()<>"\\]*+\)').fullmatch
-_PLAIN_QUOTED = re.compile(r'"[^"\\]*+"')
-_BETWEEN_WORDS = re.compile(r'[\x00-\x20"(),:;<>\\]++')
-_REMOVABLE = re.compile(r'[\x00-\x20"()\\]++')
 
 
 class Unreadable(Unmailable):
@@ -100,9 +94,6 @@ def _split(text: str, separators: str) -> Iterator[list[Token]]:
 
 
 def _mailbox(part: Sequence[Token]) -> Address:
-    for token in part:
-        if token.kind == "comment" and not _PLAIN_COMMENT(token.text):
-            raise Unreadable("a comment holds brackets, quotes or another comment")
     words = [token for token in part if token.kind != "comment"]
     texts = [token.text for token in words]
     if "<" not in texts:
@@ -125,14 +116,10 @@ def _only_address(words: Sequence[Token]) -> str:
 def _name(phrase: Sequence[Token], address: str) -> str:
     words = [token for token in phrase if token.kind != "blank"]
     # Outlook repeats the address as the name: whichever is read, it is the same.
-    if len(words) != 1 or words[0].text.lower() != address.lower():
+    if len(words) != 1 or words[0].text.strip("'").lower() != address.lower():
         for word in words:
             _check_word(word, address)
-    text = "".join(" " if one.kind == "blank" else one.unquoted for one in phrase)
-    name = decoded(text)
-    if any(_is_damaged(word) for word in words) and _NOT_IN_WORDS.search(name):
-        raise Unreadable(f"an encoded-word is damaged: {text.strip()[:60]!r}")
-    return clean_name(name)
+    return clean_name(decoded("".join(" " if one.kind == "blank" else one.unquoted for one in phrase)))
 
 
 def _check_word(word: Token, address: str) -> None:
@@ -140,33 +127,3 @@ def _check_word(word: Token, address: str) -> None:
         raise Unreadable(f"there are two addresses in one: {word.text} and {address}")
     if word.kind == "special" or word.text.startswith("."):
         raise Unreadable(f"put the name before <{address}> into quotes, for it holds {word.text!r}")
-
-
-def _is_damaged(word: Token) -> bool:
-    """Whether it looks like an encoded-word, and is none by itself."""
-    return word.kind == "word" and ("=?" in word.text or "?=" in word.text) and not WORD.fullmatch(word.text)
-
-
-def look_alikes(text: str) -> list[str]:
-    """All that is like an address to a reader who decodes first, or knows no quotes.
-
-    What stands in plain quotes is left out where nothing is encoded: every reader knows these.
-    """
-    shown = _PLAIN_QUOTED.sub('""', text) if "=?" not in text else f"{text} {decoded(text)}"
-    if not _closes(shown):
-        return [shown.strip()]
-    found = [word for word in _BETWEEN_WORDS.split(shown) if word.strip("@") and "@" in word]
-    # RFC 5322 has an obsolete form (4.4), with blanks and comments around @ and dots.
-    close = re.sub(" ?([@.]) ?", r"\1", _REMOVABLE.sub(" ", shown))
-    for word in _BETWEEN_WORDS.split(close):
-        pairs = (f"{left}@{right}" for left, right in pairwise(word.split("@")))
-        # Without a dot it is a name such as `Jörg @ Work`, unless a comment may have cut it in two.
-        found += [pair for pair in pairs if "." in pair.partition("@")[2] or "(" in shown]
-    return list(dict.fromkeys(found))
-
-
-def _closes(text: str) -> bool:
-    try:
-        return all(tokens(text))
-    except Unreadable:
-        return False

@@ -31,7 +31,8 @@ def _unquoted(value: str) -> str:
     value = value.strip(" \t\r\n")
     if value.startswith('"'):
         return re.sub(r"\\(.)", r"\1", value[1:].removesuffix('"'), flags=re.DOTALL)
-    return value.partition(" ")[0].partition("(")[0]
+    # Other scripts have no place without quotes: who puts them there means all that follows.
+    return value.partition(" ")[0].partition("(")[0] if value.isascii() else value
 
 
 def parameter(body: str, name: str) -> str | None:

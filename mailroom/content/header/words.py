@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import encodings
 import re
 from binascii import Error, a2b_base64, a2b_qp
 from codecs import lookup
 from collections.abc import Iterator
-from encodings import normalize_encoding
 from encodings.aliases import aliases
 from functools import lru_cache
 from itertools import groupby
+from pkgutil import iter_modules
 from typing import NamedTuple
 
 WORD = re.compile(r"=\?([^?\x00-\x20]{1,60})\?([BbQq])\?([^?]*+)\?=")
 
-_KNOWN = {*aliases, *aliases.values()}
+_KNOWN = {*aliases, *aliases.values(), *(module.name for module in iter_modules(encodings.__path__))}
+_OTHERWISE = {
+    "windows_874": "cp874",
+    "x_sjis": "cp932",
+    "x_gbk": "gbk",
+    "windows_31j": "cp932",
+    "iso_8859_8_i": "iso8859_8",
+}
+"""Names that Python does not know."""
+
 _NO_CHARSETS = ("escape", "idna", "punycode", "undefined", "mbcs", "oem")
 _ASCII = bytes(range(0x20, 0x7F))
 
@@ -53,13 +63,14 @@ def codec(charset: str) -> str | None:
 
     Only what stands in Python's own table is looked up: each new name would stay in memory.
     """
-    name = normalize_encoding(charset.partition("*")[0]).lower()
+    name = encodings.normalize_encoding(charset.partition("*")[0]).lower()
+    name = _OTHERWISE.get(name, name)
     if name not in _KNOWN or any(word in name for word in _NO_CHARSETS):
         return None
     try:
         found = lookup(name).name
-        b"".decode(found)  # not those that turn octets into octets
-    except LookupError:
+        b"a".decode(found, "replace")  # not those that turn octets into octets
+    except (LookupError, UnicodeError):
         return None
     return found
 

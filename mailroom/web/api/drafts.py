@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flask import g
 
 from mailroom.content.addresses import Address
-from mailroom.content.header.authors import claims_of
+from mailroom.content.header.authors import disguise_of
 from mailroom.content.message import Content, check
 from mailroom.content.recipients import Recipient
 from mailroom.engine.accept import Draft, Idempotency
@@ -53,11 +53,12 @@ def _draft(
     duplicates: int,
     idempotency: Idempotency | None,
 ) -> Draft:
-    for claim in claims_of(content.sender) if key.senders else ():
-        if not key.may_send_from(claim):
-            allowed = ", ".join(key.senders)
-            message = f"`from`: this API key may not send from {claim}, only from: {allowed}."
-            raise ApiError(403, "validation_error", message)
+    if not key.may_send_from(content.sender.address):
+        allowed = ", ".join(key.senders)
+        message = f"`from`: this API key may not send from {content.sender.address}, only from: {allowed}."
+        raise ApiError(403, "validation_error", message)
+    if key.senders and (reason := disguise_of(content.sender)):
+        raise ApiError(403, "validation_error", f"`from`: for this API key, {reason}.")
     if problems := check(content, columns, recipients):
         sentences = (f"`{FIELDS.get(field, field)}`: {sentence}" for field, sentence in problems)
         raise Unprocessable(" ".join(sentences))
