@@ -16,13 +16,22 @@ from email.utils import getaddresses
 AUTHOR_FIELDS = ("from", "sender", "resent-from", "resent-sender")
 
 
-def field_names(message: bytes) -> list[str]:
+def fields(message: bytes) -> list[tuple[str, str]]:
     """As any line-based reader finds them: a line that begins with no blank begins a field."""
     head = re.split(rb"\r?\n\r?\n", message, maxsplit=1)[0]
-    lines = re.split(rb"\r\n|\n|\r", head)
-    return [
-        line.partition(b":")[0].decode("ascii").lower() for line in lines if line[:1] not in (b" ", b"\t")
-    ]
+    found: list[tuple[str, str]] = []
+    for line in re.split(r"\r\n|\n|\r", head.decode("latin-1")):
+        if found and line[:1] in (" ", "\t"):
+            name, value = found.pop()
+            found.append((name, f"{value}{line}".strip()))
+        else:
+            name, _, value = line.partition(":")
+            found.append((name.strip().lower(), value.strip()))
+    return found
+
+
+def field_names(message: bytes) -> list[str]:
+    return [name for name, _ in fields(message)]
 
 
 def strict_authors(message: bytes) -> set[str]:
