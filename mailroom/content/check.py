@@ -20,7 +20,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]").search
 _BREAK = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]").search
 
 _OURS = {
-    *("from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id", "mime-version"),
+    *("to", "cc", "bcc", "reply-to", "subject", "date", "message-id", "mime-version"),
     *("return-path", "received", "delivered-to", *AUTHOR_FIELDS, *VERDICTS, *SIGNATURES),
 }
 _OUR_PREFIXES = ("content-", "resent-", "arc-")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from mailroom.content.encoding import base64_lines
 from mailroom.content.fields import MOST_HEADER_OCTETS, MOST_OCTETS, Field, Unmailable, joined, without
 from mailroom.content.header.seven_bit import seven_bit
-from mailroom.content.parts import DEEPEST, MOST_PARTS, Part, decoded, part_at, spans
+from mailroom.content.parts import DEEPEST, MOST_PARTS, Part, decoded_body, part_at, spans
 
 ENCODINGS = ("", "7bit", "8bit", "binary", "quoted-printable", "base64")
 
@@ -108,7 +108,7 @@ def _leaf(fields: Sequence[Field], part: Part) -> tuple[list[Field], bytes]:
         kept.append(Field("content-type", b'Content-Type: text/plain; charset="utf-8"'))
     if part.encoding not in ENCODINGS:
         raise Unmailable(f"a part does not fit, and its encoding {part.encoding[:40]!r} is unknown")
-    plain = decoded(part.body, part.encoding)
+    plain = decoded_body(part.body, part.encoding)
     if part.content_type.startswith("text/") and part.encoding != "base64":
         encoding, encoded = b"quoted-printable", _quoted_printable(plain)
     else:

@@ -39,7 +39,7 @@ class Original:
     """`data` is what is mailed; `content` is what pages show of it.
 
     `authors` are named by From, Sender and their kin; `disguise` says why a reader may take one
-    of these fields for somebody else's.
+    of these fields for somebody else's, where that matters.
     """
 
     data: bytes
@@ -73,7 +73,8 @@ def read_original(
     """A message as it came over the wire. `message_id` and `date`: for one that has none.
 
     `trace` becomes its first field, Received. `is_bound`: whoever handed it in may speak for
-    some addresses only, so signatures of other domains are left out. Raises Unmailable.
+    some addresses only: signatures of other domains are left out, and disguises looked for.
+    Raises Unmailable.
     """
     fields, body = split(_crlf(given.lstrip(b"\r\n")))
     fields = [field for field in without(fields, *NOT_MAILED) if field.value or field.name not in NOT_EMPTY]
@@ -92,7 +93,7 @@ def read_original(
         _shown(leaving, named[0]),
         named,
         envelope_sender,
-        disguises(leaving.fields),
+        disguises(leaving.fields) if is_bound else "",
     )
 
 

@@ -53,7 +53,7 @@ class Part:
     def text(self) -> str:
         """A text part as people read it, as far as it can be read."""
         try:
-            octets = decoded(self.body, self.encoding)
+            octets = decoded_body(self.body, self.encoding)
         except Unmailable:
             return ""
         try:
@@ -71,7 +71,7 @@ def part_at(data: bytes, start: int = 0, end: int | None = None) -> Part:
     return Part(fields, data, body, end)
 
 
-def decoded(body: bytes, encoding: str) -> bytes:
+def decoded_body(body: bytes, encoding: str) -> bytes:
     """Without its Content-Transfer-Encoding. Raises Unmailable."""
     try:
         if encoding == "base64":

@@ -126,7 +126,7 @@ class Reception:
         for author in original.authors:
             if not key.may_send_from(author.address):
                 return f"550 5.7.1 This API key may not send from {author.address}"
-        if key.senders and original.disguise:
+        if original.disguise:
             return f"550 5.7.1 For this API key, {_words(original.disguise)}"
         draft = Draft(
             original.content,

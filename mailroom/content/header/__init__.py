@@ -4,8 +4,9 @@ Nothing here is handed to the email package: it reads leniently, writes differen
 it read, and takes quadratic time over long fields. In this order:
 
     words       encoded-words (RFC 2047) and charsets
-    mailboxes   address fields: tokens, mailboxes, and what a careless reader may find
+    mailboxes   address fields: tokens and mailboxes
     parameters  Content-Type and its kin
     seven_bit   a field in ASCII, its words where they were
+    disguise    what in an author's field may be taken for another author
     authors     in whose name a message speaks
 """

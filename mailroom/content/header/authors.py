@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from mailroom.content.addresses import Address, AddressError
 from mailroom.content.fields import Field, Unmailable, without
@@ -22,17 +22,15 @@ _ARC = ("arc-seal", "arc-message-signature", "arc-authentication-results")
 _DOMAIN = re.compile(r"(?:\A|;)[ \t]*d[ \t]*=[ \t]*([^; \t]+)")
 
 
-def authors(fields: Iterable[Field]) -> list[Address]:
+def authors(fields: Sequence[Field]) -> list[Address]:
     """Everybody whom an author's field names, From first. Raises Unmailable."""
-    found: list[Address] = []
-    for field in sorted(fields, key=_rank):
-        if field.name in AUTHOR_FIELDS:
-            found += _authors(field)
-    return found
-
-
-def _rank(field: Field) -> int:
-    return AUTHOR_FIELDS.index(field.name) if field.name in AUTHOR_FIELDS else len(AUTHOR_FIELDS)
+    return [
+        author
+        for name in AUTHOR_FIELDS
+        for field in fields
+        if field.name == name
+        for author in _authors(field)
+    ]
 
 
 def _authors(field: Field) -> list[Address]:
