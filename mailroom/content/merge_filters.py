@@ -1,0 +1,124 @@
+"""Liquid's filters, each with its price: none is handed more than it can deal with at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from mailroom.content.merge import MergeError
+from mailroom.content.merge_budget import ADVICE, ITEM, size_of
+
+if TYPE_CHECKING:
+    from mailroom.content.merge_liquid import Context
+
+Apply = Callable[..., Any]
+
+MADE = 1 << 20
+"""Characters that one filter may make of its input."""
+
+CALL = 30
+"""Steps for a call, whatever it is given."""
+
+TAGS_IN_TEXT = 32 << 10
+"""Characters that `strip_html` takes: the parser under it reads some texts again for each of their tags."""
+
+DATE = 200
+"""Characters of a date, and of its format: a directive may ask for padding, up to 256 times their number."""
+
+READ_DATE = 1_000
+"""Steps for finding out what a date is."""
+
+PRICES = {
+    **dict.fromkeys(("abs", "at_least", "at_most", "ceil", "divided_by", "floor", "minus", "modulo"), 1),
+    **dict.fromkeys(("plus", "round", "times", "default", "size", "first", "last", "safe"), 1),
+    **dict.fromkeys(("append", "prepend", "capitalize", "downcase", "upcase", "slice", "truncate"), 1),
+    **dict.fromkeys(("strip", "lstrip", "rstrip", "remove", "remove_first", "remove_last"), 1),
+    **dict.fromkeys(("replace", "replace_first", "replace_last", "split", "truncatewords", "concat"), 1),
+    **dict.fromkeys(("base64_encode", "base64_decode", "base64_url_safe_encode"), 1),
+    **dict.fromkeys(("base64_url_safe_decode", "compact", "join", "reverse"), 1),
+    **dict.fromkeys(("escape", "escape_once", "escapejs", "newline_to_br", "strip_newlines", "squish"), 4),
+    **dict.fromkeys(("url_encode", "url_decode", "strip_html", "date", "sum", "sort", "sort_natural"), 4),
+    **dict.fromkeys(("find", "find_index", "has", "map", "reject", "where", "uniq"), 4),
+}
+"""Steps for each character or item of the input. A filter that is not here was not judged, and is
+not offered."""
+
+Judge = Callable[..., int]
+
+
+def metered(name: str, apply: Apply) -> Apply:
+    """`apply` with its price paid first, its input bounded, and its result."""
+    price, judge = PRICES[name], JUDGES.get(name)
+    wants_environment = getattr(apply, "with_environment", False)
+
+    @wraps(apply)
+    def paid(value: Any, *arguments: Any, context: Context, **options: Any) -> Any:
+        given = (value, *arguments, *options.values())
+        for one in given:
+            if isinstance(one, range):
+                raise MergeError(f"{name} is given a range, which can only be looped over")
+        steps = CALL + price * sum(map(size_of, given))
+        if judge is not None:
+            steps += judge(*given)
+        context.budget.spend(steps)
+        if wants_environment:
+            options["environment"] = context.env
+        result = apply(value, *arguments, **options)
+        if isinstance(result, str):
+            if len(result) > MADE:
+                raise too_long(name)
+            context.budget.spend(len(result))
+        else:
+            context.budget.spend(size_of(result))
+        return result
+
+    paid.with_context = True  # type: ignore[attr-defined]
+    return paid
+
+
+def too_long(name: str) -> MergeError:
+    return MergeError(f"{name} makes too long a text. {ADVICE}")
+
+
+def _multiplies(name: str) -> Judge:
+    """Replacing "" by a long text, or joining by one: refused before it fills memory."""
+
+    def judge(value: object, *arguments: object) -> int:
+        size = len(value) if isinstance(value, str | list | tuple) else 1
+        if (size + 1) * max((len(one) for one in arguments if isinstance(one, str)), default=1) > MADE:
+            raise too_long(name)
+        return 0
+
+    return judge
+
+
+def _refuse_long(name: str, most: int, *given: object) -> None:
+    if any(isinstance(one, str) and len(one) > most for one in given):
+        raise MergeError(f"{name} is given more than {most:,} characters. {ADVICE}")
+
+
+def _date(*given: object) -> int:
+    _refuse_long("date", DATE, *given)
+    return READ_DATE
+
+
+def _strip_html(value: object, *arguments: object) -> int:
+    text = value if isinstance(value, str) else ""
+    _refuse_long("strip_html", TAGS_IN_TEXT, text)
+    return (text.count("<") + text.count("&")) * len(text) // 16
+
+
+def _uniq(value: object, *arguments: object) -> int:
+    """Each item is compared with those before it."""
+    return len(value) * size_of(value) // (5 * ITEM) if isinstance(value, list | tuple) else 0
+
+
+JUDGES: dict[str, Judge] = {
+    "replace": _multiplies("replace"),
+    "join": _multiplies("join"),
+    "date": _date,
+    "strip_html": _strip_html,
+    "uniq": _uniq,
+}
+"""What the price by size does not tell: further steps, or MergeError."""

@@ -1,0 +1,66 @@
+"""Reading Liquid's source: bounds on what the library is given to cut into tokens and to parse.
+
+Its patterns look ahead, some of them as far as the end of the text and again from each
+place, so what would make them do that often is refused first, by patterns that do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from liquid.exceptions import LiquidSyntaxError
+from liquid.token import TOKEN_EXPRESSION, Token
+
+SOURCE = 1 << 20
+TOKENS = 6_000
+CODE = 64 << 10
+"""Characters of a text, its tags and the texts between them, characters within its tags."""
+
+BLANKS = 64
+LOOKS_AHEAD = 4_000_000
+"""Characters that are read again for brackets: a range is looked for behind each."""
+
+OPEN_ENDED = 20
+
+_BLANKS = re.compile(rf"\s{{{BLANKS}}}")
+_BLANK_START = re.compile(rf"\{{[{{%]-?{_BLANKS.pattern}|\{{%-?\s*(?:#|\w+){_BLANKS.pattern}")
+_ENDS = (
+    (re.compile(r"\{\{"), re.compile(r"\}\}")),
+    (re.compile(r"\{%"), re.compile(r"%\}")),
+    (re.compile(r"\{%-?\s*raw\b"), re.compile(r"\{%-?\s*endraw\s*-?%\}")),
+    (re.compile(r"\{%-?\s*doc\b"), re.compile(r"\{%-?\s*enddoc\s*-?%\}")),
+)
+
+
+def judge_source(source: str) -> None:
+    """Raises LiquidSyntaxError for a text that would take long to be cut into tokens."""
+    if len(source) > SOURCE:
+        raise _refused(f"a text with more than plain merge tags can have {SOURCE >> 20} MB at most")
+    if _BLANK_START.search(source):
+        raise _refused(f"a tag has {BLANKS} blanks or more in a row")
+    for begin, end in _ENDS:
+        ended_at = 0
+        for ended in end.finditer(source):
+            ended_at = ended.end()
+        if sum(1 for _ in begin.finditer(source, ended_at)) > OPEN_ENDED:
+            raise _refused("too many tags are opened and not closed")
+
+
+def counted(tokens: Iterator[Token]) -> Iterator[Token]:
+    """The tokens, as long as they are not too many. Raises LiquidSyntaxError."""
+    code = ahead = 0
+    for number, token in enumerate(tokens):
+        if token.kind == TOKEN_EXPRESSION:
+            value = token.value
+            code += len(value)
+            ahead += len(value) * (value.count("(") + value.count("["))
+            if _BLANKS.search(value):
+                raise _refused(f"a tag has {BLANKS} blanks or more in a row")
+        if number >= TOKENS or code > CODE or ahead > LOOKS_AHEAD:
+            raise _refused("there are more tags, or longer ones, than one text can have")
+        yield token
+
+
+def _refused(words: str) -> LiquidSyntaxError:
+    return LiquidSyntaxError(words, token=None)
