@@ -7,10 +7,11 @@ one, only what is near a tag.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from mailroom.content.encoding import Encode, encoding_for, quoted_printable, quoted_printable_part
-from mailroom.content.merge import PlainTemplate, Template, Values, crlf, parse_template
+from mailroom.content.merge import PlainTemplate, Template, Values, crlf, names_used, parse_template
 
 
 class Personal:
@@ -20,6 +21,10 @@ class Personal:
 
     def __init__(self, template: Template, encode: Encode) -> None:
         self._template, self._encode = template, encode
+
+    @property
+    def names_used(self) -> Counter[str]:
+        return names_used(self._template)
 
     def render(self, values: Values) -> bytes:
         return self._encode(self._template.render(values))

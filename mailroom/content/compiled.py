@@ -8,10 +8,10 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Protocol
 
-from mailroom.content.body import Piece
+from mailroom.content.body import Personal, Piece
 from mailroom.content.content import Content
 from mailroom.content.headers import address_header, extra_header, text_header, to_header
-from mailroom.content.merge import Template, parse_template
+from mailroom.content.merge import Template, names_used, parse_template, refuse_overfull
 from mailroom.content.mime import root_part
 
 
@@ -28,7 +28,7 @@ class Addressee(Protocol):
 class Compiled:
     """One mailing's message, ready to be rendered for each recipient."""
 
-    __slots__ = ("_before_to", "_rest", "_subject", "_to")
+    __slots__ = ("_before_to", "_rest", "_subject", "_to", "_uses")
 
     def __init__(
         self, before_to: bytes, to: bytes | None, subject: Template | None, rest: Sequence[Piece]
@@ -37,6 +37,10 @@ class Compiled:
         self._to = to
         self._subject = subject
         self._rest = _joined(rest)
+        uses = names_used(subject)
+        for piece in self._rest:
+            uses.update(piece.names_used if isinstance(piece, Personal) else ())
+        self._uses = list(uses.items())
 
     def render(self, address: Addressee, variables: Mapping[str, str] | None, message_id: str) -> bytes:
         """The whole message of RFC 5322: CRLF line ends, 7-bit, not dot-stuffed.
@@ -47,6 +51,7 @@ class Compiled:
         to = self._to if self._to is not None else to_header(address.address, address.name)
         head = [self._before_to, to, f"Message-ID: {message_id}\r\n".encode("ascii", "replace")]
         values = {"email": address.address, "name": address.name, **(variables or {})}
+        refuse_overfull(self._uses, values)
         if self._subject is not None:
             head.append(text_header("Subject", self._subject.render(values)))
         rest = [piece if isinstance(piece, bytes) else piece.render(values) for piece in self._rest]

@@ -7,6 +7,7 @@ recipient; Liquid does the rest (merge_liquid.py), with the same result.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -14,6 +15,9 @@ from markupsafe import escape
 
 ALWAYS = ("email", "name")
 """Tags that every recipient of an individual mailing has."""
+
+FILLED = 1 << 20
+"""Characters of values that the plain tags of one mail may put in: it takes few to put one in often."""
 
 Values = Mapping[str, str]
 
@@ -49,6 +53,11 @@ class PlainTemplate:
         return "".join(texts)
 
 
+def names_used(template: Template | None) -> Counter[str]:
+    """How often each name is put in; of plain tags only, for Liquid counts by itself."""
+    return Counter(template.pieces[1::2]) if isinstance(template, PlainTemplate) else Counter()
+
+
 def text_of(value: object) -> str:
     """A value as it goes into a mail, its line ends all CRLF."""
     if type(value) is not str:
@@ -70,6 +79,11 @@ def parse_template(source: str, *, html: bool = False) -> PlainTemplate | Templa
     from mailroom.content.merge_liquid import LiquidTemplate  # loads a quarter second long
 
     return LiquidTemplate(source, html=html)
+
+
+def is_plain(source: str) -> bool:
+    """Whether it has no tags, or only names: it costs next to nothing to render."""
+    return not has_tags(source) or plain_pieces(source) is not None
 
 
 def has_tags(source: str) -> bool:
@@ -101,17 +115,32 @@ def unknown_tags(source: str, columns: list[str]) -> list[str]:
     return [name for name in dict.fromkeys(used) if name not in known]
 
 
+def refuse_overfull(uses: Iterable[tuple[str, int]], values: Values) -> None:
+    """Raises MergeError when the values are too much text, each as often as its tag is used."""
+    filled = 0
+    for name, times in uses:
+        if (value := values.get(name)) is not None:
+            filled += times * (len(value) if type(value) is str else len(str(value)))
+    if filled > FILLED:
+        raise MergeError(
+            f"The merge tags put in {filled:,} characters for this recipient, and {FILLED:,} is the most. "
+            "Use long values less often, or shorten them."
+        )
+
+
 def trial(source: str, people: Iterable[tuple[str, Values]], *, html: bool = False) -> str:
     """What goes wrong when `source` is rendered for the first of these people (address, values) that
-    it does not work for; "" when it works for all. Nothing can go wrong with names alone.
+    it does not work for; "" when it works for all.
     """
-    if not has_tags(source) or plain_pieces(source) is not None:
-        return ""
     template = parse_template(source, html=html)
-    assert template is not None
+    if template is None:
+        return ""
+    uses = names_used(template).items()
     for address, values in people:
         try:
-            template.render(values)
+            refuse_overfull(uses, values)
+            if not isinstance(template, PlainTemplate):
+                template.render(values)
         except MergeError as trouble:
             return f"Tried for {address}. {trouble}"
     return ""

@@ -11,14 +11,14 @@ import time
 
 from mailroom.content.merge import MergeError
 
-WORK = 3_000_000
-"""Steps that one text may take to render: some 0.1 to 0.2 s. A plain letter takes about a thousand."""
+WORK = 1_000_000
+"""Steps that one text may take to render: some 50 ms. A usual one takes a few hundred."""
 
 SECONDS = 0.5
 """Of this thread's own time, should a step be dearer than we think. Where work is counted right, the
 same letter ends the same way on a fast machine and on a slow one; so this comes second."""
 
-LOOK_EVERY = WORK // 40
+LOOK_EVERY = WORK // 20
 
 ITEMS = 10_000
 TEXT = 256 << 10

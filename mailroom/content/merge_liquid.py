@@ -210,14 +210,14 @@ def _parse(source: str, html: bool) -> Any:
 def _analyze(template: Any) -> list[str]:
     try:
         found = template.analyze(include_partials=False)
-    except (LiquidError, RecursionError) as trouble:
+    except Exception as trouble:  # such as TypeError for a path within a path within a path
         raise MergeError(_unreadable(trouble)) from None
     for name in found.filters:
         if name not in template.env.filters:
             raise MergeError(f"There is no filter called {name[:80]}.")
     for uses in found.globals.values():
         for variable in uses:
-            if any(part not in _ALLOWED_PARTS for part in variable.segments[1:]):
+            if not all(isinstance(part, str) and part in _ALLOWED_PARTS for part in variable.segments[1:]):
                 raise MergeError(f"{{{{ {str(variable)[:80]} }}}} asks for a part of a text, which has none.")
     return list(found.globals)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from liquid.exceptions import LiquidSyntaxError
 from liquid.token import TOKEN_EXPRESSION, Token
 
 SOURCE = 1 << 20
 TOKENS = 6_000
-CODE = 64 << 10
+CODE = 32 << 10
 """Characters of a text, its tags and the texts between them, characters within its tags."""
 
 BLANKS = 64
@@ -43,7 +44,7 @@ def judge_source(source: str) -> None:
         ended_at = 0
         for ended in end.finditer(source):
             ended_at = ended.end()
-        if sum(1 for _ in begin.finditer(source, ended_at)) > OPEN_ENDED:
+        if len(list(islice(begin.finditer(source, ended_at), OPEN_ENDED))) == OPEN_ENDED:
             raise _refused("too many tags are opened and not closed")
 
 

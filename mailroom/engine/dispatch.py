@@ -37,6 +37,10 @@ SHARE = 10
 """So many mails are worth a session, however fast the server: sessions that are served
 within two turns of the event loop share a commit, and that is a fifth of a mail's cost."""
 
+BREATH = 0.05
+"""Seconds of rendering after which the event loop has its turn: with it, who waits is heard, leases are
+renewed and replies are read, however long each mail of a mailing takes to render."""
+
 GRACE = 7.0
 """Seconds that mails in flight may still take once the worker was told to stop."""
 
@@ -79,6 +83,7 @@ class Dispatch:
         self.is_throttled = False
         self.gave_way = False
         self._ending = asyncio.Event()
+        self._rendering = 0.0  # seconds since the event loop's last turn
         self._until = time.monotonic() + WORKS_FOR
         self._at_most = min(connections, lease.max_sessions or connections)
         self._most = 1 if is_trial else self._at_most
@@ -123,7 +128,19 @@ class Dispatch:
             lane.abort()
 
     def next_delivery(self) -> Waiting | None:
-        return self.todo.popleft() if self.todo and not self.is_ending else None
+        if self.is_out_of_breath or self.is_ending or not self.todo:
+            return None
+        return self.todo.popleft()
+
+    @property
+    def is_out_of_breath(self) -> bool:
+        """Whether rendering has kept everything else waiting."""
+        return self._rendering >= BREATH
+
+    async def breathe(self) -> None:
+        """Lets everything else have its turn."""
+        await asyncio.sleep(0)
+        self._rendering = 0.0
 
     def may_look_ahead(self) -> bool:
         """Whether a session may take a mail while it waits for the last one's reply.
@@ -171,7 +188,11 @@ class Dispatch:
     def render(self, delivery: Waiting) -> Envelope:
         """Raises MergeError when the variables do not fit the template."""
         message = self.messages[delivery.mailing_id]
-        return Envelope(message.sender, delivery.address, message.render(delivery), delivery.id)
+        began = time.monotonic()
+        try:
+            return Envelope(message.sender, delivery.address, message.render(delivery), delivery.id)
+        finally:
+            self._rendering += time.monotonic() - began
 
     def _wanted(self) -> int:
         """A few sessions for a server that answers at once, all for one that takes its time."""

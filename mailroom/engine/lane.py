@@ -57,6 +57,9 @@ class Lane:
     async def _run(self) -> None:
         dispatch = self._dispatch
         while dispatch.todo and not dispatch.is_ending:
+            if dispatch.is_out_of_breath:
+                await dispatch.breathe()
+                continue
             try:
                 self._kept = await dispatch.sessions.take(dispatch.server)
             except Failure as failure:

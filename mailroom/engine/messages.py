@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, parse_address
-from mailroom.content.message import Attachment, Compiled, Content, compile_message, message_id
+from mailroom.content.message import Attachment, Compiled, Content, MergeError, compile_message, message_id
 from mailroom.content.original import Verbatim
 from mailroom.database import Database
 from mailroom.ledger import contents, originals
@@ -18,6 +18,18 @@ from mailroom.ledger.contents import Shown, StoredFile, ToCompile
 
 KEPT = 16
 """Compiled mailings that a worker remembers; one with a large attachment is some megabytes."""
+
+
+class Unreadable:
+    """A template that cannot be read any more, though it was accepted: each of its deliveries fails for
+    that reason, and nobody else's who is in the same batch.
+    """
+
+    def __init__(self, trouble: MergeError) -> None:
+        self._words = str(trouble)
+
+    def render(self, *_: object) -> bytes:
+        raise MergeError(self._words)
 
 
 class Message(NamedTuple):
@@ -29,7 +41,7 @@ class Message(NamedTuple):
     is_shared: bool
     if_unknown: str
     expires_at_ms: int
-    compiled: Compiled | Verbatim
+    compiled: Compiled | Verbatim | Unreadable
 
     def render(self, delivery: Waiting) -> bytes:
         """Raises MergeError when this recipient's variables do not fit."""
@@ -72,12 +84,18 @@ def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, Messag
             # One mailing's at a time: all files of a batch, raw and encoded, are a lot of memory.
             files = contents.files_of(connection, mailing.id) if mailing.has_files else []
             content = _content(mailing, shown.get(mailing.id, ()), files)
-            compiled = compile_message(content, mailing.uid, mailing.created_at)
-            messages[mailing.id] = _message(mailing, mailing.sender_address, compiled)
+            messages[mailing.id] = _message(mailing, mailing.sender_address, _compile(mailing, content))
     return messages
 
 
-def _message(mailing: ToCompile, sender: str, compiled: Compiled | Verbatim) -> Message:
+def _compile(mailing: ToCompile, content: Content) -> Compiled | Unreadable:
+    try:
+        return compile_message(content, mailing.uid, mailing.created_at)
+    except MergeError as trouble:
+        return Unreadable(trouble)
+
+
+def _message(mailing: ToCompile, sender: str, compiled: Compiled | Verbatim | Unreadable) -> Message:
     return Message(
         sender=sender,
         domain=sender.rpartition("@")[2],

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import format_address
+from mailroom.content.merge import is_plain
 from mailroom.engine.draft import Draft, Idempotency, KeyReused, Replayed, StillUnderWay
 from mailroom.ledger import contents, idempotency, originals, states
 from mailroom.queue import BULK, URGENT
@@ -17,13 +18,23 @@ URGENT_AT_MOST = 25
 """A mailing to so many recipients is small enough to overtake larger ones."""
 
 
+def is_urgent(draft: Draft) -> bool:
+    """Whether it may overtake larger mailings. Liquid for several may be work for several seconds: it takes
+    its turn with the others, while a single mail never does.
+    """
+    content, number = draft.content, len(draft.recipients)
+    if number <= 1 or number > URGENT_AT_MOST or draft.original or not content.is_personal:
+        return number <= URGENT_AT_MOST
+    return all(map(is_plain, (content.subject, content.text, content.html)))
+
+
 def mailing_values(draft: Draft, now: datetime) -> dict[str, Any]:
     """What a row of `mailings` holds from its first moment on."""
     content, start = draft.content, max(now, draft.send_at or now)
     return {
         "uid": str(uuid.uuid4()),
         "kind": content.kind,
-        "queue": URGENT if len(draft.recipients) <= URGENT_AT_MOST else BULK,
+        "queue": URGENT if is_urgent(draft) else BULK,
         "user_id": draft.user_id,
         "sender_address": content.sender.address,
         "sender_name": content.sender.name,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from mailroom.content.recipients import Recipient
 from mailroom.database import from_millis, to_millis
 from mailroom.engine.draft import Accepted, Draft
-from mailroom.engine.rows import URGENT_AT_MOST, insert_content, mailing_values, take_key
+from mailroom.engine.rows import insert_content, is_urgent, mailing_values, take_key
 from mailroom.ledger import gathering, mailings, passengers, small_mailings, states, webhooks
 from mailroom.ledger.batches import Gathered
 from mailroom.queue import BULK, URGENT
@@ -65,12 +65,11 @@ def write(connection: Connection, draft: Draft) -> tuple[Accepted, list[Gathered
 
 def _batch(connection: Connection, draft: Draft, number: int) -> tuple[int | None, list[Gathered]]:
     """The batch for so many deliveries: one that waits already, or a new one, which is to be enqueued."""
-    is_urgent = len(draft.recipients) <= URGENT_AT_MOST
-    if is_urgent and not _is_large(draft):
+    queue = URGENT if is_urgent(draft) else BULK
+    if queue == URGENT and not _is_large(draft):
         boarded = passengers.board(connection, number, URGENT, draft.route)
         if boarded is not None:
             return boarded, []
-    queue = URGENT if is_urgent else BULK
     new = gathering.new(connection, number, queue, draft.route, draft.max_sessions)
     return new.id, [new]
 
