@@ -85,16 +85,20 @@ def too_long(name: str) -> MergeError:
     return MergeError(f"{name} makes too long a text. {ADVICE}")
 
 
-def _multiplies(name: str) -> Judge:
-    """Replacing "" by a long text, or joining by one: refused before it fills memory."""
+def _replace(value: object, *arguments: object) -> int:
+    """Replacing "" by a long text multiplies: refused before it fills memory."""
+    return _product("replace", len(str(value)), arguments)
 
-    def judge(value: object, *arguments: object) -> int:
-        size = len(value) if isinstance(value, str | list | tuple) else 1
-        if (size + 1) * max((len(one) for one in arguments if isinstance(one, str)), default=1) > MADE:
-            raise too_long(name)
-        return 0
 
-    return judge
+def _join(value: object, *arguments: object) -> int:
+    """And so does joining by one."""
+    return _product("join", len(value) if isinstance(value, list | tuple) else 1, arguments)
+
+
+def _product(name: str, places: int, arguments: tuple[object, ...]) -> int:
+    if (places + 1) * max((len(str(one)) for one in arguments), default=1) > MADE:
+        raise too_long(name)
+    return 0
 
 
 def _refuse_long(name: str, most: int, *given: object) -> None:
@@ -119,8 +123,8 @@ def _uniq(value: object, *arguments: object) -> int:
 
 
 JUDGES: dict[str, Judge] = {
-    "replace": _multiplies("replace"),
-    "join": _multiplies("join"),
+    "replace": _replace,
+    "join": _join,
     "date": _date,
     "strip_html": _strip_html,
     "uniq": _uniq,
