@@ -1,0 +1,91 @@
+"""What a template costs too much for is one delivery's failure, with its reason; all others go out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select, update
+
+from mailroom.content.message import Content
+from mailroom.content.recipients import Recipient
+from mailroom.engine.accept import Accepted, Draft, accept
+from mailroom.ledger.schema import attempts, contents, deliveries
+from mailroom.ledger.schema import mailings as mailings_table
+from tests.system import SENDER, System
+
+Start = Callable[..., System]
+
+BOMB = "{% for i in (1..9999) %}{% assign n = 1 | plus: i | times: 2 | minus: 3 | plus: i %}{% endfor %}"
+HIDDEN = "{% if plan == 'poison' %}" + BOMB + "{% endif %}Hello {{ name | upcase }}"
+
+
+def send(system: System, text: str, people: list[tuple[str, str]]) -> Accepted:
+    content = Content(SENDER, "Hello", text=text)
+    recipients = [Recipient(address, "Ann", variables={"plan": plan}) for address, plan in people]
+    return accept(system.database, system.queue, Draft(content, recipients, ["plan"]))
+
+
+def reasons(system: System, mailing_id: int) -> dict[str, str]:
+    statement = (
+        select(deliveries.c.address, attempts.c.reply)
+        .join(attempts, attempts.c.delivery_id == deliveries.c.id)
+        .where(deliveries.c.mailing_id == mailing_id)
+    )
+    with system.database.read() as connection:
+        return {row[0]: row[1] for row in connection.execute(statement)}
+
+
+@pytest.mark.parametrize("number", [20, 300], ids=["small", "large"])
+def test_the_others_are_sent(start: Start, number: int) -> None:
+    system = start()
+    people = [(f"p{at}@mail.example", "poison" if at == 13 else "gold") for at in range(number)]
+    mailing = send(system, HIDDEN, people)
+    system.start_workers()
+    system.wait_until_over(mailing.mailing_id, 60)
+    assert system.counts(mailing.mailing_id) == {"sent": number - 1, "failed": 1}
+    ((address, words),) = reasons(system, mailing.mailing_id).items()
+    assert address == "p13@mail.example"
+    assert "the text takes more work than one mail may. Shorten its loops" in words
+
+
+def test_a_template_that_cannot_be_read_any_more_fails_with_its_reason(start: Start) -> None:
+    """It was accepted by a version that read it. Who shares its batch is none the worse."""
+    system = start()
+    old = send(system, HIDDEN, [("old@mail.example", "gold")])
+    other = send(system, "Hello", [("other@mail.example", "gold")])
+    with system.database.begin() as connection:
+        connection.execute(
+            update(contents).where(contents.c.mailing_id == old.mailing_id).values(text="{% if %}")
+        )
+    system.start_workers()
+    system.wait_until_over(old.mailing_id)
+    system.wait_until_over(other.mailing_id)
+    assert system.counts(old.mailing_id) == {"failed": 1}
+    assert reasons(system, old.mailing_id)["old@mail.example"].startswith("The merge tags cannot be read: ")
+    assert system.counts(other.mailing_id) == {"sent": 1}
+
+
+def test_liquid_for_several_does_not_overtake(start: Start) -> None:
+    """Each may be work for a while; a single mail, and plain tags, go first."""
+    system = start()
+    people = [(f"p{at}@mail.example", "gold") for at in range(20)]
+    kinds = {
+        send(system, HIDDEN, people).mailing_id: "bulk",
+        send(system, HIDDEN, people[:1]).mailing_id: "urgent",
+        send(system, "Hello {{ name }}", people).mailing_id: "urgent",
+    }
+    with system.database.read() as connection:
+        found = connection.execute(select(mailings_table.c.id, mailings_table.c.queue))
+        assert {row[0]: row[1] for row in found} == kinds
+
+
+def test_a_single_mail_overtakes_renders_that_all_fail(start: Start) -> None:
+    """They are many seconds of work in one batch, and nothing in it ever waits for a server."""
+    system = start()
+    bombs = send(system, HIDDEN, [(f"p{at}@mail.example", "poison") for at in range(600)])
+    system.start_workers(1)
+    system.wait(lambda: system.counted(bombs.mailing_id).get("failed", 0) > 5)
+    single = send(system, "Hello", [("ann@mail.example", "gold")])
+    system.wait_until_over(single.mailing_id)
+    assert system.counted(bombs.mailing_id).get("failed", 0) < 600, "it waited for all of them"
