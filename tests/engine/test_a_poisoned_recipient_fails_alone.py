@@ -83,9 +83,9 @@ def test_liquid_for_several_does_not_overtake(start: Start) -> None:
 def test_a_single_mail_overtakes_renders_that_all_fail(start: Start) -> None:
     """They are many seconds of work in one batch, and nothing in it ever waits for a server."""
     system = start()
-    bombs = send(system, HIDDEN, [(f"p{at}@mail.example", "poison") for at in range(600)])
+    bombs = send(system, HIDDEN, [(f"p{at}@mail.example", "poison") for at in range(200)])
     system.start_workers(1)
     system.wait(lambda: system.counted(bombs.mailing_id).get("failed", 0) > 5)
     single = send(system, "Hello", [("ann@mail.example", "gold")])
     system.wait_until_over(single.mailing_id)
-    assert system.counted(bombs.mailing_id).get("failed", 0) < 600, "it waited for all of them"
+    assert system.counted(bombs.mailing_id).get("failed", 0) < 100, "it waited for a whole batch"
