@@ -15,7 +15,7 @@ from tests.drills.ledgers import DATABASES, Ledgers
 from tests.drills.scenario import Scenario
 from tests.drills.table import Table, print_head, print_row, write
 
-LONG = ("13", "11", "9", "3", "1h", "1", "12")
+LONG = ("27", "13", "11", "9", "3", "1h", "1", "12")
 """These begin first, so that nobody waits for one of them at the end."""
 
 
