@@ -117,10 +117,10 @@ def unknown_tags(source: str, columns: list[str]) -> list[str]:
 
 def refuse_overfull(uses: Iterable[tuple[str, int]], values: Values) -> None:
     """Raises MergeError when the values are too much text, each as often as its tag is used."""
-    filled = 0
-    for name, times in uses:
-        if (value := values.get(name)) is not None:
-            filled += times * (len(value) if type(value) is str else len(str(value)))
+    try:
+        filled = sum([times * len(values[name]) for name, times in uses])
+    except (KeyError, TypeError):  # a value that is not there, or is no text
+        filled = sum([times * len(text_of(values.get(name))) for name, times in uses])
     if filled > FILLED:
         raise MergeError(
             f"The merge tags put in {filled:,} characters for this recipient, and {FILLED:,} is the most. "

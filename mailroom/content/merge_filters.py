@@ -7,7 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from mailroom.content.merge import MergeError
-from mailroom.content.merge_budget import ADVICE, ITEM, size_of
+from mailroom.content.merge_budget import ADVICE, ITEM, TEXT, size_of
 
 if TYPE_CHECKING:
     from mailroom.content.merge_liquid import Context
@@ -57,12 +57,14 @@ def metered(name: str, apply: Apply) -> Apply:
     wants_environment = getattr(apply, "with_environment", False)
 
     @wraps(apply)
-    def paid(value: Any, *arguments: Any, context: Context, **options: Any) -> Any:
+    def paid(context: Context, /, value: Any, *arguments: Any, **options: Any) -> Any:
         given = (value, *arguments, *options.values())
+        size = 0
         for one in given:
             if isinstance(one, range):
                 raise MergeError(f"{name} is given a range, which can only be looped over")
-        steps = CALL + price * sum(map(size_of, given)) // 4
+            size += len(one) if type(one) is str and len(one) <= TEXT else size_of(one)
+        steps = CALL + price * size // 4
         if judge is not None:
             steps += judge(*given)
         context.budget.spend(steps)
@@ -77,7 +79,6 @@ def metered(name: str, apply: Apply) -> Apply:
             context.budget.spend(size_of(result))
         return result
 
-    paid.with_context = True  # type: ignore[attr-defined]
     return paid
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any, TextIO
 
 from liquid import BoundTemplate, Environment, RenderContext, StrictUndefined
@@ -21,6 +21,7 @@ from liquid.exceptions import (
 )
 from liquid.expression import Expression
 from liquid.token import TOKEN_TAG, Token
+from liquid.undefined import UNDEFINED
 
 from mailroom.content.merge import MergeError, Values, crlf, text_of
 from mailroom.content.merge_budget import ADVICE, ITEMS, Budget, size_of
@@ -60,13 +61,16 @@ class Context(RenderContext):
 
     __slots__ = ("_held", "budget")
 
-    def __init__(self, template: BoundTemplate, **options: Any) -> None:
-        super().__init__(template, **options)
+    def __init__(self, template: BoundTemplate, *, globals: Values | None = None) -> None:
+        super().__init__(template, globals=globals)
         self.budget = Budget()
         self._held = 0
 
-    def get(self, path: list[object], **options: Any) -> object:
-        found = super().get(path, **options)
+    def filter(self, name: str, token: Token | None) -> Callable[..., object]:
+        return partial(self.env.filters[name], self)
+
+    def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
+        found = RenderContext.get(self, path, token=token, default=default)
         self.budget.spend(READ + (len(found) >> 2 if isinstance(found, str) else size_of(found)))
         return found
 
@@ -124,10 +128,12 @@ class _Meter(Node):
     def __str__(self) -> str:
         return ""
 
-    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        assert isinstance(context, Context)
-        context.budget.spend(self._steps)
+    def render(self, context: RenderContext, buffer: TextIO) -> int:
+        # Not by way of render_to_output: it stands in every block.
+        context.budget.spend(self._steps)  # type: ignore[attr-defined]
         return 0
+
+    render_to_output = render
 
 
 def _put_meters(template: BoundTemplate) -> None:

@@ -125,7 +125,7 @@ def test_no_filter_costs_more_than_it_may(name: str, html: bool) -> None:
             tracemalloc.reset_peak()
             before = tracemalloc.get_traced_memory()[0]
             try:
-                result = apply(value, *arguments, context=context)
+                result = apply(context, value, *arguments)
             except Exception:  # of whatever kind: rendering makes it a MergeError
                 result = ""
             assert tracemalloc.get_traced_memory()[1] - before < PEAK
