@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import gc
 import os
-import socket
-import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +18,9 @@ from sqlalchemy.exc import DBAPIError
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mailroom.engine.rehearse import rehearse
+from mailroom.front.worker import Front
 from mailroom.settings import load_or_exit
+from mailroom.web.senders import largest_body
 
 # Here as well as in the app: one line from the master, not one from each worker for ever.
 settings = load_or_exit()
@@ -30,7 +30,8 @@ bind = f"127.0.0.1:{settings.port}" if settings.local else f"0.0.0.0:{settings.p
 # Two processes, so that reading a large upload in one does not hold up the pages of the
 # other. Threads, because a request waits for the database's disk, not for the processor.
 workers = 2
-worker_class = "gthread"
+# A thread gets whole requests only: see mailroom/front.
+worker_class = Front
 threads = 8
 keepalive = 75  # longer than a proxy's, so that the proxy is the one who closes
 
@@ -48,12 +49,9 @@ loglevel = "warning" if settings.local else "info"
 control_socket_disable = True  # one in the home folder would be shared by all instances
 proc_name = "mailroom"
 
-SILENCE = 30
-"""Seconds for which a client may say nothing in the middle of a request.
-
-gunicorn's threads would wait for ever: a telephone that leaves the network while it uploads would
-keep one, and sixteen of them all. Against those who do it on purpose, a proxy buffers requests.
-"""
+# What is too large for memory waits where all else lies, not in a /tmp that may be memory itself.
+if settings.home.is_dir():
+    Front.folder = settings.home
 
 # X-Forwarded-* is believed from a proxy on this machine only. Behind one elsewhere:
 # FORWARDED_ALLOW_IPS, which gunicorn reads by itself.
@@ -67,8 +65,7 @@ def post_worker_init(worker: Any) -> None:
     # A hundred thousand recipients are no garbage. To look for some after every 700 objects would
     # take a quarter of the time that it takes to read them.
     gc.set_threshold(10_000)
-    for listener in worker.sockets:  # what they accept inherits it
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", SILENCE, 0))
+    worker.largest_body = largest_body(worker.wsgi)
     with suppress(DBAPIError):
         rehearse(worker.wsgi.extensions["mailroom"].database)
     # What is loaded by now stays: to look through it for garbage would halt all threads for 50 ms.

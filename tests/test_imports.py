@@ -14,7 +14,7 @@ LAYERS = [
     {"settings", "database", "log"},
     {"ledger", "content", "delivery", "queue"},
     {"engine"},
-    {"web", "cli", "jobs", "local", "flask", "submission"},
+    {"web", "front", "cli", "jobs", "local", "flask", "submission"},
     {"app", "worker", "start"},
 ]
 SIDEWAYS = {("cli", "web")}  # a command may say what a page says

@@ -32,9 +32,6 @@ WORDS = {
 LEDGER_AWAY = (OperationalError, InterfaceError, TimeoutError)
 """What the ledger raises when it is away, locked or full: nothing was written then."""
 
-MOST_TO_DRAIN = 4
-"""How many times the limit is read and thrown away, so that the browser hears our answer."""
-
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
@@ -77,12 +74,8 @@ def _expired(error: CSRFError) -> Response:
 
 
 def _too_large(error: HTTPException) -> Response:
-    """A browser that is cut off while it sends shows its own error, so it may finish first."""
+    """The front has let it finish: a browser that is cut off while it sends shows its own error."""
     limit = request.max_content_length or 0
-    left = MOST_TO_DRAIN * limit
-    stream = request.environ["wsgi.input"]
-    while left > 0 and (chunk := stream.read(min(left, 1 << 16))):
-        left -= len(chunk)
     most = f"Up to {size(limit)} can be sent at once, attachments and lists included."
     if (request.content_length or 0) <= limit:
         most = "It has too many parts."

@@ -15,7 +15,6 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from mailroom.web.api.blueprint import blueprint
-from mailroom.web.errors import MOST_TO_DRAIN
 from mailroom.web.words import size
 
 
@@ -74,11 +73,7 @@ def _http(error: HTTPException) -> Response:
 
 @blueprint.errorhandler(413)
 def _too_large(error: RequestEntityTooLarge) -> Response:
-    """A client that is cut off while it sends sees a broken connection, so it may finish first."""
     limit = request.max_content_length or 0
-    left, stream = MOST_TO_DRAIN * limit, request.environ["wsgi.input"]
-    while left > 0 and (chunk := stream.read(min(left, 1 << 16))):
-        left -= len(chunk)
     message = f"The request is too large: up to {size(limit)} can be sent at once, attachments included."
     return answer(413, NAMES[413], message)
 

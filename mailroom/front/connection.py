@@ -1,0 +1,320 @@
+"""One client: its requests are read whole, one after the other, and each answer at the client's pace."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import IterUnreader
+from gunicorn.util import write_error
+
+from mailroom.front.answering import Answer, answer, find_largest
+from mailroom.front.framing import Chunked, Framing, Sized
+from mailroom.front.storage import Storage
+
+if TYPE_CHECKING:
+    from mailroom.front.worker import Front
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+END_OF_HEAD = b"\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class State(Enum):
+    IDLE = "idle"  # nothing of a next request has come
+    HEAD = "head"
+    ASKED = "asked"  # a thread finds out who it is that sends so much
+    BODY = "body"
+    WORK = "work"  # the application has the request
+    DRAIN = "drain"  # it has answered, and the client has yet to read
+    LEAVE = "leave"  # we said all that we shall; the client may hear it to the end
+
+
+class Refused(Exception):
+    """The front itself answers, and closes: status, reason."""
+
+
+class Connection(asyncio.Protocol):
+    """asyncio calls it; so do threads, by the loop's call_soon_threadsafe, with send() and end_answer()."""
+
+    def __init__(self, front: Front, peer: Any, server: Any) -> None:
+        self.front, self.peer, self.server, self.loop = front, peer, server, front.loop
+        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        self.state = State.HEAD  # of a client that connects, a request is expected at once
+        self.memory = self.disk = 0
+        self._limits = front.limits
+        self._transport: Any = None
+        self._came = bytearray()
+        self._seen = 0  # of those, looked through for the end of the head
+        self._number = 0
+        self._request: Any = None
+        self._framing: Framing = Sized(0)
+        self._body = self._out = Storage(front.folder)
+        self._length = 0  # of the body, so far
+        self._largest = self._limits.small
+        self._is_asked = self._skips = False
+        self._is_full = self._is_half_closed = False
+        self._keeps = False
+        self._sent = 0
+        self._since = time.monotonic()
+
+    # What asyncio says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._transport.set_write_buffer_limits(high=0)  # it is full as long as it holds anything
+        self.front.crowd.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.front.crowd.remove(self)
+        self._transport = None
+        self._out.close()
+        if self.state is not State.WORK:  # else the thread closes it
+            self._body.close()
+
+    def eof_received(self) -> bool:
+        """A client that has only closed its own side may still get its answer."""
+        self._is_half_closed = True
+        return self.state in (State.WORK, State.DRAIN) or (self.state is State.IDLE and bool(self._came))
+
+    def data_received(self, data: bytes) -> None:
+        if self._transport is None:
+            return
+        self._came += data
+        if self.state in (State.IDLE, State.HEAD, State.BODY):
+            self._read()
+        elif self.state is State.LEAVE:
+            self._came.clear()
+        elif len(self._came) > self._limits.head:
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+        while self._out.left and not self._is_full:
+            self._write(self._out.next_block())
+        self._measure()
+        self._end_if_drained()
+
+    # The request
+
+    def _read(self) -> None:
+        try:
+            if self.state is State.IDLE:
+                self._begin(State.HEAD)
+            if self.state is State.HEAD:
+                self._read_head()
+            if self.state is State.BODY:
+                self._read_body()
+        except Refused as refused:
+            self._refuse(*refused.args)
+        except OSError as error:
+            self.front.log.error("a body cannot be stored: %s", error)
+            self._refuse(503, "Service Unavailable")
+        else:
+            self._measure()
+
+    def _read_head(self) -> None:
+        came = self._came
+        if came.startswith(b"\r\n"):
+            del came[:2]
+        end = came.find(END_OF_HEAD, max(0, self._seen - 3))
+        bare = BARE_LF.search(came, max(0, self._seen - 1), end if end >= 0 else len(came))
+        if end > self._limits.head or (end < 0 and len(came) > self._limits.head):
+            raise Refused(431, "Request Header Fields Too Large")
+        if end < 0 and not bare:
+            self._seen = len(came)
+            return
+        size = end + len(END_OF_HEAD) if end >= 0 else len(came)
+        head = bytes(came[:size])
+        del came[:size]
+        self._seen = 0
+        self._number += 1
+        try:
+            self._request = Request(self.front.cfg, IterUnreader([head]), self.peer, self._number)
+        except Exception as error:
+            self._refuse_as_gunicorn(error)
+            return
+        self._expect_body()
+
+    def _expect_body(self) -> None:
+        reader = self._request.body.reader
+        self._framing = Chunked() if isinstance(reader, ChunkedReader) else Sized(reader.length)
+        self._body, self._length, self._largest = Storage(self.front.folder), 0, self._limits.small
+        self._is_asked = self._skips = False
+        self._begin(State.BODY)
+
+    def _read_body(self) -> None:
+        taken = self._framing.take(self._came)
+        self._length += len(taken)
+        if not self._skips:
+            self._body.append(taken)
+        if max(self._length, self._framing.length) > self._largest:
+            if not self._is_asked:
+                self._ask()
+                return
+            self._skip()
+        if self._framing.is_whole or self._length > self._limits.skipped:
+            self._hand_over()
+        elif self._request._expected_100_continue:
+            self._request._expected_100_continue = False
+            self._transport.write(CONTINUE)
+
+    def _ask(self) -> None:
+        """Only now: for most requests it would be a question too much."""
+        self._is_asked = True
+        self._begin(State.ASKED)
+        self._transport.pause_reading()
+        self.front.tasks.put(self._find_largest)
+
+    def _find_largest(self) -> None:
+        """In a thread."""
+        largest = self._limits.small
+        try:
+            largest = find_largest(self.front, self.peer, self.server, self._request)
+        finally:
+            self.loop.call_soon_threadsafe(self._go_on, largest)
+
+    def _go_on(self, largest: int) -> None:
+        if self._transport is None:
+            return
+        self._largest = largest
+        self._begin(State.BODY)
+        self._transport.resume_reading()
+        self._read()
+
+    def _skip(self) -> None:
+        self._skips = True
+        self._body.close()
+        self._body = Storage(self.front.folder)
+        if self._request._expected_100_continue:  # it need not even be sent
+            self._length = self._limits.skipped + 1
+
+    def _hand_over(self) -> None:
+        request, body = self._request, self._body
+        request._expected_100_continue = False
+        if not self._framing.is_whole:
+            request.force_close()
+        length = self._length if self._skips else None
+        self._begin(State.WORK)
+        self._out = Storage(self.front.folder)
+        self.front.tasks.put(lambda: answer(self.front, self, request, body, length))
+
+    # The answer
+
+    def send(self, data: bytes) -> bool:
+        """Whether the client is still there."""
+        if self._transport is None:
+            return False
+        if not self._out.left and not self._is_full:
+            self._write(data)
+            return True
+        try:
+            self._out.append(data)
+        except OSError as error:
+            self.front.log.error("an answer cannot be stored: %s", error)
+            self.drop()
+            return False
+        self._measure()
+        if self.front.crowd.is_too_large:
+            self.drop()
+        return not self._transport.is_closing()
+
+    def end_answer(self, data: bytes, keeps: bool) -> None:
+        if self._transport is None:
+            return
+        self._keeps = keeps and self.front.alive
+        if not data or self.send(data):
+            self._begin(State.DRAIN)
+            self._end_if_drained()
+
+    def _write(self, data: bytes) -> None:
+        self._sent += len(data)
+        self._transport.write(data)
+
+    def _end_if_drained(self) -> None:
+        if self._transport is None or self.state is not State.DRAIN or self._out.left or self._is_full:
+            return
+        if not self._keeps or (self._is_half_closed and not self._came):
+            self._leave()
+            return
+        self._begin(State.IDLE)
+        self._transport.resume_reading()
+        if self._came:
+            self.loop.call_soon(self.data_received, b"")  # pipelined; others have their turn first
+
+    # Its time
+
+    def _begin(self, state: State) -> None:
+        self.state, self._since, self._sent = state, time.monotonic(), 0
+        if state in (State.WORK, State.ASKED):
+            self.front.crowd.work(self)
+        else:
+            self.front.crowd.wait(self)
+
+    def _measure(self) -> None:
+        out, body = self._out, self._body
+        unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        # Not the body that a thread has: nothing would be gained by letting others go for it.
+        waiting = 0 if self.state is State.WORK else body.memory
+        self.memory = len(self._came) + waiting + out.memory + unsent
+        self.disk = body.disk + out.disk
+        self.front.crowd.measure(self)
+
+    @property
+    def deadline(self) -> float:
+        """When our patience is over."""
+        limits = self._limits
+        if not self.front.alive and not self._came and self.state in (State.IDLE, State.HEAD):
+            return self._since + limits.linger
+        return self._since + {
+            State.IDLE: float(self.front.cfg.keepalive),
+            State.HEAD: limits.head_seconds,
+            State.BODY: limits.patience + self._length / limits.pace,
+            State.DRAIN: limits.patience + self._sent / limits.pace,
+            State.LEAVE: limits.linger,
+        }.get(self.state, float("inf"))
+
+    def expire(self) -> None:
+        if self.state is State.BODY or (self.state is State.HEAD and self._came):
+            self._refuse(408, "Request Timeout")
+        else:
+            self.drop()
+
+    def drop(self) -> None:
+        self.front.crowd.remove(self)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _refuse(self, status: int, reason: str) -> None:
+        sink = Answer(self)
+        write_error(sink, status, reason, "")
+        self._write(sink.take())
+        self._leave()
+
+    def _refuse_as_gunicorn(self, error: Exception) -> None:
+        sink = Answer(self)
+        self.front.handle_error(None, sink, self.peer, error)
+        self._write(sink.take())
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close, but not on a client that still sends: it would lose what we have said."""
+        self._came.clear()
+        self._body.close()
+        self._begin(State.LEAVE)
+        self._measure()
+        if self._transport is None:
+            return
+        if self._is_half_closed or not self._transport.can_write_eof():
+            self._transport.close()
+        else:
+            self._transport.write_eof()
+            self._transport.resume_reading()

@@ -1,0 +1,140 @@
+"""gunicorn's worker: a process that accepts, looks after everybody once a second, and stops in order."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import resource
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
+from typing import Any, ClassVar
+
+from gunicorn.workers.base import Worker
+
+from mailroom.front.connection import Connection
+from mailroom.front.crowd import Crowd
+from mailroom.front.limits import MEBIBYTE, Limits
+
+TICK = 1.0
+FILES_OF_OUR_OWN = 100
+"""Of the database, the queue, the logs. A connection has one, and one more when its body is large."""
+
+
+class Front(Worker):  # type: ignore[misc]
+    """One thread runs the event loop; `threads` others run the application.
+
+    `limits`, `folder` and `largest_body` may be set by gunicorn's configuration file.
+    """
+
+    limits: ClassVar[Limits] = Limits()
+    folder: ClassVar[Path] = Path(tempfile.gettempdir())
+    """Where bodies and answers wait that are too large for memory."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.largest_body: Callable[[dict[str, Any]], int] = lambda environ: 64 * MEBIBYTE
+        self.tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.loop: asyncio.AbstractEventLoop
+        self._stop = asyncio.Event()
+        self._connecting: set[asyncio.Task[Any]] = set()
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        if cfg.is_ssl:
+            raise RuntimeError("TLS is for the proxy before Mailroom: it speaks plain HTTP")
+
+    def init_process(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        places = _files(2 * self.limits.connections + FILES_OF_OUR_OWN) - FILES_OF_OUR_OWN
+        self.crowd = Crowd(
+            replace(self.limits, connections=min(self.limits.connections, max(1, places // 2)))
+        )
+        super().init_process()
+
+    def run(self) -> None:
+        for _ in range(self.cfg.threads):
+            # Daemons: a second signal ends the process at once, whatever they do.
+            threading.Thread(target=self._work, daemon=True).start()
+        self.loop.run_until_complete(self._serve())
+
+    def handle_exit(self, number: int, frame: FrameType | None) -> None:
+        self.alive = False
+        self.loop.call_soon_threadsafe(self._stop.set)
+
+    def may_keep(self) -> bool:
+        """A request has come; whether its connection may be kept after it."""
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+        return bool(self.alive and self.cfg.keepalive)
+
+    def _work(self) -> None:
+        while (task := self.tasks.get()) is not None:
+            try:
+                task()
+            except Exception:
+                self.log.exception("a thread of the front failed")
+
+    async def _serve(self) -> None:
+        for listener in self.sockets:
+            listener.setblocking(False)
+            self.loop.add_reader(listener.fileno(), self._accept, listener)
+        while self.alive:
+            self._look_after_all()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), TICK)
+        for listener in self.sockets:
+            self.loop.remove_reader(listener.fileno())
+            listener.close()
+        end = time.monotonic() + self.cfg.graceful_timeout
+        while len(self.crowd) and time.monotonic() < end:
+            self._look_after_all()
+            await asyncio.sleep(0.02)
+        for _ in range(self.cfg.threads):
+            self.tasks.put(None)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """One at a time, so that the processes share them."""
+        try:
+            client, peer = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                self.crowd.shed()
+            return
+        server = listener.getsockname()
+        task = self.loop.create_task(
+            self.loop.connect_accepted_socket(lambda: Connection(self, peer, server), client)
+        )
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    def _look_after_all(self) -> None:
+        self.notify()
+        if self.ppid != os.getppid():
+            self.log.info("Parent changed, shutting down: %s", self)
+            self.alive = False
+        now = time.monotonic()
+        for member in list(self.crowd.waiting()):
+            if member.deadline <= now:
+                member.expire()
+
+
+def _files(wanted: int) -> int:
+    """How many files may be open: as many as wanted, if the hard limit lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        more = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            return more
+    return wanted if soft == resource.RLIM_INFINITY else soft
