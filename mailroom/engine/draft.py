@@ -63,6 +63,7 @@ class Draft:
     expires_after: timedelta = timedelta(hours=48)  # counted from when it may begin
     if_unknown: str = "resend"
     user_id: int | None = None
+    program_id: int | None = None  # of the API key that hands it in
     tags: Sequence[tuple[str, str]] = ()
     idempotency: Idempotency | None = None
     route: str = ""

@@ -36,6 +36,7 @@ def mailing_values(draft: Draft, now: datetime) -> dict[str, Any]:
         "kind": content.kind,
         "queue": URGENT if is_urgent(draft) else BULK,
         "user_id": draft.user_id,
+        "program_id": draft.program_id,
         "sender_address": content.sender.address,
         "sender_name": content.sender.name,
         "subject": content.subject,

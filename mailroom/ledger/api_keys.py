@@ -1,4 +1,7 @@
-"""Keys that programs carry. Only their hashes are kept: a key is shown once, when it is made."""
+"""API keys, which programs carry. Only their hashes are kept: a key is shown once, when it is made.
+
+A program is one key, or several that share its mailings: a successor, a reader beside a sender.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
 from mailroom.database import AnyRow
 from mailroom.ledger.driven import Driven
-from mailroom.ledger.schema import api_keys, users
+from mailroom.ledger.schema import api_keys, mailings, users
 from mailroom.ledger.tokens import token_hash
 
 SEND, READ, ADMIN = "send", "read", "admin"
@@ -43,6 +46,7 @@ class ApiKey:
     senders: Sequence[str]
     rate: str
     user_id: int | None
+    program_id: int | None
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -56,6 +60,11 @@ class ApiKey:
             return "revoked"
         return "expired" if self.expires_at is not None and self.expires_at <= datetime.now(UTC) else "active"
 
+    @property
+    def program(self) -> int:
+        """To whom belongs what it hands in: the number of the first key among those that share."""
+        return self.program_id or self.id
+
     def may(self, scope: str) -> bool:
         return scope in self.scopes or ADMIN in self.scopes
 
@@ -65,7 +74,12 @@ class ApiKey:
         return not self.senders or key in self.senders or key.rpartition("@")[2] in self.senders
 
 
+class NoSuchKey(LookupError):
+    """There is no key of this number."""
+
+
 COLUMNS = tuple(api_keys.c[name] for name in ApiKey.__slots__ if name in api_keys.c)
+ACTIVE = api_keys.c.revoked_at.is_(None)
 FIND = Driven(select(*COLUMNS, api_keys.c.key_hash).where(api_keys.c.key_hash == bindparam("wanted")))
 
 
@@ -78,8 +92,12 @@ def add(
     rate: str = RATE,
     expires_at: datetime | None = None,
     user_id: int | None = None,
+    shares_with: int | None = None,
 ) -> tuple[str, int]:
-    """A new key, as it is shown this once, and its id."""
+    """A new key, as it is shown this once, and its id. Raises NoSuchKey.
+
+    `shares_with`: a key, revoked or not, whose program it belongs to.
+    """
     key = PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     values = {
         "name": name,
@@ -88,6 +106,7 @@ def add(
         "senders": [sender.lower() for sender in senders],
         "rate": rate,
         "user_id": user_id,
+        "program_id": None if shares_with is None else _program_of(connection, shares_with),
         "created_at": datetime.now(UTC),
         "expires_at": expires_at,
     }
@@ -111,6 +130,17 @@ def get(connection: Connection, key_id: int) -> ApiKey | None:
     return None if row is None else _key(row)
 
 
+def reach_of(key: ApiKey) -> ColumnElement[bool]:
+    """Row-level authorization: the mailings that this key may see and move, as long as it is active.
+
+    What the API reaches, it reaches through this condition; a transaction that begins after the key's
+    end finds nothing.
+    """
+    still_valid = or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > datetime.now(UTC))
+    is_active = select(api_keys.c.id).where(api_keys.c.id == key.id, ACTIVE, still_valid).exists()
+    return is_active if key.may(ADMIN) else is_active & (mailings.c.program_id == key.program)
+
+
 def everyone(connection: Connection) -> list[ApiKey]:
     """Newest first, with the email of who made each."""
     query = select(*COLUMNS, users.c.email).outerjoin(users, users.c.id == api_keys.c.user_id)
@@ -119,8 +149,16 @@ def everyone(connection: Connection) -> list[ApiKey]:
 
 def revoke(connection: Connection, key_id: int) -> bool:
     """From this commit on it opens nothing. False: there is no such key, or it was revoked before."""
-    mine = (api_keys.c.id == key_id) & api_keys.c.revoked_at.is_(None)
-    return connection.execute(update(api_keys).where(mine).values(revoked_at=datetime.now(UTC))).rowcount == 1
+    return _revoke(connection, [key_id]) == 1
+
+
+def revoke_of(connection: Connection, user_id: int, scope: str | None = None) -> list[str]:
+    """Revokes what this person made: all keys, or those with the scope. The names of those it ended."""
+    query = select(*COLUMNS).where(api_keys.c.user_id == user_id, ACTIVE).order_by(api_keys.c.id)
+    keys = [_key(row) for row in connection.execute(query)]
+    chosen = [key for key in keys if scope is None or key.may(scope)]
+    _revoke(connection, [key.id for key in chosen])
+    return [key.name for key in chosen]
 
 
 def note_use(connection: Connection, key_id: int) -> bool:
@@ -130,6 +168,18 @@ def note_use(connection: Connection, key_id: int) -> bool:
     stale = or_(last.is_(None), last < now - NOTED_EVERY)
     noted = update(api_keys).where(api_keys.c.id == key_id, stale).values(last_used_at=now)
     return connection.execute(noted).rowcount == 1
+
+
+def _revoke(connection: Connection, key_ids: Sequence[int]) -> int:
+    chosen = update(api_keys).where(api_keys.c.id.in_(key_ids), ACTIVE)
+    return connection.execute(chosen.values(revoked_at=datetime.now(UTC))).rowcount
+
+
+def _program_of(connection: Connection, key_id: int) -> int:
+    key = get(connection, key_id)
+    if key is None:
+        raise NoSuchKey(key_id)
+    return key.program
 
 
 def _key(row: AnyRow | Sequence[Any]) -> ApiKey:

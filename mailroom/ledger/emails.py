@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from mailroom.database import AnyRow, from_millis, now_millis, to_millis
 from mailroom.ledger import mailings as ledger_mailings
@@ -16,10 +16,19 @@ from mailroom.ledger.schema import contents, deliveries, mailings
 
 
 def page(
-    connection: Connection, *, limit: int, after_id: int | None = None, before_id: int | None = None
+    connection: Connection,
+    reach: ColumnElement[bool],
+    *,
+    limit: int,
+    after_id: int | None = None,
+    before_id: int | None = None,
 ) -> list[Mailing]:
-    """Newest first: the next `limit` behind `after_id`, or the last `limit` in front of `before_id`."""
-    statement = select(mailings.c.id).where(mailings.c.kind == "shared", mailings.c.state != states.STAGED)
+    """Those of `reach` (api_keys.reach_of), newest first.
+
+    The next `limit` behind `after_id`, or the last `limit` in front of `before_id`.
+    """
+    is_email = (mailings.c.kind == "shared") & (mailings.c.state != states.STAGED)
+    statement = select(mailings.c.id).where(is_email, reach)
     if after_id is not None:
         statement = statement.where(mailings.c.id < after_id)
     if before_id is not None:

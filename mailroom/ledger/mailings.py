@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from mailroom.database import AnyRow, now_millis
 from mailroom.ledger import counts, states, webhooks
@@ -26,6 +37,7 @@ class Mailing:
     state: str
     queue: str
     user_id: int | None
+    program_id: int | None
     sender_address: str
     sender_name: str
     subject: str
@@ -125,9 +137,10 @@ def get(connection: Connection, mailing_id: int) -> Mailing | None:
     return None if row is None else _with_counts(connection, [row])[0]
 
 
-def by_uid(connection: Connection, uid: str) -> Mailing | None:
+def by_uid(connection: Connection, uid: str, reach: ColumnElement[bool]) -> Mailing | None:
+    """The mailing of this name, if it is among those of `reach` (api_keys.reach_of)."""
     row = connection.execute(
-        select(mailings).where(mailings.c.uid == uid, mailings.c.state != states.STAGED)
+        select(mailings).where(mailings.c.uid == uid, mailings.c.state != states.STAGED, reach)
     ).one_or_none()
     return None if row is None else _with_counts(connection, [row])[0]
 

@@ -77,6 +77,9 @@ mailings = Table(
     Column("state", String(10), nullable=False),  # staged, then design.md's five
     Column("queue", String(10), nullable=False),  # urgent | bulk
     Column("user_id", Id, ForeignKey("users.id", ondelete="SET NULL")),
+    # Of the key that handed it in: see api_keys. NULL: a person, a command, an application on the
+    # ledger. No foreign key: keys are never deleted, and PostgreSQL would lock their row for every mail.
+    Column("program_id", Id),
     Column("sender_address", String(320), nullable=False),
     Column("sender_name", Text, nullable=False, server_default=""),
     Column("subject", Text, nullable=False),
@@ -106,6 +109,13 @@ mailings = Table(
     # The sweeper looks here, not at a million deliveries.
     Column("next_due_at", UtcTime),
     Index("ix_mailings_state_next_due_at", "state", "next_due_at"),
+    Index(
+        "ix_mailings_program_id_id",
+        "program_id",
+        "id",
+        sqlite_where=text("program_id IS NOT NULL"),
+        postgresql_where=text("program_id IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -290,6 +300,7 @@ api_keys = Table(  # what a program carries to use the API
     Column("senders", JSON, nullable=False),  # addresses and domains it may send from; []: all
     Column("rate", String(20), nullable=False),  # requests, like 100/second
     Column("user_id", Id, ForeignKey("users.id", ondelete="SET NULL")),  # who made it
+    Column("program_id", Id),  # the first of the keys that share their mailings; NULL: it is that itself
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime),
     Column("last_used_at", UtcTime),

@@ -32,8 +32,8 @@ LOOK = {
 MAILING = Driven(
     insert(mailings).returning(mailings.c.id),
     (
-        *("uid", "kind", "state", "queue", "user_id", "sender_address", "sender_name", "subject"),
-        *("message_id", "total", "duplicates", "queued", "suppressed", "if_unknown", "route"),
+        *("uid", "kind", "state", "queue", "user_id", "program_id", "sender_address", "sender_name"),
+        *("subject", "message_id", "total", "duplicates", "queued", "suppressed", "if_unknown", "route"),
         *("max_sessions", "created_at", "accept_ms", "send_at", "expires_at", "next_due_at"),
     ),
 )

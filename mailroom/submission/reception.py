@@ -133,6 +133,7 @@ class Reception:
             _recipients(original, envelope.rcpt_tos),
             expires_after=self._settings.expires,
             user_id=key.user_id,
+            program_id=key.program,
             original=original,
             started=started,
         )

@@ -71,6 +71,7 @@ def _draft(
         expires_after=mailroom().settings.expires,
         if_unknown=letter.if_unknown if isinstance(letter, Mailing) else "resend",
         user_id=key.user_id,
+        program_id=key.program,
         tags=[(tag.name, tag.value) for tag in letter.tags],
         idempotency=idempotency,
         started=g.started,

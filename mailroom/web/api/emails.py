@@ -13,9 +13,10 @@ from mailroom.web import mailroom
 from mailroom.web.api import body, responses, shown
 from mailroom.web.api.accepting import submit
 from mailroom.web.api.drafts import draft_of_email
-from mailroom.web.api.errors import ApiError, not_found
+from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED
 from mailroom.web.api.operations import answer, api_key, operation
+from mailroom.web.api.reach import EMAIL, Reached
 from mailroom.web.api.requests import Email, Page, Update
 
 MOST_DELIVERIES = 1_000
@@ -54,12 +55,13 @@ def send_email() -> Response:
 def list_emails() -> Response:
     """List emails.
 
-    Newest first. For the next page, give the last id of this one as `after`.
+    Those of your program, newest first. For the next page, give the last id of this one as `after`.
     """
     page = body.read_query(Page)
     with mailroom().database.read() as connection:
         after, before = (_place(connection, uid) for uid in (page.after, page.before))
-        found = emails.page(connection, limit=page.limit + 1, after_id=after, before_id=before)
+        reach = api_keys.reach_of(api_key())
+        found = emails.page(connection, reach, limit=page.limit + 1, after_id=after, before_id=before)
         more = len(found) > page.limit
         from_the_end = before is not None and after is None
         found = found[1:] if more and from_the_end else found[: page.limit]
@@ -70,13 +72,13 @@ def list_emails() -> Response:
 
 
 @operation("GET", "/emails/{id}", tag="Emails", scope=api_keys.READ, gives=responses.Email, errors=(404,))
-def get_email(id: UUID) -> Response:
+def get_email(email: Reached) -> Response:
     """Look at an email.
 
     `last_event` sums up how it stands; `deliveries` tell it of every recipient.
     """
     with mailroom().database.read() as connection:
-        mailing = _email(connection, id)
+        mailing = email.find(connection)
         content = contents.of(connection, mailing.id)
         rows = deliveries.page(connection, mailing.id, limit=MOST_DELIVERIES)
     assert content is not None
@@ -92,14 +94,14 @@ def get_email(id: UUID) -> Response:
     gives=responses.ChangedEmail,
     errors=(400, 404, 409),
 )
-def update_email(id: UUID) -> Response:
+def update_email(email: Reached) -> Response:
     """Move an email to another time.
 
     As long as it waits for its time; 409 when it does not any more.
     """
     update = body.read(Update)
     with mailroom().database.begin() as connection:
-        mailing = _email(connection, id)
+        mailing = email.find(connection)
         if not emails.reschedule(connection, mailing.id, update.scheduled_at, mailroom().settings.expires):
             raise ApiError(409, "validation_error", _too_late("moved to another time", mailing))
     return answer({"object": "email", "id": mailing.uid})
@@ -113,28 +115,21 @@ def update_email(id: UUID) -> Response:
     gives=responses.ChangedEmail,
     errors=(404, 409),
 )
-def cancel_email(id: UUID) -> Response:
+def cancel_email(email: Reached) -> Response:
     """Cancel an email.
 
     What has left already has left: 409 when there is nothing to cancel any more.
     """
     with mailroom().database.begin() as connection:
-        mailing = _email(connection, id)
+        mailing = email.find(connection)
         if mailing.state != states.CANCELED and not mailings.cancel(connection, mailing.id):
             raise ApiError(409, "validation_error", _too_late("canceled", mailing))
     return answer({"object": "email", "id": mailing.uid})
 
 
-def _email(connection: Connection, uid: UUID) -> Mailing:
-    mailing = mailings.by_uid(connection, str(uid))
-    if mailing is None or mailing.kind != "shared":
-        raise not_found("Email")
-    return mailing
-
-
 def _place(connection: Connection, uid: UUID | None) -> int | None:
     """Where an id of the query stands in the list."""
-    return None if uid is None else _email(connection, uid).id
+    return None if uid is None else Reached(EMAIL, uid, api_key()).find(connection).id
 
 
 def _too_late(done: str, mailing: Mailing) -> str:

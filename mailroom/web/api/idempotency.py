@@ -32,7 +32,7 @@ def idempotency_of(key: ApiKey) -> Idempotency | None:
     if not 1 <= len(given) <= LONGEST or not (given.isascii() and given.isprintable()):
         message = f"The key must be between 1-{LONGEST} chars, all of printable ASCII."
         raise ApiError(400, "invalid_idempotency_key", message)
-    return Idempotency(f"key:{key.id}", given, _fingerprint())
+    return Idempotency(f"key:{key.program}", given, _fingerprint())
 
 
 def _fingerprint() -> str:

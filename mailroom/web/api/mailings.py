@@ -16,9 +16,10 @@ from mailroom.web import mailroom
 from mailroom.web.api import body, requests, responses, shown
 from mailroom.web.api.accepting import submit
 from mailroom.web.api.drafts import draft_of_mailing
-from mailroom.web.api.errors import ApiError, not_found
+from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED
 from mailroom.web.api.operations import answer, api_key, operation
+from mailroom.web.api.reach import MAILING, Reached
 from mailroom.web.csv_export import HEADER, line, row_of
 
 CHUNK = 1_000
@@ -43,20 +44,20 @@ def send_mailing() -> Response:
     key = api_key()
     accepted = submit(key, lambda known: draft_of_mailing(body.read(requests.Mailing), key, known))
     with mailroom().database.read() as connection:
-        mailing = _mailing(connection, UUID(accepted.uid))
+        mailing = Reached(MAILING, UUID(accepted.uid), key).find(connection)
     return answer(shown.accepted_mailing(mailing), REPLAYED if accepted.replayed else None)
 
 
 @operation(
     "GET", "/mailings/{id}", tag="Mailings", scope=api_keys.READ, gives=responses.Mailing, errors=(404,)
 )
-def get_mailing(id: UUID) -> Response:
+def get_mailing(mailing: Reached) -> Response:
     """Look at a mailing.
 
     An email is a mailing too, and can be looked at here.
     """
     with mailroom().database.read() as connection:
-        return answer(shown.mailing(_mailing(connection, id)))
+        return answer(shown.mailing(mailing.find(connection)))
 
 
 @operation(
@@ -67,12 +68,12 @@ def get_mailing(id: UUID) -> Response:
     gives=responses.Mailing,
     errors=(404, 409),
 )
-def pause_mailing(id: UUID) -> Response:
+def pause_mailing(mailing: Reached) -> Response:
     """Pause a mailing.
 
     A mail whose last byte is on its way still goes.
     """
-    return _move(id, mailings.pause, states.PAUSED)
+    return _move(mailing, mailings.pause, states.PAUSED)
 
 
 @operation(
@@ -83,9 +84,9 @@ def pause_mailing(id: UUID) -> Response:
     gives=responses.Mailing,
     errors=(404, 409),
 )
-def resume_mailing(id: UUID) -> Response:
+def resume_mailing(mailing: Reached) -> Response:
     """Resume a paused mailing."""
-    return _move(id, mailings.resume, states.ACTIVE)
+    return _move(mailing, mailings.resume, states.ACTIVE)
 
 
 @operation(
@@ -96,12 +97,12 @@ def resume_mailing(id: UUID) -> Response:
     gives=responses.Mailing,
     errors=(404, 409),
 )
-def cancel_mailing(id: UUID) -> Response:
+def cancel_mailing(mailing: Reached) -> Response:
     """Cancel a mailing.
 
     For good: what has not left yet stays here.
     """
-    return _move(id, mailings.cancel, states.CANCELED)
+    return _move(mailing, mailings.cancel, states.CANCELED)
 
 
 @operation(
@@ -112,54 +113,53 @@ def cancel_mailing(id: UUID) -> Response:
     query=requests.Listing,
     errors=(404,),
 )
-def list_deliveries(id: UUID) -> Response:
+def list_deliveries(mailing: Reached) -> Response:
     """Every delivery, as JSON lines or CSV.
 
     In the order in which the recipients were given, streamed, however many there are.
     """
     listing = body.read_query(requests.Listing)
     with mailroom().database.read() as connection:
-        mailing = _mailing(connection, id)
+        mailing.find(connection)  # while there is still a status to answer with
     lines = _csv if listing.format == "csv" else _json_lines
     kind = "text/csv" if listing.format == "csv" else "application/jsonl"
     return Response(lines(mailroom().database, mailing, listing.state), content_type=f"{kind}; charset=utf-8")
 
 
-def _json_lines(database: Database, mailing: Mailing, state: str | None) -> Iterator[str]:
-    for rows in _chunks(database, mailing, state):
+def _json_lines(database: Database, asked: Reached, state: str | None) -> Iterator[str]:
+    for mailing, rows in _chunks(database, asked, state):
         yield "".join(json.dumps(shown.delivery(mailing, row)) + "\n" for row in rows)
 
 
-def _csv(database: Database, mailing: Mailing, state: str | None) -> Iterator[str]:
+def _csv(database: Database, asked: Reached, state: str | None) -> Iterator[str]:
     yield line(HEADER)
-    for rows in _chunks(database, mailing, state):
+    for mailing, rows in _chunks(database, asked, state):
         yield "".join(line(row_of(mailing, row)) for row in rows)
 
 
-def _chunks(database: Database, mailing: Mailing, state: str | None) -> Iterator[list[deliveries.Delivery]]:
-    """Each in a transaction of its own: a slow reader must not hold one open."""
+def _chunks(
+    database: Database, asked: Reached, state: str | None
+) -> Iterator[tuple[Mailing, list[deliveries.Delivery]]]:
+    """Each in a transaction of its own: a slow reader must not hold one open.
+
+    A key that ends meanwhile gets no more: the answer breaks off.
+    """
     after: int | None = None
     while True:
         with database.read() as connection:
+            mailing = asked.find(connection)
             rows = deliveries.page(connection, mailing.id, state=state, after_id=after, limit=CHUNK)
-        yield rows
+        yield mailing, rows
         if len(rows) < CHUNK:
             return
         after = rows[-1].id
 
 
-def _move(uid: UUID, move: Callable[[Connection, int], bool], wanted: str) -> Response:
+def _move(asked: Reached, move: Callable[[Connection, int], bool], wanted: str) -> Response:
     """Asking twice is harmless: what is so already is answered as if it had just been done."""
     with mailroom().database.begin() as connection:
-        before = _mailing(connection, uid)
+        before = asked.find(connection)
         if not move(connection, before.id) and before.state != wanted:
             message = f"This mailing is {before.state}: that cannot be done any more."
             raise ApiError(409, "validation_error", message)
-        return answer(shown.mailing(_mailing(connection, uid)))
-
-
-def _mailing(connection: Connection, uid: UUID) -> Mailing:
-    mailing = mailings.by_uid(connection, str(uid))
-    if mailing is None:
-        raise not_found("Mailing")
-    return mailing
+        return answer(shown.mailing(asked.find(connection)))

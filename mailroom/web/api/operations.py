@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from flask import Response, g, jsonify
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from mailroom.ledger.api_keys import ApiKey
 from mailroom.web.api import bearer, rates
 from mailroom.web.api.blueprint import ROOT, blueprint
 from mailroom.web.api.errors import ApiError
+from mailroom.web.api.reach import Reached, thing_of
 
 View = Callable[..., Response]
 
@@ -44,7 +45,10 @@ OPERATIONS: list[Operation] = []
 
 
 def operation(method: str, path: str, *, tag: str, scope: str, **described: Any) -> Callable[[View], View]:
-    """Serves a view at `path`. Its docstring is the summary and, below it, the description."""
+    """Serves a view at `path`. Its docstring is the summary and, below it, the description.
+
+    For an `{id}` in the path the view is given a Reached: no other way leads to a mailing.
+    """
 
     def register(view: View) -> View:
         summary, _, description = (view.__doc__ or "").partition("\n")
@@ -60,12 +64,14 @@ def operation(method: str, path: str, *, tag: str, scope: str, **described: Any)
         )
         OPERATIONS.append(known)
 
-        @wraps(view)
-        def guarded(**arguments: Any) -> Response:
-            _admit(scope)
-            return view(**arguments)
+        thing = thing_of(path) if "{" in path else None
 
-        rule = ROOT + re.sub(r"\{(\w+)\}", r"<uuid:\1>", path)
+        @wraps(view)
+        def guarded(id: UUID | None = None) -> Response:
+            key = _admit(scope)
+            return view() if thing is None or id is None else view(Reached(thing, id, key))
+
+        rule = ROOT + path.replace("{id}", "<uuid:id>")
         # OPTIONS: unknown.py tells of all methods of a path at once.
         blueprint.add_url_rule(
             rule, view.__name__, guarded, methods=[method], provide_automatic_options=False
@@ -75,7 +81,7 @@ def operation(method: str, path: str, *, tag: str, scope: str, **described: Any)
     return register
 
 
-def _admit(scope: str) -> None:
+def _admit(scope: str) -> ApiKey:
     key = bearer.authenticate()
     g.api_key = key
     try:
@@ -84,6 +90,7 @@ def _admit(scope: str) -> None:
         g.ratelimit = error.headers
         raise
     bearer.require(key, scope)
+    return key
 
 
 def api_key() -> ApiKey:
