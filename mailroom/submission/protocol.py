@@ -7,7 +7,7 @@ import ipaddress
 import ssl
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, syntax
 
 from mailroom.submission.reception import LARGEST, Reception
 
@@ -46,6 +46,22 @@ class Protocol(SMTP):
 
     async def auth_LOGIN(self, _: Any, args: list[str]) -> AuthResult:
         return await self._judged(await super().auth_LOGIN(_, args))
+
+    @syntax("DATA")
+    async def smtp_DATA(self, arg: str | None) -> None:
+        """Asks whether a message may come, if nothing else speaks against it."""
+        refusal = await self._refusal() if not arg else None
+        if refusal is None:
+            await super().smtp_DATA(arg)
+            return
+        self.envelope = self._create_envelope()  # the next MAIL begins anew, as after any end of DATA
+        await self.push(refusal)
+
+    async def _refusal(self) -> str | None:
+        session, envelope = self.session, self.envelope
+        if session is None or not session.authenticated or envelope is None or not envelope.rcpt_tos:
+            return None  # aiosmtpd says what comes first
+        return await self._reception.admit(session)
 
     async def _judged(self, read: AuthResult) -> AuthResult:
         if not isinstance(read.auth_data, LoginPassword):

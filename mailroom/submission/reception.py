@@ -21,6 +21,7 @@ from mailroom.content.original import Original, read_original
 from mailroom.content.recipients import Recipient
 from mailroom.database import Database
 from mailroom.engine.accept import Draft, NotAccepted, accept
+from mailroom.engine.rates import Rates
 from mailroom.ledger import api_keys
 from mailroom.ledger.api_keys import ApiKey
 from mailroom.queue import Queue
@@ -38,6 +39,7 @@ READERS = 4
 
 QUOTES = str.maketrans("“”‘’", "\"\"''")
 
+KEY_ENDED = "535 5.7.8 This API key is not active any more"
 LEDGER_AWAY = "451 4.3.0 The ledger cannot be used just now; nothing was accepted, try again"
 
 
@@ -48,6 +50,7 @@ class Reception:
         self._database = database
         self._queue = queue
         self._settings = settings
+        self._rates = Rates(settings.redis_url)
         self._busy = 0
         # Not the pool that signs people in: a large message may take its time.
         self._readers = ThreadPoolExecutor(READERS, "message")
@@ -98,6 +101,26 @@ class Reception:
         envelope.rcpt_tos.append(recipient.address)
         return "250 2.1.5 OK"
 
+    async def admit(self, session: Session) -> str | None:
+        """Why no message is taken now, as a reply to DATA; None: it may come, and is counted.
+
+        Asked before the message is sent, so that one too many costs neither side its octets.
+        """
+        return await asyncio.to_thread(self._refusal, _key(session))
+
+    def _refusal(self, key: ApiKey) -> str | None:
+        try:
+            if not self._is_active(key):
+                return KEY_ENDED
+        except SQLAlchemyError:
+            return LEDGER_AWAY
+        standing = self._rates.hit(key)
+        if not standing.is_over:
+            return None
+        # As Postfix says it; RFC 5321 (4.3.2) has 450 for what a policy puts off at DATA.
+        may = f"This API key may hand in {key.rate.replace('/', ' messages a ')}"
+        return f"450 4.7.1 {may}: try again in {standing.seconds_left} seconds"
+
     async def handle_DATA(self, server: object, session: Session, envelope: Envelope) -> str:
         started = time.perf_counter()
         self._busy += 1
@@ -138,9 +161,9 @@ class Reception:
             started=started,
         )
         try:
-            # The key may have been revoked since this connection signed in.
+            # The key may have been revoked while the message came.
             if not self._is_active(key):
-                return "535 5.7.8 This API key is not active any more"
+                return KEY_ENDED
             accepted = accept(self._database, self._queue, draft)
         except NotAccepted as refusal:
             return f"554 5.6.0 {_words(refusal)}"

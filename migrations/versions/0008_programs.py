@@ -29,9 +29,8 @@ def upgrade() -> None:
         postgresql_where=OWNED,
     )
     op.execute(
-        "UPDATE mailings SET program_id = (SELECT MIN(CAST(substr(scope, 5) AS BIGINT)) FROM idempotency_keys"
-        " WHERE mailing_id = mailings.id AND scope LIKE 'key:%')"
-        " WHERE id IN (SELECT mailing_id FROM idempotency_keys WHERE scope LIKE 'key:%')"
+        "UPDATE mailings SET program_id = CAST(substr(used.scope, 5) AS BIGINT) FROM idempotency_keys AS used"
+        " WHERE used.mailing_id = mailings.id AND used.scope LIKE 'key:%'"
     )
 
 

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
+from mailroom.engine import rates
 from mailroom.ledger import api_keys
-from mailroom.web.api import rates
+from mailroom.web.api import rates as api_rates
 from tests.api.conftest import Client, new_key
 from tests.servers import Valkey
 
@@ -50,7 +51,7 @@ def test_processes_share_it(light_client: Client, valkey: Valkey) -> None:
 
 def test_a_redis_that_hangs_stops_nobody(light_client: Client, own_valkey: Valkey) -> None:
     key = new_key(light_client.database, rate="3/minute")
-    rates.init_app(light_client.app, own_valkey.url)
+    api_rates.init_app(light_client.app, own_valkey.url)
     assert light_client.get("/emails", key=key).status_code == 200
     own_valkey.pause()
     started = time.monotonic()

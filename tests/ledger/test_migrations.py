@@ -6,11 +6,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from mailroom.database import Database
 from mailroom.ledger.migrate import alembic_config, upgrade
-from mailroom.ledger.schema import metadata
+from mailroom.ledger.schema import mailings, metadata
 
 
 def test_the_migrated_ledger_has_exactly_the_tables_of_the_schema(database: Database) -> None:
@@ -31,3 +31,26 @@ def test_all_the_way_back_leaves_nothing(database: Database) -> None:
 
 def test_there_is_one_line_of_migrations(sqlite_url: str) -> None:
     assert len(ScriptDirectory.from_config(alembic_config(sqlite_url)).get_heads()) == 1
+
+
+def test_what_an_idempotency_key_names_keeps_its_program(database: Database) -> None:
+    """Of mailings from before there were programs: the others belong to nobody."""
+    command.downgrade(alembic_config(database.url), "0007")
+    with database.begin() as connection:
+        for number in (1, 2, 3):
+            connection.exec_driver_sql(
+                "INSERT INTO mailings"
+                " (id, uid, kind, state, queue, sender_address, subject, created_at, expires_at)"
+                f" VALUES ({number}, 'u{number}', 'shared', 'done', 'urgent', 'a@b.example', 's', 1, 2)"
+            )
+        for scope, mailing_id in (("key:7", 1), ("form:7", 2)):
+            connection.exec_driver_sql(
+                "INSERT INTO idempotency_keys (scope, key, fingerprint, mailing_id, created_at)"
+                f" VALUES ('{scope}', 'again', 'f', {mailing_id}, 1)"
+            )
+    upgrade(database.url)
+    with database.read() as connection:
+        owners = connection.execute(
+            select(mailings.c.id, mailings.c.program_id).order_by(mailings.c.id)
+        ).all()
+    assert [tuple(row) for row in owners] == [(1, 7), (2, None), (3, None)]

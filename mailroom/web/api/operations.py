@@ -85,7 +85,7 @@ def _admit(scope: str) -> ApiKey:
     key = bearer.authenticate()
     g.api_key = key
     try:
-        g.ratelimit = rates.limited(key).headers
+        g.ratelimit = rates.limited(key)
     except ApiError as error:
         g.ratelimit = error.headers
         raise

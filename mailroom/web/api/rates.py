@@ -1,109 +1,32 @@
-"""How often a key may ask: counted in Redis for all processes or, while it is away, in this one."""
+"""A key's rate, as the API tells of it: headers in every answer, and 429."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from functools import lru_cache
-from math import ceil
-
 from flask import Flask, current_app
-from limits import RateLimitItem, parse
-from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage
 
+from mailroom.engine.rates import Rates, Standing
 from mailroom.ledger.api_keys import ApiKey
-from mailroom.queue.connection import connect
 from mailroom.web.api.errors import ApiError
-
-REDIS_LEFT_ALONE = 15.0
-"""Seconds for which a Redis that did not answer is not asked again: a hung one costs a second."""
-
-
-SHARES = 200
-"""Into so many parts a limit is cut."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a key stands in the present window."""
-
-    limit: int
-    used: int
-    seconds_left: int
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {
-            "ratelimit-limit": str(self.limit),
-            "ratelimit-remaining": str(max(0, self.limit - self.used)),
-            "ratelimit-reset": str(self.seconds_left),
-        }
-
-
-@dataclass(slots=True)
-class Share:
-    """Requests of one window that this process has counted in Redis already, and not yet made."""
-
-    window: str
-    total: int
-    left: int
-
-
-class Rates:
-    """Counts requests in windows that begin at full seconds, minutes or hours.
-
-    A process counts a share of a large limit at once, so that Redis is asked once in so
-    many requests; what a share is not used up for is at most half a percent of the limit.
-    """
-
-    def __init__(self, redis_url: str) -> None:
-        # The address only names the kind of storage; the pool knows the way and the timeouts.
-        kind = "redis+unix:///" if redis_url.startswith("unix:") else "redis://"
-        pool = connect(redis_url).connection_pool
-        self._shared = RedisStorage(kind, connection_pool=pool, key_prefix="mailroom", wrap_exceptions=True)
-        self._own = MemoryStorage()
-        self._shares: dict[int, Share] = {}
-        self._asked_again_at = 0.0
-
-    def hit(self, key: ApiKey) -> Standing:
-        """Counts one request."""
-        limit = _limit(key.rate)
-        seconds, now = limit.get_expiry(), time.time()
-        window = int(now // seconds)
-        name = f"api:{key.id}:{seconds}:{window}"
-        share = self._shares.get(key.id)
-        if share is None or share.window != name or share.left < 1:
-            size = max(1, limit.amount // SHARES)
-            share = self._shares[key.id] = Share(name, self._count(name, seconds, size), size)
-        share.left -= 1
-        used = share.total - share.left
-        return Standing(limit.amount, used, max(1, ceil((window + 1) * seconds - now)))
-
-    def _count(self, name: str, seconds: int, size: int) -> int:
-        if time.monotonic() >= self._asked_again_at:
-            try:
-                return self._shared.incr(name, seconds, amount=size)
-            except StorageError:
-                self._asked_again_at = time.monotonic() + REDIS_LEFT_ALONE
-        return self._own.incr(name, seconds, amount=size)
-
-
-@lru_cache(256)
-def _limit(rate: str) -> RateLimitItem:
-    return parse(rate)
 
 
 def init_app(app: Flask, redis_url: str) -> None:
     app.extensions["mailroom.rates"] = Rates(redis_url)
 
 
-def limited(key: ApiKey) -> Standing:
-    """Counts this request. Raises ApiError when the key has asked too often."""
+def limited(key: ApiKey) -> dict[str, str]:
+    """Counts this request; the headers that tell of it. Raises ApiError when the key has asked too often."""
     rates: Rates = current_app.extensions["mailroom.rates"]
     standing = rates.hit(key)
-    if standing.used > standing.limit:
+    if standing.is_over:
         message = f"This API key may make {key.rate.replace('/', ' requests a ')}: wait, then try again."
-        headers = {**standing.headers, "Retry-After": str(standing.seconds_left)}
+        headers = {**_headers(standing), "Retry-After": str(standing.seconds_left)}
         raise ApiError(429, "rate_limit_exceeded", message, headers)
-    return standing
+    return _headers(standing)
+
+
+def _headers(standing: Standing) -> dict[str, str]:
+    return {
+        "ratelimit-limit": str(standing.limit),
+        "ratelimit-remaining": str(max(0, standing.limit - standing.used)),
+        "ratelimit-reset": str(standing.seconds_left),
+    }
