@@ -38,23 +38,25 @@ def add(email: str) -> None:
 @users.command()
 @click.argument("email")
 def password(email: str) -> None:
-    """Give EMAIL a new password, and sign all their browsers out."""
+    """Give EMAIL a new password, sign all their browsers out, and revoke the admin keys that they made."""
     user = _user(email)
     password_hash = passwords.hashed(_new_password())
     with mailroom().database.begin() as connection:
-        ledger_users.set_password(connection, user.id, password_hash)
+        revoked = ledger_users.set_password(connection, user.id, password_hash)
         ended = sign_ins.end_all(connection, user.id)
     click.echo(f"{user.email} has a new password; {count(ended, 'browser')} signed out.")
+    _tell_of_keys(revoked)
 
 
 @users.command()
 @click.argument("email")
 def remove(email: str) -> None:
-    """Let EMAIL sign in no more, from now on. Their mailings stay."""
+    """Let EMAIL sign in no more, from now on, and revoke the keys that they made. Their mailings stay."""
     user = _user(email)
     with mailroom().database.begin() as connection:
-        ledger_users.remove(connection, user.id)
+        revoked = ledger_users.remove(connection, user.id)
     click.echo(f"{user.email} is removed.")
+    _tell_of_keys(revoked)
 
 
 @users.command("list")
@@ -63,6 +65,12 @@ def show() -> None:
     with mailroom().database.read() as connection:
         for user in ledger_users.everybody(connection):
             click.echo(user.email)
+
+
+def _tell_of_keys(names: list[str]) -> None:
+    if names:
+        listed = ", ".join(f"“{name}”" for name in names)
+        click.echo(f"Revoked, because they made them: {listed}. Successors: flask keys add --shares-with.")
 
 
 def _user(email: str) -> User:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from mailroom.ledger import api_keys
 from mailroom.ledger.schema import sign_in_links, users
 from mailroom.ledger.tokens import new_token, token_hash
 
@@ -51,8 +52,25 @@ def password_hash(connection: Connection, user_id: int) -> str | None:
     return connection.execute(select(users.c.password_hash).where(users.c.id == user_id)).scalar()
 
 
-def set_password(connection: Connection, user_id: int, password_hash: str) -> None:
+def hold(connection: Connection, user_id: int) -> str | None:
+    """Locks the user's row, and returns the password hash as it is now.
+
+    Whoever gives out authority in somebody's name (a sign-in, a key) holds them first, and looks whether
+    they still may: so it comes before a new password or a removal, which end it, or not at all.
+    """
+    # Not FOR UPDATE: rows that name this user may still be written.
+    locked = select(users.c.password_hash).where(users.c.id == user_id).with_for_update(key_share=True)
+    return connection.execute(locked).scalar()
+
+
+def set_password(connection: Connection, user_id: int, password_hash: str) -> list[str]:
+    """Ends what is as good as the password before it: links, and keys with `admin` that the user made.
+
+    Returns the names of these keys. Browsers are for the caller to sign out (sign_ins.end_all).
+    """
     connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+    connection.execute(delete(sign_in_links).where(sign_in_links.c.user_id == user_id))
+    return api_keys.revoke_of(connection, user_id, api_keys.ADMIN)
 
 
 def everybody(connection: Connection) -> list[User]:
@@ -60,9 +78,15 @@ def everybody(connection: Connection) -> list[User]:
     return [User(row.id, row.email) for row in rows]
 
 
-def remove(connection: Connection, user_id: int) -> None:
-    """Takes the user and their sign-ins away; their mailings stay."""
+def remove(connection: Connection, user_id: int) -> list[str]:
+    """Takes the user, their sign-ins and links away; their mailings stay.
+
+    Revokes every key that they made, for who made a key has seen it. Returns the names of these keys.
+    """
+    hold(connection, user_id)
+    revoked = api_keys.revoke_of(connection, user_id)
     connection.execute(delete(users).where(users.c.id == user_id))
+    return revoked
 
 
 def owner_link(connection: Connection) -> str:

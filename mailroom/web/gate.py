@@ -10,9 +10,10 @@ import time
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, g, redirect, request, session, url_for
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
-from mailroom.ledger import sign_ins
+from mailroom.ledger import sign_ins, users
 from mailroom.ledger.sign_ins import SignIn
 from mailroom.ledger.users import User
 from mailroom.web import mailroom
@@ -56,6 +57,13 @@ def current() -> SignIn | None:
         return None
     with mailroom().database.read() as connection:
         return sign_ins.find(connection, token)
+
+
+def hold(connection: Connection) -> None:
+    """Whoever asks may still do so, and nobody ends that before this transaction is over. Else 401."""
+    users.hold(connection, user().id)
+    if sign_ins.find(connection, session[TOKEN]) is None:
+        abort(401)
 
 
 def user() -> User:

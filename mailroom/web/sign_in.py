@@ -67,10 +67,10 @@ def submit() -> AnyResponse:
         return _again(email, problem, 429, wait)
     with mailroom().database.read() as connection:
         user = passwords.user_of(connection, email, password)
-    if user is None:
+        password_hash = users.password_hash(connection, user.id) if user else None
+    if user is None or not sign_in(user, password_hash):
         return _again(email, "This e-mail address and password do not belong together.", 422)
     attempts().succeeded(email)
-    sign_in(user)
     return redirect(gate.safe_next(request.args.get("next")), 303)
 
 
@@ -81,9 +81,14 @@ def _again(email: str, problem: str, status: int, wait: int = 0) -> Response:
     return response
 
 
-def sign_in(user: User) -> None:
-    """Signs this browser in as `user`, in a fresh session: nothing from before stays."""
+def sign_in(user: User, password_hash: str | None = None) -> bool:
+    """Signs this browser in as `user`, in a fresh session: nothing from before stays.
+
+    False: the password that was looked at, of this hash, is not theirs any more.
+    """
     with mailroom().database.begin() as connection:
+        if password_hash is not None and users.hold(connection, user.id) != password_hash:
+            return False
         agent, address = request.headers.get("User-Agent", ""), request.remote_addr or ""
         before = session.get(gate.TOKEN)
         known = sign_ins.find(connection, before) if before else None
@@ -93,6 +98,7 @@ def sign_in(user: User) -> None:
     session.clear()
     session.permanent = True
     session[gate.TOKEN] = token
+    return True
 
 
 @blueprint.post("/sign-out")

@@ -28,14 +28,30 @@ keys = AppGroup("keys", help="Keys for the JSON API.")
 @click.option("--sender", "senders", multiple=True, help="An address or a domain that it may send from.")
 @click.option("--expires-in", default="", metavar="DAYS", help="Default: never.")
 @click.option("--rate", default="", help=f"Requests it may make, like 100/second. Default: {api_keys.RATE}.")
-def add(name: str, scopes: tuple[str, ...], senders: tuple[str, ...], expires_in: str, rate: str) -> None:
+@click.option(
+    "--shares-with",
+    default="",
+    metavar="KEY",
+    help="A key's number (see: flask keys list): the new one reaches what that one sent, and the other way.",
+)
+def add(
+    name: str,
+    scopes: tuple[str, ...],
+    senders: tuple[str, ...],
+    expires_in: str,
+    rate: str,
+    shares_with: str,
+) -> None:
     """Make a key called NAME. It is printed this once, alone on the last line."""
-    form = KeyForm(name, scopes, " ".join(senders), expires_in, rate)
+    form = KeyForm(name, scopes, " ".join(senders), expires_in, rate, shares_with)
     values: dict[str, Any] = form.values()
     if form.problems:
         raise click.ClickException(" ".join(sentence for _, sentence in form.problems))
-    with mailroom().database.begin() as connection:
-        key, _ = api_keys.add(connection, **values)
+    try:
+        with mailroom().database.begin() as connection:
+            key, _ = api_keys.add(connection, **values)
+    except api_keys.NoSuchKey:
+        raise click.ClickException(f"there is no key {shares_with}; see: flask keys list") from None
     click.echo(
         f"“{values['name']}” may {', '.join(values['scopes'])}. Keep the key now: it is not shown again."
     )
@@ -48,7 +64,10 @@ def show() -> None:
     with mailroom().database.read() as connection:
         for key in api_keys.everyone(connection):
             used = f"last used {utc(key.last_used_at)}" if key.last_used_at else "never used"
-            click.echo(f"{key.id}  {key.name}  {','.join(key.scopes)}  {key.state}  {used}")
+            maker = f"made by {key.made_by}" if key.made_by else "made by a command, or somebody removed"
+            shared = f"  shares with {key.program}" if key.program != key.id else ""
+            scopes = ",".join(key.scopes)
+            click.echo(f"{key.id}  {key.name}  {scopes}  {key.state}  {used}  {maker}{shared}")
 
 
 @keys.command()

@@ -12,6 +12,8 @@ from mailroom.ledger import api_keys
 
 LONGEST_NAME = 100
 MOST_DAYS = 3650
+LONGEST_NUMBER = 18
+"""Digits that any database holds."""
 
 
 @dataclass(slots=True)
@@ -23,6 +25,7 @@ class KeyForm:
     senders: str = ""
     expires_in: str = ""
     rate: str = ""
+    shares_with: str = ""
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     def problems_of(self, name: str) -> list[str]:
@@ -36,7 +39,12 @@ class KeyForm:
             "senders": self._senders(),
             "expires_at": self._expires_at(),
             "rate": self._rate(),
+            "shares_with": self._shares_with(),
         }
+
+    def refuse_sharing(self) -> None:
+        """Notes that no key has the number that was given."""
+        self.problems.append(("shares_with", "There is no key of this number."))
 
     def _name(self) -> str:
         name = " ".join(self.name.split())
@@ -73,6 +81,15 @@ class KeyForm:
             self.problems.append(("expires_in", f"Say after how many days, from 1 to {MOST_DAYS}."))
             return None
         return datetime.now(UTC) + timedelta(days=int(days))
+
+    def _shares_with(self) -> int | None:
+        number = self.shares_with.strip()
+        if not number:
+            return None
+        if not number.isascii() or not number.isdecimal() or len(number) > LONGEST_NUMBER:
+            self.refuse_sharing()
+            return None
+        return int(number)
 
     def _rate(self) -> str:
         rate = self.rate.strip() or api_keys.RATE

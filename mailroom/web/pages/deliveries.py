@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, session, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.database import Database
-from mailroom.ledger import control, deliveries, mailings
+from mailroom.ledger import control, deliveries, mailings, sign_ins
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing
-from mailroom.web import mailroom
+from mailroom.web import gate, mailroom
 from mailroom.web.csv_export import HEADER, line, message_id_of, row_of
 
 blueprint = Blueprint("deliveries", __name__)
@@ -25,7 +25,7 @@ def as_csv(mailing_id: int) -> Response:
     with mailroom().database.read() as connection:
         mailing = mailings.get(connection, mailing_id) or abort(404)
     return Response(
-        _lines(mailroom().database, mailing),
+        _lines(mailroom().database, mailing, session[gate.TOKEN]),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="mailing-{mailing.id}.csv"',
@@ -90,15 +90,18 @@ def _found(connection: Connection, mailing_id: int, delivery_id: int) -> tuple[M
     return mailing, delivery
 
 
-def _lines(database: Database, mailing: Mailing) -> Iterator[str]:
+def _lines(database: Database, mailing: Mailing, token: str) -> Iterator[str]:
     """A page of the ledger a time, each in a transaction of its own.
 
-    A slow reader of a long file must not hold one open: SQLite's log would grow the while.
+    A slow reader of a long file must not hold one open: SQLite's log would grow the while. Who is signed
+    out meanwhile gets no more: the file breaks off.
     """
     yield line(HEADER)
     after: int | None = None
     while True:
         with database.read() as connection:
+            if sign_ins.find(connection, token) is None:
+                abort(401)
             rows = deliveries.page(connection, mailing.id, after_id=after, limit=CHUNK)
         yield "".join(line(row_of(mailing, row)) for row in rows)
         if len(rows) < CHUNK:

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from werkzeug.wrappers import Response
 
 from mailroom.ledger import api_keys
-from mailroom.web import mailroom
+from mailroom.web import gate, mailroom
 from mailroom.web.api.key_form import KeyForm
 from mailroom.web.gate import user
 
@@ -31,12 +31,18 @@ def create() -> Response:
         senders=request.form.get("senders", ""),
         expires_in=request.form.get("expires_in", ""),
         rate=request.form.get("rate", ""),
+        shares_with=request.form.get("shares_with", ""),
     )
     values: dict[str, Any] = form.values()
     if form.problems:
         return _shown(form, 422)
-    with mailroom().database.begin() as connection:
-        key, _ = api_keys.add(connection, **values, user_id=user().id)
+    try:
+        with mailroom().database.begin() as connection:
+            gate.hold(connection)
+            key, _ = api_keys.add(connection, **values, user_id=user().id)
+    except api_keys.NoSuchKey:
+        form.refuse_sharing()
+        return _shown(form, 422)
     return _shown(KeyForm("", USUAL), 200, key=key, name=values["name"])
 
 

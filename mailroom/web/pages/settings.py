@@ -7,11 +7,12 @@ from sqlalchemy import make_url
 from werkzeug.wrappers import Response
 
 from mailroom.ledger import sign_ins, throttles, users
-from mailroom.web import mailroom, passwords
+from mailroom.web import gate, mailroom, passwords, sign_in
 from mailroom.web.attempts import attempts
 from mailroom.web.browsers import browser_name
 from mailroom.web.checks import ask_all
 from mailroom.web.gate import user
+from mailroom.web.words import count
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -75,9 +76,14 @@ def set_password() -> Response:
         return _shown(problems)
     password_hash = passwords.hashed(request.form["new_password"])
     with mailroom().database.begin() as connection:
-        users.set_password(connection, user().id, password_hash)
-        ended = sign_ins.end_all(connection, user().id, but=g.sign_in.id)
-    flash("The password is set." + (" All other browsers are signed out." if ended else ""), "good")
+        gate.hold(connection)
+        keys = users.set_password(connection, user().id, password_hash)
+        # This one too, for somebody may have its cookie, and it is given another.
+        others = sign_ins.end_all(connection, user().id) - 1
+    sign_in.sign_in(user(), password_hash)
+    signed_out = " All other browsers are signed out." if others else ""
+    revoked = f" {count(len(keys), 'admin key')} of yours can open nothing any more." if keys else ""
+    flash(f"The password is set.{signed_out}{revoked}", "good")
     return redirect(url_for("settings.page"), 303)
 
 

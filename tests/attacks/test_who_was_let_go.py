@@ -1,0 +1,245 @@
+"""What somebody tries whose authority has ended: removed, given a new password, with a revoked key.
+
+Their ways in: browsers, links, passwords being typed, keys, connections and downloads that are open.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from mailroom.content.recipients import Recipient
+from mailroom.database import Database
+from mailroom.engine.accept import Draft, accept
+from mailroom.ledger import api_keys, sign_ins, users
+from mailroom.ledger.users import User
+from mailroom.settings import load
+from mailroom.web import gate, passwords
+from tests.api.conftest import EMAIL, new_key
+from tests.ledger.book import CONTENT
+
+SECRET = "correct horse battery"
+ANOTHER = "another horse battery"
+ENDS = ("removed", "a new password by command", "a new password on the page")
+NEW_PASSWORDS = ENDS[1:]
+
+
+@pytest.fixture
+def app(settings_env: dict[str, str], database_url: str) -> Iterator[Flask]:
+    app = create_app(load({**settings_env, "DATABASE_URL": database_url}))
+    app.config["WTF_CSRF_ENABLED"] = False
+    yield app
+    ledger(app).dispose()
+
+
+@pytest.fixture
+def mallory(app: Flask) -> User:
+    with ledger(app).begin() as connection:
+        return users.add(connection, "mallory@acme.example", passwords.hashed(SECRET))
+
+
+@pytest.fixture
+def browser(app: Flask, mallory: User) -> FlaskClient:
+    return signed_in(app, mallory)
+
+
+def ledger(app: Flask) -> Database:
+    found: Database = app.extensions["mailroom"].database
+    return found
+
+
+def signed_in(app: Flask, user: User) -> FlaskClient:
+    with ledger(app).begin() as connection:
+        token = sign_ins.start(connection, user.id, "", "")
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session[gate.TOKEN] = token
+    return client
+
+
+def end(app: Flask, user: User, way: str) -> str:
+    """Takes their authority away; what was said about it."""
+    if way == "a new password on the page":
+        form = {"password": SECRET, "new_password": ANOTHER}
+        return signed_in(app, user).post("/settings/password", data=form, follow_redirects=True).text
+    command = "remove" if way == "removed" else "password"
+    done = app.test_cli_runner().invoke(args=["users", command, user.email], input=f"{ANOTHER}\n")
+    assert done.exit_code == 0, done.output
+    return str(done.output)
+
+
+def make_key(browser: FlaskClient, name: str, *scopes: str) -> str:
+    page = browser.post("/keys", data={"name": name, "scopes": list(scopes)}).text
+    found = re.search(r"mr_[A-Za-z0-9]{43}", page)
+    assert found, page
+    return found[0]
+
+
+def opens(app: Flask, key: str) -> bool:
+    answer = app.test_client().post("/api/v1/emails", json=EMAIL, headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code in (200, 403)
+    return answer.status_code == 200
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_their_browsers_and_links_are_over(app: Flask, mallory: User, browser: FlaskClient, way: str) -> None:
+    with ledger(app).begin() as connection:
+        link = f"/sign-in?token={users.make_link(connection, mallory.id)}"
+    end(app, mallory, way)
+    assert browser.get("/mailings").status_code == 303
+    assert browser.post("/keys", data={"name": "x", "scopes": "admin"}).status_code == 401
+    stranger = app.test_client()
+    stranger.get(link)
+    assert stranger.get("/mailings").status_code == 303
+
+
+def test_a_copied_cookie_does_not_outlive_a_new_password(
+    app: Flask, mallory: User, browser: FlaskClient
+) -> None:
+    with browser.session_transaction() as session:
+        copied = session[gate.TOKEN]
+    form = {"password": SECRET, "new_password": ANOTHER}
+    assert browser.post("/settings/password", data=form).status_code == 303
+    thief = app.test_client()
+    with thief.session_transaction() as session:
+        session[gate.TOKEN] = copied
+    assert (browser.get("/mailings").status_code, thief.get("/mailings").status_code) == (200, 303)
+
+
+def test_every_key_that_a_removed_person_made_is_dead(
+    app: Flask, mallory: User, browser: FlaskClient
+) -> None:
+    keys = [make_key(browser, f"key {scope}", scope) for scope in ("admin", "send")]
+    said = end(app, mallory, "removed")
+    assert not any(opens(app, key) for key in keys)
+    assert "“key admin”, “key send”" in said
+
+
+@pytest.mark.parametrize("way", NEW_PASSWORDS)
+def test_a_new_password_ends_their_admin_keys(
+    app: Flask, mallory: User, browser: FlaskClient, way: str
+) -> None:
+    admin, sender = make_key(browser, "all", "send", "admin"), make_key(browser, "the shop", "send")
+    said = end(app, mallory, way)
+    assert (opens(app, admin), opens(app, sender)) == (False, True)
+    assert "“all”" in said or "1 admin key" in said
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_keys_of_others_and_of_commands_go_on(app: Flask, mallory: User, way: str) -> None:
+    with ledger(app).begin() as connection:
+        ann = users.add(connection, "ann@acme.example", None)
+    keys = [make_key(signed_in(app, ann), "hers", "admin"), new_key(ledger(app))]
+    end(app, mallory, way)
+    assert all(opens(app, key) for key in keys)
+
+
+def test_what_a_removed_person_s_program_sent_is_reached_by_a_successor(
+    app: Flask, mallory: User, browser: FlaskClient
+) -> None:
+    key = make_key(browser, "the shop", "send")
+    headers = {"Authorization": f"Bearer {key}"}
+    letter = {**EMAIL, "scheduled_at": "in 2 days"}
+    sent = app.test_client().post("/api/v1/emails", json=letter, headers=headers)
+    uid = (sent.get_json() or {})["id"]
+    end(app, mallory, "removed")
+    with ledger(app).read() as connection:
+        (old,) = api_keys.everyone(connection)
+    run = app.test_cli_runner().invoke
+    new = run(args=["keys", "add", "the shop 2", "--scope", "send", "--shares-with", str(old.id)])
+    headers = {"Authorization": f"Bearer {new.output.splitlines()[-1]}"}
+    assert app.test_client().post(f"/api/v1/emails/{uid}/cancel", headers=headers).status_code == 200
+
+
+def in_between(app: Flask, act: Callable[[], object], meanwhile: Callable[[], object]) -> None:
+    """Runs `act` in a thread until it writes to the ledger; then all of `meanwhile`; then its rest."""
+    database, waits, goes_on = ledger(app), threading.Event(), threading.Event()
+    begin, actor = database.begin, threading.Thread(target=act)
+
+    def held():  # type: ignore[no-untyped-def]
+        if threading.current_thread() is actor:
+            waits.set()
+            assert goes_on.wait(20)
+        return begin()
+
+    database.begin = held  # type: ignore[method-assign]
+    try:
+        actor.start()
+        assert waits.wait(20)
+        meanwhile()
+    finally:
+        goes_on.set()
+        actor.join(20)
+        database.begin = begin  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_a_key_is_not_made_by_who_is_let_go_meanwhile(
+    app: Flask, mallory: User, browser: FlaskClient, way: str
+) -> None:
+    in_between(
+        app,
+        lambda: browser.post("/keys", data={"name": "x", "scopes": "admin"}),
+        lambda: end(app, mallory, way),
+    )
+    with ledger(app).read() as connection:
+        assert api_keys.everyone(connection) == []
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_a_password_is_not_set_by_who_is_let_go_meanwhile(
+    app: Flask, mallory: User, browser: FlaskClient, way: str
+) -> None:
+    form = {"password": SECRET, "new_password": "the password of a thief"}
+    in_between(app, lambda: browser.post("/settings/password", data=form), lambda: end(app, mallory, way))
+    with ledger(app).read() as connection:
+        assert passwords.user_of(connection, mallory.email, form["new_password"]) is None
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_the_old_password_signs_nobody_in_meanwhile(app: Flask, mallory: User, way: str) -> None:
+    thief = app.test_client()
+    form = {"email": mallory.email, "password": SECRET}
+    in_between(app, lambda: thief.post("/sign-in", data=form), lambda: end(app, mallory, way))
+    assert thief.get("/mailings").status_code == 303
+
+
+def test_a_download_breaks_off_for_who_is_signed_out(app: Flask, mallory: User, browser: FlaskClient) -> None:
+    people = [Recipient(f"p{number}@mail.example") for number in range(3_500)]
+    mailing = accept(ledger(app), app.extensions["mailroom"].queue, Draft(CONTENT, people))
+    answer = browser.get(f"/mailings/{mailing.mailing_id}/deliveries.csv", buffered=False)
+    chunks = iter(answer.response)
+    next(chunks), next(chunks)
+    end(app, mallory, "removed")
+    with pytest.raises(Exception, match="401"):
+        list(chunks)
+
+
+def test_a_key_whose_time_is_over_meanwhile_reaches_nothing(app: Flask) -> None:
+    key = new_key(ledger(app), scopes=["send"])
+    headers = {"Authorization": f"Bearer {key}"}
+    letter = {**EMAIL, "scheduled_at": "in 2 days"}
+    uid = (app.test_client().post("/api/v1/emails", json=letter, headers=headers).get_json() or {})["id"]
+    with ledger(app).read() as connection:
+        found = api_keys.find(connection, key)
+    assert found is not None
+    answers: list[int] = []
+
+    def cancel() -> None:
+        answer = app.test_client().post(f"/api/v1/emails/{uid}/cancel", headers=headers)
+        answers.append(answer.status_code)
+
+    def revoke() -> None:
+        with ledger(app).begin() as connection:
+            api_keys.revoke(connection, found.id)
+
+    time.sleep(0.3)  # the note of its last use is written by now
+    in_between(app, cancel, revoke)
+    assert answers == [404]
