@@ -1,4 +1,7 @@
-"""What somebody tries by the API who holds a key that may send as hello@acme.example, and as nobody else."""
+"""What somebody tries by the API who holds a key that may send as hello@acme.example, and as nobody else.
+
+Every operation with an id is tried in tests/api/test_a_key_reaches_its_own_mail.py.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mailroom.web.api.examples import MAILING
 from tests.api import conftest
 from tests.api.conftest import EMAIL, Client, new_key
 
@@ -31,6 +35,45 @@ ANOTHER_HEADER = [
     *("DKIM-Signature", "DomainKey-Signature", "ARC-Seal", "Authentication-Results", "Received-SPF"),
     *("X-Note: a\r\nSender", "X-Note\n", "Sender ", "Sender\t", "Sénder", ""),
 ]
+
+ANOTHERS_MAIL: dict[str, tuple[str, str, Any]] = {
+    "stop payroll's mailing": ("POST", "/mailings/{mailing}/pause", None),
+    "let it go": ("POST", "/mailings/{mailing}/resume", None),
+    "end it": ("POST", "/mailings/{mailing}/cancel", None),
+    "end an email": ("POST", "/emails/{email}/cancel", None),
+    "move it forward": ("PATCH", "/emails/{email}", {"scheduled_at": "2020-01-01T00:00:00Z"}),
+    "read it": ("GET", "/emails/{email}", None),
+    "read it as a mailing": ("GET", "/mailings/{email}", None),
+    "read its subject": ("GET", "/mailings/{mailing}", None),
+    "who got it": ("GET", "/mailings/{mailing}/deliveries", None),
+    "who got it, as a table": ("GET", "/mailings/{mailing}/deliveries?format=csv", None),
+    "who got it, by state": ("GET", "/mailings/{mailing}/deliveries?state=queued", None),
+    "whether it is there": ("HEAD", "/mailings/{mailing}", None),
+    "what stands beside it": ("GET", "/emails?after={email}", None),
+    "the same in capitals": ("GET", "/emails/{EMAIL}", None),
+}
+
+
+@pytest.mark.parametrize("tried", ANOTHERS_MAIL.values(), ids=ANOTHERS_MAIL)
+def test_mail_that_it_did_not_send_is_not_there(light_client: Client, tried: tuple[str, str, Any]) -> None:
+    payroll, mine = (
+        new_key(light_client.database, scopes=["send", "read"], senders=[sender])
+        for sender in ("payroll@acme.example", MINE)
+    )
+    letter = {"from": "payroll@acme.example", "subject": "Salaries", "scheduled_at": "in 2 days"}
+    email = light_client.post("/emails", json={**EMAIL, **letter}, key=payroll)
+    to_many = {**MAILING, **letter, "text": "Hi"}
+    mailing = light_client.post("/mailings", json=to_many, key=payroll)
+    ids = {"email": email.get_json()["id"], "mailing": mailing.get_json()["id"]}
+    ids["EMAIL"] = ids["email"].upper()
+
+    method, path, body = tried
+    answer = light_client.open(method, path.format(**ids), json=body, key=mine)
+    assert answer.status_code == 404
+    assert not any(word in answer.text for word in ("Salaries", "payroll", "@mail.example"))
+    for uid in (ids["email"], ids["mailing"]):
+        found = light_client.get(f"/mailings/{uid}", key=payroll).get_json()
+        assert (found["state"], found["scheduled_at"][:4] > "2020") == ("scheduled", True)
 
 
 @pytest.mark.parametrize("sender", ANOTHER_AUTHOR.values(), ids=ANOTHER_AUTHOR)

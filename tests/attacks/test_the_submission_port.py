@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import smtplib
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -203,6 +204,19 @@ def data(client: smtplib.SMTP, message: bytes) -> tuple[int, bytes]:
     return client.getreply()
 
 
+def end(door: Door, key: str) -> None:
+    with door.ledger.begin() as connection:
+        found = api_keys.find(connection, key)
+        assert found is not None and api_keys.revoke(connection, found.id)
+
+
+@pytest.fixture
+def key(door: Door) -> str:
+    """One of this test's own."""
+    with door.ledger.begin() as connection:
+        return api_keys.add(connection, "to be revoked", scopes=["send"], senders=[MINE])[0]
+
+
 @pytest.fixture(scope="module")
 def door(_sqlite_template: Path, _valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("door")
@@ -271,3 +285,41 @@ def test_a_message_that_is_made_to_cost_is_answered(door: Door, head: str) -> No
     """At all: each of these took minutes, or an answer that has the client try again for ever."""
     door.hand_in(head)
     assert "Traceback" not in door.submission.log()
+
+
+REVOKED_WHEN = ("before MAIL", "before RCPT", "before DATA", "while its message comes")
+
+
+@pytest.mark.parametrize("when", REVOKED_WHEN)
+def test_a_revoked_key_s_open_connection_hands_in_nothing(door: Door, key: str, when: str) -> None:
+    steps: dict[str, Callable[[smtplib.SMTP], tuple[int, bytes]]] = {
+        "before MAIL": lambda client: client.mail(MINE),
+        "before RCPT": lambda client: client.rcpt("bob@example.org"),
+        "before DATA": lambda client: client.docmd("DATA"),
+    }
+    before = accepted(door)
+    with smtplib.SMTP("127.0.0.1", door.submission.port, timeout=30) as client:
+        client.login("anybody", key)
+        for name, step in steps.items():
+            if name == when:
+                end(door, key)
+            code, words = step(client)
+        if code == 354:
+            end(door, key)
+            client.send(f"From: {MINE}\r\n\r\nHi\r\n.\r\n")
+            code, words = client.getreply()
+        assert (code, b"not active" in words) == (535, True)
+    assert accepted(door) == before
+
+
+def test_a_connection_signs_in_once(door: Door, key: str) -> None:
+    """So that a key with a higher rate, or other senders, is not taken up in the middle."""
+    with smtplib.SMTP("127.0.0.1", door.submission.port, timeout=30) as client:
+        client.login("anybody", key)
+        words = b64encode(f"\0anybody\0{door.key}".encode()).decode()
+        assert client.docmd("AUTH", f"PLAIN {words}")[0] == 503
+
+
+def accepted(door: Door) -> int:
+    with door.ledger.read() as connection:
+        return len(connection.execute(select(mailings.c.id)).all())
