@@ -22,7 +22,7 @@ from mailroom.ledger.tokens import token_hash
 
 SEND, READ, ADMIN = "send", "read", "admin"
 SCOPES = (SEND, READ, ADMIN)
-"""`admin` includes the other two."""
+"""`admin` includes the other two, and reaches what other programs handed in."""
 
 RATE = "10000/minute"
 """Requests that a key may make unless it says otherwise: a runaway loop is stopped, work is not."""

@@ -122,3 +122,25 @@ def test_the_commands_list_and_revoke(app: Flask) -> None:
     assert send(app, key) == 403
     assert run(args=["keys", "revoke", "99"]).exit_code == 1
     assert run(args=["keys", "add", "x", "--rate", "lots"]).exit_code == 1
+
+
+def test_a_key_shares_with_another_of_its_number(app: Flask, browser: FlaskClient) -> None:
+    run = app.test_cli_runner().invoke
+    run(args=["keys", "add", "shop"])
+    (shop,) = listed(app)
+    assert run(args=["keys", "add", "shop 2", "--shares-with", str(shop.id)]).exit_code == 0
+    wishes = {"name": "figures", "scopes": ["read"], "shares_with": str(listed(app)[0].id)}
+    page = browser.post("/keys", data=wishes).get_data(as_text=True)
+    assert f"shares mail with No. {shop.id}" in page
+    assert {key.program for key in listed(app)} == {shop.id}
+    shown = run(args=["keys", "list"]).output
+    assert f"shares with {shop.id}" in shown and "made by ann@acme.example" in shown
+
+
+@pytest.mark.parametrize("number", ["99", "x", "-1", "9" * 30])
+def test_a_key_shares_with_none_that_is_not_there(app: Flask, browser: FlaskClient, number: str) -> None:
+    answer = browser.post("/keys", data={"name": "x", "scopes": ["send"], "shares_with": number})
+    assert answer.status_code == 422
+    assert "There is no key of this number" in answer.get_data(as_text=True)
+    done = app.test_cli_runner().invoke(args=["keys", "add", "x", f"--shares-with={number}"])
+    assert done.exit_code == 1 and listed(app) == []

@@ -27,7 +27,11 @@ keys = AppGroup("keys", help="Keys for the JSON API.")
 )
 @click.option("--sender", "senders", multiple=True, help="An address or a domain that it may send from.")
 @click.option("--expires-in", default="", metavar="DAYS", help="Default: never.")
-@click.option("--rate", default="", help=f"Requests it may make, like 100/second. Default: {api_keys.RATE}.")
+@click.option(
+    "--rate",
+    default="",
+    help=f"Requests and SMTP messages it may make, like 100/second. Default: {api_keys.RATE}.",
+)
 @click.option(
     "--shares-with",
     default="",

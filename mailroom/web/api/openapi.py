@@ -24,7 +24,8 @@ REF = "#/components/schemas/{model}"
 
 ABOUT = """\
 Mailroom's API has the shape of Resend's: its official clients work unchanged with their base
-URL pointed here. An answer of 200 to a request that sends means that what was sent is on disk."""
+URL pointed here. An answer of 200 to a request that sends means that what was sent is on disk. A key
+reaches what its program sent; one with the scope `admin` reaches everything."""
 
 HEADERS: dict[str, Document] = {
     "Idempotency-Key": {
@@ -48,7 +49,7 @@ ERRORS = {
     400: "The body is not JSON, or a header cannot be used.",
     401: "The API key is missing, or lacks the scope (`missing_api_key`, `restricted_api_key`).",
     403: "The API key is invalid, expired or revoked, or may not send from this address.",
-    404: "There is no such thing.",
+    404: "There is no such thing, or another program sent it.",
     409: "It has moved on; or the idempotency key is taken "
     "(`invalid_idempotent_request`, `concurrent_idempotent_requests`).",
     413: "The request is too large.",
