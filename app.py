@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from mailroom import cli, log
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.queue import Queue
 from mailroom.settings import Settings, load_or_exit
 from mailroom.web import (

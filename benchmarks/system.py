@@ -19,7 +19,7 @@ from benchmarks.processes import Group
 from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Accepted, Draft, accept
 from mailroom.ledger import api_keys, users
 from mailroom.ledger.migrate import upgrade

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import text
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger.schema import metadata
 
 UPGRADE_LOCK = 7_245_001

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-import mailroom.database
+import mailroom.database.clock
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

@@ -6,7 +6,7 @@ catcher        .port, .mails, .wait_for(n), .delay
 sqlite_url     a migrated ledger in a file of its own
 postgres_url   a migrated ledger in a database of its own
 database_url   both of these, one after the other: the test runs twice
-database       mailroom.database.Database on database_url
+database       mailroom.database.engine.Database on database_url
 settings_env   an environment that mailroom.settings.load() accepts, on the parts above (SQLite)
 settings       load(settings_env)
 chromium       the path of the browser
@@ -25,7 +25,7 @@ import pytest
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
 from mailroom.settings import FILED, VARIABLES, Settings, load
 from tests import postgres

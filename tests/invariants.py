@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 
 from mailroom.content.message import message_id
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import mailings, states
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table

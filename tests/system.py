@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Accepted, Draft, accept
 from mailroom.ledger import mailings
 from mailroom.ledger.schema import deliveries

@@ -7,7 +7,7 @@ import time
 
 from sqlalchemy import func, select
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger.schema import mailings
 from mailroom.settings import Settings
 from tests.servers import Catcher, Valkey

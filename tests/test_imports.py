@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"direct"},  # what `database` is made of
     {"settings", "database", "log"},
     {"ledger", "content", "delivery", "queue"},
     {"engine"},
@@ -73,3 +73,35 @@ def test_every_part_has_its_place() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_down(path: Path) -> None:
     assert wrong_imports(path) == []
+
+
+DIALECT_WORDS = re.compile(r"sqlite|postgres|psycopg", re.IGNORECASE)
+NEAR_THE_DRIVER = {"dialect", "dialects", "cursor", "exec_driver_sql", "loaded_dbapi", "text"}
+KNOWS_ITS_URL = {"mailroom/settings.py", "mailroom/local/defaults.py"}
+
+
+def words_of_the_database(path: Path) -> list[str]:
+    """Where a file names a database, writes SQL as text, or reaches for the driver; comments may."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    found = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(said)) if id(node) not in docs and DIALECT_WORDS.search(said):
+                found.append((node.lineno, said))
+            case ast.keyword(arg=str(said)) if DIALECT_WORDS.search(said):
+                found.append((node.lineno, said))
+            case ast.Attribute(attr=said) if said in NEAR_THE_DRIVER - {"text"}:
+                found.append((node.lineno, said))
+            case ast.ImportFrom(module=str(said), names=names) if said.startswith("sqlalchemy"):
+                found += [(node.lineno, one.name) for one in names if one.name in NEAR_THE_DRIVER]
+                found += [(node.lineno, said)] if "dialects" in said else []
+            case ast.Import(names=names):
+                found += [(node.lineno, one.name) for one in names if DIALECT_WORDS.search(one.name)]
+    return [f"{path.relative_to(ROOT)}:{line}: {said[:60]}" for line, said in found]
+
+
+def test_how_sql_is_run_is_one_floor() -> None:
+    above = [path for path in SOURCES if "database" not in path.parts]
+    found = [words for path in above for words in words_of_the_database(path)]
+    assert [words for words in found if words.partition(":")[0] not in KNOWS_ITS_URL] == []

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import api_keys, users
 from mailroom.local.ports import free_port
 from tests.servers import wait_until

@@ -10,8 +10,10 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, select
 
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database, from_millis, now_millis, to_millis
-from mailroom.engine import enqueue, small, together
+from mailroom.database import group_commit, planner
+from mailroom.database.clock import from_millis, now_millis, to_millis
+from mailroom.database.engine import Database
+from mailroom.engine import enqueue, small
 from mailroom.engine.draft import (
     Accepted,
     Draft,
@@ -71,7 +73,7 @@ def write(connection: Connection, draft: Draft) -> tuple[Accepted, list[Gathered
 
 def _write(database: Database, draft: Draft) -> tuple[Accepted, list[Gathered]]:
     if len(draft.recipients) <= URGENT_AT_MOST:
-        return together.write(database, lambda connection: write(connection, draft))
+        return group_commit.write(database, lambda connection: write(connection, draft))
     if len(draft.recipients) <= CHUNK:
         with database.begin() as connection:
             return write(connection, draft)
@@ -100,7 +102,7 @@ def _add_in_chunks(database: Database, mailing_id: int, due_at: int, recipients:
 
 def _add_staged(database: Database, rows: Sequence[NewDelivery]) -> int:
     with database.begin() as connection:
-        insertion.leave_to_a_later_commit(connection)
+        planner.flush_with_a_later_commit(connection)
         return _add(connection, rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mailroom.database import AnyRow, Database
+from mailroom.database.engine import AnyRow, Database
 from mailroom.engine import enqueue
 from mailroom.engine.accept import Accepted, Draft, Idempotency, KeyReused, StillUnderWay, write
 from mailroom.ledger import idempotency

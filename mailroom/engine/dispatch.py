@@ -12,11 +12,11 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
+from mailroom.database.raw import RawConnection
 from mailroom.delivery.envelope import Envelope
 from mailroom.delivery.failure import Failure
 from mailroom.delivery.server import Server
-from mailroom.direct import Direct
 from mailroom.engine.lane import Lane
 from mailroom.engine.messages import Message
 from mailroom.engine.recorder import Recorder
@@ -52,7 +52,7 @@ class Dispatch:
         self,
         loop: asyncio.AbstractEventLoop,
         database: Database,
-        direct: Direct,
+        direct: RawConnection,
         sessions: Sessions,
         server: Server,
         lease: Lease,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import Address, parse_address
 from mailroom.content.message import Attachment, Compiled, Content, MergeError, compile_message, message_id
 from mailroom.content.original import Verbatim
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import contents, originals
 from mailroom.ledger.batches import Waiting
 from mailroom.ledger.contents import Shown, StoredFile, ToCompile

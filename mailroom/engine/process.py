@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from mailroom import log
 from mailroom import settings as settings_module
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.delivery.server import Server, server_from
 from mailroom.delivery.throttle import spacing_us
 from mailroom.engine.dispatch import Dispatch

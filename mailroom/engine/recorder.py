@@ -13,8 +13,8 @@ import time
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import Database
-from mailroom.direct import Direct
+from mailroom.database.engine import Database
+from mailroom.database.raw import RawConnection
 from mailroom.ledger import marks
 from mailroom.ledger.batches import Lease
 
@@ -34,7 +34,7 @@ class Recorder:
     """Writes for one lease. Belongs to one event loop; closed by `drained`."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, database: Database, direct: Direct, lease: Lease
+        self, loop: asyncio.AbstractEventLoop, database: Database, direct: RawConnection, lease: Lease
     ) -> None:
         self._database = database
         self._direct = direct

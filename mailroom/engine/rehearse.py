@@ -7,7 +7,7 @@ from contextlib import suppress
 from mailroom.content.addresses import Address
 from mailroom.content.message import Content, check
 from mailroom.content.recipients import parse_pasted
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Draft, write
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.delivery.failure import Failure
 from mailroom.delivery.server import Server
 from mailroom.delivery.session import Session

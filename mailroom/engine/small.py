@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mailroom.content.recipients import Recipient
-from mailroom.database import from_millis, to_millis
+from mailroom.database.clock import from_millis, to_millis
 from mailroom.engine.draft import Accepted, Draft
 from mailroom.engine.rows import insert_content, is_urgent, mailing_values, take_key
 from mailroom.ledger import gathering, mailings, passengers, small_mailings, states, webhooks

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine import enqueue
 from mailroom.engine.dispatch import WORKS_FOR
 from mailroom.ledger import (

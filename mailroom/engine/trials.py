@@ -9,7 +9,7 @@ from collections.abc import Collection
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.delivery.failure import Failure
 from mailroom.delivery.probe import probe
 from mailroom.delivery.server import Server

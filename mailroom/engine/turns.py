@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.delivery.reply import Reply
 from mailroom.delivery.throttle import asks_to_slow_down
 from mailroom.ledger import throttles

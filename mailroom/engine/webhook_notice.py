@@ -7,7 +7,7 @@ import structlog
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Draft, NotAccepted, accept
 from mailroom.ledger import users
 from mailroom.ledger.webhook_endpoints import Endpoint

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.content.signature import signed_headers
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.delivery.http import Answer, Client, Forbidden, Guard, NoAnswer
 from mailroom.engine import webhook_notice
 from mailroom.engine.webhook_payload import bodies_of

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from mailroom.content.content import Content
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine import accept as engine
 from mailroom.flask.errors import Away, Refused
 from mailroom.queue import Queue

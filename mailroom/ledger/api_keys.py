@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
-from mailroom.database import AnyRow
-from mailroom.ledger.driven import Driven
+from mailroom.database.engine import AnyRow
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import api_keys, mailings, users
 from mailroom.ledger.tokens import token_hash
 
@@ -80,7 +80,7 @@ class NoSuchKey(LookupError):
 
 COLUMNS = tuple(api_keys.c[name] for name in ApiKey.__slots__ if name in api_keys.c)
 ACTIVE = api_keys.c.revoked_at.is_(None)
-FIND = Driven(select(*COLUMNS, api_keys.c.key_hash).where(api_keys.c.key_hash == bindparam("wanted")))
+FIND = Statement(select(*COLUMNS, api_keys.c.key_hash).where(api_keys.c.key_hash == bindparam("wanted")))
 
 
 def add(

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, or_, select, update
 
-from mailroom.database import now_millis
+from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
 from mailroom.ledger import counts, mailings, states, webhooks
-from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 
@@ -56,7 +56,7 @@ class Waiting(NamedTuple):
 OF_BATCH = deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger)
 WAITS = or_(*(deliveries.c.state == state for state in states.WAITING))
 
-CLAIMED = Driven(
+CLAIMED = Statement(
     update(batches)
     .where(
         batches.c.id == bindparam("of_batch"),
@@ -70,7 +70,7 @@ CLAIMED = Driven(
     )
     .returning(batches.c.queue, batches.c.route, batches.c.max_sessions)
 )
-STARTED = Driven(
+STARTED = Statement(
     update(mailings_table)
     .where(
         mailings_table.c.id.in_(select(deliveries.c.mailing_id).where(OF_BATCH)),
@@ -78,7 +78,7 @@ STARTED = Driven(
     )
     .values(started_at=now_millis())
 )
-CONTENTS = Driven(
+CONTENTS = Statement(
     select(
         deliveries.c.id,
         deliveries.c.mailing_id,
@@ -98,7 +98,7 @@ CONTENTS = Driven(
     )
     .order_by(deliveries.c.id)
 )
-CLOSED = Driven(
+CLOSED = Statement(
     delete(batches).where(
         batches.c.id == bindparam("of_batch"),
         batches.c.epoch == bindparam("of_epoch"),
@@ -107,7 +107,7 @@ CLOSED = Driven(
     )
 )
 BEGAN_AT = func.coalesce(mailings_table.c.send_at, mailings_table.c.created_at)
-GIVEN_BACK = Driven(
+GIVEN_BACK = Statement(
     # due now when it began later than now: the clock was set back meanwhile
     update(deliveries)
     .where(OF_BATCH, WAITS)
@@ -119,7 +119,7 @@ GIVEN_BACK = Driven(
     )
     .returning(deliveries.c.mailing_id, deliveries.c.state, deliveries.c.due_at)
 )
-SETTLED = Driven(
+SETTLED = Statement(
     select(deliveries.c.mailing_id, deliveries.c.state, func.count())
     .where(OF_BATCH)
     .group_by(deliveries.c.mailing_id, deliveries.c.state)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Table, func, select, update
 
-from mailroom.database import now_millis
+from mailroom.database.clock import now_millis
 from mailroom.ledger import batches, states
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries, mailings, servers, throttles

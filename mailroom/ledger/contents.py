@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, insert, select, type_coerce
 
-from mailroom.ledger.among import among
-from mailroom.ledger.driven import Driven
+from mailroom.database.any_of import any_of
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import attachments, contents, deliveries, mailings
 
 
@@ -66,8 +66,10 @@ class Shown(NamedTuple):
 
 OF_MAILING = bindparam("mailing", type_=BigInteger)
 
-INSERTED = Driven(insert(contents), ("mailing_id", "reply_to", "text", "html", "headers", "columns", "tags"))
-STORED = Driven(
+INSERTED = Statement(
+    insert(contents), ("mailing_id", "reply_to", "text", "html", "headers", "columns", "tags")
+)
+STORED = Statement(
     select(
         contents.c.text,
         contents.c.html,
@@ -77,7 +79,7 @@ STORED = Driven(
         contents.c.tags,
     ).where(contents.c.mailing_id == OF_MAILING)
 )
-TO_COMPILE = Driven(
+TO_COMPILE = Statement(
     select(
         mailings.c.id,
         mailings.c.uid,
@@ -96,16 +98,16 @@ TO_COMPILE = Driven(
         select(attachments.c.id).where(attachments.c.mailing_id == mailings.c.id).exists(),
     )
     .join(contents, contents.c.mailing_id == mailings.c.id)
-    .where(among(mailings.c.id, "chosen"))
+    .where(any_of(mailings.c.id, "chosen"))
 )
-FILES = Driven(
+FILES = Statement(
     select(attachments.c.filename, attachments.c.content_type, attachments.c.content_id, attachments.c.data)
     .where(attachments.c.mailing_id == OF_MAILING)
     .order_by(attachments.c.id)
 )
-SHOWN = Driven(
+SHOWN = Statement(
     select(deliveries.c.mailing_id, deliveries.c.address, deliveries.c.name, deliveries.c.role)
-    .where(among(deliveries.c.mailing_id, "chosen"), deliveries.c.role != "bcc")
+    .where(any_of(deliveries.c.mailing_id, "chosen"), deliveries.c.role != "bcc")
     .order_by(deliveries.c.mailing_id, deliveries.c.id)
 )
 

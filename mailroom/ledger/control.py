@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, select, text, update
+from sqlalchemy import ColumnElement, Connection, case, select, update
 
-from mailroom.database import AnyRow, now_millis, to_millis
+from mailroom.database.clock import now_millis, to_millis
+from mailroom.database.engine import AnyRow
 from mailroom.ledger import counts, mailings, states, webhooks
 from mailroom.ledger.schema import TROUBLED, batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
@@ -115,8 +116,8 @@ RETRY = _Move(
 LIVE = select(batches.c.id).where(batches.c.id == deliveries.c.batch_id).exists()
 
 # In the partial index's own words: planners compare text.
-ALL_FAILED = text(TROUBLED) & (deliveries.c.state == states.FAILED)
-ALL_HELD = text(TROUBLED) & (deliveries.c.state == states.UNKNOWN) & deliveries.c.due_at.is_(None) & ~LIVE
+ALL_FAILED = TROUBLED & (deliveries.c.state == states.FAILED)
+ALL_HELD = TROUBLED & (deliveries.c.state == states.UNKNOWN) & deliveries.c.due_at.is_(None) & ~LIVE
 ALL = {"retry": (RETRY, ALL_FAILED), "confirm": (CONFIRM, ALL_HELD), "resend": (RESEND, ALL_HELD)}
 """What may be done with all of a mailing: what failed, and what nobody is about to send again."""
 

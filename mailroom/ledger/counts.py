@@ -12,15 +12,15 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, select, update
 
+from mailroom.database.statement import Statement
 from mailroom.ledger import states
-from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import batches, deliveries, mailings
 
 Changes = Mapping[int, Mapping[str, int]]
 """mailing id -> state -> how many more (or fewer)."""
 
 
-CHANGED = Driven(
+CHANGED = Statement(
     update(mailings)
     .where(mailings.c.id == bindparam("of_mailing", type_=BigInteger))
     .values(

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, update
 
-from mailroom.database import now_millis
+from mailroom.database.clock import now_millis
+from mailroom.database.upsert import insert_once
 from mailroom.ledger import control, mailings, states
-from mailroom.ledger.once import insert_once
 from mailroom.ledger.schema import decisions
 from mailroom.ledger.schema import mailings as mailings_table
 

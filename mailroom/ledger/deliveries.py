@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import Connection, Select, select
 
-from mailroom.database import AnyRow, from_millis
+from mailroom.database.clock import from_millis
+from mailroom.database.engine import AnyRow
 from mailroom.ledger import states
 from mailroom.ledger.schema import TROUBLED, attempts, deliveries, mailings
 
@@ -93,7 +94,7 @@ def _of_mailing(mailing_id: int, state: str | None) -> Select[Any]:
     if state is not None:
         statement = statement.where(deliveries.c.state == state)
     if state in TROUBLED_STATES:
-        statement = statement.where(text(TROUBLED))  # in the partial index's own words: planners compare text
+        statement = statement.where(TROUBLED)
     return statement.order_by(deliveries.c.id)
 
 

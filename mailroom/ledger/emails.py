@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from mailroom.database import AnyRow, from_millis, now_millis, to_millis
+from mailroom.database.clock import from_millis, now_millis, to_millis
+from mailroom.database.engine import AnyRow
 from mailroom.ledger import mailings as ledger_mailings
 from mailroom.ledger import states
 from mailroom.ledger.mailings import Mailing

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, String, bindparam, func, insert, select, update
 
-from mailroom.database import now_millis
+from mailroom.database import planner
+from mailroom.database.any_of import any_of
+from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
 from mailroom.ledger import counts, states
-from mailroom.ledger.among import among
 from mailroom.ledger.batches import Gathered, Lease, claim
-from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 
@@ -33,12 +34,12 @@ class _Due(NamedTuple):
 
 OF_MAILING = mailings_table.c.id == bindparam("of_mailing", type_=BigInteger)
 
-GATHERED_FROM = Driven(
+GATHERED_FROM = Statement(
     select(mailings_table.c.queue, mailings_table.c.route, mailings_table.c.max_sessions)
     .where(OF_MAILING, mailings_table.c.state == states.ACTIVE)
     .with_for_update()
 )
-DUE = Driven(
+DUE = Statement(
     select(deliveries.c.id, deliveries.c.state, deliveries.c.deaths)
     .where(
         deliveries.c.mailing_id == bindparam("of_mailing", type_=BigInteger),
@@ -48,16 +49,16 @@ DUE = Driven(
     .limit(SIZE)
     .with_for_update(skip_locked=True)
 )
-NEW = Driven(
+NEW = Statement(
     insert(batches).values(enqueued_at=now_millis()).returning(batches.c.id),
     ("queue", "size", "route", "max_sessions"),
 )
-TAKEN = Driven(
+TAKEN = Statement(
     update(deliveries)
-    .where(among(deliveries.c.id, "chosen"))
+    .where(any_of(deliveries.c.id, "chosen"))
     .values(batch_id=bindparam("by_batch", type_=BigInteger), due_at=None)
 )
-NEXT_DUE = Driven(
+NEXT_DUE = Statement(
     update(mailings_table)
     .where(OF_MAILING)
     .values(
@@ -77,7 +78,7 @@ WHOSE = (
     .correlate(batches)
     .scalar_subquery()
 )
-OTHERS = Driven(
+OTHERS = Statement(
     select(batches.c.id)
     .where(
         batches.c.queue == bindparam("in_queue", type_=String),
@@ -86,21 +87,17 @@ OTHERS = Driven(
     )
     .limit(1)
 )
-UNCLAIMED = Driven(
+UNCLAIMED = Statement(
     select(func.count()).where(
         batches.c.queue == bindparam("in_queue", type_=String), batches.c.owner.is_(None)
     )
 )
-OF_THESE_DUE = Driven(
+OF_THESE_DUE = Statement(
     select(mailings_table.c.id).where(
-        among(mailings_table.c.id, "chosen"),
+        any_of(mailings_table.c.id, "chosen"),
         mailings_table.c.next_due_at <= now_millis(),
     )
 )
-
-IN_ORDER = "SET LOCAL enable_sort = off"
-"""PostgreSQL knows nothing yet of a mailing that came a moment ago, and takes it for a short one: it
-would read and sort all of it for each batch, where an index has it in order."""
 
 
 def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]:
@@ -112,8 +109,7 @@ def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]
     gathered: list[Gathered] = []
     if mailing is None:
         return gathered
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(IN_ORDER)
+    planner.read_in_order_of_an_index(connection)
     while len(gathered) < most:
         due = [_Due(*row) for row in DUE.all(connection, of_mailing=mailing_id)]
         if not due:

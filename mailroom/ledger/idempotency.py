@@ -4,28 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, select, text, update
+from sqlalchemy import Connection, Select, bindparam, delete, select, update
 
-from mailroom.database import NOW_MILLIS, AnyRow, now_millis
-from mailroom.ledger.driven import Driven
+from mailroom.database.clock import now_millis
+from mailroom.database.engine import AnyRow
+from mailroom.database.upsert import Upsert
 from mailroom.ledger.schema import idempotency_keys, mailings
 
 KEPT_MS = 24 * 3_600_000
 """How long a key is remembered."""
 
+
 # What is past its time is taken over; in the way of what is not, it changes no row.
-TAKEN = {
-    dialect: Driven(
-        text(
-            "INSERT INTO idempotency_keys (scope, key, fingerprint, mailing_id, created_at)"
-            f" VALUES (:scope, :key, :fingerprint, :mailing_id, {now})"
-            " ON CONFLICT (scope, key) DO UPDATE SET fingerprint = excluded.fingerprint,"
-            " mailing_id = excluded.mailing_id, created_at = excluded.created_at, answer = NULL"
-            f" WHERE idempotency_keys.created_at < excluded.created_at - {KEPT_MS}"
-        )
+def _taken(insert: Any) -> Any:
+    given = insert.excluded
+    return insert.values(
+        scope=bindparam("scope"),
+        key=bindparam("key"),
+        fingerprint=bindparam("fingerprint"),
+        mailing_id=bindparam("mailing_id"),
+        created_at=now_millis(),
+    ).on_conflict_do_update(
+        index_elements=("scope", "key"),
+        set_={
+            "fingerprint": given.fingerprint,
+            "mailing_id": given.mailing_id,
+            "created_at": given.created_at,
+            "answer": None,
+        },
+        where=idempotency_keys.c.created_at < now_millis() - KEPT_MS,
     )
-    for dialect, now in NOW_MILLIS.items()
-}
+
+
+TAKE_KEY = Upsert(idempotency_keys, _taken)
 
 
 def take(
@@ -37,7 +48,7 @@ def take(
     `mailing_id` is None for a submission of several mailings, whose `answer` follows.
     """
     values = {"scope": scope, "key": key, "fingerprint": fingerprint, "mailing_id": mailing_id}
-    if TAKEN[connection.dialect.name].run(connection, **values) == 1:
+    if TAKE_KEY.run(connection, **values) == 1:
         return None
     return connection.execute(_earlier(scope, key)).one()
 

@@ -20,10 +20,11 @@ from sqlalchemy import (
     update,
 )
 
-from mailroom.database import AnyRow, now_millis
+from mailroom.database.any_of import any_of
+from mailroom.database.clock import now_millis
+from mailroom.database.engine import AnyRow
+from mailroom.database.statement import Statement
 from mailroom.ledger import counts, states, webhooks
-from mailroom.ledger.among import among
-from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import decisions, deliveries, mailings
 
 
@@ -88,10 +89,10 @@ ACTIVATED = (
     .returning(mailings.c.state)
 )
 MAY_END = (states.SCHEDULED, states.ACTIVE, states.PAUSED, states.CANCELED)
-FINISHED = Driven(
+FINISHED = Statement(
     update(mailings)
     .where(
-        among(mailings.c.id, "chosen"),
+        any_of(mailings.c.id, "chosen"),
         mailings.c.ended_at.is_(None),
         or_(*(mailings.c.state == state for state in MAY_END)),
         sum((mailings.c[state] for state in states.TERMINAL), mailings.c.unknown) == mailings.c.total,
@@ -108,7 +109,7 @@ FINISHED = Driven(
     .returning(mailings.c.id)
 )
 AT = bindparam("at", type_=BigInteger)
-NEXT_LOOK = Driven(
+NEXT_LOOK = Statement(
     update(mailings)
     .where(OF_MAILING)
     .values(next_due_at=case((mailings.c.next_due_at <= AT, mailings.c.next_due_at), else_=AT))

@@ -22,10 +22,10 @@ from sqlalchemy import (
     update,
 )
 
-from mailroom.database import now_millis
+from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
 from mailroom.ledger import counts, mailings, states, webhooks
 from mailroom.ledger.batches import Lease, held, owned
-from mailroom.ledger.driven import Driven
 from mailroom.ledger.schema import attempts, batches, deliveries, sessions, suppressions
 from mailroom.ledger.schema import mailings as mailings_table
 
@@ -107,15 +107,15 @@ def sent_statement() -> Update:
     )
 
 
-MARK, SENT = Driven(mark_statement()), Driven(sent_statement())
+MARK, SENT = Statement(mark_statement()), Statement(sent_statement())
 
 
 class Pen:
-    """The two statements of every mail, for one worker's lease, as Direct.run takes them."""
+    """The two statements of every mail, for one worker's lease, as RawConnection.run takes them."""
 
     def __init__(self, engine: Engine, lease: Lease) -> None:
         self.mark = MARK.bound(
-            engine.dialect,
+            engine,
             ("by_session", "of_delivery"),
             of_batch=lease.batch_id,
             of_epoch=lease.epoch,
@@ -123,7 +123,7 @@ class Pen:
         )
         """Takes the ids of a session and a delivery."""
         names = ("of_delivery", "with_code", "with_reply")
-        self.sent = SENT.bound(engine.dialect, names, of_batch=lease.batch_id)
+        self.sent = SENT.bound(engine, names, of_batch=lease.batch_id)
         """Takes a delivery's id, and the code and the words of the server's reply."""
 
 

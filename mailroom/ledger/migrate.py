@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from mailroom.database import normalized_url
+from mailroom.database.engine import normalized_url
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 

@@ -6,13 +6,13 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, insert, select
 
-from mailroom.ledger.among import among
-from mailroom.ledger.driven import Driven
+from mailroom.database.any_of import any_of
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import originals
 
-OF_MAILINGS = Driven(
+OF_MAILINGS = Statement(
     select(originals.c.mailing_id, originals.c.envelope_sender, originals.c.data).where(
-        among(originals.c.mailing_id, "chosen")
+        any_of(originals.c.mailing_id, "chosen")
     )
 )
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Connection, bindparam, select, update
 
-from mailroom.database import now_millis
-from mailroom.ledger.driven import Driven
+from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
 from mailroom.ledger.gathering import SIZE
 from mailroom.ledger.schema import batches
 
@@ -19,7 +19,7 @@ WAITS_MS = 1_000
 MORE = bindparam("more", type_=BigInteger)
 
 _waiting = batches.alias()
-JOINED = Driven(
+JOINED = Statement(
     update(batches)
     .where(
         batches.c.id

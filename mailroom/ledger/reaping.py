@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, case, delete, insert, select, update
 
-from mailroom.database import now_millis
+from mailroom.database.clock import now_millis
 from mailroom.ledger import batches, counts, mailings, rounds, states, webhooks
 from mailroom.ledger.schema import attempts, deliveries
 from mailroom.ledger.schema import batches as batches_table

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, select, text, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
-from mailroom.database import from_millis, now_millis
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.upsert import insert_once
 from mailroom.ledger import clock
 from mailroom.ledger.schema import sweeper
 
@@ -35,8 +36,7 @@ def take(connection: Connection, owner: str) -> bool:
     statement = select(sweeper.c.swept_at).where(sweeper.c.id == 1).with_for_update()
     before = connection.execute(statement).scalar_one_or_none()
     if before is None:
-        first = "INSERT INTO sweeper (id, owner, swept_at, round_ms) VALUES (1, :owner, 0, 0)"
-        connection.execute(text(f"{first} ON CONFLICT DO NOTHING"), {"owner": owner})
+        insert_once(connection, sweeper, [{"id": 1, "owner": owner, "swept_at": 0, "round_ms": 0}])
         return False
     gap = now - before
     if 0 <= gap < EVERY_MS * 9 // 10 or -GAP_MS < gap < 0:

@@ -15,10 +15,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    text,
 )
 
-from mailroom.database import UtcTime
+from mailroom.database.clock import UtcTime
+from mailroom.database.keys import NEVER_REUSED, Id
+from mailroom.database.partial_index import condition, partial_index
 
 metadata = MetaData(
     naming_convention={
@@ -29,10 +30,7 @@ metadata = MetaData(
     }
 )
 
-# SQLite gives rowids (fast, never reused with AUTOINCREMENT) to INTEGER keys only.
-Id = BigInteger().with_variant(Integer, "sqlite")
-
-TROUBLED = "state <> 'queued' AND state <> 'sending' AND state <> 'sent'"
+TROUBLED = condition("state <> 'queued' AND state <> 'sending' AND state <> 'sent'")
 """The states that people look for among a million sent ones: they have an index.
 
 Not IN, for which SQLite builds a table in memory at each of a hundred thousand rows.
@@ -109,14 +107,8 @@ mailings = Table(
     # The sweeper looks here, not at a million deliveries.
     Column("next_due_at", UtcTime),
     Index("ix_mailings_state_next_due_at", "state", "next_due_at"),
-    Index(
-        "ix_mailings_program_id_id",
-        "program_id",
-        "id",
-        sqlite_where=text("program_id IS NOT NULL"),
-        postgresql_where=text("program_id IS NOT NULL"),
-    ),
-    sqlite_autoincrement=True,
+    partial_index("ix_mailings_program_id_id", "program_id", "id", where=condition("program_id IS NOT NULL")),
+    **NEVER_REUSED,
 )
 
 contents = Table(  # what is mailed, apart from the mailing: lists must not read megabytes
@@ -154,7 +146,7 @@ batches = Table(
     Column("owner", String(100)),  # the worker that claimed it
     Column("lease_until", BigInteger),  # milliseconds by the database's clock
     Column("enqueued_at", BigInteger, nullable=False),
-    sqlite_autoincrement=True,  # a batch's id stays on its deliveries, so it must never come again
+    **NEVER_REUSED,  # a batch's id stays on its deliveries, so it must never come again
 )
 
 deliveries = Table(
@@ -179,30 +171,27 @@ deliveries = Table(
     Column("marked_at", BigInteger),
     Column("updated_at", BigInteger, nullable=False),
     Index("ix_deliveries_mailing_id_id", "mailing_id", "id"),
-    Index(
+    partial_index(
         "ix_deliveries_due",
         "mailing_id",
         "due_at",
         "id",  # else PostgreSQL sorts all that became due at one moment, for every batch
-        sqlite_where=text("due_at IS NOT NULL"),
-        postgresql_where=text("due_at IS NOT NULL"),
+        where=condition("due_at IS NOT NULL"),
     ),
-    Index(
+    partial_index(
         "ix_deliveries_batch_id",
         "batch_id",
-        sqlite_where=text("batch_id IS NOT NULL"),
-        postgresql_where=text("batch_id IS NOT NULL"),
+        where=condition("batch_id IS NOT NULL"),
     ),
     Index("ix_deliveries_address_key", "address_key"),
-    Index(
+    partial_index(
         "ix_deliveries_troubled",
         "mailing_id",
         "state",
         "id",
-        sqlite_where=text(TROUBLED),
-        postgresql_where=text(TROUBLED),
+        where=TROUBLED,
     ),
-    sqlite_autoincrement=True,
+    **NEVER_REUSED,
 )
 
 attempts = Table(  # every try that did not end in `sent`
@@ -226,7 +215,7 @@ sessions = Table(  # one open SMTP connection of a worker: a lane of the timelin
     Column("number", Integer, nullable=False),  # 1, 2, 3... within its worker
     Column("server", String(300), nullable=False),
     Column("opened_at", BigInteger, nullable=False),
-    sqlite_autoincrement=True,
+    **NEVER_REUSED,
 )
 
 decisions = Table(  # what a person decided for all deliveries of a mailing, while it is carried out
@@ -305,7 +294,7 @@ api_keys = Table(  # what a program carries to use the API
     Column("expires_at", UtcTime),
     Column("last_used_at", UtcTime),
     Column("revoked_at", UtcTime),
-    sqlite_autoincrement=True,  # idempotency keys and logs go on naming an id, so it must never come again
+    **NEVER_REUSED,  # idempotency keys and logs go on naming an id, so it must never come again
 )
 
 originals = Table(  # a whole message that somebody handed in, mailed as it came
@@ -329,7 +318,7 @@ webhook_endpoints = Table(  # who wants to be told of what
     Column("failures", Integer, nullable=False, server_default="0"),  # in a row
     Column("failing_since", BigInteger),
     Column("paused_until", BigInteger, nullable=False, server_default="0"),
-    sqlite_autoincrement=True,  # an id never comes again: it is in the log
+    **NEVER_REUSED,  # an id never comes again: it is in the log
 )
 
 webhook_calls = Table(  # one event for one endpoint: written with the change itself, then called out
@@ -352,18 +341,16 @@ webhook_calls = Table(  # one event for one endpoint: written with the change it
     Column("took_ms", Integer),
     Column("ended_at", BigInteger),
     Index("ix_webhook_calls_endpoint_id_id", "endpoint_id", "id"),
-    Index(
+    partial_index(
         "ix_webhook_calls_due",
         "endpoint_id",
         "due_at",
-        sqlite_where=text("due_at IS NOT NULL"),
-        postgresql_where=text("due_at IS NOT NULL"),
+        where=condition("due_at IS NOT NULL"),
     ),
-    Index(
+    partial_index(
         "ix_webhook_calls_ended_at",
         "ended_at",
-        sqlite_where=text("ended_at IS NOT NULL"),
-        postgresql_where=text("ended_at IS NOT NULL"),
+        where=condition("ended_at IS NOT NULL"),
     ),
-    sqlite_autoincrement=True,
+    **NEVER_REUSED,
 )

@@ -13,10 +13,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from mailroom.database import from_millis, now_millis
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.statement import Statement
+from mailroom.database.upsert import insert_once
 from mailroom.ledger import states
-from mailroom.ledger.driven import Driven
-from mailroom.ledger.once import insert_once
 from mailroom.ledger.schema import batches, deliveries, servers, sessions
 
 FIRST_PAUSE_MS = 5_000
@@ -61,10 +61,10 @@ class Trouble:
 
 OURS = batches.alias()
 
-CLOSED_FOR = Driven(
+CLOSED_FOR = Statement(
     select(servers.c.closed_until - now_millis()).where(servers.c.server == bindparam("name"))
 )
-HEALED = Driven(delete(servers).where(servers.c.server == bindparam("name")))
+HEALED = Statement(delete(servers).where(servers.c.server == bindparam("name")))
 
 
 def admit(connection: Connection, server: str) -> Admission:

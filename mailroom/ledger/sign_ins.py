@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from mailroom.database import UtcTime
-from mailroom.ledger.driven import Driven
+from mailroom.database.clock import UtcTime
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import sign_ins, users
 from mailroom.ledger.tokens import new_token, token_hash
 from mailroom.ledger.users import User
@@ -49,7 +49,7 @@ COLUMNS = (
 FROM_USERS = select(*COLUMNS).join_from(sign_ins, users)
 
 # Made once: every request asks this, and making it costs more than asking.
-FIND = Driven(
+FIND = Statement(
     FROM_USERS.where(
         sign_ins.c.token_hash == bindparam("hash"), sign_ins.c.expires_at > bindparam("now", type_=UtcTime)
     )

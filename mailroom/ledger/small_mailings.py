@@ -5,31 +5,23 @@ Larger ones are staged, filled and activated (mailings.py), then gathered (gathe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, insert, literal, select
 
-from mailroom.database import NOW_MILLIS
-from mailroom.ledger.driven import Driven
-from mailroom.ledger.schema import deliveries, mailings
+from mailroom.database.any_of import any_of
+from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
+from mailroom.ledger.schema import deliveries, mailings, suppressions
 
-LOOK = {
-    "sqlite": Driven(
-        text(
-            f"SELECT {NOW_MILLIS['sqlite']}, (SELECT json_group_array(address_key) FROM suppressions"
-            " WHERE address_key IN (SELECT value FROM json_each(:keys)))"
-        )
-    ),
-    "postgresql": Driven(
-        text(
-            f"SELECT {NOW_MILLIS['postgresql']},"
-            " ARRAY(SELECT address_key FROM suppressions WHERE address_key = ANY(:keys))"
-        )
-    ),
-}
-MAILING = Driven(
+_once = select(literal(1).label("one")).subquery()
+LOOK = Statement(
+    select(now_millis(), suppressions.c.address_key).select_from(
+        _once.outerjoin(suppressions, any_of(suppressions.c.address_key, "address_keys"))
+    )
+)
+MAILING = Statement(
     insert(mailings).returning(mailings.c.id),
     (
         *("uid", "kind", "state", "queue", "user_id", "program_id", "sender_address", "sender_name"),
@@ -37,7 +29,7 @@ MAILING = Driven(
         *("max_sessions", "created_at", "accept_ms", "send_at", "expires_at", "next_due_at"),
     ),
 )
-DELIVERY = Driven(
+DELIVERY = Statement(
     insert(deliveries).inline(),
     (
         *("mailing_id", "address", "address_key", "name", "role", "variables"),
@@ -48,12 +40,8 @@ DELIVERY = Driven(
 
 def look(connection: Connection, address_keys: Sequence[str]) -> tuple[int, set[str]]:
     """The time by the ledger's clock (milliseconds), and which of these addresses are suppressed."""
-    dialect = connection.dialect.name
-    keys = json.dumps(address_keys) if dialect == "sqlite" else list(address_keys)
-    row = LOOK[dialect].one(connection, keys=keys)
-    assert row is not None
-    now, listed = row
-    return now, set(json.loads(listed) if dialect == "sqlite" else listed)
+    rows = LOOK.all(connection, address_keys=address_keys)
+    return rows[0][0], {key for _, key in rows if key is not None}
 
 
 def insert_mailing(connection: Connection, values: Mapping[str, Any]) -> int:

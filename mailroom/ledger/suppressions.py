@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select, text
+from sqlalchemy import Connection, Select, delete, func, select
 
-from mailroom.database import from_millis, now_millis
-from mailroom.ledger.once import insert_once
+from mailroom.database.any_of import any_of
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.statement import Statement
+from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import suppressions
 
 REASONS = ("manual", "unsubscribed", "bounced", "complained")
@@ -55,19 +56,14 @@ def remove(connection: Connection, address_key: str) -> bool:
 
 
 # All keys in one parameter: to spell out thousands costs more than to look them up.
-AMONG = {
-    "sqlite": text(
-        "SELECT address_key FROM suppressions WHERE address_key IN (SELECT value FROM json_each(:keys))"
-    ),
-    "postgresql": text("SELECT address_key FROM suppressions WHERE address_key = ANY(:keys)"),
-}
+LISTED = Statement(
+    select(suppressions.c.address_key).where(any_of(suppressions.c.address_key, "address_keys"))
+)
 
 
 def among(connection: Connection, address_keys: Iterable[str]) -> set[str]:
     """Which of these (at most some thousand at a time) are on the list."""
-    dialect, keys = connection.dialect.name, list(address_keys)
-    given = json.dumps(keys) if dialect == "sqlite" else keys
-    return set(connection.execute(AMONG[dialect], {"keys": given}).scalars())
+    return {row[0] for row in LISTED.all(connection, address_keys=list(address_keys))}
 
 
 def count(connection: Connection) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, delete, select, update
 
-from mailroom.database import now_millis
+from mailroom.database.clock import now_millis
 from mailroom.ledger import states
 from mailroom.ledger.schema import deliveries, mailings
 

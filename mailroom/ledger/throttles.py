@@ -18,9 +18,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 
-from mailroom.database import now_millis
-from mailroom.ledger.driven import Driven
-from mailroom.ledger.once import insert_once
+from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
+from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import batches, throttles
 
 SLOWEST_US = 60_000_000
@@ -85,7 +85,7 @@ def set_rate(connection: Connection, server: str, interval_us: int | None) -> No
     connection.execute(changed.values(interval_us=interval_us, next_at=sooner, updated_at=0))
 
 
-INTERVAL = Driven(select(throttles.c.interval_us).where(throttles.c.name == bindparam("server")))
+INTERVAL = Statement(select(throttles.c.interval_us).where(throttles.c.name == bindparam("server")))
 
 
 def interval_us(connection: Connection, server: str) -> int | None:

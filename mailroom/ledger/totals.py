@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from mailroom.database import now_millis
+from mailroom.database.clock import now_millis
 from mailroom.ledger import states
 from mailroom.ledger.schema import batches, mailings, servers, sweeper
 

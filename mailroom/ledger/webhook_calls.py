@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 
-from mailroom.database import AnyRow, from_millis, now_millis
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.engine import AnyRow
 from mailroom.ledger.schema import webhook_calls
 from mailroom.ledger.webhooks import DONE, GIVEN_UP, TRIED_FOR_MS, WAITING
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, insert, select, update
 
-from mailroom.database import AnyRow, from_millis, now_millis
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.engine import AnyRow
 from mailroom.ledger import webhooks
 from mailroom.ledger.schema import webhook_calls, webhook_endpoints
 

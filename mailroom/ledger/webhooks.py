@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, Connection, case, insert, literal, null, select
 
-from mailroom.database import now_millis
+from mailroom.database.clock import now_millis
 from mailroom.ledger import states
 from mailroom.ledger.schema import deliveries, mailings, webhook_calls, webhook_endpoints
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import migrate
 from mailroom.local import readiness, tied, valkey
 from mailroom.local.console import Console

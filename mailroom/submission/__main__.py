@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from mailroom import log as logging
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.queue import Queue
 from mailroom.settings import Settings, leave, load_or_exit
 from mailroom.submission.protocol import Protocol

@@ -19,7 +19,7 @@ from mailroom.content.fields import Unmailable
 from mailroom.content.message_ids import message_id
 from mailroom.content.original import Original, read_original
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Draft, NotAccepted, accept
 from mailroom.engine.rates import Rates
 from mailroom.ledger import api_keys

@@ -7,7 +7,7 @@ from typing import cast
 
 from flask import current_app
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 

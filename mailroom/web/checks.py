@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy import func, select
 
-from mailroom.database import now_millis
+from mailroom.database.clock import now_millis
 from mailroom.ledger.schema import mailings, sweeper
 from mailroom.queue import QueueDown
 from mailroom.web import Mailroom

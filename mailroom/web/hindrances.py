@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from mailroom.database import now_millis
+from mailroom.database.clock import now_millis
 from mailroom.ledger import batches, servers, states, throttles
 from mailroom.ledger.mailings import Mailing
 from mailroom.queue import Queue, QueueDown

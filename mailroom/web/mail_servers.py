@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailroom.database import from_millis, now_millis
+from mailroom.database.clock import from_millis, now_millis
 from mailroom.delivery.server import server_from
 from mailroom.ledger import servers, throttles
 from mailroom.ledger.servers import Trouble

@@ -6,7 +6,7 @@ from flask import Flask, g
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailroom.database import now_millis, to_millis
+from mailroom.database.clock import now_millis, to_millis
 from mailroom.ledger import servers, webhook_endpoints
 from mailroom.ledger.servers import Trouble
 from mailroom.ledger.webhook_endpoints import Endpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-import mailroom.database
+import mailroom.database.clock
 
 revision = "0001"
 down_revision = None
@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.Column("address_key", sa.String(length=320), nullable=False),
         sa.Column("reason", sa.String(length=20), nullable=False),
         sa.Column("note", sa.Text(), server_default="", nullable=False),
-        sa.Column("created_at", mailroom.database.UtcTime(), nullable=False),
+        sa.Column("created_at", mailroom.database.clock.UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("address_key", name=op.f("pk_suppressions")),
     )
     op.create_table(
@@ -83,7 +83,7 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("email", sa.String(length=320), nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=True),
-        sa.Column("created_at", mailroom.database.UtcTime(), nullable=False),
+        sa.Column("created_at", mailroom.database.clock.UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("email", name=op.f("uq_users_email")),
     )
@@ -111,13 +111,13 @@ def upgrade() -> None:
         sa.Column("if_unknown", sa.String(length=10), server_default="resend", nullable=False),
         sa.Column("route", sa.String(length=10), server_default="", nullable=False),
         sa.Column("max_sessions", sa.SmallInteger(), nullable=True),
-        sa.Column("created_at", mailroom.database.UtcTime(), nullable=False),
+        sa.Column("created_at", mailroom.database.clock.UtcTime(), nullable=False),
         sa.Column("accept_ms", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("send_at", mailroom.database.UtcTime(), nullable=True),
-        sa.Column("expires_at", mailroom.database.UtcTime(), nullable=False),
-        sa.Column("started_at", mailroom.database.UtcTime(), nullable=True),
-        sa.Column("ended_at", mailroom.database.UtcTime(), nullable=True),
-        sa.Column("next_due_at", mailroom.database.UtcTime(), nullable=True),
+        sa.Column("send_at", mailroom.database.clock.UtcTime(), nullable=True),
+        sa.Column("expires_at", mailroom.database.clock.UtcTime(), nullable=False),
+        sa.Column("started_at", mailroom.database.clock.UtcTime(), nullable=True),
+        sa.Column("ended_at", mailroom.database.clock.UtcTime(), nullable=True),
+        sa.Column("next_due_at", mailroom.database.clock.UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_mailings_user_id"), ondelete="SET NULL"
         ),
@@ -132,7 +132,7 @@ def upgrade() -> None:
         "sign_in_links",
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("user_id", ID, nullable=False),
-        sa.Column("expires_at", mailroom.database.UtcTime(), nullable=False),
+        sa.Column("expires_at", mailroom.database.clock.UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_sign_in_links_user_id"), ondelete="CASCADE"
         ),
@@ -143,9 +143,9 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("user_id", ID, nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
-        sa.Column("created_at", mailroom.database.UtcTime(), nullable=False),
-        sa.Column("seen_at", mailroom.database.UtcTime(), nullable=False),
-        sa.Column("expires_at", mailroom.database.UtcTime(), nullable=False),
+        sa.Column("created_at", mailroom.database.clock.UtcTime(), nullable=False),
+        sa.Column("seen_at", mailroom.database.clock.UtcTime(), nullable=False),
+        sa.Column("expires_at", mailroom.database.clock.UtcTime(), nullable=False),
         sa.Column("user_agent", sa.String(length=300), server_default="", nullable=False),
         sa.Column("address", sa.String(length=64), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
@@ -242,7 +242,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=256), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("mailing_id", ID, nullable=True),
-        sa.Column("created_at", mailroom.database.UtcTime(), nullable=False),
+        sa.Column("created_at", mailroom.database.clock.UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["mailing_id"], ["mailings.id"], name=op.f("fk_idempotency_keys_mailing_id"), ondelete="CASCADE"
         ),

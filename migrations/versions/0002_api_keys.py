@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-import mailroom.database
+import mailroom.database.clock
 
 revision = "0002"
 down_revision = "0001"
@@ -23,10 +23,10 @@ def upgrade() -> None:
         sa.Column("senders", sa.JSON(), nullable=False),
         sa.Column("rate", sa.String(length=20), nullable=False),
         sa.Column("user_id", ID, nullable=True),
-        sa.Column("created_at", mailroom.database.UtcTime(), nullable=False),
-        sa.Column("expires_at", mailroom.database.UtcTime(), nullable=True),
-        sa.Column("last_used_at", mailroom.database.UtcTime(), nullable=True),
-        sa.Column("revoked_at", mailroom.database.UtcTime(), nullable=True),
+        sa.Column("created_at", mailroom.database.clock.UtcTime(), nullable=False),
+        sa.Column("expires_at", mailroom.database.clock.UtcTime(), nullable=True),
+        sa.Column("last_used_at", mailroom.database.clock.UtcTime(), nullable=True),
+        sa.Column("revoked_at", mailroom.database.clock.UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_api_keys_user_id"), ondelete="SET NULL"
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-import mailroom.database
+import mailroom.database.clock
 
 revision = "0004"
 down_revision = "0003"
@@ -20,8 +20,8 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("secret", sa.String(length=100), nullable=False),
         sa.Column("events", sa.Text(), nullable=False),
-        sa.Column("created_at", mailroom.database.UtcTime(), nullable=False),
-        sa.Column("disabled_at", mailroom.database.UtcTime(), nullable=True),
+        sa.Column("created_at", mailroom.database.clock.UtcTime(), nullable=False),
+        sa.Column("disabled_at", mailroom.database.clock.UtcTime(), nullable=True),
         sa.Column("disabled_why", sa.Text(), server_default="", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("failing_since", sa.BigInteger(), nullable=True),

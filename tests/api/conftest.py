@@ -22,7 +22,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from app import create_app
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import api_keys
 from mailroom.local.sink.process import SinkProcess
 from mailroom.settings import load

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app import create_app
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.settings import load
 from tests.api.conftest import EMAIL, Client
 

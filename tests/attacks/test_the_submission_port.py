@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import api_keys
 from mailroom.ledger.schema import mailings, originals
 from tests.content.readers import field_names, naive_authors, strict_authors

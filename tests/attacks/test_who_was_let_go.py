@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Draft, accept
 from mailroom.ledger import api_keys, sign_ins, users
 from mailroom.ledger.users import User

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import mailings, users
 from mailroom.web import passwords
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, update
 
-from mailroom.database import Database, now_millis
+from mailroom.database.clock import now_millis
+from mailroom.database.engine import Database
 from mailroom.engine import sweep
 from mailroom.engine.sweep import Sweeper
 from mailroom.ledger import control, decisions, mailings, states

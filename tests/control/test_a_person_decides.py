@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import control, decisions, mailings, states, sweeping
 from tests.ledger.book import Book
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import event, insert, update
 
-from mailroom.database import Database, now_millis
+from mailroom.database.clock import now_millis
+from mailroom.database.engine import Database
 from mailroom.engine.sweep import Sweeper
 from mailroom.ledger import mailings
 from mailroom.ledger.schema import decisions, sweeper

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import servers
 from tests.control.conftest import Start, on_both
 from tests.system import System

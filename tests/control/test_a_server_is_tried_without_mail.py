@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from mailroom.database import Database, now_millis
+from mailroom.database.clock import now_millis
+from mailroom.database.engine import Database
 from mailroom.ledger import mailings, servers
 from mailroom.ledger.schema import servers as servers_table
 from tests.control.conftest import Start, on_both

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.delivery.reply import Reply
 from mailroom.delivery.throttle import asks_to_slow_down, spacing_us
 from mailroom.ledger import throttles

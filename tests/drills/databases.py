@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.database import Database, now_millis
+from mailroom.database.clock import now_millis
+from mailroom.database.engine import Database
 from mailroom.ledger.schema import sweeper
 from tests.drills.drill import drill
 from tests.drills.stage import Stage

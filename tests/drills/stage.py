@@ -16,7 +16,7 @@ from psycopg.errors import DeadlockDetected
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Accepted
 from mailroom.ledger import states
 from tests.hasty_worker import LEASE

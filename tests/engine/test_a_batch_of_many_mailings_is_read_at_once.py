@@ -13,7 +13,7 @@ from mailroom.content.addresses import Address
 from mailroom.content.message import Attachment, Content
 from mailroom.content.original import read_original
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Draft, accept
 from mailroom.engine.messages import KEPT, Messages
 from mailroom.ledger.batches import Waiting

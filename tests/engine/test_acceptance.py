@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine import accept as acceptance
 from mailroom.engine.accept import Draft, Idempotency, KeyReused, accept
 from mailroom.engine.sweep import Sweeper

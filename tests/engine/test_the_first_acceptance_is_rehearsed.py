@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.rehearse import rehearse
 from mailroom.ledger.schema import metadata
 

@@ -10,7 +10,7 @@ from threading import Event, Thread
 import pytest
 from sqlalchemy import text
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.recorder import Recorder
 from mailroom.ledger import states
 from mailroom.ledger.batches import Lease

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, event, select
 from sqlalchemy.exc import OperationalError
 
-from mailroom.database import Database
-from mailroom.engine import together
+from mailroom.database import group_commit
+from mailroom.database.engine import Database
 from mailroom.ledger.schema import suppressions
 
 
@@ -39,7 +39,7 @@ def noted(database: Database) -> set[str]:
 def test_each_gets_its_own_answer(database: Database) -> None:
     keys = [f"p{number}@mail.example" for number in range(40)]
     with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(lambda key: together.write(database, note(key)), keys))
+        answers = list(threads.map(lambda key: group_commit.write(database, note(key)), keys))
     assert answers == keys
     assert noted(database) == set(keys)
 
@@ -55,11 +55,11 @@ def test_who_waits_meanwhile_shares_a_commit_and_a_failure_undoes_itself_only(sq
         assert may_go_on.wait(10)
 
     with ThreadPoolExecutor(8) as threads:
-        leader = threads.submit(together.write, database, first)
+        leader = threads.submit(group_commit.write, database, first)
         assert begun.wait(10)
-        good = [threads.submit(together.write, database, note(f"good{n}")) for n in range(3)]
-        bad = threads.submit(together.write, database, note("bad", fails=True))
-        while len(together._lines[database]._waiting) < 4:
+        good = [threads.submit(group_commit.write, database, note(f"good{n}")) for n in range(3)]
+        bad = threads.submit(group_commit.write, database, note("bad", fails=True))
+        while len(group_commit._lines[database]._waiting) < 4:
             pass
         may_go_on.set()
         leader.result(10)
@@ -75,7 +75,7 @@ def test_when_the_commit_fails_all_are_told(sqlite_url: str) -> None:
     database = Database(sqlite_url, busy_timeout=50)
     other = Database(sqlite_url)
     with other.begin(), ThreadPoolExecutor(4) as threads:
-        futures = [threads.submit(together.write, database, note(f"p{n}")) for n in range(4)]
+        futures = [threads.submit(group_commit.write, database, note(f"p{n}")) for n in range(4)]
         for future in futures:
             with pytest.raises(OperationalError):
                 future.result(10)

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.flask import Attachment, BadHeaderError, Mail, Message, NotSetUp, Refused, email_dispatched
 from mailroom.ledger.schema import deliveries, mailings
 from tests.servers import Catcher

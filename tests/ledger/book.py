@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
-from mailroom.database import AnyRow, Database
+from mailroom.database.engine import AnyRow, Database
 from mailroom.engine.accept import Draft, accept
 from mailroom.ledger import batches, gathering, mailings, marks, reaping
 from mailroom.ledger.batches import Gathered, Lease

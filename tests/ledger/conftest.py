@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from tests.ledger.book import Book
 
 

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailroom.database import Database
+from mailroom.database import planner
+from mailroom.database.engine import Database
+from mailroom.database.statement import Statement
 from mailroom.ledger import gathering
-from mailroom.ledger.driven import Driven
 from tests.ledger.book import Book
 
-STATEMENTS: list[tuple[Driven, dict[str, Any]]] = [
+STATEMENTS: list[tuple[Statement, dict[str, Any]]] = [
     (gathering.DUE, {"of_mailing": 1}),
     (gathering.TAKEN, {"by_batch": 1, "chosen": [1, 2, 3]}),
     (gathering.NEXT_DUE, {"of_mailing": 1}),
 ]
 
 
-def plan_of(database: Database, statement: Driven, values: dict[str, Any]) -> str:
+def plan_of(database: Database, statement: Statement, values: dict[str, Any]) -> str:
     """What the database will do, having seen no statistics."""
     explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
     with database.begin() as connection:
-        if not database.is_sqlite:
-            connection.exec_driver_sql(gathering.IN_ORDER)
+        planner.read_in_order_of_an_index(connection)
         compiled = statement._for(connection)
         found = connection.exec_driver_sql(f"{explain} {compiled.sql}", compiled.parameters(values))
         return "\n".join(str(row[-1]) for row in found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger.schema import deliveries
 from tests.ledger.book import Book
 

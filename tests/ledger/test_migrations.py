@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger.migrate import alembic_config, upgrade
 from mailroom.ledger.schema import mailings, metadata
 

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from sqlalchemy import Connection
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import batches, control, gathering, mailings, marks, states, sweeping
 from tests.ledger.book import Book
 

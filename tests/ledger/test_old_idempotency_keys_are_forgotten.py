@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from mailroom.database import Database, now_millis
+from mailroom.database.clock import now_millis
+from mailroom.database.engine import Database
 from mailroom.ledger import idempotency
 from mailroom.ledger.schema import idempotency_keys
 

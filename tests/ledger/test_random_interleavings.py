@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import Connection, select
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import control, decisions, mailings, states, suppressions, sweeping
 from mailroom.ledger.batches import Lease
 from mailroom.ledger.migrate import upgrade

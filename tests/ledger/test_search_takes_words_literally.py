@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import deliveries, mailings
 from tests.ledger.book import Book
 

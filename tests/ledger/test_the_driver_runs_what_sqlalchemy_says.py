@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from mailroom.database import Database
-from mailroom.ledger.driven import Driven
+from mailroom.database.engine import Database
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import api_keys, suppressions
 
-ADD = Driven(insert(suppressions).inline(), ("address_key", "reason", "created_at"))
-FIND = Driven(select(suppressions).where(suppressions.c.address_key == bindparam("wanted")))
-BLAME = Driven(update(suppressions).where(suppressions.c.reason == "manual").values(note=bindparam("why")))
+ADD = Statement(insert(suppressions).inline(), ("address_key", "reason", "created_at"))
+FIND = Statement(select(suppressions).where(suppressions.c.address_key == bindparam("wanted")))
+BLAME = Statement(update(suppressions).where(suppressions.c.reason == "manual").values(note=bindparam("why")))
 AT = datetime(2026, 11, 23, 10, 30, 0, 5_000, tzinfo=UTC)
 ANN = {"address_key": "ann@mail.example", "reason": "manual", "created_at": AT}
 BEN = {"address_key": "ben@mail.example", "reason": "bounced", "created_at": AT}
@@ -22,7 +22,7 @@ BEN = {"address_key": "ben@mail.example", "reason": "bounced", "created_at": AT}
 
 def test_it_converts_as_the_types_say(database: Database) -> None:
     columns = ("name", "key_hash", "scopes", "senders", "rate", "created_at", "expires_at")
-    add = Driven(insert(api_keys).returning(api_keys.c.scopes, api_keys.c.created_at), columns)
+    add = Statement(insert(api_keys).returning(api_keys.c.scopes, api_keys.c.created_at), columns)
     values = {"name": "shop", "key_hash": "00", "scopes": ["send", "ä"], "senders": [], "rate": "1/second"}
     with database.begin() as connection:
         assert add.one(connection, **values, created_at=AT, expires_at=None) == (["send", "ä"], AT)
@@ -50,7 +50,7 @@ def test_it_raises_what_sqlalchemy_raises(database: Database) -> None:
     with database.read() as connection:
         assert FIND.one(connection, wanted="ann@mail.example") is None, "all of it was taken back"
     with pytest.raises(DBAPIError), database.begin() as connection:
-        Driven(text("SELECT 1 FROM nowhere")).one(connection)
+        Statement(text("SELECT 1 FROM nowhere")).one(connection)
 
 
 def test_a_value_that_is_missing_is_a_fault(database: Database) -> None:

@@ -11,7 +11,7 @@ import pytest
 from mailroom.content.addresses import parse_address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Draft, accept
 from mailroom.queue import Queue
 from tests.servers import Catcher, Valkey, wait_until

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from app import create_app
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger.schema import mailings
 from mailroom.settings import Settings
 from tests.api.conftest import EMAIL

@@ -11,7 +11,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 from sqlalchemy import select
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import api_keys
 from mailroom.ledger.schema import deliveries, mailings
 from mailroom.local.ports import free_port

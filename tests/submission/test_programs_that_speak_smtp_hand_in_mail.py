@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.local.sink.certificates import make_certificate
 from tests.servers import Catcher
 from tests.submission.conftest import Submission

@@ -12,7 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import insert, select
 
-from mailroom.database import Database, now_millis, to_millis
+from mailroom.database.clock import now_millis, to_millis
+from mailroom.database.engine import Database
 from mailroom.ledger import users
 from mailroom.ledger.schema import attempts, batches, contents, deliveries, mailings, sessions
 

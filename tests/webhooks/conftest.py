@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Accepted, Draft, accept
 from mailroom.engine.webhooks import Webhooks
 from mailroom.ledger import webhook_endpoints

@@ -8,7 +8,7 @@ from resend import Webhooks as Resend
 from sqlalchemy import select, update
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine import webhooks as engine
 from mailroom.engine.webhooks import Webhooks
 from mailroom.ledger import users, webhook_calls, webhook_endpoints

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, select
 from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Accepted, Draft, accept
 from mailroom.ledger import batches, control, mailings, marks, reaping, states, suppressions
 from mailroom.ledger import webhooks as events

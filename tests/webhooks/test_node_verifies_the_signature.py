@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.webhooks import Webhooks
 from mailroom.ledger import webhook_endpoints
 from tests import node

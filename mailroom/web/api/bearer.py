@@ -10,7 +10,7 @@ from threading import Thread
 from flask import Flask, current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import api_keys
 from mailroom.ledger.api_keys import ApiKey
 from mailroom.web import mailroom

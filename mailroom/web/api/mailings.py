@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy import Connection
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import api_keys, deliveries, mailings, states
 from mailroom.ledger.mailings import Mailing
 from mailroom.web import mailroom

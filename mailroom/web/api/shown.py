@@ -8,7 +8,7 @@ from typing import Any
 
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.message import message_id
-from mailroom.database import AnyRow
+from mailroom.database.engine import AnyRow
 from mailroom.ledger.contents import StoredContent
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing

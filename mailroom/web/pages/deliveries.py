@@ -8,7 +8,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, session, u
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import control, deliveries, mailings, sign_ins
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing

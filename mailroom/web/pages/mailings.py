@@ -9,7 +9,7 @@ from flask import Blueprint, abort, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from mailroom.database import from_millis
+from mailroom.database.clock import from_millis
 from mailroom.ledger import decisions, deliveries, mailings, states
 from mailroom.ledger.decisions import Decision
 from mailroom.ledger.deliveries import Delivery

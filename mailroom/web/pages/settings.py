@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flask import Blueprint, flash, g, make_response, redirect, render_template, request, url_for
-from sqlalchemy import make_url
 from werkzeug.wrappers import Response
 
+from mailroom.database.engine import product_of
 from mailroom.ledger import sign_ins, throttles, users
 from mailroom.web import gate, mailroom, passwords, sign_in
 from mailroom.web.attempts import attempts
@@ -51,10 +51,7 @@ def _facts() -> list[tuple[str, str]]:
         ("Default sender", settings.mail_default_sender or "none"),
         ("Rate", _rate(settings.rate)),
         ("Workers", f"{settings.workers} processes, up to {settings.connections} SMTP sessions each"),
-        (
-            "Ledger",
-            "SQLite" if make_url(settings.database_url).drivername.startswith("sqlite") else "PostgreSQL",
-        ),
+        ("Ledger", product_of(settings.database_url)),
         ("Public address", settings.public_url),
     ]
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.recipients import Parsed, parse_pasted
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import suppressions
 from mailroom.web import mailroom
 from mailroom.web.csv_export import line

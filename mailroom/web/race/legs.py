@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.queue import Queue
 from mailroom.web.race.inline import send_inline
 from mailroom.web.race.queued import look_for_arrival, send_queued

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.engine.accept import Draft, accept
 from mailroom.ledger import deliveries, mailings
 from mailroom.queue import Queue

@@ -1,17 +1,14 @@
-"""Near the driver: SQLite's write lock taken in turn, and statements run without SQLAlchemy."""
+"""Write lock: SQLite has one, and the threads of a process take it in turn."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import Any
-
-from sqlalchemy import Engine
-from sqlalchemy.pool import PoolProxiedConnection
 
 PACES = (0.00005,) * 4 + (0.0005,)
 """Seconds between two tries to get SQLite's write lock; the last one for good. A group of marks
@@ -20,7 +17,7 @@ holds it for a tenth of a millisecond, a durable commit for the time of a disk's
 IMPATIENT = "PRAGMA busy_timeout = 0"
 
 
-class Turns:
+class WriteLock:
     """SQLite's one write lock, taken in turn.
 
     SQLite's own waits grow to a tenth of a second, so that whoever has waited longest is
@@ -65,47 +62,3 @@ class Turns:
                 raise
             return False
         return True
-
-
-class Direct:
-    """One connection without SQLAlchemy's cost per statement: for the send loop, a commit a mail.
-
-    Raises the driver's own errors: `Database.errors`. Not for two threads at once.
-    """
-
-    def __init__(self, engine: Engine, turns: Turns | None) -> None:
-        self._engine = engine
-        self._turns = turns
-        self._pooled: PoolProxiedConnection | None = None
-
-    def run(self, statements: Iterable[tuple[str, Any]]) -> list[int]:
-        """Executes (SQL, parameters) in one transaction; the number of rows each one changed."""
-        try:
-            if self._turns is None:
-                return self._run(statements)
-            with self._turns.one():
-                return self._run(statements)
-        except BaseException:
-            self.close()
-            raise
-
-    def _run(self, statements: Iterable[tuple[str, Any]]) -> list[int]:
-        pooled = self._pooled = self._pooled or self._open()
-        cursor = pooled.cursor()
-        if self._turns is not None:
-            self._turns.begin_impatient(cursor)
-        changed = [cursor.execute(*statement).rowcount for statement in statements]
-        pooled.commit()
-        return changed
-
-    def _open(self) -> PoolProxiedConnection:
-        pooled = self._engine.raw_connection()
-        if self._turns is not None:
-            pooled.cursor().execute(IMPATIENT)
-        return pooled
-
-    def close(self) -> None:
-        """Rolls back what was not committed; the next run opens a connection anew."""
-        if self._pooled is not None:
-            self._pooled.invalidate()
-            self._pooled = None

@@ -15,12 +15,12 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, text
 
-from mailroom.database import Database
-from mailroom.ledger.driven import Driven
+from mailroom.database.engine import Database
+from mailroom.database.statement import Statement
 
-SAVEPOINT = Driven(text("SAVEPOINT turn"))
-ROLLBACK = Driven(text("ROLLBACK TO turn"))
-RELEASE = Driven(text("RELEASE turn"))
+SAVEPOINT = Statement(text("SAVEPOINT turn"))
+ROLLBACK = Statement(text("ROLLBACK TO turn"))
+RELEASE = Statement(text("RELEASE turn"))
 
 AT_MOST = 50
 """Works in one transaction: other processes want the lock too."""

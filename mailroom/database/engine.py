@@ -1,17 +1,14 @@
-"""The ledger's database: engine, transactions, SQLite's pragmas, the clock."""
+"""Engine and transactions of the ledger's database: who writes, who reads, and how each is set up."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
-    Dialect,
     Engine,
     Row,
     create_engine,
@@ -19,12 +16,10 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
-from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator
 
-from mailroom.direct import Direct, Turns
+from mailroom.database.raw import RawConnection
+from mailroom.database.write_lock import WriteLock
 
 BUSY_TIMEOUT = 30_000
 """Milliseconds a connection waits for another's lock before it gives up."""
@@ -44,55 +39,6 @@ NETWORK = {
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns the type checker is not told."""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def to_millis(moment: datetime) -> int:
-    """Milliseconds since the epoch. A naive datetime is refused: nobody knows what it means."""
-    if moment.tzinfo is None:
-        raise ValueError("a time without a time zone cannot be stored")
-    return (moment - EPOCH) // timedelta(milliseconds=1)
-
-
-def from_millis(millis: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=millis)
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware datetime in Python, whole milliseconds since the epoch in the database.
-
-    Whole numbers sort, add and compare alike on SQLite and PostgreSQL, and in raw SQL.
-    """
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else to_millis(value)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else from_millis(value)
-
-
-class now_millis(FunctionElement[int]):
-    """The database's own clock: the one clock that all workers share. Milliseconds."""
-
-    type = BigInteger()
-    inherit_cache = True
-
-
-NOW_MILLIS = {
-    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
-    "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
-}
-"""The same clock for handwritten SQL, by dialect."""
-
-
-@compiles(now_millis, "sqlite")
-@compiles(now_millis, "postgresql")
-def _now_millis(element: now_millis, compiler: Any, **kw: Any) -> str:
-    return NOW_MILLIS[compiler.dialect.name]
-
 
 def normalized_url(url: str) -> str:
     """`url` with the driver that we ship: psycopg 3 for every spelling of PostgreSQL."""
@@ -100,6 +46,11 @@ def normalized_url(url: str) -> str:
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     return parsed.render_as_string(hide_password=False)
+
+
+def product_of(url: str) -> str:
+    """Which database that is, in its own name."""
+    return "SQLite" if make_url(url).get_backend_name() == "sqlite" else "PostgreSQL"
 
 
 class Database:
@@ -124,9 +75,9 @@ class Database:
                 name: value for name, value in NETWORK.items() if name not in make_url(self.url).query
             }
         self.engine: Engine = create_engine(self.url, hide_parameters=True, **options)
-        self._turns = Turns(busy_timeout) if self.is_sqlite else None
-        if self._turns is not None:
-            _configure_sqlite(self.engine, "FULL" if durable else "NORMAL", busy_timeout, self._turns)
+        self._write_lock = WriteLock(busy_timeout) if self.is_sqlite else None
+        if self._write_lock is not None:
+            _configure_sqlite(self.engine, "FULL" if durable else "NORMAL", busy_timeout, self._write_lock)
         else:
             _configure_postgresql(self.engine, busy_timeout, is_worker=not durable)
         self._writing = self.engine.execution_options(mailroom_writes=True)
@@ -142,7 +93,10 @@ class Database:
         On SQLite it takes the write lock at once, waiting its turn: a transaction that
         reads first and writes later would fail with "database is locked" instead.
         """
-        with self._turns.one() if self._turns else nullcontext(), self._writing.begin() as connection:
+        with (
+            self._write_lock.one() if self._write_lock else nullcontext(),
+            self._writing.begin() as connection,
+        ):
             yield connection
 
     @contextmanager
@@ -153,12 +107,12 @@ class Database:
 
     @property
     def errors(self) -> type[Exception]:
-        """What the driver raises, for those who use Direct."""
+        """What the driver raises, for those who use RawConnection."""
         return self.engine.dialect.loaded_dbapi.Error
 
-    def direct(self) -> Direct:
+    def direct(self) -> RawConnection:
         """Connects when it is used first."""
-        return Direct(self.engine, self._turns)
+        return RawConnection(self.engine, self._write_lock)
 
     def dispose(self) -> None:
         self.engine.dispose()
@@ -179,7 +133,7 @@ def _configure_postgresql(engine: Engine, lock_timeout: int, *, is_worker: bool)
         dbapi_connection.commit()
 
 
-def _configure_sqlite(engine: Engine, synchronous: str, busy_timeout: int, turns: Turns) -> None:
+def _configure_sqlite(engine: Engine, synchronous: str, busy_timeout: int, write_lock: WriteLock) -> None:
     @event.listens_for(engine, "connect")
     def _pragmas(dbapi_connection: Any, record: Any) -> None:
         # Our own BEGIN, never the driver's: it would begin late, and deferred.
@@ -198,7 +152,7 @@ def _configure_sqlite(engine: Engine, synchronous: str, busy_timeout: int, turns
     def _begin(connection: Connection) -> None:
         if connection.get_execution_options().get("mailroom_writes"):
             try:
-                turns.begin(connection.connection.cursor())
+                write_lock.begin(connection.connection.cursor())
             except sqlite3.Error as error:
                 raise OperationalError("BEGIN IMMEDIATE", None, error) from error
         else:

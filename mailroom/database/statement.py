@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy import Connection, Dialect, Engine, Executable
 from sqlalchemy.exc import DBAPIError
 
 Converter = Callable[[Any], Any]
 
 
-class Driven:
+class Statement:
     """One statement, on whatever database it is run. Values and columns are converted as their types say.
 
     `columns`: those that an INSERT gives values for. No `expanding` parameters.
@@ -45,9 +45,9 @@ class Driven:
         given = [compiled.parameters(row) for row in rows]
         self._execute(connection, connection.connection.cursor().executemany, compiled.sql, given)
 
-    def bound(self, dialect: Dialect, names: Sequence[str], **values: Any) -> Callable[..., tuple[str, Any]]:
-        """For Direct.run: takes the values of `names`, in their order, and adds `values`. Converts none."""
-        return self._in(dialect).bound(names, values)
+    def bound(self, engine: Engine, names: Sequence[str], **values: Any) -> Callable[..., tuple[str, Any]]:
+        """For RawConnection.run: takes the values of `names` in order, and adds `values`. Converts none."""
+        return self._in(engine.dialect).bound(names, values)
 
     def _cursor(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         compiled, cursor = self._for(connection), connection.connection.cursor()

@@ -1,0 +1,52 @@
+"""Bulk insert: many rows at once by the driver itself, with COPY where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+COPY_FROM = 50
+"""Rows from which COPY, with its two more round trips, is the faster way."""
+
+ROWS_AT_ONCE = 500
+"""Rows of one statement on SQLite: to start one anew for each row takes as long as all the rest."""
+
+
+class BulkInsert:
+    """Adds rows to one table: SQLAlchemy's way takes three times as long. Values are not converted."""
+
+    def __init__(self, table: str, columns: Sequence[str]) -> None:
+        names, places = ", ".join(columns), len(columns)
+        question_marks = f"({', '.join(['?'] * places)})"
+        into = f"INSERT INTO {table} ({names}) VALUES "
+        self._one = {"sqlite": into + question_marks, "postgresql": f"{into}({', '.join(['%s'] * places)})"}
+        self._many = into + ", ".join([question_marks] * ROWS_AT_ONCE)
+        self._copy = f"COPY {table} ({names}) FROM STDIN"
+
+    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Adds `rows` (values in the order of the columns), in their order."""
+        name = connection.dialect.name
+        if name == "postgresql" and len(rows) >= COPY_FROM:
+            self._run_copy(connection, rows)
+            return
+        single = len(rows) % ROWS_AT_ONCE if name == "sqlite" else len(rows)
+        for start in range(0, len(rows) - single, ROWS_AT_ONCE):
+            values = tuple(chain.from_iterable(rows[start : start + ROWS_AT_ONCE]))
+            connection.exec_driver_sql(self._many, values)
+        if single:
+            connection.exec_driver_sql(self._one[name], list(rows[-single:]))
+
+    def _run_copy(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        driver: Any = connection.dialect.loaded_dbapi
+        cursor: Any = connection.connection.cursor()
+        try:
+            with cursor.copy(self._copy) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except driver.Error as error:
+            # As if SQLAlchemy had run it: callers know no driver.
+            raise OperationalError(self._copy, None, error) from error

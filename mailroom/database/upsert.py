@@ -1,0 +1,35 @@
+"""Insert or ignore, and upsert: rows that two may want to write at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mailroom.database.statement import Statement
+
+INSERT: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def insert_once(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Adds those of `rows` (all with the same columns) that are not there yet; says how many.
+
+    Of two writers the first one wins, and nobody fails.
+    """
+    if not rows:
+        return 0
+    statement = INSERT[connection.dialect.name](table).values(list(rows)).on_conflict_do_nothing()
+    return len(connection.execute(statement.returning(*table.primary_key)).all())
+
+
+class Upsert:
+    """A Statement that `made` from the INSERT of whichever database it is run on."""
+
+    def __init__(self, table: Table, made: Callable[[Any], Executable]) -> None:
+        self._statements = {name: Statement(made(insert(table))) for name, insert in INSERT.items()}
+
+    def run(self, connection: Connection, **values: Any) -> int:
+        """How many rows it wrote."""
+        return self._statements[connection.dialect.name].run(connection, **values)
