@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mailroom.engine.rehearse import rehearse
 from mailroom.front.worker import Front
+from mailroom.proxies import Proxies
 from mailroom.settings import load_or_exit
 from mailroom.web.senders import largest_body
 
@@ -53,8 +54,11 @@ proc_name = "mailroom"
 if settings.home.is_dir():
     Front.folder = settings.home
 
-# X-Forwarded-* is believed from a proxy on this machine only. Behind one elsewhere:
-# FORWARDED_ALLOW_IPS, which gunicorn reads by itself.
+# Whom a proxy asks for is found out in one place, mailroom/web/forwarded.py, by FORWARDED_ALLOW_IPS.
+# gunicorn's own rules would refuse requests whose scheme headers differ, and believe any Unix socket
+# about the path.
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 
 
 def post_worker_init(worker: Any) -> None:
@@ -66,6 +70,7 @@ def post_worker_init(worker: Any) -> None:
     # take a quarter of the time that it takes to read them.
     gc.set_threshold(10_000)
     worker.largest_body = largest_body(worker.wsgi)
+    worker.find_client = Proxies(settings.forwarded_allow_ips).client
     with suppress(DBAPIError):
         rehearse(worker.wsgi.extensions["mailroom"].database)
     # What is loaded by now stays: to look through it for garbage would halt all threads for 50 ms.

@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from mailroom.proxies import LOOPBACK, Proxies
 
 LOCAL_FILE = "local.env"
 REQUIRED = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MAIL_SERVER")
@@ -54,6 +64,18 @@ Hosts = Annotated[
 ]
 
 
+def _addresses(names: tuple[str, ...]) -> tuple[str, ...]:
+    Proxies(names)
+    return names
+
+
+Addresses = Annotated[
+    tuple[Annotated[str, StringConstraints(strip_whitespace=True)], ...],
+    BeforeValidator(lambda text: text.split(",") if isinstance(text, str) else text),
+    AfterValidator(_addresses),
+]
+
+
 class SettingsError(Exception):
     """The environment does not describe a system that can run."""
 
@@ -82,6 +104,7 @@ class Settings(BaseModel):
     backoff: Spans = tuple(timedelta(minutes=wait) for wait in (1, 5, 15, 60, 240))
     expires: Span = timedelta(hours=48)
     public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")]
+    forwarded_allow_ips: Addresses = LOOPBACK
     local: bool = False
     slow_server: Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$")] | None = None
     submission_port: Port = 2525
@@ -111,6 +134,7 @@ VARIABLES = {
     "backoff": "MAILROOM_BACKOFF",
     "expires": "MAILROOM_EXPIRES",
     "public_url": "MAILROOM_PUBLIC_URL",
+    "forwarded_allow_ips": "FORWARDED_ALLOW_IPS",
     "local": "MAILROOM_LOCAL",
     "slow_server": "MAILROOM_SLOW_SERVER",
     "submission_port": "MAILROOM_SUBMISSION_PORT",
@@ -137,6 +161,7 @@ EXPECTED = {
     "MAILROOM_BACKOFF": "like 1m,5m,15m,1h,4h: the waits between tries (s, m, h or d), the last one repeated",
     "MAILROOM_EXPIRES": "like 48h (s, m, h or d)",
     "MAILROOM_PUBLIC_URL": "like https://mail.example.org, without a path",
+    "FORWARDED_ALLOW_IPS": "addresses and networks of proxies, like 127.0.0.1,10.0.0.0/8, or *",
     "MAILROOM_LOCAL": "true or false",
     "MAILROOM_SLOW_SERVER": "like 127.0.0.1:1026",
     "MAILROOM_SUBMISSION_PORT": "a whole number from 1 to 65535",

@@ -16,6 +16,7 @@ from gunicorn.util import write_error
 from mailroom.front.answering import Answer, answer, find_largest
 from mailroom.front.framing import Chunked, Framing, Sized
 from mailroom.front.storage import Storage
+from mailroom.proxies import source
 
 if TYPE_CHECKING:
     from mailroom.front.worker import Front
@@ -44,7 +45,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, front: Front, peer: Any, server: Any) -> None:
         self.front, self.peer, self.server, self.loop = front, peer, server, front.loop
-        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._peer_address = str(peer[0]) if isinstance(peer, tuple) else ""
+        self.address = source(self._peer_address)
         self.state = State.HEAD  # of a client that connects, a request is expected at once
         self.memory = self.disk = 0
         self._limits = front.limits
@@ -142,7 +144,17 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             self._refuse_as_gunicorn(error)
             return
+        self._find_client()
         self._expect_body()
+
+    def _find_client(self) -> None:
+        """Of a proxy's connections, each counts for the client that it last asked for: else all of its
+        clients together would be one, with more connections than anybody."""
+        forwarded = [value for name, value in self._request.headers if name == "X-FORWARDED-FOR"]
+        address = source(self.front.find_client(self._peer_address, ",".join(forwarded)))
+        if address != self.address:
+            self.front.crowd.work(self)  # it waits again at once, under the new address
+            self.address = address
 
     def _expect_body(self) -> None:
         reader = self._request.body.reader

@@ -32,7 +32,7 @@ FILES_OF_OUR_OWN = 100
 class Front(Worker):  # type: ignore[misc]
     """One thread runs the event loop; `threads` others run the application.
 
-    `limits`, `folder` and `largest_body` may be set by gunicorn's configuration file.
+    `limits`, `folder`, `largest_body` and `find_client` may be set by gunicorn's configuration file.
     """
 
     limits: ClassVar[Limits] = Limits()
@@ -42,6 +42,7 @@ class Front(Worker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.largest_body: Callable[[dict[str, Any]], int] = lambda environ: 64 * MEBIBYTE
+        self.find_client: Callable[[str, str], str] = lambda peer, forwarded_for: peer
         self.tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self.loop: asyncio.AbstractEventLoop
         self._stop = asyncio.Event()

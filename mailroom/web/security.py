@@ -8,10 +8,11 @@ from flask import Flask, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 from itsdangerous import URLSafeTimedSerializer
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mailroom.ledger.sign_ins import LIFETIME
+from mailroom.proxies import Proxies
 from mailroom.settings import Settings
+from mailroom.web.forwarded import Forwarded
 
 POLICY = "; ".join(
     (
@@ -70,8 +71,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     headers = dict(HEADERS)
     if is_https:
         headers["Strict-Transport-Security"] = "max-age=31536000"
-        # Mailroom itself speaks http, so https means that one proxy stands before it.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+    app.wsgi_app = Forwarded(app.wsgi_app, Proxies(settings.forwarded_allow_ips))  # type: ignore[method-assign]
 
     everywhere = [(name.lower(), name, value) for name, value in headers.items()]
     # Asked again each time, yet kept for the Back button: it brings back what was typed.

@@ -48,9 +48,15 @@ def test_behind_https_cookies_and_pages_are_for_https_only(settings: Settings, l
     assert answer.headers["Strict-Transport-Security"]
 
 
-def test_without_https_nobody_is_believed_about_their_address(client: FlaskClient, link: str) -> None:
-    client.get(link, headers={"X-Forwarded-For": "192.0.2.7"})
-    assert "192.0.2.7" not in client.get("/settings").text
+@pytest.mark.parametrize("public_url", ["http://mail.example.org", "https://mail.example.org"])
+def test_nobody_but_a_proxy_is_believed_about_their_address(
+    settings: Settings, link: str, public_url: str
+) -> None:
+    client = create_app(settings.model_copy(update={"public_url": public_url})).test_client()
+    stranger = {"base_url": public_url, "environ_overrides": {"REMOTE_ADDR": "198.51.100.1"}}
+    client.get(link, headers={"X-Forwarded-For": "192.0.2.7"}, **stranger)
+    page = client.get("/settings", **stranger).text
+    assert "198.51.100.1" in page and "192.0.2.7" not in page
 
 
 @pytest.mark.parametrize(
