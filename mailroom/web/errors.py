@@ -9,7 +9,9 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
+from mailroom.web import origin
 from mailroom.web.negotiation import wants_page
+from mailroom.web.origin import ForeignForm, Refusal
 from mailroom.web.words import size
 
 WORDS = {
@@ -35,7 +37,8 @@ LEDGER_AWAY = (OperationalError, InterfaceError, TimeoutError)
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(CSRFError, _expired)
+    app.register_error_handler(CSRFError, lambda error: refused(origin.of_token(error)))
+    app.register_error_handler(ForeignForm, lambda _: refused(origin.of_foreign_form()))
     app.register_error_handler(413, _too_large)
     for kind in LEDGER_AWAY:
         app.register_error_handler(kind, _no_ledger)
@@ -68,9 +71,10 @@ def _http(error: HTTPException) -> Response:
     return response
 
 
-def _expired(error: CSRFError) -> Response:
-    title, text = "This page was open for too long", "Go back, reload it, and try again."
-    return answer(400, title, text, "csrf_token_expired")
+def refused(refusal: Refusal) -> Response:
+    """A form that was not taken, and what to do about that."""
+    origin.tell_operator(refusal)
+    return answer(400, refusal.title, refusal.text, refusal.name)
 
 
 def _too_large(error: HTTPException) -> Response:

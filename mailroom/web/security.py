@@ -12,6 +12,7 @@ from itsdangerous import URLSafeTimedSerializer
 from mailroom.ledger.sign_ins import LIFETIME
 from mailroom.proxies import Proxies
 from mailroom.settings import Settings
+from mailroom.web import origin
 from mailroom.web.forwarded import Forwarded
 
 POLICY = "; ".join(
@@ -64,8 +65,10 @@ def init_app(app: Flask, settings: Settings) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=LIFETIME,
         WTF_CSRF_TIME_LIMIT=int(TOKEN_LIFETIME.total_seconds()),
+        WTF_CSRF_SSL_STRICT=False,  # it compares with the address that a proxy asks for: see origin.py
     )
     app.session_interface = Sessions()
+    origin.init_app(app)
     csrf.init_app(app)
     app.before_request(_refuse_nul)
     headers = dict(HEADERS)

@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 
 from mailroom.content.recipients import Parsed
 from mailroom.engine.accept import Accepted, KeyReused, Refused, StillUnderWay, accept
-from mailroom.web import compose_form, errors, mailroom
+from mailroom.web import compose_form, errors, mailroom, origin
 from mailroom.web.compose_form import ComposeForm
 from mailroom.web.copied import copied
 from mailroom.web.gate import user
@@ -138,10 +138,9 @@ def preview() -> Response:
 
 @blueprint.errorhandler(CSRFError)
 def expired(error: CSRFError) -> Response:
-    """The form as typed, with a fresh token. Only for a form that one of our own pages sent."""
-    ours = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
-    if request.endpoint != "compose.submit" or not ours:
-        return errors.answer(400, "This page was open for too long", "Go back, reload it, and try again.")
+    """The form as typed, with a fresh token: it is one of our own, as was judged before."""
+    if request.endpoint != "compose.submit":
+        return errors.refused(origin.of_token(error))
     form = compose_form.from_request(_kept_files())
     draft_of(form, user().id, g.started)
     form.problems.insert(
