@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     numbers.init_app(app)
     gate.init_app(app)  # first: nobody gets past it
     security.init_app(app, settings)
-    attempts.init_app(app, settings.redis_url)
+    attempts.init_app(app, settings)
     assets.init_app(app)
     errors.init_app(app)
     words.init_app(app)

@@ -62,7 +62,7 @@ def init_app(app: Flask) -> None:
 
 
 def refuse_foreign() -> None:
-    """What changes something must come from a page of ours. Not of the API: no browser adds a key by itself."""
+    """What changes something must come from a page of ours; no browser adds an API key by itself."""
     if request.method not in READING and request.blueprint != "api" and not _is_ours():
         raise ForeignForm
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import Flask, Response, abort, request
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
 from itsdangerous import URLSafeTimedSerializer
 
 from mailroom.ledger.sign_ins import LIFETIME
 from mailroom.proxies import Proxies
 from mailroom.settings import Settings
-from mailroom.web import origin
+from mailroom.web import known_browsers, origin
 from mailroom.web.forwarded import Forwarded
 
 POLICY = "; ".join(
@@ -45,7 +45,7 @@ csrf = CSRFProtect()
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Flask's own, which makes the signer anew for every request, the API's included."""
+    """Flask's own, which makes the signer anew for every request, the API's included; and one cookie more."""
 
     _signer: URLSafeTimedSerializer | None = None
 
@@ -53,6 +53,10 @@ class Sessions(SecureCookieSessionInterface):
         if self._signer is None:
             self._signer = super().get_signing_serializer(app)
         return self._signer
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        super().save_session(app, session, response)
+        known_browsers.write(response)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import (
     Blueprint,
     Response,
@@ -13,11 +15,12 @@ from flask import (
     session,
     url_for,
 )
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
 from mailroom.ledger import sign_ins, users
 from mailroom.ledger.users import User
-from mailroom.web import gate, mailroom, passwords
+from mailroom.web import gate, known_browsers, mailroom, passwords
 from mailroom.web.attempts import attempts
 from mailroom.web.words import duration
 
@@ -41,13 +44,12 @@ def _by_link(token: str) -> AnyResponse:
         return Response(status=204)  # a browser that looks ahead has not decided to come
     with mailroom().database.read() as connection:
         user = users.by_link(connection, token)
-    if user is None:
+    if user is None or not sign_in(user, lambda connection: users.by_link(connection, token) == user):
         flash(
             "That link is not valid any more: the newest one is printed where Mailroom was started.",
             "warning",
         )
         return _without_referrer(redirect(url_for("sign_in.page"), 303))
-    sign_in(user)
     return _without_referrer(redirect(gate.safe_next(request.args.get("next")), 303))
 
 
@@ -61,17 +63,21 @@ def _without_referrer(response: AnyResponse) -> AnyResponse:
 def submit() -> AnyResponse:
     """Signs in by e-mail and password. The same words for every reason to refuse."""
     email, password = request.form.get("email", "").replace("\0", ""), request.form.get("password", "")
-    address = request.remote_addr or ""
-    if wait := attempts().begin(address, email):
+    address, browser = request.remote_addr or "", known_browsers.find(email)
+    if wait := attempts().begin(address, email, browser):
         problem = f"Too many attempts. Try again in {duration(wait * 1000)}."
         return _again(email, problem, 429, wait)
     with mailroom().database.read() as connection:
         user = passwords.user_of(connection, email, password)
-        password_hash = users.password_hash(connection, user.id) if user else None
-    if user is None or not sign_in(user, password_hash):
+        password_hash = users.password_hash(connection, user.id) if user else None  # the one compared with
+    if user is None or not _by_password(user, password_hash):
         return _again(email, "This e-mail address and password do not belong together.", 422)
-    attempts().succeeded(email)
+    attempts().succeeded(email, address, browser)
     return redirect(gate.safe_next(request.args.get("next")), 303)
+
+
+def _by_password(user: User, password_hash: str | None) -> bool:
+    return sign_in(user, lambda connection: users.password_hash(connection, user.id) == password_hash)
 
 
 def _again(email: str, problem: str, status: int, wait: int = 0) -> Response:
@@ -81,13 +87,14 @@ def _again(email: str, problem: str, status: int, wait: int = 0) -> Response:
     return response
 
 
-def sign_in(user: User, password_hash: str | None = None) -> bool:
+def sign_in(user: User, may: Callable[[Connection], bool]) -> bool:
     """Signs this browser in as `user`, in a fresh session: nothing from before stays.
 
-    False: the password that was looked at, of this hash, is not theirs any more.
+    False when what let them in has been revoked meanwhile: a password takes a while to compare.
     """
     with mailroom().database.begin() as connection:
-        if password_hash is not None and users.hold(connection, user.id) != password_hash:
+        users.hold(connection, user.id)
+        if not may(connection):
             return False
         agent, address = request.headers.get("User-Agent", ""), request.remote_addr or ""
         before = session.get(gate.TOKEN)
@@ -98,6 +105,7 @@ def sign_in(user: User, password_hash: str | None = None) -> bool:
     session.clear()
     session.permanent = True
     session[gate.TOKEN] = token
+    known_browsers.remember(user.email)
     return True
 
 

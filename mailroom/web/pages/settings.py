@@ -12,7 +12,7 @@ from mailroom.web.attempts import attempts
 from mailroom.web.browsers import browser_name
 from mailroom.web.checks import ask_all
 from mailroom.web.gate import user
-from mailroom.web.words import count
+from mailroom.web.words import count, duration
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -77,23 +77,23 @@ def set_password() -> Response:
         keys = users.set_password(connection, user().id, password_hash)
         # This one too, for somebody may have its cookie, and it is given another.
         others = sign_ins.end_all(connection, user().id) - 1
-    sign_in.sign_in(user(), password_hash)
+    sign_in.sign_in(user(), lambda connection: users.password_hash(connection, user().id) == password_hash)
     signed_out = " All other browsers are signed out." if others else ""
     revoked = f" {count(len(keys), 'admin key')} of yours can open nothing any more." if keys else ""
-    flash(f"The password is set.{signed_out}{revoked}", "good")
+    flash(f"The password is set. Links that signed you in are not valid any more.{signed_out}{revoked}", "good")
     return redirect(url_for("settings.page"), 303)
 
 
 def _password_problems() -> Problems:
-    address, email = request.remote_addr or "", user().email
+    address, email, browser = request.remote_addr or "", user().email, f"sign-in {g.sign_in.id}"
     with mailroom().database.read() as connection:
         known = users.password_hash(connection, user().id)
     if known is not None:
-        if attempts().begin(address, email):
-            return {"password": "Too many attempts. Wait a minute."}
+        if wait := attempts().begin(address, email, browser):
+            return {"password": f"Too many attempts. Try again in {duration(wait * 1000)}."}
         if not passwords.matches(known, request.form.get("password", "")):
             return {"password": "This is not your present password."}
-        attempts().succeeded(email)
+        attempts().succeeded(email, address, browser)
     problem = passwords.problem(request.form.get("new_password", ""))
     return {"new_password": problem} if problem else {}
 
