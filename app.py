@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from mailroom import cli, log
+from mailroom import cli, files, log
 from mailroom.database.engine import Database
 from mailroom.queue import Queue
 from mailroom.settings import Settings, load_or_exit
@@ -35,6 +35,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The application for `settings`; by default for those of the environment."""
     settings = settings or load_or_exit()
     log.configure()
+    for folder in ("uploads", "races"):  # an older Mailroom made them as everybody may read them
+        files.close_to_others(settings.home / folder)
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,

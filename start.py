@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+from mailroom import files
 from mailroom.local import defaults, home, ports
 from mailroom.local.run import ROOT, Run
 from mailroom.settings import SettingsError, given, home_of, leave, load
@@ -18,6 +19,7 @@ def main() -> None:
 
 
 def start() -> None:
+    files.keep_private()
     folder = home_of()
     values = given()
     home.make(folder)

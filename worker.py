@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from mailroom import files
 from mailroom.queue import BULK, URGENT, Pool
 from mailroom.settings import load_or_exit
 
@@ -15,6 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--burst", action="store_true", help="end when the queues are empty")
     parser.add_argument("queues", nargs="*", metavar="QUEUE", help=f"default: {URGENT} {BULK}")
     options = parser.parse_args(arguments)
+    files.keep_private()
     settings = load_or_exit()
     import jobs.deliver  # noqa: F401  before the fork, so that all workers share what it loads
 

@@ -17,11 +17,14 @@ from sqlalchemy.exc import DBAPIError
 # The console script's folder is on sys.path, the checkout is not yet: gunicorn adds it later.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from mailroom import files
 from mailroom.engine.rehearse import rehearse
 from mailroom.front.worker import Front
 from mailroom.proxies import Proxies
 from mailroom.settings import load_or_exit
 from mailroom.web.senders import largest_body
+
+files.keep_private()
 
 # Here as well as in the app: one line from the master, not one from each worker for ever.
 settings = load_or_exit()
@@ -35,6 +38,9 @@ workers = 2
 worker_class = Front
 threads = 8
 keepalive = 75  # longer than a proxy's, so that the proxy is the one who closes
+
+# Of a Unix socket: its peers are believed like a proxy, so only user and group may open it.
+umask = 0o007
 
 # No preload: a parent that holds database handles must not fork.
 preload_app = False

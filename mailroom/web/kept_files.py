@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from mailroom import files
+
 DAY = 24 * 3600
 KEPT_FOR = DAY
 
@@ -49,12 +51,15 @@ class KeptFiles:
     def keep(self, filename: str, content_type: str, data: BinaryIO) -> KeptFile:
         """Copies `data` from its start; clears away what is older than a day, of everybody."""
         self._sweep()
-        self._mine.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._all, self._mine):
+            files.make_folder(folder)
         token = secrets.token_hex(16)
         data.seek(0)
-        with (self._mine / token).open("xb") as target:
-            shutil.copyfileobj(data, target)
         about = {"filename": filename, "content_type": content_type}
+        for name in (token, f"{token}.json"):
+            files.create(self._mine / name)
+        with (self._mine / token).open("wb") as target:
+            shutil.copyfileobj(data, target)
         (self._mine / f"{token}.json").write_text(json.dumps(about), encoding="utf-8")
         return KeptFile(token, filename, content_type, self._mine / token)
 

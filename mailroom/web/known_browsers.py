@@ -1,4 +1,4 @@
-"""Device cookies (OWASP): browsers in which somebody has signed in before, so that strangers' guesses do not
+"""Device cookies (OWASP): browsers in which somebody has given their password before, so that strangers' guesses do not
 hold them up. A signed cookie for each account; it opens nothing, and its own attempts are counted."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def find(email: str) -> str:
 
 
 def remember(email: str) -> None:
-    """That person has signed in with this browser: the answer will say so."""
+    """Somebody who knows that person's password has this browser: the answer will make it known."""
     g.known_browser = attempts().account(email)
 
 

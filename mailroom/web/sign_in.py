@@ -73,6 +73,7 @@ def submit() -> AnyResponse:
     if user is None or not _by_password(user, password_hash):
         return _again(email, "This e-mail address and password do not belong together.", 422)
     attempts().succeeded(email, address, browser)
+    known_browsers.remember(email)
     return redirect(gate.safe_next(request.args.get("next")), 303)
 
 
@@ -105,7 +106,6 @@ def sign_in(user: User, may: Callable[[Connection], bool]) -> bool:
     session.clear()
     session.permanent = True
     session[gate.TOKEN] = token
-    known_browsers.remember(user.email)
     return True
 
 

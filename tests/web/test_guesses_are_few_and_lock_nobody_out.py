@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer
 
 from app import create_app
 from mailroom.ledger import users
@@ -103,9 +104,13 @@ def test_a_browser_that_is_known_is_never_held_up_by_others(app: Flask, sign_in:
     assert sign_in(by=known, address=HOME) == 303
 
 
-def test_a_link_makes_a_browser_known_too(app: Flask, sign_in: SignIn, csrf: Csrf, link: str) -> None:
+def test_to_set_a_password_makes_the_browser_known_too(
+    app: Flask, sign_in: SignIn, csrf: Csrf, link: str
+) -> None:
     known = app.test_client()
     known.get(link)
+    form = {"password": PASSWORD, "new_password": PASSWORD, "csrf_token": csrf(known)}
+    assert known.post("/settings/password", data=form).status_code == 303
     signed_out(known, csrf)
     fill(app)
     assert sign_in(by=known, address=ELSEWHERE) == 303
@@ -151,14 +156,12 @@ def test_a_made_up_cookie_is_worth_nothing(app: Flask, sign_in: SignIn, value: s
     assert sign_in(by=client, address=STRANGER) == 429
 
 
-def test_a_cookie_of_another_secret_is_worth_nothing(
-    app: Flask, sign_in: SignIn, settings: Settings, link: str
-) -> None:
-    other = create_app(settings.model_copy(update={"secret_key": "another secret"})).test_client()
-    other.get(link)
+def test_a_cookie_of_another_secret_is_worth_nothing(app: Flask, sign_in: SignIn, settings: Settings) -> None:
     client = app.test_client()
-    name = next(iter(known_cookies(known_of_owner(app, sign_in))))
-    client.set_cookie(name, next(iter(known_cookies(other).values())), path="/sign-in")
+    name, value = next(iter(known_cookies(known_of_owner(app, sign_in)).items()))
+    whose = URLSafeTimedSerializer(settings.secret_key, salt="known browser").loads(value)
+    forged = URLSafeTimedSerializer("another secret", salt="known browser").dumps(whose)
+    client.set_cookie(name, str(forged), path="/sign-in")
     fill(app)
     assert sign_in(by=client, address=STRANGER) == 429
 
@@ -184,9 +187,13 @@ def test_its_cookie_tells_nothing_and_goes_nowhere_else(app: Flask, sign_in: Sig
     assert "ann" not in known and "example" not in known
 
 
-def test_behind_https_its_cookie_is_for_https(settings: Settings, link: str) -> None:
-    app = create_app(settings.model_copy(update={"public_url": "https://mail.example.org"}))
-    cookies = app.test_client().get(link).headers.get_all("Set-Cookie")
+def test_behind_https_its_cookie_is_for_https(settings: Settings, sign_in: SignIn) -> None:
+    public = "https://mail.example.org"
+    client = create_app(settings.model_copy(update={"public_url": public})).test_client()
+    page = client.get("/sign-in", base_url=public).text
+    token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
+    form = {"email": OWNER, "password": PASSWORD, "csrf_token": token}
+    cookies = client.post("/sign-in", data=form, base_url=public).headers.get_all("Set-Cookie")
     assert len(cookies) == 2 and all("Secure" in cookie for cookie in cookies)
 
 

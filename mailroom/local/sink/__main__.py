@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from mailroom import files
 from mailroom.local.sink import certificates, rules
 from mailroom.local.sink.options import Options
 from mailroom.local.sink.server import Sink
@@ -91,6 +92,7 @@ async def serve(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     arguments = parser().parse_args()
+    files.keep_private()
     try:
         asyncio.run(serve(arguments))
     except (OSError, ValueError) as error:

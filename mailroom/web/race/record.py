@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mailroom import files
+
 RACE_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 FEWEST, USUAL, MOST = 1, 5, 20
 """Mails in a race: the synchronous half really makes somebody wait two seconds for each."""
@@ -133,7 +135,7 @@ class Races:
         return [race for name in names[:limit] if (race := self.get(name))]
 
     def save(self, race: Race) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(self.folder)
         path = self._path(race.id)
         fresh = path.with_suffix(f".{os.getpid()}.{secrets.token_hex(2)}")
         fresh.write_text(json.dumps(asdict(race)))
@@ -142,7 +144,7 @@ class Races:
     @contextmanager
     def running(self, race_id: str) -> Iterator[bool]:
         """Yields False when another request runs a leg of this race; a dead one holds nothing."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(self.folder)
         with open(self.folder / f"{race_id}.lock", "w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,48 @@
+"""Files and folders for this user alone: what Mailroom writes holds people's addresses, letters and keys."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from pathlib import Path
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+log = logging.getLogger(__name__)
+
+
+def keep_private() -> None:
+    """For a program of ours, at its start: what it and its children make is nobody else's."""
+    os.umask(OTHERS)
+
+
+def make_folder(path: Path) -> None:
+    """The folder and those above it that are missing; one that others could open is closed to them."""
+    for missing in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    close_to_others(path)
+
+
+def create(path: Path) -> None:
+    """An empty file, unless it is there; one that others could open is closed to them."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        close_to_others(path)
+
+
+def close_to_others(path: Path) -> None:
+    """Takes away the rights of group and others, and says so; or says who has to, when it is not ours."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return
+    if not mode & OTHERS:
+        return
+    try:
+        path.chmod(mode & ~OTHERS)
+    except OSError as error:
+        log.warning("%s is open to other users (%o), and stays so: %s", path, mode, error.strerror)
+    else:
+        log.warning("%s was open to other users (%o): it is closed now", path, mode)
