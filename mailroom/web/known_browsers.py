@@ -1,5 +1,8 @@
-"""Device cookies (OWASP): browsers in which somebody has given their password before, so that strangers' guesses do not
-hold them up. A signed cookie for each account; it opens nothing, and its own attempts are counted."""
+"""Device cookies (OWASP): browsers in which somebody has given their password before.
+
+Strangers' guesses do not hold them up. A signed cookie for each account: it opens nothing, and the
+attempts of its browser are counted by themselves.
+"""
 
 from __future__ import annotations
 

@@ -7,3 +7,4 @@ from tests.web import conftest
 app = conftest.app
 link = conftest.link
 client = conftest.client
+csrf = conftest.csrf

@@ -13,13 +13,18 @@ from mailroom.web.api.blueprint import ROOT, blueprint
 from mailroom.web.api.openapi import ERRORS, Document, document
 from mailroom.web.gate import current
 
+EXAMPLE = "https://mail.example.org"
+"""Where Mailroom is, for strangers."""
+
 
 @blueprint.get("/docs")
 def docs() -> str:
-    """Open to everybody: who has a key need not be able to sign in."""
+    """Open to everybody: who has a key need not be able to sign in. A stranger reads code alone, and
+    nothing of how this Mailroom is set up."""
     sign_in = current()
     if sign_in is not None:
         g.user = sign_in.user
+    address = EXAMPLE if sign_in is None else mailroom().settings.public_url
     found = document()
     operations = [
         {"method": method.upper(), "path": path, **described}
@@ -30,7 +35,7 @@ def docs() -> str:
         "api/docs.html",
         api=found,
         errors=ERRORS,
-        base_url=f"{mailroom().settings.public_url}/api{ROOT}",
+        base_url=f"{address}/api{ROOT}",
         operations=operations,
         schemas={name: _fields(schema) for name, schema in found["components"]["schemas"].items()},
         as_json=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
