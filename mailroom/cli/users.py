@@ -8,6 +8,7 @@ import click
 from flask.cli import AppGroup
 
 from mailroom.content.addresses import AddressError, parse_address
+from mailroom.ledger import sign_ins
 from mailroom.ledger import users as ledger_users
 from mailroom.ledger.users import EmailTaken, User
 from mailroom.web import mailroom, passwords

@@ -20,7 +20,7 @@ import pytest
 
 from app import create_app
 from mailroom import files
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import users
 from mailroom.ledger.migrate import upgrade
 from mailroom.local.sink.process import SinkProcess

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from mailroom.database.engine import product_of
 from mailroom.ledger import sign_ins, throttles, users
-from mailroom.web import gate, mailroom, passwords, sign_in
+from mailroom.web import gate, known_browsers, mailroom, passwords, sign_in
 from mailroom.web.attempts import attempts
 from mailroom.web.browsers import browser_name
 from mailroom.web.checks import ask_all
@@ -78,9 +78,10 @@ def set_password() -> Response:
         # This one too, for somebody may have its cookie, and it is given another.
         others = sign_ins.end_all(connection, user().id) - 1
     sign_in.sign_in(user(), lambda connection: users.password_hash(connection, user().id) == password_hash)
+    known_browsers.remember(user().email)
     signed_out = " All other browsers are signed out." if others else ""
     revoked = f" {count(len(keys), 'admin key')} of yours can open nothing any more." if keys else ""
-    flash(f"The password is set. Links that signed you in are not valid any more.{signed_out}{revoked}", "good")
+    flash(f"The password is set. Links that signed you in are void.{signed_out}{revoked}", "good")
     return redirect(url_for("settings.page"), 303)
 
 
