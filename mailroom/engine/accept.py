@@ -25,9 +25,10 @@ from mailroom.engine.draft import (
     StillUnderWay,
 )
 from mailroom.engine.rows import URGENT_AT_MOST, insert_content, mailing_values, take_key
-from mailroom.ledger import gathering, insertion, mailings, states, suppressions, webhooks
+from mailroom.ledger import gathering, insertion, mailings, moves, suppressions, webhooks
 from mailroom.ledger.batches import Gathered
 from mailroom.ledger.insertion import NewDelivery
+from mailroom.ledger.states import MailingState
 from mailroom.queue import Queue
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "accept",
     "write",
 ]
+
+QUEUED, SUPPRESSED = (state.value for state in (moves.accepted(False), moves.accepted(True)))
 
 CHUNK = 2_500
 """Deliveries written in one transaction: nobody waits long for SQLite's lock meanwhile."""
@@ -118,7 +121,7 @@ def _stage(connection: Connection, draft: Draft) -> tuple[int, str, int]:
 def _add(connection: Connection, rows: Sequence[NewDelivery]) -> int:
     """Writes deliveries; says how many of them are suppressed."""
     insertion.insert_rows(connection, rows)
-    return sum(row.state == states.SUPPRESSED for row in rows)
+    return sum(row.state == SUPPRESSED for row in rows)
 
 
 def _rows(
@@ -141,7 +144,7 @@ def _row(mailing_id: int, due_at: int, recipient: Recipient, key: str, is_stoppe
         recipient.name,
         recipient.role,
         None if variables is None else to_json(variables).decode(),
-        states.SUPPRESSED if is_stopped else states.QUEUED,
+        SUPPRESSED if is_stopped else QUEUED,
         None if is_stopped else due_at,
         due_at,
     )
@@ -154,7 +157,8 @@ def _activate(
     state = mailings.activate(
         connection, mailing_id, total=total, suppressed=suppressed, accept_ms=draft.elapsed_ms
     )
-    gathered = gathering.gather(connection, mailing_id, gathering.READY) if state == states.ACTIVE else []
+    is_active = state is MailingState.ACTIVE
+    gathered = gathering.gather(connection, mailing_id, gathering.READY) if is_active else []
     if suppressed:
         webhooks.note_suppressed(connection, mailing_id)
     if suppressed == total:  # nothing waits, so nobody else will end it

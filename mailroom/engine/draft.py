@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from mailroom.content.content import Content
 from mailroom.content.original import Original
 from mailroom.content.recipients import Recipient
+from mailroom.ledger.states import MailingState
 
 
 class NotAccepted(Exception):
@@ -83,7 +84,7 @@ class Accepted:
     mailing_id: int
     uid: str
     total: int
-    state: str
+    state: MailingState
     enqueued: bool = True
     replayed: bool = False
     ms: int = 0

@@ -14,8 +14,9 @@ from mailroom.delivery.envelope import Envelope, Outcome
 from mailroom.delivery.failure import Failure, Withdrawn
 from mailroom.delivery.reply import Reply
 from mailroom.engine.sessions import Kept
-from mailroom.ledger import batches, marks, states
+from mailroom.ledger import batches, marks
 from mailroom.ledger.batches import Waiting
+from mailroom.ledger.states import State
 
 if TYPE_CHECKING:
     from mailroom.engine.dispatch import Dispatch
@@ -79,7 +80,7 @@ class Lane:
             try:
                 envelope = self._dispatch.render(delivery)
             except MergeError as error:
-                self._record(delivery.id, states.FAILED, None, str(error), "data", None)
+                self._record(delivery.id, State.FAILED, None, str(error), "data", None)
                 continue
             self._in_hand[delivery.id] = delivery
             self._has_turn = False
@@ -141,9 +142,9 @@ class Lane:
         """The mark was refused: what is not recorded here goes back when the batch is closed."""
         if why == "lost":
             self._dispatch.lose()
-        elif why == states.SUPPRESSED:
+        elif why == State.SUPPRESSED:
             words = "the address is on the suppression list"
-            self._record(delivery.id, states.SUPPRESSED, None, words, "data", None, is_attempt=False)
+            self._record(delivery.id, State.SUPPRESSED, None, words, "data", None, is_attempt=False)
         elif why != "taken":
             self._dispatch.leave_out(delivery.mailing_id)
 
@@ -151,18 +152,13 @@ class Lane:
         code = failure.reply.code if failure.reply else None
         words = failure.reply.text if failure.reply else failure.message
         if failure.kind == "permanent":
-            self._record(delivery.id, states.FAILED, code, words, failure.stage, None)
+            self._record(delivery.id, State.FAILED, code, words, failure.stage, None)
         elif failure.kind == "unknown":
-            due = batches.LEASE_MS if self._may_resend(delivery) else None
-            self._record(delivery.id, states.UNKNOWN, code, words, failure.stage, due)
+            due = batches.LEASE_MS  # if its mailing's policy wants it sent again at all
+            self._record(delivery.id, State.UNKNOWN, code, words, failure.stage, due)
         else:
             due = self._backoff_ms(delivery, failure.reply)
-            self._record(delivery.id, states.DEFERRED, code, words, failure.stage, due)
-
-    def _may_resend(self, delivery: Waiting) -> bool:
-        message = self._dispatch.messages[delivery.mailing_id]
-        is_first = delivery.state != states.UNKNOWN and delivery.resends == 0
-        return message.if_unknown == "resend" and is_first
+            self._record(delivery.id, State.DEFERRED, code, words, failure.stage, due)
 
     def _backoff_ms(self, delivery: Waiting, reply: Reply | None) -> int:
         """At the mailing's end at the latest: there the sweeper lets it expire."""
@@ -173,7 +169,7 @@ class Lane:
     def _record(
         self,
         delivery_id: int,
-        state: str,
+        state: State,
         code: int | None,
         words: str,
         stage: str,

@@ -21,12 +21,12 @@ KEPT = 16
 
 
 class Unreadable:
-    """A template that cannot be read any more, though it was accepted: each of its deliveries fails for
-    that reason, and nobody else's who is in the same batch.
+    """What was accepted and cannot be sent any more: its template is not understood now, or it was deleted.
+    Each of its deliveries fails for that reason, and nobody else's who is in the same batch.
     """
 
-    def __init__(self, trouble: MergeError) -> None:
-        self._words = str(trouble)
+    def __init__(self, words: str) -> None:
+        self._words = words
 
     def render(self, *_: object) -> bytes:
         raise MergeError(self._words)
@@ -39,7 +39,6 @@ class Message(NamedTuple):
     domain: str  # the sender's
     uid: str
     is_shared: bool
-    if_unknown: str
     expires_at_ms: int
     compiled: Compiled | Verbatim | Unreadable
 
@@ -49,6 +48,9 @@ class Message(NamedTuple):
         return self.compiled.render(delivery, delivery.variables, name)
 
 
+DELETED = Message("", "", "", is_shared=True, expires_at_ms=0, compiled=Unreadable(contents.GONE))
+
+
 class Messages:
     """The compiled messages of the mailings that were delivered last."""
 
@@ -56,7 +58,7 @@ class Messages:
         self._kept: OrderedDict[int, Message] = OrderedDict()
 
     def of(self, database: Database, mailing_ids: set[int]) -> dict[int, Message]:
-        """The message of each of these mailings; all must exist."""
+        """The message of each of these mailings."""
         if unknown := mailing_ids - self._kept.keys():
             with database.read() as connection:
                 self._kept.update(_compiled(connection, unknown))
@@ -70,17 +72,15 @@ class Messages:
 
 def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, Message]:
     found = contents.to_compile(connection, mailing_ids)
-    missing = mailing_ids - {mailing.id for mailing in found}
-    assert not missing, f"mailings {missing} have deliveries and are not there"
+    messages = dict.fromkeys(mailing_ids, DELETED)
     wholes = originals.of(connection, [mailing.id for mailing in found if mailing.message_id is not None])
     shared = [mailing.id for mailing in found if mailing.kind == "shared" and mailing.id not in wholes]
     shown = contents.shown_addresses(connection, shared)
-    messages = {}
     for mailing in found:
-        if mailing.message_id is not None:
+        if mailing.id in wholes:
             sender, data = wholes[mailing.id]
             messages[mailing.id] = _message(mailing, sender, Verbatim(data))
-        else:
+        elif mailing.message_id is None:
             # One mailing's at a time: all files of a batch, raw and encoded, are a lot of memory.
             files = contents.files_of(connection, mailing.id) if mailing.has_files else []
             content = _content(mailing, shown.get(mailing.id, ()), files)
@@ -92,7 +92,7 @@ def _compile(mailing: ToCompile, content: Content) -> Compiled | Unreadable:
     try:
         return compile_message(content, mailing.uid, mailing.created_at)
     except MergeError as trouble:
-        return Unreadable(trouble)
+        return Unreadable(str(trouble))
 
 
 def _message(mailing: ToCompile, sender: str, compiled: Compiled | Verbatim | Unreadable) -> Message:
@@ -101,7 +101,6 @@ def _message(mailing: ToCompile, sender: str, compiled: Compiled | Verbatim | Un
         domain=sender.rpartition("@")[2],
         uid=mailing.uid,
         is_shared=mailing.kind == "shared",
-        if_unknown=mailing.if_unknown,
         expires_at_ms=mailing.expires_at_ms,
         compiled=compiled,
     )

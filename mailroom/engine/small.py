@@ -10,8 +10,9 @@ from mailroom.content.recipients import Recipient
 from mailroom.database.clock import from_millis, to_millis
 from mailroom.engine.draft import Accepted, Draft
 from mailroom.engine.rows import insert_content, is_urgent, mailing_values, take_key
-from mailroom.ledger import gathering, mailings, passengers, small_mailings, states, webhooks
+from mailroom.ledger import gathering, mailings, moves, passengers, small_mailings, webhooks
 from mailroom.ledger.batches import Gathered
+from mailroom.ledger.states import MailingState
 from mailroom.queue import BULK, URGENT
 
 
@@ -27,7 +28,7 @@ def write(connection: Connection, draft: Draft) -> tuple[Accepted, list[Gathered
     due_at = now if draft.send_at is None else max(now, to_millis(draft.send_at))
     is_later = due_at > now
     values = mailing_values(draft, from_millis(now)) | {
-        "state": states.SCHEDULED if is_later else states.ACTIVE,
+        "state": MailingState.SCHEDULED if is_later else MailingState.ACTIVE,
         "total": total,
         "queued": queued if is_later else 0,  # the counters leave out what is in a batch
         "suppressed": total - queued,
@@ -49,7 +50,7 @@ def write(connection: Connection, draft: Draft) -> tuple[Accepted, list[Gathered
             "name": recipient.name,
             "role": recipient.role,
             "variables": recipient.variables,
-            "state": states.SUPPRESSED if is_stopped else states.QUEUED,
+            "state": moves.accepted(is_stopped),
             "due_at": due_at if is_later and not is_stopped else None,
             "batch_id": None if is_stopped else batch_id,
             "updated_at": due_at,

@@ -15,20 +15,15 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.merge import MergeError, parse_template
 from mailroom.content.message import message_id
-from mailroom.ledger import contents, deliveries, mailings, webhooks
+from mailroom.ledger import contents, deliveries, mailings
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.states import Event
 from mailroom.ledger.webhook_calls import Call
 
 Tags = dict[str, str]
 
-REASONS = {
-    webhooks.DELAYED: "delivery_delayed",
-    webhooks.FAILED: "failed",
-    webhooks.SUPPRESSED: "suppressed",
-    webhooks.UNKNOWN: "unknown",
-}
-"""Under which name the data tells why."""
+WITHOUT_WORDS = {Event.SUPPRESSED: Event.SUPPRESSED.sentence, Event.FAILED: "Its time was over."}
 
 
 def body_of(connection: Connection, call: Call) -> bytes | None:
@@ -100,15 +95,10 @@ def _of_email(call: Call, mailing: Mailing, tags: Tags, delivery: Delivery) -> d
     }
     if tags:
         data["tags"] = tags
-    if call.type in REASONS:
-        data[REASONS[call.type]] = {"reason": call.reply or _why(call), "code": call.code}
+    event = Event(call.type)
+    if event.reason is not None:
+        data[event.reason] = {"reason": call.reply or WITHOUT_WORDS.get(event, ""), "code": call.code}
     return data
-
-
-def _why(call: Call) -> str:
-    if call.type == webhooks.SUPPRESSED:
-        return "The address is on the suppression list."
-    return "Its time was over." if call.type == webhooks.FAILED else ""
 
 
 def _subject(mailing: Mailing, delivery: Delivery) -> str:

@@ -10,9 +10,10 @@ from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, or
 
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
-from mailroom.ledger import counts, mailings, states, webhooks
+from mailroom.ledger import counts, moves, webhooks
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.states import WAITING, MailingState, State
 
 LEASE_MS = 30_000
 """How long a worker that says nothing keeps its batch. It renews every third of it."""
@@ -48,13 +49,11 @@ class Waiting(NamedTuple):
     address: str
     name: str
     variables: Mapping[str, str] | None
-    state: str
     attempts: int
-    resends: int
 
 
 OF_BATCH = deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger)
-WAITS = or_(*(deliveries.c.state == state for state in states.WAITING))
+WAITS = or_(*(deliveries.c.state == state for state in WAITING))
 
 CLAIMED = Statement(
     update(batches)
@@ -85,15 +84,13 @@ CONTENTS = Statement(
         deliveries.c.address,
         deliveries.c.name,
         deliveries.c.variables,
-        deliveries.c.state,
         deliveries.c.attempts,
-        deliveries.c.resends,
     )
     .where(
         OF_BATCH,
         WAITS,
         select(mailings_table.c.id)
-        .where(mailings_table.c.id == deliveries.c.mailing_id, mailings_table.c.state == states.ACTIVE)
+        .where(mailings_table.c.id == deliveries.c.mailing_id, mailings_table.c.state == MailingState.ACTIVE)
         .exists(),
     )
     .order_by(deliveries.c.id)
@@ -103,7 +100,7 @@ CLOSED = Statement(
         batches.c.id == bindparam("of_batch"),
         batches.c.epoch == bindparam("of_epoch"),
         batches.c.owner == bindparam("by_owner"),
-        ~select(deliveries.c.id).where(OF_BATCH, deliveries.c.state == states.SENDING).exists(),
+        ~select(deliveries.c.id).where(OF_BATCH, deliveries.c.state == State.SENDING).exists(),
     )
 )
 BEGAN_AT = func.coalesce(mailings_table.c.send_at, mailings_table.c.created_at)
@@ -188,11 +185,8 @@ def give_back(connection: Connection, batch_id: int) -> None:
     found = counts.tally((mailing_id, state) for mailing_id, state, _ in untouched)
     for mailing_id, state, number in SETTLED.all(connection, of_batch=batch_id):
         found[mailing_id][state] += number
-    counts.change(connection, found)
-    for mailing_id, due_at in sorted({row[0]: row[2] for row in untouched}.items()):
-        mailings.look_again(connection, mailing_id, due_at)
     webhooks.note_sent(connection, batch_id)
-    mailings.finish(connection, found)
+    moves.settle(connection, found, due={row[0]: row[2] for row in untouched})
 
 
 def earliest_lease(connection: Connection, mailing_id: int) -> int | None:

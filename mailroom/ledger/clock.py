@@ -33,7 +33,7 @@ def set_back(connection: Connection, by_ms: int) -> None:
     _earlier(connection, servers, "closed_until", by_ms)
     _earlier(connection, throttles, "next_at", by_ms, per_ms=1_000)
     has_begun = (
-        mailings.c.state.in_((states.ACTIVE, states.PAUSED, states.CANCELED)),
+        mailings.c.state.in_((states.ACTIVE, states.PAUSED, states.MailingState.CANCELED)),
         func.coalesce(mailings.c.send_at, now_millis()) <= now_millis() + by_ms,
     )
     chosen = select(mailings.c.id).where(*has_begun)

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, insert, select, type_c
 
 from mailroom.database.any_of import any_of
 from mailroom.database.statement import Statement
-from mailroom.ledger.schema import attachments, contents, deliveries, mailings
+from mailroom.ledger.schema import attachments, contents, deliveries, mailings, originals
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,6 @@ class ToCompile(NamedTuple):
     sender_name: str
     subject: str
     message_id: str | None  # set: it came as a whole message, see originals
-    if_unknown: str
     created_at: datetime
     expires_at_ms: int
     text: str
@@ -63,6 +62,8 @@ class Shown(NamedTuple):
     name: str
     role: str
 
+
+GONE = "What this mailing said is not kept any more: nothing of it can be sent."
 
 OF_MAILING = bindparam("mailing", type_=BigInteger)
 
@@ -88,7 +89,6 @@ TO_COMPILE = Statement(
         mailings.c.sender_name,
         mailings.c.subject,
         mailings.c.message_id,
-        mailings.c.if_unknown,
         mailings.c.created_at,
         type_coerce(mailings.c.expires_at, BigInteger),
         contents.c.text,
@@ -100,6 +100,13 @@ TO_COMPILE = Statement(
     .join(contents, contents.c.mailing_id == mailings.c.id)
     .where(any_of(mailings.c.id, "chosen"))
 )
+KEPT = select(
+    select(contents.c.mailing_id).where(contents.c.mailing_id == mailings.c.id).exists()
+    & (
+        mailings.c.message_id.is_(None)
+        | select(originals.c.mailing_id).where(originals.c.mailing_id == mailings.c.id).exists()
+    )
+).where(mailings.c.id == OF_MAILING)
 FILES = Statement(
     select(attachments.c.filename, attachments.c.content_type, attachments.c.content_id, attachments.c.data)
     .where(attachments.c.mailing_id == OF_MAILING)
@@ -137,6 +144,11 @@ def of(connection: Connection, mailing_id: int) -> StoredContent | None:
         return None
     text, html, reply_to, headers, columns, tags = row
     return StoredContent(text, html, reply_to, _pairs(headers), columns, _pairs(tags))
+
+
+def gone(connection: Connection, mailing_id: int) -> str | None:
+    """Why nothing of this mailing can be sent any more; None: all that it says is there."""
+    return None if connection.execute(KEPT, {"mailing": mailing_id}).scalar_one_or_none() else GONE
 
 
 def to_compile(connection: Connection, mailing_ids: Collection[int]) -> list[ToCompile]:

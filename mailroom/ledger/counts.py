@@ -13,19 +13,17 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import BigInteger, Connection, bindparam, func, select, update
 
 from mailroom.database.statement import Statement
-from mailroom.ledger import states
 from mailroom.ledger.schema import batches, deliveries, mailings
+from mailroom.ledger.states import COUNTED, State
 
-Changes = Mapping[int, Mapping[str, int]]
+Changes = Mapping[int, Mapping[State, int]]
 """mailing id -> state -> how many more (or fewer)."""
 
 
 CHANGED = Statement(
     update(mailings)
     .where(mailings.c.id == bindparam("of_mailing", type_=BigInteger))
-    .values(
-        {state: mailings.c[state] + bindparam(f"more_{state}", type_=BigInteger) for state in states.COUNTED}
-    )
+    .values({state: mailings.c[state] + bindparam(f"more_{state}", type_=BigInteger) for state in COUNTED})
 )
 LIVE = (
     select(deliveries.c.mailing_id, deliveries.c.state, func.count())
@@ -37,12 +35,12 @@ LIVE = (
 )
 
 
-def live(connection: Connection, mailing_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+def live(connection: Connection, mailing_ids: Iterable[int]) -> dict[int, dict[State, int]]:
     """What live batches hold of these mailings."""
     chosen = list(mailing_ids)
     if not chosen:
         return {}
-    found: dict[int, dict[str, int]] = defaultdict(dict)
+    found: dict[int, dict[State, int]] = defaultdict(dict)
     for mailing_id, state, number in connection.execute(LIVE, {"chosen": chosen}):
         found[mailing_id][state] = number
     return found
@@ -51,7 +49,7 @@ def live(connection: Connection, mailing_ids: Iterable[int]) -> dict[int, dict[s
 def change(connection: Connection, changes: Changes) -> None:
     """Adds to the counters, in the order of ids so that two writers never wait in a ring."""
     rows = [
-        {"of_mailing": mailing_id, **{f"more_{state}": added.get(state, 0) for state in states.COUNTED}}
+        {"of_mailing": mailing_id, **{f"more_{state}": added.get(state, 0) for state in COUNTED}}
         for mailing_id, added in sorted(changes.items())
         if any(added.values())
     ]
@@ -59,9 +57,9 @@ def change(connection: Connection, changes: Changes) -> None:
         CHANGED.run_each(connection, rows)
 
 
-def tally(pairs: Iterable[tuple[int, str]], sign: int = 1) -> dict[int, Counter[str]]:
+def tally(pairs: Iterable[tuple[int, State]], sign: int = 1) -> dict[int, Counter[State]]:
     """Counts (mailing id, state) pairs into Changes."""
-    found: dict[int, Counter[str]] = defaultdict(Counter)
+    found: dict[int, Counter[State]] = defaultdict(Counter)
     for mailing_id, state in pairs:
         found[mailing_id][state] += sign
     return found

@@ -7,17 +7,20 @@ has one turn, so that one which fails again is not tried for ever.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, update
 
 from mailroom.database.clock import now_millis
 from mailroom.database.upsert import insert_once
-from mailroom.ledger import control, mailings, states
+from mailroom.ledger import control, mailings
 from mailroom.ledger.schema import decisions
 from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.states import MailingState
 
-RETRY, CONFIRM, RESEND = "retry", "confirm", "resend"
+MOVES = {move.name: move for move in control.ALL}
+RETRY, CONFIRM, RESEND = MOVES
 
 
 class Decision(NamedTuple):
@@ -33,8 +36,11 @@ COLUMNS = tuple(decisions.c[name] for name in Decision._fields)
 
 
 def decide(connection: Connection, mailing_id: int, move: str) -> Decision | int:
-    """Moves the first ones: how many, when these were all; else the decision that goes on by itself."""
-    first = control.step(connection, mailing_id, move, after_id=0)
+    """Moves the first ones: how many, when these were all; else the decision that goes on by itself.
+
+    Raises control.ContentGone.
+    """
+    first = control.change_some(connection, mailing_id, MOVES[move], after_id=0)
     if first.last_id is None:
         return first.moved
     decision = Decision(mailing_id, move, first.last_id, first.moved)
@@ -57,7 +63,7 @@ def of_mailing(connection: Connection, mailing_id: int) -> list[Decision]:
 def carry_on(connection: Connection, mailing_id: int, move: str) -> bool:
     """The next step. False: it is over. Its mailing's row is locked first, as in control.
 
-    What would send more mail ends when its mailing is canceled.
+    What would send more mail ends when its mailing is canceled, or what it said is deleted.
     """
     locked = select(mailings_table.c.state).where(mailings_table.c.id == mailing_id).with_for_update()
     state = connection.execute(locked).scalar_one_or_none()
@@ -66,8 +72,9 @@ def carry_on(connection: Connection, mailing_id: int, move: str) -> bool:
     if row is None:
         return False
     moved, last_id = 0, None
-    if move == CONFIRM or state != states.CANCELED:
-        moved, last_id = control.step(connection, mailing_id, move, row.after_id)
+    if move == CONFIRM or state is not MailingState.CANCELED:
+        with suppress(control.ContentGone):
+            moved, last_id = control.change_some(connection, mailing_id, MOVES[move], row.after_id)
     if last_id is None:
         connection.execute(delete(decisions).where(*mine))
         mailings.finish(connection, [mailing_id])

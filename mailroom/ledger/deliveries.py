@@ -11,17 +11,8 @@ from sqlalchemy import Connection, Select, select
 
 from mailroom.database.clock import from_millis
 from mailroom.database.engine import AnyRow
-from mailroom.ledger import states
 from mailroom.ledger.schema import TROUBLED, attempts, deliveries, mailings
-
-TROUBLED_STATES = (
-    states.DEFERRED,
-    states.UNKNOWN,
-    states.FAILED,
-    states.SUPPRESSED,
-    states.CANCELED,
-    states.EXPIRED,
-)
+from mailroom.ledger.states import UNUSUAL, MailingState, State
 
 RECENT = 200_000
 """How many of the newest deliveries a search for a part of a name or address reads."""
@@ -37,7 +28,7 @@ class Delivery:
     name: str
     role: str
     variables: Mapping[str, str] | None
-    state: str
+    state: State
     due_at: datetime | None
     attempts: int
     code: int | None
@@ -45,6 +36,12 @@ class Delivery:
     marked_at: datetime | None
     updated_at: datetime
     session_id: int | None
+
+    @property
+    def moment(self) -> datetime | None:
+        """When it is due again, was handed over, or changed last: what is told of it in a list."""
+        shown = self.state.about.shows
+        return (getattr(self, shown) or self.updated_at) if shown else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class Attempt:
     at: datetime
     server: str
     stage: str
-    outcome: str
+    outcome: State
     code: int | None
     reply: str
 
@@ -70,7 +67,7 @@ def get(connection: Connection, delivery_id: int) -> Delivery | None:
 def page(
     connection: Connection,
     mailing_id: int,
-    state: str | None = None,
+    state: State | None = None,
     after_id: int | None = None,
     limit: int = 100,
 ) -> list[Delivery]:
@@ -89,11 +86,11 @@ def each(connection: Connection, mailing_id: int, chunk: int = 1_000) -> Iterato
         after_id = found[-1].id
 
 
-def _of_mailing(mailing_id: int, state: str | None) -> Select[Any]:
+def _of_mailing(mailing_id: int, state: State | None) -> Select[Any]:
     statement = select(*COLUMNS).where(deliveries.c.mailing_id == mailing_id)
     if state is not None:
         statement = statement.where(deliveries.c.state == state)
-    if state in TROUBLED_STATES:
+    if state in UNUSUAL:
         statement = statement.where(TROUBLED)
     return statement.order_by(deliveries.c.id)
 
@@ -122,7 +119,7 @@ def _searched(connection: Connection, conditions: list[Any], limit: int) -> list
     statement = (
         select(*COLUMNS, mailings.c.subject)
         .join(mailings, mailings.c.id == deliveries.c.mailing_id)
-        .where(mailings.c.state != states.STAGED, *conditions)
+        .where(mailings.c.state != MailingState.STAGED, *conditions)
         .order_by(deliveries.c.id.desc())
         .limit(limit)
     )

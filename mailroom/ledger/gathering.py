@@ -11,10 +11,11 @@ from mailroom.database import planner
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
-from mailroom.ledger import counts, states
+from mailroom.ledger import counts
 from mailroom.ledger.batches import Gathered, Lease, claim
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.states import MailingState, State
 
 SIZE = 100
 """The most deliveries that one batch holds."""
@@ -28,7 +29,7 @@ TRIED_ALONE = 2
 
 class _Due(NamedTuple):
     id: int
-    state: str
+    state: State
     deaths: int
 
 
@@ -36,7 +37,7 @@ OF_MAILING = mailings_table.c.id == bindparam("of_mailing", type_=BigInteger)
 
 GATHERED_FROM = Statement(
     select(mailings_table.c.queue, mailings_table.c.route, mailings_table.c.max_sessions)
-    .where(OF_MAILING, mailings_table.c.state == states.ACTIVE)
+    .where(OF_MAILING, mailings_table.c.state == MailingState.ACTIVE)
     .with_for_update()
 )
 DUE = Statement(

@@ -24,8 +24,9 @@ from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
 from mailroom.database.statement import Statement
-from mailroom.ledger import counts, states, webhooks
+from mailroom.ledger import counts, webhooks
 from mailroom.ledger.schema import decisions, deliveries, mailings
+from mailroom.ledger.states import COUNTED, TERMINAL, Action, MailingState, State, states_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Mailing:
     id: int
     uid: str
     kind: str
-    state: str
+    state: MailingState
     queue: str
     user_id: int | None
     program_id: int | None
@@ -55,28 +56,33 @@ class Mailing:
     started_at: datetime | None
     ended_at: datetime | None
     next_due_at: datetime | None
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[State, int] = field(default_factory=dict)
 
     @property
     def is_over(self) -> bool:
         return self.ended_at is not None
 
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What a person may do with it now."""
+        return () if self.is_over else self.state.about.actions
 
-def _either(condition: Any, yes: str, no: str) -> Any:
-    return case((condition, yes), else_=no)
+
+def _either(condition: Any, yes: MailingState, no: MailingState) -> Any:
+    return case((condition, yes.value), else_=no.value)
 
 
 # What every acceptance and every job executes is made once: to make a statement costs more
 # than to execute it.
 OF_MAILING = mailings.c.id == bindparam("of_mailing", type_=BigInteger)
 
-ONE = select(mailings).where(OF_MAILING, mailings.c.state != states.STAGED)
+ONE = select(mailings).where(OF_MAILING, mailings.c.state != MailingState.STAGED)
 STAGED = insert(mailings).returning(mailings.c.id)
 ACTIVATED = (
     update(mailings)
-    .where(OF_MAILING, mailings.c.state == states.STAGED)
+    .where(OF_MAILING, mailings.c.state == MailingState.STAGED)
     .values(
-        state=_either(mailings.c.send_at > now_millis(), states.SCHEDULED, states.ACTIVE),
+        state=_either(mailings.c.send_at > now_millis(), MailingState.SCHEDULED, MailingState.ACTIVE),
         total=bindparam("with_total"),
         queued=bindparam("with_queued"),
         suppressed=bindparam("with_suppressed"),
@@ -88,21 +94,21 @@ ACTIVATED = (
     )
     .returning(mailings.c.state)
 )
-MAY_END = (states.SCHEDULED, states.ACTIVE, states.PAUSED, states.CANCELED)
+MAY_END = (MailingState.SCHEDULED, MailingState.ACTIVE, MailingState.PAUSED, MailingState.CANCELED)
 FINISHED = Statement(
     update(mailings)
     .where(
         any_of(mailings.c.id, "chosen"),
         mailings.c.ended_at.is_(None),
         or_(*(mailings.c.state == state for state in MAY_END)),
-        sum((mailings.c[state] for state in states.TERMINAL), mailings.c.unknown) == mailings.c.total,
+        sum((mailings.c[state] for state in TERMINAL), mailings.c[State.UNKNOWN]) == mailings.c.total,
         ~select(deliveries.c.id)
         .where(deliveries.c.mailing_id == mailings.c.id, deliveries.c.due_at.is_not(None))
         .exists(),
         ~select(decisions.c.move).where(decisions.c.mailing_id == mailings.c.id).exists(),
     )
     .values(
-        state=_either(mailings.c.state == states.CANCELED, states.CANCELED, states.DONE),
+        state=_either(mailings.c.state == MailingState.CANCELED, MailingState.CANCELED, MailingState.DONE),
         ended_at=now_millis(),
         next_due_at=None,
     )
@@ -118,10 +124,12 @@ NEXT_LOOK = Statement(
 
 def insert_staged(connection: Connection, values: Mapping[str, Any]) -> int:
     """Writes a mailing that nobody has been promised yet; `activate` makes it real."""
-    return int(connection.execute(STAGED, {"state": states.STAGED, **values}).scalar_one())
+    return int(connection.execute(STAGED, {"state": MailingState.STAGED, **values}).scalar_one())
 
 
-def activate(connection: Connection, mailing_id: int, *, total: int, suppressed: int, accept_ms: int) -> str:
+def activate(
+    connection: Connection, mailing_id: int, *, total: int, suppressed: int, accept_ms: int
+) -> MailingState:
     """Makes a staged mailing real: `scheduled` when its time is to come, else `active`."""
     values = {
         "of_mailing": mailing_id,
@@ -130,7 +138,8 @@ def activate(connection: Connection, mailing_id: int, *, total: int, suppressed:
         "with_suppressed": suppressed,
         "with_accept_ms": accept_ms,
     }
-    return str(connection.execute(ACTIVATED, values).scalar_one())
+    state: MailingState = connection.execute(ACTIVATED, values).scalar_one()
+    return state
 
 
 def get(connection: Connection, mailing_id: int) -> Mailing | None:
@@ -141,7 +150,7 @@ def get(connection: Connection, mailing_id: int) -> Mailing | None:
 def by_uid(connection: Connection, uid: str, reach: ColumnElement[bool]) -> Mailing | None:
     """The mailing of this name, if it is among those of `reach` (api_keys.reach_of)."""
     row = connection.execute(
-        select(mailings).where(mailings.c.uid == uid, mailings.c.state != states.STAGED, reach)
+        select(mailings).where(mailings.c.uid == uid, mailings.c.state != MailingState.STAGED, reach)
     ).one_or_none()
     return None if row is None else _with_counts(connection, [row])[0]
 
@@ -150,7 +159,7 @@ def several(connection: Connection, mailing_ids: Iterable[int]) -> list[Mailing]
     """Those of these mailings that there are, newest first."""
     rows = connection.execute(
         select(mailings)
-        .where(mailings.c.id.in_(list(mailing_ids)), mailings.c.state != states.STAGED)
+        .where(mailings.c.id.in_(list(mailing_ids)), mailings.c.state != MailingState.STAGED)
         .order_by(mailings.c.id.desc())
     ).all()
     return _with_counts(connection, rows)
@@ -158,7 +167,7 @@ def several(connection: Connection, mailing_ids: Iterable[int]) -> list[Mailing]
 
 def page(connection: Connection, before_id: int | None = None, limit: int = 50) -> list[Mailing]:
     """The newest `limit` mailings with an id below `before_id`."""
-    statement = select(mailings).where(mailings.c.state != states.STAGED)
+    statement = select(mailings).where(mailings.c.state != MailingState.STAGED)
     if before_id is not None:
         statement = statement.where(mailings.c.id < before_id)
     rows = connection.execute(statement.order_by(mailings.c.id.desc()).limit(limit)).all()
@@ -169,7 +178,7 @@ def search(connection: Connection, words: str, limit: int = 50) -> list[Mailing]
     """The newest mailings whose subject contains `words`, whatever the case."""
     rows = connection.execute(
         select(mailings)
-        .where(mailings.c.state != states.STAGED, mailings.c.subject.icontains(words, autoescape=True))
+        .where(mailings.c.state != MailingState.STAGED, mailings.c.subject.icontains(words, autoescape=True))
         .order_by(mailings.c.id.desc())
         .limit(limit)
     ).all()
@@ -182,10 +191,10 @@ def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing
     return [_mailing(row, live.get(row.id, {})) for row in listed]
 
 
-def _mailing(row: AnyRow, live: Mapping[str, int]) -> Mailing:
+def _mailing(row: AnyRow, live: Mapping[State, int]) -> Mailing:
     values = row._asdict()
-    counted = {state: values.pop(state) for state in states.COUNTED}
-    counted[states.SENDING] = 0
+    counted = {state: values.pop(state) for state in COUNTED}
+    counted[State.SENDING] = 0
     for state, number in live.items():
         counted[state] += number
     return Mailing(**values, counts=counted)
@@ -193,28 +202,27 @@ def _mailing(row: AnyRow, live: Mapping[str, int]) -> Mailing:
 
 def pause(connection: Connection, mailing_id: int) -> bool:
     """No further mail of it leaves; what is at its final dot still does. False: nothing to pause."""
-    return _move(connection, mailing_id, (states.ACTIVE, states.SCHEDULED), state=states.PAUSED)
+    return _move(connection, mailing_id, "pause", state=MailingState.PAUSED)
 
 
 def resume(connection: Connection, mailing_id: int) -> bool:
     """Goes on at once, or at its time if that is still to come."""
     later = mailings.c.send_at > now_millis()
-    state = _either(later, states.SCHEDULED, states.ACTIVE)
-    return _move(connection, mailing_id, (states.PAUSED,), state=state)
+    state = _either(later, MailingState.SCHEDULED, MailingState.ACTIVE)
+    return _move(connection, mailing_id, "resume", state=state)
 
 
 def cancel(connection: Connection, mailing_id: int) -> bool:
     """Stops it for good. The sweeper moves what was waiting; what is under way ends first."""
-    going = (states.ACTIVE, states.SCHEDULED, states.PAUSED)
     # What is deferred until tonight is canceled now, not tonight.
     at_once = case((mailings.c.next_due_at.is_not(None), now_millis()))
-    return _move(connection, mailing_id, going, state=states.CANCELED, next_due_at=at_once)
+    return _move(connection, mailing_id, "cancel", state=MailingState.CANCELED, next_due_at=at_once)
 
 
 def not_active(connection: Connection, mailing_ids: Iterable[int]) -> list[int]:
     """Those of these mailings of which nothing may be sent now."""
     statement = select(mailings.c.id).where(
-        mailings.c.id.in_(list(mailing_ids)), mailings.c.state != states.ACTIVE
+        mailings.c.id.in_(list(mailing_ids)), mailings.c.state != MailingState.ACTIVE
     )
     return list(connection.execute(statement).scalars())
 
@@ -242,6 +250,7 @@ def look_again(connection: Connection, mailing_id: int, at: int) -> None:
     NEXT_LOOK.run(connection, of_mailing=mailing_id, at=at)
 
 
-def _move(connection: Connection, mailing_id: int, before: tuple[str, ...], **values: Any) -> bool:
-    statement = update(mailings).where(mailings.c.id == mailing_id, mailings.c.state.in_(before))
+def _move(connection: Connection, mailing_id: int, action: Action, **values: Any) -> bool:
+    may_move = mailings.c.state.in_(states_with(action))
+    statement = update(mailings).where(mailings.c.id == mailing_id, may_move)
     return connection.execute(statement.values(**values)).rowcount == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -17,25 +16,28 @@ from sqlalchemy import (
     bindparam,
     case,
     insert,
-    or_,
     select,
-    update,
 )
 
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
-from mailroom.ledger import counts, mailings, states, webhooks
+from mailroom.ledger import moves
 from mailroom.ledger.batches import Lease, held, owned
-from mailroom.ledger.schema import attempts, batches, deliveries, sessions, suppressions
+from mailroom.ledger.moves import Step, Try
+from mailroom.ledger.schema import batches, deliveries, sessions, suppressions
 from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.states import MailingState, State
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one try that was no success. `due_in_ms`: when to try again; None: never."""
+    """What became of one try that was no success.
+
+    `due_in_ms`: when to try again; None: never. An unknown one only as the mailing's policy allows.
+    """
 
     delivery_id: int
-    state: str  # deferred, failed, suppressed or unknown
+    state: State  # one of moves.OF_A_TRY
     code: int | None
     reply: str
     server: str
@@ -64,46 +66,37 @@ def mark_statement() -> Update:
     )
     active = select(mailings_table.c.id).where(
         mailings_table.c.id == deliveries.c.mailing_id,
-        mailings_table.c.state == states.ACTIVE,
+        mailings_table.c.state == MailingState.ACTIVE,
         mailings_table.c.expires_at > now_millis(),
     )
     listed = select(suppressions.c.address_key).where(suppressions.c.address_key == deliveries.c.address_key)
-    waiting = [deliveries.c.state == state for state in states.WAITING]
-    return (
-        update(deliveries)
-        .where(
-            deliveries.c.id == bindparam("of_delivery", type_=BigInteger),
-            deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
-            or_(*waiting),
-            lease.exists(),
-            active.exists(),
-            ~listed.exists(),
-        )
-        .values(
-            state=states.SENDING,
-            session_id=bindparam("by_session", type_=BigInteger),
-            marked_at=now_millis(),
-            resends=deliveries.c.resends + case((deliveries.c.state == states.UNKNOWN, 1), else_=0),
-        )
+    marked = moves.moved(
+        moves.MARK,
+        session_id=bindparam("by_session", type_=BigInteger),
+        marked_at=now_millis(),
+        resends=deliveries.c.resends + case((deliveries.c.state == State.UNKNOWN, 1), else_=0),
+    )
+    return marked.where(
+        deliveries.c.id == bindparam("of_delivery", type_=BigInteger),
+        deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
+        lease.exists(),
+        active.exists(),
+        ~listed.exists(),
     )
 
 
 def sent_statement() -> Update:
     """Records a 2xx after the dot. One whose delivery is not this batch's any more changes nothing."""
-    return (
-        update(deliveries)
-        .where(
-            deliveries.c.id == bindparam("of_delivery", type_=BigInteger),
-            deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
-            deliveries.c.state == states.SENDING,
-        )
-        .values(
-            state=states.SENT,
-            attempts=deliveries.c.attempts + 1,
-            code=bindparam("with_code", type_=Integer),
-            reply=bindparam("with_reply", type_=Text),
-            updated_at=now_millis(),
-        )
+    sent = moves.moved(
+        moves.SENT,
+        attempts=deliveries.c.attempts + 1,
+        code=bindparam("with_code", type_=Integer),
+        reply=bindparam("with_reply", type_=Text),
+        updated_at=now_millis(),
+    )
+    return sent.where(
+        deliveries.c.id == bindparam("of_delivery", type_=BigInteger),
+        deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
     )
 
 
@@ -133,29 +126,9 @@ def record_late(connection: Connection, delivery_id: int, code: int, reply: str)
     It holds for every `unknown` delivery, also one that is in a new batch by now. False:
     it is marked again already, or it was settled otherwise.
     """
-    doubtful = (deliveries.c.id == delivery_id, deliveries.c.state == states.UNKNOWN)
-    statement = select(deliveries.c.mailing_id).where(*doubtful).with_for_update()
-    mailing_id = connection.execute(statement).scalar_one_or_none()
-    if mailing_id is None:
-        return False
-    live = select(batches.c.id).where(batches.c.id == deliveries.c.batch_id).exists()
-    row = connection.execute(
-        update(deliveries)
-        .where(*doubtful)
-        .values(
-            state=states.SENT,
-            due_at=None,
-            code=code,
-            reply=reply,
-            updated_at=now_millis(),
-        )
-        .returning(live)
-    ).one()
-    if not row[0]:  # a live batch is counted when it is closed
-        counts.change(connection, {mailing_id: {states.UNKNOWN: -1, states.SENT: 1}})
-        webhooks.note(connection, [delivery_id])
-        mailings.finish(connection, [mailing_id])
-    return True
+    step = Step(moves.SENT_LATE, values={"code": code, "reply": reply})
+    picked = moves.pick(connection, deliveries.c.id == delivery_id)
+    return bool(moves.apply(connection, [(row, step) for row in picked]))
 
 
 def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Outcome]) -> None:
@@ -163,57 +136,18 @@ def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Out
 
     Each leaves the batch at once: what is left in it at its close was not tried.
     """
-    left: list[tuple[int, str]] = []
-    written: list[int] = []
-    for outcome in troubles:
-        row = connection.execute(
-            update(deliveries)
-            .where(
-                deliveries.c.id == outcome.delivery_id,
-                deliveries.c.batch_id == lease.batch_id,
-                deliveries.c.state.in_((states.SENDING, *states.WAITING)),
-                select(batches.c.id).where(*owned(lease)).exists(),
-            )
-            .values(
-                state=_never_back_from_unknown(outcome.state),
-                batch_id=None,
-                due_at=None if outcome.due_in_ms is None else now_millis() + outcome.due_in_ms,
-                attempts=deliveries.c.attempts + int(outcome.is_attempt),
-                code=outcome.code,
-                reply=outcome.reply,
-                updated_at=now_millis(),
-            )
-            .returning(deliveries.c.mailing_id, deliveries.c.state, deliveries.c.due_at)
-        ).one_or_none()
-        if row is None:
-            continue
-        _log(connection, outcome)
-        left.append((row.mailing_id, row.state))
-        written.append(outcome.delivery_id)
-        if row.due_at is not None:
-            mailings.look_again(connection, row.mailing_id, row.due_at)
-    counts.change(connection, counts.tally(left))
-    webhooks.note(connection, written)
-    mailings.finish(connection, (mailing_id for mailing_id, _ in left))
+    of = {outcome.delivery_id: outcome for outcome in troubles}
+    mine = (deliveries.c.id.in_(of), select(batches.c.id).where(*owned(lease)).exists())
+    picked = moves.pick(connection, *mine, of_batch=lease.batch_id)
+    moves.apply(connection, [(row, _step(of[row.id])) for row in picked])
 
 
-def _never_back_from_unknown(state: str) -> Any:
-    """Once unknown, a delivery may have arrived: a refused resend does not change that."""
-    was_unknown = (deliveries.c.resends > 0) | (deliveries.c.state == states.UNKNOWN)
-    return case((was_unknown, states.UNKNOWN), else_=state)
-
-
-def _log(connection: Connection, outcome: Outcome) -> None:
-    connection.execute(
-        insert(attempts).values(
-            delivery_id=outcome.delivery_id,
-            at=now_millis(),
-            server=outcome.server,
-            stage=outcome.stage,
-            outcome=outcome.state,
-            code=outcome.code,
-            reply=outcome.reply,
-        )
+def _step(outcome: Outcome) -> Step:
+    return Step(
+        moves.OF_A_TRY[outcome.state],
+        outcome.due_in_ms,
+        {"attempts": deliveries.c.attempts + int(outcome.is_attempt)},
+        Try(outcome.server, outcome.stage, outcome.code, outcome.reply, outcome.state),
     )
 
 
@@ -246,11 +180,11 @@ def why_refused(connection: Connection, lease: Lease, delivery_ids: Collection[i
     return [Refusal(delivery_id, found.get(delivery_id, "taken")) for delivery_id in delivery_ids]
 
 
-def _reason(state: str, mailing_state: str, listed: str | None, over: bool) -> str:
-    if state not in states.WAITING:
+def _reason(state: State, mailing_state: MailingState, listed: str | None, over: bool) -> str:
+    if state not in moves.MARK.before:
         return "taken"
     if listed is not None:
-        return states.SUPPRESSED
-    if mailing_state != states.ACTIVE:
+        return State.SUPPRESSED
+    if mailing_state is not MailingState.ACTIVE:
         return mailing_state
-    return states.EXPIRED if over else "taken"
+    return State.EXPIRED if over else "taken"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Enum,
     ForeignKey,
     Index,
     Integer,
@@ -20,6 +23,7 @@ from sqlalchemy import (
 from mailroom.database.clock import UtcTime
 from mailroom.database.keys import NEVER_REUSED, Id
 from mailroom.database.partial_index import condition, partial_index
+from mailroom.ledger.states import COUNTED, MailingState, State
 
 metadata = MetaData(
     naming_convention={
@@ -30,11 +34,17 @@ metadata = MetaData(
     }
 )
 
-TROUBLED = condition("state <> 'queued' AND state <> 'sending' AND state <> 'sent'")
+TROUBLED = condition(" AND ".join(f"state <> '{state}'" for state in State if state.about.is_usual))
 """The states that people look for among a million sent ones: they have an index.
 
 Not IN, for which SQLite builds a table in memory at each of a hundred thousand rows.
 """
+
+
+def word_of(states: type[StrEnum]) -> Enum:
+    """A state: the plain word in the database, a member of the enumeration in Python."""
+    return Enum(states, native_enum=False, length=10, values_callable=lambda known: [s.value for s in known])
+
 
 users = Table(
     "users",
@@ -72,7 +82,7 @@ mailings = Table(
     Column("id", Id, primary_key=True),
     Column("uid", String(36), nullable=False, unique=True),  # UUID: its name in the API and in Message-IDs
     Column("kind", String(10), nullable=False),  # individual | shared
-    Column("state", String(10), nullable=False),  # staged, then design.md's five
+    Column("state", word_of(MailingState), nullable=False),
     Column("queue", String(10), nullable=False),  # urgent | bulk
     Column("user_id", Id, ForeignKey("users.id", ondelete="SET NULL")),
     # Of the key that handed it in: see api_keys. NULL: a person, a command, an application on the
@@ -86,14 +96,7 @@ mailings = Table(
     Column("duplicates", Integer, nullable=False, server_default="0"),  # dropped at acceptance
     # How many deliveries are in each state, those in a live batch left out: these are
     # counted when asked for. So a mail sent costs no write here, and a page no scan.
-    Column("queued", Integer, nullable=False, server_default="0"),
-    Column("deferred", Integer, nullable=False, server_default="0"),
-    Column("unknown", Integer, nullable=False, server_default="0"),
-    Column("sent", Integer, nullable=False, server_default="0"),
-    Column("failed", Integer, nullable=False, server_default="0"),
-    Column("suppressed", Integer, nullable=False, server_default="0"),
-    Column("canceled", Integer, nullable=False, server_default="0"),
-    Column("expired", Integer, nullable=False, server_default="0"),
+    *(Column(state.value, Integer, nullable=False, server_default="0") for state in COUNTED),
     Column("if_unknown", String(10), nullable=False, server_default="resend"),  # resend | hold
     Column("route", String(10), nullable=False, server_default=""),  # "": MAIL_SERVER; "slow"
     Column("max_sessions", SmallInteger),  # SMTP sessions a worker may use for it; NULL: as many as there are
@@ -159,7 +162,7 @@ deliveries = Table(
     Column("name", Text, nullable=False, server_default=""),
     Column("role", String(3), nullable=False, server_default="to"),  # to | cc | bcc
     Column("variables", JSON(none_as_null=True)),  # {"first_name": "Ann", ...}; NULL when there are none
-    Column("state", String(10), nullable=False, server_default="queued"),
+    Column("state", word_of(State), nullable=False, server_default=State.QUEUED.value),
     Column("due_at", BigInteger),  # milliseconds; NULL while in a batch or at an end
     Column("batch_id", Id),  # its last batch; live while that row exists
     Column("session_id", Id),  # the SMTP session that had it last
@@ -202,7 +205,7 @@ attempts = Table(  # every try that did not end in `sent`
     Column("at", BigInteger, nullable=False),
     Column("server", String(300), nullable=False),
     Column("stage", String(10), nullable=False),
-    Column("outcome", String(10), nullable=False),  # deferred | failed | unknown
+    Column("outcome", word_of(State), nullable=False),
     Column("code", SmallInteger),
     Column("reply", Text, nullable=False),
 )

@@ -1,78 +1,237 @@
-"""All states and every move between them: the one table that code, pages and docs share."""
+"""The state machine's states: what each of them is called, means, looks like and tells others.
+
+One row for each; pages, stylesheets, API, webhooks, metrics, counters and docs read it. How a
+delivery gets from one to another is in moves.py.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-QUEUED, SENDING, DEFERRED, UNKNOWN = "queued", "sending", "deferred", "unknown"
-SENT, FAILED, SUPPRESSED, CANCELED, EXPIRED = "sent", "failed", "suppressed", "canceled", "expired"
-
-DELIVERY_STATES = (QUEUED, SENDING, DEFERRED, UNKNOWN, SENT, FAILED, SUPPRESSED, CANCELED, EXPIRED)
-TERMINAL = (SENT, FAILED, SUPPRESSED, CANCELED, EXPIRED)
-WAITING = (QUEUED, DEFERRED, UNKNOWN)
-"""What a mark may be set on. `unknown` waits only while it is due or in a batch."""
-
-COUNTED = (QUEUED, DEFERRED, UNKNOWN, *TERMINAL)
-"""The states with a counter on the mailing: `sending` exists only inside a live batch."""
-
-STAGED = "staged"  # accepted in part, promised to nobody yet: not one of a mailing's five states
-SCHEDULED, ACTIVE, PAUSED, DONE = "scheduled", "active", "paused", "done"
-MAILING_STATES = (SCHEDULED, ACTIVE, PAUSED, CANCELED, DONE)
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal, Self
 
 
-class Move(NamedTuple):
-    """One way a delivery may change its state, and who writes it in which transaction."""
+class LastEvent(StrEnum):
+    """`last_event` of the API, in Resend's words. Of several recipients' the first of these is told: what
+    somebody should look at, then what is still to come. Never "delivered": a relay's 250 is not the inbox.
+    """
 
-    before: tuple[str, ...]
-    after: str
-    name: str
-    who: str
-    when: str
-
-
-MOVES = (
-    Move((), QUEUED, "accept", "the web process", "acceptance"),
-    Move((), SUPPRESSED, "suppress", "the web process", "acceptance, when the address is on the list"),
-    Move((QUEUED, DEFERRED, UNKNOWN), SENDING, "mark", "the batch's owner", "before the final dot"),
-    Move((SENDING,), SENT, "record", "the batch's owner", "the server answered 2xx"),
-    Move(
-        (SENDING, QUEUED, DEFERRED),
-        DEFERRED,
-        "record",
-        "the batch's owner",
-        "4xx, or no answer before the dot",
-    ),
-    Move((SENDING, QUEUED, DEFERRED), FAILED, "record", "the batch's owner", "5xx on this recipient"),
-    Move(
-        (SENDING, UNKNOWN),
-        UNKNOWN,
-        "record",
-        "the batch's owner",
-        "no answer after the dot, or a refused resend",
-    ),
-    Move(
-        (UNKNOWN,), SENT, "record", "the batch's former owner", "the server's 2xx is recorded after the reap"
-    ),
-    Move((SENDING,), UNKNOWN, "reap", "the sweeper", "a batch's lease ran out"),
-    Move((QUEUED, DEFERRED), FAILED, "reap", "the sweeper", "three workers died during it"),
-    Move(
-        (QUEUED, DEFERRED), SUPPRESSED, "refuse", "the batch's owner", "a mark found the address on the list"
-    ),
-    Move(
-        (QUEUED, DEFERRED),
-        CANCELED,
-        "cancel",
-        "a person, the sweeper",
-        "the mailing or the delivery is canceled",
-    ),
-    Move((QUEUED, DEFERRED), EXPIRED, "expire", "the sweeper", "the mailing's time is over"),
-    Move(
-        (FAILED, CANCELED, EXPIRED, SUPPRESSED, DEFERRED), QUEUED, "retry", "a person", "asked for on a page"
-    ),
-    Move((UNKNOWN,), SENT, "confirm", "a person", '"it arrived"'),
-    Move((UNKNOWN,), UNKNOWN, "resend", "a person, the sweeper", '"send again", or the policy resend'),
-)
+    SCHEDULED = "scheduled"
+    FAILED = "failed"
+    DELAYED = "delivery_delayed"
+    CANCELED = "canceled"
+    QUEUED = "queued"
+    SENT = "sent"
+    SUPPRESSED = "suppressed"
 
 
-def may_become(before: str, after: str) -> bool:
-    return any(before in move.before and move.after == after for move in MOVES)
+class Event(StrEnum):
+    """What an endpoint of a webhook can be told of, what it means, and under which name its data say why."""
+
+    sentence: str
+    reason: str | None
+
+    def __new__(cls, word: str, sentence: str = "", reason: str | None = None) -> Self:
+        event = str.__new__(cls, word)
+        event._value_ = word
+        event.sentence, event.reason = sentence, reason
+        return event
+
+    SENT = "email.sent", "The mail server has taken it."
+    DELAYED = (
+        "email.delivery_delayed",
+        "The mail server said: later. It will be tried again.",
+        "delivery_delayed",
+    )
+    FAILED = "email.failed", "It was refused for good, or its time was over.", "failed"
+    SUPPRESSED = "email.suppressed", "The address is on the suppression list.", "suppressed"
+    CANCELED = "email.canceled", "It was canceled before it was sent."
+    UNKNOWN = (
+        "email.unknown",
+        "The connection broke before the mail server answered: it may have arrived.",
+        "unknown",
+    )
+    MAILING_DONE = "mailing.done", "Every recipient of a mailing has an outcome."
+    MAILING_CANCELED = (
+        "mailing.canceled",
+        "A mailing was canceled, and nothing of it is under way any more.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A row of the table: all that is said of a delivery's state."""
+
+    word: str
+    sentence: str
+    last_event: LastEvent
+    event: Event | None = None
+    tone: str | None = None  # the stylesheet's colour, `.state-TONE`; None: one of its own, named like it
+    severity: int = 0  # of several on one picture, the gravest colours it, and is named first
+    in_bar: int | None = None  # its place in a progress bar, from the left; None: the ground of it
+    shows: Literal["", "due_at", "marked_at", "updated_at"] = "updated_at"  # the time in a list of deliveries
+    waits: bool = False  # a mark may be set on it; `unknown` waits only while it is due or in a batch
+    is_terminal: bool = False
+    is_counted: bool = True  # by a counter of its mailing: a column of that name
+    is_usual: bool = False  # of a million; all others are what people look for, and have an index
+
+
+Action = Literal["pause", "resume", "cancel"]
+
+
+@dataclass(frozen=True, slots=True)
+class AboutMailing:
+    """All that is said of a mailing's state."""
+
+    word: str
+    sentence: str
+    tone: str
+    actions: tuple[Action, ...] = ()  # what a person may do with it, until it has ended
+    event: Event | None = None
+    is_promised: bool = True
+
+
+class _Word(StrEnum):
+    """A state. In SQL, JSON and text it is the plain word."""
+
+    about: Any  # its row
+    _value_: str
+
+    def __new__(cls, about: About | AboutMailing) -> Self:
+        state = str.__new__(cls, about.word)
+        state._value_ = about.word
+        state.about = about
+        return state
+
+    @property
+    def tone(self) -> str:
+        return str(self.about.tone or self.value)
+
+    @property
+    def sentence(self) -> str:
+        return str(self.about.sentence)
+
+
+class State(_Word):
+    """A delivery's state."""
+
+    about: About
+
+    QUEUED = About("queued", "Waits for its turn.", LastEvent.QUEUED, shows="", waits=True, is_usual=True)
+    SENDING = About(
+        "sending",
+        "Being handed to the mail server right now.",
+        LastEvent.QUEUED,
+        severity=2,
+        in_bar=2,
+        shows="marked_at",
+        is_counted=False,  # it exists only inside a live batch
+        is_usual=True,
+    )
+    DEFERRED = About(
+        "deferred",
+        "The mail server said: later. It will be tried again.",
+        LastEvent.DELAYED,
+        Event.DELAYED,
+        severity=6,
+        in_bar=8,
+        shows="due_at",
+        waits=True,
+    )
+    UNKNOWN = About(
+        "unknown",
+        "The connection broke before the mail server answered: it may have arrived.",
+        LastEvent.DELAYED,  # neither sent nor failed is true
+        Event.UNKNOWN,
+        severity=7,
+        in_bar=3,
+        waits=True,
+    )
+    SENT = About(
+        "sent",
+        "The mail server has taken it.",
+        LastEvent.SENT,
+        Event.SENT,
+        severity=1,
+        in_bar=1,
+        is_terminal=True,
+        is_usual=True,
+    )
+    FAILED = About(
+        "failed",
+        "The mail server refused it for good.",
+        LastEvent.FAILED,
+        Event.FAILED,
+        severity=8,
+        in_bar=4,
+        is_terminal=True,
+    )
+    SUPPRESSED = About(
+        "suppressed",
+        "The address is on the suppression list.",
+        LastEvent.SUPPRESSED,
+        Event.SUPPRESSED,
+        severity=5,
+        in_bar=5,
+        is_terminal=True,
+    )
+    CANCELED = About(
+        "canceled",
+        "Canceled before it was sent.",
+        LastEvent.CANCELED,
+        Event.CANCELED,
+        severity=3,
+        in_bar=7,
+        is_terminal=True,
+    )
+    EXPIRED = About(
+        "expired",
+        "Its time was over before the mail server took it.",
+        LastEvent.FAILED,
+        Event.FAILED,
+        severity=4,
+        in_bar=6,
+        is_terminal=True,
+    )
+
+
+class MailingState(_Word):
+    """A mailing's state."""
+
+    about: AboutMailing
+
+    STAGED = AboutMailing("staged", "Accepted in part, promised to nobody yet.", "queued", is_promised=False)
+    SCHEDULED = AboutMailing(
+        "scheduled", "Starts by itself at the chosen time.", "queued", ("pause", "cancel")
+    )
+    ACTIVE = AboutMailing("active", "Going out.", "sending", ("pause", "cancel"))
+    PAUSED = AboutMailing("paused", "Stopped until somebody resumes it.", "deferred", ("resume", "cancel"))
+    CANCELED = AboutMailing(
+        "canceled", "Canceled before it was sent.", "canceled", event=Event.MAILING_CANCELED
+    )
+    DONE = AboutMailing("done", "Every recipient has an outcome.", "sent", event=Event.MAILING_DONE)
+
+
+QUEUED, SENDING, DEFERRED, UNKNOWN = State.QUEUED, State.SENDING, State.DEFERRED, State.UNKNOWN
+SENT, FAILED, SUPPRESSED = State.SENT, State.FAILED, State.SUPPRESSED
+CANCELED, EXPIRED = State.CANCELED, State.EXPIRED
+STAGED, SCHEDULED, ACTIVE = MailingState.STAGED, MailingState.SCHEDULED, MailingState.ACTIVE
+PAUSED, DONE = MailingState.PAUSED, MailingState.DONE
+
+WORDS = {state.value: state for state in State}
+TERMINAL = tuple(state for state in State if state.about.is_terminal)
+WAITING = tuple(state for state in State if state.about.waits)
+COUNTED = tuple(state for state in State if state.about.is_counted)
+UNUSUAL = tuple(state for state in State if not state.about.is_usual)
+SETTLED = (*TERMINAL, UNKNOWN)
+"""With what a mailing may end: an unknown one that is not due has its outcome too."""
+
+GRAVEST_FIRST = tuple(sorted(State, key=lambda state: -state.about.severity))
+IN_BAR = tuple(sorted((s for s in State if s.about.in_bar is not None), key=lambda s: s.about.in_bar or 0))
+IN_LEGEND = (*(state for state in State if state.about.in_bar is None), *IN_BAR)
+MAILING_STATES = tuple(state for state in MailingState if state.about.is_promised)
+
+
+def states_with(action: Action) -> tuple[MailingState, ...]:
+    """The states of a mailing in which a person may do this."""
+    return tuple(state for state in MailingState if action in state.about.actions)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from mailroom.database.clock import now_millis
-from mailroom.ledger import states
 from mailroom.ledger.schema import deliveries, mailings
+from mailroom.ledger.states import MailingState, State
 
 
 def scheduled_are_due(connection: Connection) -> bool:
-    statement = select(mailings.c.id).where(_is_time(states.SCHEDULED)).limit(1)
+    statement = select(mailings.c.id).where(_is_time(MailingState.SCHEDULED)).limit(1)
     return connection.execute(statement).one_or_none() is not None
 
 
 def start_scheduled(connection: Connection) -> int:
     """Makes active every scheduled mailing whose time has come, however late."""
-    started = update(mailings).where(_is_time(states.SCHEDULED)).values(state=states.ACTIVE)
+    started = update(mailings).where(_is_time(MailingState.SCHEDULED)).values(state=MailingState.ACTIVE)
     return connection.execute(started).rowcount
 
 
@@ -28,25 +28,27 @@ def due(connection: Connection, queue: str, limit: int, without: Collection[str]
 
     `without`: routes on which nothing can go at present.
     """
-    statement = select(mailings.c.id).where(_is_time(states.ACTIVE), mailings.c.queue == queue)
+    statement = select(mailings.c.id).where(_is_time(MailingState.ACTIVE), mailings.c.queue == queue)
     if without:
         statement = statement.where(mailings.c.route.not_in(without))
     return list(connection.execute(statement.order_by(mailings.c.next_due_at).limit(limit)).scalars())
 
 
-def to_be_ended(connection: Connection, limit: int) -> list[tuple[int, str]]:
+def to_be_ended(connection: Connection, limit: int) -> list[tuple[int, State]]:
     """(id, final state of its waiting deliveries): canceled mailings, and those whose time is over."""
-    over = (mailings.c.state == states.ACTIVE) & (mailings.c.expires_at <= now_millis())
-    statement = select(mailings.c.id, case((over, states.EXPIRED), else_=states.CANCELED)).where(
-        _is_time(states.ACTIVE, states.CANCELED), over | (mailings.c.state == states.CANCELED)
+    over = (mailings.c.state == MailingState.ACTIVE) & (mailings.c.expires_at <= now_millis())
+    canceled = mailings.c.state == MailingState.CANCELED
+    statement = select(mailings.c.id, canceled).where(
+        _is_time(MailingState.ACTIVE, MailingState.CANCELED), over | canceled
     )
-    return [(row[0], row[1]) for row in connection.execute(statement.limit(limit))]
+    rows = connection.execute(statement.limit(limit))
+    return [(row[0], State.CANCELED if row[1] else State.EXPIRED) for row in rows]
 
 
 def abandoned(connection: Connection, older_than_ms: int) -> int | None:
     """A mailing that was staged so long ago that nobody will finish it."""
     statement = select(mailings.c.id).where(
-        mailings.c.state == states.STAGED, mailings.c.created_at < now_millis() - older_than_ms
+        mailings.c.state == MailingState.STAGED, mailings.c.created_at < now_millis() - older_than_ms
     )
     return connection.execute(statement.limit(1)).scalar_one_or_none()
 
@@ -57,10 +59,10 @@ def drop(connection: Connection, mailing_id: int, limit: int = 5_000) -> None:
     dropped = connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
     if dropped < limit:
         connection.execute(
-            delete(mailings).where(mailings.c.id == mailing_id, mailings.c.state == states.STAGED)
+            delete(mailings).where(mailings.c.id == mailing_id, mailings.c.state == MailingState.STAGED)
         )
 
 
-def _is_time(*chosen: str) -> Any:
+def _is_time(*chosen: MailingState) -> Any:
     """Of these states, and with something due."""
     return mailings.c.state.in_(chosen) & (mailings.c.next_due_at <= now_millis())

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from mailroom.ledger import states
+from mailroom.ledger.moves import MOVES
 from mailroom.ledger.schema import deliveries, sessions
+from mailroom.ledger.states import State
 
 SAMPLE = 1_500
 """Rows read for one picture, however many deliveries there are."""
 
-DRAWN = (states.SENT, states.SENDING, states.DEFERRED, states.UNKNOWN, states.FAILED)
+DRAWN = {State.SENDING, *(move.after for move in MOVES if State.SENDING in move.before)}
 """The states in which a mail's last change was the end of its time on the wire."""
 
 
@@ -23,7 +24,7 @@ class Mark:
     worker: str
     session: int
     number: int  # its place in the mailing, from 1
-    state: str
+    state: State
     begun: int
     ended: int
 
@@ -58,5 +59,5 @@ def marks_of(connection: Connection, mailing_id: int, total: int, now: int) -> t
     return marks, weight
 
 
-def _end(state: str, marked_at: int, updated_at: int, now: int) -> int:
-    return max(marked_at, now if state == states.SENDING else updated_at)
+def _end(state: State, marked_at: int, updated_at: int, now: int) -> int:
+    return max(marked_at, now if state is State.SENDING else updated_at)

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from mailroom.database.clock import now_millis
-from mailroom.ledger import states
 from mailroom.ledger.schema import batches, mailings, servers, sweeper
+from mailroom.ledger.states import COUNTED, MailingState, State
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
     """How much there is of everything. Deliveries in a live batch are counted as `in_batches`."""
 
-    mailings: dict[str, int]  # by state
-    deliveries: dict[str, int]  # by state
+    mailings: dict[MailingState, int]
+    deliveries: dict[State, int]
     in_batches: int
     servers_in_trouble: int
     swept_ms_ago: int | None
@@ -25,16 +25,15 @@ class Totals:
 
 def totals(connection: Connection) -> Totals:
     by_state = connection.execute(
-        select(mailings.c.state, func.count(), *(func.sum(mailings.c[state]) for state in states.COUNTED))
-        .where(mailings.c.state != states.STAGED)
+        select(mailings.c.state, func.count(), *(func.sum(mailings.c[state]) for state in COUNTED))
+        .where(mailings.c.state != MailingState.STAGED)
         .group_by(mailings.c.state)
     ).all()
     swept = connection.execute(select(now_millis() - sweeper.c.swept_at, sweeper.c.round_ms)).one_or_none()
     return Totals(
         mailings={row[0]: row[1] for row in by_state},
         deliveries={
-            state: sum(int(row[index]) for row in by_state)
-            for index, state in enumerate(states.COUNTED, start=2)
+            state: sum(int(row[index]) for row in by_state) for index, state in enumerate(COUNTED, start=2)
         },
         in_batches=int(connection.execute(select(func.coalesce(func.sum(batches.c.size), 0))).scalar_one()),
         servers_in_trouble=int(connection.execute(select(func.count()).select_from(servers)).scalar_one()),

@@ -14,35 +14,16 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import ColumnElement, Connection, case, insert, literal, null, select
 
 from mailroom.database.clock import now_millis
-from mailroom.ledger import states
 from mailroom.ledger.schema import deliveries, mailings, webhook_calls, webhook_endpoints
+from mailroom.ledger.states import Event, MailingState, State
 
-SENT, DELAYED, FAILED = "email.sent", "email.delivery_delayed", "email.failed"
-SUPPRESSED, CANCELED, UNKNOWN = "email.suppressed", "email.canceled", "email.unknown"
-MAILING_DONE, MAILING_CANCELED = "mailing.done", "mailing.canceled"
 TEST = "webhook.test"
 
-OF_STATE = {
-    states.SENT: SENT,
-    states.DEFERRED: DELAYED,
-    states.FAILED: FAILED,
-    states.EXPIRED: FAILED,
-    states.SUPPRESSED: SUPPRESSED,
-    states.CANCELED: CANCELED,
-    states.UNKNOWN: UNKNOWN,
-}
-OF_MAILING = {states.DONE: MAILING_DONE, states.CANCELED: MAILING_CANCELED}
-EVENTS = {
-    SENT: "The mail server has taken it.",
-    DELAYED: "The mail server said: later. It will be tried again.",
-    FAILED: "It was refused for good, or its time was over.",
-    SUPPRESSED: "The address is on the suppression list.",
-    CANCELED: "It was canceled before it was sent.",
-    UNKNOWN: "The connection broke before the mail server answered: it may have arrived.",
-    MAILING_DONE: "Every recipient of a mailing has an outcome.",
-    MAILING_CANCELED: "A mailing was canceled, and nothing of it is under way any more.",
-}
+EVENTS = {event.value: event.sentence for event in Event}
 """What an endpoint can be told of, and what it means."""
+
+OF_STATE = {state.value: state.about.event.value for state in State if state.about.event}
+OF_MAILING = {state.value: state.about.event.value for state in MailingState if state.about.event}
 
 TRIED_FOR_MS = 24 * 3600 * 1000
 WAITING, DONE, GIVEN_UP = "waiting", "done", "failed"
@@ -72,7 +53,7 @@ def forget(connection: Connection) -> None:
 def note_sent(connection: Connection, batch_id: int) -> None:
     """Tells of every mail that was sent in this batch, which ends now."""
     if wanted(connection):
-        _note(connection, deliveries.c.batch_id == batch_id, deliveries.c.state == states.SENT)
+        _note(connection, deliveries.c.batch_id == batch_id, deliveries.c.state == State.SENT)
 
 
 def note(connection: Connection, delivery_ids: Iterable[int]) -> None:
@@ -85,7 +66,7 @@ def note(connection: Connection, delivery_ids: Iterable[int]) -> None:
 def note_suppressed(connection: Connection, mailing_id: int) -> None:
     """Tells of those whom acceptance found on the list."""
     if wanted(connection):
-        _note(connection, deliveries.c.mailing_id == mailing_id, deliveries.c.state == states.SUPPRESSED)
+        _note(connection, deliveries.c.mailing_id == mailing_id, deliveries.c.state == State.SUPPRESSED)
 
 
 def _note(connection: Connection, *which: ColumnElement[bool]) -> None:

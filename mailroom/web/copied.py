@@ -20,7 +20,7 @@ MOST_PASTED = 2_000
 
 
 def copied(connection: Connection, mailing_id: int, kept: KeptFiles) -> ComposeForm | None:
-    """None when there is no such mailing."""
+    """None when there is nothing to copy: no such mailing, or what it said is not kept any more."""
     mailing, content = mailings.get(connection, mailing_id), contents.of(connection, mailing_id)
     if mailing is None or content is None:
         return None

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from mailroom.database.clock import now_millis
-from mailroom.ledger import batches, servers, states, throttles
+from mailroom.ledger import batches, servers, throttles
 from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.states import MailingState
 from mailroom.queue import Queue, QueueDown
 from mailroom.web.notices import trouble_words
 
@@ -25,9 +26,9 @@ class Hindrance:
 
 def hindrances(connection: Connection, queue: Queue, mailing: Mailing, now: int) -> list[Hindrance]:
     """What holds `mailing` up, worst first; nothing for one that is over."""
-    if mailing.is_over or mailing.state not in (states.ACTIVE, states.CANCELED):
+    if mailing.is_over or mailing.state not in (MailingState.ACTIVE, MailingState.CANCELED):
         return []
-    if mailing.state == states.CANCELED:
+    if mailing.state is MailingState.CANCELED:
         return [Hindrance("info", "Canceled. What is under way ends; nothing new begins.")]
     return [
         *_lost_queue(queue),

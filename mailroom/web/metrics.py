@@ -6,7 +6,8 @@ people who are signed in and to API keys with the scope `read`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -82,9 +83,9 @@ def _one(name: str, text: str, value: float) -> GaugeMetricFamily:
 
 
 def _by(
-    name: str, text: str, label: str, values: dict[str, int], labels: tuple[str, ...] = ()
+    name: str, text: str, label: str, values: Mapping[Any, int], labels: Sequence[str] = ()
 ) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"mailroom_{name}", text, labels=[label])
-    for key in {**dict.fromkeys(labels, 0), **values}:
+    for key in dict.fromkeys([*labels, *values]):
         family.add_metric([key], values.get(key, 0))
     return family

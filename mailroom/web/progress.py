@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailroom.ledger import states
 from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.states import SETTLED, TERMINAL, MailingState, State
 
 MEASURABLE_MS = 1_000
 """Below this nobody can say how fast it goes; an end estimated from it would be a guess."""
@@ -31,19 +31,17 @@ class Progress:
 
 
 def progress_of(mailing: Mailing, now: datetime) -> Progress:
-    settled = sum(mailing.counts.get(state, 0) for state in states.TERMINAL)
-    if mailing.is_over:  # an unknown one that nobody will send again has its outcome too
-        settled += mailing.counts.get(states.UNKNOWN, 0)
+    settled = sum(mailing.counts.get(state, 0) for state in (SETTLED if mailing.is_over else TERMINAL))
     elapsed = _elapsed(mailing, now)
     speed = settled_speed(mailing, elapsed)
     left = mailing.total - settled
     remaining = None
-    if speed and left and mailing.state == states.ACTIVE and not _only_retries_left(mailing, left):
+    if speed and left and mailing.state is MailingState.ACTIVE and not _only_retries_left(mailing, left):
         remaining = round(left / speed * 1000)
     return Progress(
         settled=settled,
         total=mailing.total,
-        is_live=(not mailing.is_over and mailing.state != states.PAUSED) or _under_way(mailing),
+        is_live=(not mailing.is_over and mailing.state is not MailingState.PAUSED) or _under_way(mailing),
         elapsed_ms=elapsed,
         per_second=speed,
         remaining_ms=remaining,
@@ -53,7 +51,7 @@ def progress_of(mailing: Mailing, now: datetime) -> Progress:
 
 def settled_speed(mailing: Mailing, elapsed_ms: int | None) -> float | None:
     """Mails a second over the whole delivery; a quick mailing counts once it is over."""
-    tried = sum(mailing.counts.get(state, 0) for state in (states.SENT, states.FAILED))
+    tried = sum(mailing.counts.get(state, 0) for state in (State.SENT, State.FAILED))
     if not tried or not elapsed_ms or (elapsed_ms < MEASURABLE_MS and not mailing.is_over):
         return None
     return tried / elapsed_ms * 1000
@@ -68,8 +66,8 @@ def _elapsed(mailing: Mailing, now: datetime) -> int | None:
 
 def _only_retries_left(mailing: Mailing, left: int) -> bool:
     """What waits for its next try leaves when its time comes, not at the speed of the rest."""
-    return left <= sum(mailing.counts.get(state, 0) for state in (states.DEFERRED, states.UNKNOWN))
+    return left <= sum(mailing.counts.get(state, 0) for state in (State.DEFERRED, State.UNKNOWN))
 
 
 def _under_way(mailing: Mailing) -> bool:
-    return bool(mailing.counts.get(states.SENDING, 0))
+    return bool(mailing.counts.get(State.SENDING, 0))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from string import ascii_uppercase
 
+from mailroom.ledger.states import GRAVEST_FIRST, State
 from mailroom.ledger.timeline import Mark
 from mailroom.web.timescale import Tick, Timescale
 
@@ -30,15 +31,12 @@ LABEL, BAR, THIN_BAR, GAP = 16, 16, 8, 2
 THINNEST = 0.15
 """Per cent of the width: what took no measurable time must still be seen."""
 
-SEVERITY = ("sent", "sending", "canceled", "suppressed", "expired", "deferred", "unknown", "failed")
-"""When mails with several outcomes share a block, the latest of these names colours it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Block:
     x: float
     width: float
-    state: str
+    state: State
     share: float  # of the time busy, 0..1
     label: str
     number: int | None = None
@@ -72,9 +70,9 @@ class Timeline:
     height: int  # of all lanes
 
     @property
-    def states(self) -> list[str]:
+    def states(self) -> list[State]:
         present = {block.state for lane in self.lanes for block in lane.blocks}
-        return [state for state in SEVERITY if state in present]
+        return [state for state in reversed(GRAVEST_FIRST) if state in present]
 
     @property
     def description(self) -> str:
@@ -171,31 +169,33 @@ def _singles(marks: Iterable[Mark], scale: Timescale, *, numbered: bool) -> list
 
 
 def _shares(marks: Iterable[Mark], scale: Timescale, weight: float, slices: int) -> list[Block]:
-    """One block per slice of the width in which the lane was busy, as opaque as it was busy."""
+    """One block per slice of the width in which the lane was busy, as opaque as it was busy.
+
+    When mails with several outcomes share a block, the gravest of them colours it.
+    """
     busy = [0.0] * slices
     mails = [0] * slices
-    worst = [-1] * slices
+    outcomes: list[set[State]] = [set() for _ in range(slices)]
     for mark in marks:
         first = min(int(scale.place(mark.begun) / 100 * slices), slices - 1)
         last = min(int(scale.place(mark.ended) / 100 * slices), slices - 1)
-        severity = SEVERITY.index(mark.state) if mark.state in SEVERITY else 0
         mails[last] += 1
         for slice_ in range(first, last + 1):
             begin, end = scale.moment(slice_ / slices * 100), scale.moment((slice_ + 1) / slices * 100)
             # A mail faster than the clock's millisecond still kept its session busy for a part of it.
             overlap = max(min(end, mark.ended) - max(begin, mark.begun), 0.5)
             busy[slice_] += overlap * weight / max(end - begin, 1)
-            worst[slice_] = max(worst[slice_], severity)
+            outcomes[slice_].add(mark.state)
     return [
         Block(
             x=round(i / slices * 100, 3),
             width=round(100 / slices, 3),
-            state=SEVERITY[worst[i]],
+            state=next(state for state in GRAVEST_FIRST if state in outcomes[i]),
             share=round(min(max(busy[i], 0.2), 1.0), 2),
             label=f"about {max(1, round(mails[i] * weight)):,} mails".replace("about 1 mails", "1 mail"),
         )
         for i in range(slices)
-        if worst[i] >= 0
+        if outcomes[i]
     ]
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from flask import Flask
 
+from mailroom.ledger import states
+
 
 def number(value: int) -> str:
     """1,234,567"""
@@ -51,3 +53,4 @@ def utc(moment: datetime) -> str:
 def init_app(app: Flask) -> None:
     for filter_ in (number, count, duration, size, iso, utc):
         app.jinja_env.filters[filter_.__name__] = filter_
+    app.jinja_env.globals["states"] = states

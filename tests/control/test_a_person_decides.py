@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection
 
 from mailroom.database.engine import Database
-from mailroom.ledger import control, decisions, mailings, states, sweeping
+from mailroom.ledger import control, decisions, mailings, moves, states, sweeping
 from tests.ledger.book import Book
 
 
@@ -18,9 +16,9 @@ def book(database: Database) -> Book:
     return Book(database)
 
 
-def do(book: Book, action: Callable[[Connection, int], int], id_: int) -> int:
+def do(book: Book, move: moves.Move, id_: int) -> bool:
     with book.database.begin() as connection:
-        return action(connection, id_)
+        return control.change(connection, id_, move)
 
 
 def decide(book: Book, mailing_id: int, move: str) -> int:
@@ -54,8 +52,8 @@ def unknown(book: Book, count: int) -> tuple[int, list[int]]:
 
 def test_one_that_waits_is_canceled(book: Book) -> None:
     mailing_id = book.accept(3, send_at=datetime.now(UTC) + timedelta(hours=1))
-    assert do(book, control.cancel_delivery, 1)
-    assert not do(book, control.cancel_delivery, 1), "it is over"
+    assert do(book, moves.CANCEL, 1)
+    assert not do(book, moves.CANCEL, 1), "it is over"
     assert book.states(mailing_id) == {"queued": 2, "canceled": 1}
     book.check()
 
@@ -65,8 +63,8 @@ def test_one_in_a_batch_under_way_is_canceled_and_its_mark_refused(book: Book) -
     lease = book.claim()
     first, second, third = book.inside(lease)
     assert book.mark(lease, first) == ""
-    assert not do(book, control.cancel_delivery, first), "its final dot may have left"
-    assert do(book, control.cancel_delivery, second)
+    assert not do(book, moves.CANCEL, first), "its final dot may have left"
+    assert do(book, moves.CANCEL, second)
     assert book.mark(lease, second) == "taken"
     assert book.mark(lease, third) == ""
     assert book.sent(lease, first) and book.sent(lease, third)
@@ -80,11 +78,11 @@ def test_one_that_failed_is_tried_again_and_its_mailing_goes_on(book: Book) -> N
     mailing_id = book.accept(1)
     lease = book.claim()
     (only,) = book.inside(lease)
-    assert not do(book, control.retry_delivery, only), "it is on its way"
+    assert not do(book, moves.RETRY, only), "it is on its way"
     book.trouble(lease, only, states.FAILED)
     book.close(lease)
     assert book.mailing(mailing_id).state == "done"
-    assert do(book, control.retry_delivery, only)
+    assert do(book, moves.RETRY, only)
     assert (book.mailing(mailing_id).state, book.mailing(mailing_id).ended_at) == ("active", None)
     assert [batch.size for batch in book.gather(mailing_id)] == [1]
     book.check()
@@ -93,8 +91,8 @@ def test_one_that_failed_is_tried_again_and_its_mailing_goes_on(book: Book) -> N
 def test_what_a_scheduled_mailing_gets_back_waits_for_its_time(book: Book) -> None:
     send_at = datetime.now(UTC) + timedelta(hours=1)
     mailing_id = book.accept(2, send_at=send_at)
-    do(book, control.cancel_delivery, 1)
-    assert do(book, control.retry_delivery, 1)
+    do(book, moves.CANCEL, 1)
+    assert do(book, moves.RETRY, 1)
     with book.database.begin() as connection:
         assert sweeping.start_scheduled(connection) == 0
     assert book.mailing(mailing_id).state == "scheduled"
@@ -103,13 +101,13 @@ def test_what_a_scheduled_mailing_gets_back_waits_for_its_time(book: Book) -> No
 
 def test_nothing_is_retried_while_its_mailing_is_being_canceled(book: Book) -> None:
     mailing_id = book.accept(2, send_at=datetime.now(UTC) + timedelta(hours=1))
-    do(book, control.cancel_delivery, 1)
+    do(book, moves.CANCEL, 1)
     with book.database.begin() as connection:
         mailings.cancel(connection, mailing_id)
-    assert not do(book, control.retry_delivery, 1), "the other one would go out with it"
+    assert not do(book, moves.RETRY, 1), "the other one would go out with it"
     with book.database.begin() as connection:
         control.end_due(connection, mailing_id, states.CANCELED)
-    assert do(book, control.retry_delivery, 1)
+    assert do(book, moves.RETRY, 1)
     assert book.states(mailing_id) == {"queued": 1, "canceled": 1}
     book.check()
 
@@ -124,14 +122,14 @@ def test_all_failed_are_tried_again(book: Book) -> None:
 
 def test_an_unknown_one_arrived(book: Book) -> None:
     mailing_id, ids = unknown(book, 2)
-    assert do(book, control.confirm_arrived, ids[0])
+    assert do(book, moves.CONFIRM, ids[0])
     assert book.states(mailing_id) == {"sent": 1, "unknown": 1}
     book.check()
 
 
 def test_an_unknown_one_is_sent_again(book: Book) -> None:
     mailing_id, ids = unknown(book, 2)
-    assert do(book, control.send_again, ids[1])
+    assert do(book, moves.RESEND, ids[1])
     (batch,) = book.gather(mailing_id)
     lease = book.claim(batch)
     assert book.mark(lease, ids[1]) == ""

@@ -30,7 +30,7 @@ def drops_before_the_dot(stage: Stage) -> None:
 @drill(
     "14b",
     "the server drops after the dot, mail taken",
-    without="`is_first` in `Lane._may_resend`: it is sent again and again, not once",
+    without="`resends == 0` in `moves.Picked.may_be_resent`: it is sent again and again, not once",
 )
 def drops_after_the_dot(stage: Stage) -> None:
     stage.build("chance 0.2: drop after-record", sink=("--seed", "4"))
@@ -46,7 +46,7 @@ def drops_after_the_dot(stage: Stage) -> None:
 @drill(
     "14c",
     "the server drops after the dot, mail taken, under `hold`",
-    without="`message.if_unknown == 'resend'` in `Lane._may_resend`: it is sent again unasked",
+    without="`if_unknown == 'resend'` in `moves.Picked.may_be_resent`: it is sent again unasked",
 )
 def drops_after_the_dot_under_hold(stage: Stage) -> None:
     stage.build("chance 0.03: drop after-record", sink=("--seed", "4"))

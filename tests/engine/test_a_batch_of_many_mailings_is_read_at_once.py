@@ -52,7 +52,7 @@ def _to_all(content: Content) -> Draft:
 
 def rendered(database: Database, mailing_ids: list[int]) -> list[bytes]:
     found = Messages().of(database, set(mailing_ids))
-    ann = Waiting(1, 0, ANN.address, ANN.name, None, "queued", 0, 0)
+    ann = Waiting(1, 0, ANN.address, ANN.name, None, 0)
     return [found[mailing_id].render(ann) for mailing_id in mailing_ids]
 
 

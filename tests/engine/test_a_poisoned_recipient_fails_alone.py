@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Table, delete, select, update
 
 from mailroom.content.message import Content
+from mailroom.content.original import read_original
 from mailroom.content.recipients import Recipient
 from mailroom.engine.accept import Accepted, Draft, accept
-from mailroom.ledger.schema import attempts, contents, deliveries
+from mailroom.ledger.contents import GONE
+from mailroom.ledger.schema import attempts, contents, deliveries, originals
 from mailroom.ledger.schema import mailings as mailings_table
 from tests.system import SENDER, System
 
@@ -89,3 +92,32 @@ def test_a_single_mail_overtakes_renders_that_all_fail(start: Start) -> None:
     single = send(system, "Hello", [("ann@mail.example", "gold")])
     system.wait_until_over(single.mailing_id)
     assert system.counted(bombs.mailing_id).get("failed", 0) < 100, "it waited for a whole batch"
+
+
+@pytest.mark.parametrize("table", [contents, originals], ids=["a letter", "a whole message"])
+def test_what_was_deleted_meanwhile_fails_with_its_reason(start: Start, table: Table) -> None:
+    """Who shares its batch is sent, and nobody counts it as a worker's death."""
+    system = start()
+    gone = send(system, "Hello", [("gone@mail.example", "gold")]) if table is contents else hand_in(system)
+    other = send(system, "Hello", [("other@mail.example", "gold")])
+    with system.database.begin() as connection:
+        connection.execute(delete(table).where(table.c.mailing_id == gone.mailing_id))
+    with system.database.read() as connection:
+        batches = connection.execute(select(deliveries.c.batch_id)).scalars().all()
+    assert len(set(batches)) == 1 or table is originals, "a whole message goes alone"
+    system.start_workers()
+    system.wait_until_over(gone.mailing_id)
+    system.wait_until_over(other.mailing_id)
+    assert system.counts(gone.mailing_id) == {"failed": 1}
+    assert reasons(system, gone.mailing_id) == {"gone@mail.example": GONE}
+    assert system.counts(other.mailing_id) == {"sent": 1}
+    with system.database.read() as connection:
+        assert set(connection.execute(select(deliveries.c.deaths)).scalars()) == {0}
+
+
+def hand_in(system: System) -> Accepted:
+    whole = b"From: post@mailroom.example\r\nTo: gone@mail.example\r\nSubject: Whole\r\n\r\nAs it came.\r\n"
+    arrived = {"message_id": "<1@mail.example>", "date": datetime.now(UTC), "trace": "from a test"}
+    original = read_original(whole, envelope_sender="bounces@mailroom.example", **arrived)
+    draft = Draft(original.content, [Recipient("gone@mail.example")], original=original)
+    return accept(system.database, system.queue, draft)

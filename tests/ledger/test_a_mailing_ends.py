@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from mailroom.ledger import control, mailings, states, suppressions, sweeping
+from mailroom.ledger import control, mailings, moves, states, suppressions, sweeping
 from tests.ledger.book import Book
 
 
@@ -57,7 +57,7 @@ def test_a_retried_delivery_is_not_canceled_by_a_sweeper_that_comes_late(book: B
     with book.database.begin() as connection:
         mailings.cancel(connection, mailing_id)
         control.end_due(connection, mailing_id, "canceled")
-        assert control.retry_delivery(connection, delivery_id)
+        assert control.change(connection, delivery_id, moves.RETRY)
         assert control.end_due(connection, mailing_id, "canceled") == 0
     assert book.states(mailing_id) == {"queued": 1}
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import Connection, select
 
 from mailroom.database.engine import Database
-from mailroom.ledger import control, decisions, mailings, states, suppressions, sweeping
+from mailroom.ledger import control, decisions, mailings, moves, states, suppressions, sweeping
 from mailroom.ledger.batches import Lease
 from mailroom.ledger.migrate import upgrade
 from mailroom.ledger.schema import deliveries
@@ -192,15 +192,15 @@ class Post(RuleBasedStateMachine):
     @rule(which=which, act=st.sampled_from(["cancel", "retry", "confirm", "again"]))
     def decide_on_one(self, which: int, act: str) -> None:
         verbs = {
-            "cancel": control.cancel_delivery,
-            "retry": control.retry_delivery,
-            "confirm": control.confirm_arrived,
-            "again": control.send_again,
+            "cancel": moves.CANCEL,
+            "retry": moves.RETRY,
+            "confirm": moves.CONFIRM,
+            "again": moves.RESEND,
         }
         with self.book.database.begin() as connection:
             ids = connection.execute(select(deliveries.c.id)).scalars().all()
             delivery_id = ids[which % len(ids)]
-            done = verbs[act](connection, delivery_id)
+            done = control.change(connection, delivery_id, verbs[act])
         if done and act == "confirm":
             self.confirmed.add(delivery_id)
         if done and act == "again":

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from mailroom.ledger.states import MailingState, State
+
 TOKENS = Path(__file__).parents[2] / "static" / "css" / "tokens.css"
 PAIR = re.compile(r"--([a-z-]+): light-dark\(#([0-9a-f]{6}), #([0-9a-f]{6})\)")
 COLOURS = {name: colours for name, *colours in PAIR.findall(TOKENS.read_text())} | {"white": ["ffffff"] * 2}
 
-STATES = [
-    *("queued", "sending", "sent", "deferred", "unknown", "failed", "suppressed", "canceled", "expired"),
-]
+STATES = sorted({state.tone for state in (*State, *MailingState)})
 WORDS = [
     *((ink, ground) for ink in ("ink", "ink-soft", "accent", "failed") for ground in ("paper", "sheet")),
     *(

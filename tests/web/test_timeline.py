@@ -3,6 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailroom.ledger.states import WORDS
 from mailroom.ledger.timeline import Mark
 from mailroom.web.timeline import MOST_BLOCKS, MOST_LANES, build
 from mailroom.web.timescale import Timescale, words
@@ -13,7 +14,7 @@ NOW = 1_700_000_000_000
 def mark(
     number: int, begun: int, ended: int, worker: str = "host-1", session: int = 1, state: str = "sent"
 ) -> Mark:
-    return Mark(worker, session, number, state, NOW + begun, NOW + ended)
+    return Mark(worker, session, number, WORDS[state], NOW + begun, NOW + ended)
 
 
 def test_nothing_is_drawn_before_anything_was_tried() -> None:

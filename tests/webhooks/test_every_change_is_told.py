@@ -13,11 +13,12 @@ from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept import Accepted, Draft, accept
-from mailroom.ledger import batches, control, mailings, marks, reaping, states, suppressions
+from mailroom.ledger import batches, control, mailings, marks, moves, reaping, states, suppressions
 from mailroom.ledger import webhooks as events
 from mailroom.ledger.marks import Outcome
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries, webhook_calls
+from mailroom.ledger.states import Event
 from mailroom.queue import Queue
 from tests.servers import Valkey
 
@@ -55,11 +56,16 @@ def outcome(delivery_id: int, state: str, due_in_ms: int | None = None) -> Outco
     return Outcome(delivery_id, state, 250, "so it is", "server", "dot", due_in_ms)
 
 
-def send(connection: Connection, lease: batches.Lease, delivery_id: int) -> None:
+def mark(connection: Connection, lease: batches.Lease, delivery_id: int) -> None:
     session = marks.open_session(connection, "worker", 1, "server")
+    of = {"of_batch": lease.batch_id, "of_epoch": lease.epoch, "of_owner": "worker"}
+    marked = {**of, "of_delivery": delivery_id, "by_session": session}
+    assert connection.execute(marks.mark_statement(), marked).rowcount == 1
+
+
+def send(connection: Connection, lease: batches.Lease, delivery_id: int) -> None:
+    mark(connection, lease, delivery_id)
     values = {"of_batch": lease.batch_id, "of_delivery": delivery_id}
-    of = {**values, "of_epoch": lease.epoch, "of_owner": "worker", "by_session": session}
-    assert connection.execute(marks.mark_statement(), of).rowcount == 1
     sent = {**values, "with_code": 250, "with_reply": "2.0.0 OK"}
     assert connection.execute(marks.sent_statement(), sent).rowcount == 1
 
@@ -81,16 +87,16 @@ def test_sent_and_the_end_of_a_mailing(database: Database, add: Any, mail: Any) 
         (states.DEFERRED, "email.delivery_delayed"),
         (states.FAILED, "email.failed"),
         (states.SUPPRESSED, "email.suppressed"),
-        (states.CANCELED, "email.canceled"),
-        (states.EXPIRED, "email.failed"),
         (states.UNKNOWN, "email.unknown"),
     ],
 )
-def test_troubles(database: Database, add: Any, mail: Any, state: str, type_: str) -> None:
+def test_troubles(database: Database, add: Any, mail: Any, state: states.State, type_: str) -> None:
     add(URL)
     mail(1)
     with database.begin() as connection:
         lease = claimed(connection)
+        if state == states.UNKNOWN:
+            mark(connection, lease, ids(database)[0])
         due_in = 60_000 if state == states.DEFERRED else None
         marks.record_troubles(connection, lease, [outcome(ids(database)[0], state, due_in)])
         batches.close(connection, lease)
@@ -100,6 +106,15 @@ def test_troubles(database: Database, add: Any, mail: Any, state: str, type_: st
     assert (row.code, row.reply) == (250, "so it is")
 
 
+def test_a_mailing_whose_time_is_over(database: Database, add: Any, mail: Any) -> None:
+    add(URL)
+    accepted = mail(2)
+    with database.begin() as connection:
+        batches.close(connection, claimed(connection))
+        control.end_due(connection, accepted.mailing_id, states.EXPIRED)
+    assert told(database) == ["email.failed", "email.failed", "mailing.done"]
+
+
 def test_what_a_dead_worker_had_sent_and_had_not(database: Database, add: Any, mail: Any) -> None:
     add(URL)
     mail(3)
@@ -107,9 +122,7 @@ def test_what_a_dead_worker_had_sent_and_had_not(database: Database, add: Any, m
         lease = claimed(connection)
         first, second, _ = ids(database)
         send(connection, lease, first)
-        session = marks.open_session(connection, "worker", 2, "server")
-        of = {"of_batch": lease.batch_id, "of_delivery": second, "of_epoch": lease.epoch}
-        connection.execute(marks.mark_statement(), {**of, "of_owner": "worker", "by_session": session})
+        mark(connection, lease, second)
         connection.execute(batches_table.update().values(lease_until=1))
     with database.begin() as connection:
         assert reaping.reap(connection, lease.batch_id)
@@ -120,7 +133,7 @@ def test_canceled_by_a_person(database: Database, add: Any, mail: Any) -> None:
     add(URL)
     accepted = mail(2)
     with database.begin() as connection:
-        control.cancel_delivery(connection, ids(database)[0])
+        control.change(connection, ids(database)[0], moves.CANCEL)
     assert told(database) == ["email.canceled"]
     with database.begin() as connection:
         batches.close(connection, claimed(connection))
@@ -138,8 +151,8 @@ def test_suppressed_at_acceptance(database: Database, add: Any, mail: Any) -> No
 
 
 def test_an_endpoint_hears_what_it_chose(database: Database, add: Any, mail: Any) -> None:
-    add(URL, events.FAILED, events.SENT)
-    add(URL, events.MAILING_DONE)
+    add(URL, Event.FAILED, Event.SENT)
+    add(URL, Event.MAILING_DONE)
     mail(1)
     with database.begin() as connection:
         lease = claimed(connection)

@@ -7,8 +7,9 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy import Connection
 
-from mailroom.ledger import api_keys, contents, deliveries, emails, mailings, states
+from mailroom.ledger import api_keys, contents, deliveries, emails, mailings
 from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.states import MailingState
 from mailroom.web import mailroom
 from mailroom.web.api import body, responses, shown
 from mailroom.web.api.accepting import submit
@@ -81,7 +82,6 @@ def get_email(email: Reached) -> Response:
         mailing = email.find(connection)
         content = contents.of(connection, mailing.id)
         rows = deliveries.page(connection, mailing.id, limit=MOST_DELIVERIES)
-    assert content is not None
     return answer(shown.email(mailing, content, rows))
 
 
@@ -122,7 +122,7 @@ def cancel_email(email: Reached) -> Response:
     """
     with mailroom().database.begin() as connection:
         mailing = email.find(connection)
-        if mailing.state != states.CANCELED and not mailings.cancel(connection, mailing.id):
+        if mailing.state is not MailingState.CANCELED and not mailings.cancel(connection, mailing.id):
             raise ApiError(409, "validation_error", _too_late("canceled", mailing))
     return answer({"object": "email", "id": mailing.uid})
 

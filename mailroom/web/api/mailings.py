@@ -10,8 +10,9 @@ from flask import Response
 from sqlalchemy import Connection
 
 from mailroom.database.engine import Database
-from mailroom.ledger import api_keys, deliveries, mailings, states
+from mailroom.ledger import api_keys, deliveries, mailings
 from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.states import MailingState, State
 from mailroom.web import mailroom
 from mailroom.web.api import body, requests, responses, shown
 from mailroom.web.api.accepting import submit
@@ -73,7 +74,7 @@ def pause_mailing(mailing: Reached) -> Response:
 
     A mail whose last byte is on its way still goes.
     """
-    return _move(mailing, mailings.pause, states.PAUSED)
+    return _move(mailing, mailings.pause, MailingState.PAUSED)
 
 
 @operation(
@@ -86,7 +87,7 @@ def pause_mailing(mailing: Reached) -> Response:
 )
 def resume_mailing(mailing: Reached) -> Response:
     """Resume a paused mailing."""
-    return _move(mailing, mailings.resume, states.ACTIVE)
+    return _move(mailing, mailings.resume, MailingState.ACTIVE)
 
 
 @operation(
@@ -102,7 +103,7 @@ def cancel_mailing(mailing: Reached) -> Response:
 
     For good: what has not left yet stays here.
     """
-    return _move(mailing, mailings.cancel, states.CANCELED)
+    return _move(mailing, mailings.cancel, MailingState.CANCELED)
 
 
 @operation(
@@ -126,19 +127,19 @@ def list_deliveries(mailing: Reached) -> Response:
     return Response(lines(mailroom().database, mailing, listing.state), content_type=f"{kind}; charset=utf-8")
 
 
-def _json_lines(database: Database, asked: Reached, state: str | None) -> Iterator[str]:
+def _json_lines(database: Database, asked: Reached, state: State | None) -> Iterator[str]:
     for mailing, rows in _chunks(database, asked, state):
         yield "".join(json.dumps(shown.delivery(mailing, row)) + "\n" for row in rows)
 
 
-def _csv(database: Database, asked: Reached, state: str | None) -> Iterator[str]:
+def _csv(database: Database, asked: Reached, state: State | None) -> Iterator[str]:
     yield line(HEADER)
     for mailing, rows in _chunks(database, asked, state):
         yield "".join(line(row_of(mailing, row)) for row in rows)
 
 
 def _chunks(
-    database: Database, asked: Reached, state: str | None
+    database: Database, asked: Reached, state: State | None
 ) -> Iterator[tuple[Mailing, list[deliveries.Delivery]]]:
     """Each in a transaction of its own: a slow reader must not hold one open.
 
@@ -155,7 +156,7 @@ def _chunks(
         after = rows[-1].id
 
 
-def _move(asked: Reached, move: Callable[[Connection, int], bool], wanted: str) -> Response:
+def _move(asked: Reached, move: Callable[[Connection, int], bool], wanted: MailingState) -> Response:
     """Asking twice is harmless: what is so already is answered as if it had just been done."""
     with mailroom().database.begin() as connection:
         before = asked.find(connection)

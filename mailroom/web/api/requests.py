@@ -10,7 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic.json_schema import SkipJsonSchema
 
 from mailroom.content.message import Attachment as ContentAttachment
+from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
+from mailroom.web.api.enumerations import one_of
 from mailroom.web.api.fields import (
     CONTENT_ID,
     MEDIA_TYPE,
@@ -217,10 +219,7 @@ class Page(BaseModel):
 class Listing(BaseModel):
     """Which deliveries, and how."""
 
-    state: (
-        Literal[
-            "queued", "sending", "deferred", "unknown", "sent", "failed", "suppressed", "canceled", "expired"
-        ]
-        | None
-    ) = Field(default=None, description="Only those in this state.")
+    state: Annotated[State, one_of(State)] | None = Field(
+        default=None, description="Only those in this state."
+    )
     format: Literal["jsonl", "csv"] = Field(default="jsonl", description="One JSON object a line, or CSV.")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Event = Literal["queued", "scheduled", "sent", "delivery_delayed", "failed", "suppressed", "canceled"]
-DeliveryState = Literal[
-    "queued", "sending", "deferred", "unknown", "sent", "failed", "suppressed", "canceled", "expired"
-]
-MailingState = Literal["scheduled", "active", "paused", "canceled", "done"]
+from mailroom.ledger.states import MAILING_STATES, LastEvent, State
+from mailroom.web.api.enumerations import one_of
+
+DeliveryState = Annotated[str, one_of(State)]
 
 ID = "4ef9a417-02e9-4d39-ad75-9611e0fcc33c"
 
@@ -67,7 +66,7 @@ class ListedEmail(Answer):
     subject: str = Field(examples=["Hello from Mailroom"])
     created_at: datetime
     scheduled_at: datetime | None
-    last_event: Event = Field(examples=["sent"])
+    last_event: Annotated[str, one_of(LastEvent)] = Field(examples=["sent"])
 
 
 class EmailList(Answer):
@@ -112,7 +111,7 @@ class Mailing(Answer):
     object: Literal["mailing"] = "mailing"
     id: UUID = Field(examples=[ID])
     number: int = Field(description="Its page is `/mailings/<number>`.", examples=[42])
-    state: MailingState = Field(examples=["active"])
+    state: Annotated[str, one_of(MAILING_STATES)] = Field(examples=["active"])
     from_: str = Field(alias="from", examples=["Acme <hello@acme.example>"])
     subject: str
     total: int = Field(description="Recipients.", examples=[2])

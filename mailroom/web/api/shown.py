@@ -37,8 +37,9 @@ def listed_email(mailing: Mailing, addressed: Sequence[AnyRow], reply_to: Sequen
     }
 
 
-def email(mailing: Mailing, content: StoredContent, deliveries: Sequence[Delivery]) -> dict[str, Any]:
-    """A responses.Email."""
+def email(mailing: Mailing, content: StoredContent | None, deliveries: Sequence[Delivery]) -> dict[str, Any]:
+    """A responses.Email; what it said may be deleted."""
+    content = content or StoredContent("", "", [], [], [], [])
     return {
         "object": "email",
         **listed_email(mailing, deliveries, content.reply_to),  # type: ignore[arg-type]

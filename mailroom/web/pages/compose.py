@@ -14,12 +14,14 @@ from flask import (
     render_template,
     request,
     session,
+    url_for,
 )
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from mailroom.content.recipients import Parsed
 from mailroom.engine.accept import Accepted, KeyReused, Refused, StillUnderWay, accept
+from mailroom.ledger import contents, mailings
 from mailroom.web import compose_form, errors, mailroom, origin
 from mailroom.web.compose_form import ComposeForm
 from mailroom.web.copied import copied
@@ -54,6 +56,10 @@ def page() -> Response:
         return _shown(compose_form.blank(sender), 200)
     with mailroom().database.read() as connection:
         form = copied(connection, copy, _kept_files())
+        is_known = mailings.get(connection, copy) is not None
+    if form is None and is_known:
+        flash(contents.GONE, "warning")
+        return redirect(url_for("mailings.show", mailing_id=copy), 303)
     if form is None:
         abort(404)
     return _shown(form, 200)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.ledger import decisions, mailings
+from mailroom.ledger.control import ContentGone
 from mailroom.ledger.mailings import Mailing
 from mailroom.web import mailroom
 from mailroom.web.words import count
@@ -56,8 +57,12 @@ def all_again(mailing_id: int) -> Response:
 def _decide(mailing_id: int, move: str, words: str, nothing: str) -> Response:
     """Answers at once: of a large mailing the sweeper moves the rest, and the page says how far it is."""
     _mailing(mailing_id)
-    with mailroom().database.begin() as connection:
-        decided = decisions.decide(connection, mailing_id, move)
+    try:
+        with mailroom().database.begin() as connection:
+            decided = decisions.decide(connection, mailing_id, move)
+    except ContentGone as gone:
+        flash(str(gone), "warning")
+        return _back(mailing_id)
     if isinstance(decided, decisions.Decision):
         flash(f"All of them are {words}", "good")
     elif decided:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from flask import Blueprint, abort, flash, redirect, render_template, session, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.database.engine import Database
-from mailroom.ledger import control, deliveries, mailings, sign_ins
+from mailroom.ledger import contents, control, deliveries, mailings, moves, sign_ins
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing
 from mailroom.web import gate, mailroom
@@ -18,6 +19,29 @@ from mailroom.web.csv_export import HEADER, line, message_id_of, row_of
 blueprint = Blueprint("deliveries", __name__)
 
 CHUNK = 1_000
+
+ONE = "/mailings/<int:mailing_id>/deliveries/<int:delivery_id>"
+
+NOTHING = "That delivery is under way or over: nothing was changed."
+
+
+class Button(NamedTuple):
+    """How a person makes a move. `sooner`: its label for one that is tried again by itself."""
+
+    name: str
+    label: str
+    done: str
+    sooner: str | None = None
+    look: str = ""
+
+
+BUTTONS = {
+    moves.RETRY: Button("retry", "Try again", "It is tried again.", sooner="Try now"),
+    moves.CONFIRM: Button("arrived", "It arrived", "Noted: it arrived."),
+    moves.RESEND: Button("again", "Send again", "It is sent once more, with the same Message-ID."),
+    moves.CANCEL: Button("cancel", "Cancel", "Canceled: it will not be sent.", look="button-danger"),
+}
+MOVES = {BUTTONS[move].name: move for move in moves.OF_A_PERSON}
 
 
 @blueprint.get("/mailings/<int:mailing_id>/deliveries.csv")
@@ -34,51 +58,34 @@ def as_csv(mailing_id: int) -> Response:
     )
 
 
-@blueprint.get("/mailings/<int:mailing_id>/deliveries/<int:delivery_id>")
+@blueprint.get(ONE)
 def show(mailing_id: int, delivery_id: int) -> str:
     with mailroom().database.read() as connection:
         mailing, delivery = _found(connection, mailing_id, delivery_id)
         attempts = deliveries.attempts_of(connection, delivery_id)
+        gone = contents.gone(connection, mailing_id)
     return render_template(
         "mailings/delivery.html",
         mailing=mailing,
         delivery=delivery,
         attempts=attempts,
+        buttons=[BUTTONS[m] for m in moves.by_person(delivery.state) if not (gone and m.goes_on)],
+        gone=gone,
         message_id=message_id_of(mailing, delivery),
     )
 
 
-@blueprint.post("/mailings/<int:mailing_id>/deliveries/<int:delivery_id>/retry")
-def retry(mailing_id: int, delivery_id: int) -> Response:
-    return _change(mailing_id, delivery_id, control.retry_delivery, "It is tried again.")
-
-
-@blueprint.post("/mailings/<int:mailing_id>/deliveries/<int:delivery_id>/cancel")
-def cancel(mailing_id: int, delivery_id: int) -> Response:
-    return _change(mailing_id, delivery_id, control.cancel_delivery, "Canceled: it will not be sent.")
-
-
-@blueprint.post("/mailings/<int:mailing_id>/deliveries/<int:delivery_id>/arrived")
-def arrived(mailing_id: int, delivery_id: int) -> Response:
-    return _change(mailing_id, delivery_id, control.confirm_arrived, "Noted: it arrived.")
-
-
-@blueprint.post("/mailings/<int:mailing_id>/deliveries/<int:delivery_id>/again")
-def again(mailing_id: int, delivery_id: int) -> Response:
-    words = "It is sent once more, with the same Message-ID."
-    return _change(mailing_id, delivery_id, control.send_again, words)
-
-
-def _change(
-    mailing_id: int, delivery_id: int, change: Callable[[Connection, int], bool], words: str
-) -> Response:
+@blueprint.post(f"{ONE}/<any({', '.join(MOVES)}):name>")
+def change(mailing_id: int, delivery_id: int, name: str) -> Response:
+    move = MOVES[name]
     with mailroom().database.begin() as connection:
         _found(connection, mailing_id, delivery_id)
-        changed = change(connection, delivery_id)
-    if changed:
-        flash(words, "good")
-    else:
-        flash("That delivery is under way or over: nothing was changed.", "warning")
+        try:
+            changed = control.change(connection, delivery_id, move)
+            words = BUTTONS[move].done if changed else NOTHING
+        except control.ContentGone as gone:
+            changed, words = False, str(gone)
+    flash(words, "good" if changed else "warning")
     return redirect(url_for(".show", mailing_id=mailing_id, delivery_id=delivery_id), 303)
 
 

@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.database.clock import from_millis
-from mailroom.ledger import decisions, deliveries, mailings, states
+from mailroom.ledger import contents, decisions, deliveries, mailings
 from mailroom.ledger.decisions import Decision
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.states import WORDS, State
 from mailroom.ledger.timeline import marks_of
 from mailroom.web import mailroom
 from mailroom.web.hindrances import Hindrance, clock, hindrances
@@ -50,9 +51,10 @@ class View:
     timeline: Timeline | None
     rows: list[Delivery]
     next_after: int | None
-    state: str | None
+    state: State | None
     tabs: list[Tab]
     now: datetime
+    gone: str | None  # why nothing of it can be sent any more
 
     @property
     def is_live(self) -> bool:
@@ -62,7 +64,7 @@ class View:
     @property
     def can_retry(self) -> bool:
         is_decided = any(decision.move == decisions.RETRY for decision in self.decisions)
-        return bool(self.mailing.counts.get(states.FAILED)) and not is_decided
+        return bool(self.mailing.counts.get(State.FAILED)) and not is_decided and not self.gone
 
     @property
     def undecided(self) -> int:
@@ -70,12 +72,12 @@ class View:
         is_settled = self.mailing.is_over or self.mailing.if_unknown == "hold"
         if any(decision.move != decisions.RETRY for decision in self.decisions):
             return 0
-        return self.mailing.counts.get(states.UNKNOWN, 0) if is_settled else 0
+        return self.mailing.counts.get(State.UNKNOWN, 0) if is_settled else 0
 
     @property
     def retries(self) -> int:
         """How many wait for another try."""
-        return self.mailing.counts.get(states.DEFERRED, 0)
+        return self.mailing.counts.get(State.DEFERRED, 0)
 
 
 @blueprint.get("/mailings")
@@ -122,9 +124,8 @@ def _with_progress(listed: list[Mailing], now: datetime) -> list[tuple[Mailing, 
 
 
 def _view(mailing_id: int) -> View:
-    state = request.args.get("state")
-    if state is not None and state not in states.DELIVERY_STATES:
-        abort(404)
+    word = request.args.get("state")
+    state = None if word is None else WORDS.get(word) or abort(404)
     after = request.args.get("after", type=number)
     with mailroom().database.read() as connection:
         mailing = mailings.get(connection, mailing_id) or abort(404)
@@ -141,6 +142,7 @@ def _view(mailing_id: int) -> View:
             state=state,
             tabs=_tabs(mailing, state),
             now=from_millis(now),
+            gone=contents.gone(connection, mailing_id),
         )
 
 
@@ -149,16 +151,16 @@ def _timeline(connection: Connection, mailing: Mailing, now: int) -> Timeline | 
     return build(marks, weight)
 
 
-def _tabs(mailing: Mailing, current: str | None) -> list[Tab]:
+def _tabs(mailing: Mailing, current: State | None) -> list[Tab]:
     """All, and every state that occurs; the one that is looked at stays, even when it is empty."""
 
-    def tab(label: str, state: str | None, count: int) -> Tab:
+    def tab(label: str, state: State | None, count: int) -> Tab:
         href = url_for("mailings.show", mailing_id=mailing.id, state=state, _anchor="deliveries")
         return Tab(href, label, state == current, count)
 
     present = [
         tab(state, state, mailing.counts.get(state, 0))
-        for state in states.DELIVERY_STATES
+        for state in State
         if mailing.counts.get(state) or state == current
     ]
     return [tab("all", None, mailing.total), *present]

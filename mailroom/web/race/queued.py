@@ -12,6 +12,7 @@ from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept import Draft, accept
 from mailroom.ledger import deliveries, mailings
+from mailroom.ledger.states import MailingState, State
 from mailroom.queue import Queue
 from mailroom.web.race.mails import SENDER, TEXT, recipients, subject
 from mailroom.web.race.record import Leg
@@ -36,11 +37,11 @@ def look_for_arrival(connection: Connection, leg: Leg) -> bool:
     """Notes when the last mail of a queued leg arrived; True once it is over."""
     assert leg.mailing_id is not None
     mailing = mailings.get(connection, leg.mailing_id)
-    if mailing is None or mailing.state == "canceled":
+    if mailing is None or mailing.state is MailingState.CANCELED:
         leg.error = "The mailing was canceled."
-    elif mailing.state == "done":
+    elif mailing.state is MailingState.DONE:
         page = deliveries.page(connection, mailing.id, limit=100)
-        unsent = [delivery for delivery in page if delivery.state != "sent"]
+        unsent = [delivery for delivery in page if delivery.state is not State.SENT]
         if unsent:
             why = unsent[0].reply or unsent[0].state
             leg.error = f"{len(unsent)} of {len(page)} mails were not sent: {why}"

@@ -19,7 +19,7 @@ def send(page: Page, recipients: str, subject: str, html: str = "") -> None:
         page.get_by_label("HTML", exact=False).first.fill(html)
     page.get_by_role("button", name="Send").click()
     page.wait_for_url(re.compile(r"/mailings/\d+$"))
-    expect(page.locator(".head-line .state-done")).to_be_visible()
+    expect(page.locator(".head-line .badge", has_text="done")).to_be_visible()
 
 
 def test_what_was_sent_is_there_as_its_recipient_would_see_it(page: Page) -> None:

@@ -1,0 +1,92 @@
+"""A mailing whose content is deleted: nothing of it is queued again, and what is under way goes on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import delete
+
+from mailroom.content.original import read_original
+from mailroom.content.recipients import Recipient
+from mailroom.database.engine import Database
+from mailroom.engine.accept import Draft, accept
+from mailroom.ledger import contents, control, decisions, moves, states
+from mailroom.ledger.schema import contents as contents_table
+from mailroom.ledger.schema import originals
+from tests.ledger.book import Book
+
+WHOLE = b"From: post@mailroom.example\r\nTo: ann@mail.example\r\nSubject: Whole\r\n\r\nAs it came.\r\n"
+
+
+@pytest.fixture
+def book(database: Database) -> Book:
+    return Book(database)
+
+
+def ended(book: Book, count: int, state: states.State) -> tuple[int, list[int]]:
+    """A mailing of which all deliveries ended so."""
+    mailing_id = book.accept(count, if_unknown="hold")
+    lease = book.claim()
+    ids = book.inside(lease)
+    for id_ in ids:
+        book.mark(lease, id_)
+        book.trouble(lease, id_, state)
+    book.close(lease)
+    return mailing_id, ids
+
+
+def forget(book: Book) -> None:
+    with book.database.begin() as connection:
+        connection.execute(delete(contents_table))
+
+
+@pytest.mark.parametrize(
+    ("state", "move"), [(states.FAILED, moves.RETRY), (states.UNKNOWN, moves.RESEND)], ids=["retry", "resend"]
+)
+def test_one_is_refused_with_the_reason(book: Book, state: states.State, move: moves.Move) -> None:
+    mailing_id, (first, _) = ended(book, 2, state)
+    forget(book)
+    before = book.delivery(first), book.mailing(mailing_id)
+    with pytest.raises(control.ContentGone, match="not kept any more"), book.database.begin() as connection:
+        control.change(connection, first, move)
+    with pytest.raises(control.ContentGone), book.database.begin() as connection:
+        decisions.decide(connection, mailing_id, move.name)
+    assert (book.delivery(first), book.mailing(mailing_id)) == before
+    book.check()
+
+
+def test_what_sends_nothing_is_still_possible(book: Book) -> None:
+    mailing_id, (first, _) = ended(book, 2, states.UNKNOWN)
+    forget(book)
+    with book.database.begin() as connection:
+        assert control.change(connection, first, moves.CONFIRM)
+        assert decisions.decide(connection, mailing_id, decisions.CONFIRM) == 1
+    assert book.states(mailing_id) == {"sent": 2}
+    book.check()
+
+
+def test_a_decision_under_way_ends_when_its_content_is_deleted(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "AT_ONCE", 2)
+    mailing_id, _ = ended(book, 5, states.FAILED)
+    with book.database.begin() as connection:
+        assert isinstance(decisions.decide(connection, mailing_id, decisions.RETRY), decisions.Decision)
+    forget(book)
+    with book.database.begin() as connection:
+        assert not decisions.carry_on(connection, mailing_id, decisions.RETRY)
+        assert decisions.of_mailing(connection, mailing_id) == []
+    assert book.states(mailing_id) == {"queued": 2, "failed": 3}
+    book.check()
+
+
+def test_a_whole_message_is_gone_with_its_original(book: Book) -> None:
+    arrived = {"message_id": "<1@mail.example>", "date": datetime.now(UTC), "trace": "from a test"}
+    original = read_original(WHOLE, envelope_sender="bounces@mailroom.example", **arrived)
+    draft = Draft(original.content, [Recipient("ann@mail.example")], original=original)
+    mailing_id = accept(book.database, book.queue, draft).mailing_id
+    with book.database.begin() as connection:
+        assert contents.gone(connection, mailing_id) is None
+        connection.execute(delete(originals))
+        assert contents.gone(connection, mailing_id) == contents.GONE
