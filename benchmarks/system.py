@@ -20,7 +20,8 @@ from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine.accept import Accepted, Draft, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Accepted, Draft
 from mailroom.ledger import api_keys, users
 from mailroom.ledger.migrate import upgrade
 from mailroom.ledger.schema import mailings

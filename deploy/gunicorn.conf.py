@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mailroom import files
-from mailroom.engine.rehearse import rehearse
+from mailroom.engine.accept.warm_up import warm_up
 from mailroom.front.worker import Front
 from mailroom.proxies import Proxies
 from mailroom.settings import load_or_exit
@@ -78,7 +78,7 @@ def post_worker_init(worker: Any) -> None:
     worker.largest_body = largest_body(worker.wsgi)
     worker.find_client = Proxies(settings.forwarded_allow_ips).client
     with suppress(DBAPIError):
-        rehearse(worker.wsgi.extensions["mailroom"].database)
+        warm_up(worker.wsgi.extensions["mailroom"].database)
     # What is loaded by now stays: to look through it for garbage would halt all threads for 50 ms.
     gc.collect()
     gc.freeze()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 import worker
-from mailroom.engine import process, sweep
+from mailroom.engine import sweep, worker_process
 from mailroom.ledger import batches, rounds, servers
 from mailroom.queue import pulse
 from mailroom.queue import worker as queue_worker
@@ -23,7 +23,7 @@ def be_hasty(lease: float = LEASE) -> None:
     sweep.LOOKED_FOR_AFTER_MS = milliseconds // 3
     # Not in proportion: a gap is longer than a round, and shorter than what is left of a lease.
     rounds.GAP_MS = max(1_500, milliseconds // 6)
-    process.BUSY_TIMEOUT = milliseconds // 10
+    worker_process.BUSY_TIMEOUT = milliseconds // 10
     servers.FIRST_PAUSE_MS = milliseconds // 6
     servers.TRIAL_MS = milliseconds
     pulse.BEAT = lease / 6

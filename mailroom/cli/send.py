@@ -13,7 +13,8 @@ from flask.cli import with_appcontext
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.message import Content, check
 from mailroom.content.recipients import Parsed, merge, parse_csv, parse_pasted
-from mailroom.engine.accept import Draft, Refused, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft, Refused
 from mailroom.web import mailroom
 from mailroom.web.words import count
 

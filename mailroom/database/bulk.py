@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
+from mailroom.database.statement import execute
+
 COPY_FROM = 50
 """Rows from which COPY, with its two more round trips, is the faster way."""
 
@@ -34,11 +36,14 @@ class BulkInsert:
             self._run_copy(connection, rows)
             return
         single = len(rows) % ROWS_AT_ONCE if name == "sqlite" else len(rows)
+        cursor = connection.connection.cursor()
         for start in range(0, len(rows) - single, ROWS_AT_ONCE):
             values = tuple(chain.from_iterable(rows[start : start + ROWS_AT_ONCE]))
-            connection.exec_driver_sql(self._many, values)
-        if single:
-            connection.exec_driver_sql(self._one[name], list(rows[-single:]))
+            execute(connection, cursor.execute, self._many, values)
+        if single == 1:
+            execute(connection, cursor.execute, self._one[name], rows[-1])
+        elif single:
+            execute(connection, cursor.executemany, self._one[name], rows[-single:])
 
     def _run_copy(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         driver: Any = connection.dialect.loaded_dbapi

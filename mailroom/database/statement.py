@@ -15,6 +15,18 @@ from sqlalchemy.exc import DBAPIError
 Converter = Callable[[Any], Any]
 
 
+def execute(connection: Connection, run: Callable[[str, Any], Any], sql: str, given: Any) -> None:
+    """`run` is the driver's own method; its errors become SQLAlchemy's, for callers know no driver."""
+    dialect = connection.dialect
+    driver: Any = dialect.loaded_dbapi
+    try:
+        run(sql, given)
+    except driver.Error as error:
+        raise DBAPIError.instance(
+            sql, None, error, driver.Error, hide_parameters=True, dialect=dialect
+        ) from error
+
+
 class Statement:
     """One statement, on whatever database it is run. Values and columns are converted as their types say.
 
@@ -43,7 +55,7 @@ class Statement:
         """Once for each of `rows`."""
         compiled = self._for(connection)
         given = [compiled.parameters(row) for row in rows]
-        self._execute(connection, connection.connection.cursor().executemany, compiled.sql, given)
+        execute(connection, connection.connection.cursor().executemany, compiled.sql, given)
 
     def bound(self, engine: Engine, names: Sequence[str], **values: Any) -> Callable[..., tuple[str, Any]]:
         """For RawConnection.run: takes the values of `names` in order, and adds `values`. Converts none."""
@@ -51,21 +63,8 @@ class Statement:
 
     def _cursor(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         compiled, cursor = self._for(connection), connection.connection.cursor()
-        self._execute(connection, cursor.execute, compiled.sql, compiled.parameters(values))
+        execute(connection, cursor.execute, compiled.sql, compiled.parameters(values))
         return cursor
-
-    def _execute(
-        self, connection: Connection, execute: Callable[[str, Any], Any], sql: str, given: Any
-    ) -> None:
-        dialect = connection.dialect
-        driver: Any = dialect.loaded_dbapi
-        try:
-            execute(sql, given)
-        except driver.Error as error:
-            # As if SQLAlchemy had run it: callers know no driver.
-            raise DBAPIError.instance(
-                sql, None, error, driver.Error, hide_parameters=True, dialect=dialect
-            ) from error
 
     def _for(self, connection: Connection) -> _Compiled:
         return self._in(connection.dialect)

@@ -1,4 +1,4 @@
-"""What a job does: claim a batch, send it, hand back what is left, go on with the next."""
+"""The delivery job: claims a batch, sends it, hands back what is left, goes on with the next."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from mailroom.delivery.failure import Failure
-from mailroom.engine import enqueue, process
-from mailroom.engine.dispatch import Dispatch
-from mailroom.engine.process import Process
-from mailroom.engine.sessions import is_about_one_connection
-from mailroom.ledger import batches, gathering, servers
+from mailroom.engine import enqueue, worker_process
+from mailroom.engine.send.batch_sender import BatchSender
+from mailroom.engine.send.feed import Feed
+from mailroom.engine.send.recorder import Recorder
+from mailroom.engine.send.relay import Relay
+from mailroom.engine.worker_process import WorkerProcess
+from mailroom.ledger import batches, gathering
 from mailroom.ledger.batches import Gathered, Lease
 from mailroom.ledger.servers import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
 
 log = structlog.get_logger()
 
-LOOKS_EVERY = 0.25
+URGENT_LOOKED_AT_EVERY = 0.25
 """Seconds between a bulk job's looks at the urgent queue."""
 
-BULK_TURN = 0.5
+BULK_SLICE = 0.5
 """Seconds that a bulk job keeps its turn whoever waits, so that it is never starved; and for which
 it goes on with its mailing's next batches: a job for each costs more than their mails."""
 
-CLOSES_FOR = 60.0
+CLOSING_TRIED_FOR = 60.0
 """Seconds for which a batch is tried to be closed while the ledger is away. Left to its lease
 it would count as a death of those mails that come next."""
+
+CLOSING_RETRY = 0.25
+"""Seconds until the next try."""
 
 
 class JobFailed(Exception):
@@ -39,7 +43,7 @@ class JobFailed(Exception):
 
 def deliver_batch(batch_id: int, epoch: int) -> None:
     """Delivers this batch; harmless when somebody else has it or it is gone."""
-    worker = process.current()
+    worker = worker_process.current()
     try:
         _Job(worker).run(batch_id, epoch)
     except DBAPIError as error:
@@ -55,7 +59,7 @@ def deliver_batch(batch_id: int, epoch: int) -> None:
 class _Job:
     """One turn at the queue: a batch, and of a bulk mailing those that follow it."""
 
-    def __init__(self, worker: Process) -> None:
+    def __init__(self, worker: WorkerProcess) -> None:
         self._worker = worker
         self._began = time.monotonic()
 
@@ -66,66 +70,56 @@ class _Job:
             if lease is None:
                 log.info("somebody else has this batch", batch=batch_id)
                 return
-            admission = servers.admit(connection, worker.server(lease.route).name)
-            worker.turns_of(lease.route).set(connection)
+            relay = worker.relays.named(lease.route)
+            admission = relay.circuit.admit(connection)
+            relay.rate.set(connection)
         following: Lease | None = lease
         while following is not None:
-            following = self._deliver(following, admission)
+            following = self._deliver(following, relay, admission)
             admission = Admission(is_open=True)  # a batch that went well is followed by another
 
-    def _deliver(self, lease: Lease, admission: Admission) -> Lease | None:
+    def _deliver(self, lease: Lease, relay: Relay, admission: Admission) -> Lease | None:
         """The next batch, if this job goes on with one."""
         if not admission.is_open:
             return self._close(lease)
         try:
-            dispatch = self._dispatch(lease, admission.is_trial)
+            sender = self._sender(lease, relay, admission.is_trial)
         except DBAPIError:
             self._close(lease)  # left to its lease it would count as a death
             raise
-        self._wait(dispatch, lease)
-        dispatch.turns.give_back()
-        return self._close(lease, dispatch)
+        self._wait(sender, lease)
+        relay.rate.give_back()
+        return self._close(lease, sender)
 
-    def _dispatch(self, lease: Lease, is_trial: bool) -> Dispatch:
+    def _sender(self, lease: Lease, relay: Relay, is_trial: bool) -> BatchSender:
         worker = self._worker
-        turns = worker.turns_of(lease.route)
         # Apart from the transaction that took the batch, which holds SQLite's one write lock.
         with worker.database.read() as connection:
-            turns.look(connection)
+            relay.rate.look(connection)
             deliveries = batches.contents_of(connection, lease)
         messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})
-        return Dispatch(
-            worker.loop,
-            worker.database,
-            worker.direct,
-            worker.sessions,
-            worker.server(lease.route),
-            lease,
-            deliveries,
-            messages,
-            worker.settings.connections,
-            turns,
-            worker.settings.backoff,
-            is_trial=is_trial,
+        recorder = Recorder(worker.loop, worker.database, worker.direct, lease)
+        return BatchSender(
+            worker.database, relay, lease, Feed(deliveries, messages), recorder, is_trial=is_trial
         )
 
-    def _wait(self, dispatch: Dispatch, lease: Lease) -> None:
+    def _wait(self, sender: BatchSender, lease: Lease) -> None:
         worker = self._worker
-        done = worker.run(dispatch.run())
-        worker.work_on(dispatch)
+        done = worker.run(sender.run())
+        worker.work_on(sender)
         try:
             while True:
                 try:
-                    done.result(timeout=LOOKS_EVERY)
+                    done.result(timeout=URGENT_LOOKED_AT_EVERY)
                     return
                 except StillWorking:
                     if lease.queue == BULK and not self._has_turn() and self._somebody_waits():
-                        worker.loop.call_soon_threadsafe(dispatch.give_way)
+                        worker.loop.call_soon_threadsafe(sender.give_way)
         finally:
             worker.work_on(None)
 
     def _has_turn(self) -> bool:
-        return time.monotonic() - self._began < BULK_TURN
+        return time.monotonic() - self._began < BULK_SLICE
 
     def _somebody_waits(self) -> bool:
         try:
@@ -133,73 +127,45 @@ class _Job:
         except QueueDown:
             return False
 
-    def _close(self, lease: Lease, dispatch: Dispatch | None = None) -> Lease | None:
+    def _close(self, lease: Lease, sender: BatchSender | None = None) -> Lease | None:
         """Ends the batch, puts what is due next onto the queue, and gives the batch to go on with.
 
-        Without a server that works (`dispatch` None: it was not even tried) nothing more is
+        Without a server that works (`sender` None: it was not even tried) nothing more is
         put there: the sweeper goes on when the server may be tried again.
         """
         worker = self._worker
-        deadline = time.monotonic() + CLOSES_FOR
+        deadline = time.monotonic() + CLOSING_TRIED_FOR
         while True:
             try:
-                following, gathered = self._end(lease, dispatch)
+                following, gathered = self._end(lease, sender)
                 break
             except DBAPIError:
                 if worker.is_stopping or time.monotonic() > deadline:
                     raise
-                time.sleep(LOOKS_EVERY)
+                time.sleep(CLOSING_RETRY)
         # Who gave way to urgent mail goes on where it was, not behind everybody else.
-        enqueue.onto(worker.queue, gathered, at_front=dispatch is not None and dispatch.gave_way)
+        enqueue.onto(worker.queue, gathered, at_front=sender is not None and sender.gave_way)
         return following
 
-    def _end(self, lease: Lease, dispatch: Dispatch | None) -> tuple[Lease | None, list[Gathered]]:
+    def _end(self, lease: Lease, sender: BatchSender | None) -> tuple[Lease | None, list[Gathered]]:
         """The batch to go on with, and what is to be enqueued."""
-        worker = self._worker
-        with worker.database.begin() as connection:
-            if dispatch is not None:
-                _note_server(connection, dispatch)
+        with self._worker.database.begin() as connection:
+            if sender is not None:
+                sender.tell_relay(connection)
             if not batches.close(connection, lease):
                 log.warning("this batch could not be closed; it comes back by itself", batch=lease.batch_id)
                 return None, []
-            if dispatch is None or dispatch.server_failure is not None or dispatch.is_throttled:
+            if sender is None or sender.is_stuck:
                 return None, []
-            goes_on = lease.queue == BULK and self._has_turn() and not dispatch.is_ending
-            if goes_on and not worker.is_stopping:
-                following, gathered = gathering.next_of(connection, lease, dispatch.messages)
-                if following is not None:
-                    return following, gathered
-            return None, gathering.refill(connection, lease.queue, dispatch.messages)
+            return self._gather(connection, lease, sender)
 
-
-def _note_server(connection: Connection, dispatch: Dispatch) -> None:
-    """Opens or closes the circuit."""
-    name, failure = dispatch.server.name, dispatch.server_failure
-    if failure is not None and _is_turned_away(connection, dispatch, failure):
-        dispatch.sessions.turn_away()
-        servers.healthy(connection, name)
-    elif failure is not None:
-        reply = failure.reply
-        asked_ms = reply.retry_after * 1000 if reply and reply.retry_after else None
-        servers.failed(
-            connection,
-            name,
-            failure.stage,
-            failure.code,
-            failure.message,
-            is_trial=dispatch.is_trial,
-            pause_ms=asked_ms,
-        )
-    elif dispatch.was_heard:
-        # Perhaps another worker could not connect while this one's sessions were fine.
-        servers.healthy(connection, name)
-    elif dispatch.is_trial:
-        servers.not_tried(connection, name)
-
-
-def _is_turned_away(connection: Connection, dispatch: Dispatch, failure: Failure) -> bool:
-    """Whether the server has no session left for this worker, but works for others."""
-    name, lease = dispatch.server.name, dispatch.lease
-    return is_about_one_connection(failure) and servers.serves_others(
-        connection, name, lease.batch_id, lease.owner
-    )
+    def _gather(
+        self, connection: Connection, lease: Lease, sender: BatchSender
+    ) -> tuple[Lease | None, list[Gathered]]:
+        mailing_ids = sender.feed.messages
+        goes_on = lease.queue == BULK and self._has_turn() and not sender.feed.is_closed
+        if goes_on and not self._worker.is_stopping:
+            following, gathered = gathering.next_of(connection, lease, mailing_ids)
+            if following is not None:
+                return following, gathered
+        return None, gathering.refill(connection, lease.queue, mailing_ids)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
 from mailroom.engine import enqueue
-from mailroom.engine.dispatch import WORKS_FOR
+from mailroom.engine.send.batch_sender import JOB_WORKS_FOR
 from mailroom.ledger import (
     batches,
     control,
@@ -147,7 +147,7 @@ class Sweeper:
 
     def _shut(self, connection: Connection) -> list[str]:
         """The routes to a server that is left alone, or has no place for a mail within a job's time."""
-        shut = servers.closed(connection) | throttles.far(connection, round(WORKS_FOR * 1000))
+        shut = servers.closed(connection) | throttles.far(connection, round(JOB_WORKS_FOR * 1000))
         return [route for route, server in self._routes.items() if server in shut]
 
     def _find_forgotten(self) -> None:

@@ -8,7 +8,8 @@ from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine.accept import Draft, NotAccepted, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft, NotAccepted
 from mailroom.ledger import users
 from mailroom.ledger.webhook_endpoints import Endpoint
 from mailroom.queue import Queue

@@ -7,7 +7,8 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 from mailroom.content.content import Content
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine import accept as engine
+from mailroom.engine.accept import draft
+from mailroom.engine.accept.acceptance import accept
 from mailroom.flask.errors import Away, Refused
 from mailroom.queue import Queue
 
@@ -28,8 +29,8 @@ class SameLedger:
 
     def send(self, content: Content, recipients: list[Recipient]) -> None:
         try:
-            engine.accept(self._parts.database, self._parts.queue, engine.Draft(content, recipients))
-        except engine.Refused as error:
+            accept(self._parts.database, self._parts.queue, draft.Draft(content, recipients))
+        except draft.Refused as error:
             raise Refused(error.problems) from None
         except (DBAPIError, TimeoutError) as error:
             # Only the driver's words: SQLAlchemy's own would show the statement.

@@ -1,13 +1,21 @@
-"""Deliveries of a large mailing, written many at once."""
+"""Insertion: the rows of new mailings and their deliveries, few or many.
+
+Most mailings fit into one batch, and each of their rows is written once, as it shall stay. Larger ones
+are staged, filled and activated (mailings.py), then gathered (gathering.py).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert, literal, select
 
+from mailroom.database.any_of import any_of
 from mailroom.database.bulk import BulkInsert
+from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
+from mailroom.ledger.schema import mailings, suppressions
 
 
 class NewDelivery(NamedTuple):
@@ -21,12 +29,42 @@ class NewDelivery(NamedTuple):
     variables: str | None
     state: str
     due_at: int | None
+    batch_id: int | None
     updated_at: int
 
 
-INSERT_DELIVERIES = BulkInsert("deliveries", NewDelivery._fields)
+_once = select(literal(1).label("one")).subquery()
+LOOK = Statement(
+    select(now_millis(), suppressions.c.address_key).select_from(
+        _once.outerjoin(suppressions, any_of(suppressions.c.address_key, "address_keys"))
+    )
+)
+MAILING = Statement(
+    insert(mailings).returning(mailings.c.id),
+    (
+        *("uid", "kind", "state", "queue", "user_id", "program_id", "sender_address", "sender_name"),
+        *("subject", "message_id", "total", "duplicates", "queued", "suppressed", "if_unknown", "route"),
+        *("max_sessions", "created_at", "accept_ms", "send_at", "expires_at", "next_due_at"),
+    ),
+)
+DELIVERIES = BulkInsert("deliveries", NewDelivery._fields)
 
 
-def insert_rows(connection: Connection, rows: Sequence[NewDelivery]) -> None:
+def look(connection: Connection, address_keys: Sequence[str]) -> tuple[int, set[str]]:
+    """The time by the ledger's clock (milliseconds), and which of these addresses (some thousand at
+    most) are suppressed.
+    """
+    rows = LOOK.all(connection, address_keys=address_keys)
+    return rows[0][0], {key for _, key in rows if key is not None}
+
+
+def insert_mailing(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Writes a mailing, staged or in its state for good; its id."""
+    row = MAILING.one(connection, **values)
+    assert row is not None
+    return int(row[0])
+
+
+def insert_deliveries(connection: Connection, rows: Sequence[NewDelivery]) -> None:
     """Adds these, in their order."""
-    INSERT_DELIVERIES.run(connection, rows)
+    DELIVERIES.run(connection, rows)

@@ -7,18 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    bindparam,
-    case,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, func, or_, select, update
 
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
@@ -77,7 +66,6 @@ def _either(condition: Any, yes: MailingState, no: MailingState) -> Any:
 OF_MAILING = mailings.c.id == bindparam("of_mailing", type_=BigInteger)
 
 ONE = select(mailings).where(OF_MAILING, mailings.c.state != MailingState.STAGED)
-STAGED = insert(mailings).returning(mailings.c.id)
 ACTIVATED = (
     update(mailings)
     .where(OF_MAILING, mailings.c.state == MailingState.STAGED)
@@ -120,11 +108,6 @@ NEXT_LOOK = Statement(
     .where(OF_MAILING)
     .values(next_due_at=case((mailings.c.next_due_at <= AT, mailings.c.next_due_at), else_=AT))
 )
-
-
-def insert_staged(connection: Connection, values: Mapping[str, Any]) -> int:
-    """Writes a mailing that nobody has been promised yet; `activate` makes it real."""
-    return int(connection.execute(STAGED, {"state": MailingState.STAGED, **values}).scalar_one())
 
 
 def activate(

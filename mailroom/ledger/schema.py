@@ -98,7 +98,7 @@ mailings = Table(
     # counted when asked for. So a mail sent costs no write here, and a page no scan.
     *(Column(state.value, Integer, nullable=False, server_default="0") for state in COUNTED),
     Column("if_unknown", String(10), nullable=False, server_default="resend"),  # resend | hold
-    Column("route", String(10), nullable=False, server_default=""),  # "": MAIL_SERVER; "slow"
+    Column("route", String(10), nullable=False, server_default=""),  # the relay's name; "": of MAIL_SERVER
     Column("max_sessions", SmallInteger),  # SMTP sessions a worker may use for it; NULL: as many as there are
     Column("created_at", UtcTime, nullable=False),
     Column("accept_ms", Integer, nullable=False, server_default="0"),

@@ -10,9 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, select
 
-from mailroom.database.any_of import any_of
 from mailroom.database.clock import from_millis, now_millis
-from mailroom.database.statement import Statement
 from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import suppressions
 
@@ -53,17 +51,6 @@ def remove(connection: Connection, address_key: str) -> bool:
     """Takes it off the list. What was suppressed stays so, unless somebody retries it."""
     gone = delete(suppressions).where(suppressions.c.address_key == address_key)
     return connection.execute(gone).rowcount == 1
-
-
-# All keys in one parameter: to spell out thousands costs more than to look them up.
-LISTED = Statement(
-    select(suppressions.c.address_key).where(any_of(suppressions.c.address_key, "address_keys"))
-)
-
-
-def among(connection: Connection, address_keys: Iterable[str]) -> set[str]:
-    """Which of these (at most some thousand at a time) are on the list."""
-    return {row[0] for row in LISTED.all(connection, address_keys=list(address_keys))}
 
 
 def count(connection: Connection) -> int:

@@ -65,7 +65,7 @@ class Worker(SimpleWorker):
     job_class = Job
     queue_class: type[rq.Queue] = JobList
 
-    engine_module: ClassVar[str] = "mailroom.engine.process"
+    engine_module: ClassVar[str] = "mailroom.engine.worker_process"
     """What is opened before the first job and closed after the last: start(name, queue),
     request_stop() from a signal handler, stop()."""
 

@@ -20,7 +20,8 @@ from mailroom.content.message_ids import message_id
 from mailroom.content.original import Original, read_original
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine.accept import Draft, NotAccepted, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft, NotAccepted
 from mailroom.engine.rates import Rates
 from mailroom.ledger import api_keys
 from mailroom.ledger.api_keys import ApiKey

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.message import Attachment, Content, check
 from mailroom.content.recipients import Parsed, merge, parse_csv, parse_pasted
-from mailroom.engine.accept import Draft, Idempotency
+from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.web import mailroom
 from mailroom.web.compose_form import BadEntries, ComposeForm
 from mailroom.web.words import count

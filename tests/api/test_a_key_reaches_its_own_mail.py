@@ -16,7 +16,8 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from mailroom.content.recipients import Recipient
-from mailroom.engine.accept import Draft, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft
 from mailroom.ledger import api_keys
 from mailroom.ledger.schema import deliveries, mailings
 from mailroom.web.api.examples import MAILING

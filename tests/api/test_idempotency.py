@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
-from mailroom.engine import accept
+from mailroom.engine.accept import write
 from mailroom.ledger.insertion import NewDelivery
 from mailroom.ledger.schema import api_keys, idempotency_keys, mailings
 from tests.api.conftest import EMAIL, Client, Served, new_key
@@ -126,7 +126,7 @@ def test_a_large_mailing_that_is_still_being_accepted_says_so(
 ) -> None:
     body = {**MAILING, "recipients": [{"address": f"p{number}@mail.example"} for number in range(6_000)]}
     staged, go_on = threading.Event(), threading.Event()
-    rows = accept._rows
+    rows = write._rows
 
     def rows_of_the_second_chunk_late(*arguments: Any) -> list[NewDelivery]:
         made = rows(*arguments)
@@ -135,7 +135,7 @@ def test_a_large_mailing_that_is_still_being_accepted_says_so(
             assert go_on.wait(30)
         return made
 
-    monkeypatch.setattr(accept, "_rows", rows_of_the_second_chunk_late)
+    monkeypatch.setattr(write, "_rows", rows_of_the_second_chunk_late)
     first: list[TestResponse] = []
     thread = threading.Thread(target=lambda: first.append(client.post("/mailings", json=body, headers=KEY)))
     thread.start()

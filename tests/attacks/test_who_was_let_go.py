@@ -17,7 +17,8 @@ from flask.testing import FlaskClient
 from app import create_app
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine.accept import Draft, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft
 from mailroom.ledger import api_keys, sign_ins, users
 from mailroom.ledger.users import User
 from mailroom.settings import load

@@ -23,8 +23,8 @@ from app import create_app
 from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
-from mailroom.engine.accept import Draft
-from mailroom.engine.accept import accept as accept_draft
+from mailroom.engine.accept.acceptance import accept as accept_draft
+from mailroom.engine.accept.draft import Draft
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from tests.servers import Catcher, wait_until

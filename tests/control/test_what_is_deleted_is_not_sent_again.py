@@ -10,7 +10,8 @@ from sqlalchemy import delete
 from mailroom.content.original import read_original
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine.accept import Draft, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft
 from mailroom.ledger import contents, control, decisions, moves, states
 from mailroom.ledger.schema import contents as contents_table
 from mailroom.ledger.schema import originals

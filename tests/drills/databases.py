@@ -24,7 +24,7 @@ from tests.drills.stage import Stage
 @drill(
     "11",
     "the database locked for 30 s",
-    without="`call_later(RETRY_AFTER, self._write)` in `Recorder`: the outcomes of what was being sent are "
+    without="`call_later(LEDGER_RETRY, self._write)` in `Recorder`: the outcomes of what was being sent are "
     "lost, and it is sent twice",
 )
 def the_database_is_locked(stage: Stage) -> None:

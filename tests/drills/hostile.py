@@ -208,7 +208,7 @@ def beside(act: Callable[[], None], every: float) -> Iterator[list[BaseException
 @drill(
     "27",
     "a hostile key",
-    without="`is_out_of_breath` in `Dispatch.next_delivery`: a batch is rendered to its end before anybody "
+    without="`is_out_of_breath` in `Feed.next`: a batch is rendered to its end before anybody "
     "else has a turn",
 )
 def a_hostile_key(stage: Stage) -> None:

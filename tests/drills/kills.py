@@ -90,7 +90,7 @@ def the_group_is_killed(stage: Stage) -> None:
     "4",
     "SIGSTOP of a worker for longer than its lease, then SIGCONT",
     without="the state, the batch and the lease in `marks.mark_statement` and `self.lose()` in "
-    "`Dispatch._renew`, all four (each one is enough here): the sleeper sends what another one sent",
+    "`BatchSender._renew`, all four (each one is enough here): the sleeper sends what another one sent",
 )
 def a_worker_sleeps(stage: Stage) -> None:
     stage.build("any: delay dot 0.03")
@@ -111,7 +111,7 @@ def a_worker_sleeps(stage: Stage) -> None:
 @drill(
     "5",
     "SIGTERM in mid-batch",
-    without="`self._dispatch.stop()` in `Process.request_stop`: the rest waits for its lease",
+    without="`self._sender.stop()` in `WorkerProcess.request_stop`: the rest waits for its lease",
 )
 def a_worker_is_told_to_stop(stage: Stage) -> None:
     stage.lease = None  # half a minute: nobody waits for it here

@@ -108,7 +108,8 @@ def stalls(stage: Stage) -> None:
 @drill(
     "16",
     "greylisting, 421, 550, 552, garbage",
-    without="`failure.kind == 'permanent'` in `Lane._failed`: what is refused for good is tried for two days",
+    without="`failure.kind == 'permanent'` in `verdict.of_failure`: what is refused for good is tried for "
+    "two days",
 )
 def refuses(stage: Stage) -> None:
     stage.build(

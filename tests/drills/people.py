@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from mailroom.engine.accept import Idempotency
+from mailroom.engine.accept.draft import Idempotency
 from mailroom.ledger import mailings, states, suppressions
 from tests.drills.drill import drill
 from tests.drills.stage import Stage

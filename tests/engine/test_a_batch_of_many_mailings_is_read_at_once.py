@@ -14,7 +14,8 @@ from mailroom.content.message import Attachment, Content
 from mailroom.content.original import read_original
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine.accept import Draft, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft
 from mailroom.engine.messages import KEPT, Messages
 from mailroom.ledger.batches import Waiting
 from mailroom.queue import Queue

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import func, select
 
-from mailroom.engine import deliver, process
+from mailroom.engine import deliver, worker_process
 from mailroom.ledger import gathering, rounds
 from mailroom.ledger.schema import batches
 from mailroom.queue import BULK, Queue
@@ -23,7 +23,7 @@ def system(start: Callable[..., System], monkeypatch: pytest.MonkeyPatch) -> Sys
     system = start()
     for name, value in system.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(deliver, "BULK_TURN", 60.0)
+    monkeypatch.setattr(deliver, "BULK_SLICE", 60.0)
     monkeypatch.setattr(rounds, "take", lambda *_: False)
     return system
 
@@ -31,11 +31,11 @@ def system(start: Callable[..., System], monkeypatch: pytest.MonkeyPatch) -> Sys
 @contextmanager
 def a_worker(system: System) -> Iterator[None]:
     queue = Queue(system.environment["REDIS_URL"])
-    process.start("ann", queue)
+    worker_process.start("ann", queue)
     try:
         yield
     finally:
-        process.stop()
+        worker_process.stop()
         queue.close()
 
 
@@ -64,7 +64,7 @@ def test_while_another_mailing_waits_it_does_not(system: System) -> None:
 
 
 def test_when_its_turn_is_over_it_does_not(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliver, "BULK_TURN", 0.0)
+    monkeypatch.setattr(deliver, "BULK_SLICE", 0.0)
     mailing = system.accept(READY + 250)
     with a_worker(system):
         run_first_job(system)

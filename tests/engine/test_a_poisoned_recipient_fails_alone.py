@@ -11,7 +11,8 @@ from sqlalchemy import Table, delete, select, update
 from mailroom.content.message import Content
 from mailroom.content.original import read_original
 from mailroom.content.recipients import Recipient
-from mailroom.engine.accept import Accepted, Draft, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Accepted, Draft
 from mailroom.ledger.contents import GONE
 from mailroom.ledger.schema import attempts, contents, deliveries, originals
 from mailroom.ledger.schema import mailings as mailings_table

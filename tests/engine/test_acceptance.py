@@ -13,8 +13,9 @@ from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine import accept as acceptance
-from mailroom.engine.accept import Draft, Idempotency, KeyReused, accept
+from mailroom.engine.accept import thresholds, write
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft, Idempotency, KeyReused
 from mailroom.engine.sweep import Sweeper
 from mailroom.ledger import mailings, states, suppressions, sweeping
 from mailroom.ledger.schema import batches, deliveries
@@ -98,16 +99,16 @@ def test_without_a_queue_the_answer_is_the_same_and_soon(database: Database, own
 def test_a_large_one_is_there_all_at_once(
     database: Database, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acceptance, "CHUNK", 10)
+    monkeypatch.setattr(thresholds, "STAGED_AT_ONCE", 10)
     seen: list[int] = []
-    add = acceptance._add
+    add = write._add
 
     def watched(*arguments: object) -> int:
         with database.read() as connection:
             seen.append(len(mailings.page(connection)))
         return add(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(acceptance, "_add", watched)
+    monkeypatch.setattr(write, "_add", watched)
     accepted = accept(database, queue, draft(35))
     assert seen == [0, 0, 0, 0], "nobody sees a part of it"
     with database.read() as connection:
@@ -119,8 +120,8 @@ def test_a_large_one_is_there_all_at_once(
 def test_one_that_broke_off_is_swept_away_and_never_sent(
     database: Database, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acceptance, "CHUNK", 10)
-    real, calls = acceptance._add, []
+    monkeypatch.setattr(thresholds, "STAGED_AT_ONCE", 10)
+    real, calls = write._add, []
 
     def breaks_off(*arguments: object) -> int:
         calls.append(1)
@@ -128,7 +129,7 @@ def test_one_that_broke_off_is_swept_away_and_never_sent(
             raise OSError("the machine went down")
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(acceptance, "_add", breaks_off)
+    monkeypatch.setattr(write, "_add", breaks_off)
     with pytest.raises(OSError, match="went down"):
         accept(database, queue, draft(35, "once"))
     assert number_of(database, deliveries) == 20
@@ -144,7 +145,7 @@ def test_one_that_broke_off_is_swept_away_and_never_sent(
     sweeper.round()
     assert number_of(database, deliveries) == number_of(database, mailings_table) == 0
     assert queue.waiting("bulk") == queue.waiting("urgent") == 0
-    monkeypatch.setattr(acceptance, "_add", real)
+    monkeypatch.setattr(write, "_add", real)
     assert not accept(database, queue, draft(35, "once")).replayed, "its key is free again"
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from mailroom.database.engine import Database
-from mailroom.engine.recorder import Recorder
+from mailroom.engine.send.recorder import Recorder
 from mailroom.ledger import states
 from mailroom.ledger.batches import Lease
 from mailroom.ledger.marks import Outcome

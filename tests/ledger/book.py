@@ -11,7 +11,8 @@ from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import AnyRow, Database
-from mailroom.engine.accept import Draft, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft
 from mailroom.ledger import batches, gathering, mailings, marks, reaping
 from mailroom.ledger.batches import Gathered, Lease
 from mailroom.ledger.schema import batches as batches_table

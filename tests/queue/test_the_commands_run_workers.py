@@ -12,7 +12,8 @@ from mailroom.content.addresses import parse_address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine.accept import Draft, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft
 from mailroom.queue import Queue
 from tests.servers import Catcher, Valkey, wait_until
 

@@ -11,7 +11,8 @@ from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine.accept import Accepted, Draft, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Accepted, Draft
 from mailroom.engine.webhooks import Webhooks
 from mailroom.ledger import webhook_endpoints
 from mailroom.ledger import webhooks as events

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mailroom.engine.accept import Accepted, Draft, Idempotency, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Accepted, Draft, Idempotency
 from mailroom.ledger.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api.errors import ApiError

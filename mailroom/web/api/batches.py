@@ -9,8 +9,8 @@ from typing import Any
 from flask import Response, request
 from pydantic import ValidationError
 
-from mailroom.engine.accept import Accepted, Draft
-from mailroom.engine.accept_many import Answer, accept_many
+from mailroom.engine.accept.draft import Accepted, Draft
+from mailroom.engine.accept.several import AnswerForAll, accept_several
 from mailroom.ledger import api_keys
 from mailroom.ledger.api_keys import ApiKey
 from mailroom.web import mailroom
@@ -50,14 +50,14 @@ def send_batch() -> Response:
         before = earlier_answer(idempotency) if idempotency is not None else None
         if before is None:
             raise
-        return _answer(Answer(before, replayed=True))
+        return _answer(AnswerForAll(before, replayed=True))
 
     def text(accepted: Sequence[Accepted]) -> str:
         data: dict[str, Any] = {"data": [{"id": one.uid} for one in accepted]}
         return json.dumps(data | ({"errors": errors} if _mode() == PERMISSIVE else {}))
 
     with conflicts():
-        return _answer(accept_many(mailroom().database, mailroom().queue, drafts, text, idempotency))
+        return _answer(accept_several(mailroom().database, mailroom().queue, drafts, text, idempotency))
 
 
 def _mode() -> str:
@@ -90,6 +90,6 @@ def _draft(key: ApiKey, value: Any) -> Draft:
         raise body.refusal(error) from None
 
 
-def _answer(given: Answer) -> Response:
+def _answer(given: AnswerForAll) -> Response:
     headers = REPLAYED if given.replayed else {}
     return Response(given.text, content_type="application/json", headers=headers)

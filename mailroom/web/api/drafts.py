@@ -10,7 +10,7 @@ from mailroom.content.addresses import Address
 from mailroom.content.header.authors import disguise_of
 from mailroom.content.message import Content, check
 from mailroom.content.recipients import Recipient
-from mailroom.engine.accept import Draft, Idempotency
+from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.ledger.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api.errors import ApiError, Unprocessable

@@ -9,10 +9,10 @@ from hashlib import sha256
 
 from flask import request
 
-from mailroom.engine.accept import Idempotency, KeyReused, StillUnderWay
-from mailroom.engine.accept_many import answer_of
+from mailroom.engine.accept import keys
+from mailroom.engine.accept.draft import Idempotency, KeyReused, StillUnderWay
 from mailroom.ledger import idempotency as ledger
-from mailroom.ledger import mailings, states
+from mailroom.ledger import mailings
 from mailroom.ledger.api_keys import ApiKey
 from mailroom.ledger.mailings import Mailing
 from mailroom.web import mailroom
@@ -65,15 +65,11 @@ def earlier_mailing(key: Idempotency) -> Mailing | None:
         row = ledger.earlier(connection, key.scope, key.key)
         if row is None:
             return None
-        if row.fingerprint != key.fingerprint:
-            raise KeyReused
-        if row.mailing_id is None or row.state in (None, states.STAGED):
-            raise StillUnderWay
-        return mailings.get(connection, row.mailing_id)
+        return mailings.get(connection, keys.mailing_of(row, key))
 
 
 def earlier_answer(key: Idempotency) -> str | None:
     """What this very submission of several was answered before. Raises ApiError when the key is taken."""
     with conflicts(), mailroom().database.read() as connection:
         row = ledger.earlier(connection, key.scope, key.key)
-        return None if row is None else answer_of(row, key)
+        return None if row is None else keys.answer_of(row, key)

@@ -20,7 +20,8 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from mailroom.content.recipients import Parsed
-from mailroom.engine.accept import Accepted, KeyReused, Refused, StillUnderWay, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Accepted, KeyReused, Refused, StillUnderWay
 from mailroom.ledger import contents, mailings
 from mailroom.web import compose_form, errors, mailroom, origin
 from mailroom.web.compose_form import ComposeForm

@@ -10,7 +10,8 @@ from mailroom.content.addresses import Address
 from mailroom.content.message import Content
 from mailroom.content.recipients import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine.accept import Draft, accept
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft
 from mailroom.ledger import deliveries, mailings
 from mailroom.ledger.states import MailingState, State
 from mailroom.queue import Queue

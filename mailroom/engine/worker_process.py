@@ -1,4 +1,4 @@
-"""What a worker process is while it lives: a ledger, an event loop, kept sessions, a sweeper.
+"""Worker process: what lives as long as it does: a ledger, an event loop, relays, a sweeper.
 
 The worker's own thread waits for jobs and for signals. SMTP runs in one event loop in a
 thread of its own, so that a server's farewell is heard between jobs as well.
@@ -20,12 +20,14 @@ from mailroom import settings as settings_module
 from mailroom.database.engine import Database
 from mailroom.delivery.server import Server, server_from
 from mailroom.delivery.throttle import spacing_us
-from mailroom.engine.dispatch import Dispatch
 from mailroom.engine.messages import Messages
-from mailroom.engine.sessions import Sessions
+from mailroom.engine.probing import Probing
+from mailroom.engine.send.batch_sender import BatchSender
+from mailroom.engine.send.circuit_breaker import CircuitBreaker
+from mailroom.engine.send.rate_limiter import RateLimiter
+from mailroom.engine.send.relay import Relay, Relays
+from mailroom.engine.send.session_pool import SessionNumbers, SessionPool
 from mailroom.engine.sweep import Sweeper
-from mailroom.engine.trials import Trials
-from mailroom.engine.turns import Turns
 from mailroom.engine.webhooks import Webhooks
 from mailroom.queue import Queue
 from mailroom.settings import Settings
@@ -36,7 +38,7 @@ BUSY_TIMEOUT = 2_000
 T = TypeVar("T")
 
 
-class Process:
+class WorkerProcess:
     """One worker process. `begin` and `end` are called once each, by its main thread."""
 
     def __init__(self, name: str, queue: Queue, settings: Settings) -> None:
@@ -46,17 +48,14 @@ class Process:
         self.database = Database(settings.database_url, durable=False, busy_timeout=BUSY_TIMEOUT)
         self.direct = self.database.direct()  # the event loop's alone
         self.loop = asyncio.new_event_loop()
-        self.sessions = Sessions(self.database, name)
         self.messages = Messages()
-        self.servers = _servers(settings)
-        routes = {route: server.name for route, server in self.servers.items()}
+        self.relays = _relays(settings, self.database, name)
+        routes = {relay.name: relay.server.name for relay in self.relays}
         self.sweeper = Sweeper(self.database, queue, name, routes)
-        spacing = spacing_us(settings.rate) if settings.rate else None
-        self.turns = {route: Turns(self.database, server, spacing) for route, server in routes.items()}
-        self.trials = Trials(self.database, self.sessions, self.servers.values())
+        self.probing = Probing(self.database, self.relays)
         self.webhooks = Webhooks(self.database, queue, settings)
         self.is_stopping = False
-        self._dispatch: Dispatch | None = None
+        self._sender: BatchSender | None = None
         self._thread = threading.Thread(target=self._run_loop, name="smtp", daemon=True)
 
     def begin(self) -> None:
@@ -67,14 +66,14 @@ class Process:
         self._thread.start()
         self.sweeper.start()
         self.webhooks.start()
-        self._beside = [self.run(self._tidy()), self.run(self.trials.run())]
+        self._beside = [self.run(self._tidy()), self.run(self.probing.run())]
 
     def end(self) -> None:
         self.webhooks.stop()
         self.sweeper.stop()
         for task in self._beside:
             task.cancel()
-        self.run(self.sessions.close_idle(older_than=0)).result(timeout=3)
+        self.run(self.relays.close_idle(older_than=0)).result(timeout=3)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=2)
         self.direct.close()
@@ -84,28 +83,22 @@ class Process:
         """Runs it in the event loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
-    def work_on(self, dispatch: Dispatch | None) -> None:
+    def work_on(self, sender: BatchSender | None) -> None:
         """Notes what is under way, for whoever tells this process to stop."""
-        self._dispatch = dispatch
-        if dispatch is not None and self.is_stopping:
+        self._sender = sender
+        if sender is not None and self.is_stopping:
             self.request_stop()
 
     def request_stop(self) -> None:
         """From a signal handler: mails in flight end, the rest goes back, the job returns."""
         self.is_stopping = True
-        if self._dispatch is not None:
-            asyncio.run_coroutine_threadsafe(self._dispatch.stop(), self.loop)
+        if self._sender is not None:
+            asyncio.run_coroutine_threadsafe(self._sender.stop(), self.loop)
 
     def stand_back(self) -> None:
-        """Leaves the mail to other workers for a while, if the server has sessions for them only."""
-        while time.monotonic() < self.sessions.stands_back_until and not self.is_stopping:
+        """Leaves the mail to other workers for a while, if a server has sessions for them only."""
+        while time.monotonic() < self.relays.stand_back_until and not self.is_stopping:
             time.sleep(0.1)
-
-    def server(self, route: str) -> Server:
-        return self.servers[route] if route in self.servers else self.servers[""]
-
-    def turns_of(self, route: str) -> Turns:
-        return self.turns[route] if route in self.turns else self.turns[""]
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -114,25 +107,39 @@ class Process:
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(5)
-            await self.sessions.close_idle()
+            await self.relays.close_idle()
 
 
-def _servers(settings: Settings) -> dict[str, Server]:
+def _relays(settings: Settings, database: Database, worker: str) -> Relays:
+    """The mail server of the settings, and beside it whatever else they name."""
     servers = {"": server_from(settings)}
     if settings.slow_server is not None:
         host, _, port = settings.slow_server.rpartition(":")
         servers["slow"] = Server(host=host, port=int(port), timeout=settings.mail_timeout)
-    return servers
+    spacing, numbers = spacing_us(settings.rate) if settings.rate else None, SessionNumbers()
+    return Relays(
+        [
+            Relay(
+                name,
+                server,
+                SessionPool(server, database, worker, numbers, settings.connections),
+                RateLimiter(database, server.name, spacing),
+                CircuitBreaker(server.name),
+                settings.backoff,
+            )
+            for name, server in servers.items()
+        ]
+    )
 
 
-_process: Process | None = None
+_process: WorkerProcess | None = None
 
 
-def start(worker_name: str, queue: Queue) -> Process:
+def start(worker_name: str, queue: Queue) -> WorkerProcess:
     """Opens the ledger and begins to sweep. Raises SettingsError."""
     global _process
     log.configure()
-    _process = Process(worker_name, queue, settings_module.load())
+    _process = WorkerProcess(worker_name, queue, settings_module.load())
     _process.begin()
     return _process
 
@@ -150,7 +157,7 @@ def request_stop() -> None:
         _process.request_stop()
 
 
-def current() -> Process:
+def current() -> WorkerProcess:
     """Raises RuntimeError outside a worker."""
     if _process is None:
         raise RuntimeError("deliveries are made by a worker: start one with `python worker.py`")

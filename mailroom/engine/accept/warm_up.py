@@ -1,4 +1,4 @@
-"""An acceptance that is taken back, so that the first real one is as fast as all others."""
+"""Warm-up: an acceptance that is taken back, so that the first real one is as fast as all others."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from mailroom.content.addresses import Address
 from mailroom.content.message import Content, check
 from mailroom.content.recipients import parse_pasted
 from mailroom.database.engine import Database
-from mailroom.engine.accept import Draft, write
+from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.write import write
 
 
 class _TakenBack(Exception):
     """Rolls the transaction back."""
 
 
-def rehearse(database: Database) -> None:
+def warm_up(database: Database) -> None:
     """Compiles what an acceptance needs: some 50 ms that nobody should wait for. Leaves nothing behind."""
     content = Content(Address("mailroom@example.org"), "Hello {{ name }}", "Hello {{ name }}")
     check(content, [])

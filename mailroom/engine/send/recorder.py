@@ -1,4 +1,4 @@
-"""Group commits: the last outcomes and the next marks of all sessions in one transaction.
+"""Group commit: the last outcomes and the next marks of all sessions in one transaction.
 
 Everything that sessions ask for in two turns of the event loop is written in the one that
 follows. So an outcome and the mark after it share a commit, those of several sessions too,
@@ -15,13 +15,11 @@ from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
 from mailroom.database.raw import RawConnection
+from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger import marks
 from mailroom.ledger.batches import Lease
 
 log = structlog.get_logger()
-
-RETRY_AFTER = 0.25
-"""Seconds until the next try while the database is away."""
 
 Asked = tuple[int, int, "asyncio.Future[bool]"]
 """session id, delivery id, and the answer: whether it is marked."""
@@ -151,4 +149,4 @@ class Recorder:
         if not self._is_away:
             log.warning("the ledger is away; outcomes are kept", error=type(error).__name__)
         self._is_away = True
-        self._loop.call_later(RETRY_AFTER, self._write)
+        self._loop.call_later(LEDGER_RETRY, self._write)

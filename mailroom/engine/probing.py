@@ -1,10 +1,12 @@
-"""Trying a server in trouble when no mail does: pages must not speak of it for longer than it lasts."""
+"""Probing of a server in trouble, when no mail tries it.
+
+Pages must not speak of trouble for longer than it lasts.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Collection
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -12,29 +14,27 @@ from sqlalchemy.exc import DBAPIError
 from mailroom.database.engine import Database
 from mailroom.delivery.failure import Failure
 from mailroom.delivery.probe import probe
-from mailroom.delivery.server import Server
-from mailroom.engine.sessions import Sessions
+from mailroom.engine.send.relay import Relay, Relays
 from mailroom.ledger import servers
 from mailroom.ledger.servers import Trouble
 
 log = structlog.get_logger()
 
-EVERY = 1.0
+PROBES_EVERY = 1.0
 """Seconds between two looks at what is in trouble."""
 
 
-class Trials:
+class Probing:
     """One worker's part. Belongs to its event loop."""
 
-    def __init__(self, database: Database, sessions: Sessions, known: Collection[Server]) -> None:
+    def __init__(self, database: Database, relays: Relays) -> None:
         self._database = database
-        self._sessions = sessions
-        self._known = {server.name: server for server in known}
+        self._known = {relay.server.name: relay for relay in relays}
 
     async def run(self) -> None:
         """Until it is canceled."""
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(PROBES_EVERY)
             try:
                 await self.look()
             except DBAPIError:
@@ -49,41 +49,31 @@ class Trials:
             if trouble.server in self._known:
                 await self._see_to(trouble, self._known[trouble.server])
 
-    async def _see_to(self, trouble: Trouble, server: Server) -> None:
-        if trouble.stage in ("connect", "ehlo") and self._sessions.idle(server):
+    async def _see_to(self, trouble: Trouble, relay: Relay) -> None:
+        if trouble.stage in ("connect", "ehlo") and relay.sessions.idle:
             # Another worker is refused, and we keep sessions for later: perhaps these are too many.
-            if await self._sessions.give_up(server):
-                self._heal(server)
+            if await relay.sessions.give_up():
+                self._heal(relay)
             return
         with self._database.begin() as connection:
-            is_ours = servers.try_without_mail(connection, server.name)
+            is_ours = relay.circuit.try_without_mail(connection)
         if is_ours:
-            await self._try(server)
+            await self._try(relay)
 
-    async def _try(self, server: Server) -> None:
+    async def _try(self, relay: Relay) -> None:
         try:
-            await probe(server, socket.getfqdn())
+            await probe(relay.server, socket.getfqdn())
         except Failure as failure:
-            reply = failure.reply
-            asked_ms = reply.retry_after * 1000 if reply and reply.retry_after else None
             with self._database.begin() as connection:
-                servers.failed(
-                    connection,
-                    server.name,
-                    failure.stage,
-                    failure.code,
-                    failure.message,
-                    is_trial=True,
-                    pause_ms=asked_ms,
-                )
+                relay.circuit.failed(connection, failure, is_trial=True)
         except asyncio.CancelledError:
             with self._database.begin() as connection:
-                servers.not_tried(connection, server.name)
+                relay.circuit.not_tried(connection)
             raise
         else:
-            log.info("a server is out of trouble", server=server.name)
-            self._heal(server)
+            log.info("a server is out of trouble", server=relay.server.name)
+            self._heal(relay)
 
-    def _heal(self, server: Server) -> None:
+    def _heal(self, relay: Relay) -> None:
         with self._database.begin() as connection:
-            servers.healthy(connection, server.name)
+            relay.circuit.healthy(connection)

@@ -1,4 +1,4 @@
-"""What is to be accepted, what is answered, and why something is not accepted.
+"""Draft: what is to be accepted, what is answered, and why something is not accepted.
 
 NotAccepted         one family: nothing was written
 ├── Refused         `problems`: (field, what to do) for the person who submitted
@@ -32,11 +32,17 @@ class Refused(NotAccepted):
 
 
 class KeyReused(NotAccepted):
-    """The idempotency key was used for a different submission."""
+    """The idempotency key belongs to another submission."""
+
+    def __init__(self) -> None:
+        super().__init__("This idempotency key was used for a different submission.")
 
 
 class StillUnderWay(NotAccepted):
-    """A submission with this key is being accepted; its answer is not there yet."""
+    """The same submission is being accepted; its answer is not there yet."""
+
+    def __init__(self) -> None:
+        super().__init__("The first submission with this idempotency key is still being accepted.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Draft:
     program_id: int | None = None  # of the API key that hands it in
     tags: Sequence[tuple[str, str]] = ()
     idempotency: Idempotency | None = None
-    route: str = ""
+    route: str = ""  # the name of a relay
     max_sessions: int | None = None
     original: Original | None = None  # mailed as it came; content is then what pages show
     started: float = field(default_factory=time.perf_counter)

@@ -1,5 +1,6 @@
-"""When this worker's next mail may leave: its share of the schedule in the ledger.
+"""Rate limiter (GCRA): when this worker's next mail may leave, by the schedule in the ledger.
 
+A turn is the leave to begin one mail; turns are taken out of that schedule, some at a time.
 Without a rate nothing here touches the database, and no mail waits.
 """
 
@@ -16,33 +17,31 @@ from sqlalchemy.exc import DBAPIError
 from mailroom.database.engine import Database
 from mailroom.delivery.reply import Reply
 from mailroom.delivery.throttle import asks_to_slow_down
+from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger import throttles
 from mailroom.ledger.throttles import Places
 
 log = structlog.get_logger()
 
-TAKEN_US = 20_000
+RESERVED_US = 20_000
 """At a high rate as many places are taken at once as pass in this time: a write for each
 mail would be slower than the rate."""
 
-STALE = 0.05
+STALE_TURN = 0.05
 """Seconds after which a place that was not used is lost: who was held up must not catch up in a burst."""
 
-MEASURED = 10.0
+SPEED_MEASURED_OVER = 10.0
 """Seconds of answers from which this worker's own speed is told."""
 
-FEW = 5
-GUESS = 20.0
-"""Mails a second that a worker is taken to send when there were fewer answers than FEW."""
-
-RETRY_AFTER = 0.25
-"""Seconds until the next try while the ledger is away."""
+FEW_ANSWERS = 5
+GUESSED_SPEED = 20.0
+"""Mails a second that a worker is taken to send when there were fewer answers than FEW_ANSWERS."""
 
 SPEEDS_UP_EVERY = 1.0
 """Seconds between two questions to the ledger whether a higher rate may be tried."""
 
 
-class Turns:
+class RateLimiter:
     """The turns of one worker process with one server. Belongs to one event loop."""
 
     def __init__(self, database: Database, server: str, set_us: int | None) -> None:
@@ -63,7 +62,7 @@ class Turns:
         return self._interval_us is not None
 
     @property
-    def are_awaited(self) -> bool:
+    def is_awaited(self) -> bool:
         """Whether more sessions would only wait as well."""
         return self._queue.locked()
 
@@ -100,7 +99,7 @@ class Turns:
         return False
 
     def _drop_stale(self) -> None:
-        late = time.monotonic() - max(STALE, (self._interval_us or 0) / 1_000_000)
+        late = time.monotonic() - max(STALE_TURN, (self._interval_us or 0) / 1_000_000)
         while self._mine and self._mine[0] < late:
             self._mine.popleft()
 
@@ -109,7 +108,7 @@ class Turns:
         within_ms = round((until - time.monotonic()) * 1000)
         if within_ms <= 0:
             return False
-        self._number = max(1, TAKEN_US // (self._interval_us or 1))
+        self._number = max(1, RESERVED_US // (self._interval_us or 1))
         try:
             with self._database.begin() as connection:
                 places = throttles.reserve(connection, self._server, self._number, within_ms)
@@ -118,7 +117,7 @@ class Turns:
                     throttles.set_rate(connection, self._server, self._set_us)
                     places = throttles.reserve(connection, self._server, self._number, within_ms)
         except DBAPIError:
-            await asyncio.sleep(RETRY_AFTER)
+            await asyncio.sleep(LEDGER_RETRY)
             self._mine.append(float("-inf"))  # stale at once: asked for again
             return True
         now = time.monotonic()
@@ -179,7 +178,7 @@ class Turns:
     def _per_second(self) -> float:
         """How many mails a second this worker handed over lately."""
         now = time.monotonic()
-        recent = [moment for moment in self._answers if now - moment <= MEASURED]
-        if len(recent) < FEW:
-            return GUESS
+        recent = [moment for moment in self._answers if now - moment <= SPEED_MEASURED_OVER]
+        if len(recent) < FEW_ANSWERS:
+            return GUESSED_SPEED
         return len(recent) / max(0.05, now - recent[0])

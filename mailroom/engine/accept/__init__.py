@@ -1,0 +1,6 @@
+"""Acceptance: from a draft to rows on disk, then onto the queue.
+
+In this order: `draft` (what is submitted, what is answered, why something is refused), `thresholds`
+(every number, with its reason), `acceptance` (one mailing) and `several` (many, one answer), `write`
+(one way in two sizes), `rows` (what is written), `keys` (idempotency), `warm_up`.
+"""

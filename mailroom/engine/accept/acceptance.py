@@ -1,0 +1,49 @@
+"""Acceptance of one mailing: on disk first, then onto the queue."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mailroom.database import group_commit
+from mailroom.database.engine import Database
+from mailroom.engine import enqueue
+from mailroom.engine.accept import thresholds
+from mailroom.engine.accept.draft import Accepted, Draft, Refused, Replayed, StillUnderWay
+from mailroom.engine.accept.write import Written, write, write_in_parts
+from mailroom.ledger import mailings
+from mailroom.queue import Queue
+
+
+def accept(database: Database, queue: Queue, draft: Draft) -> Accepted:
+    """Writes the mailing durably, then puts its first batches onto the queue.
+
+    Raises NotAccepted; a database that is away raises SQLAlchemy's OperationalError, and
+    nothing was accepted then.
+    """
+    if not draft.recipients:
+        raise Refused([("recipients", "Add at least one recipient.")])
+    try:
+        accepted, gathered = _write(database, draft)
+    except Replayed as replayed:
+        return _answer_again(database, replayed.mailing_id)
+    enqueued = enqueue.onto(queue, gathered)
+    return replace(accepted, enqueued=enqueued, ms=draft.elapsed_ms)
+
+
+def _write(database: Database, draft: Draft) -> Written:
+    if len(draft.recipients) <= thresholds.SHARES_A_COMMIT_AT_MOST:
+        return group_commit.write(database, lambda connection: write(connection, draft))
+    if len(draft.recipients) > thresholds.STAGED_AT_ONCE:
+        return write_in_parts(database, draft)
+    with database.begin() as connection:
+        return write(connection, draft)
+
+
+def _answer_again(database: Database, mailing_id: int) -> Accepted:
+    with database.read() as connection:
+        mailing = mailings.get(connection, mailing_id)
+    if mailing is None:
+        raise StillUnderWay
+    return Accepted(
+        mailing.id, mailing.uid, mailing.total, mailing.state, replayed=True, ms=mailing.accept_ms
+    )

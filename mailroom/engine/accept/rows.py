@@ -1,0 +1,116 @@
+"""Rows: what a draft becomes in the ledger, whatever its size."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import to_json
+from sqlalchemy import Connection
+
+from mailroom.content.addresses import format_address
+from mailroom.content.merge import is_plain
+from mailroom.content.recipients import Recipient
+from mailroom.engine.accept import thresholds
+from mailroom.engine.accept.draft import Draft
+from mailroom.ledger import contents, moves, originals
+from mailroom.ledger.insertion import NewDelivery
+from mailroom.ledger.states import MailingState
+from mailroom.queue import BULK, URGENT
+
+
+def queue_of(draft: Draft) -> str:
+    """`urgent`, if it may overtake larger mailings."""
+    number = len(draft.recipients)
+    if number <= thresholds.LIQUID_URGENT_AT_MOST:
+        return URGENT
+    return URGENT if number <= thresholds.URGENT_AT_MOST and not _has_liquid(draft) else BULK
+
+
+def _has_liquid(draft: Draft) -> bool:
+    content = draft.content
+    if draft.original or not content.is_personal:
+        return False
+    return not all(map(is_plain, (content.subject, content.text, content.html)))
+
+
+def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:
+    """As it is while staged: its state, its counters and when to look at it are still to come."""
+    content, start = draft.content, max(now, draft.send_at or now)
+    return {
+        "uid": str(uuid.uuid4()),
+        "kind": content.kind,
+        "state": MailingState.STAGED,
+        "queue": queue_of(draft),
+        "user_id": draft.user_id,
+        "program_id": draft.program_id,
+        "sender_address": content.sender.address,
+        "sender_name": content.sender.name,
+        "subject": content.subject,
+        "message_id": draft.original.message_id if draft.original else None,
+        "total": 0,
+        "duplicates": draft.duplicates,
+        "queued": 0,
+        "suppressed": 0,
+        "if_unknown": draft.if_unknown,
+        "route": draft.route,
+        "max_sessions": draft.max_sessions,
+        "created_at": now,
+        "accept_ms": draft.elapsed_ms,
+        "send_at": draft.send_at,
+        "expires_at": draft.expires_at or start + draft.expires_after,
+        "next_due_at": None,
+    }
+
+
+def delivery_rows(
+    mailing_id: int,
+    recipients: Sequence[Recipient],
+    listed: Collection[str],
+    starts_at: int,
+    batch_id: int | None = None,
+) -> list[NewDelivery]:
+    """One for each recipient: suppressed if it is `listed`, else in the batch, else due at `starts_at`."""
+    due_at = starts_at if batch_id is None else None
+    return [
+        NewDelivery(
+            mailing_id,
+            recipient.address,
+            key := recipient.key,
+            recipient.name,
+            recipient.role,
+            None if recipient.variables is None else to_json(recipient.variables).decode(),
+            moves.accepted(key in listed).value,
+            None if key in listed else due_at,
+            None if key in listed else batch_id,
+            starts_at,
+        )
+        for recipient in recipients
+    ]
+
+
+def insert_content(connection: Connection, draft: Draft, mailing_id: int) -> None:
+    """What the mailing says, its files, and the original message if it came as one."""
+    content = draft.content
+    stored = contents.StoredContent(
+        text=content.text,
+        html=content.html,
+        reply_to=[format_address(address) for address in content.reply_to],
+        headers=list(content.headers),
+        columns=list(draft.columns),
+        tags=list(draft.tags),
+    )
+    files = (
+        {
+            "filename": attachment.filename,
+            "content_type": attachment.content_type,
+            "content_id": attachment.content_id,
+            "data": attachment.data,
+        }
+        for attachment in content.attachments
+    )
+    contents.insert_one(connection, mailing_id, stored, files)
+    if draft.original is not None:
+        originals.insert_one(connection, mailing_id, draft.original.envelope_sender, draft.original.data)

@@ -1,0 +1,19 @@
+"""Thresholds of acceptance: up to how many recipients a mailing is treated in which way, and why."""
+
+from mailroom.ledger import gathering
+
+URGENT_AT_MOST = 25
+"""Small enough to overtake larger ones."""
+
+LIQUID_URGENT_AT_MOST = 1
+"""The same for a letter with Liquid in it. For several it may be work for several seconds: it takes its
+turn with the others, while a single mail never does."""
+
+SHARES_A_COMMIT_AT_MOST = URGENT_AT_MOST
+"""So short a transaction that others may wait for it: they share its commit (group commit)."""
+
+ONE_BATCH_AT_MOST = gathering.SIZE
+"""Written as it shall stay, batch included. What is larger is staged, and gathered when it is all there."""
+
+STAGED_AT_ONCE = 2_500
+"""Deliveries written in one transaction: nobody waits long for SQLite's lock meanwhile."""

@@ -1,0 +1,167 @@
+"""Writing a draft into the ledger: one way, in two sizes.
+
+one batch   some six statements, each row written once, as it shall stay
+staged      a mailing that nobody sees; then its deliveries, some at a time; the last commit makes it real
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from mailroom.content.recipients import Recipient
+from mailroom.database import planner
+from mailroom.database.clock import from_millis, to_millis
+from mailroom.database.engine import Database
+from mailroom.engine.accept import keys, thresholds
+from mailroom.engine.accept.draft import Accepted, Draft
+from mailroom.engine.accept.rows import delivery_rows, insert_content, mailing_row
+from mailroom.ledger import gathering, insertion, mailings, passengers, webhooks
+from mailroom.ledger.batches import Gathered
+from mailroom.ledger.insertion import NewDelivery
+from mailroom.ledger.states import MailingState, State
+from mailroom.queue import URGENT
+
+Written = tuple[Accepted, list[Gathered]]
+"""The answer, and the batches that are to be enqueued."""
+
+
+class Begun(NamedTuple):
+    """A mailing whose deliveries are to come."""
+
+    mailing_id: int
+    uid: str
+    queue: str
+    starts_at: int  # milliseconds
+
+
+def write(connection: Connection, draft: Draft) -> Written:
+    """All of it, in the caller's transaction."""
+    if len(draft.recipients) <= thresholds.ONE_BATCH_AT_MOST:
+        return _write_one_batch(connection, draft)
+    begun = _begin(connection, draft)
+    suppressed = _add(connection, _rows(connection, begun, draft.recipients))
+    return _activate(connection, draft, begun, suppressed)
+
+
+def write_in_parts(database: Database, draft: Draft) -> Written:
+    """A large one, in many short transactions."""
+    with database.begin() as connection:
+        begun = _begin(connection, draft)
+    suppressed = _add_in_parts(database, begun, draft.recipients)
+    with database.begin() as connection:
+        return _activate(connection, draft, begun, suppressed)
+
+
+def _write_one_batch(connection: Connection, draft: Draft) -> Written:
+    now, listed = insertion.look(connection, [recipient.key for recipient in draft.recipients])
+    queued = sum(recipient.key not in listed for recipient in draft.recipients)
+    is_later = _starts_at(draft, now) > now
+    state = MailingState.SCHEDULED if is_later else MailingState.ACTIVE
+    suppressed = len(draft.recipients) - queued
+    begun = _insert(
+        connection,
+        draft,
+        now,
+        state=state,
+        total=len(draft.recipients),
+        queued=queued if is_later else 0,  # the counters leave out what is in a batch
+        suppressed=suppressed,
+        next_due_at=draft.send_at if is_later and queued else None,
+    )
+    batch_id, gathered = _batch(connection, draft, begun, queued) if queued and not is_later else (None, [])
+    rows = delivery_rows(begun.mailing_id, draft.recipients, listed, begun.starts_at, batch_id)
+    insertion.insert_deliveries(connection, rows)
+    return _end(connection, draft, begun, state, suppressed), gathered
+
+
+def _batch(
+    connection: Connection, draft: Draft, begun: Begun, number: int
+) -> tuple[int | None, list[Gathered]]:
+    """The batch for so many deliveries: one that waits already, or a new one, which is to be enqueued."""
+    if begun.queue == URGENT and not _goes_alone(draft):
+        boarded = passengers.board(connection, number, URGENT, draft.route)
+        if boarded is not None:
+            return boarded, []
+    new = gathering.new(connection, number, begun.queue, draft.route, draft.max_sessions)
+    return new.id, [new]
+
+
+def _goes_alone(draft: Draft) -> bool:
+    """Is large: a worker holds a whole batch."""
+    return bool(draft.original or draft.content.attachments or draft.max_sessions is not None)
+
+
+def _begin(connection: Connection, draft: Draft) -> Begun:
+    now, _ = insertion.look(connection, [])
+    return _insert(connection, draft, now)
+
+
+def _insert(connection: Connection, draft: Draft, now: int, **changed: object) -> Begun:
+    """The mailing and its content. Raises NotAccepted, and Replayed."""
+    row = mailing_row(draft, from_millis(now)) | changed
+    mailing_id = insertion.insert_mailing(connection, row)
+    keys.take(connection, draft.idempotency, mailing_id)
+    insert_content(connection, draft, mailing_id)
+    return Begun(mailing_id, row["uid"], row["queue"], _starts_at(draft, now))
+
+
+def _starts_at(draft: Draft, now: int) -> int:
+    return now if draft.send_at is None else max(now, to_millis(draft.send_at))
+
+
+def _add_in_parts(database: Database, begun: Begun, recipients: Sequence[Recipient]) -> int:
+    """Adds deliveries to a staged mailing; says how many of them are suppressed.
+
+    While the database takes some, the rows of the next are made ready.
+    """
+    suppressed, size = 0, thresholds.STAGED_AT_ONCE
+    with ThreadPoolExecutor(1, "staging") as writer:
+        writing: Future[int] | None = None
+        for start in range(0, len(recipients), size):
+            with database.read() as connection:
+                rows = _rows(connection, begun, recipients[start : start + size])
+            suppressed += writing.result() if writing else 0
+            writing = writer.submit(_add_some, database, rows)
+        return suppressed + (writing.result() if writing else 0)
+
+
+def _add_some(database: Database, rows: Sequence[NewDelivery]) -> int:
+    with database.begin() as connection:
+        planner.flush_with_a_later_commit(connection)
+        return _add(connection, rows)
+
+
+def _rows(connection: Connection, begun: Begun, recipients: Sequence[Recipient]) -> list[NewDelivery]:
+    _, listed = insertion.look(connection, [recipient.key for recipient in recipients])
+    return delivery_rows(begun.mailing_id, recipients, listed, begun.starts_at)
+
+
+def _add(connection: Connection, rows: Sequence[NewDelivery]) -> int:
+    """Writes deliveries; says how many of them are suppressed."""
+    insertion.insert_deliveries(connection, rows)
+    return sum(row.state == State.SUPPRESSED for row in rows)
+
+
+def _activate(connection: Connection, draft: Draft, begun: Begun, suppressed: int) -> Written:
+    total, mailing_id = len(draft.recipients), begun.mailing_id
+    state = mailings.activate(
+        connection, mailing_id, total=total, suppressed=suppressed, accept_ms=draft.elapsed_ms
+    )
+    is_active = state is MailingState.ACTIVE
+    gathered = gathering.gather(connection, mailing_id, gathering.READY) if is_active else []
+    return _end(connection, draft, begun, state, suppressed), gathered
+
+
+def _end(
+    connection: Connection, draft: Draft, begun: Begun, state: MailingState, suppressed: int
+) -> Accepted:
+    total = len(draft.recipients)
+    if suppressed:
+        webhooks.note_suppressed(connection, begun.mailing_id)
+    if suppressed == total:  # nothing waits, so nobody else will end it
+        mailings.finish(connection, [begun.mailing_id])
+    return Accepted(begun.mailing_id, begun.uid, total, state)

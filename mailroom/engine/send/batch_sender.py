@@ -1,0 +1,212 @@
+"""Batch sender: one batch over as many SMTP sessions as it calls for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from mailroom.database.engine import Database
+from mailroom.delivery.failure import Failure
+from mailroom.engine.send.feed import Feed
+from mailroom.engine.send.lane import Lane
+from mailroom.engine.send.recorder import Recorder
+from mailroom.engine.send.relay import Relay
+from mailroom.engine.send.session_pool import WAIT_WORTH_A_SESSION
+from mailroom.ledger import batches, mailings
+from mailroom.ledger.batches import Lease
+
+log = structlog.get_logger()
+
+JOB_WORKS_FOR = 20.0
+"""Seconds after which what is left is handed back: a job is short."""
+
+MAILS_WORTH_A_SESSION = 10
+"""So many mails are worth a session, however fast the server: sessions that are served
+within two turns of the event loop share a commit, and that is a fifth of a mail's cost."""
+
+MAILINGS_LOOKED_AT_EVERY = 1.0
+"""Seconds between two looks whether a mailing was paused, and whether the rate has changed."""
+
+STOP_GRACE = 7.0
+"""Seconds that mails in flight may still take once the worker was told to stop."""
+
+
+class BatchSender:
+    """Sends what a lease holds. Belongs to one event loop; the lanes' owner."""
+
+    def __init__(
+        self,
+        database: Database,
+        relay: Relay,
+        lease: Lease,
+        feed: Feed,
+        recorder: Recorder,
+        *,
+        is_trial: bool = False,
+    ) -> None:
+        """`is_trial`: the server was in trouble, and this worker alone finds out whether it still is."""
+        self.relay = relay
+        self.feed = feed
+        self.is_trial = is_trial
+        self.was_heard = False
+        self.failure: Failure | None = None  # why nothing can be sent there
+        self.is_throttled = False
+        self.gave_way = False
+        self.answered_at = time.monotonic()
+        self._database = database
+        self._lease = lease
+        self._recorder = recorder
+        self._ending = asyncio.Event()
+        self._until = time.monotonic() + JOB_WORKS_FOR
+        self._at_most = min(relay.sessions.at_most, lease.max_sessions or relay.sessions.at_most)
+        self._most = 1 if is_trial else self._at_most
+        self._lanes: dict[asyncio.Task[None], Lane] = {}
+
+    async def run(self) -> None:
+        """Returns when all is sent or handed back, and every outcome is on disk."""
+        self._open_lanes(self._wanted())
+        watch = asyncio.create_task(self._watch())
+        try:
+            while self._lanes:
+                done, _ = await asyncio.wait(self._lanes, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    del self._lanes[task]
+                    if not task.cancelled():
+                        task.result()
+        finally:
+            watch.cancel()
+            for lane in self._lanes.values():
+                lane.abort()
+            await asyncio.gather(*self._lanes, return_exceptions=True)
+        await self._recorder.drained()
+
+    # What its worker tells and asks
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether nothing more can be sent there for now."""
+        return self.failure is not None or self.is_throttled
+
+    def tell_relay(self, connection: Connection) -> None:
+        """Opens or closes its circuit, by what was found out."""
+        self.relay.learn(
+            connection, self._lease, self.failure, was_heard=self.was_heard, is_trial=self.is_trial
+        )
+
+    def hand_back(self) -> None:
+        """Begins no further mail; those in flight end as they end."""
+        self.feed.close()
+        self._ending.set()
+
+    def give_way(self) -> None:
+        """Hands back because urgent mail waits."""
+        self.gave_way = self.gave_way or len(self.feed) > 0
+        self.hand_back()
+
+    async def stop(self) -> None:
+        """Hands back, and cuts off what is still in flight after the grace; who connects just stops."""
+        self.hand_back()
+        for task, lane in self._lanes.items():
+            if not lane.is_connected:
+                task.cancel()
+        await asyncio.sleep(STOP_GRACE)
+        for lane in self._lanes.values():
+            lane.abort()
+
+    # What its lanes report
+
+    async def wait_for_turn(self) -> bool:
+        """Until the rate lets a mail go. False: not within this job's time, so it is over."""
+        if await self.relay.rate.wait(self._until, self._ending):
+            return True
+        self.is_throttled = not self.feed.is_closed
+        self.hand_back()
+        return False
+
+    def heard(self) -> None:
+        """The server takes mails or refuses them one by one: it works."""
+        self.was_heard = True
+        if self.is_trial:
+            self.is_trial, self._most = False, self._at_most
+            with suppress(DBAPIError), self._database.begin() as connection:
+                self.relay.circuit.healthy(connection)
+
+    def cannot_be_used(self, failure: Failure) -> None:
+        """Nothing can be sent there now, and no delivery is to blame."""
+        self.failure = failure
+        self.hand_back()
+
+    def cannot_connect(self, failure: Failure) -> None:
+        """Without any session the server is unreachable; beside others it has just enough of them."""
+        connected = sum(lane.is_connected for lane in self._lanes.values())
+        self._most = max(1, connected)
+        if not connected and not self.relay.sessions.idle:
+            self.cannot_be_used(failure)
+
+    def lose(self) -> None:
+        """The batch is somebody else's now."""
+        log.warning("lost the lease; what is left is not ours any more", batch=self._lease.batch_id)
+        self.feed.drop()
+        self.hand_back()
+
+    # How many lanes, and for how long
+
+    def _wanted(self) -> int:
+        """A few sessions for a server that answers at once, all for one that takes its time."""
+        waits = round((self.relay.sessions.reply_time or 0.0) / WAIT_WORTH_A_SESSION)
+        called_for = max(waits, len(self.feed) // MAILS_WORTH_A_SESSION)
+        return max(1, min(self._most, len(self.feed), called_for))
+
+    def _open_lanes(self, number: int) -> None:
+        for _ in range(number):
+            lane = Lane(self, self.feed, self.relay, self._recorder)
+            self._lanes[asyncio.create_task(lane.run())] = lane
+
+    async def _watch(self) -> None:
+        looked = renewed = time.monotonic()
+        while True:
+            await asyncio.sleep(WAIT_WORTH_A_SESSION)
+            now = time.monotonic()
+            self._open_more(now)
+            if now >= self._until:
+                self.hand_back()
+            if now - looked >= MAILINGS_LOOKED_AT_EVERY:
+                looked = now
+                self._look_at_mailings()
+            if now - renewed >= batches.LEASE_MS / 3000:
+                renewed = now
+                self._renew()
+
+    def _open_more(self, now: float) -> None:
+        """Twice as many while nobody is answered, unless they would wait for the rate as well."""
+        is_waiting = now - self.answered_at >= WAIT_WORTH_A_SESSION
+        if is_waiting and not self.feed.is_closed and not self.relay.rate.is_awaited:
+            room = min(self._most - len(self._lanes), len(self.feed))
+            self._open_lanes(min(room, max(1, len(self._lanes))))
+
+    def _look_at_mailings(self) -> None:
+        """A pause stops a mail at its mark; seeing it earlier saves the server the start of one."""
+        try:
+            with self._database.read() as connection:
+                stopped = mailings.not_active(connection, self.feed.mailing_ids)
+                self.relay.rate.look(connection)
+        except DBAPIError:
+            return
+        for mailing_id in stopped:
+            self.feed.leave_out(mailing_id)
+
+    def _renew(self) -> None:
+        try:
+            with self._database.begin() as connection:
+                is_held = batches.renew(connection, self._lease)
+                if self.is_trial:
+                    self.relay.circuit.keep_trying(connection)
+        except DBAPIError:
+            return
+        if not is_held:
+            self.lose()

@@ -1,0 +1,57 @@
+"""Circuit breaker: the worker's side of ledger/servers.py, for the server of one relay.
+
+All of it works in the caller's transaction: what was learned is written with what came of it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from mailroom.delivery.failure import Failure
+from mailroom.ledger import servers
+from mailroom.ledger.batches import Lease
+from mailroom.ledger.servers import Admission
+
+
+class CircuitBreaker:
+    """Shared by all workers: what one of them learns of the server holds for every one."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+
+    def admit(self, connection: Connection) -> Admission:
+        """Asked before a batch is sent."""
+        return servers.admit(connection, self._server)
+
+    def try_without_mail(self, connection: Connection) -> bool:
+        """Whether this worker, alone, may see if the server is back, as no mail does."""
+        return servers.try_without_mail(connection, self._server)
+
+    def keep_trying(self, connection: Connection) -> None:
+        """This worker's trial goes on."""
+        servers.keep_trying(connection, self._server)
+
+    def not_tried(self, connection: Connection) -> None:
+        """This worker's trial tried nothing: the next one's turn."""
+        servers.not_tried(connection, self._server)
+
+    def healthy(self, connection: Connection) -> None:
+        """Closes the circuit: the server does its work."""
+        servers.healthy(connection, self._server)
+
+    def failed(self, connection: Connection, failure: Failure, *, is_trial: bool) -> None:
+        """Opens the circuit, for as long as the server asked if it did."""
+        asked = failure.reply.retry_after if failure.reply else None
+        servers.failed(
+            connection,
+            self._server,
+            failure.stage,
+            failure.code,
+            failure.message,
+            is_trial=is_trial,
+            pause_ms=asked * 1000 if asked else None,
+        )
+
+    def serves_others(self, connection: Connection, lease: Lease) -> bool:
+        """Whether the server works for another worker at this moment."""
+        return servers.serves_others(connection, self._server, lease.batch_id, lease.owner)

@@ -1,0 +1,97 @@
+"""Feed of a batch: its deliveries on their way to sessions, each rendered when it is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+
+from mailroom.delivery.envelope import Envelope
+from mailroom.engine.messages import Message
+from mailroom.ledger.batches import Waiting
+
+RENDERING_BREATH = 0.05
+"""Seconds of rendering after which the event loop has its turn: with it, who waits is heard, leases are
+renewed and replies are read, however long each mail of a mailing takes to render."""
+
+
+class Feed:
+    """Gives each delivery to one session. Belongs to one event loop.
+
+    A closed one gives no more; what it still holds goes back with the batch.
+    """
+
+    def __init__(self, deliveries: Sequence[Waiting], messages: Mapping[int, Message]) -> None:
+        self.messages = messages
+        self.is_closed = False
+        self._waiting = deque(deliveries)
+        self._losses: Counter[int] = Counter()  # of sessions, by delivery
+        self._rendering = 0.0  # seconds since the event loop's last turn
+
+    def __len__(self) -> int:
+        """How many wait for a session."""
+        return len(self._waiting)
+
+    @property
+    def mailing_ids(self) -> set[int]:
+        """The mailings of those that wait."""
+        return {delivery.mailing_id for delivery in self._waiting}
+
+    @property
+    def is_out_of_breath(self) -> bool:
+        """Whether rendering has kept everything else waiting."""
+        return self._rendering >= RENDERING_BREATH
+
+    async def breathe(self) -> None:
+        """Lets everything else have its turn."""
+        await asyncio.sleep(0)
+        self._rendering = 0.0
+
+    def has_more(self) -> bool:
+        """Whether another session would get something, perhaps after a breath."""
+        return not self.is_closed and len(self._waiting) > 0
+
+    def next(self) -> Waiting | None:
+        """The next delivery, to be rendered; None: none now."""
+        if self.is_out_of_breath or self.is_closed or not self._waiting:
+            return None
+        return self._waiting.popleft()
+
+    def render(self, delivery: Waiting) -> Envelope:
+        """Raises MergeError when the variables do not fit the template."""
+        message = self.messages[delivery.mailing_id]
+        began = time.monotonic()
+        try:
+            return Envelope(message.sender, delivery.address, message.render(delivery), delivery.id)
+        finally:
+            self._rendering += time.monotonic() - began
+
+    def put_back(self, delivery: Waiting) -> None:
+        """It goes first."""
+        self._waiting.appendleft(delivery)
+
+    def lost_a_session(self, delivery: Waiting) -> int:
+        """How often its session died before its dot, this time included."""
+        self._losses[delivery.id] += 1
+        return self._losses[delivery.id]
+
+    def may_look_ahead(self) -> bool:
+        """Whether a session may take the next one while it waits for the last one's reply.
+
+        A mail that lost a session goes first on its next one: behind another it would be lost
+        with that one's again, and be late.
+        """
+        return not self._losses or not self._waiting or not self._losses[self._waiting[0].id]
+
+    def leave_out(self, mailing_id: int) -> None:
+        """Gives no more of this mailing: it was paused, canceled or is over."""
+        self._waiting = deque(row for row in self._waiting if row.mailing_id != mailing_id)
+
+    def close(self) -> None:
+        """Gives no more."""
+        self.is_closed = True
+
+    def drop(self) -> None:
+        """Forgets what waits: it is somebody else's."""
+        self._waiting.clear()

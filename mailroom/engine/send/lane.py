@@ -1,0 +1,172 @@
+"""Lane: one SMTP session's share of a batch. What it is given, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+from typing import Protocol
+
+from mailroom.content.message import MergeError
+from mailroom.delivery.envelope import Envelope, Outcome
+from mailroom.delivery.failure import Failure, Withdrawn
+from mailroom.delivery.reply import Reply
+from mailroom.engine.send import verdict
+from mailroom.engine.send.feed import Feed
+from mailroom.engine.send.recorder import Recorder
+from mailroom.engine.send.relay import Relay
+from mailroom.engine.send.session_pool import PooledSession
+from mailroom.ledger import states
+from mailroom.ledger.batches import Waiting
+
+
+class LaneOwner(Protocol):
+    """Whoever runs the lanes of a batch, as each of them sees it."""
+
+    answered_at: float
+    """When the server last answered any of them (monotonic); every lane notes it."""
+
+    async def wait_for_turn(self) -> bool:
+        """Until the rate lets a mail go. False: not within this job's time."""
+
+    def heard(self) -> None:
+        """The server takes mails or refuses them one by one: it works."""
+
+    def cannot_be_used(self, failure: Failure) -> None:
+        """Nothing can be sent there now, and no delivery is to blame."""
+
+    def cannot_connect(self, failure: Failure) -> None:
+        """There is no session for this lane."""
+
+    def lose(self) -> None:
+        """The batch is somebody else's now."""
+
+
+class Lane:
+    """Takes deliveries from a feed and gives them to a session. The session's Source."""
+
+    def __init__(self, owner: LaneOwner, feed: Feed, relay: Relay, recorder: Recorder) -> None:
+        self._owner = owner
+        self._feed = feed
+        self._relay = relay
+        self._sessions = relay.sessions
+        self._rate = relay.rate
+        self._recorder = recorder
+        self._taken: PooledSession | None = None
+        self._in_hand: dict[int, Waiting] = {}
+        self._has_turn = False
+
+    @property
+    def is_connected(self) -> bool:
+        return self._taken is not None
+
+    def abort(self) -> None:
+        if self._taken is not None:
+            self._taken.session.abort()
+
+    async def run(self) -> None:
+        """Returns when there is nothing more to send, or nowhere to send it."""
+        try:
+            await self._run()
+        finally:
+            if self._has_turn:
+                self._rate.put_back()
+
+    async def _run(self) -> None:
+        while self._feed.has_more():
+            if self._feed.is_out_of_breath:
+                await self._feed.breathe()
+                continue
+            try:
+                self._taken = await self._sessions.take()
+            except Failure as failure:
+                self._owner.cannot_connect(failure)
+                return
+            try:
+                if await self._may_go(self._taken):
+                    await self._taken.session.run(self)
+            finally:
+                await self._sessions.put_back(self._taken)
+                self._taken = None
+
+    async def _may_go(self, taken: PooledSession) -> bool:
+        """Waits for a turn with the session at hand: to open one then would take part of the turn."""
+        if self._rate.is_limited and not self._has_turn:
+            self._has_turn = await self._owner.wait_for_turn()
+            return self._has_turn and not taken.session.closed
+        return True
+
+    def next_envelope(self) -> Envelope | None:
+        if self._in_hand and not self._may_look_ahead():
+            return None
+        while self._may_begin() and (delivery := self._feed.next()) is not None:
+            try:
+                envelope = self._feed.render(delivery)
+            except MergeError as error:
+                self._recorder.trouble(verdict.of_merge_error(delivery, error, self._relay.server.name))
+                continue
+            self._in_hand[delivery.id] = delivery
+            self._has_turn = False
+            return envelope
+        return None
+
+    def _may_look_ahead(self) -> bool:
+        """It saves a round trip with a server that answers at once, and with any other it would keep
+        a mail from a session that is free.
+        """
+        return self._sessions.answers_at_once and self._feed.may_look_ahead()
+
+    def _may_begin(self) -> bool:
+        """Whether the rate lets another mail go at this moment."""
+        if not self._rate.is_limited:
+            return True
+        self._has_turn = self._has_turn or self._rate.take_now()
+        return self._has_turn
+
+    def mark(self, envelope: Envelope) -> Awaitable[bool]:
+        assert self._taken is not None
+        return self._recorder.mark(self._taken.id, envelope.id)
+
+    def outcome(self, envelope: Envelope, outcome: Outcome) -> None:
+        recorder, owner = self._recorder, self._owner
+        delivery = self._in_hand.pop(envelope.id)
+        marked_at = recorder.marked_at.pop(envelope.id, None)
+        now = owner.answered_at = time.monotonic()
+        if isinstance(outcome, Reply):
+            recorder.sent(envelope.id, *outcome)
+            owner.heard()
+            self._rate.answered(now)
+            if marked_at is not None:
+                self._sessions.answered(now - marked_at)
+        elif isinstance(outcome, Withdrawn):
+            self._withdrawn(delivery, recorder.refused.pop(delivery.id))
+        elif outcome.scope == "server":
+            self._feed.put_back(delivery)
+            owner.cannot_be_used(outcome)
+        elif outcome.scope == "session" and marked_at is None and self._goes_again(delivery, outcome):
+            self._feed.put_back(delivery)
+        else:
+            if outcome.scope == "delivery" and outcome.reply is not None:
+                owner.heard()
+            self._rate.refused(outcome.reply)
+            self._failed(delivery, outcome)
+
+    def _goes_again(self, delivery: Waiting, failure: Failure) -> bool:
+        had_worked = self._taken is not None and self._taken.session.sent > 0
+        losses = self._feed.lost_a_session(delivery)
+        return verdict.goes_again_at_once(failure, losses, had_worked=had_worked)
+
+    def _withdrawn(self, delivery: Waiting, why: str) -> None:
+        """The mark was refused: what is not recorded here goes back when the batch is closed."""
+        if why == "lost":
+            self._owner.lose()
+        elif why == states.SUPPRESSED:
+            self._recorder.trouble(verdict.of_suppression(delivery, self._relay.server.name))
+        elif why != "taken":
+            self._feed.leave_out(delivery.mailing_id)
+
+    def _failed(self, delivery: Waiting, failure: Failure) -> None:
+        relay, message = self._relay, self._feed.messages[delivery.mailing_id]
+        now_ms = round(time.time() * 1000)
+        self._recorder.trouble(
+            verdict.of_failure(delivery, failure, message, relay.backoff, relay.server.name, now_ms)
+        )

@@ -1,0 +1,73 @@
+"""Verdicts: what the ledger is told of a try that was no success. Pure: no server, no ledger, no clock.
+
+temporary   deferred, due again by backoff, at the mailing's end at the latest
+permanent   failed
+unknown     unknown, and due once more after a lease if the mailing's policy is to resend
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from mailroom.delivery import backoff
+from mailroom.delivery.failure import Failure
+from mailroom.delivery.reply import Reply
+from mailroom.engine.messages import Message
+from mailroom.ledger import batches
+from mailroom.ledger.batches import Waiting
+from mailroom.ledger.marks import Outcome
+from mailroom.ledger.states import State
+
+REOPENED_AT_MOST = 2
+"""How often a delivery is tried again at once after a session that died before its dot."""
+
+DEAD_AT_MOST = 20
+"""The same, where the session had sent others before: it was just over, as kept ones may be."""
+
+
+def goes_again_at_once(failure: Failure, losses: int, *, had_worked: bool) -> bool:
+    """Whether a delivery whose `losses`th session died before its dot gets another one now.
+
+    Not when the server named a time. `had_worked`: the session had sent others.
+    """
+    names_a_time = failure.reply is not None and failure.reply.retry_after is not None
+    return not names_a_time and losses <= (DEAD_AT_MOST if had_worked else REOPENED_AT_MOST)
+
+
+def of_failure(
+    delivery: Waiting,
+    failure: Failure,
+    message: Message,
+    waits: Sequence[timedelta],
+    server: str,
+    now_ms: int,
+) -> Outcome:
+    """A server's no, or its silence. `waits`: between tries; `now_ms`: since the epoch."""
+    words = failure.reply.text if failure.reply else failure.message
+    if failure.kind == "permanent":
+        state, due_in_ms = State.FAILED, None
+    elif failure.kind == "unknown":
+        state, due_in_ms = State.UNKNOWN, batches.LEASE_MS  # if its mailing's policy wants it again at all
+    else:
+        state, due_in_ms = State.DEFERRED, backoff_ms(delivery, failure.reply, message, waits, now_ms)
+    return Outcome(delivery.id, state, failure.code, words, server, failure.stage, due_in_ms)
+
+
+def of_merge_error(delivery: Waiting, error: Exception, server: str) -> Outcome:
+    """Its variables do not fit: nobody else's fault."""
+    return Outcome(delivery.id, State.FAILED, None, str(error), server, "data")
+
+
+def of_suppression(delivery: Waiting, server: str) -> Outcome:
+    """Its mark was refused for its address: no attempt was made."""
+    words = "the address is on the suppression list"
+    return Outcome(delivery.id, State.SUPPRESSED, None, words, server, "data", is_attempt=False)
+
+
+def backoff_ms(
+    delivery: Waiting, reply: Reply | None, message: Message, waits: Sequence[timedelta], now_ms: int
+) -> int:
+    """At the mailing's end at the latest: there the sweeper lets it expire."""
+    wait = round(backoff.delay(delivery.attempts + 1, waits, reply) * 1000)
+    return max(0, min(wait, message.expires_at_ms - now_ms))
