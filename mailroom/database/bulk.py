@@ -7,7 +7,6 @@ from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from mailroom.database.statement import execute
 
@@ -46,12 +45,11 @@ class BulkInsert:
             execute(connection, cursor.executemany, self._one[name], rows[-single:])
 
     def _run_copy(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        driver: Any = connection.dialect.loaded_dbapi
         cursor: Any = connection.connection.cursor()
-        try:
-            with cursor.copy(self._copy) as copy:
+
+        def copy(sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+            with cursor.copy(sql) as copied:
                 for row in rows:
-                    copy.write_row(row)
-        except driver.Error as error:
-            # As if SQLAlchemy had run it: callers know no driver.
-            raise OperationalError(self._copy, None, error) from error
+                    copied.write_row(row)
+
+        execute(connection, copy, self._copy, rows)

@@ -27,7 +27,7 @@ def other(tmp_path: Path) -> Iterator[SinkProcess]:
 
 @pytest.fixture
 def system(start: Start, other: SinkProcess) -> System:
-    return start(MAILROOM_SLOW_SERVER=f"127.0.0.1:{other.port}")
+    return start(MAILROOM_SLOW_SERVER=f"127.0.0.1:{other.port}", MAILROOM_CONNECTIONS="1")
 
 
 def send(system: System, address: str, route: str = "") -> dict[str, int]:

@@ -34,15 +34,9 @@ class Refused(NotAccepted):
 class KeyReused(NotAccepted):
     """The idempotency key belongs to another submission."""
 
-    def __init__(self) -> None:
-        super().__init__("This idempotency key was used for a different submission.")
-
 
 class StillUnderWay(NotAccepted):
     """The same submission is being accepted; its answer is not there yet."""
-
-    def __init__(self) -> None:
-        super().__init__("The first submission with this idempotency key is still being accepted.")
 
 
 @dataclass(frozen=True, slots=True)
