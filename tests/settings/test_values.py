@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.settings import EXPECTED, VARIABLES, Settings, SettingsError, load
+from mailroom.settings import EXPECTED, Settings, SettingsError, load
 
 GOOD = {
     "SECRET_KEY": "a long enough secret",
@@ -164,5 +164,19 @@ def test_a_user_name_needs_a_password(good: dict[str, str]) -> None:
         load(good | {"MAIL_PASSWORD": "hunter2"})
 
 
-def test_every_field_has_its_variable() -> None:
-    assert VARIABLES.keys() == Settings.model_fields.keys()
+def test_every_field_has_its_variable_and_says_what_it_takes() -> None:
+    fields = Settings.model_fields
+    assert [name for name, field in fields.items() if not (field.alias and field.description)] == []
+    assert list(EXPECTED) == [field.alias for field in fields.values()]
+
+
+def test_of_several_bad_values_the_first_is_named(good: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="^PORT must be"):
+        load(good | {"PORT": "0", "MAILROOM_WORKERS": "0", "MAILROOM_PUBLIC_URL": "nowhere"})
+
+
+def test_what_the_local_file_says_beside_the_settings_is_ignored(
+    good: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "local.env").write_text("MAILROOM_FUTURE=1\n")
+    assert load(good).home == tmp_path
