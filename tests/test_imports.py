@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"files", "proxies"},  # what `database` and `settings` are made of
     {"settings", "database", "log"},
-    {"ledger", "content", "delivery", "queue"},
+    {"ledger", "content", "delivery", "http", "queue"},
     {"engine"},
     {"web", "front", "cli", "jobs", "local", "flask", "submission"},
     {"app", "worker", "start"},

@@ -65,14 +65,14 @@ class WorkerProcess:
         gc.set_threshold(10_000)
         self._thread.start()
         self.sweeper.start()
-        self.webhooks.start()
-        self._beside = [self.run(self._tidy()), self.run(self.probing.run())]
+        beside = self._tidy(), self.probing.run(), self.webhooks.run()
+        self._beside = [self.run(coroutine) for coroutine in beside]
 
     def end(self) -> None:
-        self.webhooks.stop()
-        self.sweeper.stop()
         for task in self._beside:
             task.cancel()
+        self.run(self.webhooks.stop()).result(timeout=3)
+        self.sweeper.stop()
         self.run(self.relays.close_idle(older_than=0)).result(timeout=3)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mailroom.delivery.guard import Forbidden, Guard
+from mailroom.http.guard import Forbidden, Guard
 from mailroom.ledger.webhooks import EVENTS
 
 

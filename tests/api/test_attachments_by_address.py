@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -107,9 +106,7 @@ def test_https_is_checked(
     trusted: bool,
 ) -> None:
     pem = make_certificate(tmp_path, "good")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(pem)
-    receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
+    receiver.speak_tls(pem)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     client = make_client("localhost")

@@ -1,7 +1,9 @@
-"""receiver, failed(): a mailing, webhooks(): what a worker does about them, run by hand on a ledger."""
+"""receiver, failed(): a mailing, webhooks: what a worker does about them, run by hand on a ledger."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -20,7 +22,7 @@ from mailroom.ledger.schema import deliveries
 from mailroom.ledger.webhooks import EVENTS
 from mailroom.queue import Queue
 from mailroom.settings import Settings
-from tests.servers import Valkey
+from tests.servers import Valkey, wait_until
 from tests.webhooks.receiver import Receiver
 
 
@@ -63,11 +65,34 @@ def failed(database: Database, valkey: Valkey) -> Callable[..., Accepted]:
     return failed
 
 
+class Caller:
+    """Webhooks in an event loop of a thread, as in a worker, but one round at a time."""
+
+    def __init__(self, database: Database, queue: Queue, settings: Settings) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.queue = queue
+        self.settings = settings
+        self.webhooks = Webhooks(database, queue, settings)
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def round(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.webhooks.round(), self.loop).result(timeout=20)
+
+    def settle(self) -> None:
+        """A round, and all calls that come of it."""
+        self.round()
+        wait_until(lambda: not self.webhooks.is_calling, 20, "the end of all lanes")
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.webhooks.stop(), self.loop).result(timeout=5)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+
 @pytest.fixture
-def webhooks(database: Database, settings: Settings) -> Iterator[Webhooks]:
+def webhooks(database: Database, settings: Settings) -> Iterator[Caller]:
     queue = Queue(settings.redis_url)
     allowed = settings.model_copy(update={"webhook_hosts": ("127.0.0.1", "localhost")})
-    found = Webhooks(database, queue, allowed)
-    yield found
-    found._stopped.set()
+    caller = Caller(database, queue, allowed)
+    yield caller
+    caller.stop()
     queue.close()

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mailroom.database.engine import Database
-from mailroom.engine.webhooks import Webhooks
 from mailroom.ledger import webhook_endpoints
 from tests import node
+from tests.webhooks.conftest import Caller
 from tests.webhooks.receiver import Receiver
 
 SCRIPT = Path(__file__).with_name("verify.mjs")
@@ -21,7 +21,7 @@ def test_node_verifies_the_signature(
     database: Database,
     add: Callable[..., int],
     failed: Callable[..., object],
-    webhooks: Webhooks,
+    webhooks: Caller,
     receiver: Receiver,
 ) -> None:
     package = node.install(tmp_path, node.RESEND, node.STANDARD_WEBHOOKS)

@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 from flask import Flask, current_app, g, has_app_context
 
 from mailroom.content.mime import CONTENT_TYPE
-from mailroom.delivery.http import Client, Forbidden, Guard, NoAnswer
+from mailroom.http.client import NoAnswer, fetch
+from mailroom.http.guard import Forbidden, Guard
 from mailroom.settings import Settings
 
 EXTENSION = "mailroom.fetch_attachment"
@@ -75,7 +76,7 @@ def _fetch_now(url: str, guard: Guard, allowance: _Allowance) -> RemoteFile:
     if left <= 0:
         raise ValueError(f"the files of one request must arrive within {PATIENCE:.0f} s together.")
     try:
-        answer = Client(url, guard, left).get({"User-Agent": "Mailroom"}, allowance.octets)
+        answer = fetch(url, guard, allowance.octets, left, {"User-Agent": "Mailroom"})
     except Forbidden as error:
         raise ValueError(f"`path`: {error}") from None
     except NoAnswer as error:

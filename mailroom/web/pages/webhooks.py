@@ -7,8 +7,8 @@ import json
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from mailroom.delivery.guard import Guard
 from mailroom.engine.webhook_payload import body_of
+from mailroom.http.guard import Guard
 from mailroom.ledger import webhook_calls, webhook_endpoints, webhooks
 from mailroom.ledger.webhook_endpoints import Endpoint
 from mailroom.web import mailroom

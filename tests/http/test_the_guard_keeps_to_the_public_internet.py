@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from mailroom.delivery import guard as module
-from mailroom.delivery.guard import Forbidden, Guard, is_public
+from mailroom.http import guard as module
+from mailroom.http.guard import Forbidden, Guard, is_public
 
 PRIVATE = [
     *("127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254"),

@@ -1,4 +1,4 @@
-"""Which hosts a URL that a person typed may lead to: the public internet, and what was allowed by name.
+"""SSRF guard: a URL that a person typed leads to the public internet, or to what was allowed by name.
 
 Otherwise a form would be a way into the network behind Mailroom. The name is resolved
 once, what it resolved to is judged, and the connection goes to that very address.
@@ -85,7 +85,7 @@ class Guard:
             raise Forbidden("The address must not hold a name or password.")
         if parts.scheme == "http" and host not in self._allowed:
             raise Forbidden("The address must begin with https://.")
-        if self._is_literal(host) and host not in self._allowed and not is_public(host):
+        if host not in self._allowed and _is_private_literal(host):
             raise Forbidden(_private(host))
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return Target(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), path)
@@ -97,20 +97,22 @@ class Guard:
         except UnicodeError:  # a label that is empty or longer than 63
             raise Forbidden("The address names no host that can exist.") from None
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        if target.host in self._allowed:
-            return addresses
-        public = [address for address in addresses if is_public(address)]
-        if not public:
+        permitted = [address for address in addresses if self.permits(target, address)]
+        if not permitted:
             raise Forbidden(_private(target.host))
-        return public
+        return permitted
 
-    @staticmethod
-    def _is_literal(host: str) -> bool:
-        try:
-            ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        return True
+    def permits(self, target: Target, address: str) -> bool:
+        """Whether a connection for this target may go to this very address."""
+        return target.host in self._allowed or is_public(address)
+
+
+def _is_private_literal(host: str) -> bool:
+    """Whether it is an address in figures that is not public. Old spellings, like 2130706433, never are."""
+    try:
+        return not is_public(host)
+    except ValueError:
+        return host.replace(".", "").isdigit()
 
 
 def _private(host: str) -> str:

@@ -11,53 +11,68 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.delivery.guard import Forbidden, Guard
-from mailroom.delivery.http import LARGEST, Client, NoAnswer
+from mailroom.http.client import LARGEST, NoAnswer
+from mailroom.http.guard import Forbidden, Guard
 from mailroom.local.sink.certificates import Kind, make_certificate
+from tests.http.conftest import Call
 from tests.webhooks.receiver import Receiver
 
-GUARD = Guard(("127.0.0.1", "localhost"))
 
-
-def test_one_connection_serves_many_posts(receiver: Receiver) -> None:
-    client = Client(receiver.url, GUARD)
-    assert [client.post(b"{}", {}).status for _ in range(5)] == [200] * 5
+def test_one_connection_serves_many_posts(caller: Call, receiver: Receiver) -> None:
+    client = caller(receiver.url)
+    assert [client.post().status for _ in range(5)] == [200] * 5
     assert receiver.connections == 1
     assert receiver.got[0].path == "/hooks?x=1"
     assert receiver.got[0].headers["host"] == receiver.url.split("/")[2]
-    client.close()
 
 
-def test_a_connection_that_was_closed_meanwhile_is_opened_again(receiver: Receiver) -> None:
-    client = Client(receiver.url, GUARD)
+def test_a_connection_that_the_server_closed_is_opened_again(caller: Call, receiver: Receiver) -> None:
     receiver.answer = lambda *_: (200, {"Connection": "close"}, b"")
-    assert [client.post(b"{}", {}).status for _ in range(2)] == [200, 200]
-    client._connection and client._connection.sock and client._connection.sock.close()
-    assert client.post(b"{}", {}).status == 200
+    client = caller(receiver.url)
+    assert [client.post().status for _ in range(2)] == [200, 200]
+    assert receiver.connections == 2
 
 
-def test_a_redirect_is_an_answer_and_not_followed(receiver: Receiver) -> None:
+def test_a_kept_connection_that_breaks_under_a_call_is_opened_again_once(caller: Call) -> None:
+    asked: list[int] = []
+
+    def serve(connection: socket.socket) -> None:
+        """Answers the first request of a connection, and hangs up at the next."""
+        for number in range(2):
+            asked.append(number)
+            while not connection.recv(65536).endswith(b"{}"):
+                pass
+            if number == 0:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        connection.close()
+
+    client = caller(raw(serve, connections=3))
+    assert [client.post().status for _ in range(3)] == [200, 200, 200]
+    assert len(asked) >= 5
+
+
+def test_a_redirect_is_an_answer_and_not_followed(caller: Call, receiver: Receiver) -> None:
     receiver.answer = lambda *_: (302, {"Location": "http://127.0.0.1:1/secret"}, b"")
-    assert Client(receiver.url, GUARD).post(b"{}", {}).status == 302
+    assert caller(receiver.url).post().status == 302
     assert len(receiver.got) == 1
 
 
-def test_of_a_large_answer_only_the_beginning_is_read(receiver: Receiver) -> None:
+def test_of_a_large_answer_only_the_beginning_is_read(caller: Call, receiver: Receiver) -> None:
     receiver.answer = lambda *_: (200, {}, b"x" * 10_000_000)
-    assert len(Client(receiver.url, GUARD).post(b"{}", {}).body) == LARGEST
+    assert len(caller(receiver.url).post().body) == LARGEST
 
 
 @pytest.mark.parametrize("connection", ["close", "keep-alive"])
-def test_a_file_comes_whole_or_not_at_all(receiver: Receiver, connection: str) -> None:
+def test_a_file_comes_whole_or_not_at_all(caller: Call, receiver: Receiver, connection: str) -> None:
     data = bytes(range(256)) * 4_000
     receiver.answer = lambda *_: (200, {"Connection": connection, "Content-Type": "image/png"}, data)
-    answer = Client(receiver.url, GUARD).get({}, largest=len(data))
+    answer = caller(receiver.url).get(largest=len(data))
     assert (answer.status, answer.body, answer.content_type) == (200, data, "image/png")
     with pytest.raises(NoAnswer, match="larger than"):
-        Client(receiver.url, GUARD).get({}, largest=len(data) - 1)
+        caller(receiver.url).get(largest=len(data) - 1)
 
 
-def test_a_body_that_follows_its_head_late_is_read() -> None:
+def test_a_body_that_follows_its_head_late_is_read(caller: Call) -> None:
     def serve(connection: socket.socket) -> None:
         while not connection.recv(65536).endswith(b"{}"):
             pass
@@ -66,11 +81,11 @@ def test_a_body_that_follows_its_head_late_is_read() -> None:
         connection.sendall(b"late")
         connection.close()
 
-    client = Client(raw(serve), GUARD)
-    assert client.post(b"{}", {}).body == b"late"
+    client = caller(raw(serve))
+    assert client.post().body == b"late"
 
 
-def test_a_file_without_a_length_is_bounded_as_well() -> None:
+def test_a_file_without_a_length_is_bounded_as_well(caller: Call) -> None:
     def serve(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
@@ -78,16 +93,17 @@ def test_a_file_without_a_length_is_bounded_as_well() -> None:
             connection.sendall(b"x" * 1000)
 
     with pytest.raises(NoAnswer, match="larger than 5,000"):
-        Client(raw(serve), GUARD).get({}, largest=5_000)
+        caller(raw(serve)).get(largest=5_000)
 
 
-def raw(serve: Callable[[socket.socket], None]) -> str:
+def raw(serve: Callable[[socket.socket], None], connections: int = 1) -> str:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def run() -> None:
-        connection, _ = listener.accept()
-        with contextlib.suppress(OSError):
-            serve(connection)
+        for _ in range(connections):
+            connection, _ = listener.accept()
+            with contextlib.suppress(OSError):
+                serve(connection)
 
     threading.Thread(target=run, daemon=True).start()
     return f"http://127.0.0.1:{listener.getsockname()[1]}/"
@@ -104,57 +120,58 @@ def drip(connection: socket.socket) -> None:
 @pytest.mark.parametrize(
     "serve", [drip, lambda connection: time.sleep(5)], ids=["an octet a time", "silence"]
 )
-def test_the_whole_exchange_has_one_deadline(serve: Callable[[socket.socket], None]) -> None:
+def test_the_whole_exchange_has_one_deadline(caller: Call, serve: Callable[[socket.socket], None]) -> None:
     began = time.monotonic()
     with pytest.raises(NoAnswer, match="no answer within"):
-        Client(raw(serve), GUARD, patience=0.5).post(b"{}", {})
+        caller(raw(serve), patience=0.5).post()
     assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize(
     "answer", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n"]
 )
-def test_what_is_no_http_is_no_answer(answer: bytes) -> None:
+def test_what_is_no_http_is_no_answer(caller: Call, answer: bytes) -> None:
     def serve(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(answer)
         connection.close()
 
     with pytest.raises(NoAnswer):
-        Client(raw(serve), GUARD).post(b"{}", {})
+        caller(raw(serve)).post()
 
 
-def test_nobody_there() -> None:
+def test_nobody_there(caller: Call) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(NoAnswer, match="refused"):
-        Client(f"http://127.0.0.1:{port}/", GUARD).post(b"{}", {})
+        caller(f"http://127.0.0.1:{port}/").post()
 
 
-def test_a_name_that_leads_elsewhere_by_now_is_refused() -> None:
-    client = Client("https://localhost/", Guard())
+def test_a_name_that_leads_elsewhere_by_now_is_refused(caller: Call) -> None:
+    client = caller("https://localhost/", Guard())
     with pytest.raises(Forbidden):
-        client.post(b"{}", {})
+        client.post()
 
 
 @pytest.mark.parametrize(("kind", "trusted"), [("self-signed", False), ("wrong-host", True), ("good", True)])
 def test_tls_checks_the_name_not_the_address(
-    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind, trusted: bool
+    caller: Call,
+    receiver: Receiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Kind,
+    trusted: bool,
 ) -> None:
-    import ssl
-
     pem = make_certificate(tmp_path, kind)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(pem)
-    receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
+    receiver.speak_tls(pem)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     url = receiver.url.replace("http://127.0.0.1", "https://localhost")
-    client = Client(url, GUARD)
+    client = caller(url)
     if kind == "good":
-        assert client.post(b"{}", {}).status == 200
+        assert client.post().status == 200
         assert receiver.got[0].headers["host"].startswith("localhost:")
     else:
         with pytest.raises(NoAnswer, match="certificate is not valid"):
-            client.post(b"{}", {})
+            client.post()
         assert receiver.got == []
