@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -26,6 +27,8 @@ from mailroom.ledger.webhook_calls import Call, Result
 from mailroom.ledger.webhook_endpoints import Endpoint
 from mailroom.queue import Queue
 from mailroom.settings import Settings
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -56,7 +59,7 @@ Claim = list[tuple[Call, bytes | None]]
 
 
 class Webhooks:
-    """One process's part. Belongs to its event loop, but for the ledger, which may let it wait."""
+    """One process's part. Belongs to its event loop."""
 
     def __init__(self, database: Database, queue: Queue, settings: Settings) -> None:
         self._database = database
@@ -65,6 +68,7 @@ class Webhooks:
         self._guard = Guard(settings.webhook_hosts)
         self._lanes: Counter[int] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
         self._is_stopped = False
         self._forgot_at = time.monotonic()
         self._is_away = False
@@ -98,11 +102,16 @@ class Webhooks:
     async def round(self) -> None:
         """Gives every endpoint that has something due a lane, unless it has its own already."""
         busy = [endpoint_id for endpoint_id, lanes in self._lanes.items() if lanes]
-        for endpoint in await aside(lambda: self._due(busy)):
+        for endpoint in await self._in_ledger(lambda: self._due(busy)):
             self._open_lane(endpoint)
         if time.monotonic() - self._forgot_at >= FORGETS_EVERY:
             self._forgot_at = time.monotonic()
-            await aside(self._forget_old)
+            await self._in_ledger(self._forget_old)
+
+    async def _in_ledger(self, act: Callable[[], T]) -> T:
+        """Beside the event loop, for the ledger may let it wait; in one thread at most."""
+        async with self._turn:
+            return await aside(act)
 
     def _due(self, busy: list[int]) -> list[Endpoint]:
         with self._database.read() as connection:
@@ -136,11 +145,11 @@ class Webhooks:
             client = Client(endpoint.url, self._guard)
         except Forbidden as error:
             why = str(error)
-            await aside(lambda: self._disable(endpoint, why))
+            await self._in_ledger(lambda: self._disable(endpoint, why))
             return
         try:
             while not self._is_stopped:
-                claim = await aside(lambda: self._claim(endpoint))
+                claim = await self._in_ledger(lambda: self._claim(endpoint))
                 if not claim or not await self._make(client, endpoint, claim) or len(claim) < AT_ONCE:
                     return
                 self._open_lane(endpoint)
@@ -162,7 +171,7 @@ class Webhooks:
             if _is_trouble(result):
                 break
         rest = [call for call, _ in claim[len(results) :]]
-        return await aside(lambda: self._record(endpoint, results, rest))
+        return await self._in_ledger(lambda: self._record(endpoint, results, rest))
 
     async def _results(self, client: Client, endpoint: Endpoint, claim: Claim) -> AsyncIterator[Result]:
         """Of each call in turn, until time is up or the process ends."""
