@@ -12,10 +12,10 @@ from math import ceil
 
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import MemoryStorage
 
 from mailroom.ledger.api_keys import ApiKey
-from mailroom.queue.connection import connect
+from mailroom.queue.counters import counters
 
 REDIS_LEFT_ALONE = 15.0
 """Seconds for which a Redis that did not answer is not asked again: a hung one costs a second."""
@@ -55,10 +55,7 @@ class Rates:
     """
 
     def __init__(self, redis_url: str) -> None:
-        # The address only names the kind of storage; the pool knows the way and the timeouts.
-        kind = "redis+unix:///" if redis_url.startswith("unix:") else "redis://"
-        pool = connect(redis_url).connection_pool
-        self._shared = RedisStorage(kind, connection_pool=pool, key_prefix="mailroom", wrap_exceptions=True)
+        self._shared = counters(redis_url)
         self._own = MemoryStorage()
         self._shares: dict[int, Share] = {}
         self._asked_again_at = 0.0

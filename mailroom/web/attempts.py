@@ -19,12 +19,12 @@ from typing import cast
 from flask import Flask, current_app
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from mailroom.ledger.users import key
 from mailroom.proxies import source
-from mailroom.queue.connection import connect
+from mailroom.queue.counters import counters
 from mailroom.settings import Settings
 
 Counter = FixedWindowRateLimiter
@@ -43,11 +43,8 @@ class Attempts:
     """Attempts to sign in: by where they come from, by account and by browser."""
 
     def __init__(self, settings: Settings) -> None:
-        # The address only names the kind of storage; the pool knows the way and the timeouts.
-        kind = "redis+unix:///" if settings.redis_url.startswith("unix:") else "redis://"
-        pool = connect(settings.redis_url).connection_pool
-        shared = RedisStorage(kind, connection_pool=pool, key_prefix="mailroom", wrap_exceptions=True)
-        self._counters = [FixedWindowRateLimiter(shared), FixedWindowRateLimiter(MemoryStorage())]
+        storages = counters(settings.redis_url), MemoryStorage()
+        self._counters = [FixedWindowRateLimiter(storage) for storage in storages]
         self._key = hmac.digest(settings.secret_key.encode(), b"attempts to sign in", sha256)
 
     def begin(self, address: str, email: str, browser: str = "") -> int:
