@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from benchmarks import figures, machine, postfix, report
 from benchmarks.figures import Result
 from benchmarks.peers import running
+from benchmarks.processes import ROOT
 
 GOALS = [f"S{number}" for number in range(1, 9)]
 
@@ -32,7 +33,7 @@ def main() -> None:
     results = [measured(goal) for goal in chosen]
     if chosen == GOALS:
         page = report.write(results, about, f"{datetime.now(UTC):%Y-%m-%d}", options.rounds)
-        print(f"Written: {page.relative_to(report.ROOT)}")
+        print(f"Written: {page.relative_to(ROOT)}")
 
 
 def measured(goal: str) -> Result:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,10 @@ def rqs(url: str) -> None:
     rq.SimpleWorker([URGENT, "bulk"], connection=Redis.from_url(url)).work(logging_level="ERROR")
 
 
+def _has_begun(redis: Redis, number: int) -> bool:
+    return redis.llen(BEGUN) > number
+
+
 def measure(work: Callable[[str], None], enqueue: Callable[[int, int], object], url: str, jobs: int) -> str:
     redis = _redis(url)
     redis.flushall()
@@ -77,8 +82,8 @@ def measure(work: Callable[[str], None], enqueue: Callable[[int, int], object], 
     for number in range(200):
         asked = time.monotonic()
         enqueue(number, 1)
-        wait_until(lambda seen=number: redis.llen(BEGUN) > seen)
-        waits.append(1000 * (float(redis.lindex(BEGUN, -1).split()[1]) - asked))
+        wait_until(partial(_has_begun, redis, number))
+        waits.append(1000 * (float((redis.lindex(BEGUN, -1) or b"").split()[1]) - asked))
         time.sleep(0.01)
     os.kill(process.pid or 0, signal.SIGSTOP)
     enqueue(1000, jobs)

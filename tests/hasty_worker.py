@@ -27,7 +27,7 @@ def be_hasty(lease: float = LEASE) -> None:
     servers.FIRST_PAUSE_MS = milliseconds // 6
     servers.TRIAL_MS = milliseconds
     pulse.BEAT = lease / 6
-    queue_worker.WORKER_TTL = pulse.WORKER_TTL = max(1, round(lease))
+    pulse.WORKER_TTL = vars(queue_worker)["WORKER_TTL"] = max(1, round(lease))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ class Drained(NamedTuple):
 
 def measure() -> Result:
     runs = {NAME: lambda: mailroom(MAILS), SOURCE: source}
-    runs |= {peer.name: lambda peer=peer, mails=mails: drain(peer, mails) for peer, mails in OF_PEERS.items()}
+    runs |= {peer.name: partial(drain, peer, mails) for peer, mails in OF_PEERS.items()}
     runs[POST_OFFICE] = post_office
     found = figures.alternating(runs)
     rate = {name: figures.median([drained.rate for drained in all_]) for name, all_ in found.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from benchmarks import figures
 from benchmarks.client import Client
@@ -21,7 +22,7 @@ NAME = "Mailroom, POST /api/v1/emails"
 
 def measure() -> Result:
     runs: dict[str, Callable[[], Waits]] = {NAME: mailroom}
-    runs |= {peer.name: lambda peer=peer: of_peer(peer) for peer in (CELERY, DRAMATIQ, HUEY)}
+    runs |= {peer.name: partial(of_peer, peer) for peer in (CELERY, DRAMATIQ, HUEY)}
     found = figures.alternating(runs)
     p50 = {
         name: figures.median([figures.median(waits) for waits in all_]) * 1000 for name, all_ in found.items()

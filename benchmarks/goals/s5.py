@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks import figures, letter
 from benchmarks.figures import Chart, Check, Result
@@ -31,7 +32,7 @@ class Upload(NamedTuple):
 
 
 def measure() -> Result:
-    runs = {"SQLite": lambda: upload(None), "Celery": celery}
+    runs: dict[str, Callable[[], Any]] = {"SQLite": lambda: upload(None), "Celery": celery}
     if postgres.is_installed():
         runs["PostgreSQL"] = on_postgres
     found = figures.alternating(runs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import NamedTuple
 
 from benchmarks import figures
@@ -25,7 +26,7 @@ class Drained(NamedTuple):
 
 
 def measure() -> Result:
-    found = figures.alternating({f"{size:,}": lambda size=size: drain(size) for size in SIZES})
+    found = figures.alternating({f"{size:,}": partial(drain, size) for size in SIZES})
     rate = {name: figures.median([d.rate for d in all_]) for name, all_ in found.items()}
     memory = {name: figures.median([d.memory for d in all_]) / 2**20 for name, all_ in found.items()}
     spread = max(rate.values()) / min(rate.values()) - 1

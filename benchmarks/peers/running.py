@@ -25,7 +25,7 @@ def python() -> str:
     if not stamp.exists() or stamp.read_text() != REQUIREMENTS.read_text():
         print("Installing the peers (a minute, once)...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", FOLDER], check=True)
-        pip = [FOLDER / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        pip = [str(FOLDER / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         done = subprocess.run([*pip, "-r", REQUIREMENTS], capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(f"The peers could not be installed; pip said: {done.stderr.strip()[-1000:]}")

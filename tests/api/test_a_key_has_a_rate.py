@@ -14,7 +14,7 @@ from tests.servers import Valkey
 @pytest.fixture(autouse=True)
 def _one_window(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock stands still: a minute must not end in the middle of a test."""
-    monkeypatch.setattr(rates.time, "time", lambda: 1_800_000_010.5)
+    monkeypatch.setattr(time, "time", lambda: 1_800_000_010.5)
 
 
 def test_who_asks_too_often_is_told_when_to_go_on(light_client: Client) -> None:

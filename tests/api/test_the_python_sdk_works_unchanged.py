@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 from collections.abc import Iterator
 from email import policy
+from typing import cast
 
 import pytest
 import resend
@@ -18,6 +19,8 @@ from resend.exceptions import (
 
 from tests.api.conftest import EMAIL, Served
 
+SendParams = resend.Emails.SendParams
+
 
 @pytest.fixture
 def sdk(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
@@ -26,8 +29,12 @@ def sdk(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     yield served
 
 
+def params(**changes: object) -> SendParams:
+    return cast(SendParams, {**EMAIL, **changes})
+
+
 def send(**changes: object) -> str:
-    return str(resend.Emails.send({**EMAIL, **changes})["id"])
+    return str(resend.Emails.send(params(**changes))["id"])
 
 
 def test_it_sends_and_tells_what_became_of_it(sdk: Served) -> None:
@@ -76,7 +83,7 @@ def test_it_sends_and_tells_what_became_of_it(sdk: Served) -> None:
 
 
 def test_it_sends_a_batch_and_lists_it(sdk: Served) -> None:
-    answer = resend.Batch.send([{**EMAIL, "subject": f"Number {number}"} for number in range(5)])
+    answer = resend.Batch.send([params(subject=f"Number {number}") for number in range(5)])
     ids = [one["id"] for one in answer["data"]]
     assert len(set(ids)) == 5
 
@@ -90,14 +97,14 @@ def test_it_sends_a_batch_and_lists_it(sdk: Served) -> None:
 
 
 def test_a_permissive_batch_tells_of_those_it_left_out(sdk: Served) -> None:
-    bad = {**EMAIL, "to": "nobody"}
-    answer = resend.Batch.send([EMAIL, bad, EMAIL], {"batch_validation": "permissive"})
+    good, bad = params(), params(to="nobody")
+    answer = resend.Batch.send([good, bad, good], {"batch_validation": "permissive"})
     assert len(answer["data"]) == 2
     assert [error["index"] for error in answer["errors"]] == [1]
     assert "`to[0]`" in answer["errors"][0]["message"]
 
     with pytest.raises(ValidationError, match="Email 1"):
-        resend.Batch.send([EMAIL, bad, EMAIL])
+        resend.Batch.send([good, bad, good])
     assert len(resend.Emails.list()["data"]) == 2
 
 
@@ -122,14 +129,14 @@ def test_an_email_moved_to_now_leaves_now(sdk: Served) -> None:
 
 
 def test_the_same_idempotency_key_sends_once(sdk: Served) -> None:
-    first = resend.Emails.send(EMAIL, {"idempotency_key": "welcome/1"})
-    again = resend.Emails.send(EMAIL, {"idempotency_key": "welcome/1"})
+    first = resend.Emails.send(params(), {"idempotency_key": "welcome/1"})
+    again = resend.Emails.send(params(), {"idempotency_key": "welcome/1"})
     assert first["id"] == again["id"]
     assert again["http_headers"]["Idempotent-Replayed"] == "true"
     assert "Idempotent-Replayed" not in first["http_headers"]
 
     with pytest.raises(ResendError) as refused:
-        resend.Emails.send({**EMAIL, "subject": "Other"}, {"idempotency_key": "welcome/1"})
+        resend.Emails.send(params(subject="Other"), {"idempotency_key": "welcome/1"})
     assert (refused.value.code, refused.value.error_type) == (409, "invalid_idempotent_request")
 
 
@@ -151,5 +158,5 @@ def test_its_exceptions_are_raised(sdk: Served, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_it_tells_of_the_rate(sdk: Served) -> None:
-    headers = resend.Emails.send(EMAIL)["http_headers"]
+    headers = resend.Emails.send(params())["http_headers"]
     assert int(headers["ratelimit-limit"]) > int(headers["ratelimit-remaining"]) > 0

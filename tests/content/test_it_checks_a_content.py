@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,8 @@ PEOPLE = [Recipient(f"p{number}@x.org", variables={"n": str(number)}) for number
 
 @pytest.mark.parametrize("field", ["subject", "text", "html"])
 def test_a_loop_that_never_ends_is_refused_at_its_field(field: str) -> None:
-    content = replace(FINE, **{"subject": "Hi", field: BOMB})
+    changed: Any = {"subject": "Hi", field: BOMB}
+    content = replace(FINE, **changed)
     (finding,) = check(content, ["n"], PEOPLE)
     assert finding == (
         field,

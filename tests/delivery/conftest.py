@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 
 from mailroom.delivery.envelope import Envelope, Outcome
+from mailroom.delivery.failure import Failure
 from mailroom.delivery.server import Server
 from mailroom.delivery.session import Session
 from mailroom.local.sink import ThreadedSink
 from mailroom.local.sink.certificates import make_certificate
 
 CONTENT = b"Subject: hello\r\nMessage-ID: <1@example.org>\r\n\r\nhello\r\n"
+
+
+Sink = Callable[..., ThreadedSink]
+Certificates = Callable[[Any], Path]
 
 
 class Tray:
@@ -34,21 +39,28 @@ class Tray:
         await asyncio.sleep(0.001)
         return envelope.recipient not in self.refuse
 
+    @property
+    def failures(self) -> dict[str, Failure]:
+        return {name: outcome for name, outcome in self.outcomes.items() if isinstance(outcome, Failure)}
+
     def outcome(self, envelope: Envelope, outcome: Outcome) -> None:
         assert envelope.recipient not in self.outcomes, "a second outcome"
         self.log.append(("outcome", envelope.recipient))
         self.outcomes[envelope.recipient] = outcome
 
 
+Deliver = Callable[..., Tray]
+
+
 @pytest.fixture
-def sink() -> Iterator[Callable[..., ThreadedSink]]:
+def sink() -> Iterator[Sink]:
     """Starts sinks that end with the test."""
     with ExitStack() as stack:
         yield lambda *rules, **options: stack.enter_context(ThreadedSink(rules, keep=True, **options))
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], Path]:
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     folder = tmp_path_factory.mktemp("certificates")
     made: dict[str, Path] = {}
 
@@ -69,7 +81,7 @@ async def _run(server: Server, tray: Tray) -> Session:
 
 
 @pytest.fixture
-def deliver() -> Callable[..., Tray]:
+def deliver() -> Deliver:
     """Hands over to the sink in one session; returns the tray with the outcomes."""
 
     def to(sink: ThreadedSink, tray: Tray | str, **options: Any) -> Tray:

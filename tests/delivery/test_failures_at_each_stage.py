@@ -4,6 +4,7 @@ import pytest
 
 from mailroom.delivery.failure import Failure
 from mailroom.delivery.reply import Reply
+from tests.delivery.conftest import Deliver, Sink, Tray
 
 PIPELINING = pytest.mark.parametrize("pipelining", ["on", "off"])
 
@@ -27,9 +28,11 @@ PIPELINING = pytest.mark.parametrize("pipelining", ["on", "off"])
         ("reply mail 530 5.7.0 Authentication required", "auth", "temporary", "server"),
     ],
 )
-def test_a_refusal_names_its_stage_and_keeps_the_words(sink, deliver, rule, stage, kind, scope, pipelining):
+def test_a_refusal_names_its_stage_and_keeps_the_words(
+    sink: Sink, deliver: Deliver, rule: str, stage: str, kind: str, scope: str, pipelining: str
+) -> None:
     server = sink(f"any: {rule}", pipelining=pipelining)
-    failure = deliver(server, "ann@example.org").outcomes["ann@example.org"]
+    failure = deliver(server, "ann@example.org").failures["ann@example.org"]
     assert isinstance(failure, Failure)
     assert (failure.stage, failure.kind, failure.scope) == (stage, kind, scope)
     _, _, code, words = rule.split(" ", 3)
@@ -39,7 +42,9 @@ def test_a_refusal_names_its_stage_and_keeps_the_words(sink, deliver, rule, stag
 
 
 @PIPELINING
-def test_a_refused_recipient_does_not_harm_the_next(sink, deliver, tray, pipelining):
+def test_a_refused_recipient_does_not_harm_the_next(
+    sink: Sink, deliver: Deliver, tray: type[Tray], pipelining: str
+) -> None:
     server = sink("rcpt bad*: reply rcpt 550 5.1.1 No such user", pipelining=pipelining)
     names = ["a@x.org", "bad1@x.org", "b@x.org", "bad2@x.org", "bad3@x.org", "c@x.org"]
     outcomes = deliver(server, tray(*names)).outcomes
@@ -49,16 +54,18 @@ def test_a_refused_recipient_does_not_harm_the_next(sink, deliver, tray, pipelin
 
 
 @PIPELINING
-def test_a_refused_message_does_not_harm_the_next(sink, deliver, tray, pipelining):
+def test_a_refused_message_does_not_harm_the_next(
+    sink: Sink, deliver: Deliver, tray: type[Tray], pipelining: str
+) -> None:
     server = sink(
         "rcpt bad1: reply dot 554 5.7.1 spam",
         "rcpt bad2: reply data 451 4.3.0 later",
         "from *: delay mail 0",
         pipelining=pipelining,
     )
-    outcomes = deliver(server, tray("bad1@x.org", "a@x.org", "bad2@x.org", "b@x.org")).outcomes
-    assert outcomes["bad1@x.org"].kind == "permanent"
-    assert outcomes["bad2@x.org"].kind == "temporary"
+    failures = deliver(server, tray("bad1@x.org", "a@x.org", "bad2@x.org", "b@x.org")).failures
+    assert failures["bad1@x.org"].kind == "permanent"
+    assert failures["bad2@x.org"].kind == "temporary"
     assert [message.recipient for message in server.messages()] == ["a@x.org", "b@x.org"]
     assert server.connections_seen == 1
 
@@ -75,7 +82,9 @@ def test_a_refused_message_does_not_harm_the_next(sink, deliver, tray, pipelinin
         ("garbage ehlo 250-a\\r\\n550 b\\r\\n", "ehlo", "not SMTP"),
     ],
 )
-def test_a_server_that_will_not_talk_is_the_servers_fault(sink, deliver, rule, stage, words):
+def test_a_server_that_will_not_talk_is_the_servers_fault(
+    sink: Sink, deliver: Deliver, rule: str, stage: str, words: str
+) -> None:
     with pytest.raises(Failure) as caught:
         deliver(sink(f"any: {rule}"), "ann@example.org")
     failure = caught.value
@@ -83,7 +92,7 @@ def test_a_server_that_will_not_talk_is_the_servers_fault(sink, deliver, rule, s
     assert words in failure.message
 
 
-def test_a_closed_port_says_so(sink, deliver):
+def test_a_closed_port_says_so(sink: Sink, deliver: Deliver) -> None:
     server = sink()
     server.stop()
     with pytest.raises(Failure, match="cannot be reached: Connection refused") as caught:
@@ -91,13 +100,13 @@ def test_a_closed_port_says_so(sink, deliver):
     assert (caught.value.stage, caught.value.scope) == ("connect", "server")
 
 
-def test_it_falls_back_to_helo(sink, deliver):
+def test_it_falls_back_to_helo(sink: Sink, deliver: Deliver) -> None:
     server = sink(ehlo=False)
     assert isinstance(deliver(server, "ann@example.org").outcomes["ann@example.org"], Reply)
     assert len(server.messages()) == 1
 
 
-def test_greylisting_ends_after_its_number_of_tries(sink, deliver):
+def test_greylisting_ends_after_its_number_of_tries(sink: Sink, deliver: Deliver) -> None:
     server = sink("any: greylist 2")
     kinds = [deliver(server, "ann@example.org").outcomes["ann@example.org"] for _ in range(3)]
     assert [getattr(kind, "kind", "sent") for kind in kinds] == ["temporary", "temporary", "sent"]

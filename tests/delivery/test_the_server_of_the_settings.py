@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mailroom.delivery.server import server_from
@@ -21,7 +23,7 @@ ENVIRONMENT = {
     ("switch", "tls"),
     [({}, "none"), ({"MAIL_USE_TLS": "1"}, "starttls"), ({"MAIL_USE_SSL": "1"}, "implicit")],
 )
-def test_it_is_taken_over_whole(tmp_path, switch, tls):
+def test_it_is_taken_over_whole(tmp_path: Path, switch: dict[str, str], tls: str) -> None:
     server = server_from(load({**ENVIRONMENT, **switch, "MAILROOM_HOME": str(tmp_path)}))
     assert server.name == "mail.example.org:587"
     assert (server.tls, server.username, server.password, server.timeout) == (tls, "ann", "secret", 7)

@@ -123,7 +123,7 @@ def _small_disk(stage: Stage) -> Iterator[Path | None]:
 
 def _mounted(folder: Path) -> bool:
     mount = shutil.which("mount")
-    words = [mount, "-t", "tmpfs", "-o", "size=32m", "mailroom-drill", folder] if mount else ["false"]
+    words = [mount, "-t", "tmpfs", "-o", "size=32m", "mailroom-drill", str(folder)] if mount else ["false"]
     return subprocess.run(words, stderr=subprocess.DEVNULL).returncode == 0
 
 

@@ -31,8 +31,13 @@ def single(number: int) -> Content:
 
 
 def whole() -> Draft:
-    arrived = {"message_id": "<1@mail.example>", "date": datetime.now(UTC), "trace": "from a test"}
-    original = read_original(WHOLE, envelope_sender="bounces@mailroom.example", **arrived)
+    original = read_original(
+        WHOLE,
+        envelope_sender="bounces@mailroom.example",
+        message_id="<1@mail.example>",
+        date=datetime.now(UTC),
+        trace="from a test",
+    )
     return Draft(original.content, [Recipient(ANN.address)], original=original)
 
 

@@ -41,7 +41,7 @@ def test_a_name_is_asked_once_for_each_connection_and_what_it_said_is_called(
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     receiver.speak_tls(pem)
     getaddrinfo, asked = answers("127.0.0.1", "127.0.0.2")
-    monkeypatch.setattr(module.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(module, "is_public", lambda address: ip_address(address) == HERE)
     receiver.answer = lambda number, _: (200, {"Connection": "close"} if number == 2 else {}, b"")
     client = caller(receiver.url.replace("http://127.0.0.1", "https://localhost"), Guard())
@@ -115,7 +115,7 @@ def test_a_slow_name_server_holds_up_no_other_lookup_and_no_thread_of_the_pool(
             await each.close()
         return took
 
-    monkeypatch.setattr(module.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     began = time.monotonic()
     assert asyncio.run(others()) < 1
     assert time.monotonic() - began < 3, "it ends without waiting for the name server"

@@ -4,7 +4,6 @@ import socket
 
 import pytest
 
-from mailroom.http import guard as module
 from mailroom.http.guard import Forbidden, Guard, is_public
 
 PRIVATE = [
@@ -92,6 +91,6 @@ def test_of_a_name_with_both_only_the_public_address_is_called(monkeypatch: pyte
     answers = [
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in ("10.0.0.1", "8.8.8.8")
     ]
-    monkeypatch.setattr(module.socket, "getaddrinfo", lambda *_, **__: answers)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
     guard = Guard()
     assert guard.addresses(guard.target("https://example.org/")) == ["8.8.8.8"]

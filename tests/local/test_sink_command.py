@@ -24,18 +24,18 @@ def sink(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
 
 
-def test_help_explains_the_rules():
+def test_help_explains_the_rules() -> None:
     shown = sink("--help").stdout
     assert "rcpt slow@*: delay dot 2" in shown and "after-record" in shown
 
 
-def test_a_bad_rule_stops_it_with_one_line():
+def test_a_bad_rule_stops_it_with_one_line() -> None:
     ended = sink("--port", "0", "--rule", "any: explode dot")
     assert ended.returncode == 1
     assert ended.stderr == "sink: rule 'any: explode dot': unknown action 'explode'\n"
 
 
-def test_every_line_is_on_disk_when_it_is_killed(tmp_path):
+def test_every_line_is_on_disk_when_it_is_killed(tmp_path: Path) -> None:
     with SinkProcess(tmp_path) as server:
         send(server.port, "ann@x.org")
         server.stop(hard=True)
@@ -46,7 +46,7 @@ def test_every_line_is_on_disk_when_it_is_killed(tmp_path):
         assert [message.recipient for message in server.wait(2)] == ["ann@x.org", "bob@x.org"]
 
 
-def test_rules_are_read_again(tmp_path):
+def test_rules_are_read_again(tmp_path: Path) -> None:
     with SinkProcess(tmp_path, ["rcpt ann: reply rcpt 550 no"]) as server:
         with pytest.raises(smtplib.SMTPRecipientsRefused):
             send(server.port, "ann@x.org")
@@ -60,7 +60,7 @@ def test_rules_are_read_again(tmp_path):
                 time.sleep(0.02)
 
 
-def test_a_taken_port_is_named(tmp_path):
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with SinkProcess(tmp_path) as server:
         ended = sink("--port", str(server.port))
     assert ended.returncode == 1 and str(server.port) in ended.stderr

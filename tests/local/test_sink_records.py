@@ -4,6 +4,7 @@ import hashlib
 import smtplib
 import ssl
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ def send(port: int, *recipients: str, text: str = MAIL) -> None:
         client.sendmail("news@x.org", list(recipients), text)
 
 
-def test_it_records_every_recipient_of_a_message():
+def test_it_records_every_recipient_of_a_message() -> None:
     with ThreadedSink(keep=True) as sink:
         send(sink.port, "ann@x.org", "bob@x.org")
         messages = sink.wait(2)
@@ -31,7 +32,7 @@ def test_it_records_every_recipient_of_a_message():
     assert abs(message.time - time.time()) < 5
 
 
-def test_a_delayed_message_takes_its_time_and_holds_up_nobody_else():
+def test_a_delayed_message_takes_its_time_and_holds_up_nobody_else() -> None:
     with ThreadedSink(["rcpt slow: delay dot 0.5"]) as sink, smtplib.SMTP("127.0.0.1", sink.port) as slow:
         slow.docmd("MAIL FROM:<a@x.org>")
         slow.docmd("RCPT TO:<slow@x.org>")
@@ -44,7 +45,7 @@ def test_a_delayed_message_takes_its_time_and_holds_up_nobody_else():
     assert [message.recipient for message in sink.messages()] == ["quick@x.org", "slow@x.org"]
 
 
-def test_rules_may_change_while_it_runs():
+def test_rules_may_change_while_it_runs() -> None:
     with ThreadedSink(["any: reply rcpt 550 no"]) as sink:
         with pytest.raises(smtplib.SMTPRecipientsRefused):
             send(sink.port, "ann@x.org")
@@ -53,7 +54,7 @@ def test_rules_may_change_while_it_runs():
         assert len(sink.messages()) == 1
 
 
-def test_it_comes_back_on_the_same_port():
+def test_it_comes_back_on_the_same_port() -> None:
     with ThreadedSink() as sink:
         send(sink.port, "ann@x.org")
         sink.stop()
@@ -64,7 +65,7 @@ def test_it_comes_back_on_the_same_port():
         assert [message.recipient for message in sink.messages()] == ["ann@x.org", "bob@x.org"]
 
 
-def test_it_limits_connections():
+def test_it_limits_connections() -> None:
     with (
         ThreadedSink(max_connections=1) as sink,
         smtplib.SMTP("127.0.0.1", sink.port),
@@ -73,7 +74,7 @@ def test_it_limits_connections():
         smtplib.SMTP("127.0.0.1", sink.port)
 
 
-def test_it_demands_a_login_and_speaks_tls(tmp_path):
+def test_it_demands_a_login_and_speaks_tls(tmp_path: Path) -> None:
     pem = make_certificate(tmp_path, "good")
     with ThreadedSink(tls="starttls", certificate=pem, auth="ann:secret") as sink:
         with smtplib.SMTP("127.0.0.1", sink.port) as client:
@@ -86,7 +87,7 @@ def test_it_demands_a_login_and_speaks_tls(tmp_path):
         assert len(sink.messages()) == 1
 
 
-def test_an_empty_message_to_nobody_is_not_recorded():
+def test_an_empty_message_to_nobody_is_not_recorded() -> None:
     with ThreadedSink(["any: reply data 354 go"]) as sink, smtplib.SMTP("127.0.0.1", sink.port) as client:
         client.docmd("MAIL FROM:<a@x.org>")
         client.docmd("DATA")

@@ -32,17 +32,17 @@ ANN = Context(connection=1, message=2, sender="news@example.org", recipient="ann
         ("chance 1", True),
     ],
 )
-def test_a_rule_fits_its_messages(match, fits):
+def test_a_rule_fits_its_messages(match: str, fits: bool) -> None:
     assert parse_rule(f"{match}: drop dot").fits(ANN, random.Random(1)) is fits
 
 
-def test_first_counts_only_what_the_rest_fits():
+def test_first_counts_only_what_the_rest_fits() -> None:
     rule, dice = parse_rule("rcpt ann first 2: drop dot"), random.Random(1)
     bob = Context(recipient="bob@example.org")
     assert [rule.fits(who, dice) for who in (bob, ANN, bob, ANN, ANN)] == [False, True, False, True, False]
 
 
-def test_delays_add_up_and_the_first_other_rule_wins():
+def test_delays_add_up_and_the_first_other_rule_wins() -> None:
     rules = Rules(["any: delay dot 1", "rcpt ann: delay dot 0.5", "any: drop dot", "any: stall dot"])
     delay, rule = rules.decide("dot", ANN)
     assert delay == 1.5 and rule is not None and rule.action == "drop"
@@ -62,7 +62,7 @@ def test_delays_add_up_and_the_first_other_rule_wins():
         ("rcpt: drop dot", "pairs such as"),
     ],
 )
-def test_a_rule_that_makes_no_sense_says_why(text, words):
+def test_a_rule_that_makes_no_sense_says_why(text: str, words: str) -> None:
     with pytest.raises(RuleError, match=words) as caught:
         parse_rule(text)
     assert repr(text) in str(caught.value)

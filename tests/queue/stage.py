@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mailroom.queue import Job, Pool, Queue, Worker
 from mailroom.queue.connection import connect
@@ -27,6 +27,11 @@ FAILS = 666_000
 
 _notes: Path
 _stopping = False
+
+
+def job_of(queue: Queue, job_id: str) -> dict[bytes, bytes]:
+    """What lies in Redis of a job; its client decodes nothing."""
+    return cast(dict[bytes, bytes], queue.redis.hgetall(f"rq:job:{job_id}"))
 
 
 def note(*words: object) -> None:

@@ -8,13 +8,14 @@ import rq
 
 from mailroom.queue import BULK, URGENT, Job, Queue
 from mailroom.queue.queue import FAILURE_TTL, JOB_TIMEOUT, RESULT_TTL
+from tests.queue.stage import job_of
 from tests.servers import Valkey
 
 
 def test_it_lies_on_its_queue_and_names_nothing_but_numbers(queue: Queue) -> None:
     assert queue.enqueue([(42, 3, 100, BULK), (43, 0, 1, URGENT)])
     assert (queue.waiting(BULK), queue.waiting(URGENT)) == (1, 1)
-    bulk, urgent = (queue.redis.hgetall(f"rq:job:{id}") for id in ("deliver-42-3", "deliver-43-0"))
+    bulk, urgent = (job_of(queue, id) for id in ("deliver-42-3", "deliver-43-0"))
     assert json.loads(zlib.decompress(bulk[b"data"])) == ["jobs.deliver.deliver", None, [42, 3], {}]
     assert bulk[b"description"] == b"deliver batch 42 (100 mails)"
     assert urgent[b"description"] == b"deliver batch 43 (1 mail)"

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.typing import EncodableT, FieldT
 
 from mailroom.queue import BULK, Job, Queue
 from tests.queue.stage import Stage
 from tests.servers import Valkey
 
-GOOD = ["jobs.deliver.deliver", None, [1, 0], {}]
+GOOD: list[Any] = ["jobs.deliver.deliver", None, [1, 0], {}]
 
 
 class Bomb:
@@ -25,7 +26,9 @@ class Bomb:
 
 
 def smuggle(queue: Queue, data: bytes, **fields: str) -> None:
-    queue.redis.hset("rq:job:x", mapping={"data": data, "status": "queued", "created_at": "", **fields})
+    job: dict[FieldT, EncodableT] = {"data": data, "status": "queued", "created_at": ""}
+    job.update(fields)
+    queue.redis.hset("rq:job:x", mapping=job)
     queue.redis.rpush("rq:queue:bulk", "x")
     queue.enqueue([(7, 0, 1, BULK)])
 

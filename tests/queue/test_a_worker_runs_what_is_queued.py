@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mailroom.queue import BULK, URGENT, Job, Queue
-from tests.queue.stage import FAILS, Stage
+from tests.queue.stage import FAILS, Stage, job_of
 from tests.servers import Valkey, wait_until
 
 Start = Callable[..., Stage]
@@ -20,7 +20,7 @@ def test_it_runs_all_and_ends_in_a_burst(queue: Queue, valkey: Valkey, stage: St
 def test_a_finished_job_can_be_seen_for_a_while(queue: Queue, valkey: Valkey, stage: Start) -> None:
     queue.enqueue([(1, 0, 5, BULK)])
     stage(valkey.url, "--burst").wait()
-    job = queue.redis.hgetall("rq:job:deliver-1-0")
+    job = job_of(queue, "deliver-1-0")
     assert job[b"status"] == b"finished"
     assert job[b"started_at"] < job[b"ended_at"]
     assert queue.redis.zrange("rq:finished:bulk", 0, -1) == [b"deliver-1-0"]

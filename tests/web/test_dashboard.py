@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
+from redis.typing import EncodableT, FieldT
 
 from app import create_app
 from mailroom.ledger import users
@@ -211,7 +212,13 @@ def test_only_its_own_pages_may_run_what_its_scripts_need(client: FlaskClient) -
 def test_it_opens_no_pickle(client: FlaskClient, valkey: Valkey) -> None:
     redis: Redis = valkey.client
     bomb = b"cos\nabort\n(tR."
-    fields = {"data": bomb, "meta": bomb, "result": bomb, "status": "failed", "description": "x"}
+    fields: dict[FieldT, EncodableT] = {
+        "data": bomb,
+        "meta": bomb,
+        "result": bomb,
+        "status": "failed",
+        "description": "x",
+    }
     redis.hset("rq:job:x", mapping=fields)
     redis.sadd("rq:queues", "rq:queue:bulk")
     redis.zadd("rq:failed:bulk", {"x": 9e9})

@@ -7,6 +7,7 @@ from threading import Thread
 import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect, sync_playwright
+from redis.typing import EncodableT, FieldT
 from werkzeug.serving import make_server
 
 from app import create_app
@@ -93,7 +94,13 @@ def test_a_failed_job_is_requeued_and_deleted(
 
 def test_what_a_job_or_a_worker_says_is_only_text(page: Page, url: str, queue: Queue) -> None:
     data = json.dumps(["jobs.deliver.deliver", None, [1, 0], {}])
-    fields = {"data": data, "status": "failed", "description": SCRIPT, "origin": SCRIPT, "created_at": ""}
+    fields: dict[FieldT, EncodableT] = {
+        "data": data,
+        "status": "failed",
+        "description": SCRIPT,
+        "origin": SCRIPT,
+        "created_at": "",
+    }
     redis = queue.redis
     redis.hset("rq:job:x", mapping=fields)
     redis.zadd("rq:failed:bulk", {"x": 9e9})

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, Table, insert, select
 
 from mailroom.database.clock import now_millis, to_millis
 from mailroom.database.engine import Database
@@ -62,7 +62,7 @@ def a_mailing(database: Database, *rows: dict[str, Any], **values: Any) -> int:
         **values,
     }
     with database.begin() as connection:
-        mailing_id: int = connection.execute(insert(mailings).values(values)).inserted_primary_key[0]
+        mailing_id = _made(connection, mailings, values)
         connection.execute(
             insert(contents).values(mailing_id=mailing_id, reply_to=[], headers=[], columns=[], tags=[])
         )
@@ -73,10 +73,15 @@ def a_mailing(database: Database, *rows: dict[str, Any], **values: Any) -> int:
     return mailing_id
 
 
+def _made(connection: Connection, table: Table, row: dict[str, Any]) -> int:
+    """The id of a new row."""
+    return int(connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one())
+
+
 def a_session(database: Database, worker: str = "host-1", number: int = 1) -> int:
     with database.begin() as connection:
         row = {"worker": worker, "number": number, "server": "mx:25", "opened_at": 0}
-        return int(connection.execute(insert(sessions).values(row)).inserted_primary_key[0])
+        return _made(connection, sessions, row)
 
 
 def a_batch(database: Database, mailing_id: int, *, owner: str | None, lease_ms: int) -> None:
@@ -84,7 +89,7 @@ def a_batch(database: Database, mailing_id: int, *, owner: str | None, lease_ms:
     with database.begin() as connection:
         now = connection.execute(select(now_millis())).scalar_one()
         row = {"queue": "bulk", "size": 1, "owner": owner, "lease_until": now + lease_ms, "enqueued_at": now}
-        batch_id = connection.execute(insert(batches).values(row)).inserted_primary_key[0]
+        batch_id = _made(connection, batches, row)
         mine = deliveries.update().where(deliveries.c.mailing_id == mailing_id)
         connection.execute(mine.values(batch_id=batch_id))
         connection.execute(mailings.update().where(mailings.c.id == mailing_id).values(queued=0))
