@@ -94,7 +94,8 @@ def test_an_older_ledger_is_closed_when_it_is_opened(
     database = used(url)
     assert open_to_others(place) == []
     assert f"{place}/ledger.db was open to other users ({wide:o}): it is closed now" in caplog.text
-    earlier.dispose(), database.dispose()
+    earlier.dispose()
+    database.dispose()
 
 
 def test_a_ledger_that_is_somebody_else_s_is_told_of(
