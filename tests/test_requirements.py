@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = {"app", "benchmarks", "jobs", "mailroom", "start", "tests", "worker"}
+ONLY_TYPES = {"_typeshed"}  # comes with the type checker
 PEERS = ROOT / "benchmarks" / "peers"  # each has an environment of its own
 
 
@@ -57,7 +58,7 @@ def imported(paths: Iterable[Path]) -> set[str]:
     """The distributions, not ours and not Python's, that these files import."""
     modules = {module.split(".")[0] for path in paths for module in modules_of(path)}
     providers = packages_distributions()
-    others = modules - OURS - sys.stdlib_module_names
+    others = modules - OURS - ONLY_TYPES - sys.stdlib_module_names
     return {normal(name) for module in others for name in set(providers.get(module, [module]))}
 
 
