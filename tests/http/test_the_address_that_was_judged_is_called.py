@@ -82,7 +82,7 @@ def test_the_environment_names_no_proxy_and_no_password(
 
 def test_what_is_sent_is_what_was_asked_for_and_no_cookie(caller: Call, receiver: Receiver) -> None:
     receiver.answer = lambda *_: (200, {"Set-Cookie": "a=b"}, b"")
-    client = caller(receiver.url)
+    client = caller(receiver.url.replace("127.0.0.1", "localhost"))
     for _ in range(2):
         client.post(b"{}", {"Content-Type": "application/json", "User-Agent": "Mailroom"})
     names = {"host", "content-type", "user-agent", "content-length", "accept-encoding"}
