@@ -24,7 +24,7 @@ SCHEMA = "mailroom.ledger.schema"
 
 def names(tree: ast.Module) -> tuple[set[str], set[str]]:
     """What this module calls the table of deliveries, and what it calls the other tables."""
-    deliveries, others = {"deliveries"}, set()
+    deliveries, others = {"deliveries"}, set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == SCHEMA:
             for alias in node.names:

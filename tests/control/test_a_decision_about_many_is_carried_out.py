@@ -25,7 +25,7 @@ def book(database: Database, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) ->
     return Book(database)
 
 
-def ended(book: Book, count: int, state: str) -> int:
+def ended(book: Book, count: int, state: states.State) -> int:
     """A mailing of which all deliveries ended so."""
     mailing_id = book.accept(count, if_unknown="hold")
     while waiting := book.waiting():

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from mailroom.ledger import servers
 from mailroom.ledger.schema import sessions
+from mailroom.ledger.states import State
 from tests.servers import Valkey
 from tests.system import ROOT, System
 
@@ -62,7 +63,7 @@ def test_an_idle_worker_gives_up_its_session_for_one_that_has_mail(
         system.wait_until_over(system.accept(1).mailing_id)
         worker_of(system, "bulk")
         mailing = system.wait_until_over(system.accept(60).mailing_id)
-        assert mailing.counts["sent"] == 60
+        assert mailing.counts[State.SENT] == 60
         assert troubles(system) == []
         with system.database.read() as connection:
             owners = set(connection.execute(select(sessions.c.worker)).scalars())

@@ -4,6 +4,7 @@ import pytest
 
 from mailroom.database.engine import Database
 from mailroom.ledger import servers
+from mailroom.ledger.states import State
 from tests.control.conftest import Start, on_both
 from tests.system import System
 
@@ -28,7 +29,7 @@ def test_it_burns_no_attempt_and_heals_by_itself(start: Start, monkeypatch: pyte
     assert system.counts(mailing.mailing_id) == {"queued": 250}
     system.sink.start()
     ended = system.wait_until_over(mailing.mailing_id, 30)
-    assert ended.counts["sent"] == 250
+    assert ended.counts[State.SENT] == 250
     assert troubles(system) == []
     with system.database.read() as connection:
         burnt = connection.exec_driver_sql("SELECT max(attempts) FROM deliveries").scalar_one()
@@ -50,7 +51,7 @@ def test_a_refused_login_is_no_delivery_s_fault(start: Start, rule: str, words: 
     system.wait(lambda: troubles(system))
     assert words in troubles(system)[0].reply
     system.sink.set_rules([])
-    assert system.wait_until_over(mailing.mailing_id).counts["sent"] == 3
+    assert system.wait_until_over(mailing.mailing_id).counts[State.SENT] == 3
 
 
 def test_it_is_tried_by_one_worker_at_a_time(database: Database) -> None:

@@ -8,6 +8,7 @@ from mailroom.database.clock import now_millis
 from mailroom.database.engine import Database
 from mailroom.ledger import mailings, servers
 from mailroom.ledger.schema import servers as servers_table
+from mailroom.ledger.states import State
 from tests.control.conftest import Start, on_both
 from tests.system import System
 
@@ -41,7 +42,7 @@ def test_it_heals_by_itself(start: Start) -> None:
     system.wait(lambda: not troubles(system))
     assert system.sink.messages() == []
     mailing = system.wait_until_over(system.accept(3).mailing_id)
-    assert mailing.counts["sent"] == 3
+    assert mailing.counts[State.SENT] == 3
 
 
 def test_one_that_wants_a_login_stays_in_trouble_until_it_is_content(start: Start) -> None:

@@ -6,6 +6,7 @@ from mailroom.database.engine import Database
 from mailroom.delivery.reply import Reply
 from mailroom.delivery.throttle import asks_to_slow_down, spacing_us
 from mailroom.ledger import throttles
+from mailroom.ledger.states import State
 from tests.control.conftest import Start, on_both
 
 SERVER = "mail.example:25"
@@ -136,4 +137,4 @@ def test_a_server_that_answers_451_gets_less(start: Start) -> None:
     found = present(system.database)
     assert found is not None and found.is_slowed
     system.sink.set_rules([])
-    assert system.wait_until_over(mailing.mailing_id, 40).counts["sent"] == 30
+    assert system.wait_until_over(mailing.mailing_id, 40).counts[State.SENT] == 30

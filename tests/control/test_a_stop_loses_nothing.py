@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from mailroom.ledger.states import State
 from tests.control.conftest import Start, on_both
 from tests.system import System
 
@@ -45,7 +46,7 @@ def test_mails_in_flight_end_and_the_rest_goes_back_at_once(start: Start) -> Non
     assert counts == {"sent": len(copies(system)), "queued": 250 - len(copies(system))}
     system.sink.set_rules([])
     system.start_workers(2)
-    assert system.wait_until_over(mailing.mailing_id).counts["sent"] == 250
+    assert system.wait_until_over(mailing.mailing_id).counts[State.SENT] == 250
     assert len(copies(system)) == len(set(copies(system))) == 250
 
 
@@ -72,7 +73,7 @@ def test_a_second_signal_ends_it_at_once_and_still_nothing_is_lost(start: Start)
     with system.database.begin() as connection:
         connection.exec_driver_sql("UPDATE batches SET lease_until = 1 WHERE owner IS NOT NULL")
     system.start_workers(1)
-    assert system.wait_until_over(mailing.mailing_id, 40).counts["sent"] == 12
+    assert system.wait_until_over(mailing.mailing_id, 40).counts[State.SENT] == 12
     assert set(copies(system)) == {f"person{number}@mail.example" for number in range(12)}
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from mailroom.ledger import mailings
+from mailroom.ledger.states import State
 from tests.control.conftest import Start, on_both
 from tests.system import System
 
@@ -38,8 +39,8 @@ def test_after_a_time_without_workers_it_starts_late_unless_it_expired(start: St
     expired = system.accept(2, send_at=soon(0.5), expires_at=soon(1))
     time.sleep(1.5)
     system.start_workers(1)
-    assert system.wait_until_over(late.mailing_id).counts["sent"] == 3
-    assert system.wait_until_over(expired.mailing_id).counts["expired"] == 2
+    assert system.wait_until_over(late.mailing_id).counts[State.SENT] == 3
+    assert system.wait_until_over(expired.mailing_id).counts[State.EXPIRED] == 2
     assert system.sink.count() == 3
 
 
@@ -49,7 +50,7 @@ def test_a_deferred_mail_is_tried_by_the_backoff_that_is_set_until_it_expires(st
     system.wait(system.queue.workers)
     mailing = system.accept(["busy@mail.example", "ann@mail.example"], expires_at=soon(6))
     ended = system.wait_until_over(mailing.mailing_id)
-    assert (ended.counts["sent"], ended.counts["expired"]) == (1, 1)
+    assert (ended.counts[State.SENT], ended.counts[State.EXPIRED]) == (1, 1)
     with system.database.read() as connection:
         tries = connection.exec_driver_sql("SELECT at, stage, code, reply FROM attempts ORDER BY at").all()
     assert len(tries) >= 2
@@ -62,7 +63,7 @@ def test_the_time_that_a_server_names_counts_more(start: Start) -> None:
     system.start_workers(1)
     mailing = system.accept(["busy@mail.example"])
     began = time.monotonic()
-    assert system.wait_until_over(mailing.mailing_id).counts["sent"] == 1
+    assert system.wait_until_over(mailing.mailing_id).counts[State.SENT] == 1
     assert 2 <= time.monotonic() - began < 8
 
 
@@ -82,5 +83,5 @@ def test_pause_and_resume_take_effect_in_the_middle_of_a_batch(start: Start) -> 
     do(system, mailings.cancel, mailing.mailing_id)
     ended = system.wait_until_over(mailing.mailing_id, 5)
     assert ended.state == "canceled"
-    assert ended.counts["sent"] + ended.counts["canceled"] == 200
-    assert system.sink.count() == ended.counts["sent"] < 200
+    assert ended.counts[State.SENT] + ended.counts[State.CANCELED] == 200
+    assert system.sink.count() == ended.counts[State.SENT] < 200

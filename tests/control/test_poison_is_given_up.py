@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+from mailroom.ledger.states import State
 from tests.control.conftest import Start, on_both
 from tests.system import System
 
@@ -43,7 +44,7 @@ def test_a_mail_of_which_three_workers_die_is_failed_and_the_others_are_sent(sta
     for _ in range(3):
         kill_the_worker_that_has_it(system)
     ended = system.wait_until_over(mailing.mailing_id, 30)
-    assert (ended.counts["sent"], ended.counts["failed"]) == (40, 1)
+    assert (ended.counts[State.SENT], ended.counts[State.FAILED]) == (40, 1)
     with system.database.read() as connection:
         sql = "SELECT reply, deaths FROM deliveries WHERE state = 'failed'"
         words, deaths = connection.exec_driver_sql(sql).one()

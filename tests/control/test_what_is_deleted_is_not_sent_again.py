@@ -83,8 +83,13 @@ def test_a_decision_under_way_ends_when_its_content_is_deleted(
 
 
 def test_a_whole_message_is_gone_with_its_original(book: Book) -> None:
-    arrived = {"message_id": "<1@mail.example>", "date": datetime.now(UTC), "trace": "from a test"}
-    original = read_original(WHOLE, envelope_sender="bounces@mailroom.example", **arrived)
+    original = read_original(
+        WHOLE,
+        envelope_sender="bounces@mailroom.example",
+        message_id="<1@mail.example>",
+        date=datetime.now(UTC),
+        trace="from a test",
+    )
     draft = Draft(original.content, [Recipient("ann@mail.example")], original=original)
     mailing_id = accept(book.database, book.queue, draft).mailing_id
     with book.database.begin() as connection:

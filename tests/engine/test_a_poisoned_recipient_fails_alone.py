@@ -118,7 +118,12 @@ def test_what_was_deleted_meanwhile_fails_with_its_reason(start: Start, table: T
 
 def hand_in(system: System) -> Accepted:
     whole = b"From: post@mailroom.example\r\nTo: gone@mail.example\r\nSubject: Whole\r\n\r\nAs it came.\r\n"
-    arrived = {"message_id": "<1@mail.example>", "date": datetime.now(UTC), "trace": "from a test"}
-    original = read_original(whole, envelope_sender="bounces@mailroom.example", **arrived)
+    original = read_original(
+        whole,
+        envelope_sender="bounces@mailroom.example",
+        message_id="<1@mail.example>",
+        date=datetime.now(UTC),
+        trace="from a test",
+    )
     draft = Draft(original.content, [Recipient("gone@mail.example")], original=original)
     return accept(system.database, system.queue, draft)

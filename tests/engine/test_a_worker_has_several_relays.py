@@ -32,7 +32,8 @@ def system(start: Start, other: SinkProcess) -> System:
 
 def send(system: System, address: str, route: str = "") -> dict[str, int]:
     accepted = system.accept([address], route=route)
-    return dict(system.wait_until_over(accepted.mailing_id).counts)
+    counts = system.wait_until_over(accepted.mailing_id).counts
+    return {str(state): number for state, number in counts.items()}
 
 
 def recipients(sink: SinkProcess) -> set[str]:

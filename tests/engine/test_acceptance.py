@@ -20,6 +20,7 @@ from mailroom.engine.sweep import Sweeper
 from mailroom.ledger import mailings, states, suppressions, sweeping
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.states import State
 from mailroom.queue import Queue
 from tests.invariants import counters_agree
 from tests.servers import Valkey
@@ -46,7 +47,7 @@ def test_what_is_accepted_is_seen_by_everybody_else(database: Database, queue: Q
     with other.read() as connection:
         mailing = mailings.get(connection, accepted.mailing_id)
     other.dispose()
-    assert mailing is not None and mailing.counts["queued"] == 250
+    assert mailing is not None and mailing.counts[State.QUEUED] == 250
     assert queue.waiting("bulk") == 3
     counters_agree(database)
 
@@ -83,7 +84,7 @@ def test_who_is_suppressed_is_accepted_and_never_mailed(database: Database, queu
     with database.read() as connection:
         mailing = mailings.get(connection, accepted.mailing_id)
     assert mailing is not None
-    assert (mailing.counts["queued"], mailing.counts["suppressed"]) == (2, 1)
+    assert (mailing.counts[State.QUEUED], mailing.counts[State.SUPPRESSED]) == (2, 1)
 
 
 def test_without_a_queue_the_answer_is_the_same_and_soon(database: Database, own_valkey: Valkey) -> None:
@@ -113,7 +114,7 @@ def test_a_large_one_is_there_all_at_once(
     assert seen == [0, 0, 0, 0], "nobody sees a part of it"
     with database.read() as connection:
         mailing = mailings.get(connection, accepted.mailing_id)
-    assert mailing is not None and mailing.total == mailing.counts["queued"] == 35
+    assert mailing is not None and mailing.total == mailing.counts[State.QUEUED] == 35
     counters_agree(database)
 
 

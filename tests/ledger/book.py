@@ -18,6 +18,7 @@ from mailroom.ledger.batches import Gathered, Lease
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.states import State
 from mailroom.queue import Queue
 from tests.invariants import counters_agree
 
@@ -84,7 +85,7 @@ class Book:
         with self.database.begin() as connection:
             return marks.record_late(connection, *sent)
 
-    def trouble(self, lease: Lease, delivery_id: int, state: str, due_in_ms: int | None = None) -> None:
+    def trouble(self, lease: Lease, delivery_id: int, state: State, due_in_ms: int | None = None) -> None:
         outcome = marks.Outcome(delivery_id, state, 451, "4.7.1 Later", "sink:25", "dot", due_in_ms)
         with self.database.begin() as connection:
             marks.record_troubles(connection, lease, [outcome])

@@ -27,7 +27,7 @@ def test_an_outcome_counts_once(book: Book) -> None:
 
 
 @pytest.mark.parametrize("state", [states.DEFERRED, states.FAILED, states.UNKNOWN])
-def test_who_lost_its_batch_records_no_trouble(book: Book, state: str) -> None:
+def test_who_lost_its_batch_records_no_trouble(book: Book, state: states.State) -> None:
     book.accept(1)
     lease = book.claim()
     (delivery_id,) = book.inside(lease)

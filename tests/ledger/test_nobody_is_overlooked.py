@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from mailroom.database.engine import Database
 from mailroom.ledger import batches, control, gathering, mailings, marks, states, sweeping
+from mailroom.ledger.states import State
 from tests.ledger.book import Book
 
 WAITS = 0.3
@@ -70,7 +71,7 @@ def test_a_batch_handed_back_while_its_mailing_is_canceled(pg: Book) -> None:
         mailings.cancel(connection, mailing_id)
     with pg.database.begin() as connection:
         batches.close(connection, lease)
-        thread = meanwhile(pg, lambda theirs: control.end_due(theirs, mailing_id, "canceled"))
+        thread = meanwhile(pg, lambda theirs: control.end_due(theirs, mailing_id, State.CANCELED))
     thread.join()
     with pg.database.begin() as connection:
         for ended, state in sweeping.to_be_ended(connection, 10):

@@ -115,7 +115,7 @@ class Post(RuleBasedStateMachine):
 
     @precondition(lambda self: self.workers)
     @rule(which=which, state=st.sampled_from([states.DEFERRED, states.FAILED]))
-    def hear_before_the_dot(self, which: int, state: str) -> None:
+    def hear_before_the_dot(self, which: int, state: states.State) -> None:
         worker = self.worker(which)
         undotted = [one for one, dotted in worker.marked.items() if not dotted]
         for delivery_id in (undotted or self.book.inside(worker.lease))[:1]:

@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from mailroom.ledger import mailings
+from mailroom.ledger.states import State
 from tests.web.watching import (
     a_batch,
     a_mailing,
@@ -148,7 +149,7 @@ def test_all_that_failed_is_tried_again(app: Flask, client: FlaskClient) -> None
     with ledger(app).read() as connection:
         mailing = mailings.get(connection, mailing_id)
     assert mailing is not None
-    assert (mailing.state, mailing.counts["queued"], mailing.counts["failed"]) == ("active", 2, 0)
+    assert (mailing.state, mailing.counts[State.QUEUED], mailing.counts[State.FAILED]) == ("active", 2, 0)
 
 
 def test_a_delivery_shows_every_try(app: Flask, client: FlaskClient) -> None:

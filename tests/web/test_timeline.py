@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.ledger.states import WORDS
+from mailroom.ledger.states import WORDS, State
 from mailroom.ledger.timeline import Mark
 from mailroom.web.timeline import MOST_BLOCKS, MOST_LANES, build
 from mailroom.web.timescale import Timescale, words
@@ -56,7 +56,7 @@ def test_many_mails_become_shares_of_time_with_the_worst_outcome_on_top() -> Non
     assert timeline is not None
     blocks = timeline.lanes[0].blocks
     assert len(blocks) <= MOST_BLOCKS
-    assert [block.state for block in blocks].count("failed") == 1
+    assert [block.state for block in blocks].count(State.FAILED) == 1
     assert all(block.share == 1 for block in blocks)
 
 

@@ -53,7 +53,7 @@ def claimed(connection: Connection) -> batches.Lease:
     return lease
 
 
-def outcome(delivery_id: int, state: str, due_in_ms: int | None = None) -> Outcome:
+def outcome(delivery_id: int, state: states.State, due_in_ms: int | None = None) -> Outcome:
     return Outcome(delivery_id, state, 250, "so it is", "server", "dot", due_in_ms)
 
 
