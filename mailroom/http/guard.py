@@ -11,18 +11,51 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
-GLOBAL_V6 = IPv6Network("2000::/3")
-NOT_GLOBAL_V6 = [
+NOT_PUBLIC_V4 = [
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # shared by a provider's customers
+        "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # inside of Azure, its host: public only by its number
+        "169.254.0.0/16",  # link-local, where clouds tell a machine its secrets
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocol assignments
+        "192.0.2.0/24",  # documentation
+        "192.31.196.0/24",  # AS112: answers for names of private networks
+        "192.52.193.0/24",  # AMT: a tunnel for multicast
+        "192.88.99.0/24",  # the former anycast of 6to4
+        "192.168.0.0/16",  # private
+        "192.175.48.0/24",  # AS112
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and the broadcast
+    )
+]
+"""IANA's registry of special-purpose addresses, all of it: what is reachable there is no web server.
+
+Written down, for Python's `is_global` is another with every release.
+"""
+
+PUBLIC_V6 = IPv6Network("2000::/3")
+"""All that was ever given to anybody. Loopback, mapped, local and multicast addresses are outside of it."""
+
+NOT_PUBLIC_V6 = [
     IPv6Network(network)
     for network in (
         "2001::/23",  # protocol assignments, Teredo among them: it holds an IPv4 address
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4: it holds an IPv4 address
+        "2620:4f:8000::/48",  # AS112
         "3fff::/20",  # documentation
     )
 ]
-RELAYS_V4 = IPv4Network("192.88.99.0/24")  # the former anycast of 6to4
 NAT64 = IPv6Network("64:ff9b::/96")
+ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
+"""What an interface's id begins with before an IPv4 address that it is tunnelled to (RFC 5214)."""
 
 LONGEST = 2_000
 
@@ -47,21 +80,20 @@ class Target:
 
 def is_public(address: str) -> bool:
     """Whether it is an address of the public internet: not private, local, shared, multicast, embedded."""
-    ip = ip_address(address.partition("%")[0])
+    if "%" in address:  # a zone: it is reached by one interface only
+        return False
+    ip = ip_address(address)
     if isinstance(ip, IPv4Address):
-        return _is_public_v4(ip)
+        return not any(ip in network for network in NOT_PUBLIC_V4)
     if ip in NAT64:  # how an IPv6-only host reaches IPv4
-        return _is_public_v4(IPv4Address(ip.packed[12:]))
-    return _is_public_v6(ip)
+        return is_public(_embedded(ip))
+    if ip.packed[8:12] in ISATAP and not is_public(_embedded(ip)):
+        return False
+    return ip in PUBLIC_V6 and not any(ip in network for network in NOT_PUBLIC_V6)
 
 
-def _is_public_v4(ip: IPv4Address) -> bool:
-    # is_global leaves out private, loopback, link-local, CGNAT, benchmarks, reserved.
-    return ip.is_global and not ip.is_multicast and ip not in RELAYS_V4
-
-
-def _is_public_v6(ip: IPv6Address) -> bool:
-    return ip in GLOBAL_V6 and not any(ip in network for network in NOT_GLOBAL_V6)
+def _embedded(ip: IPv6Address) -> str:
+    return str(IPv4Address(ip.packed[12:]))
 
 
 class Guard:
