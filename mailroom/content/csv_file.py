@@ -12,6 +12,7 @@ from typing import BinaryIO
 from mailroom.content.addresses import AddressError, all_plain, clean_name, parse_address
 from mailroom.content.columns import Columns, columns_of
 from mailroom.content.csv_encoding import encoding_of, separator_of
+from mailroom.content.formulas import restored
 from mailroom.content.parsed import Parsed, Problem, Recipient
 from mailroom.content.pasted import SHOWN
 
@@ -52,7 +53,7 @@ def _rows(text: io.TextIOWrapper, parsed: Parsed) -> Iterator[Numbered]:
         try:
             for row in reader:
                 if any(row):
-                    yield line, row
+                    yield line, restored(row)
                 line = skipped + reader.line_num + 1
             return
         except csv.Error as trouble:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable
 
@@ -13,6 +12,7 @@ from mailroom.ledger import contents, deliveries, mailings
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing
 from mailroom.web.compose_form import ChosenFile, ComposeForm, chosen
+from mailroom.web.csv_export import line
 from mailroom.web.kept_files import KeptFiles
 
 MOST_PASTED = 2_000
@@ -51,12 +51,10 @@ def copied(connection: Connection, mailing_id: int, kept: KeptFiles) -> ComposeF
 def _as_file(
     mailing: Mailing, columns: list[str], recipients: Iterable[Delivery], kept: KeptFiles
 ) -> ChosenFile:
-    data = io.BytesIO()
-    text = io.TextIOWrapper(data, "utf-8", newline="")
-    rows = csv.writer(text)
-    rows.writerow(["email", "name", *columns])
+    data = io.BytesIO(line(["email", "name", *columns]).encode())
+    data.seek(0, io.SEEK_END)
     for delivery in recipients:
         values = delivery.variables or {}
-        rows.writerow([delivery.address, delivery.name, *(values.get(column, "") for column in columns)])
-    text.flush()
+        cells = [delivery.address, delivery.name, *(values.get(column, "") for column in columns)]
+        data.write(line(cells).encode())
     return chosen(kept.keep(f"recipients of mailing {mailing.id}.csv", "text/csv", data))

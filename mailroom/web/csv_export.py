@@ -7,20 +7,18 @@ import io
 from collections.abc import Sequence
 from datetime import UTC
 
+from mailroom.content.formulas import harmless
 from mailroom.content.message_ids import message_id
 from mailroom.ledger.deliveries import Delivery
 from mailroom.ledger.mailings import Mailing
 
 HEADER = ("address", "name", "state", "attempts", "code", "reply", "message_id", "updated_at")
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins so for a formula, and would compute it."""
-
 
 def line(cells: Sequence[str]) -> str:
     """One line of the file, its line end included."""
     out = io.StringIO()
-    csv.writer(out).writerow([_harmless(cell) for cell in cells])
+    csv.writer(out).writerow([harmless(cell) for cell in cells])
     return out.getvalue()
 
 
@@ -43,7 +41,3 @@ def message_id_of(mailing: Mailing, delivery: Delivery) -> str:
         return mailing.message_id
     own = None if mailing.kind == "shared" else delivery.id
     return message_id(mailing.uid, own, mailing.sender_address.rpartition("@")[2])
-
-
-def _harmless(cell: str) -> str:
-    return "'" + cell if cell.startswith(FORMULA) else cell

