@@ -24,6 +24,15 @@ FIELDS = frozenset(
 dependencies, groups and whatever RQ learns next are not in it."""
 
 
+_FIELD_NAMES = {name.encode() for name in FIELDS}
+
+LARGEST_FIELD = 16 * 1024
+"""Octets: a field of ours has some dozens, a traceback a few thousands. RQ inflates some of them."""
+
+LARGEST_NUMBER = 2**63 - 1
+"""What a database can hold as an id."""
+
+
 class JobRefused(Exception):
     """A job that nobody here enqueued. Its words are ours, safe to show."""
 
@@ -44,8 +53,16 @@ class Job(rq.job.Job):
         self.unexpected: list[str] = []
 
     def restore(self, raw_data: dict[bytes, bytes]) -> None:
-        super().restore(raw_data)
-        self.unexpected = sorted(k.decode() for k, v in raw_data.items() if v and k.decode() not in FIELDS)
+        """Fields that a job of ours never has are not read.
+
+        RQ would follow them, to a callback or a group: when the job is deleted, or its worker is lost.
+        """
+        known = {name: value for name, value in raw_data.items() if name in _FIELD_NAMES}
+        if any(len(value) > LARGEST_FIELD for value in known.values()):
+            raise JobRefused("refused: a field is too large")
+        super().restore(known)
+        others = (name for name, value in raw_data.items() if value and name not in _FIELD_NAMES)
+        self.unexpected = sorted(name.decode("ascii", "backslashreplace") for name in others)
 
     def check(self) -> None:
         if self.unexpected:
@@ -58,6 +75,8 @@ class Job(rq.job.Job):
             raise JobRefused("refused: it names a function that is not one of Mailroom's")
         if instance is not None or kwargs or not all(type(arg) is int for arg in args):
             raise JobRefused("refused: its arguments are not whole numbers")
+        if not all(0 <= arg <= LARGEST_NUMBER for arg in args):
+            raise JobRefused("refused: its arguments are no numbers of rows")
 
     @property
     def func(self) -> Callable[..., Any]:

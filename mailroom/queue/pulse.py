@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from rq.suspension import WORKERS_SUSPENDED
 from rq.worker_registration import clean_worker_registry
 
 from mailroom.queue.job import JobList
+from mailroom.queue.strays import drop_unreadable, is_wrong_kind, put_aside
 
 if TYPE_CHECKING:
     from mailroom.queue.worker import Worker
@@ -71,8 +71,11 @@ class Pulse(Thread):
                 self.worker.register(pipe, WORKER_TTL)
                 pipe.exists(WORKERS_SUSPENDED)
                 # A full Redis refuses the notes and still prolongs the life of what is there.
-                suspended = pipe.execute(raise_on_error=False)[-1]
-            self.worker.suspended = suspended == 1
+                answers = pipe.execute(raise_on_error=False)
+            self.worker.suspended = answers[-1] == 1
+            if any(map(is_wrong_kind, answers)):  # the next beat finds them gone
+                self.redis.delete(self.worker.key)
+                put_aside(self.redis, self.worker.queue_names())
 
     def stop(self) -> None:
         """The last beat was the last: the worker is off the lists from now on."""
@@ -97,11 +100,19 @@ class Pulse(Thread):
         for name in self.worker.queue_names():
             jobs = JobList(name, self.redis)
             if jobs.acquire_maintenance_lock():
+                put_aside(self.redis, [name])
+                drop_unreadable(self.redis, [name])
                 clean_registries(jobs)
                 clean_worker_registry(jobs)
                 self.redis.delete(jobs.registry_cleaning_key)
 
     def _try(self, action: Callable[[], None]) -> None:
         # The worker's own loop tells people of an outage, and what a beat says the next one says again.
-        with suppress(RedisError):
+        try:
             action()
+        except RedisError:
+            pass
+        except Exception as error:  # RQ stumbles over what a stranger put there; the worker lives on
+            log.error(
+                "something in Redis cannot be read", worker=self.worker.name, error=type(error).__name__
+            )

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 from rq.defaults import RQ_KEY_PREFIX
 from rq.job import JobStatus
@@ -23,6 +23,7 @@ from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from mailroom.queue.connection import connect
 from mailroom.queue.job import DELIVER, JobList
+from mailroom.queue.strays import is_wrong_kind, put_aside, readable
 
 URGENT, BULK = "urgent", "bulk"
 
@@ -60,7 +61,14 @@ NewBatch = tuple[int, int, int, str]
 
 
 class QueueDown(Exception):
-    """Redis is away, hangs, is full or refuses us. Nothing is lost: the ledger has it."""
+    """Redis is away, hangs, is full, refuses us or holds other things. Nothing is lost: the ledger has it."""
+
+
+WRONG_KIND = "Redis holds something else where a list of Mailroom's should be; workers put it aside"
+
+WORKER_FIELDS = ("hostname", "pid", "state", "queues", "job", "last_heartbeat")
+
+LARGEST_PID = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,7 @@ class Queue:
         """
         remaining, enqueued = iter(batches), False
         while chunk := list(islice(remaining, CHUNK)):
-            with self._asking(), self.redis.pipeline() as pipe:
+            with self._asking(mend=True), self.redis.pipeline() as pipe:
                 for name in {batch[3] for batch in chunk}:
                     pipe.sadd(JobList.redis_queues_keys, queue_key(name))
                     if again:
@@ -126,18 +134,18 @@ class Queue:
         leaves it "queued" for ever, one killed later leaves it "started". So the queues
         themselves are read, and each worker is asked which job it has.
         """
-        wanted = {job_id(*batch): batch for batch in batches}
+        wanted = {job_id(*batch).encode(): batch for batch in batches}
         if not wanted:
             return []
-        with self._asking(), self.redis.pipeline() as pipe:
+        with self._asking(mend=True), self.redis.pipeline() as pipe:
             for name in (URGENT, BULK):
                 pipe.lrange(JobList(name, self.redis).key, 0, -1)
             pipe.smembers(REDIS_WORKER_KEYS)
             urgent, bulk, workers = pipe.execute()
             for key in workers:
                 pipe.hget(key, "job")
-            running = pipe.execute()
-        found = {id.decode() for id in [*urgent, *bulk, *running] if id}
+            running = pipe.execute(raise_on_error=False)  # a worker's record may be none
+        found = {id for id in [*urgent, *bulk, *running] if isinstance(id, bytes)}
         return [batch for id, batch in wanted.items() if id not in found]
 
     def waiting(self, name: str) -> int:
@@ -151,17 +159,14 @@ class Queue:
             return False
 
     def workers(self) -> list[WorkerInfo]:
-        """The live workers of all machines, by name."""
+        """The live workers of all machines, by name; records that cannot be read are none of theirs."""
         with self._asking(), self.redis.pipeline() as pipe:
-            keys = sorted(as_text(key) for key in self.redis.smembers(REDIS_WORKER_KEYS))
+            keys = sorted(self.redis.smembers(REDIS_WORKER_KEYS))
             for key in keys:
-                pipe.hgetall(key)
-            found = pipe.execute()
-        return [
-            _worker_info(key, {k.decode(): v.decode() for k, v in fields.items()})
-            for key, fields in zip(keys, found, strict=True)
-            if b"last_heartbeat" in fields
-        ]
+                pipe.hmget(key, WORKER_FIELDS)
+            found = pipe.execute(raise_on_error=False)
+        read = (readable(_worker_info, key, values) for key, values in zip(keys, found, strict=True))
+        return [worker for worker in read if worker]
 
     def forget_worker(self, name: str) -> None:
         """Take a worker known to be dead off the lists at once, not when its entry expires."""
@@ -179,7 +184,8 @@ class Queue:
             return question()
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
+    def _asking(self, *, mend: bool = False) -> Iterator[None]:
+        """`mend`: what is none of ours and in our way is put aside, for the next try."""
         if time.monotonic() < self._resting_until:
             raise QueueDown("Redis does not answer")
         try:
@@ -189,8 +195,18 @@ class Queue:
             raise QueueDown("Redis does not answer") from error
         except OutOfMemoryError as error:
             raise QueueDown("Redis is full") from error
+        except ResponseError as error:
+            if not is_wrong_kind(error):
+                raise QueueDown(f"Redis refuses: {error}") from error
+            if mend:
+                self._put_aside()
+            raise QueueDown(WRONG_KIND) from error
         except (RedisError, OSError) as error:
             raise QueueDown(f"Redis cannot be used: {error}") from error
+
+    def _put_aside(self) -> None:
+        with self._asking():
+            put_aside(self.redis, (URGENT, BULK))
 
 
 def _add(pipe: Pipeline, batches: Sequence[NewBatch], at_front: bool) -> None:
@@ -229,13 +245,18 @@ def _forget(pipe: Pipeline, name: str, ids: Sequence[str]) -> None:
         pipe.delete(f"{RQ_KEY_PREFIX}:results:{id}", f"{RQ_KEY_PREFIX}:executions:{id}")
 
 
-def _worker_info(key: str, fields: dict[str, Any]) -> WorkerInfo:
+def _worker_info(key: bytes, values: Sequence[bytes | None]) -> WorkerInfo:
+    """Raises an exception of any kind for a record that is none of a live worker."""
+    hostname, pid, state, queues, job, heartbeat = (as_text(value or b"") for value in values)
+    number = int(pid or 0)
+    if not 0 <= number <= LARGEST_PID:
+        raise ValueError("no process has this number")
     return WorkerInfo(
-        name=key.removeprefix(worker_key("")),
-        hostname=fields.get("hostname", ""),
-        pid=int(fields.get("pid") or 0),
-        state=fields.get("state", "starting"),
-        queues=tuple(fields.get("queues", "").split(",")),
-        job_id=fields.get("job") or None,
-        last_heartbeat=utcparse(fields["last_heartbeat"]),
+        name=as_text(key).removeprefix(worker_key("")),
+        hostname=hostname,
+        pid=number,
+        state=state or "starting",
+        queues=tuple(queues.split(",")),
+        job_id=job or None,
+        last_heartbeat=utcparse(heartbeat),
     )

@@ -1,54 +1,31 @@
 """RQ's jobs, queues and workers as rq-dashboard may see them: only what can be read is there.
 
-Redis is a trust boundary: whoever can write to it can put anything anywhere. One entry that
-nobody can read must not hide all the others.
+One entry that nobody can read must not hide all the others.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any
 
 import rq
 from redis import Redis
-from redis.exceptions import ConnectionError, TimeoutError
 from rq.exceptions import NoSuchJobError
 from rq.results import Result
 from rq.utils import as_text
 from rq.worker import BaseWorker
 
-from mailroom.queue.job import FIELDS, Job, JobList
+from mailroom.queue.job import Job, JobList
 from mailroom.queue.queue import queue_key
+from mailroom.queue.strays import readable
 from mailroom.queue.worker import Worker
 
 QUEUE_KEY = re.compile(f"{queue_key('')}([A-Za-z0-9][A-Za-z0-9_.-]{{0,99}})".encode())
 
-KNOWN = {name.encode() for name in FIELDS}
-
-T = TypeVar("T")
-
-
-def readable(read: Callable[..., T], *of: Any) -> T | None:
-    """What `read` finds in Redis; None when it makes no sense. An outage is still an outage."""
-    try:
-        return read(*of)
-    except (ConnectionError, TimeoutError):
-        raise
-    except Exception:  # whatever a stranger may have put there
-        return None
-
 
 class ReadableJob(Job):
-    """A job whose every field can be shown, or NoSuchJobError.
-
-    Fields that a job of ours never has are not read: RQ would follow them, to a group or a
-    callback, when the job is deleted.
-    """
-
-    def restore(self, raw_data: dict[bytes, bytes]) -> None:
-        super().restore({name: value for name, value in raw_data.items() if name in KNOWN})
+    """A job whose every field can be shown, or NoSuchJobError."""
 
     @classmethod
     def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> rq.job.Job:

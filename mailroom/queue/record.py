@@ -15,12 +15,13 @@ from redis.exceptions import RedisError
 from rq.exceptions import NoSuchJobError
 from rq.executions import Execution, ExecutionRegistry
 from rq.job import JobStatus
-from rq.utils import now, utcformat
+from rq.utils import as_text, now, utcformat
 from rq.worker import WorkerStatus
 
 from mailroom.queue.job import Job, JobRefused
 from mailroom.queue.pulse import WORKER_TTL
 from mailroom.queue.queue import EXECUTION, FAILURE_TTL, RESULT_TTL
+from mailroom.queue.strays import is_wrong_kind
 
 if TYPE_CHECKING:
     from mailroom.queue.worker import Worker
@@ -32,9 +33,10 @@ def execution(worker: Worker, job: Job) -> Execution:
     return Execution(EXECUTION, job.id, worker.connection, worker.name)
 
 
-def begin(worker: Worker, queue_name: str, job_id: str) -> Job | None:
+def begin(worker: Worker, queue_name: str, taken: bytes) -> Job | None:
     """Read the job and note that it runs here; None when it is gone or cannot be read."""
     try:
+        job_id = as_text(taken)
         job = worker.job_class(job_id, worker.connection)
     except ValueError:
         log.error("what lay on the queue is no job's id", queue=queue_name)
@@ -55,6 +57,8 @@ def begin(worker: Worker, queue_name: str, job_id: str) -> Job | None:
         fields = _send(worker, pipe)[0]
     started_at = job.started_at
     try:
+        if is_wrong_kind(fields):
+            raise fields
         job.restore(fields)
     except Exception as error:  # whatever a stranger may have put there
         _drop(worker, job, error)
@@ -118,6 +122,6 @@ def _send(worker: Worker, pipe: Pipeline) -> list[Any]:
     if errors and not worker.full:
         log.warning("Redis refuses to note what the worker does", worker=worker.name, reason=str(errors[0]))
     worker.full = bool(errors)
-    if isinstance(results[0], RedisError):
+    if isinstance(results[0], RedisError) and not is_wrong_kind(results[0]):
         raise results[0]
     return results

@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Iterable
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import rq
 import structlog
@@ -29,6 +29,7 @@ from mailroom.queue.connection import connect
 from mailroom.queue.job import Job, JobList
 from mailroom.queue.pulse import WORKER_TTL, Pulse
 from mailroom.queue.queue import JOB_TIMEOUT, Queue
+from mailroom.queue.strays import is_wrong_kind, put_aside
 
 log = structlog.get_logger()
 
@@ -155,6 +156,8 @@ class Worker(SimpleWorker):
                 if taken:
                     self._run(*taken)
             except RedisError as error:
+                if is_wrong_kind(error) and self._has_mended():
+                    continue
                 if burst:
                     raise
                 self._wait_out(error)
@@ -180,11 +183,12 @@ class Worker(SimpleWorker):
 
     # One job
 
-    def _take(self, burst: bool) -> tuple[rq.Queue, str] | None:
+    def _take(self, burst: bool) -> tuple[rq.Queue, bytes] | None:
         """The next job's queue and id, in the order of the queues; every TURN-th time in another.
 
-        A plain pop: RQ's intermediate list, which would show a worker's death right after
-        it, works for one queue only. The ledger's sweeper misses such a job anyway.
+        The id as it lay there: it may be anything. A plain pop: RQ's intermediate list, which would
+        show a worker's death right after it, works for one queue only. The ledger's sweeper misses
+        such a job anyway.
         """
         queues = self.queues
         if self._urgent_turns % TURN == TURN - 1:
@@ -193,15 +197,15 @@ class Worker(SimpleWorker):
         found = self._pop_now(keys) if burst else self.connection.blpop(keys, WAIT)
         if found is None:
             return None
-        key, job_id = as_text(found[0]), as_text(found[1])
+        key, job_id = as_text(found[0]), cast(bytes, found[1])
         self._urgent_turns = self._urgent_turns + 1 if key == self.queues[0].key else 0
         return next(queue for queue in queues if queue.key == key), job_id
 
-    def _pop_now(self, keys: list[str]) -> tuple[str, Any] | None:
+    def _pop_now(self, keys: list[str]) -> tuple[str, bytes] | None:
         popped = ((key, self.connection.lpop(key)) for key in keys)
-        return next(((key, job_id) for key, job_id in popped if job_id is not None), None)
+        return next(((key, cast(bytes, job_id)) for key, job_id in popped if job_id is not None), None)
 
-    def _run(self, queue: rq.Queue, job_id: str) -> None:
+    def _run(self, queue: rq.Queue, job_id: bytes) -> None:
         job = record.begin(self, queue.name, job_id)
         if job is None:
             return
@@ -221,6 +225,13 @@ class Worker(SimpleWorker):
         self._known, self._unreachable = False, True
         self.job = self.job_began_at = None
         time.sleep(RETRY_WAIT)
+
+    def _has_mended(self) -> bool:
+        """Whether what was no queue stands in nobody's way any more."""
+        try:
+            return put_aside(self.connection, self.queue_names())
+        except RedisError:
+            return False
 
     def _reached(self) -> None:
         if self._unreachable:

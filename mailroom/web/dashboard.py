@@ -24,6 +24,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from mailroom.queue import BULK, URGENT
 from mailroom.queue.connection import connect
 from mailroom.queue.readable import ReadableJob, ReadableQueue, ReadableWorker
+from mailroom.queue.strays import is_wrong_kind
 from mailroom.settings import Settings
 from mailroom.web import errors
 from mailroom.web.script_prints import ScriptPrints
@@ -53,6 +54,12 @@ POLICY = "; ".join(
 DOWN = (
     "Redis cannot be reached",
     "The queue cannot be shown just now. Mailings are accepted all the same, and sent when it is back.",
+)
+
+WRONG_KIND = (
+    "This list cannot be read",
+    "Where one of Mailroom's lists should stand, Redis holds something of another kind. Workers put it "
+    "aside within a minute; nothing that was accepted is lost.",
 )
 
 UNREADABLE = (
@@ -93,8 +100,8 @@ def _check() -> Response | None:
     try:
         if not all(_exists(part, asked) for part, asked in (request.view_args or {}).items()):
             abort(404)
-    except RedisError:
-        return errors.answer(503, *DOWN)
+    except RedisError as error:
+        return _refused(error)
     if request.method in ("GET", "HEAD") and request.endpoint == f"{NAME}.requeue_all":
         raise MethodNotAllowed(valid_methods=["POST"])
     return None
@@ -151,12 +158,16 @@ def _answering(view: Callable[..., Any]) -> Callable[..., Any]:
             return view(**asked)
         except (NoSuchJobError, InvalidJobOperation):
             return errors.answer(404, *errors.WORDS[404])
-        except RedisError:
-            return errors.answer(503, *DOWN)
+        except RedisError as error:
+            return _refused(error)
         except ValueError:  # not UTF-8, or not what RQ expects: the address was judged before
             return errors.answer(503, *UNREADABLE)
 
     return answering
+
+
+def _refused(error: RedisError) -> Response:
+    return errors.answer(503, *(WRONG_KIND if is_wrong_kind(error) else DOWN))
 
 
 def _set_policy(response: Response) -> Response:
