@@ -49,7 +49,7 @@ def send(
         content,
         parsed.recipients,
         parsed.columns,
-        len(parsed.duplicates),
+        parsed.duplicates.total,
         expires_after=mailroom().settings.expires,
         started=started,
     )
@@ -68,7 +68,13 @@ def _recipients(to: tuple[str, ...], csv_file: Path | None) -> Parsed:
     if csv_file:
         with csv_file.open("rb") as data:
             parsed = merge(parsed, parse_csv(data))
-    _stop_at([f"{problem.text}: {problem.message}" for problem in parsed.problems])
+    more = parsed.problems.total - len(parsed.problems)
+    _stop_at(
+        [
+            *(f"{problem.text}: {problem.message}" for problem in parsed.problems),
+            *([f"and {more:,} more"] if more else []),
+        ]
+    )
     return parsed
 
 

@@ -26,6 +26,9 @@ _OURS = {
 _OUR_PREFIXES = ("content-", "resent-", "arc-")
 
 
+MOST_UNKNOWN, MOST_KNOWN, SHOWN = 10, 30, 80
+"""Tags without a value that are named, names that there are, and characters of one."""
+
 TRIED = 10
 """For so many recipients Liquid is rendered before it is accepted: a loop without end shows with each."""
 
@@ -85,11 +88,18 @@ def _check_tags(content: Content, columns: list[str], recipients: Sequence[Recip
         except MergeError as trouble:
             yield field, str(trouble)
             continue
-        for name in unknown:
-            known = ", ".join(dict.fromkeys([*ALWAYS, *columns]))
-            yield field, f"No recipient has a value for {{{{ {name} }}}}. There are: {known}."
+        there_are = _named([*dict.fromkeys([*ALWAYS, *columns])], MOST_KNOWN) if unknown else ""
+        for name in unknown[:MOST_UNKNOWN]:
+            yield field, f"No recipient has a value for {{{{ {name[:SHOWN]} }}}}. There are: {there_are}."
+        if len(unknown) > MOST_UNKNOWN:
+            yield field, f"And there are {len(unknown) - MOST_UNKNOWN:,} more such tags."
         if not unknown and (words := trial(source, _some(recipients), html=field == "html")):
             yield field, words
+
+
+def _named(names: Sequence[str], most: int) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _some(recipients: Sequence[Recipient]) -> Iterator[tuple[str, Values]]:

@@ -56,20 +56,22 @@ def _address_column(headings: list[str], sample: Sequence[Row]) -> int | None:
 
 
 def _named(headings: list[str], address: int, name: int | None, *, has_header: bool) -> Columns:
-    taken, variables = set(_TAKEN), []
+    taken, variables = dict.fromkeys(_TAKEN, 2), []
     for position, heading in enumerate(headings):
         if position in (address, name):
             continue
         tag = _free(heading or f"column_{position + 1}", taken)
-        taken.add(tag)
         variables.append((position, tag))
     return Columns(address, name, tuple(variables), len(headings), has_header)
 
 
-def _free(tag: str, taken: set[str]) -> str:
-    candidate, number = tag, 2
+def _free(tag: str, taken: dict[str, int]) -> str:
+    """The tag, with the first free number where it is taken, looked for from the last that was given."""
+    candidate = tag
     while candidate in taken:
-        candidate, number = f"{tag}_{number}", number + 1
+        candidate = f"{tag}_{taken[tag]}"
+        taken[tag] += 1
+    taken[candidate] = 2
     return candidate
 
 

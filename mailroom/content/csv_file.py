@@ -13,7 +13,7 @@ from mailroom.content.addresses import AddressError, all_plain, clean_name, pars
 from mailroom.content.columns import Columns, columns_of
 from mailroom.content.csv_encoding import encoding_of, separator_of
 from mailroom.content.formulas import restored
-from mailroom.content.parsed import Parsed, Problem, Recipient
+from mailroom.content.parsed import MOST_COLUMNS, Parsed, Problem, Recipient
 from mailroom.content.pasted import SHOWN
 
 SAMPLE = 20
@@ -58,7 +58,7 @@ def _rows(text: io.TextIOWrapper, parsed: Parsed) -> Iterator[Numbered]:
             return
         except csv.Error as trouble:
             message = f"This row cannot be read ({trouble}). Is a quote left open?"
-            parsed.problems.append(Problem(line, "", message))
+            parsed.problems.note(Problem(line, "", message))
             line = skipped + reader.line_num + 1
 
 
@@ -66,10 +66,14 @@ def _parse(rows: Iterator[Numbered], parsed: Parsed) -> None:
     sample = list(islice(rows, SAMPLE))
     if not sample:
         return
+    if len(sample[0][1]) > MOST_COLUMNS:
+        message = f"This file has {len(sample[0][1]):,} columns, and {MOST_COLUMNS:,} is the most."
+        parsed.problems.note(Problem(sample[0][0], ", ".join(sample[0][1])[:SHOWN], message))
+        return
     columns = columns_of(sample[0][1], [row for _, row in sample[1:]])
     if columns is None:
         message = "No column holds e-mail addresses. Name it email in the first row."
-        parsed.problems.append(Problem(sample[0][0], ", ".join(sample[0][1])[:SHOWN], message))
+        parsed.problems.note(Problem(sample[0][0], ", ".join(sample[0][1])[:SHOWN], message))
         return
     parsed.columns = [tag for _, tag in columns.variables]
     reading, rest = _Reading(columns, parsed), chain(sample[columns.has_header :], rows)
@@ -109,7 +113,7 @@ class _Reading:
             try:
                 found = parse_address(cell)
             except AddressError as refusal:
-                self._parsed.problems.append(Problem(line, cell[:SHOWN], str(refusal)))
+                self._parsed.problems.note(Problem(line, cell[:SHOWN], str(refusal)))
                 continue
             good.append((line, cells, found.address, found.name))
         if good:
@@ -119,7 +123,7 @@ class _Reading:
         count = self._columns.count
         if any(row[count:]):
             message = f"This row has {len(row)} cells for {count} columns. Does one need quotes?"
-            self._parsed.problems.append(Problem(line, ", ".join(row)[:SHOWN], message))
+            self._parsed.problems.note(Problem(line, ", ".join(row)[:SHOWN], message))
             return None
         return row[:count] + [""] * (count - len(row))
 
@@ -139,7 +143,7 @@ class _Reading:
                 self._parsed.recipients.append(recipient)
             else:
                 twice = Problem(line, recipient.address, f"is on line {first} already")
-                self._parsed.duplicates.append(twice)
+                self._parsed.duplicates.note(twice)
 
     def _variables(self, rows: Sequence[list[str]]) -> Iterable[dict[str, str] | None]:
         if not self._columns.variables:

@@ -29,13 +29,37 @@ class Problem:
     message: str
 
 
+MOST_KEPT = 1_000
+"""Problems of a list: more than anybody reads, and a list may hold millions."""
+
+MOST_COLUMNS = 1_000
+"""Variables of a mailing: the widest exports that people have are some hundreds wide."""
+
+
+class Problems(list[Problem]):
+    """The first MOST_KEPT of them; `total` is how many there were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def note(self, problem: Problem) -> None:
+        self.total += 1
+        if len(self) < MOST_KEPT:
+            self.append(problem)
+
+    def note_all(self, others: Problems) -> None:
+        self.total += others.total
+        self.extend(others[: MOST_KEPT - len(self)])
+
+
 @dataclass(slots=True)
 class Parsed:
     """A list of recipients, each address once. `columns` are the names of their variables."""
 
     recipients: list[Recipient] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    duplicates: list[Problem] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
+    duplicates: Problems = field(default_factory=Problems)
     columns: list[str] = field(default_factory=list)
 
 
@@ -44,9 +68,9 @@ def merge(*lists: Parsed) -> Parsed:
     merged = Parsed()
     seen: set[str] = set()
     for parsed in lists:
-        merged.problems += parsed.problems
-        merged.duplicates += parsed.duplicates
-        merged.columns += [name for name in parsed.columns if name not in merged.columns]
+        merged.problems.note_all(parsed.problems)
+        merged.duplicates.note_all(parsed.duplicates)
+    merged.columns += dict.fromkeys(name for parsed in lists for name in parsed.columns)
     filled = [parsed.recipients for parsed in lists if parsed.recipients]
     if len(filled) == 1:  # the usual case: nobody to compare with
         merged.recipients += filled[0]
@@ -55,7 +79,7 @@ def merge(*lists: Parsed) -> Parsed:
         for recipient in recipients:
             key = recipient.key
             if key in seen:
-                merged.duplicates.append(Problem(0, recipient.address, "is in more than one list"))
+                merged.duplicates.note(Problem(0, recipient.address, "is in more than one list"))
                 continue
             seen.add(key)
             merged.recipients.append(recipient)

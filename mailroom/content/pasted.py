@@ -27,10 +27,10 @@ def parse_pasted(text: str) -> Parsed:
         try:
             found = parse_address(entry)
         except AddressError as refusal:
-            parsed.problems.append(Problem(number, entry[:SHOWN], str(refusal)))
+            parsed.problems.note(Problem(number, entry[:SHOWN], str(refusal)))
             continue
         if first := lines_of.get(found.key):
-            parsed.duplicates.append(Problem(number, entry[:SHOWN], f"is on line {first} already"))
+            parsed.duplicates.note(Problem(number, entry[:SHOWN], f"is on line {first} already"))
             continue
         lines_of[found.key] = number
         parsed.recipients.append(Recipient(found.address, found.name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailroom.content.csv_file import parse_csv
-from mailroom.content.parsed import Parsed, Problem, Recipient, merge
+from mailroom.content.parsed import MOST_COLUMNS, Parsed, Problem, Problems, Recipient, merge
 from mailroom.content.pasted import parse_pasted
 
-__all__ = ["Parsed", "Problem", "Recipient", "merge", "parse_csv", "parse_pasted"]
+__all__ = ["MOST_COLUMNS", "Parsed", "Problem", "Problems", "Recipient", "merge", "parse_csv", "parse_pasted"]

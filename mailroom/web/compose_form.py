@@ -10,7 +10,7 @@ from typing import BinaryIO
 from flask import request
 from werkzeug.datastructures import FileStorage
 
-from mailroom.content.recipients import Problem
+from mailroom.content.recipients import Problem, Problems
 from mailroom.web.kept_files import KeptFile, KeptFiles
 
 TYPED = ("sender", "reply_to", "recipients", "subject", "text", "html", "send_at", "time_zone", "if_unknown")
@@ -33,7 +33,7 @@ class ChosenFile:
 class BadEntries:
     """What a list of recipients holds that cannot be mailed."""
 
-    problems: Sequence[Problem]
+    problems: Problems
     good: int
 
     @property
@@ -42,7 +42,7 @@ class BadEntries:
 
     @property
     def total(self) -> int:
-        return len(self.problems)
+        return self.problems.total
 
 
 @dataclass(slots=True)

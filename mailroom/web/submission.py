@@ -16,6 +16,12 @@ from mailroom.web.words import count
 
 FURTHEST = timedelta(days=366)
 
+MOST_REPLY_TO = 50
+"""As by the API."""
+
+MOST_NAMED = 10
+"""Bad addresses of Reply-To."""
+
 NOBODY = Address("")
 """Stands for a sender that could not be read, so that everything else is checked as well."""
 
@@ -39,7 +45,7 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         content=content,
         recipients=parsed.recipients,
         columns=parsed.columns,
-        duplicates=len(parsed.duplicates),
+        duplicates=parsed.duplicates.total,
         send_at=_send_at(form),
         expires_after=mailroom().settings.expires,
         if_unknown="hold" if form.value("if_unknown") == "hold" else "resend",
@@ -72,7 +78,11 @@ def _sender(form: ComposeForm) -> Address:
 
 def _reply_to(form: ComposeForm) -> tuple[Address, ...]:
     parsed = parse_pasted(form.value("reply_to"))
-    form.problems += [("reply_to", f"{problem.text}: {problem.message}") for problem in parsed.problems]
+    form.problems += [
+        ("reply_to", f"{problem.text}: {problem.message}") for problem in parsed.problems[:MOST_NAMED]
+    ]
+    if len(parsed.recipients) > MOST_REPLY_TO:
+        form.problems.append(("reply_to", f"Answers can go to {MOST_REPLY_TO} addresses at the most."))
     return tuple(Address(recipient.address, recipient.name) for recipient in parsed.recipients)
 
 
@@ -101,7 +111,7 @@ def _report(form: ComposeForm, name: str, parsed: Parsed) -> None:
         return
     where = " of the file" if name == "recipients_file" else ""
     form.problems.append(
-        (name, f"{count(len(parsed.problems), 'entry', 'entries')}{where} cannot be mailed.")
+        (name, f"{count(parsed.problems.total, 'entry', 'entries')}{where} cannot be mailed.")
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from flask import request
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from flask import g, request
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from mailroom.web.api import json_text
 from mailroom.web.api.errors import ApiError, Unprocessable
 
 M = TypeVar("M", bound=BaseModel)
@@ -16,24 +17,40 @@ M = TypeVar("M", bound=BaseModel)
 MOST_NAMED = 3
 """Mistakes that one message names."""
 
+MOST_MISTAKES = 1_000
+"""Of one body: more are not told of one by one, for each takes a kilobyte."""
+
 PLAIN = {
     "extra_forbidden": "There is no such field; look for a misspelling.",
     "string_type": "This must be a string.",
     "dict_type": "This must be an object.",
     "model_type": "This must be an object.",
     "model_attributes_type": "This must be an object.",
+    "string_unicode": "This holds half of a character (a lone surrogate).",
     "list_type": "This must be a list.",
     "tuple_type": "This must be a list.",
     "uuid_parsing": "This must be an id, like 4ef9a417-02e9-4d39-ad75-9611e0fcc33c.",
 }
 
 
-def read(model: type[M]) -> M:
-    """The request's JSON body. Raises ApiError with what is wrong with it."""
+def read(model: type[M], most: int | None = None) -> M:
+    """The request's JSON body, of `most` octets. Raises ApiError with what is wrong with it."""
+    if most is not None:
+        request.max_content_length = most
     try:
-        return model.model_validate_json(raw())
+        return model.model_validate(value())
     except ValidationError as error:
         raise refusal(error) from None
+
+
+def value() -> Any:
+    """The body as JSON, which is read once. Raises ApiError."""
+    if "json_body" not in g:
+        try:
+            g.json_body = json_text.read(raw())
+        except json_text.NotJson as error:
+            raise ApiError(400, "validation_error", str(error)) from None
+    return g.json_body
 
 
 def raw() -> bytes:
@@ -45,10 +62,9 @@ def raw() -> bytes:
 
 def read_list(most: int) -> list[Any]:
     """A JSON array of up to `most` values, not checked any further."""
-    try:
-        values = TypeAdapter(list[Any]).validate_json(raw())
-    except ValidationError as error:
-        raise refusal(error) from None
+    values = value()
+    if not isinstance(values, list):
+        raise Unprocessable(PLAIN["list_type"])
     if not 1 <= len(values) <= most:
         raise Unprocessable(f"Send an array of 1 to {most} emails, not of {len(values)}.")
     return values
@@ -63,15 +79,19 @@ def read_query(model: type[M]) -> M:
 
 def refusal(error: ValidationError, within: str = "") -> ApiError:
     """What a program is answered; `within` names what the fields are fields of."""
+    if error.error_count() > MOST_MISTAKES:
+        return Unprocessable(f"There are {error.error_count():,} mistakes: is this the right body?")
     found = error.errors(include_url=False, include_context=False, include_input=False)
     first = found[0]["type"]
-    if first == "json_invalid":
-        reason = found[0]["msg"].removeprefix("Invalid JSON: ")
-        return ApiError(400, "validation_error", f"The body is not JSON: {reason}.")
     name = "missing_required_field" if first == "missing" else "validation_error"
-    sentences = list(dict.fromkeys(_sentence(detail, within) for detail in found))
-    more = len(sentences) - MOST_NAMED
-    return Unprocessable(" ".join(sentences[:MOST_NAMED]) + (f" And {more} more." if more > 0 else ""), name)
+    return Unprocessable(together([_sentence(detail, within) for detail in found]), name)
+
+
+def together(sentences: Sequence[str]) -> str:
+    """As one message, which names the first few."""
+    each = list(dict.fromkeys(sentences))
+    more = len(each) - MOST_NAMED
+    return " ".join(each[:MOST_NAMED]) + (f" And {more} more." if more > 0 else "")
 
 
 def _sentence(detail: ErrorDetails, within: str) -> str:
@@ -91,9 +111,13 @@ def path_of(parts: Sequence[int | str], within: str = "") -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         elif part not in UNIONS:
+            part = part if len(part) <= LONGEST_NAME else f"{part[:LONGEST_NAME]}…"
             path += f".{part}" if path else part
     return path
 
+
+LONGEST_NAME = 100
+"""Characters of a field's name that a message repeats."""
 
 UNIONS = {"str", "int", "float", "bool"}
 """What pydantic adds to a path where a value may be of several kinds."""

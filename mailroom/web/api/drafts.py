@@ -9,10 +9,11 @@ from flask import g
 from mailroom.content.addresses import Address
 from mailroom.content.header.authors import disguise_of
 from mailroom.content.message import Content, check
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients import MOST_COLUMNS, Recipient
 from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.ledger.api_keys import ApiKey
 from mailroom.web import mailroom
+from mailroom.web.api import body
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.requests import Email, Letter, Mailing
 
@@ -36,6 +37,8 @@ def draft_of_mailing(mailing: Mailing, key: ApiKey, idempotency: Idempotency | N
     for given in mailing.recipients:
         variables = {name: _words(value) for name, value in given.variables.items() if value is not None}
         columns |= dict.fromkeys(given.variables)
+        if len(columns) > MOST_COLUMNS:
+            raise Unprocessable(f"`recipients`: a mailing has {MOST_COLUMNS:,} variables at the most.")
         name = given.name or given.address.name
         recipient = Recipient(given.address.address, name, variables or None)
         recipients.setdefault(recipient.key, recipient)
@@ -60,8 +63,8 @@ def _draft(
     if key.senders and (reason := disguise_of(content.sender)):
         raise ApiError(403, "validation_error", f"`from`: for this API key, {reason}.")
     if problems := check(content, columns, recipients):
-        sentences = (f"`{FIELDS.get(field, field)}`: {sentence}" for field, sentence in problems)
-        raise Unprocessable(" ".join(sentences))
+        sentences = [f"`{FIELDS.get(field, field)}`: {sentence}" for field, sentence in problems]
+        raise Unprocessable(body.together(sentences))
     return Draft(
         content=content,
         recipients=recipients,

@@ -20,6 +20,9 @@ from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import EMAIL, Reached
 from mailroom.web.api.requests import Email, Page, Update
 
+MOST_OCTETS = 16 * 1024
+"""Of a change to one."""
+
 MOST_DELIVERIES = 1_000
 """Of one email; by the API it has at most three times fifty."""
 
@@ -99,7 +102,7 @@ def update_email(email: Reached) -> Response:
 
     As long as it waits for its time; 409 when it does not any more.
     """
-    update = body.read(Update)
+    update = body.read(Update, MOST_OCTETS)
     with mailroom().database.begin() as connection:
         mailing = email.find(connection)
         if not emails.reschedule(connection, mailing.id, update.scheduled_at, mailroom().settings.expires):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from mailroom.content.addresses import Address, parse_address
 from mailroom.web.api.times import UNITS, moment
@@ -17,6 +19,9 @@ Schema = dict[str, Any]
 
 MOST_ADDRESSES = 50
 """In each of To, Cc and Bcc. More people are a mailing, where each sees only themself."""
+
+ITEMS_NAMED = 3
+"""Of a long list: so many bad items are told of."""
 
 NO_NUL = r"^[^\u0000]*$"
 SOME_WORD = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
@@ -77,6 +82,45 @@ def _mailbox(value: object) -> Address:
     if not isinstance(value, str):
         raise ValueError("This must be a string like Ann Lee <ann@example.org>.")
     return parse_address(value)
+
+
+def at_most(number: int) -> BeforeValidator:
+    """Counts before it is looked into: pydantic counts what it found good, and keeps every mistake."""
+
+    def count(value: object) -> object:
+        if isinstance(value, list | tuple) and len(value) > number:
+            raise ValueError(f"This has {len(value):,} items, and {number:,} is the most.")
+        return value
+
+    return BeforeValidator(count)
+
+
+def first_mistakes(values: Any, validated: Callable[[Any], Any]) -> Any:
+    """The validated list, or the mistakes of its first few bad items. For one that fails fast."""
+    mistakes: list[InitErrorDetails] = []
+    start = 0
+    for _ in range(ITEMS_NAMED):
+        try:
+            found = validated(values[start:] if start else values)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_context=False, include_input=False)
+            if not details[0]["loc"]:
+                raise  # it is no list, or one of another length
+            mistakes += [_moved(detail, start) for detail in details]
+            start = int(mistakes[-1]["loc"][0]) + 1
+            if start == len(values):
+                break
+        else:
+            if not mistakes:
+                return found
+            break
+    raise ValidationError.from_exception_data("list", mistakes)
+
+
+def _moved(detail: ErrorDetails, by: int) -> InitErrorDetails:
+    at, *path = detail["loc"]
+    kind = PydanticCustomError(detail["type"], "{words}", {"words": detail["msg"]})
+    return InitErrorDetails(type=kind, loc=(int(at) + by, *path), input=None)
 
 
 def _listed(value: object) -> object:
@@ -141,6 +185,7 @@ Mailbox = Annotated[Address, PlainValidator(_mailbox), WithJsonSchema(MAILBOX)]
 
 Mailboxes = Annotated[
     tuple[Mailbox, ...],
+    at_most(MOST_ADDRESSES),
     BeforeValidator(_listed),
     Field(max_length=MOST_ADDRESSES),
     WithJsonSchema(_mailboxes(0, f"One address, or up to {MOST_ADDRESSES}.")),
@@ -148,6 +193,7 @@ Mailboxes = Annotated[
 
 SomeMailboxes = Annotated[
     tuple[Mailbox, ...],
+    at_most(MOST_ADDRESSES),
     BeforeValidator(_listed),
     Field(min_length=1, max_length=MOST_ADDRESSES),
     WithJsonSchema(_mailboxes(1, f"One address, or up to {MOST_ADDRESSES}; everybody sees them.")),

@@ -38,9 +38,8 @@ def idempotency_of(key: ApiKey) -> Idempotency | None:
 def _fingerprint() -> str:
     """The same for the same JSON to the same place, however it is written down."""
     data = body.raw()
-    # What is no JSON is refused anyway: its own words will do.
-    with suppress(ValueError, RecursionError):
-        data = json.dumps(json.loads(data), sort_keys=True).encode()
+    with suppress(RecursionError):  # what is nested so deep is refused anyway
+        data = json.dumps(body.value(), sort_keys=True).encode()
     place = f"{request.path}\0{request.headers.get('x-batch-validation', '')}\0"
     return sha256(place.encode("utf-8", "replace") + data).hexdigest()
 

@@ -6,7 +6,15 @@ import mimetypes
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    WrapValidator,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 from mailroom.content.message import Attachment as ContentAttachment
@@ -29,6 +37,8 @@ from mailroom.web.api.fields import (
     SomeMailboxes,
     TagName,
     Text,
+    at_most,
+    first_mistakes,
 )
 
 MOST_EMAILS = 100
@@ -36,6 +46,8 @@ MOST_EMAILS = 100
 
 MOST_RECIPIENTS = 200_000
 """Of one mailing by the API."""
+
+MOST_FILES, MOST_TAGS = 100, 75
 
 HEADERS: Schema = {
     "description": "Further headers. Those that Mailroom sets (From, Message-ID, Content-...) are refused.",
@@ -143,8 +155,12 @@ class Letter(Request):
     headers: Annotated[dict[Text, Text], _empty(dict)] = Field(
         default_factory=dict, json_schema_extra=HEADERS
     )
-    attachments: Annotated[tuple[Attachment, ...], _empty(tuple)] = Field(default=(), max_length=100)
-    tags: Annotated[tuple[Tag, ...], _empty(tuple)] = Field(default=(), max_length=75)
+    attachments: Annotated[tuple[Attachment, ...], at_most(MOST_FILES), _empty(tuple)] = Field(
+        default=(), max_length=MOST_FILES
+    )
+    tags: Annotated[tuple[Tag, ...], at_most(MOST_TAGS), _empty(tuple)] = Field(
+        default=(), max_length=MOST_TAGS
+    )
     scheduled_at: Moment | None = None
 
 
@@ -198,7 +214,13 @@ class Recipient(Request):
 class Mailing(Letter):
     """One submission to many: each sees only themself, and merge tags are filled for each."""
 
-    recipients: list[Recipient] = Field(min_length=1, max_length=MOST_RECIPIENTS)
+    recipients: Annotated[
+        list[Recipient],
+        FailFast(),
+        Field(min_length=1, max_length=MOST_RECIPIENTS),
+        WrapValidator(first_mistakes),
+        at_most(MOST_RECIPIENTS),
+    ]
     if_unknown: Literal["resend", "hold"] = Field(
         default="resend",
         description="What to do when a connection broke before the mail server answered: "

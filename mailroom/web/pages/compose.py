@@ -19,7 +19,7 @@ from flask import (
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
-from mailroom.content.recipients import Parsed
+from mailroom.content.recipients import Parsed, Problems
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, KeyReused, Refused, StillUnderWay
 from mailroom.ledger import contents, mailings
@@ -110,17 +110,18 @@ def _say(accepted: Accepted, form: ComposeForm, parsed: Parsed) -> None:
         flash("This was sent already; nothing was sent twice. Here it is.", "info")
         return
     if parsed.duplicates:
-        flash(_about_duplicates([duplicate.text for duplicate in parsed.duplicates]), "info")
+        flash(_about_duplicates(parsed.duplicates), "info")
     if left_out := sum(bad.total for bad in form.bad.values()):
         flash(f"Left out, as asked: {count(left_out, 'entry', 'entries')} that cannot be mailed.", "warning")
     if not accepted.enqueued:
         flash("Accepted. The queue cannot be reached just now: sending starts when it is back.", "warning")
 
 
-def _about_duplicates(addresses: list[str]) -> str:
-    named, rest = ", ".join(addresses[:MOST_NAMED]), len(addresses) - MOST_NAMED
+def _about_duplicates(duplicates: Problems) -> str:
+    named = ", ".join(duplicate.text for duplicate in duplicates[:MOST_NAMED])
+    rest = duplicates.total - MOST_NAMED
     more = f" and {rest:,} more" if rest > 0 else ""
-    return f"Dropped as duplicates: {count(len(addresses), 'address', 'addresses')} ({named}{more})."
+    return f"Dropped as duplicates: {count(duplicates.total, 'address', 'addresses')} ({named}{more})."
 
 
 def _shown(form: ComposeForm, status: int) -> Response:
