@@ -18,7 +18,10 @@ LAYERS = [
     {"web", "front", "cli", "jobs", "local", "flask", "submission"},
     {"app", "worker", "start"},
 ]
-SIDEWAYS = {("cli", "web")}  # a command may say what a page says
+SIDEWAYS = {
+    ("cli", "web"),  # a command may say what a page says
+    ("submission", "front"),  # one crowd before both doors
+}
 RANKS = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 SOURCES = sorted([*ROOT.glob("*.py"), *ROOT.glob("jobs/**/*.py"), *ROOT.glob("mailroom/**/*.py")])
 

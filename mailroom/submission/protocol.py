@@ -1,14 +1,17 @@
-"""aiosmtpd's server with our rules: who may sign in where, and nothing without it."""
+"""aiosmtpd's server with our rules: who may sign in where, nothing without it, and no client without end."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import ssl
-from typing import Any
+from typing import Any, AnyStr, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, syntax
 
+from mailroom.ledger.api_keys import ApiKey
+from mailroom.submission.door import Door, is_theirs, whence
+from mailroom.submission.limits import Limits
 from mailroom.submission.reception import LARGEST, Reception
 
 COMMANDS = {"AUTH": 5, "STARTTLS": 1, "VRFY": 1, "EXPN": 1, "HELP": 10, "*": 100_000}
@@ -16,18 +19,24 @@ COMMANDS = {"AUTH": 5, "STARTTLS": 1, "VRFY": 1, "EXPN": 1, "HELP": 10, "*": 100
 
 
 class Protocol(SMTP):
-    """One connection."""
+    """One connection. To the door's crowds it is somebody who waits."""
 
-    line_length_limit = 1024 * 1024  # long lines are taken, and broken before they are sent on
+    memory = disk = 0  # what is kept for it is bounded by the length of a line, and by LARGEST
 
-    def __init__(self, reception: Reception, hostname: str, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, reception: Reception, hostname: str, tls: ssl.SSLContext | None, door: Door | None = None
+    ) -> None:
+        self.door = door or Door(Limits())
+        self._limits = self.door.limits
+        self.line_length_limit = self._limits.strangers_line
+        self.address = ""
         super().__init__(
             reception,
             data_size_limit=LARGEST,
             hostname=hostname,
             ident="Mailroom",
             tls_context=tls,
-            timeout=300,
+            timeout=self._limits.idle_seconds,
             auth_required=True,
             auth_require_tls=True,
             authenticator=_nobody,
@@ -35,11 +44,26 @@ class Protocol(SMTP):
             loop=asyncio.get_running_loop(),
         )
         self._reception = reception
+        self._came_at = self.loop.time()
+        self._crowd = self.door.strangers
+        self._data_since: float | None = None
+        self._received = self._replies = self._errors = self._wrong = 0
+
+    # Who it is
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        peer = transport.get_extra_info("peername")
         # What this machine says to itself is on no wire.
-        self._auth_require_tls = not _is_loopback(transport.get_extra_info("peername"))
+        self._auth_require_tls = not _is_loopback(peer)
+        is_new = self.transport is None
         super().connection_made(transport)
+        if is_new:
+            self.address = whence(peer)
+            self._crowd.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._crowd.remove(self)
+        super().connection_lost(error)
 
     async def auth_PLAIN(self, _: Any, args: list[str]) -> AuthResult:
         return await self._judged(await super().auth_PLAIN(_, args))
@@ -66,7 +90,127 @@ class Protocol(SMTP):
     async def _judged(self, read: AuthResult) -> AuthResult:
         if not isinstance(read.auth_data, LoginPassword):
             return read
-        return await self._reception.sign_in(read.auth_data.password)
+        result = await self._reception.sign_in(read.auth_data.password)
+        if result.success:
+            self._sign_in(cast(ApiKey, result.auth_data))
+        elif str(result.message).startswith("535"):
+            await self._note_wrong_key()
+        return result
+
+    def _sign_in(self, key: ApiKey) -> None:
+        """From the crowd of strangers to that of clients, where it counts by its key."""
+        if self.transport is None:  # let go while its key was looked up
+            return
+        self._crowd.remove(self)
+        self._crowd, self.address = self.door.clients, f"key {key.id}"
+        self._crowd.add(self)
+        self.line_length_limit = self._reader._limit = self._limits.line  # type: ignore[attr-defined]
+        self._replies = self._errors = 0
+        self._reset_timeout()
+
+    async def _note_wrong_key(self) -> None:
+        self._wrong += 1
+        self.door.tell("a wrong key", address=self.address)
+        # Only a wrong one waits: nobody is locked out by others' guesses from the same address.
+        await asyncio.sleep(self.door.guesses.wrong(self.address))
+
+    # How long it may take
+
+    @property
+    def _is_stranger(self) -> bool:
+        return self._crowd is self.door.strangers
+
+    @property
+    def deadline(self) -> float:
+        if self._is_stranger:  # from the connection on, whatever it says meanwhile
+            return self._came_at + self._limits.sign_in_seconds
+        if self._data_since is None:
+            return self.loop.time() + self._limits.idle_seconds
+        return self._data_since + self._limits.patience + self._received / self._limits.pace
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        super()._reset_timeout(max(0.001, self.deadline - self.loop.time()))
+        if not self._is_stranger:
+            self._crowd.wait(self)
+
+    def _timeout_cb(self) -> None:
+        if self._data_since is not None and self.deadline > self.loop.time():
+            self._reset_timeout()  # it has sent more since
+            return
+        self.expire()
+
+    def expire(self) -> None:
+        self._end("421 4.4.2 You took too long", "a client took too long")
+
+    def drop(self) -> None:
+        self._end("421 4.7.0 There are too many connections", "a client had to go: there are too many")
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        super().data_received(data)
+
+    async def smtp_DATA(self, arg: str) -> None:
+        self._data_since, self._received = self.loop.time(), 0
+        self._reset_timeout()
+        try:
+            await super().smtp_DATA(arg)
+        finally:
+            self._data_since = None
+            if self.transport is not None:
+                self._reset_timeout()
+
+    async def _call_handler_hook(self, command: str, *args: Any) -> Any:
+        """While we work it may stay, however long that takes."""
+        if command != "DATA" or self._timeout_handle is None:
+            return await super()._call_handler_hook(command, *args)
+        self._data_since = None
+        self._timeout_handle.cancel()
+        self._crowd.work(self)
+        try:
+            return await super()._call_handler_hook(command, *args)
+        finally:
+            if self.transport is not None:
+                self._reset_timeout()
+
+    # How much it may say
+
+    async def push(self, status: AnyStr) -> None:
+        await super().push(status)
+        reply = status if isinstance(status, str) else status.decode("ascii", "replace")
+        if reply.startswith("250 2.6.0"):  # a message was accepted
+            self._replies = self._errors = 0
+        self._replies += 1
+        self._errors += reply[:1] in ("4", "5")
+        if self._has_said_too_much():
+            self._end("421 4.7.0 That is enough", "a client went on without end")
+
+    def _has_said_too_much(self) -> bool:
+        limits = self._limits
+        if self._wrong >= limits.guesses:
+            return True
+        if self._is_stranger:
+            return self._replies > limits.strangers_replies or self._errors > limits.strangers_errors
+        return self._replies > limits.replies or self._errors > limits.errors
+
+    # Its end
+
+    def _end(self, reply: str, event: str) -> None:
+        """At once: what it does not read, and what it has yet to send, is nobody's any more."""
+        transport = cast(asyncio.Transport | None, self.transport)
+        self._crowd.remove(self)
+        if transport is None:
+            return
+        self.door.tell(event, address=self.address)
+        transport.write(f"{reply}\r\n".encode())
+        for one in (transport, self._original_transport):
+            if isinstance(one, asyncio.Transport):
+                one.abort()
+
+    async def handle_exception(self, error: Exception) -> str:
+        if is_theirs(error):
+            self.door.tell("a connection broke", address=self.address, error=type(error).__name__)
+            return "421 4.4.2 The connection broke"
+        return await super().handle_exception(error)
 
 
 def _nobody(*arguments: Any) -> AuthResult:

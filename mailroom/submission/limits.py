@@ -1,0 +1,63 @@
+"""How much the submission port keeps for clients, and how long it waits for them: all figures."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass, replace
+
+KIBIBYTE, MEBIBYTE = 1 << 10, 1 << 20
+
+RESERVE = 300
+"""Files that the process has open for other ends: ledger, Redis, libraries, and clients that it has yet
+to greet (two hundred at once, before any can be let go)."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of the process. Sizes in bytes, times in seconds. A stranger has not signed in yet."""
+
+    strangers: int = 400
+    """Connections. They are apart from those who signed in, whom strangers so never push out."""
+    clients: int = 1_000
+    """Connections of those who signed in: 100 programs with pools of ten."""
+
+    sign_in_seconds: float = 45
+    """From the connection to the right key, STARTTLS included: programs take one."""
+    idle_seconds: float = 300
+    """Between two commands of somebody who signed in (RFC 5321, 4.5.3.2.7)."""
+
+    patience: float = 60
+    pace: int = 1 * KIBIBYTE
+    """Bytes a second: a message may take `patience`, and as long as it needs at this pace."""
+
+    strangers_line: int = 16 * KIBIBYTE
+    """A line before sign-in. AUTH needs the most: 12,288 (RFC 4954, 4)."""
+    line: int = 1 * MEBIBYTE
+    """After it: long lines are taken, and broken before they are sent on."""
+
+    strangers_replies: int = 50
+    replies: int = 5_000
+    """Since the last message that was accepted: it may have a thousand recipients, and be tried anew."""
+    strangers_errors: int = 10
+    errors: int = 2_000
+    """Since then, too: a thousand recipients may be refused."""
+
+    guesses: int = 3
+    """Wrong keys of a connection."""
+    free_guesses: int = 10
+    """Wrong keys of an address in a minute. The answers to more come late: a right key never waits."""
+    late_seconds: float = 5
+
+
+def fitting(limits: Limits) -> Limits:
+    """As many connections as this process may have files open, after asking for as many as it needs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.strangers + limits.clients + RESERVE
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft >= wanted:
+        return limits
+    room = max(20, soft - RESERVE) if soft > 2 * RESERVE else max(20, soft // 2)
+    strangers = min(limits.strangers, room // 2)
+    return replace(limits, strangers=strangers, clients=room - strangers)
