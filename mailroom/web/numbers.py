@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Flask
 from werkzeug.routing import IntegerConverter
 
@@ -11,6 +13,8 @@ LARGEST = 2**63 - 1
 
 def number(text: str) -> int:
     """For `request.args.get(..., type=number)`. Raises ValueError, which that takes for "not given"."""
+    if re.fullmatch("-?[0-9]{1,19}", text) is None:  # int() takes other scripts, and thousands of digits
+        raise ValueError("this is no number of a row")
     value = int(text)
     if not -LARGEST <= value <= LARGEST:
         raise ValueError("no row has this id")

@@ -6,6 +6,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from mailroom.web import mailroom
+from mailroom.web.numbers import number
 from mailroom.web.race.legs import catch_up, run_next
 from mailroom.web.race.record import FEWEST, MOST, USUAL, Race, Races
 
@@ -22,7 +23,7 @@ def page() -> str:
         "race/page.html",
         slow_server=mailroom().settings.slow_server,
         latest=latest,
-        mails=request.args.get("mails", USUAL, type=int),
+        mails=request.args.get("mails", USUAL, type=number),
         fewest=FEWEST,
         most=MOST,
     )
@@ -32,7 +33,7 @@ def page() -> str:
 def start() -> Response:
     if not mailroom().settings.slow_server:
         abort(404)
-    mails = request.form.get("mails", type=int)
+    mails = request.form.get("mails", type=number)
     if mails is None or not FEWEST <= mails <= MOST:
         flash(f"Choose from {FEWEST} to {MOST} mails.", "warning")
         return redirect(url_for("race.page"), 303)

@@ -12,6 +12,7 @@ from mailroom.http.guard import Guard
 from mailroom.ledger import webhook_calls, webhook_endpoints, webhooks
 from mailroom.ledger.webhook_endpoints import Endpoint
 from mailroom.web import mailroom
+from mailroom.web.numbers import number
 from mailroom.web.webhook_form import WebhookForm
 from mailroom.web.words import count
 
@@ -55,7 +56,7 @@ def _shown(endpoint: Endpoint, form: WebhookForm) -> Response:
     state = state if state in STATES else None
     with mailroom().database.read() as connection:
         calls = webhook_calls.page(
-            connection, endpoint.id, state, request.args.get("before", type=int), PAGE + 1
+            connection, endpoint.id, state, request.args.get("before", type=number), PAGE + 1
         )
     body = render_template(
         "webhooks/show.html",
@@ -137,8 +138,8 @@ def replay_failed(endpoint_id: int) -> Response:
         flash("This endpoint is disabled: enable it first.", "warning")
         return _to(endpoint_id)
     with mailroom().database.begin() as connection:
-        number = webhook_calls.replay_failed(connection, endpoint_id)
-    flash(f"{count(number, 'call is', 'calls are')} made again.", "good")
+        calls = webhook_calls.replay_failed(connection, endpoint_id)
+    flash(f"{count(calls, 'call is', 'calls are')} made again.", "good")
     return _to(endpoint_id)
 
 

@@ -1,0 +1,185 @@
+"""What somebody writes into every part of every address, query string, form and header.
+
+Numbers that no database holds, digits of other scripts, NULs, dates that never were: each has an
+answer, and none is a 500.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+from werkzeug.test import Client as Browser
+from werkzeug.wrappers import Response
+
+from app import create_app
+from mailroom.ledger import api_keys, users, webhook_endpoints
+from mailroom.settings import load
+from mailroom.web import compose_form
+from mailroom.web.api.operations import OPERATIONS
+from tests.web.watching import a_mailing
+
+HOSTILE = [
+    *("9223372036854775808", "-9223372036854775809", "9" * 5_000, "-1", "0", "1e999", "NaN", "1_000", ""),
+    *("\u0661", "\u00b2", "\uff11" * 30),
+    *("a\0b", "\r\n\u2028", "\u202e\ufffe", "\ud83d", "%00", "\\'\"", "../x", "x" * 5_000, "[]"),
+    *("9999-12-31T23:59", "0001-01-01T00:00", "<((((@", "a@b" * 500),
+]
+
+HEADERS = {
+    *(
+        "Idempotency-Key",
+        "If-None-Match",
+        "If-Modified-Since",
+        "If-Match",
+        "If-Range",
+        "Range",
+        "Last-Event-ID",
+    ),
+    *("Accept", "Accept-Language", "Accept-Encoding", "Content-Type", "Cookie", "Authorization", "Origin"),
+    *("Referer", "User-Agent", "X-Requested-With", "X-Forwarded-For", "X-Forwarded-Proto", "Sec-Fetch-Site"),
+    *("x-batch-validation", "Purpose", "Date", "Prefer"),
+}
+
+NOT_OURS = ("rq_dashboard.",)  # tests/attacks/test_the_queue_page.py tries each of its parts
+
+
+@pytest.fixture
+def app(settings_env: dict[str, str], database_url: str) -> Iterator[Flask]:
+    app = create_app(load(settings_env | {"DATABASE_URL": database_url, "MAILROOM_LOCAL": "1"}))
+    # Else its token would be asked for before anything that is tried here.
+    app.config["WTF_CSRF_ENABLED"] = False
+    yield app
+    app.extensions["mailroom"].database.dispose()
+
+
+@pytest.fixture
+def key(app: Flask) -> str:
+    with app.extensions["mailroom"].database.begin() as connection:
+        return api_keys.add(connection, "test", scopes=["admin"], rate="100000/second")[0]
+
+
+@pytest.fixture
+def browser(app: Flask) -> Browser:
+    """Signed in, with one of each to look at."""
+    database = app.extensions["mailroom"].database
+    a_mailing(database, {})
+    browser = app.test_client()
+    with database.begin() as connection:
+        user = users.add(connection, "ann@example.org", None)
+        link = users.make_link(connection, user.id)
+        webhook_endpoints.add(connection, "https://example.org/hooks", ["email.sent"])
+    assert browser.get(f"/sign-in?token={link}").status_code == 303
+    return browser
+
+
+def rules(app: Flask, method: str) -> list[Rule]:
+    found = [rule for rule in app.url_map.iter_rules() if method in (rule.methods or ())]
+    return [rule for rule in found if not rule.endpoint.startswith(NOT_OURS)]
+
+
+def path_of(rule: Rule, changed: str = "", value: str = "") -> str:
+    """The rule's address with likely parts, but for the one that is changed."""
+
+    def part(match: re.Match[str]) -> str:
+        kind, _, name = match[1].rpartition(":")
+        if name == changed:
+            return quote(value.encode("utf-8", "surrogatepass"), safe="")
+        return str(uuid4()) if kind == "uuid" else "1"
+
+    return re.sub(r"<([^>]+)>", part, rule.rule)
+
+
+def read_by(app: Flask, endpoint: str, what: str) -> set[str]:
+    """The names that the module of a view looks up in request.args, or request.form."""
+    module = sys.modules[inspect.unwrap(app.view_functions[endpoint]).__module__]
+    names = set(re.findall(rf"request\.{what}(?:\.get|\.getlist)?[(\[]\"(\w+)\"", inspect.getsource(module)))
+    if endpoint == "compose.submit" and what == "form":
+        names |= {*compose_form.TYPED, "idempotency_key", "leave_out", "kept_attachments"}
+    for operation in OPERATIONS if what == "args" else ():
+        if f"api.{operation.name}" == endpoint and operation.query:
+            names |= set(operation.query.model_fields)
+    return names
+
+
+def broken(answers: Iterator[tuple[str, Response]]) -> list[str]:
+    return [f"{asked[:200]}: {answer.status_code}" for asked, answer in answers if answer.status_code >= 500]
+
+
+def test_this_file_finds_what_is_read(app: Flask) -> None:
+    assert {"before", "q"} <= read_by(app, "mailings.index", "args")
+    assert {"before", "state"} <= read_by(app, "webhooks.show", "args")
+    assert {"limit", "after", "before"} == read_by(app, "api.list_emails", "args")
+    assert {"address", "note"} <= read_by(app, "suppressions.add", "form")
+
+
+def test_no_part_of_an_address_breaks_anything(app: Flask, browser: Browser, key: str) -> None:
+    def tried() -> Iterator[tuple[str, Response]]:
+        for method in ("GET", "POST", "PATCH"):
+            for rule in rules(app, method):
+                headers = {"Authorization": f"Bearer {key}"} if rule.endpoint.startswith("api.") else {}
+                for name in rule.arguments:
+                    for value in HOSTILE:
+                        path = path_of(rule, name, value)
+                        yield f"{method} {path}", browser.open(path, method=method, headers=headers)
+
+    assert broken(tried()) == []
+
+
+def test_no_query_breaks_anything(app: Flask, browser: Browser, key: str) -> None:
+    def tried() -> Iterator[tuple[str, Response]]:
+        for rule in rules(app, "GET"):
+            headers = {"Authorization": f"Bearer {key}"} if rule.endpoint.startswith("api.") else {}
+            for name in sorted(read_by(app, rule.endpoint, "args")):
+                for value in HOSTILE:
+                    path = f"{path_of(rule)}?{name}={quote(value.encode('utf-8', 'surrogatepass'))}"
+                    yield f"GET {path}", browser.get(path, headers=headers)
+
+    assert broken(tried()) == []
+
+
+def test_no_field_of_a_form_breaks_anything(app: Flask, browser: Browser) -> None:
+    def tried() -> Iterator[tuple[str, Response]]:
+        for rule in rules(app, "POST"):
+            if rule.endpoint.startswith(("api.", "sign_in.")):
+                continue
+            for name in sorted(read_by(app, rule.endpoint, "form")):
+                for value in HOSTILE:
+                    path = path_of(rule)
+                    body = f"{name}={quote(value.encode('utf-8', 'surrogatepass'))}"
+                    kind = "application/x-www-form-urlencoded"
+                    yield f"POST {path} {body}", browser.post(path, data=body, content_type=kind)
+
+    assert broken(tried()) == []
+
+
+def test_no_header_breaks_anything(app: Flask, browser: Browser, key: str) -> None:
+    def tried() -> Iterator[tuple[str, Response]]:
+        asked: list[tuple[str, str, dict[str, Any]]] = [
+            *(("GET", path, {}) for path in ("/", "/mailings", "/static/app.css", "/readyz", "/metrics")),
+            ("GET", "/api/v1/emails", {"headers": {"Authorization": f"Bearer {key}"}}),
+            ("POST", "/api/v1/emails", {"headers": {"Authorization": f"Bearer {key}"}, "data": b"{}"}),
+        ]
+        for name in sorted(HEADERS):
+            for value in HOSTILE:
+                sent = (
+                    "".join(c for c in value if c not in "\r\n\0")
+                    .encode("utf-8", "replace")
+                    .decode("latin-1")
+                )
+                for method, path, options in asked:
+                    headers = {**options.get("headers", {}), name: sent}
+                    answer = browser.open(path, method=method, data=options.get("data"), headers=headers)
+                    # Only the workers are missing.
+                    if path != "/readyz" or answer.status_code != 503:
+                        yield f"{method} {path} {name}: {sent!r}", answer
+
+    assert broken(tried()) == []
