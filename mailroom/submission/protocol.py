@@ -75,11 +75,18 @@ class Protocol(SMTP):
     async def smtp_DATA(self, arg: str | None) -> None:
         """Asks whether a message may come, if nothing else speaks against it."""
         refusal = await self._refusal() if not arg else None
-        if refusal is None:
-            await super().smtp_DATA(arg)
+        if refusal is not None:
+            self.envelope = self._create_envelope()  # the next MAIL begins anew, as after any end of DATA
+            await self.push(refusal)
             return
-        self.envelope = self._create_envelope()  # the next MAIL begins anew, as after any end of DATA
-        await self.push(refusal)
+        self._data_since, self._received = self.loop.time(), 0
+        self._reset_timeout()
+        try:
+            await super().smtp_DATA(arg)
+        finally:
+            self._data_since = None
+            if self.transport is not None:
+                self._reset_timeout()
 
     async def _refusal(self) -> str | None:
         session, envelope = self.session, self.envelope
@@ -148,16 +155,6 @@ class Protocol(SMTP):
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
         super().data_received(data)
-
-    async def smtp_DATA(self, arg: str) -> None:
-        self._data_since, self._received = self.loop.time(), 0
-        self._reset_timeout()
-        try:
-            await super().smtp_DATA(arg)
-        finally:
-            self._data_since = None
-            if self.transport is not None:
-                self._reset_timeout()
 
     async def _call_handler_hook(self, command: str, *args: Any) -> Any:
         """While we work it may stay, however long that takes."""

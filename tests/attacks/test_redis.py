@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from flask import Flask
@@ -33,14 +34,15 @@ def call(*arguments: object) -> bytes:
     return zlib.compress(json.dumps(["jobs.deliver.deliver", None, list(arguments), {}]).encode())
 
 
-def a_job(redis: Redis, id: str = "deliver-7-0", **fields: bytes) -> None:
+def a_job(redis: Redis, id: str = "deliver-7-0", **fields: bytes) -> Redis:
     """A job of ours on the queue, with these fields instead."""
     ours: dict[str, bytes] = {"data": call(7, 0), "status": b"queued", "origin": b"bulk"}
     redis.hset(job_key(id), mapping=ours | fields)  # type: ignore[arg-type]
     redis.rpush(queue_key(BULK), id)
+    return redis
 
 
-def a_worker(redis: Redis, **fields: bytes) -> None:
+def a_worker(redis: Redis, **fields: bytes) -> Redis:
     """A record of a worker, with these fields instead."""
     usual = {
         "pid": b"1",
@@ -51,9 +53,10 @@ def a_worker(redis: Redis, **fields: bytes) -> None:
     redis.hset("rq:worker:stranger", mapping=usual | fields)  # type: ignore[arg-type]
     for registry in ("rq:workers", "rq:workers:bulk"):
         redis.sadd(registry, "rq:worker:stranger")
+    return redis
 
 
-def of_live_workers(redis: Redis, change: Callable[[bytes], object]) -> None:
+def of_live_workers(redis: Redis, change: Callable[[Any], object]) -> None:
     for key in redis.smembers("rq:workers"):
         change(key)
 
@@ -194,7 +197,7 @@ def attacked(house: tuple[Valkey, Stage]) -> Iterator[tuple[Redis, Queue, Stage]
     for registry in ("rq:workers", "rq:workers:bulk"):
         if valkey.client.type(registry) != b"set":
             valkey.client.delete(registry)
-        for name in valkey.client.smembers(registry):
+        for name in cast(set[bytes], valkey.client.smembers(registry)):
             if not name.startswith(b"rq:worker:") or name in (b"rq:worker:stranger", b"rq:worker:s"):
                 valkey.client.srem(registry, name)
 
@@ -228,7 +231,7 @@ def test_what_is_put_aside_can_be_looked_at_for_a_day(
     redis, queue, _ = attacked
     redis.set(queue_key(BULK), "of a stranger")
     wait_until(lambda: redis.get(ASIDE + queue_key(BULK)) == b"of a stranger", 5)
-    assert 0 < int(redis.ttl(ASIDE + queue_key(BULK))) <= 24 * 3600  # type: ignore[arg-type]
+    assert 0 < redis.ttl(ASIDE + queue_key(BULK)) <= 24 * 3600
     assert queue.waiting(BULK) == 0
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import update
 
 from mailroom.content.formulas import harmless, restored
 from mailroom.content.recipients import parse_csv
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.ledger import suppressions
 from mailroom.ledger.schema import contents
 from mailroom.web.copied import copied

@@ -62,7 +62,7 @@ def under_way(book: Book) -> list[tuple[str, int]]:
     ],
 )
 def test_it_goes_on_step_by_step_until_all_had_their_turn(
-    book: Book, before: str, move: str, after: str
+    book: Book, before: states.State, move: str, after: states.State
 ) -> None:
     mailing_id = ended(book, 10, before)
     first = decide(book, mailing_id, move)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.database import Database
+from mailroom.database.engine import Database
 from mailroom.local.ports import free_port
 from mailroom.queue import Queue
 from mailroom.settings import Settings
