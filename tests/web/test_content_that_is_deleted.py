@@ -73,7 +73,7 @@ def test_all_are_refused(app: Flask, client: FlaskClient, mailing_id: int, press
 
 def test_programs_can_look_at_it(app: Flask, mailing_id: int) -> None:
     with ledger(app).begin() as connection:
-        secret, _ = api_keys.add(connection, "a program", scopes=(api_keys.READ,))
+        secret, _ = api_keys.add(connection, "a program", scopes=(api_keys.READ, api_keys.ADMIN))
         uid = connection.execute(select(mailings.c.uid)).scalar_one()
     client, headers = app.test_client(), {"Authorization": f"Bearer {secret}"}
 
