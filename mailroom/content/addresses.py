@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from mailroom.content.characters import misplaced
+
 ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
 
 # Accepts only what email-validator accepts as well, in a fiftieth of its time. Whatever
@@ -61,6 +63,7 @@ def parse_address(text: str) -> Address:
     if not text:
         raise AddressError("The address is empty.")
     if "<" not in text and ">" not in text:
+        _refuse_unseen(text)
         return Address(parse_bare(text))
     return _parse_named(text)
 
@@ -94,10 +97,17 @@ def _parse_named(text: str) -> Address:
     name, opening, bare = text.rpartition("<")
     if not opening or not bare.endswith(">"):
         raise AddressError("The angle brackets do not match: write Ann Lee <ann@example.org>.")
-    name = name.strip()
+    name = name.strip().strip(INVISIBLE).strip()
+    _refuse_unseen(name)
+    _refuse_unseen(bare)
     if not _is_quoted(name) and ("<" in name or ("@" in name and re.search("[,;]", name))):
         raise AddressError("There is more than one address here.")
     return Address(parse_bare(bare[:-1].strip()), clean_name(name))
+
+
+def _refuse_unseen(text: str) -> None:
+    if reason := misplaced(text):
+        raise AddressError(f"The name or address {reason}: delete it, or type the words anew.")
 
 
 def _is_quoted(name: str) -> bool:
@@ -106,7 +116,7 @@ def _is_quoted(name: str) -> bool:
 
 def clean_name(name: str) -> str:
     """A display name without its quotes, line breaks and doubled spaces."""
-    name = name.strip()
+    name = name.strip().strip(INVISIBLE).strip()
     if '"' not in name and "  " not in name and name.isprintable():
         return name
     if _is_quoted(name):

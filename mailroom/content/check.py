@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mailroom.content.addresses import UNSAFE, Address
+from mailroom.content.characters import misplaced
 from mailroom.content.content import Attachment, Content
 from mailroom.content.header.authors import AUTHOR_FIELDS, SIGNATURES, VERDICTS
 from mailroom.content.merge import ALWAYS, MergeError, Values, trial, unknown_tags
@@ -58,6 +59,8 @@ def _check_addresses(content: Content) -> Iterator[Finding]:
     for field, addresses in fields.items():
         if any(UNSAFE.search(address.name) or UNSAFE.search(address.address) for address in addresses):
             yield field, "A name or address cannot contain a line break or another control character."
+        elif reason := next(filter(None, (misplaced(address.name) for address in addresses)), ""):
+            yield field, f"A name here {reason}."
     if not content.sender.address:
         yield "sender", "Say who the mail is from."
 
@@ -69,6 +72,8 @@ def _check_subject(content: Content) -> Iterator[Finding]:
         yield "subject", "The subject cannot contain a line break or another control character."
     elif _SURROGATE(content.subject):
         yield "subject", "The subject holds a character that is not valid Unicode."
+    elif reason := misplaced(content.subject):
+        yield "subject", f"The subject {reason}."
 
 
 def _check_bodies(content: Content) -> Iterator[Finding]:
@@ -118,11 +123,15 @@ def _check_headers(content: Content) -> Iterator[Finding]:
             yield "headers", f"The header {name} is set by Mailroom."
         elif _BREAK(value) or _SURROGATE(value):
             yield "headers", f"The header {name} cannot contain a line break or another control character."
+        elif reason := misplaced(value):
+            yield "headers", f"The header {name} {reason}."
 
 
 def _attachment_problem(attachment: Attachment) -> str:
     if _BREAK(attachment.filename) or _SURROGATE(attachment.filename):
         return "The name of a file cannot contain a line break or another control character."
+    if reason := misplaced(attachment.filename):
+        return f"The name of a file {reason}."
     shown = f"“{attachment.filename[:80]}”"
     if not CONTENT_TYPE(attachment.content_type):
         return f"{shown} has no valid content type."

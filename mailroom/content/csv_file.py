@@ -9,7 +9,8 @@ from itertools import chain, islice, repeat
 from operator import itemgetter
 from typing import BinaryIO
 
-from mailroom.content.addresses import AddressError, all_plain, clean_name, parse_address
+from mailroom.content.addresses import INVISIBLE, AddressError, all_plain, clean_name, parse_address
+from mailroom.content.characters import misplaced_in_lines, suspicious
 from mailroom.content.columns import Columns, columns_of
 from mailroom.content.csv_encoding import encoding_of, separator_of
 from mailroom.content.formulas import restored
@@ -70,6 +71,11 @@ def _parse(rows: Iterator[Numbered], parsed: Parsed) -> None:
         message = f"This file has {len(sample[0][1]):,} columns, and {MOST_COLUMNS:,} is the most."
         parsed.problems.note(Problem(sample[0][0], ", ".join(sample[0][1])[:SHOWN], message))
         return
+    for heading in sample[0][1]:
+        if reason := misplaced_in_lines(heading.strip().strip(INVISIBLE)):
+            message = f"A heading, or a value of the first row, {reason}: delete it, or type it anew."
+            parsed.problems.note(Problem(sample[0][0], heading[:SHOWN], message))
+            return
     columns = columns_of(sample[0][1], [row for _, row in sample[1:]])
     if columns is None:
         message = "No column holds e-mail addresses. Name it email in the first row."
@@ -94,6 +100,8 @@ class _Reading:
     def take(self, block: Sequence[Numbered]) -> bool:
         """Adds them all. False: none was added, because one of them needs a closer look."""
         lines, rows = zip(*block, strict=True)
+        if suspicious("".join(map("".join, rows)).replace("\r", "").replace("\n", "")):
+            return False
         if set(map(len, rows)) != {self._columns.count}:
             return False
         addresses = all_plain([row[self._columns.address] for row in rows])
@@ -109,7 +117,10 @@ class _Reading:
             cells = self._fitted(line, row)
             if cells is None:
                 continue
+            cells = [cell.strip().strip(INVISIBLE) for cell in cells]
             cell = cells[self._columns.address]
+            if self._is_misplaced(line, cells):
+                continue
             try:
                 found = parse_address(cell)
             except AddressError as refusal:
@@ -118,6 +129,15 @@ class _Reading:
             good.append((line, cells, found.address, found.name))
         if good:
             self._add(*zip(*good, strict=True))
+
+    def _is_misplaced(self, line: int, cells: Sequence[str]) -> bool:
+        """Whether a value holds what nobody sees. The address is judged when it is read."""
+        for place, cell in enumerate(cells):
+            if place != self._columns.address and (reason := misplaced_in_lines(cell)):
+                message = f"The value in column {place + 1} {reason}: delete it, or type the words anew."
+                self._parsed.problems.note(Problem(line, cell[:SHOWN], message))
+                return True
+        return False
 
     def _fitted(self, line: int, row: list[str]) -> list[str] | None:
         count = self._columns.count

@@ -14,6 +14,7 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from mailroom.content.addresses import Address
+from mailroom.content.characters import misplaced
 from mailroom.content.content import Content
 from mailroom.content.downgrade import downgraded, fits
 from mailroom.content.fields import Field, Unmailable, joined, split, values, without
@@ -31,6 +32,10 @@ NOT_MAILED = ("bcc", "resent-bcc", "return-path", *VERDICTS)
 NOT_EMPTY = ("sender", "resent-from", "resent-sender", "author")
 """Left out where nothing stands in them: programs write them for nobody."""
 
+SHOWN = ("subject", "from", "sender", "reply-to", "to", "cc", "resent-from", "resent-sender", "author")
+"""What readers show in a line."""
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+>")
 
 
@@ -136,11 +141,24 @@ def _shown(message: Part, sender: Address) -> Content:
     return Content(sender, subject, text, html, reply_to, kind="shared", to=to, cc=cc)
 
 
+def _misplaced(field: Field) -> str:
+    """What nobody sees, or what turns round what stands beside it, in the words of a header."""
+    words = [decoded(field.value)]
+    if field.name != "subject":  # each name for itself: the next must not end what this one begins
+        words += [mailbox.name for mailbox in readable_mailboxes(field.value)]
+    # Controls are carried as they came: encoded they break nothing, and old programs send Windows'
+    # quotes as Latin-1.
+    return next(filter(None, (misplaced(_CONTROLS.sub("", word)) for word in words)), "")
+
+
 def _check(fields: Sequence[Field]) -> tuple[Address, ...]:
     """Everybody in whose name the message speaks."""
     for name in ONCE:
         if len(values(fields, name)) > 1:
             raise Unmailable(f"it has more than one {name.title()} header")
+    for field in fields:
+        if field.name in SHOWN and (reason := _misplaced(field)):
+            raise Unmailable(f"its {field.shown_name} header {reason}")
     if not values(fields, "from"):
         raise Unmailable("it has no From header")
     if len(values(fields, "received")) > MOST_HOPS + 1:  # and ours

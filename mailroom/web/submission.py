@@ -7,6 +7,7 @@ from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from mailroom.content.addresses import Address, AddressError, parse_address
+from mailroom.content.characters import without_direction
 from mailroom.content.message import Attachment, Content, check
 from mailroom.content.recipients import Parsed, merge, parse_csv, parse_pasted
 from mailroom.engine.accept.draft import Draft, Idempotency
@@ -78,9 +79,8 @@ def _sender(form: ComposeForm) -> Address:
 
 def _reply_to(form: ComposeForm) -> tuple[Address, ...]:
     parsed = parse_pasted(form.value("reply_to"))
-    form.problems += [
-        ("reply_to", f"{problem.text}: {problem.message}") for problem in parsed.problems[:MOST_NAMED]
-    ]
+    for problem in parsed.problems[:MOST_NAMED]:
+        form.problems.append(("reply_to", f"{without_direction(problem.text)}: {problem.message}"))
     if len(parsed.recipients) > MOST_REPLY_TO:
         form.problems.append(("reply_to", f"Answers can go to {MOST_REPLY_TO} addresses at the most."))
     return tuple(Address(recipient.address, recipient.name) for recipient in parsed.recipients)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Val
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from mailroom.content.addresses import Address, parse_address
+from mailroom.content.characters import misplaced, misplaced_in_lines
 from mailroom.web.api.times import UNITS, moment
 
 Schema = dict[str, Any]
@@ -25,18 +26,27 @@ ITEMS_NAMED = 3
 
 NO_NUL = r"^[^\u0000]*$"
 SOME_WORD = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
-ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
-SOME_LINE = (
-    r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*"
-    r"[^\s\u0000-\u001f\u007f-\u009f\u2028\u2029][^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+_UNSEEN = (
+    r"\u007f-\u009f\u115f\u1160\u180e\u200b\u2028-\u202e\u2060-\u206f\u3164"
+    r"\ufdd0-\ufdef\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff"
+    "\U000e0000-\U000e007f"
 )
+"""Some of it is taken where it is honest: see content/characters.py."""
+_NOT_IN_A_LINE = rf"\u0000-\u001f{_UNSEEN}"
+LINES = rf"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f{_UNSEEN}]*$"
+ONE_LINE = rf"^[^{_NOT_IN_A_LINE}]*$"
+SOME_LINE = rf"^[^{_NOT_IN_A_LINE}]*[^\s{_NOT_IN_A_LINE}][^{_NOT_IN_A_LINE}]*$"
 LOCAL = r"[A-Za-z0-9_+'-]{1,30}(\.[A-Za-z0-9_+'-]{1,30})?"
 DOMAIN = r"([A-Za-z0-9]{1,20}(-[A-Za-z0-9]{1,20}){0,2}\.)+[A-Za-z]{2,24}"
 NAMED = (
-    r"^(\"[^\"\\\u0000-\u001f\u007f-\u009f\u2028\u2029]*\"|[^\"<>@,;\u0000-\u001f\u007f-\u009f\u2028\u2029]+)"
+    rf"^(\"[^\"\\{_NOT_IN_A_LINE}]*\"|[^\"<>@,;{_NOT_IN_A_LINE}]+)"
     rf" <{LOCAL}@{DOMAIN}>$"
 )
-TAG_NAMES = "^[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]{0,60}$"
+_LETTERS = (
+    "\u00a0-\u115e\u1161-\u180d\u180f-\u1fff\u2070-\u3163\u3165-\ud7ff"
+    "\uf900-\ufdcf\ufdf0-\ufefe\uff00-\uff9f\uffa1-\uffef"
+)
+TAG_NAMES = f"^[A-Za-z_{_LETTERS}][A-Za-z0-9_{_LETTERS}]{{0,60}}$"
 TAG_NAME = re.compile(TAG_NAMES).match
 MEDIA_TYPE = r"^[A-Za-z0-9.+-]{1,60}/[A-Za-z0-9.+-]{1,60}(; ?[a-z]{1,20}=[A-Za-z0-9._-]{1,40})?$"
 CONTENT_ID = "^[!-;=?-~]{1,200}$"
@@ -177,7 +187,24 @@ def _tag_name(text: str) -> str:
     return text
 
 
+def _line(text: str) -> str:
+    if reason := misplaced(text):
+        raise ValueError(f"This {reason}.")
+    return text
+
+
+def _lines(text: str) -> str:
+    if reason := misplaced_in_lines(text):
+        raise ValueError(f"This {reason}.")
+    return text
+
+
 Text = Annotated[str, AfterValidator(_no_nul)]
+
+Line = Annotated[str, AfterValidator(_no_nul), AfterValidator(_line)]
+"""Words that stand in a line beside others."""
+
+Lines = Annotated[str, AfterValidator(_no_nul), AfterValidator(_lines)]
 
 TagName = Annotated[str, AfterValidator(_tag_name)]
 

@@ -23,6 +23,7 @@ from mailroom.web.api import remote_files
 from mailroom.web.api.enumerations import one_of
 from mailroom.web.api.fields import (
     CONTENT_ID,
+    LINES,
     MEDIA_TYPE,
     NO_NUL,
     ONE_LINE,
@@ -30,6 +31,8 @@ from mailroom.web.api.fields import (
     SOME_WORD,
     TAG_NAMES,
     FileContent,
+    Line,
+    Lines,
     Mailbox,
     Mailboxes,
     Moment,
@@ -195,16 +198,16 @@ class Recipient(Request):
     """One who gets a mailing, and the values of its merge tags."""
 
     address: Mailbox
-    name: Text = Field(
+    name: Line = Field(
         default="", max_length=200, json_schema_extra={"pattern": ONE_LINE}, examples=["Ann Lee"]
     )
-    variables: dict[TagName, Text | int | float | bool | None] = Field(
+    variables: dict[TagName, Lines | int | float | bool | None] = Field(
         default_factory=dict,
         json_schema_extra={
             "description": "`first_name` here fills `{{ first_name }}` in subject, text and html.",
             "propertyNames": {"pattern": TAG_NAMES},
             "additionalProperties": {
-                "anyOf": [{"type": "string", "pattern": NO_NUL}, {"type": "number"}, {"type": "boolean"}]
+                "anyOf": [{"type": "string", "pattern": LINES}, {"type": "number"}, {"type": "boolean"}]
             },
         },
         examples=[{"first_name": "Ann"}],

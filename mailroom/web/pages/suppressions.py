@@ -10,6 +10,7 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from werkzeug.wrappers import Response
 
 from mailroom.content.addresses import AddressError, parse_address
+from mailroom.content.characters import without_direction
 from mailroom.content.recipients import Parsed, parse_pasted
 from mailroom.database.engine import Database
 from mailroom.ledger import suppressions
@@ -78,7 +79,8 @@ def remove() -> Response:
     typed = request.form.get("address", "")
     with mailroom().database.begin() as connection:
         removed = suppressions.remove(connection, _key(typed))
-    flash(f"{typed} may be mailed again." if removed else f"{typed} was not on the list.", "good")
+    shown = without_direction(typed)
+    flash(f"{shown} may be mailed again." if removed else f"{shown} was not on the list.", "good")
     return redirect(url_for(".page", q=request.form.get("q") or None), 303)
 
 

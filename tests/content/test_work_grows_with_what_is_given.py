@@ -1,0 +1,161 @@
+"""Reading what people give takes time in proportion to it, however it is made.
+
+Measured by the CPU time of this thread, the best of several tries: eight times as much may take up to
+thirty times as long. What looks at each thing once for each other takes sixty-four.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mailroom.content.addresses import Address, AddressError, clean_name, parse_address
+from mailroom.content.characters import misplaced
+from mailroom.content.columns import columns_of, identifier
+from mailroom.content.csv_encoding import separator_of
+from mailroom.content.formulas import harmless, restored
+from mailroom.content.headers import address_header, extra_header, text_header
+from mailroom.content.message import Content, check
+from mailroom.content.parsed import MOST_COLUMNS, MOST_KEPT, Parsed
+from mailroom.content.recipients import merge, parse_csv, parse_pasted
+
+SHORTEST = 0.01
+"""Seconds: what takes less says little."""
+
+MORE, MOST_TIMES = 8, 30
+
+
+def csv_of(*rows: list[str]) -> io.BytesIO:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return io.BytesIO(text.getvalue().encode())
+
+
+def address(text: str) -> None:
+    try:
+        parse_address(text)
+    except AddressError:
+        return
+
+
+def columns(*names: str) -> Parsed:
+    return Parsed(columns=list(names))
+
+
+def content(**changes: Any) -> Content:
+    return Content(**{"sender": Address("a@b.example"), "subject": "s", "text": "t"} | changes)
+
+
+def tags(number: int) -> str:
+    return " ".join(f"{{{{ tag{n} }}}}" for n in range(number))
+
+
+GIVEN: dict[str, Callable[[int], Callable[[], object]]] = {
+    "one heading again and again": lambda n: lambda: columns_of(["a@b", *["town"] * n], []),
+    "headings that look numbered": lambda n: (
+        lambda: columns_of(["email", *(f"a_{m % 99}" for m in range(n))], [])
+    ),
+    "no headings": lambda n: lambda: columns_of(["a@b.example", *["x"] * n], []),
+    "empty headings": lambda n: lambda: columns_of(["email", *[""] * n], []),
+    "columns of several lists": lambda n: (
+        lambda: merge(columns(*(f"a{m}" for m in range(n))), columns(*(f"b{m}" for m in range(n))))
+    ),
+    "a heading of underscores": lambda n: lambda: identifier("_" * n),
+    "a heading of capitals": lambda n: lambda: identifier("aB" * n),
+    "a heading of blanks": lambda n: lambda: identifier(" -" * n),
+    "rows": lambda n: lambda: parse_csv(csv_of(["email"], *([f"a{m}@b.example"] for m in range(n)))),
+    "rows that are bad": lambda n: lambda: parse_csv(csv_of(["email", "x"], *[["nobody", "y"]] * n)),
+    "rows that are the same": lambda n: (
+        lambda: parse_csv(csv_of(["email", "x"], *[["a@b.example", "y"]] * n))
+    ),
+    "rows that are too long": lambda n: lambda: parse_csv(csv_of(["email"], *[["a@b.c", "y"]] * n)),
+    "rows with quotes left open": lambda n: lambda: parse_csv(io.BytesIO(b"email\n" + b'a"b,"x"y\n' * n)),
+    "blank lines": lambda n: lambda: parse_csv(io.BytesIO(b"\n" * n)),
+    "separators": lambda n: lambda: separator_of(',"' * n),
+    "bad addresses": lambda n: lambda: parse_pasted("nobody\n" * n),
+    "bad addresses in a line": lambda n: lambda: parse_pasted("nobody," * n),
+    "quotes": lambda n: lambda: parse_pasted('"' * n + ","),
+    "escapes": lambda n: lambda: parse_pasted('"\\' * n + ";"),
+    "brackets": lambda n: lambda: parse_pasted("<" * n + ","),
+    "brackets and quotes": lambda n: lambda: parse_pasted('<"' * n + ","),
+    "semicolons": lambda n: lambda: parse_pasted(";" * n),
+    "commas": lambda n: lambda: parse_pasted("a," * n),
+    "names without addresses": lambda n: lambda: parse_pasted("Lee, Ann; " * n),
+    "carriage returns": lambda n: lambda: parse_pasted("\r" * n),
+    "an address of dots": lambda n: lambda: address("." * n + "@b.example"),
+    "an address of labels": lambda n: lambda: address("a@" + "b." * n + "example"),
+    "an address of hyphens": lambda n: lambda: address("a@" + "-" * n + ".example"),
+    "an address of at signs": lambda n: lambda: address("@" * n),
+    "an address of brackets": lambda n: lambda: address("<" * n + "a@b.example" + ">" * n),
+    "an address of quotes": lambda n: lambda: address('"' * n + "@b.example"),
+    "a name of quotes": lambda n: lambda: clean_name('"' + '\\"' * n + '"'),
+    "a name of blanks": lambda n: lambda: clean_name("a  " * n),
+    "isolates": lambda n: lambda: misplaced("\u2067" * n + "\u2069" * n),
+    "tags of a flag": lambda n: lambda: misplaced("\U0001f3f4" * n + "\U000e0061" * n),
+    "zero width spaces": lambda n: lambda: misplaced("ក\u200b" * n),
+    "separators for a spreadsheet": lambda n: lambda: harmless(";' \t" * n),
+    "formulas for a spreadsheet": lambda n: lambda: restored([harmless(";=" * n)]),
+    "a subject": lambda n: lambda: text_header("Subject", "é " * n),
+    "a subject of one word": lambda n: lambda: text_header("Subject", "x" * n),
+    "a header of blanks": lambda n: lambda: extra_header("X-Note", " " * n),
+    "names in a header": lambda n: lambda: address_header("To", [Address("a@b.example", "é")] * n),
+    "a name in a header": lambda n: lambda: address_header("To", [Address("a@b.example", "é " * n)]),
+    "headers": lambda n: lambda: check(content(headers=[("X A", "b")] * n), []),
+    "tags that nobody has": lambda n: lambda: check(content(text=tags(n)), [f"c{m}" for m in range(n)]),
+    "columns that nobody uses": lambda n: lambda: check(content(text=tags(1)), [f"c{m}" for m in range(n)]),
+}
+
+
+def seconds(act: Callable[[], object]) -> float:
+    def once() -> float:
+        began = time.thread_time()
+        act()
+        return time.thread_time() - began
+
+    return min(once() for _ in range(3))
+
+
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+def test_eight_times_as_much_takes_no_thirty_times_as_long(
+    given: Callable[[int], Callable[[], object]],
+) -> None:
+    number = 500
+    while (before := seconds(given(number))) < SHORTEST and number < 2_000_000:
+        number *= 4
+    assert number >= 2_000, "it is slow already"
+    after = seconds(given(MORE * number))
+    if after > SHORTEST:
+        assert after < MOST_TIMES * max(before, SHORTEST / MORE)
+
+
+def test_a_list_keeps_its_first_mistakes_and_counts_all() -> None:
+    many = 3 * MOST_KEPT
+    for parsed in (
+        parse_pasted("nobody\n" * many),
+        parse_csv(io.BytesIO(b"email\n" + b"nobody@\n" * many)),
+        merge(parse_pasted("nobody\n" * (many - 10)), parse_pasted("nobody\n" * 10)),
+    ):
+        assert (len(parsed.problems), parsed.problems.total) == (MOST_KEPT, many)
+        assert parsed.problems[0].line in (1, 2)
+    twice = parse_pasted("ann@example.org\n" * many).duplicates
+    assert (len(twice), twice.total) == (MOST_KEPT, many - 1)
+
+
+def test_a_file_has_so_many_columns() -> None:
+    fits = csv_of(["email", *["town"] * (MOST_COLUMNS - 1)], ["a@b.example", *["x"] * (MOST_COLUMNS - 1)])
+    parsed = parse_csv(fits)
+    assert parsed.problems == [] and len(parsed.columns) == len(set(parsed.columns)) == MOST_COLUMNS - 1
+    assert parsed.columns[:3] == ["town", "town_2", "town_3"]
+    [problem] = parse_csv(csv_of(["email", *["town"] * MOST_COLUMNS], ["a@b.example"])).problems
+    assert "1,001 columns, and 1,000 is the most" in problem.message
+
+
+def test_few_tags_are_named_however_many_nobody_has() -> None:
+    sentences = [words for _, words in check(content(text=tags(5_000)), [f"c{n}" for n in range(1_000)])]
+    assert len(sentences) == 11 and sum(map(len, sentences)) < 10_000
+    assert "And there are 4,990 more such tags." in sentences[-1]
