@@ -97,3 +97,47 @@ def test_headers_that_say_who_speaks_are_not_its_own(light_client: Client, name:
     key = new_key(light_client.database, scopes=[scope])
     answer = light_client.post("/emails", json={**EMAIL, "headers": headers}, key=key)
     assert answer.status_code == 422
+
+
+TURNED = "Ann \u202egnp.exe"
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "field"),
+    [
+        ("/emails", {"from": f"{TURNED} <{MINE}>"}, "from"),
+        ("/emails", {"to": [f"{TURNED} <ann@mail.example>"]}, "to[0]"),
+        ("/emails", {"bcc": f"{TURNED} <ann@mail.example>"}, "bcc[0]"),
+        ("/emails", {"reply_to": f"{TURNED} <ann@mail.example>"}, "reply_to[0]"),
+        ("/emails", {"subject": TURNED}, "subject"),
+        ("/emails", {"headers": {"X-Note": TURNED}}, "headers"),
+        ("/emails", {"attachments": [{"filename": TURNED, "content": "eA=="}]}, "attachments"),
+        ("/mailings", {"recipients": [{"address": "a@mail.example", "name": TURNED}]}, "recipients[0].name"),
+        (
+            "/mailings",
+            {"recipients": [{"address": "a@mail.example", "variables": {"town": TURNED}}]},
+            "recipients[0].variables.town",
+        ),
+    ],
+)
+def test_what_turns_round_its_neighbours_is_refused_by_name(
+    light_client: Client, path: str, changes: dict[str, Any], field: str
+) -> None:
+    fields = {**EMAIL, "from": MINE, **changes}
+    if path == "/mailings":
+        del fields["to"]
+    answer = light_client.post(path, json=fields)
+    message = answer.get_json()["message"]
+    assert answer.status_code == 422
+    assert message.startswith(f"`{field}") and "U+202E RIGHT-TO-LEFT OVERRIDE" in message
+
+
+def test_a_long_list_tells_of_its_first_bad_ones(light_client: Client) -> None:
+    good, bad = {"address": "a@mail.example"}, {"address": "nobody"}
+    fields = {**EMAIL, "recipients": [good, bad, good, bad, bad, bad, bad, good]}
+    del fields["to"]
+    message = light_client.post("/mailings", json=fields).get_json()["message"]
+    assert [f"recipients[{place}]" in message for place in range(8)] == [
+        *(False, True, False, True, True),
+        *(False, False, False),
+    ]

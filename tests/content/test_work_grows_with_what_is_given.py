@@ -48,7 +48,8 @@ def columns(*names: str) -> Parsed:
 
 
 def content(**changes: Any) -> Content:
-    return Content(**{"sender": Address("a@b.example"), "subject": "s", "text": "t"} | changes)
+    usual: dict[str, Any] = {"sender": Address("a@b.example"), "subject": "s", "text": "t"}
+    return Content(**usual | changes)
 
 
 def tags(number: int) -> str:

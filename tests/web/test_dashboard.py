@@ -234,3 +234,15 @@ def test_a_second_application_in_the_process_works_too(client: FlaskClient, sett
     other = app.test_client()
     other.get(way_in(app))
     assert other.get("/queue/").status_code == client.get("/queue/").status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("key", ["rq:queue:bulk", "rq:queues", "rq:workers"])
+def test_a_key_of_another_kind_is_no_redis_that_is_away(
+    client: FlaskClient, valkey: Valkey, key: str
+) -> None:
+    valkey.client.delete(key)
+    valkey.client.set(key, "x")
+    path = {"rq:queue:bulk": "jobs/bulk/queued/10/asc/1.json", "rq:workers": "workers.json"}
+    answer = client.get(f"/queue/0/data/{path.get(key, 'queues.json')}")
+    assert answer.status_code == 503
+    assert "another kind" in answer.text and "cannot be reached" not in answer.text
