@@ -8,25 +8,14 @@ from mailroom import cli, files, log
 from mailroom.database.engine import Database
 from mailroom.queue import Queue
 from mailroom.settings import Settings, load_or_exit
-from mailroom.web import (
-    Mailroom,
-    api,
-    assets,
-    attempts,
-    dashboard,
-    errors,
-    gate,
-    health,
-    metrics,
-    navigation,
-    notices,
-    numbers,
-    security,
-    sign_in,
-    words,
-)
+from mailroom.web import Mailroom, api
+from mailroom.web.layout import assets, filters, navigation
 from mailroom.web.pages import compose, inbox, keys, mailings, race, suppressions, webhooks
 from mailroom.web.pages import settings as settings_page
+from mailroom.web.queue_page import dashboard
+from mailroom.web.request import errors, gate, ids, security
+from mailroom.web.sign_in import attempts, views
+from mailroom.web.status import banners, health, metrics
 
 MEBIBYTE = 1024 * 1024
 
@@ -49,19 +38,19 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings, Database(settings.database_url), Queue(settings.redis_url)
     )
 
-    numbers.init_app(app)
+    ids.init_app(app)
     gate.init_app(app)  # first: nobody gets past it
     security.init_app(app, settings)
     attempts.init_app(app, settings)
     assets.init_app(app)
     errors.init_app(app)
-    words.init_app(app)
-    notices.init_app(app)
+    filters.init_app(app)
+    banners.init_app(app)
 
     for blueprint in (
         health.blueprint,
         metrics.blueprint,
-        sign_in.blueprint,
+        views.blueprint,
         compose.blueprint,
         mailings.blueprint,
         inbox.blueprint,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mailroom.local.sink import SinkProcess
+from mailroom.sink import SinkProcess
 
 
 @contextmanager

@@ -17,13 +17,13 @@ from benchmarks import letter
 from benchmarks.client import Client
 from benchmarks.processes import Group
 from mailroom.content.addresses import Address
-from mailroom.content.message import Content
-from mailroom.content.recipients import Recipient
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, Draft
-from mailroom.ledger import api_keys, users
 from mailroom.ledger.migrate import upgrade
+from mailroom.ledger.people import api_keys, users
 from mailroom.ledger.schema import mailings
 from mailroom.local.ports import HOST, free_port
 from mailroom.queue import Queue

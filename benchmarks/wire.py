@@ -14,11 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from mailroom.delivery.envelope import Envelope, Outcome
-from mailroom.delivery.reply import Reply
-from mailroom.delivery.server import Server
-from mailroom.delivery.session import Session
-from mailroom.local.sink import SinkProcess
+from mailroom.sink import SinkProcess
+from mailroom.smtp.envelope import Envelope, Outcome
+from mailroom.smtp.reply import Reply
+from mailroom.smtp.server import Server
+from mailroom.smtp.session import Session
 
 
 class Letters:

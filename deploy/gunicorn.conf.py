@@ -22,7 +22,7 @@ from mailroom.engine.accept.warm_up import warm_up
 from mailroom.front.worker import Front
 from mailroom.proxies import Proxies
 from mailroom.settings import load_or_exit
-from mailroom.web.senders import largest_body
+from mailroom.web.request.senders import largest_body
 
 files.keep_private()
 
@@ -60,7 +60,7 @@ proc_name = "mailroom"
 if settings.home.is_dir():
     Front.folder = settings.home
 
-# Whom a proxy asks for is found out in one place, mailroom/web/forwarded.py, by FORWARDED_ALLOW_IPS.
+# Whom a proxy asks for is found out in one place, mailroom/web/request/forwarded.py, by FORWARDED_ALLOW_IPS.
 # gunicorn's own rules would refuse requests whose scheme headers differ, and believe any Unix socket
 # about the path.
 secure_scheme_headers: dict[str, str] = {}

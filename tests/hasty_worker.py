@@ -8,9 +8,11 @@ from __future__ import annotations
 import sys
 
 import worker
-from mailroom.engine import sweep, worker_process
-from mailroom.ledger import batches, rounds, servers
-from mailroom.queue import pulse
+from mailroom.engine import sweeper, worker_process
+from mailroom.ledger.batches import batches
+from mailroom.ledger.relays import circuit
+from mailroom.ledger.sweep import rounds
+from mailroom.queue import heartbeat
 from mailroom.queue import worker as queue_worker
 
 LEASE = 3.0
@@ -20,14 +22,14 @@ def be_hasty(lease: float = LEASE) -> None:
     """All proportions stay: a lease is renewed in thirds, a silent worker is dead when it is over."""
     milliseconds = round(lease * 1000)
     batches.LEASE_MS = milliseconds
-    sweep.LOOKED_FOR_AFTER_MS = milliseconds // 3
+    sweeper.LOOKED_FOR_AFTER_MS = milliseconds // 3
     # Not in proportion: a gap is longer than a round, and shorter than what is left of a lease.
     rounds.GAP_MS = max(1_500, milliseconds // 6)
     worker_process.BUSY_TIMEOUT = milliseconds // 10
-    servers.FIRST_PAUSE_MS = milliseconds // 6
-    servers.TRIAL_MS = milliseconds
-    pulse.BEAT = lease / 6
-    pulse.WORKER_TTL = vars(queue_worker)["WORKER_TTL"] = max(1, round(lease))
+    circuit.FIRST_PAUSE_MS = milliseconds // 6
+    circuit.TRIAL_MS = milliseconds
+    heartbeat.BEAT = lease / 6
+    heartbeat.WORKER_TTL = vars(queue_worker)["WORKER_TTL"] = max(1, round(lease))
 
 
 if __name__ == "__main__":

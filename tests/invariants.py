@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 
-from mailroom.content.message import message_id
+from mailroom.content.message_ids import message_id
 from mailroom.database.engine import Database
-from mailroom.ledger import mailings, states
+from mailroom.ledger import states
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
-from mailroom.local.sink.record import Message
+from mailroom.sink.record import Message
 
 SETTLED = (*states.TERMINAL, states.UNKNOWN)
 

@@ -57,7 +57,7 @@ class Postgres:
             stderr=(self.folder / "log").open("wb"),
             cwd=self.folder,
             user=RUN_AS,
-            # After the change of user, which would undo it: so not mailroom.local.tied.
+            # After the change of user, which would undo it: so not mailroom.local.parent_death.
             preexec_fn=_end_with_parent,
         )
         wait_until(self._answers, 30, "PostgreSQL")

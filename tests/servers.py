@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from redis import Redis
 
-from mailroom.local import catcher, tied, valkey
+from mailroom.local import catcher, parent_death, valkey
 from mailroom.local.ports import HOST, free_port
 
 
@@ -42,7 +42,7 @@ class Valkey:
     def start(self) -> None:
         config = valkey.write_config(self.folder, self.port, self.password, append_only=self.append_only)
         self.process = subprocess.Popen(
-            tied.command(valkey.command(config)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            parent_death.command(valkey.command(config)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         wait_until(lambda: valkey.answers(self.url), what="Valkey")
 

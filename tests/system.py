@@ -14,15 +14,15 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from mailroom.content.addresses import Address
-from mailroom.content.message import Content
-from mailroom.content.recipients import Recipient
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, Draft
-from mailroom.ledger import mailings
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import deliveries
-from mailroom.local.sink.process import SinkProcess
 from mailroom.queue import Queue
+from mailroom.sink.process import SinkProcess
 
 ROOT = Path(__file__).parents[1]
 SENDER = Address("post@mailroom.example", "Mailroom")

@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted([*ROOT.glob("*.py"), *ROOT.glob("jobs/**/*.py"), *ROOT.glob("mailroom/**/*.py")])
 DOOR = ROOT / "mailroom" / "ledger" / "moves.py"
-NEAR_THE_DRIVER = ROOT / "mailroom" / "ledger" / "marks.py"
-ANY_TABLE = {(ROOT / "mailroom" / "ledger" / "clock.py", "_earlier")}
+NEAR_THE_DRIVER = ROOT / "mailroom/ledger/deliveries/marks.py"
+ANY_TABLE = {(ROOT / "mailroom/ledger/sweep/clock_jump.py", "_earlier")}
 """Functions that update a table and a column which they are given. None is ever given deliveries."""
 
 RAW = re.compile(

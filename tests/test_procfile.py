@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mailroom.local import tied
+from mailroom.local import parent_death
 from mailroom.local.ports import free_port
 from mailroom.queue import Queue
 from tests.servers import wait_until
@@ -24,7 +24,7 @@ def honcho(output: Path, environ: dict[str, str]) -> subprocess.Popen[bytes]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with output.open("wb") as out:
         return subprocess.Popen(
-            tied.command([sys.executable, "-m", "honcho", "start"]),
+            parent_death.command([sys.executable, "-m", "honcho", "start"]),
             cwd=ROOT,
             env=os.environ | {"MAILROOM_SUBMISSION_PORT": str(free_port())} | environ | {"PATH": path},
             stdin=subprocess.DEVNULL,

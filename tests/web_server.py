@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 from mailroom.database.engine import Database
-from mailroom.ledger import api_keys, users
+from mailroom.ledger.people import api_keys, users
 from mailroom.local.ports import free_port
 from tests.servers import wait_until
 

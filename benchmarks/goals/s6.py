@@ -9,7 +9,7 @@ from benchmarks.figures import Chart, Result
 from benchmarks.peers.running import CELERY_THREADS, Running
 from benchmarks.slow import slow_sink
 from benchmarks.system import System
-from mailroom.local.sink import SinkProcess
+from mailroom.sink import SinkProcess
 from tests.servers import wait_until
 
 MAILS, DELAY, SESSIONS = 1_000, 0.2, 50

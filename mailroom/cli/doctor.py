@@ -8,11 +8,11 @@ import socket
 import click
 from flask.cli import with_appcontext
 
-from mailroom.delivery.failure import Failure
-from mailroom.delivery.server import server_from
-from mailroom.delivery.session import Session
+from mailroom.smtp.failure import Failure
+from mailroom.smtp.server import server_from
+from mailroom.smtp.session import Session
 from mailroom.web import Mailroom, mailroom
-from mailroom.web.checks import QUESTIONS, Trouble, ask_all
+from mailroom.web.status.checks import QUESTIONS, Trouble, ask_all
 
 PATIENCE = 15.0
 

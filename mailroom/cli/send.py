@@ -11,12 +11,15 @@ import click
 from flask.cli import with_appcontext
 
 from mailroom.content.addresses import Address, AddressError, parse_address
-from mailroom.content.message import Content, check
-from mailroom.content.recipients import Parsed, merge, parse_csv, parse_pasted
+from mailroom.content.check import check
+from mailroom.content.content import Content
+from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.parsed import Parsed, merge
+from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft, Refused
 from mailroom.web import mailroom
-from mailroom.web.words import count
+from mailroom.web.layout.filters import count
 
 
 @click.command()

@@ -8,11 +8,12 @@ import click
 from flask.cli import AppGroup
 
 from mailroom.content.addresses import AddressError, parse_address
-from mailroom.ledger import sign_ins
-from mailroom.ledger import users as ledger_users
-from mailroom.ledger.users import EmailTaken, User
-from mailroom.web import mailroom, passwords
-from mailroom.web.words import count
+from mailroom.ledger.people import sign_ins
+from mailroom.ledger.people import users as ledger_users
+from mailroom.ledger.people.users import EmailTaken, User
+from mailroom.web import mailroom
+from mailroom.web.layout.filters import count
+from mailroom.web.sign_in import passwords
 
 users = AppGroup("users", help="Who may sign in.")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.content import Attachment, Content
-from mailroom.content.parsed import Recipient
+from mailroom.content.recipients.parsed import Recipient
 
 if TYPE_CHECKING:
     import flask_mail

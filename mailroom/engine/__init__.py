@@ -1,6 +1,6 @@
 """Where ledger, content, wire and queue meet.
 
 In this order: `accept` (a draft becomes rows, and jobs by `enqueue`), `deliver` (the job, over the room
-`send` and `messages`), `sweep` (what is due, and what was lost), `probing` (a server in trouble),
+`send`), `sweeper` (what is due, and what was lost), `probing` (a server in trouble),
 `webhooks`, and `worker_process`, in which all but the first live.
 """

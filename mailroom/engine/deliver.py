@@ -15,9 +15,9 @@ from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
-from mailroom.ledger import batches, gathering
-from mailroom.ledger.batches import Gathered, Lease
-from mailroom.ledger.servers import Admission
+from mailroom.ledger.batches import batches, gather
+from mailroom.ledger.batches.batches import Gathered, Lease
+from mailroom.ledger.relays.circuit import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
 
 log = structlog.get_logger()
@@ -165,7 +165,7 @@ class _Job:
         mailing_ids = sender.feed.messages
         goes_on = lease.queue == BULK and self._has_turn() and not sender.feed.is_closed
         if goes_on and not self._worker.is_stopping:
-            following, gathered = gathering.next_of(connection, lease, mailing_ids)
+            following, gathered = gather.next_of(connection, lease, mailing_ids)
             if following is not None:
                 return following, gathered
-        return None, gathering.refill(connection, lease.queue, mailing_ids)
+        return None, gather.refill(connection, lease.queue, mailing_ids)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from mailroom.ledger.batches import Gathered
+from mailroom.ledger.batches.batches import Gathered
 from mailroom.queue import Queue, QueueDown
 
 log = structlog.get_logger()

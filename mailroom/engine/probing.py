@@ -12,11 +12,11 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
-from mailroom.delivery.failure import Failure
-from mailroom.delivery.probe import probe
 from mailroom.engine.send.relay import Relay, Relays
-from mailroom.ledger import servers
-from mailroom.ledger.servers import Trouble
+from mailroom.ledger.relays import circuit
+from mailroom.ledger.relays.circuit import Trouble
+from mailroom.smtp.failure import Failure
+from mailroom.smtp.probe import probe
 
 log = structlog.get_logger()
 
@@ -44,7 +44,7 @@ class Probing:
 
     async def look(self) -> None:
         with self._database.read() as connection:
-            troubled = servers.troubled(connection)
+            troubled = circuit.troubled(connection)
         for trouble in troubled:
             if trouble.server in self._known:
                 await self._see_to(trouble, self._known[trouble.server])

@@ -18,19 +18,19 @@ from typing import Any, TypeVar
 from mailroom import log
 from mailroom import settings as settings_module
 from mailroom.database.engine import Database
-from mailroom.delivery.server import Server, server_from
-from mailroom.delivery.throttle import spacing_us
-from mailroom.engine.messages import Messages
 from mailroom.engine.probing import Probing
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
+from mailroom.engine.send.messages import Messages
 from mailroom.engine.send.rate_limiter import RateLimiter
 from mailroom.engine.send.relay import Relay, Relays
 from mailroom.engine.send.session_pool import SessionNumbers, SessionPool
-from mailroom.engine.sweep import Sweeper
-from mailroom.engine.webhooks import Webhooks
+from mailroom.engine.sweeper import Sweeper
+from mailroom.engine.webhooks.calling import Webhooks
 from mailroom.queue import Queue
 from mailroom.settings import Settings
+from mailroom.smtp.server import Server, server_from
+from mailroom.smtp.throttle import spacing_us
 
 BUSY_TIMEOUT = 2_000
 """Milliseconds that a worker waits for SQLite's lock: it can try again, and must hear signals."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import flask_mail
 from flask import Flask, current_app
 
+from mailroom.content.check import check
 from mailroom.content.content import Attachment, Content
 from mailroom.content.flask_message import MessageError, from_flask_mail
-from mailroom.content.message import check
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.flask.errors import Refused
-from mailroom.flask.way import WAY, Way, way_of
+from mailroom.flask.transport import WAY, Way, way_of
 
 if TYPE_CHECKING:
     from types import TracebackType

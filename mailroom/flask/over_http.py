@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from mailroom.content.addresses import format_address
 from mailroom.content.content import Content
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.flask.errors import Away, NotSetUp, Refused
 
 TIMEOUT = 10.0

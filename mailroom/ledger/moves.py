@@ -18,10 +18,11 @@ from sqlalchemy import ColumnElement, Connection, Update, insert, or_, select, t
 
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
-from mailroom.ledger import counts, mailings, webhooks
+from mailroom.ledger.mailings import counters, mailings
 from mailroom.ledger.schema import attempts, batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import WAITING, State
+from mailroom.ledger.webhooks import webhook_events
 
 
 class Move(NamedTuple):
@@ -227,7 +228,7 @@ def _by_the_table(row: Picked, step: Step) -> _Moved | None:
 def _follow(connection: Connection, made: Sequence[_Moved]) -> None:
     """What follows from moves, in the same transaction."""
     _log(connection, [one for one in made if one.step.tried is not None])
-    changes = counts.tally(
+    changes = counters.tally(
         ((one.row.mailing_id, one.row.state) for one in made if one.row.is_counted), sign=-1
     )
     due: dict[int, int] = {}
@@ -236,13 +237,13 @@ def _follow(connection: Connection, made: Sequence[_Moved]) -> None:
         if due_at is not None:
             due[row.mailing_id] = min(due_at, due.get(row.mailing_id, due_at))
     told = [one.row.id for one in made if one.step.tried is not None or one.move.after is not one.row.state]
-    webhooks.note(connection, told)
+    webhook_events.note(connection, told)
     settle(connection, changes, due)
 
 
-def settle(connection: Connection, changes: counts.Changes, due: Mapping[int, int]) -> None:
+def settle(connection: Connection, changes: counters.Changes, due: Mapping[int, int]) -> None:
     """Counters, when to look at the mailings again (milliseconds), and whether they have ended."""
-    counts.change(connection, changes)
+    counters.change(connection, changes)
     for mailing_id, due_at in sorted(due.items()):
         mailings.look_again(connection, mailing_id, due_at)
     mailings.finish(connection, changes)

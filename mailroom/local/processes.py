@@ -10,7 +10,7 @@ from asyncio.subprocess import DEVNULL
 from collections.abc import Sequence
 from contextlib import suppress
 
-from mailroom.local import tied
+from mailroom.local import parent_death
 from mailroom.local.console import Console, Lines
 
 GRACE = 8.0  # seconds between SIGTERM and SIGKILL
@@ -93,7 +93,7 @@ class Process:
 
     async def _run_once(self, output: int) -> int:
         self._process = await asyncio.create_subprocess_exec(
-            *tied.command(self.command),
+            *parent_death.command(self.command),
             stdin=DEVNULL,
             stdout=output,
             stderr=output,

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from mailroom.database.engine import Database
 from mailroom.ledger import migrate
-from mailroom.local import readiness, tied, valkey
+from mailroom.local import parent_death, readiness, valkey
 from mailroom.local.console import Console
 from mailroom.local.defaults import Defaults
 from mailroom.local.ports import number
@@ -36,7 +36,7 @@ class Run:
     async def until_stopped(self) -> None:
         """Start all, print the link, and stay until a signal; then stop all."""
         self._catch_signals()
-        tied.adopt_orphans()
+        parent_death.adopt_orphans()
         starting = asyncio.create_task(self._start())
         ended = asyncio.create_task(self._end.wait())
         try:
@@ -155,7 +155,7 @@ def _migrate(database_url: str) -> None:
 
 
 def _sign_in_token(database_url: str) -> str:
-    from mailroom.ledger import users
+    from mailroom.ledger.people import users
 
     database = Database(database_url)
     with database.begin() as connection:

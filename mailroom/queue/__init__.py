@@ -24,7 +24,7 @@ __all__ = ["BULK", "URGENT", "Job", "Pool", "Queue", "QueueDown", "Worker", "Wor
 def __getattr__(name: str) -> Any:
     """`Worker` and `Pool` when somebody asks for them; a program that only enqueues does not."""
     if name == "Worker":
-        from mailroom.queue.command import point_rq_at_our_redis
+        from mailroom.queue.rq_command import point_rq_at_our_redis
 
         point_rq_at_our_redis()
     if name in ("Worker", "Pool"):

@@ -17,8 +17,8 @@ from rq.serializers import JSONSerializer
 from rq.worker_pool import ForkProcess, WorkerData, WorkerPool
 
 from mailroom.queue.connection import connect
+from mailroom.queue.heartbeat import STOP_WITHIN
 from mailroom.queue.job import Job, JobList
-from mailroom.queue.pulse import STOP_WITHIN
 from mailroom.queue.queue import Queue, QueueDown
 from mailroom.queue.worker import DOUBLE, Worker, worker_name
 

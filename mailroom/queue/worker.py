@@ -24,10 +24,10 @@ from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
 from rq.utils import as_text, now
 from rq.worker import SimpleWorker
 
-from mailroom.queue import record
+from mailroom.queue import bookkeeping
 from mailroom.queue.connection import connect
+from mailroom.queue.heartbeat import WORKER_TTL, Pulse
 from mailroom.queue.job import Job, JobList
-from mailroom.queue.pulse import WORKER_TTL, Pulse
 from mailroom.queue.queue import JOB_TIMEOUT, Queue
 from mailroom.queue.strays import is_wrong_kind, put_aside
 
@@ -206,15 +206,15 @@ class Worker(SimpleWorker):
         return next(((key, cast(bytes, job_id)) for key, job_id in popped if job_id is not None), None)
 
     def _run(self, queue: rq.Queue, job_id: bytes) -> None:
-        job = record.begin(self, queue.name, job_id)
+        job = bookkeeping.begin(self, queue.name, job_id)
         if job is None:
             return
         try:
             job.perform()
         except Exception as error:
-            record.end_badly(self, job, error)
+            bookkeeping.end_badly(self, job, error)
         else:
-            record.end_well(self, job)
+            bookkeeping.end_well(self, job)
 
     # Outages
 
@@ -249,7 +249,7 @@ class Worker(SimpleWorker):
         worker_registration.register(self, pipe)
         pipe.expire(self.key, ttl)
         if job:
-            record.execution(self, job).heartbeat(job.started_job_registry, ttl, pipe)
+            bookkeeping.execution(self, job).heartbeat(job.started_job_registry, ttl, pipe)
             pipe.expire(self.executions_key, ttl)
 
     def register_death(self) -> None:

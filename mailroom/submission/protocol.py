@@ -9,7 +9,7 @@ from typing import Any, AnyStr, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, syntax
 
-from mailroom.ledger.api_keys import ApiKey
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.submission.door import Door, is_theirs, whence
 from mailroom.submission.limits import Limits
 from mailroom.submission.reception import LARGEST, Reception

@@ -18,13 +18,13 @@ from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.fields import Unmailable
 from mailroom.content.message_ids import message_id
 from mailroom.content.original import Original, read_original
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft, NotAccepted
-from mailroom.engine.rates import Rates
-from mailroom.ledger import api_keys
-from mailroom.ledger.api_keys import ApiKey
+from mailroom.engine.key_rates import Rates
+from mailroom.ledger.people import api_keys
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 

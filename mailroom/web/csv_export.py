@@ -9,8 +9,8 @@ from datetime import UTC
 
 from mailroom.content.formulas import harmless
 from mailroom.content.message_ids import message_id
-from mailroom.ledger.deliveries import Delivery
-from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.deliveries.deliveries import Delivery
+from mailroom.ledger.mailings.mailings import Mailing
 
 HEADER = ("address", "name", "state", "attempts", "code", "reply", "message_id", "updated_at")
 

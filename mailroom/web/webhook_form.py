@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mailroom.http.guard import Forbidden, Guard
-from mailroom.ledger.webhooks import EVENTS
+from mailroom.ledger.webhooks.webhook_events import EVENTS
 
 
 @dataclass(slots=True)

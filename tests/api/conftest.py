@@ -23,9 +23,9 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from mailroom.database.engine import Database
-from mailroom.ledger import api_keys
-from mailroom.local.sink.process import SinkProcess
+from mailroom.ledger.people import api_keys
 from mailroom.settings import load
+from mailroom.sink.process import SinkProcess
 from tests.servers import Valkey
 from tests.system import ROOT, System
 

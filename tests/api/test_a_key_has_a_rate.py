@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from mailroom.engine import rates
-from mailroom.ledger import api_keys
+from mailroom.engine import key_rates
+from mailroom.ledger.people import api_keys
 from mailroom.web.api import rates as api_rates
 from tests.api.conftest import Client, new_key
 from tests.servers import Valkey
@@ -40,7 +40,7 @@ def test_processes_share_it(light_client: Client, valkey: Valkey) -> None:
     with light_client.database.read() as connection:
         found = api_keys.find(connection, key)
     assert found is not None
-    one, other = rates.Rates(valkey.url), rates.Rates(valkey.url)
+    one, other = key_rates.Rates(valkey.url), key_rates.Rates(valkey.url)
     used = [(one if number % 2 else other).hit(found).used for number in range(300)]
     assert 300 <= max(used) <= 302
     while other.hit(found).used <= 400:

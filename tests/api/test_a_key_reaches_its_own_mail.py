@@ -15,10 +15,10 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import deliveries, mailings
 from mailroom.web.api.examples import MAILING
 from tests.api.conftest import EMAIL, Client, new_key

@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from mailroom.ledger.schema import attachments
-from mailroom.local.sink.certificates import make_certificate
 from mailroom.settings import load
+from mailroom.sink.certificates import make_certificate
 from mailroom.web.api import remote_files
 from tests.api.conftest import EMAIL, Client
 from tests.webhooks.receiver import Receiver

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from mailroom.engine.accept import write
-from mailroom.ledger.insertion import NewDelivery
+from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.schema import api_keys, idempotency_keys, mailings
 from tests.api.conftest import EMAIL, Client, Served, new_key
 

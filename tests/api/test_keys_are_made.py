@@ -10,10 +10,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from mailroom.ledger import api_keys, sign_ins, users
-from mailroom.ledger.api_keys import ApiKey
+from mailroom.ledger.people import api_keys, sign_ins, users
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.settings import load
-from mailroom.web import gate
+from mailroom.web.request import gate
 from tests.api.conftest import EMAIL
 
 

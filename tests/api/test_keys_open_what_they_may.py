@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 from tests.api.conftest import EMAIL, Client, new_key
 
 

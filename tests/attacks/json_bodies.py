@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from flask import Flask
 
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 
 MEGABYTE = 1_000_000
 SIZE = 2 * MEGABYTE

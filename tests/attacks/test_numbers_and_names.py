@@ -21,10 +21,11 @@ from werkzeug.test import Client as Browser
 from werkzeug.wrappers import Response
 
 from app import create_app
-from mailroom.ledger import api_keys, users, webhook_endpoints
+from mailroom.ledger.people import api_keys, users
+from mailroom.ledger.webhooks import webhook_endpoints
 from mailroom.settings import load
-from mailroom.web import compose_form
 from mailroom.web.api.operations import OPERATIONS
+from mailroom.web.compose import compose_form
 from tests.web.watching import a_mailing
 
 HOSTILE = [

@@ -17,10 +17,10 @@ from flask import Flask
 from redis import Redis
 
 from app import create_app
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 from mailroom.queue import BULK, URGENT, Queue, QueueDown, Worker
 from mailroom.queue.connection import connect
-from mailroom.queue.pulse import Pulse
+from mailroom.queue.heartbeat import Pulse
 from mailroom.queue.queue import job_key, queue_key
 from mailroom.queue.strays import ASIDE
 from mailroom.settings import Settings, load

@@ -9,10 +9,10 @@ from __future__ import annotations
 import pytest
 
 from mailroom.content.addresses import Address
+from mailroom.content.check import check
 from mailroom.content.content import Content
-from mailroom.content.merge import MergeError, parse_template, unknown_tags
-from mailroom.content.message import check
-from mailroom.content.recipients import Recipient
+from mailroom.content.merge.tags import MergeError, parse_template, unknown_tags
+from mailroom.content.recipients.parsed import Recipient
 
 VALUES = {
     "name": "Ann",

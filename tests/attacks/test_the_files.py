@@ -21,11 +21,11 @@ import pytest
 from app import create_app
 from mailroom import files
 from mailroom.database.engine import Database
-from mailroom.ledger import users
 from mailroom.ledger.migrate import upgrade
-from mailroom.local.sink.process import SinkProcess
+from mailroom.ledger.people import users
 from mailroom.settings import load
-from mailroom.web.kept_files import KeptFiles
+from mailroom.sink.process import SinkProcess
+from mailroom.web.compose.uploads import KeptFiles
 from mailroom.web.race.record import Races
 from tests.servers import wait_until
 from tests.web_server import WebServer
@@ -179,7 +179,7 @@ def test_mail_in_the_catcher_s_and_the_sink_s_keeping(place: Path) -> None:
 
 def test_every_program_that_writes_begins_with_it() -> None:
     programs = ("start.py", "worker.py", "deploy/gunicorn.conf.py", "mailroom/submission/__main__.py")
-    others = ("mailroom/local/catcher.py", "mailroom/local/sink/__main__.py")
+    others = ("mailroom/local/catcher.py", "mailroom/sink/__main__.py")
     for name in (*programs, *others):
         assert "files.keep_private()" in (ROOT / name).read_text(), name
 

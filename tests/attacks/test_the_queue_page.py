@@ -27,7 +27,7 @@ from werkzeug.serving import make_server
 from app import create_app
 from mailroom.queue import BULK, Queue
 from mailroom.settings import load
-from mailroom.web import dashboard
+from mailroom.web.queue_page import dashboard
 from tests.servers import Valkey
 from tests.web.watching import way_in
 

@@ -18,8 +18,8 @@ from urllib.parse import urlencode
 import pytest
 
 from mailroom.database.engine import Database
-from mailroom.ledger import users
-from mailroom.web import passwords
+from mailroom.ledger.people import users
+from mailroom.web.sign_in import passwords
 from tests.servers import Valkey
 from tests.web_server import OWNER, WebServer
 

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from mailroom.content.formulas import harmless, restored
-from mailroom.content.recipients import parse_csv
+from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.database.engine import Database
 from mailroom.ledger import suppressions
 from mailroom.ledger.schema import contents
-from mailroom.web.copied import copied
+from mailroom.web.compose.prefill import copied
+from mailroom.web.compose.uploads import KeptFiles
 from mailroom.web.csv_export import HEADER, line
-from mailroom.web.kept_files import KeptFiles
 from tests.web.watching import a_mailing
 
 SEPARATORS = ",;\t|"

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import select
 
 from mailroom.database.engine import Database
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import mailings, originals
 from tests.content.readers import field_names, naive_authors, strict_authors
 from tests.servers import Valkey, wait_until

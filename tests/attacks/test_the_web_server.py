@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mailroom.web.gate import STRANGERS_LIMIT
+from mailroom.web.request.gate import STRANGERS_LIMIT
 from tests.servers import Valkey, wait_until
 from tests.web_server import WebServer, read_all, statuses
 

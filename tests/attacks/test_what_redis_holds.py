@@ -14,7 +14,7 @@ from flask import Flask
 from redis import Redis
 
 from app import create_app
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 from mailroom.settings import load
 from tests.servers import Valkey
 

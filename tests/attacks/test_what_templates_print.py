@@ -15,7 +15,7 @@ from flask import Flask
 from jinja2 import Environment, meta
 from rq_dashboard import web
 
-from mailroom.web.script_prints import SCRIPTS, in_script
+from mailroom.web.queue_page.script_prints import SCRIPTS, in_script
 from tests.attacks.prints import ADDRESSES, Print, prints
 
 ROOT = Path(__file__).resolve().parents[2]

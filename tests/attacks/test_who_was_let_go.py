@@ -15,14 +15,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
-from mailroom.ledger import api_keys, sign_ins, users
-from mailroom.ledger.users import User
+from mailroom.ledger.people import api_keys, sign_ins, users
+from mailroom.ledger.people.users import User
 from mailroom.settings import load
-from mailroom.web import gate, passwords
+from mailroom.web.request import gate
+from mailroom.web.sign_in import passwords
 from tests.api.conftest import EMAIL, new_key
 from tests.ledger.book import CONTENT
 

@@ -21,8 +21,8 @@ from werkzeug.serving import make_server
 
 from app import create_app
 from mailroom.content.addresses import Address
-from mailroom.content.message import Content
-from mailroom.content.recipients import Recipient
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept as accept_draft
 from mailroom.engine.accept.draft import Draft
 from mailroom.queue import Queue

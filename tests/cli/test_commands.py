@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from mailroom.database.engine import Database
-from mailroom.ledger import mailings, users
-from mailroom.web import passwords
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.people import users
+from mailroom.web.sign_in import passwords
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from mailroom.content.addresses import Address
-from mailroom.content.message import Attachment, Content, check
-from mailroom.content.recipients import Recipient
+from mailroom.content.check import check
+from mailroom.content.content import Attachment, Content
+from mailroom.content.recipients.parsed import Recipient
 from tests.content.mail import JOHN
 
 FINE = Content(JOHN, "Hello {{ first_name }}", text="Hi {{ name }}", html="<p>{{ email }}</p>")

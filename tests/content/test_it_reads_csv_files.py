@@ -6,7 +6,8 @@ import tracemalloc
 
 import pytest
 
-from mailroom.content.recipients import Parsed, Recipient, parse_csv
+from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.parsed import Parsed, Recipient
 
 
 def read(text: str, encoding: str = "utf-8") -> Parsed:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from mailroom.content.recipients import Recipient, merge, parse_pasted
+from mailroom.content.recipients.parsed import Recipient, merge
+from mailroom.content.recipients.pasted import parse_pasted
 
 
 def addresses(text: str) -> list[str]:

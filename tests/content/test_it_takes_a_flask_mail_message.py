@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 
 from mailroom.content.addresses import Address
+from mailroom.content.check import check
 from mailroom.content.flask_message import MessageError, from_flask_mail
-from mailroom.content.message import check
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients.parsed import Recipient
 from tests.content.mail import received
 
 

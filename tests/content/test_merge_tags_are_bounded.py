@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from liquid import Environment
 
-from mailroom.content import merge_liquid
 from mailroom.content.content import Content
-from mailroom.content.merge import FILLED, MergeError, parse_template, unknown_tags
-from mailroom.content.merge_budget import ITEMS, TEXT, WORK, Budget, size_of
-from mailroom.content.merge_filters import MADE, PRICES
-from mailroom.content.merge_liquid import OUTPUT_BYTES, Context, environment
+from mailroom.content.merge import liquid
+from mailroom.content.merge.budget import ITEMS, TEXT, WORK, Budget, size_of
+from mailroom.content.merge.filters import MADE, PRICES
+from mailroom.content.merge.liquid import OUTPUT_BYTES, Context, environment
+from mailroom.content.merge.tags import FILLED, MergeError, parse_template, unknown_tags
 from tests.content.mail import ANN, JOHN, received
 
 PEAK = 40 << 20
@@ -76,7 +76,7 @@ class Recorded(Budget):
 
 @contextmanager
 def recorded() -> Iterator[None]:
-    with mock.patch.object(merge_liquid, "Budget", Recorded):
+    with mock.patch.object(liquid, "Budget", Recorded):
         yield
 
 

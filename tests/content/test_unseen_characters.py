@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.characters import misplaced, misplaced_in_lines, name_of, without_direction
+from mailroom.content.check import check
+from mailroom.content.content import Attachment, Content
 from mailroom.content.fields import Unmailable
-from mailroom.content.message import Attachment, Content, check
 from mailroom.content.original import read_original
-from mailroom.content.recipients import parse_csv, parse_pasted
+from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.pasted import parse_pasted
 
 HOSTILE = {
     "an override to the left": ("Ann \u202egnp.exe", "U+202E RIGHT-TO-LEFT OVERRIDE"),

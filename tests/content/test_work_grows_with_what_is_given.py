@@ -16,13 +16,15 @@ import pytest
 
 from mailroom.content.addresses import Address, AddressError, clean_name, parse_address
 from mailroom.content.characters import misplaced
-from mailroom.content.columns import columns_of, identifier
-from mailroom.content.csv_encoding import separator_of
+from mailroom.content.check import check
+from mailroom.content.content import Content
 from mailroom.content.formulas import harmless, restored
 from mailroom.content.headers import address_header, extra_header, text_header
-from mailroom.content.message import Content, check
-from mailroom.content.parsed import MOST_COLUMNS, MOST_KEPT, Parsed
-from mailroom.content.recipients import merge, parse_csv, parse_pasted
+from mailroom.content.recipients.columns import columns_of, identifier
+from mailroom.content.recipients.csv_encoding import separator_of
+from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.parsed import MOST_COLUMNS, MOST_KEPT, Parsed, merge
+from mailroom.content.recipients.pasted import parse_pasted
 
 SHORTEST = 0.01
 """Seconds: what takes less says little."""

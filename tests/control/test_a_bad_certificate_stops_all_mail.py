@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app import create_app
-from mailroom.ledger import servers
+from mailroom.ledger.relays import circuit
 from mailroom.settings import load
 from tests.control.conftest import Start, on_both
 from tests.system import System
@@ -14,7 +14,7 @@ PASSWORD = "swordfish-4711"
 
 def in_trouble(system: System) -> bool:
     with system.database.read() as connection:
-        return bool(servers.troubled(connection))
+        return bool(circuit.troubled(connection))
 
 
 def notice(system: System) -> str:

@@ -7,12 +7,15 @@ from sqlalchemy import select, update
 
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import Database
-from mailroom.engine import sweep
-from mailroom.engine.sweep import Sweeper
-from mailroom.ledger import control, decisions, mailings, states
-from mailroom.ledger.decisions import Decision
-from mailroom.ledger.schema import deliveries, sweeper
+from mailroom.engine import sweeper
+from mailroom.engine.sweeper import Sweeper
+from mailroom.ledger import states
+from mailroom.ledger.deliveries import actions, bulk_actions
+from mailroom.ledger.deliveries.bulk_actions import Decision
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.schema import sweeper as sweeper_table
 from tests.ledger.book import Book
 from tests.servers import Valkey
 
@@ -21,7 +24,7 @@ STEP = 4
 
 @pytest.fixture
 def book(database: Database, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Book:
-    monkeypatch.setattr(control, "AT_ONCE", STEP)
+    monkeypatch.setattr(actions, "AT_ONCE", STEP)
     return Book(database)
 
 
@@ -40,25 +43,25 @@ def ended(book: Book, count: int, state: states.State) -> int:
 
 def decide(book: Book, mailing_id: int, move: str) -> Decision | int:
     with book.database.begin() as connection:
-        return decisions.decide(connection, mailing_id, move)
+        return bulk_actions.decide(connection, mailing_id, move)
 
 
 def carry_on(book: Book, mailing_id: int, move: str) -> bool:
     with book.database.begin() as connection:
-        return decisions.carry_on(connection, mailing_id, move)
+        return bulk_actions.carry_on(connection, mailing_id, move)
 
 
 def under_way(book: Book) -> list[tuple[str, int]]:
     with book.database.read() as connection:
-        return [(one.move, one.moved) for one in decisions.under_way(connection, 10)]
+        return [(one.move, one.moved) for one in bulk_actions.under_way(connection, 10)]
 
 
 @pytest.mark.parametrize(
     ("before", "move", "after"),
     [
-        (states.FAILED, decisions.RETRY, states.QUEUED),
-        (states.UNKNOWN, decisions.CONFIRM, states.SENT),
-        (states.UNKNOWN, decisions.RESEND, states.UNKNOWN),
+        (states.FAILED, bulk_actions.RETRY, states.QUEUED),
+        (states.UNKNOWN, bulk_actions.CONFIRM, states.SENT),
+        (states.UNKNOWN, bulk_actions.RESEND, states.UNKNOWN),
     ],
 )
 def test_it_goes_on_step_by_step_until_all_had_their_turn(
@@ -78,20 +81,20 @@ def test_it_goes_on_step_by_step_until_all_had_their_turn(
 
 def test_what_fails_again_meanwhile_is_not_tried_for_ever(book: Book) -> None:
     mailing_id = ended(book, 6, states.FAILED)
-    decide(book, mailing_id, decisions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY)
     (batch,) = book.gather(mailing_id)
     lease = book.claim(batch)
     for id_ in book.inside(lease):
         book.trouble(lease, id_, states.FAILED)
     book.close(lease)
-    assert not carry_on(book, mailing_id, decisions.RETRY)
+    assert not carry_on(book, mailing_id, bulk_actions.RETRY)
     assert book.states(mailing_id) == {"failed": STEP, "queued": 2}
     book.check()
 
 
 def test_the_mailing_does_not_end_before_it(book: Book) -> None:
     mailing_id = ended(book, 6, states.FAILED)
-    decide(book, mailing_id, decisions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY)
     (batch,) = book.gather(mailing_id)
     lease = book.claim(batch)
     for id_ in book.inside(lease):
@@ -99,18 +102,18 @@ def test_the_mailing_does_not_end_before_it(book: Book) -> None:
         book.sent(lease, id_)
     book.close(lease)
     assert book.mailing(mailing_id).ended_at is None, "two more are to come"
-    carry_on(book, mailing_id, decisions.RETRY)
+    carry_on(book, mailing_id, bulk_actions.RETRY)
     assert book.states(mailing_id) == {"sent": STEP, "queued": 2}
     book.check()
 
 
 def test_a_cancellation_ends_what_would_send_more(book: Book) -> None:
     mailing_id = ended(book, 10, states.FAILED)
-    decide(book, mailing_id, decisions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY)
     with book.database.begin() as connection:
         mailings.cancel(connection, mailing_id)
-        control.end_due(connection, mailing_id, states.CANCELED)
-    assert not carry_on(book, mailing_id, decisions.RETRY)
+        actions.end_due(connection, mailing_id, states.CANCELED)
+    assert not carry_on(book, mailing_id, bulk_actions.RETRY)
     assert book.states(mailing_id) == {"failed": 6, "canceled": STEP}
     assert book.mailing(mailing_id).ended_at is not None
     book.check()
@@ -118,23 +121,23 @@ def test_a_cancellation_ends_what_would_send_more(book: Book) -> None:
 
 def test_twice_is_no_more_than_once(book: Book) -> None:
     mailing_id = ended(book, 10, states.FAILED)
-    decide(book, mailing_id, decisions.RETRY)
-    assert isinstance(decide(book, mailing_id, decisions.RETRY), Decision)
-    assert decide(book, mailing_id, decisions.RETRY) == 2
-    assert not carry_on(book, mailing_id, decisions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY)
+    assert isinstance(decide(book, mailing_id, bulk_actions.RETRY), Decision)
+    assert decide(book, mailing_id, bulk_actions.RETRY) == 2
+    assert not carry_on(book, mailing_id, bulk_actions.RETRY)
     assert book.states(mailing_id) == {"queued": 10}
     book.check()
 
 
 def test_the_sweeper_carries_it_out(book: Book, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "ENDS_FOR", 30.0)  # all in one round, however busy the machine is
+    monkeypatch.setattr(sweeper, "ENDS_FOR", 30.0)  # all in one round, however busy the machine is
     mailing_id = ended(book, 50, states.FAILED)
-    decide(book, mailing_id, decisions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY)
     book.queue = type(book.queue)(valkey.url)
     round_ = Sweeper(book.database, book.queue, "ann", {"": "sink:25"})
     assert not round_.round(), "the first one only makes the sweeper's row"
     with book.database.begin() as connection:
-        connection.execute(update(sweeper).values(swept_at=now_millis() - 2_000))
+        connection.execute(update(sweeper_table).values(swept_at=now_millis() - 2_000))
     assert round_.round()
     assert under_way(book) == []
     with book.database.read() as connection:
@@ -148,7 +151,7 @@ def test_the_sweeper_carries_it_out(book: Book, valkey: Valkey, monkeypatch: pyt
 
 def test_a_mailing_that_is_deleted_takes_it_along(book: Book) -> None:
     mailing_id = ended(book, 6, states.FAILED)
-    decide(book, mailing_id, decisions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY)
     with book.database.begin() as connection:
         connection.execute(deliveries.delete())
         connection.execute(mailings_table.delete().where(mailings_table.c.id == mailing_id))

@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailroom.database.engine import Database
-from mailroom.ledger import control, decisions, mailings, moves, states, sweeping
+from mailroom.ledger import moves, states
+from mailroom.ledger.deliveries import actions, bulk_actions
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.sweep import due_mailings
 from tests.ledger.book import Book
 
 
@@ -18,13 +21,13 @@ def book(database: Database) -> Book:
 
 def do(book: Book, move: moves.Move, id_: int) -> bool:
     with book.database.begin() as connection:
-        return control.change(connection, id_, move)
+        return actions.change(connection, id_, move)
 
 
 def decide(book: Book, mailing_id: int, move: str) -> int:
     """About all of a mailing that is small: how many were moved."""
     with book.database.begin() as connection:
-        moved = decisions.decide(connection, mailing_id, move)
+        moved = bulk_actions.decide(connection, mailing_id, move)
     assert isinstance(moved, int)
     return moved
 
@@ -94,7 +97,7 @@ def test_what_a_scheduled_mailing_gets_back_waits_for_its_time(book: Book) -> No
     do(book, moves.CANCEL, 1)
     assert do(book, moves.RETRY, 1)
     with book.database.begin() as connection:
-        assert sweeping.start_scheduled(connection) == 0
+        assert due_mailings.start_scheduled(connection) == 0
     assert book.mailing(mailing_id).state == "scheduled"
     book.check()
 
@@ -106,7 +109,7 @@ def test_nothing_is_retried_while_its_mailing_is_being_canceled(book: Book) -> N
         mailings.cancel(connection, mailing_id)
     assert not do(book, moves.RETRY, 1), "the other one would go out with it"
     with book.database.begin() as connection:
-        control.end_due(connection, mailing_id, states.CANCELED)
+        actions.end_due(connection, mailing_id, states.CANCELED)
     assert do(book, moves.RETRY, 1)
     assert book.states(mailing_id) == {"queued": 1, "canceled": 1}
     book.check()
@@ -114,7 +117,7 @@ def test_nothing_is_retried_while_its_mailing_is_being_canceled(book: Book) -> N
 
 def test_all_failed_are_tried_again(book: Book) -> None:
     mailing_id = failed(book, 10)
-    assert decide(book, mailing_id, decisions.RETRY) == 10
+    assert decide(book, mailing_id, bulk_actions.RETRY) == 10
     assert book.states(mailing_id) == {"queued": 10}
     assert [batch.size for batch in book.gather(mailing_id)] == [10]
     book.check()
@@ -142,15 +145,15 @@ def test_an_unknown_one_is_sent_again(book: Book) -> None:
 
 def test_all_unknown_ones_arrived(book: Book) -> None:
     mailing_id, _ = unknown(book, 7)
-    assert decide(book, mailing_id, decisions.CONFIRM) == 7
+    assert decide(book, mailing_id, bulk_actions.CONFIRM) == 7
     assert book.states(mailing_id) == {"sent": 7}
     book.check()
 
 
 def test_all_unknown_ones_are_sent_again_once(book: Book) -> None:
     mailing_id, _ = unknown(book, 7)
-    assert decide(book, mailing_id, decisions.RESEND) == 7
-    assert decide(book, mailing_id, decisions.RESEND) == 0
-    assert decide(book, mailing_id, decisions.CONFIRM) == 0, "they are about to be sent"
+    assert decide(book, mailing_id, bulk_actions.RESEND) == 7
+    assert decide(book, mailing_id, bulk_actions.RESEND) == 0
+    assert decide(book, mailing_id, bulk_actions.CONFIRM) == 0, "they are about to be sent"
     assert [batch.size for batch in book.gather(mailing_id)] == [7]
     book.check()

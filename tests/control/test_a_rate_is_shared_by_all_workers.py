@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from mailroom.local.sink.record import Message
+from mailroom.sink.record import Message
 from tests.control.conftest import Start, on_both
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import event, insert, update
 
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import Database
-from mailroom.engine.sweep import Sweeper
-from mailroom.ledger import mailings
+from mailroom.engine.sweeper import Sweeper
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import decisions, sweeper
 from mailroom.ledger.schema import mailings as mailings_table
 from tests.ledger.book import Book

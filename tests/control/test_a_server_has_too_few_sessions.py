@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from mailroom.ledger import servers
+from mailroom.ledger.relays import circuit
 from mailroom.ledger.schema import sessions
 from mailroom.ledger.states import State
 from tests.servers import Valkey
@@ -36,7 +36,7 @@ def worker_of(system: System, queue: str) -> None:
 
 def troubles(system: System) -> list[str]:
     with system.database.read() as connection:
-        return [trouble.reply for trouble in servers.troubled(connection)]
+        return [trouble.reply for trouble in circuit.troubled(connection)]
 
 
 def test_others_go_on(tmp_path: Path, database_url: str, valkey: Valkey) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mailroom.database.engine import Database
-from mailroom.ledger import servers
+from mailroom.ledger.relays import circuit
 from mailroom.ledger.states import State
 from tests.control.conftest import Start, on_both
 from tests.system import System
@@ -11,9 +11,9 @@ from tests.system import System
 SERVER = "mail.example:25"
 
 
-def troubles(system: System) -> list[servers.Trouble]:
+def troubles(system: System) -> list[circuit.Trouble]:
     with system.database.read() as connection:
-        return servers.troubled(connection)
+        return circuit.troubled(connection)
 
 
 @on_both
@@ -56,24 +56,24 @@ def test_a_refused_login_is_no_delivery_s_fault(start: Start, rule: str, words: 
 
 def test_it_is_tried_by_one_worker_at_a_time(database: Database) -> None:
     with database.begin() as connection:
-        assert servers.admit(connection, SERVER).is_open
-        servers.failed(connection, SERVER, "connect", None, "refused")
-        assert not servers.admit(connection, SERVER).is_open
+        assert circuit.admit(connection, SERVER).is_open
+        circuit.failed(connection, SERVER, "connect", None, "refused")
+        assert not circuit.admit(connection, SERVER).is_open
         connection.exec_driver_sql("UPDATE servers SET closed_until = 0")
     with database.begin() as connection:
-        first, second = servers.admit(connection, SERVER), servers.admit(connection, SERVER)
+        first, second = circuit.admit(connection, SERVER), circuit.admit(connection, SERVER)
     assert (first.is_trial, second.is_open) == (True, False)
     with database.begin() as connection:
-        servers.healthy(connection, SERVER)
-        again = servers.admit(connection, SERVER)
-    assert again == servers.Admission(is_open=True, is_trial=False)
+        circuit.healthy(connection, SERVER)
+        again = circuit.admit(connection, SERVER)
+    assert again == circuit.Admission(is_open=True, is_trial=False)
 
 
 def test_many_failures_at_one_moment_are_one(database: Database) -> None:
     with database.begin() as connection:
         for _ in range(5):
-            servers.failed(connection, SERVER, "connect", None, "refused")
-        (trouble,) = servers.troubled(connection)
+            circuit.failed(connection, SERVER, "connect", None, "refused")
+        (trouble,) = circuit.troubled(connection)
     assert trouble.failures == 1
     pause = (trouble.closed_until - trouble.since).total_seconds()
     assert 5 <= pause <= 6.1
@@ -83,12 +83,12 @@ def test_pauses_double_up_to_five_minutes_unless_the_server_names_one(database: 
     pauses = []
     with database.begin() as connection:
         for _ in range(12):
-            servers.failed(connection, SERVER, "auth", 535, "no", is_trial=True)
+            circuit.failed(connection, SERVER, "auth", 535, "no", is_trial=True)
             row = connection.exec_driver_sql("SELECT closed_until - updated_at FROM servers").scalar_one()
             pauses.append(row / 1000)
         for pause, least in zip(pauses, [5, 10, 20, 40, 80, 160, 300, 300], strict=False):
             assert least <= pause <= least * 1.2 + 0.1
-        servers.failed(
+        circuit.failed(
             connection, SERVER, "connect", 421, "try again in 90 s", is_trial=True, pause_ms=90_000
         )
         row = connection.exec_driver_sql("SELECT closed_until - updated_at FROM servers").scalar_one()

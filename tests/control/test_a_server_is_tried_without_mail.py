@@ -6,7 +6,8 @@ from sqlalchemy import update
 
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import Database
-from mailroom.ledger import mailings, servers
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.relays import circuit
 from mailroom.ledger.schema import servers as servers_table
 from mailroom.ledger.states import State
 from tests.control.conftest import Start, on_both
@@ -16,9 +17,9 @@ SERVER = "mail.example:25"
 LEASE = 3.0
 
 
-def troubles(system: System) -> list[servers.Trouble]:
+def troubles(system: System) -> list[circuit.Trouble]:
     with system.database.read() as connection:
-        return servers.troubled(connection)
+        return circuit.troubled(connection)
 
 
 def in_trouble_without_mail(system: System) -> None:
@@ -57,12 +58,12 @@ def test_one_that_wants_a_login_stays_in_trouble_until_it_is_content(start: Star
 
 def test_mail_goes_first_and_then_one_worker_at_a_time(database: Database) -> None:
     with database.begin() as connection:
-        assert not servers.try_without_mail(connection, SERVER), "it is in no trouble"
-        servers.failed(connection, SERVER, "connect", None, "refused")
-        assert not servers.try_without_mail(connection, SERVER), "it is left alone"
+        assert not circuit.try_without_mail(connection, SERVER), "it is in no trouble"
+        circuit.failed(connection, SERVER, "connect", None, "refused")
+        assert not circuit.try_without_mail(connection, SERVER), "it is left alone"
         connection.execute(update(servers_table).values(closed_until=now_millis() - 100))
-        assert not servers.try_without_mail(connection, SERVER), "mail that waits may try it"
-        connection.execute(update(servers_table).values(closed_until=now_millis() - servers.MAIL_FIRST_MS))
-        assert servers.try_without_mail(connection, SERVER)
-        assert not servers.try_without_mail(connection, SERVER), "somebody is at it"
-        assert not servers.admit(connection, SERVER).is_open
+        assert not circuit.try_without_mail(connection, SERVER), "mail that waits may try it"
+        connection.execute(update(servers_table).values(closed_until=now_millis() - circuit.MAIL_FIRST_MS))
+        assert circuit.try_without_mail(connection, SERVER)
+        assert not circuit.try_without_mail(connection, SERVER), "somebody is at it"
+        assert not circuit.admit(connection, SERVER).is_open

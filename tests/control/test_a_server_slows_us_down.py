@@ -3,18 +3,18 @@ from __future__ import annotations
 import pytest
 
 from mailroom.database.engine import Database
-from mailroom.delivery.reply import Reply
-from mailroom.delivery.throttle import asks_to_slow_down, spacing_us
-from mailroom.ledger import throttles
+from mailroom.ledger.relays import rates
 from mailroom.ledger.states import State
+from mailroom.smtp.reply import Reply
+from mailroom.smtp.throttle import asks_to_slow_down, spacing_us
 from tests.control.conftest import Start, on_both
 
 SERVER = "mail.example:25"
 
 
-def present(database: Database) -> throttles.Present | None:
+def present(database: Database) -> rates.Present | None:
     with database.read() as connection:
-        return next(iter(throttles.present(connection)), None)
+        return next(iter(rates.present(connection)), None)
 
 
 def age(database: Database, seconds: int) -> None:
@@ -52,14 +52,14 @@ def test_a_period_has_a_margin_of_20_ms(rate: str, seconds: float) -> None:
 
 def test_it_starts_from_half_the_measured_rate_and_halves_once_a_second(database: Database) -> None:
     with database.begin() as connection:
-        assert throttles.slow_down(connection, SERVER, per_second=100)
-        assert not throttles.slow_down(connection, SERVER, per_second=100), "one event"
+        assert rates.slow_down(connection, SERVER, per_second=100)
+        assert not rates.slow_down(connection, SERVER, per_second=100), "one event"
     first = present(database)
     assert first is not None
     assert (round(first.per_second), first.is_slowed, str(first)) == (50, True, "50/second")
     age(database, 1)
     with database.begin() as connection:
-        assert throttles.slow_down(connection, SERVER, per_second=100)
+        assert rates.slow_down(connection, SERVER, per_second=100)
     second = present(database)
     assert second is not None and round(second.per_second) == 25
 
@@ -67,7 +67,7 @@ def test_it_starts_from_half_the_measured_rate_and_halves_once_a_second(database
 def test_it_never_stops_altogether(database: Database) -> None:
     for _ in range(20):
         with database.begin() as connection:
-            throttles.slow_down(connection, SERVER, per_second=100)
+            rates.slow_down(connection, SERVER, per_second=100)
         age(database, 1)
     found = present(database)
     assert found is not None and str(found) == "1.0/minute"
@@ -76,14 +76,14 @@ def test_it_never_stops_altogether(database: Database) -> None:
 def test_it_recovers_step_by_step_up_to_the_rate_that_is_set(database: Database) -> None:
     rate = spacing_us("10/second")
     with database.begin() as connection:
-        throttles.set_rate(connection, SERVER, rate)
-        throttles.slow_down(connection, SERVER, per_second=10)
-        assert throttles.speed_up(connection, SERVER, rate) == rate * 2, "not before its time"
+        rates.set_rate(connection, SERVER, rate)
+        rates.slow_down(connection, SERVER, per_second=10)
+        assert rates.speed_up(connection, SERVER, rate) == rate * 2, "not before its time"
     steps = [rate * 2]
     while steps[-1] != rate:
         age(database, 5)
         with database.begin() as connection:
-            steps.append(throttles.speed_up(connection, SERVER, rate) or 0)
+            steps.append(rates.speed_up(connection, SERVER, rate) or 0)
     assert len(steps) == 3 and steps == sorted(steps, reverse=True)
     found = present(database)
     assert found is not None and not found.is_slowed
@@ -91,11 +91,11 @@ def test_it_recovers_step_by_step_up_to_the_rate_that_is_set(database: Database)
 
 def test_without_a_rate_it_ends_without_a_limit(database: Database) -> None:
     with database.begin() as connection:
-        throttles.slow_down(connection, SERVER, per_second=1000)
+        rates.slow_down(connection, SERVER, per_second=1000)
     for _ in range(3):
         age(database, 5)
         with database.begin() as connection:
-            left = throttles.speed_up(connection, SERVER, None)
+            left = rates.speed_up(connection, SERVER, None)
     assert left is None
     assert present(database) is None
 
@@ -103,27 +103,27 @@ def test_without_a_rate_it_ends_without_a_limit(database: Database) -> None:
 def test_a_restart_keeps_the_slower_rate_and_takes_a_new_setting(database: Database) -> None:
     slow, fast = spacing_us("30/hour"), spacing_us("30/minute")
     with database.begin() as connection:
-        throttles.set_rate(connection, SERVER, slow)
-        assert throttles.reserve(connection, SERVER, 1, 1000) is not None
-        assert throttles.reserve(connection, SERVER, 1, 20_000) is None
-        throttles.set_rate(connection, SERVER, fast)
-        places = throttles.reserve(connection, SERVER, 1, 20_000)
+        rates.set_rate(connection, SERVER, slow)
+        assert rates.reserve(connection, SERVER, 1, 1000) is not None
+        assert rates.reserve(connection, SERVER, 1, 20_000) is None
+        rates.set_rate(connection, SERVER, fast)
+        places = rates.reserve(connection, SERVER, 1, 20_000)
         assert places is not None and places.wait_us <= fast
-        throttles.slow_down(connection, SERVER, per_second=1)
-        throttles.set_rate(connection, SERVER, fast)
-        assert throttles.interval_us(connection, SERVER) == fast * 2
-        throttles.set_rate(connection, SERVER, slow)
-        assert throttles.interval_us(connection, SERVER) == slow
+        rates.slow_down(connection, SERVER, per_second=1)
+        rates.set_rate(connection, SERVER, fast)
+        assert rates.interval_us(connection, SERVER) == fast * 2
+        rates.set_rate(connection, SERVER, slow)
+        assert rates.interval_us(connection, SERVER) == slow
 
 
 def test_places_that_were_not_used_are_given_back(database: Database) -> None:
     with database.begin() as connection:
-        throttles.set_rate(connection, SERVER, spacing_us("1/second"))
-        throttles.reserve(connection, SERVER, 1, 5000)
-        places = throttles.reserve(connection, SERVER, 3, 5000)
+        rates.set_rate(connection, SERVER, spacing_us("1/second"))
+        rates.reserve(connection, SERVER, 1, 5000)
+        places = rates.reserve(connection, SERVER, 3, 5000)
         assert places is not None
-        throttles.give_back(connection, SERVER, places, 3, 2)
-        following = throttles.reserve(connection, SERVER, 1, 5000)
+        rates.give_back(connection, SERVER, places, 3, 2)
+        following = rates.reserve(connection, SERVER, 1, 5000)
     assert following is not None
     assert following.at_us == places.at_us + places.interval_us
 

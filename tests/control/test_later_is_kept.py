@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from mailroom.ledger import mailings
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.states import State
 from tests.control.conftest import Start, on_both
 from tests.system import System

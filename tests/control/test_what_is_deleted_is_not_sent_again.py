@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import delete
 
 from mailroom.content.original import read_original
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
-from mailroom.ledger import contents, control, decisions, moves, states
+from mailroom.ledger import moves, states
+from mailroom.ledger.deliveries import actions, bulk_actions
+from mailroom.ledger.mailings import contents
 from mailroom.ledger.schema import contents as contents_table
 from mailroom.ledger.schema import originals
 from tests.ledger.book import Book
@@ -49,10 +51,10 @@ def test_one_is_refused_with_the_reason(book: Book, state: states.State, move: m
     mailing_id, (first, _) = ended(book, 2, state)
     forget(book)
     before = book.delivery(first), book.mailing(mailing_id)
-    with pytest.raises(control.ContentGone, match="not kept any more"), book.database.begin() as connection:
-        control.change(connection, first, move)
-    with pytest.raises(control.ContentGone), book.database.begin() as connection:
-        decisions.decide(connection, mailing_id, move.name)
+    with pytest.raises(actions.ContentGone, match="not kept any more"), book.database.begin() as connection:
+        actions.change(connection, first, move)
+    with pytest.raises(actions.ContentGone), book.database.begin() as connection:
+        bulk_actions.decide(connection, mailing_id, move.name)
     assert (book.delivery(first), book.mailing(mailing_id)) == before
     book.check()
 
@@ -61,8 +63,8 @@ def test_what_sends_nothing_is_still_possible(book: Book) -> None:
     mailing_id, (first, _) = ended(book, 2, states.UNKNOWN)
     forget(book)
     with book.database.begin() as connection:
-        assert control.change(connection, first, moves.CONFIRM)
-        assert decisions.decide(connection, mailing_id, decisions.CONFIRM) == 1
+        assert actions.change(connection, first, moves.CONFIRM)
+        assert bulk_actions.decide(connection, mailing_id, bulk_actions.CONFIRM) == 1
     assert book.states(mailing_id) == {"sent": 2}
     book.check()
 
@@ -70,14 +72,15 @@ def test_what_sends_nothing_is_still_possible(book: Book) -> None:
 def test_a_decision_under_way_ends_when_its_content_is_deleted(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "AT_ONCE", 2)
+    monkeypatch.setattr(actions, "AT_ONCE", 2)
     mailing_id, _ = ended(book, 5, states.FAILED)
     with book.database.begin() as connection:
-        assert isinstance(decisions.decide(connection, mailing_id, decisions.RETRY), decisions.Decision)
+        decided = bulk_actions.decide(connection, mailing_id, bulk_actions.RETRY)
+        assert isinstance(decided, bulk_actions.Decision)
     forget(book)
     with book.database.begin() as connection:
-        assert not decisions.carry_on(connection, mailing_id, decisions.RETRY)
-        assert decisions.of_mailing(connection, mailing_id) == []
+        assert not bulk_actions.carry_on(connection, mailing_id, bulk_actions.RETRY)
+        assert bulk_actions.of_mailing(connection, mailing_id) == []
     assert book.states(mailing_id) == {"queued": 2, "failed": 3}
     book.check()
 

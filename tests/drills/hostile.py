@@ -22,7 +22,8 @@ from typing import Any
 import psutil
 from sqlalchemy import select
 
-from mailroom.ledger import api_keys, mailings
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import mailings as mailings_table
 from tests.drills.drill import drill
 from tests.drills.stage import Stage

@@ -7,7 +7,9 @@ from collections import Counter
 
 from sqlalchemy import text
 
-from mailroom.ledger import mailings, servers, states
+from mailroom.ledger import states
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.relays import circuit
 from tests.drills.drill import drill
 from tests.drills.stage import Stage
 
@@ -161,9 +163,9 @@ for kind in ("self-signed", "wrong-host", "expired"):
     _bad_certificate(kind)
 
 
-def _troubles(stage: Stage) -> list[servers.Trouble]:
+def _troubles(stage: Stage) -> list[circuit.Trouble]:
     with stage.system.database.read() as connection:
-        return servers.troubled(connection)
+        return circuit.troubled(connection)
 
 
 def _doubtful(stage: Stage) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from mailroom.ledger import users
+from mailroom.ledger.people import users
 from mailroom.settings import load
 from tests.drills.stage import Stage
 

@@ -6,7 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from mailroom.engine.accept.draft import Idempotency
-from mailroom.ledger import mailings, states, suppressions
+from mailroom.ledger import states, suppressions
+from mailroom.ledger.mailings import mailings
 from tests.drills.drill import drill
 from tests.drills.stage import Stage
 

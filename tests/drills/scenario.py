@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from mailroom.local.tied import adopt_orphans, end_with
+from mailroom.local.parent_death import adopt_orphans, end_with
 from tests.drills.all import every_drill
 from tests.drills.drill import Drill
 from tests.drills.stage import Stage

@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import event
 
 from mailroom.content.addresses import Address
-from mailroom.content.message import Attachment, Content
+from mailroom.content.content import Attachment, Content
 from mailroom.content.original import read_original
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
-from mailroom.engine.messages import KEPT, Messages
-from mailroom.ledger.batches import Waiting
+from mailroom.engine.send.messages import KEPT, Messages
+from mailroom.ledger.batches.batches import Waiting
 from mailroom.queue import Queue
 from tests.ledger.book import NO_QUEUE
 

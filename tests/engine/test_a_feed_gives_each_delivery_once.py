@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from mailroom.engine.messages import Message, Unreadable
 from mailroom.engine.send import feed as feed_module
 from mailroom.engine.send.feed import Feed
-from mailroom.ledger.batches import Waiting
+from mailroom.engine.send.messages import Message, Unreadable
+from mailroom.ledger.batches.batches import Waiting
 
 
 def delivery(id: int, mailing_id: int = 1) -> Waiting:

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import func, select
 
 from mailroom.engine import deliver, worker_process
-from mailroom.ledger import gathering, rounds
+from mailroom.ledger.batches import gather
 from mailroom.ledger.schema import batches
+from mailroom.ledger.sweep import rounds
 from mailroom.queue import BULK, Queue
 from tests.system import System
 
-READY = gathering.READY * gathering.SIZE
+READY = gather.READY * gather.SIZE
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_it_takes_the_next_batches_without_another_job(system: System) -> None:
     assert system.counted(mailing.mailing_id)["sent"] == 350
     assert system.sink.count() == 350
     with system.database.read() as connection:
-        assert gathering.unclaimed(connection, BULK) == gathering.READY - 1, "the others' jobs wait still"
+        assert gather.unclaimed(connection, BULK) == gather.READY - 1, "the others' jobs wait still"
 
 
 def test_while_another_mailing_waits_it_does_not(system: System) -> None:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Table, delete, select, update
 
-from mailroom.content.message import Content
+from mailroom.content.content import Content
 from mailroom.content.original import read_original
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, Draft
-from mailroom.ledger.contents import GONE
+from mailroom.ledger.mailings.contents import GONE
 from mailroom.ledger.schema import attempts, contents, deliveries, originals
 from mailroom.ledger.schema import mailings as mailings_table
 from tests.system import SENDER, System

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from mailroom.ledger.schema import sessions
-from mailroom.local.sink.process import SinkProcess
+from mailroom.sink.process import SinkProcess
 from tests.engine.conftest import Start
 from tests.system import System
 

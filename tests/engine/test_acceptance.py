@@ -10,17 +10,19 @@ import pytest
 from sqlalchemy import func, select, update
 
 from mailroom.content.addresses import Address
-from mailroom.content.message import Content
-from mailroom.content.recipients import Recipient
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept import thresholds, write
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft, Idempotency, KeyReused
-from mailroom.engine.sweep import Sweeper
-from mailroom.ledger import mailings, states, suppressions, sweeping
+from mailroom.engine.sweeper import Sweeper
+from mailroom.ledger import states, suppressions
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import State
+from mailroom.ledger.sweep import due_mailings
 from mailroom.queue import Queue
 from tests.invariants import counters_agree
 from tests.servers import Valkey
@@ -155,5 +157,5 @@ def test_nothing_staged_is_ever_gathered(database: Database, queue: Queue) -> No
     with database.begin() as connection:
         connection.execute(update(mailings_table).values(state=states.STAGED))
         connection.execute(update(deliveries).values(batch_id=None, due_at=0))
-        assert sweeping.due(connection, "bulk", 10) == []
+        assert due_mailings.due(connection, "bulk", 10) == []
         assert mailings.get(connection, accepted.mailing_id) is None

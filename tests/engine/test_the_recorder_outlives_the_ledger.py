@@ -13,8 +13,8 @@ from sqlalchemy import text
 from mailroom.database.engine import Database
 from mailroom.engine.send.recorder import Recorder
 from mailroom.ledger import states
-from mailroom.ledger.batches import Lease
-from mailroom.ledger.marks import Outcome
+from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.deliveries.marks import Outcome
 from tests.invariants import counters_agree
 from tests.ledger.book import Book
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailroom.ledger import deliveries
+from mailroom.ledger.deliveries import deliveries
 from tests.engine.conftest import Start
 from tests.invariants import account, counters_agree
 from tests.system import System

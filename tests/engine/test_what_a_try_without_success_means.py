@@ -6,14 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from mailroom.content.message import MergeError
-from mailroom.delivery.failure import Failure, Kind
-from mailroom.delivery.reply import Reply
-from mailroom.engine.messages import Message, Unreadable
+from mailroom.content.merge.tags import MergeError
 from mailroom.engine.send import verdict
-from mailroom.ledger import batches, states
-from mailroom.ledger.batches import Waiting
-from mailroom.ledger.marks import Outcome
+from mailroom.engine.send.messages import Message, Unreadable
+from mailroom.ledger import states
+from mailroom.ledger.batches import batches
+from mailroom.ledger.batches.batches import Waiting
+from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.smtp.failure import Failure, Kind
+from mailroom.smtp.reply import Reply
 
 NOW_MS = 1_000_000_000
 DAY_MS = 86_400_000

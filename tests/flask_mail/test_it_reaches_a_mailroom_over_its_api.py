@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 
 from app import create_app
 from mailroom.flask import Away, Mail, Message, NotSetUp, Refused
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import attachments, deliveries, mailings
 from mailroom.settings import Settings
 

@@ -15,7 +15,7 @@ import pytest
 from mailroom.http import guard as module
 from mailroom.http.client import Client, NoAnswer
 from mailroom.http.guard import Forbidden, Guard, Target
-from mailroom.local.sink.certificates import make_certificate
+from mailroom.sink.certificates import make_certificate
 from tests.http.conftest import GUARD, Call
 from tests.webhooks.receiver import Receiver
 

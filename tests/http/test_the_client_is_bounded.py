@@ -13,7 +13,7 @@ import pytest
 
 from mailroom.http.client import LARGEST, NoAnswer
 from mailroom.http.guard import Forbidden, Guard
-from mailroom.local.sink.certificates import Kind, make_certificate
+from mailroom.sink.certificates import Kind, make_certificate
 from tests.http.conftest import Call
 from tests.webhooks.receiver import Receiver
 

@@ -8,17 +8,20 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from mailroom.content.addresses import Address
-from mailroom.content.message import Content
-from mailroom.content.recipients import Recipient
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import AnyRow, Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
-from mailroom.ledger import batches, gathering, mailings, marks, reaping
-from mailroom.ledger.batches import Gathered, Lease
+from mailroom.ledger.batches import batches, gather
+from mailroom.ledger.batches.batches import Gathered, Lease
+from mailroom.ledger.deliveries import marks
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import State
+from mailroom.ledger.sweep import reap
 from mailroom.queue import Queue
 from tests.invariants import counters_agree
 
@@ -41,7 +44,7 @@ class Book:
 
     def gather(self, mailing_id: int, most: int = 20) -> list[Gathered]:
         with self.database.begin() as connection:
-            return gathering.gather(connection, mailing_id, most)
+            return gather.gather(connection, mailing_id, most)
 
     def waiting(self) -> list[Gathered]:
         """The batches that nobody claimed."""
@@ -103,7 +106,7 @@ class Book:
     def reap(self) -> int:
         """How many batches came back."""
         with self.database.begin() as connection:
-            return sum(reaping.reap(connection, batch_id) for batch_id in reaping.expired(connection))
+            return sum(reap.reap(connection, batch_id) for batch_id in reap.expired(connection))
 
     def die(self, lease: Lease) -> None:
         self.run_out(lease)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from mailroom.ledger import batches
+from mailroom.ledger.batches import batches
 from tests.ledger.book import Book
 
 

@@ -7,13 +7,13 @@ from typing import Any
 from mailroom.database import planner
 from mailroom.database.engine import Database
 from mailroom.database.statement import Statement
-from mailroom.ledger import gathering
+from mailroom.ledger.batches import gather
 from tests.ledger.book import Book
 
 STATEMENTS: list[tuple[Statement, dict[str, Any]]] = [
-    (gathering.DUE, {"of_mailing": 1}),
-    (gathering.TAKEN, {"by_batch": 1, "chosen": [1, 2, 3]}),
-    (gathering.NEXT_DUE, {"of_mailing": 1}),
+    (gather.DUE, {"of_mailing": 1}),
+    (gather.TAKEN, {"by_batch": 1, "chosen": [1, 2, 3]}),
+    (gather.NEXT_DUE, {"of_mailing": 1}),
 ]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from mailroom.ledger.gathering import SIZE
-from mailroom.ledger.passengers import WAITS_MS
+from mailroom.ledger.batches.gather import SIZE
+from mailroom.ledger.batches.join import WAITS_MS
 from mailroom.ledger.schema import batches
 from tests.ledger.book import Book
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from mailroom.ledger import rounds, states, sweeping
+from mailroom.ledger import states
 from mailroom.ledger.schema import batches, deliveries, sweeper
 from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.sweep import due_mailings, rounds
 from tests.ledger.book import Book
 from tests.servers import wait_until
 
@@ -71,7 +72,7 @@ def test_set_back_an_hour_nothing_waits_for_it(swept: Book) -> None:
     assert sweep(swept)
     assert swept.mailing(mailing_id).next_due_at is not None
     with swept.database.read() as connection:
-        assert mailing_id in sweeping.due(connection, "bulk", 10)
+        assert mailing_id in due_mailings.due(connection, "bulk", 10)
         lasts = connection.execute(
             select(func.max(batches.c.lease_until)).where(batches.c.id == dead.batch_id)
         ).scalar_one()
@@ -85,7 +86,7 @@ def test_set_back_an_hour_what_people_planned_stays(swept: Book) -> None:
     set_clock(swept, -HOUR)
     assert sweep(swept)
     with swept.database.begin() as connection:
-        assert not sweeping.scheduled_are_due(connection)
+        assert not due_mailings.scheduled_are_due(connection)
         state = connection.execute(select(mailings_table.c.state)).scalar_one()
     assert state == states.SCHEDULED
     assert swept.gather(mailing_id) == []

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from mailroom.ledger import control, mailings, moves, states, suppressions, sweeping
+from mailroom.ledger import moves, states, suppressions
+from mailroom.ledger.deliveries import actions
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.states import State
+from mailroom.ledger.sweep import due_mailings
 from tests.ledger.book import Book
 
 
@@ -38,8 +41,8 @@ def test_at_once_when_it_is_canceled_although_all_of_it_is_deferred(book: Book) 
     mailing_id, delivery_id = deferred(book)
     with book.database.begin() as connection:
         assert mailings.cancel(connection, mailing_id)
-        assert sweeping.to_be_ended(connection, 10) == [(mailing_id, "canceled")]
-        control.end_due(connection, mailing_id, State.CANCELED)
+        assert due_mailings.to_be_ended(connection, 10) == [(mailing_id, "canceled")]
+        actions.end_due(connection, mailing_id, State.CANCELED)
     assert book.delivery(delivery_id).state == "canceled"
     assert book.mailing(mailing_id).ended_at is not None
 
@@ -50,16 +53,16 @@ def test_a_canceled_one_is_canceled_although_a_sweeper_was_about_to_gather(book:
         mailings.cancel(connection, mailing_id)
     assert book.gather(mailing_id) == []
     with book.database.read() as connection:
-        assert sweeping.to_be_ended(connection, 10) == [(mailing_id, "canceled")]
+        assert due_mailings.to_be_ended(connection, 10) == [(mailing_id, "canceled")]
 
 
 def test_a_retried_delivery_is_not_canceled_by_a_sweeper_that_comes_late(book: Book) -> None:
     mailing_id, delivery_id = deferred(book)
     with book.database.begin() as connection:
         mailings.cancel(connection, mailing_id)
-        control.end_due(connection, mailing_id, State.CANCELED)
-        assert control.change(connection, delivery_id, moves.RETRY)
-        assert control.end_due(connection, mailing_id, State.CANCELED) == 0
+        actions.end_due(connection, mailing_id, State.CANCELED)
+        assert actions.change(connection, delivery_id, moves.RETRY)
+        assert actions.end_due(connection, mailing_id, State.CANCELED) == 0
     assert book.states(mailing_id) == {"queued": 1}
 
 
@@ -79,6 +82,6 @@ def test_what_was_unknown_stays_so_when_its_mailing_is_canceled(book: Book) -> N
     book.die(lease)
     with book.database.begin() as connection:
         mailings.cancel(connection, mailing_id)
-        control.end_due(connection, mailing_id, State.CANCELED)
+        actions.end_due(connection, mailing_id, State.CANCELED)
     assert book.states(mailing_id) == {"unknown": 1, "canceled": 1}
     assert book.mailing(mailing_id).ended_at is not None

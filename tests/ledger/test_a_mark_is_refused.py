@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection, update
 
-from mailroom.ledger import mailings, suppressions
+from mailroom.ledger import suppressions
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import mailings as mailings_table
 from tests.ledger.book import Book
 

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from mailroom.ledger import gathering, mailings, states, sweeping
+from mailroom.ledger import states
+from mailroom.ledger.batches import gather
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.sweep import due_mailings
 from tests.ledger.book import Book
 
 
@@ -14,8 +17,8 @@ def test_acceptance_gathers_the_first_batches_itself(book: Book) -> None:
 
 
 def test_no_more_than_the_queue_should_hold(book: Book) -> None:
-    mailing_id = book.accept(100 * gathering.READY + 30)
-    assert len(book.waiting()) == gathering.READY
+    mailing_id = book.accept(100 * gather.READY + 30)
+    assert len(book.waiting()) == gather.READY
     assert book.mailing(mailing_id).next_due_at is not None, "the sweeper has to come back for the rest"
     assert [batch.size for batch in book.gather(mailing_id)] == [30]
     assert book.mailing(mailing_id).next_due_at is None
@@ -26,7 +29,7 @@ def test_a_scheduled_mailing_waits_for_its_time(book: Book) -> None:
     assert book.mailing(mailing_id).state == states.SCHEDULED
     assert book.gather(mailing_id) == []
     with book.database.begin() as connection:
-        assert not sweeping.scheduled_are_due(connection)
+        assert not due_mailings.scheduled_are_due(connection)
 
 
 def test_a_deferred_delivery_waits_for_its_time(book: Book) -> None:

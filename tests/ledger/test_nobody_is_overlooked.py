@@ -10,8 +10,12 @@ import pytest
 from sqlalchemy import Connection
 
 from mailroom.database.engine import Database
-from mailroom.ledger import batches, control, gathering, mailings, marks, states, sweeping
+from mailroom.ledger import states
+from mailroom.ledger.batches import batches, gather
+from mailroom.ledger.deliveries import actions, marks
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.states import State
+from mailroom.ledger.sweep import due_mailings
 from tests.ledger.book import Book
 
 WAITS = 0.3
@@ -44,7 +48,7 @@ def test_a_deferral_while_a_sweeper_gathers(pg: Book) -> None:
     outcome = marks.Outcome(delivery_id, states.DEFERRED, 451, "later", "sink:25", "rcpt", 60_000)
     with pg.database.begin() as connection:
         marks.record_troubles(connection, lease, [outcome])
-        thread = meanwhile(pg, lambda theirs: gathering.gather(theirs, mailing_id, 5))
+        thread = meanwhile(pg, lambda theirs: gather.gather(theirs, mailing_id, 5))
     thread.join()
     assert pg.mailing(mailing_id).next_due_at is not None, "or it would be deferred for ever"
 
@@ -57,7 +61,7 @@ def test_a_deferral_just_after_a_sweeper_looked(pg: Book) -> None:
     pg.close(other)
     outcome = marks.Outcome(delivery_id, states.DEFERRED, 451, "later", "sink:25", "rcpt", 60_000)
     with pg.database.begin() as connection:
-        gathering.gather(connection, mailing_id, 5)
+        gather.gather(connection, mailing_id, 5)
         thread = meanwhile(pg, lambda theirs: marks.record_troubles(theirs, lease, [outcome]))
     thread.join()
     assert pg.mailing(mailing_id).next_due_at is not None
@@ -71,11 +75,11 @@ def test_a_batch_handed_back_while_its_mailing_is_canceled(pg: Book) -> None:
         mailings.cancel(connection, mailing_id)
     with pg.database.begin() as connection:
         batches.close(connection, lease)
-        thread = meanwhile(pg, lambda theirs: control.end_due(theirs, mailing_id, State.CANCELED))
+        thread = meanwhile(pg, lambda theirs: actions.end_due(theirs, mailing_id, State.CANCELED))
     thread.join()
     with pg.database.begin() as connection:
-        for ended, state in sweeping.to_be_ended(connection, 10):
-            control.end_due(connection, ended, state)
+        for ended, state in due_mailings.to_be_ended(connection, 10):
+            actions.end_due(connection, ended, state)
     assert pg.states(mailing_id) == {"canceled": 150}
     assert pg.mailing(mailing_id).ended_at is not None
 

@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import Database
-from mailroom.ledger import idempotency
+from mailroom.ledger.mailings import idempotency
 from mailroom.ledger.schema import idempotency_keys
 
 TWO_DAYS = 2 * 86_400_000

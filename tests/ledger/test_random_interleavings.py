@@ -16,16 +16,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import Connection, select
 
 from mailroom.database.engine import Database
-from mailroom.ledger import control, decisions, mailings, moves, states, suppressions, sweeping
-from mailroom.ledger.batches import Lease
+from mailroom.ledger import moves, states, suppressions
+from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.deliveries import actions, bulk_actions
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.migrate import upgrade
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.sweep import due_mailings
 from tests.ledger.book import Book
 
 NOW = 0
 LATER = 60_000
-AT_ONCE = control.AT_ONCE
+AT_ONCE = actions.AT_ONCE
 which = st.integers(0, 1_000)
 
 
@@ -57,7 +60,7 @@ class Post(RuleBasedStateMachine):
         self.again: Counter[int] = Counter()  # how often a person wanted it sent again
         self.before: dict[int, str] = {}
         self.owners = 0
-        control.AT_ONCE = 2  # so that a decision about all takes several steps
+        actions.AT_ONCE = 2  # so that a decision about all takes several steps
 
     # The web
 
@@ -163,15 +166,15 @@ class Post(RuleBasedStateMachine):
 
     def end_stopped(self) -> None:
         with self.book.database.begin() as connection:
-            for mailing_id, state in sweeping.to_be_ended(connection, 100):
-                control.end_due(connection, mailing_id, state)
+            for mailing_id, state in due_mailings.to_be_ended(connection, 100):
+                actions.end_due(connection, mailing_id, state)
 
     def carry_on(self) -> None:
         with self.book.database.read() as connection:
-            decided = decisions.under_way(connection, 100)
+            decided = bulk_actions.under_way(connection, 100)
         for decision in decided:
             with self.noting(decision.move) as connection:
-                decisions.carry_on(connection, decision.mailing_id, decision.move)
+                bulk_actions.carry_on(connection, decision.mailing_id, decision.move)
 
     # People
 
@@ -200,17 +203,17 @@ class Post(RuleBasedStateMachine):
         with self.book.database.begin() as connection:
             ids = connection.execute(select(deliveries.c.id)).scalars().all()
             delivery_id = ids[which % len(ids)]
-            done = control.change(connection, delivery_id, verbs[act])
+            done = actions.change(connection, delivery_id, verbs[act])
         if done and act == "confirm":
             self.confirmed.add(delivery_id)
         if done and act == "again":
             self.again[delivery_id] += 1
 
     @precondition(lambda self: self.mailings)
-    @rule(which=which, move=st.sampled_from([decisions.RETRY, decisions.CONFIRM, decisions.RESEND]))
+    @rule(which=which, move=st.sampled_from([bulk_actions.RETRY, bulk_actions.CONFIRM, bulk_actions.RESEND]))
     def decide_on_all(self, which: int, move: str) -> None:
         with self.noting(move) as connection:
-            decisions.decide(connection, self.mailing(which), move)
+            bulk_actions.decide(connection, self.mailing(which), move)
 
     @contextmanager
     def noting(self, move: str) -> Iterator[Connection]:
@@ -221,9 +224,9 @@ class Post(RuleBasedStateMachine):
             yield connection
             after = {row.id: row for row in connection.execute(what)}
         changed = [id_ for id_, row in after.items() if row != before[id_]]
-        if move == decisions.CONFIRM:
+        if move == bulk_actions.CONFIRM:
             self.confirmed.update(changed)
-        if move == decisions.RESEND:
+        if move == bulk_actions.RESEND:
             self.again.update(changed)
 
     # What holds at every moment
@@ -279,7 +282,7 @@ class Post(RuleBasedStateMachine):
             ).all()
         self.book.database.dispose()
         shutil.rmtree(self.folder)
-        control.AT_ONCE = AT_ONCE
+        actions.AT_ONCE = AT_ONCE
         assert not left, f"I1: {left}"
         assert not open_ones, f"I1: {open_ones}"
 

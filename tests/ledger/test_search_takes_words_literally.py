@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mailroom.database.engine import Database
-from mailroom.ledger import deliveries, mailings
+from mailroom.ledger.deliveries import deliveries
+from mailroom.ledger.mailings import mailings
 from tests.ledger.book import Book
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from mailroom.ledger import control, marks, moves
-from mailroom.ledger.batches import Lease
+from mailroom.ledger import moves
+from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.deliveries import actions, marks
 from mailroom.ledger.moves import MOVES, OF_A_TRY, Move, Step
 from mailroom.ledger.schema import attempts, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
@@ -123,7 +124,7 @@ def test_a_person_may_do_what_the_table_says_and_no_more(book: Book, move: Move)
         delivery_id, _ = put(book, state, live=live)
         before = book.delivery(delivery_id)
         with book.database.begin() as connection:
-            changed = control.change(connection, delivery_id, move)
+            changed = actions.change(connection, delivery_id, move)
         row = book.delivery(delivery_id)
         assert changed == (move in moves.by_person(state) and not (live and move.goes_on)), f"{state} {live}"
         assert (row.state == move.after and row.batch_id is None) if changed else (row == before)
@@ -143,7 +144,7 @@ def test_what_waits_of_a_mailing_that_is_over_ends_so_but_for_what_may_have_arri
             if ends == State.CANCELED:
                 canceled = update(mailings_table).where(mailings_table.c.id == mailing_id)
                 connection.execute(canceled.values(state="canceled"))
-            assert control.end_due(connection, mailing_id, ends) == 1
+            assert actions.end_due(connection, mailing_id, ends) == 1
         row = book.delivery(delivery_id)
         assert (row.state, row.due_at) == (State.UNKNOWN if state == State.UNKNOWN else ends, None)
         assert book.mailing(mailing_id).ended_at is not None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from mailroom.ledger import control, deliveries, moves, states
+from mailroom.ledger import moves, states
+from mailroom.ledger.deliveries import actions, deliveries
 from tests.ledger.book import Book
 
 
@@ -45,7 +46,7 @@ def test_under_hold_a_person_decides(book: Book) -> None:
     assert book.mailing(mailing_id).ended_at is not None
     assert book.gather(mailing_id) == []
     with book.database.begin() as connection:
-        assert control.change(connection, delivery_id, moves.RESEND)
+        assert actions.change(connection, delivery_id, moves.RESEND)
     assert book.mailing(mailing_id).ended_at is None
     book.gather(mailing_id)
     lease = book.claim()
@@ -80,7 +81,7 @@ def test_a_mail_that_three_workers_died_of_is_given_up(book: Book) -> None:
         (delivery,) = deliveries.page(connection, mailing_id)
         assert "3 workers died" in (delivery.reply or "")
         assert deliveries.attempts_of(connection, delivery.id)[-1].outcome == "failed"
-        assert control.change(connection, delivery.id, moves.RETRY), "a person may want it tried again"
+        assert actions.change(connection, delivery.id, moves.RETRY), "a person may want it tried again"
 
 
 def test_an_unknown_one_that_kills_workers_is_not_tried_for_ever(book: Book) -> None:

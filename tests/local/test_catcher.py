@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.local import tied
+from mailroom.local import parent_death
 from mailroom.local.ports import answers, free_port
 from tests.servers import wait_until
 
@@ -28,7 +28,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def _start(*options: str) -> int:
         port = free_port()
         words = ["-m", "mailroom.local.catcher", "--port", str(port), "--maildir", str(tmp_path / "inbox")]
-        started.append(subprocess.Popen(tied.command([sys.executable, *words, *options])))
+        started.append(subprocess.Popen(parent_death.command([sys.executable, *words, *options])))
         wait_until(lambda: answers(port), what="the catcher")
         return port
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from mailroom.local import processes, tied
+from mailroom.local import parent_death, processes
 from mailroom.local.console import Console
 from mailroom.local.processes import Process
 
@@ -39,9 +39,9 @@ class Heard(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def _adopt_orphans() -> Iterator[None]:
-    tied.adopt_orphans()
+    parent_death.adopt_orphans()
     yield
-    tied.adopt_orphans(False)
+    parent_death.adopt_orphans(False)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.local.sink import SinkProcess
+from mailroom.sink import SinkProcess
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,7 @@ def send(port: int, recipient: str) -> None:
 
 
 def sink(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mailroom.local.sink", *words]
+    command = [sys.executable, "-m", "mailroom.sink", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
 
 

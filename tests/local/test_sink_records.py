@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.local.sink import ThreadedSink
-from mailroom.local.sink.certificates import make_certificate
+from mailroom.sink import ThreadedSink
+from mailroom.sink.certificates import make_certificate
 
 # smtplib on purpose: a client that knows nothing of ours.
 MAIL = "Subject: hi\r\nMessage-ID: <1@x.org>\r\n\r\n.dot\r\nline\r\n"

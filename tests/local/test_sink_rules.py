@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from mailroom.local.sink import RuleError, parse_rule
-from mailroom.local.sink.rules import Context, Rules
+from mailroom.sink import RuleError, parse_rule
+from mailroom.sink.rules import Context, Rules
 
 ANN = Context(connection=1, message=2, sender="news@example.org", recipient="ann@example.org")
 

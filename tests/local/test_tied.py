@@ -8,7 +8,7 @@ import sys
 import psutil
 import pytest
 
-from mailroom.local import tied
+from mailroom.local import parent_death
 from tests.servers import wait_until
 
 PARENT = """
@@ -32,5 +32,5 @@ def test_it_ends_when_its_parent_is_killed() -> None:
 
 
 def test_it_runs_the_command_as_it_is() -> None:
-    words = tied.command(["printf", "%s|", "a b", "*", ""])
+    words = parent_death.command(["printf", "%s|", "a b", "*", ""])
     assert subprocess.check_output(words) == b"a b|*||"

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from mailroom.local import tied, valkey
+from mailroom.local import parent_death, valkey
 from mailroom.queue import BULK, Queue
 from tests.queue.stage import Stage
 from tests.servers import wait_until
@@ -14,7 +14,7 @@ def test_a_batch_goes_out_and_comes_in(tmp_path: Path, stage: Callable[..., Stag
     path = tmp_path / "s"
     config = tmp_path / "valkey.conf"
     config.write_text(f"port 0\nunixsocket {path}\nrequirepass secret\nsave ''\n")
-    server = subprocess.Popen(tied.command(valkey.command(config)), stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(parent_death.command(valkey.command(config)), stdout=subprocess.DEVNULL)
     url = f"unix://:secret@{path}"
     queue = Queue(url)
     try:

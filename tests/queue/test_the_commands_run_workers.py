@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mailroom.content.addresses import parse_address
-from mailroom.content.message import Content
-from mailroom.content.recipients import Recipient
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mailroom.queue import BULK, Queue, Worker
-from mailroom.queue.pulse import Pulse
+from mailroom.queue.heartbeat import Pulse
 from tests.queue.stage import Stage
 from tests.servers import Valkey, wait_until
 

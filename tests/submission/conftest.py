@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mailroom.database.engine import Database
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 from mailroom.local.ports import free_port
 from tests.servers import wait_until
 

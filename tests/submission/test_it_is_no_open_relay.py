@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP
 from sqlalchemy import select
 
 from mailroom.database.engine import Database
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import deliveries, mailings
 from mailroom.local.ports import free_port
 from mailroom.queue import Queue

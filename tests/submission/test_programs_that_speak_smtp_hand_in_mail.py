@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mailroom.database.engine import Database
-from mailroom.local.sink.certificates import make_certificate
+from mailroom.sink.certificates import make_certificate
 from tests.servers import Catcher
 from tests.submission.conftest import Submission
 from tests.system import System

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from mailroom.ledger import users
+from mailroom.ledger.people import users
 from mailroom.settings import Settings
 from mailroom.web import Mailroom
 

@@ -10,11 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from mailroom.ledger import users
-from mailroom.ledger.users import User
+from mailroom.ledger.people import users
+from mailroom.ledger.people.users import User
 from mailroom.settings import load
-from mailroom.web import passwords
-from mailroom.web import sign_in as sign_in_page
+from mailroom.web.sign_in import passwords
+from mailroom.web.sign_in import views as sign_in_page
 from tests.web.conftest import OWNER
 
 Csrf = Callable[..., str]

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, select
 
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import contents, deliveries, mailings
 from tests.web.watching import a_mailing, delivery_ids, ledger, post
 

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.typing import EncodableT, FieldT
 
 from app import create_app
-from mailroom.ledger import users
+from mailroom.ledger.people import users
 from mailroom.queue import BULK, Queue
 from mailroom.settings import Settings
 from tests.queue import conftest

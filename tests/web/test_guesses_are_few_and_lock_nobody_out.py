@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
 
 from app import create_app
-from mailroom.ledger import users
+from mailroom.ledger.people import users
 from mailroom.settings import Settings
-from mailroom.web import attempts as module
-from mailroom.web import passwords
-from mailroom.web.attempts import Attempts
+from mailroom.web.sign_in import attempts as module
+from mailroom.web.sign_in import passwords
+from mailroom.web.sign_in.attempts import Attempts
 from tests.servers import Valkey
 from tests.web.conftest import OWNER
 

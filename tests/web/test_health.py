@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from mailroom.ledger import servers, throttles
+from mailroom.ledger.relays import circuit, rates
 from mailroom.settings import Settings
 from tests.servers import Valkey
 from tests.web.watching import a_mailing, ledger
@@ -64,10 +64,10 @@ def test_it_shows_how_the_mail_servers_stand(app: Flask, settings: Settings, str
     assert mail_servers(stranger) == [{"server": ours, **healthy}]
     words = "535 5.7.8 ann@example.org: wrong password"
     with ledger(app).begin() as connection:
-        servers.failed(connection, ours, "auth", 535, words)
-        throttles.set_rate(connection, ours, 200_000)
-        throttles.set_rate(connection, "other:25", 200_000)
-        assert throttles.slow_down(connection, "other:25", 5.0)
+        circuit.failed(connection, ours, "auth", 535, words)
+        rates.set_rate(connection, ours, 200_000)
+        rates.set_rate(connection, "other:25", 200_000)
+        assert rates.slow_down(connection, "other:25", 5.0)
     first, second = mail_servers(stranger)
     assert 4 <= first.pop("tried_again_in_seconds") <= 6 and first.pop("since")
     trouble = {"in_trouble": True, "stage": "auth", "code": 535, "failures": 1}
@@ -79,7 +79,7 @@ def test_it_shows_how_the_mail_servers_stand(app: Flask, settings: Settings, str
 def test_a_mail_server_in_trouble_makes_nothing_unready(app: Flask, stranger: FlaskClient) -> None:
     before = (stranger.get("/readyz").json or {})["parts"]
     with ledger(app).begin() as connection:
-        servers.failed(connection, "mail.example:25", "connect", None, "no answer")
+        circuit.failed(connection, "mail.example:25", "connect", None, "no answer")
     after = (stranger.get("/readyz").json or {})["parts"]
     assert {name: part["ok"] for name, part in after.items()} == {n: p["ok"] for n, p in before.items()}
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from mailroom.ledger import mailings
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.states import State
 from tests.web.watching import (
     a_batch,

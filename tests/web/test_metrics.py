@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 from mailroom.settings import Settings
 from mailroom.web import mailroom
 from tests.system import System

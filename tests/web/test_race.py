@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from mailroom.ledger import deliveries
+from mailroom.ledger.deliveries import deliveries
 from mailroom.local.ports import free_port
 from mailroom.queue import Queue
 from mailroom.settings import Settings, load

@@ -11,10 +11,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from mailroom.ledger import users
+from mailroom.ledger.people import users
 from mailroom.ledger.schema import sign_in_links, sign_ins
-from mailroom.web import gate, passwords
-from mailroom.web.attempts import Attempts
+from mailroom.web.request import gate
+from mailroom.web.sign_in import passwords
+from mailroom.web.sign_in.attempts import Attempts
 from tests.servers import Valkey
 from tests.web.conftest import OWNER
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailroom.ledger.deliveries.timeline import Mark
 from mailroom.ledger.states import WORDS, State
-from mailroom.ledger.timeline import Mark
-from mailroom.web.timeline import MOST_BLOCKS, MOST_LANES, build
-from mailroom.web.timescale import Timescale, words
+from mailroom.web.progress.timeline import MOST_BLOCKS, MOST_LANES, build
+from mailroom.web.progress.timescale import Timescale, words
 
 NOW = 1_700_000_000_000
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, insert, select
 
 from mailroom.database.clock import now_millis, to_millis
 from mailroom.database.engine import Database
-from mailroom.ledger import users
+from mailroom.ledger.people import users
 from mailroom.ledger.schema import attempts, batches, contents, deliveries, mailings, sessions
 
 

@@ -10,16 +10,16 @@ import pytest
 from sqlalchemy import select, update
 
 from mailroom.content.addresses import Address
-from mailroom.content.message import Content
-from mailroom.content.recipients import Recipient
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, Draft
-from mailroom.engine.webhooks import Webhooks
-from mailroom.ledger import webhook_endpoints
-from mailroom.ledger import webhooks as events
+from mailroom.engine.webhooks.calling import Webhooks
 from mailroom.ledger.schema import deliveries
-from mailroom.ledger.webhooks import EVENTS
+from mailroom.ledger.webhooks import webhook_endpoints
+from mailroom.ledger.webhooks import webhook_events as events
+from mailroom.ledger.webhooks.webhook_events import EVENTS
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from tests.servers import Valkey, wait_until

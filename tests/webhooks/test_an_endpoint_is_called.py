@@ -10,10 +10,11 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from mailroom.database.engine import Database
 from mailroom.http.guard import Guard
-from mailroom.ledger import users, webhook_calls, webhook_endpoints
+from mailroom.ledger.people import users
 from mailroom.ledger.schema import mailings
 from mailroom.ledger.schema import webhook_calls as calls_table
 from mailroom.ledger.schema import webhook_endpoints as endpoints_table
+from mailroom.ledger.webhooks import webhook_calls, webhook_endpoints
 from mailroom.settings import Settings
 from tests.servers import wait_until
 from tests.webhooks.conftest import Caller

@@ -9,17 +9,21 @@ import pytest
 from sqlalchemy import Connection, event, select
 
 from mailroom.content.addresses import Address
-from mailroom.content.message import Content
-from mailroom.content.recipients import Recipient
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, Draft
-from mailroom.ledger import batches, control, mailings, marks, moves, reaping, states, suppressions
-from mailroom.ledger import webhooks as events
-from mailroom.ledger.marks import Outcome
+from mailroom.ledger import moves, states, suppressions
+from mailroom.ledger.batches import batches
+from mailroom.ledger.deliveries import actions, marks
+from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries, webhook_calls
 from mailroom.ledger.states import Event
+from mailroom.ledger.sweep import reap
+from mailroom.ledger.webhooks import webhook_events as events
 from mailroom.queue import Queue
 from tests.servers import Valkey
 
@@ -112,7 +116,7 @@ def test_a_mailing_whose_time_is_over(database: Database, add: Any, mail: Any) -
     accepted = mail(2)
     with database.begin() as connection:
         batches.close(connection, claimed(connection))
-        control.end_due(connection, accepted.mailing_id, states.EXPIRED)
+        actions.end_due(connection, accepted.mailing_id, states.EXPIRED)
     assert told(database) == ["email.failed", "email.failed", "mailing.done"]
 
 
@@ -126,7 +130,7 @@ def test_what_a_dead_worker_had_sent_and_had_not(database: Database, add: Any, m
         mark(connection, lease, second)
         connection.execute(batches_table.update().values(lease_until=1))
     with database.begin() as connection:
-        assert reaping.reap(connection, lease.batch_id)
+        assert reap.reap(connection, lease.batch_id)
     assert sorted(told(database)) == ["email.sent", "email.unknown"]
 
 
@@ -134,12 +138,12 @@ def test_canceled_by_a_person(database: Database, add: Any, mail: Any) -> None:
     add(URL)
     accepted = mail(2)
     with database.begin() as connection:
-        control.change(connection, ids(database)[0], moves.CANCEL)
+        actions.change(connection, ids(database)[0], moves.CANCEL)
     assert told(database) == ["email.canceled"]
     with database.begin() as connection:
         batches.close(connection, claimed(connection))
         mailings.cancel(connection, accepted.mailing_id)
-        control.end_due(connection, accepted.mailing_id, states.CANCELED)
+        actions.end_due(connection, accepted.mailing_id, states.CANCELED)
     assert told(database) == ["email.canceled"] * 2 + ["mailing.canceled"]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mailroom.database.engine import Database
-from mailroom.ledger import webhook_endpoints
+from mailroom.ledger.webhooks import webhook_endpoints
 from tests import node
 from tests.webhooks.conftest import Caller
 from tests.webhooks.receiver import Receiver

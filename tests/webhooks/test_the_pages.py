@@ -9,9 +9,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
-from mailroom.ledger import users, webhook_calls, webhook_endpoints
-from mailroom.ledger.webhook_calls import Result
-from mailroom.ledger.webhook_endpoints import Endpoint
+from mailroom.ledger.people import users
+from mailroom.ledger.webhooks import webhook_calls, webhook_endpoints
+from mailroom.ledger.webhooks.webhook_calls import Result
+from mailroom.ledger.webhooks.webhook_endpoints import Endpoint
 from mailroom.settings import Settings
 from mailroom.web import Mailroom
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mailroom.ledger import webhook_endpoints
-from mailroom.ledger.webhooks import EVENTS
+from mailroom.ledger.webhooks import webhook_endpoints
+from mailroom.ledger.webhooks.webhook_events import EVENTS
 from tests.servers import Valkey
 from tests.system import System
 from tests.webhooks.receiver import Receiver

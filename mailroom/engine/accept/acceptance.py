@@ -10,7 +10,7 @@ from mailroom.engine import enqueue
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.draft import Accepted, Draft, Refused, Replayed, StillUnderWay
 from mailroom.engine.accept.write import Written, write, write_in_parts
-from mailroom.ledger import mailings
+from mailroom.ledger.mailings import mailings
 from mailroom.queue import Queue
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from mailroom.content.content import Content
 from mailroom.content.original import Original
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.ledger.states import MailingState
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from mailroom.database.engine import AnyRow
 from mailroom.engine.accept.draft import Idempotency, KeyReused, Replayed, StillUnderWay
-from mailroom.ledger import idempotency, states
+from mailroom.ledger import states
+from mailroom.ledger.mailings import idempotency
 
 
 def take(connection: Connection, key: Idempotency | None, mailing_id: int) -> None:

@@ -11,12 +11,13 @@ from pydantic_core import to_json
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import format_address
-from mailroom.content.merge import is_plain
-from mailroom.content.recipients import Recipient
+from mailroom.content.merge.tags import is_plain
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.draft import Draft
-from mailroom.ledger import contents, moves, originals
-from mailroom.ledger.insertion import NewDelivery
+from mailroom.ledger import moves
+from mailroom.ledger.mailings import contents, originals
+from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.states import MailingState
 from mailroom.queue import BULK, URGENT
 

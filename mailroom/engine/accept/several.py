@@ -10,7 +10,7 @@ from mailroom.engine import enqueue
 from mailroom.engine.accept import keys
 from mailroom.engine.accept.draft import Accepted, Draft, Idempotency
 from mailroom.engine.accept.write import write
-from mailroom.ledger import idempotency
+from mailroom.ledger.mailings import idempotency
 from mailroom.queue import Queue
 
 

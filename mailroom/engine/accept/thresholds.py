@@ -1,6 +1,6 @@
 """Thresholds of acceptance: up to how many recipients a mailing is treated in which way, and why."""
 
-from mailroom.ledger import gathering
+from mailroom.ledger.batches import gather
 
 URGENT_AT_MOST = 25
 """Small enough to overtake larger ones."""
@@ -12,7 +12,7 @@ turn with the others, while a single mail never does."""
 SHARES_A_COMMIT_AT_MOST = URGENT_AT_MOST
 """So short a transaction that others may wait for it: they share its commit (group commit)."""
 
-ONE_BATCH_AT_MOST = gathering.SIZE
+ONE_BATCH_AT_MOST = gather.SIZE
 """Written as it shall stay, batch included. What is larger is staged, and gathered when it is all there."""
 
 STAGED_AT_ONCE = 2_500

@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from mailroom.content.addresses import Address
-from mailroom.content.message import Content, check
-from mailroom.content.recipients import parse_pasted
+from mailroom.content.check import check
+from mailroom.content.content import Content
+from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.database.engine import Database
 from mailroom.engine.accept.draft import Draft
 from mailroom.engine.accept.write import write

@@ -12,17 +12,19 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from mailroom.content.recipients import Recipient
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database import planner
 from mailroom.database.clock import from_millis, to_millis
 from mailroom.database.engine import Database
 from mailroom.engine.accept import keys, thresholds
 from mailroom.engine.accept.draft import Accepted, Draft
 from mailroom.engine.accept.rows import delivery_rows, insert_content, mailing_row
-from mailroom.ledger import gathering, insertion, mailings, passengers, webhooks
-from mailroom.ledger.batches import Gathered
-from mailroom.ledger.insertion import NewDelivery
+from mailroom.ledger.batches import gather, join
+from mailroom.ledger.batches.batches import Gathered
+from mailroom.ledger.mailings import insertion, mailings
+from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.states import MailingState, State
+from mailroom.ledger.webhooks import webhook_events
 from mailroom.queue import URGENT
 
 Written = tuple[Accepted, list[Gathered]]
@@ -83,10 +85,10 @@ def _batch(
 ) -> tuple[int | None, list[Gathered]]:
     """The batch for so many deliveries: one that waits already, or a new one, which is to be enqueued."""
     if begun.queue == URGENT and not _goes_alone(draft):
-        boarded = passengers.board(connection, number, URGENT, draft.route)
+        boarded = join.board(connection, number, URGENT, draft.route)
         if boarded is not None:
             return boarded, []
-    new = gathering.new(connection, number, begun.queue, draft.route, draft.max_sessions)
+    new = gather.new(connection, number, begun.queue, draft.route, draft.max_sessions)
     return new.id, [new]
 
 
@@ -152,7 +154,7 @@ def _activate(connection: Connection, draft: Draft, begun: Begun, suppressed: in
         connection, mailing_id, total=total, suppressed=suppressed, accept_ms=draft.elapsed_ms
     )
     is_active = state is MailingState.ACTIVE
-    gathered = gathering.gather(connection, mailing_id, gathering.READY) if is_active else []
+    gathered = gather.gather(connection, mailing_id, gather.READY) if is_active else []
     return _end(connection, draft, begun, state, suppressed), gathered
 
 
@@ -161,7 +163,7 @@ def _end(
 ) -> Accepted:
     total = len(draft.recipients)
     if suppressed:
-        webhooks.note_suppressed(connection, begun.mailing_id)
+        webhook_events.note_suppressed(connection, begun.mailing_id)
     if suppressed == total:  # nothing waits, so nobody else will end it
         mailings.finish(connection, [begun.mailing_id])
     return Accepted(begun.mailing_id, begun.uid, total, state)

@@ -1,4 +1,6 @@
-"""The send loop: a worker hands a batch to a relay's SMTP sessions, and the ledger learns what became of it.
+"""The send loop.
+
+A worker hands a batch to a relay's SMTP sessions, and the ledger learns what became of it.
 
 In this order: `relay` (a mail server, with its `session_pool`, `rate_limiter` and `circuit_breaker`),
 `feed` (a batch's deliveries on their way to sessions), `recorder` (marks and outcomes, in group

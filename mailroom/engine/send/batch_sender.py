@@ -11,14 +11,15 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
-from mailroom.delivery.failure import Failure
 from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.lane import Lane
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.session_pool import WAIT_WORTH_A_SESSION
-from mailroom.ledger import batches, mailings
-from mailroom.ledger.batches import Lease
+from mailroom.ledger.batches import batches
+from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.mailings import mailings
+from mailroom.smtp.failure import Failure
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""Circuit breaker: the worker's side of ledger/servers.py, for the server of one relay.
+"""Circuit breaker: the worker's side of ledger/relays/circuit.py, for the server of one relay.
 
 All of it works in the caller's transaction: what was learned is written with what came of it.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from mailroom.delivery.failure import Failure
-from mailroom.ledger import servers
-from mailroom.ledger.batches import Lease
-from mailroom.ledger.servers import Admission
+from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.relays import circuit
+from mailroom.ledger.relays.circuit import Admission
+from mailroom.smtp.failure import Failure
 
 
 class CircuitBreaker:
@@ -21,28 +21,28 @@ class CircuitBreaker:
 
     def admit(self, connection: Connection) -> Admission:
         """Asked before a batch is sent."""
-        return servers.admit(connection, self._server)
+        return circuit.admit(connection, self._server)
 
     def try_without_mail(self, connection: Connection) -> bool:
         """Whether this worker, alone, may see if the server is back, as no mail does."""
-        return servers.try_without_mail(connection, self._server)
+        return circuit.try_without_mail(connection, self._server)
 
     def keep_trying(self, connection: Connection) -> None:
         """This worker's trial goes on."""
-        servers.keep_trying(connection, self._server)
+        circuit.keep_trying(connection, self._server)
 
     def not_tried(self, connection: Connection) -> None:
         """This worker's trial tried nothing: the next one's turn."""
-        servers.not_tried(connection, self._server)
+        circuit.not_tried(connection, self._server)
 
     def healthy(self, connection: Connection) -> None:
         """Closes the circuit: the server does its work."""
-        servers.healthy(connection, self._server)
+        circuit.healthy(connection, self._server)
 
     def failed(self, connection: Connection, failure: Failure, *, is_trial: bool) -> None:
         """Opens the circuit, for as long as the server asked if it did."""
         asked = failure.reply.retry_after if failure.reply else None
-        servers.failed(
+        circuit.failed(
             connection,
             self._server,
             failure.stage,
@@ -54,4 +54,4 @@ class CircuitBreaker:
 
     def serves_others(self, connection: Connection, lease: Lease) -> bool:
         """Whether the server works for another worker at this moment."""
-        return servers.serves_others(connection, self._server, lease.batch_id, lease.owner)
+        return circuit.serves_others(connection, self._server, lease.batch_id, lease.owner)

@@ -7,9 +7,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
-from mailroom.delivery.envelope import Envelope
-from mailroom.engine.messages import Message
-from mailroom.ledger.batches import Waiting
+from mailroom.engine.send.messages import Message
+from mailroom.ledger.batches.batches import Waiting
+from mailroom.smtp.envelope import Envelope
 
 RENDERING_BREATH = 0.05
 """Seconds of rendering after which the event loop has its turn: with it, who waits is heard, leases are

@@ -6,17 +6,17 @@ import time
 from collections.abc import Awaitable
 from typing import Protocol
 
-from mailroom.content.message import MergeError
-from mailroom.delivery.envelope import Envelope, Outcome
-from mailroom.delivery.failure import Failure, Withdrawn
-from mailroom.delivery.reply import Reply
+from mailroom.content.merge.tags import MergeError
 from mailroom.engine.send import verdict
 from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.session_pool import PooledSession
 from mailroom.ledger import states
-from mailroom.ledger.batches import Waiting
+from mailroom.ledger.batches.batches import Waiting
+from mailroom.smtp.envelope import Envelope, Outcome
+from mailroom.smtp.failure import Failure, Withdrawn
+from mailroom.smtp.reply import Reply
 
 
 class LaneOwner(Protocol):

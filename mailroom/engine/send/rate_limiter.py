@@ -15,11 +15,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
-from mailroom.delivery.reply import Reply
-from mailroom.delivery.throttle import asks_to_slow_down
 from mailroom.engine.send.outage import LEDGER_RETRY
-from mailroom.ledger import throttles
-from mailroom.ledger.throttles import Places
+from mailroom.ledger.relays import rates
+from mailroom.ledger.relays.rates import Places
+from mailroom.smtp.reply import Reply
+from mailroom.smtp.throttle import asks_to_slow_down
 
 log = structlog.get_logger()
 
@@ -69,12 +69,12 @@ class RateLimiter:
     def set(self, connection: Connection) -> None:
         """Tells the ledger the rate of the settings, once in a process."""
         if not self._is_set:
-            throttles.set_rate(connection, self._server, self._set_us)
+            rates.set_rate(connection, self._server, self._set_us)
             self._is_set = True
 
     def look(self, connection: Connection) -> None:
         """Learns the present rate: another worker may have been asked to slow down."""
-        self._interval_us = throttles.interval_us(connection, self._server) or self._set_us
+        self._interval_us = rates.interval_us(connection, self._server) or self._set_us
 
     def take_now(self) -> bool:
         """A turn that has come already, if there is one."""
@@ -111,11 +111,11 @@ class RateLimiter:
         self._number = max(1, RESERVED_US // (self._interval_us or 1))
         try:
             with self._database.begin() as connection:
-                places = throttles.reserve(connection, self._server, self._number, within_ms)
-                is_gone = places is None and throttles.interval_us(connection, self._server) is None
+                places = rates.reserve(connection, self._server, self._number, within_ms)
+                is_gone = places is None and rates.interval_us(connection, self._server) is None
                 if is_gone and self._set_us is not None:
-                    throttles.set_rate(connection, self._server, self._set_us)
-                    places = throttles.reserve(connection, self._server, self._number, within_ms)
+                    rates.set_rate(connection, self._server, self._set_us)
+                    places = rates.reserve(connection, self._server, self._number, within_ms)
         except DBAPIError:
             await asyncio.sleep(LEDGER_RETRY)
             self._mine.append(float("-inf"))  # stale at once: asked for again
@@ -143,7 +143,7 @@ class RateLimiter:
         places, self._places = self._places, None
         try:
             with self._database.begin() as connection:
-                throttles.give_back(connection, self._server, places, self._number, unused)
+                rates.give_back(connection, self._server, places, self._number, unused)
         except DBAPIError:
             log.info("turns were lost: the ledger is away", server=self._server)
 
@@ -155,7 +155,7 @@ class RateLimiter:
         self._asked_at = now
         try:
             with self._database.begin() as connection:
-                self._interval_us = throttles.speed_up(connection, self._server, self._set_us)
+                self._interval_us = rates.speed_up(connection, self._server, self._set_us)
         except DBAPIError:
             return
 
@@ -166,13 +166,13 @@ class RateLimiter:
             return
         try:
             with self._database.begin() as connection:
-                is_news = throttles.slow_down(connection, self._server, self._per_second())
+                is_news = rates.slow_down(connection, self._server, self._per_second())
                 self.look(connection)
         except DBAPIError:
             return
         if is_news and self._interval_us:
             self.give_back()
-            rate = throttles.Present(self._server, self._interval_us, True)
+            rate = rates.Present(self._server, self._interval_us, True)
             log.warning("the server asked us to slow down", server=self._server, rate=str(rate))
 
     def _per_second(self) -> float:

@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from mailroom.database.engine import Database
 from mailroom.database.raw import RawConnection
 from mailroom.engine.send.outage import LEDGER_RETRY
-from mailroom.ledger import marks
-from mailroom.ledger.batches import Lease
+from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.deliveries import marks
 
 log = structlog.get_logger()
 

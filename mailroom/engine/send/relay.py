@@ -9,12 +9,12 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from mailroom.delivery.failure import Failure
-from mailroom.delivery.server import Server
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
 from mailroom.engine.send.rate_limiter import RateLimiter
 from mailroom.engine.send.session_pool import IDLE_AT_MOST, SessionPool, is_about_one_connection
-from mailroom.ledger.batches import Lease
+from mailroom.ledger.batches.batches import Lease
+from mailroom.smtp.failure import Failure
+from mailroom.smtp.server import Server
 
 
 @dataclass(frozen=True, slots=True)

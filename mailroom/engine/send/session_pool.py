@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
-from mailroom.delivery.failure import Failure
-from mailroom.delivery.server import Server
-from mailroom.delivery.session import Session
 from mailroom.engine.send.outage import LEDGER_RETRY
-from mailroom.ledger import marks
+from mailroom.ledger.deliveries import marks
+from mailroom.smtp.failure import Failure
+from mailroom.smtp.server import Server
+from mailroom.smtp.session import Session
 
 IDLE_AT_MOST = 30.0
 """Seconds that an unused session stays open: servers hang up on idlers, some after a minute."""

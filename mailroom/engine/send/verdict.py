@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from mailroom.delivery import backoff
-from mailroom.delivery.failure import Failure
-from mailroom.delivery.reply import Reply
-from mailroom.engine.messages import Message
-from mailroom.ledger import batches
-from mailroom.ledger.batches import Waiting
-from mailroom.ledger.marks import Outcome
+from mailroom.engine.send.messages import Message
+from mailroom.ledger.batches import batches
+from mailroom.ledger.batches.batches import Waiting
+from mailroom.ledger.deliveries.marks import Outcome
 from mailroom.ledger.states import State
+from mailroom.smtp import backoff
+from mailroom.smtp.failure import Failure
+from mailroom.smtp.reply import Reply
 
 REOPENED_AT_MOST = 2
 """How often a delivery is tried again at once after a session that died before its dot."""

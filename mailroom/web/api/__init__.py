@@ -18,7 +18,7 @@ from mailroom.web.api import (
     unknown,
 )
 from mailroom.web.api.blueprint import blueprint
-from mailroom.web.security import csrf
+from mailroom.web.request.security import csrf
 
 PARTS = (emails, batches, mailings, openapi, docs, unknown, errors)
 """Each adds its part to the blueprint when it is imported."""

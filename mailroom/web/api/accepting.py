@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, Draft, Idempotency
-from mailroom.ledger.api_keys import ApiKey
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import conflicts, earlier_mailing, idempotency_of

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from mailroom.engine.accept.draft import Accepted, Draft
 from mailroom.engine.accept.several import AnswerForAll, accept_several
-from mailroom.ledger import api_keys
-from mailroom.ledger.api_keys import ApiKey
+from mailroom.ledger.people import api_keys
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body, responses
 from mailroom.web.api.drafts import draft_of_email

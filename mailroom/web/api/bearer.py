@@ -11,8 +11,8 @@ from flask import Flask, current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.database.engine import Database
-from mailroom.ledger import api_keys
-from mailroom.ledger.api_keys import ApiKey
+from mailroom.ledger.people import api_keys
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api.errors import ApiError
 

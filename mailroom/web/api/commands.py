@@ -7,10 +7,10 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 from mailroom.web import mailroom
 from mailroom.web.api.key_form import KeyForm
-from mailroom.web.words import utc
+from mailroom.web.layout.filters import utc
 
 keys = AppGroup("keys", help="Keys for the JSON API.")
 

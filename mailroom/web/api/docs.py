@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from mailroom.web import mailroom
 from mailroom.web.api.blueprint import ROOT, blueprint
 from mailroom.web.api.openapi import ERRORS, Document, document
-from mailroom.web.gate import current
+from mailroom.web.request.gate import current
 
 EXAMPLE = "https://mail.example.org"
 """Where Mailroom is, for strangers."""

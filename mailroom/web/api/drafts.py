@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from flask import g
 
 from mailroom.content.addresses import Address
+from mailroom.content.check import check
+from mailroom.content.content import Content
 from mailroom.content.header.authors import disguise_of
-from mailroom.content.message import Content, check
-from mailroom.content.recipients import MOST_COLUMNS, Recipient
+from mailroom.content.recipients.parsed import MOST_COLUMNS, Recipient
 from mailroom.engine.accept.draft import Draft, Idempotency
-from mailroom.ledger.api_keys import ApiKey
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body
 from mailroom.web.api.errors import ApiError, Unprocessable

@@ -7,8 +7,10 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy import Connection
 
-from mailroom.ledger import api_keys, contents, deliveries, emails, mailings
-from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.deliveries import deliveries
+from mailroom.ledger.mailings import contents, emails, mailings
+from mailroom.ledger.mailings.mailings import Mailing
+from mailroom.ledger.people import api_keys
 from mailroom.ledger.states import MailingState
 from mailroom.web import mailroom
 from mailroom.web.api import body, responses, shown

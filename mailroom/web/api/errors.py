@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from mailroom.web.api.blueprint import blueprint
-from mailroom.web.words import size
+from mailroom.web.layout.filters import size
 
 
 class ApiError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import LastEvent, MailingState
 
 

@@ -11,10 +11,10 @@ from flask import request
 
 from mailroom.engine.accept import keys
 from mailroom.engine.accept.draft import Idempotency, KeyReused, StillUnderWay
-from mailroom.ledger import idempotency as ledger
-from mailroom.ledger import mailings
-from mailroom.ledger.api_keys import ApiKey
-from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.mailings import idempotency as ledger
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings.mailings import Mailing
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body
 from mailroom.web.api.errors import ApiError

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from mailroom.content.addresses import AddressError, parse_address
-from mailroom.ledger import api_keys
+from mailroom.ledger.people import api_keys
 
 LONGEST_NAME = 100
 MOST_DAYS = 3650

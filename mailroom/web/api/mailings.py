@@ -10,8 +10,10 @@ from flask import Response
 from sqlalchemy import Connection
 
 from mailroom.database.engine import Database
-from mailroom.ledger import api_keys, deliveries, mailings
-from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.deliveries import deliveries
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings.mailings import Mailing
+from mailroom.ledger.people import api_keys
 from mailroom.ledger.states import MailingState, State
 from mailroom.web import mailroom
 from mailroom.web.api import body, requests, responses, shown

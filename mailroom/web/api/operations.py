@@ -11,7 +11,7 @@ from uuid import UUID
 from flask import Response, g, jsonify
 from pydantic import BaseModel
 
-from mailroom.ledger.api_keys import ApiKey
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web.api import bearer, rates
 from mailroom.web.api.blueprint import ROOT, blueprint
 from mailroom.web.api.errors import ApiError

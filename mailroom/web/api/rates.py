@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, current_app
 
-from mailroom.engine.rates import Rates, Standing
-from mailroom.ledger.api_keys import ApiKey
+from mailroom.engine.key_rates import Rates, Standing
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web.api.errors import ApiError
 
 

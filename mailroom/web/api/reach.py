@@ -12,9 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from mailroom.ledger import api_keys, mailings
-from mailroom.ledger.api_keys import ApiKey
-from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings.mailings import Mailing
+from mailroom.ledger.people import api_keys
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web.api.errors import not_found
 
 

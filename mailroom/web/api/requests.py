@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from mailroom.content.message import Attachment as ContentAttachment
+from mailroom.content.content import Attachment as ContentAttachment
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
 from mailroom.web.api.enumerations import one_of

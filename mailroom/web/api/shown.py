@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mailroom.content.addresses import Address, format_address
-from mailroom.content.message import message_id
+from mailroom.content.message_ids import message_id
 from mailroom.database.engine import AnyRow
-from mailroom.ledger.contents import StoredContent
-from mailroom.ledger.deliveries import Delivery
-from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.deliveries.deliveries import Delivery
+from mailroom.ledger.mailings.contents import StoredContent
+from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.web.api.events import last_event
 from mailroom.web.csv_export import message_id_of
 

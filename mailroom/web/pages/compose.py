@@ -19,18 +19,20 @@ from flask import (
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
-from mailroom.content.recipients import Parsed, Problems
+from mailroom.content.recipients.parsed import Parsed, Problems
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, KeyReused, Refused, StillUnderWay
-from mailroom.ledger import contents, mailings
-from mailroom.web import compose_form, errors, mailroom, origin
-from mailroom.web.compose_form import ComposeForm
-from mailroom.web.copied import copied
-from mailroom.web.gate import user
-from mailroom.web.kept_files import KeptFiles
-from mailroom.web.numbers import number
-from mailroom.web.submission import draft_of
-from mailroom.web.words import count
+from mailroom.ledger.mailings import contents, mailings
+from mailroom.web import mailroom
+from mailroom.web.compose import compose_form
+from mailroom.web.compose.compose_form import ComposeForm
+from mailroom.web.compose.prefill import copied
+from mailroom.web.compose.submission import draft_of
+from mailroom.web.compose.uploads import KeptFiles
+from mailroom.web.layout.filters import count
+from mailroom.web.request import errors, origin
+from mailroom.web.request.gate import user
+from mailroom.web.request.ids import number
 
 blueprint = Blueprint("compose", __name__)
 

@@ -10,11 +10,15 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.database.engine import Database
-from mailroom.ledger import contents, control, deliveries, mailings, moves, sign_ins
-from mailroom.ledger.deliveries import Delivery
-from mailroom.ledger.mailings import Mailing
-from mailroom.web import gate, mailroom
+from mailroom.ledger import moves
+from mailroom.ledger.deliveries import actions, deliveries
+from mailroom.ledger.deliveries.deliveries import Delivery
+from mailroom.ledger.mailings import contents, mailings
+from mailroom.ledger.mailings.mailings import Mailing
+from mailroom.ledger.people import sign_ins
+from mailroom.web import mailroom
 from mailroom.web.csv_export import HEADER, line, message_id_of, row_of
+from mailroom.web.request import gate
 
 blueprint = Blueprint("deliveries", __name__)
 
@@ -81,9 +85,9 @@ def change(mailing_id: int, delivery_id: int, name: str) -> Response:
     with mailroom().database.begin() as connection:
         _found(connection, mailing_id, delivery_id)
         try:
-            changed = control.change(connection, delivery_id, move)
+            changed = actions.change(connection, delivery_id, move)
             words = BUTTONS[move].done if changed else NOTHING
-        except control.ContentGone as gone:
+        except actions.ContentGone as gone:
             changed, words = False, str(gone)
     flash(words, "good" if changed else "warning")
     return redirect(url_for(".show", mailing_id=mailing_id, delivery_id=delivery_id), 303)

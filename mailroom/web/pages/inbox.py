@@ -8,8 +8,8 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, s
 from werkzeug.wrappers import Response
 
 from mailroom.web import mailroom
-from mailroom.web.caught import Caught, html_page
-from mailroom.web.maildir import SEARCHED, Inbox
+from mailroom.web.inbox.maildir import SEARCHED, Inbox
+from mailroom.web.inbox.message import Caught, html_page
 
 blueprint = Blueprint("inbox", __name__)
 

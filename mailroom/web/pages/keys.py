@@ -7,10 +7,11 @@ from typing import Any
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from mailroom.ledger import api_keys
-from mailroom.web import gate, mailroom
+from mailroom.ledger.people import api_keys
+from mailroom.web import mailroom
 from mailroom.web.api.key_form import KeyForm
-from mailroom.web.gate import user
+from mailroom.web.request import gate
+from mailroom.web.request.gate import user
 
 blueprint = Blueprint("keys", __name__, url_prefix="/keys")
 

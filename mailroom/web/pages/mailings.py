@@ -10,23 +10,24 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.database.clock import from_millis
-from mailroom.ledger import contents, decisions, deliveries, mailings
-from mailroom.ledger.decisions import Decision
-from mailroom.ledger.deliveries import Delivery
-from mailroom.ledger.mailings import Mailing
+from mailroom.ledger.deliveries import bulk_actions, deliveries
+from mailroom.ledger.deliveries.bulk_actions import Decision
+from mailroom.ledger.deliveries.deliveries import Delivery
+from mailroom.ledger.deliveries.timeline import marks_of
+from mailroom.ledger.mailings import contents, mailings
+from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import WORDS, State
-from mailroom.ledger.timeline import marks_of
 from mailroom.web import mailroom
-from mailroom.web.hindrances import Hindrance, clock, hindrances
-from mailroom.web.numbers import number
-from mailroom.web.pages import control
+from mailroom.web.pages import actions
 from mailroom.web.pages import deliveries as deliveries_pages
-from mailroom.web.progress import Progress, progress_of
-from mailroom.web.timeline import Timeline, build
+from mailroom.web.progress.progress import Progress, progress_of
+from mailroom.web.progress.timeline import Timeline, build
+from mailroom.web.request.ids import number
+from mailroom.web.status.blockers import Hindrance, clock, hindrances
 
 blueprint = Blueprint("mailings", __name__)
 blueprint.register_blueprint(deliveries_pages.blueprint)
-blueprint.register_blueprint(control.blueprint)
+blueprint.register_blueprint(actions.blueprint)
 
 PAGE = 50
 FOUND = 50
@@ -63,14 +64,14 @@ class View:
 
     @property
     def can_retry(self) -> bool:
-        is_decided = any(decision.move == decisions.RETRY for decision in self.decisions)
+        is_decided = any(decision.move == bulk_actions.RETRY for decision in self.decisions)
         return bool(self.mailing.counts.get(State.FAILED)) and not is_decided and not self.gone
 
     @property
     def undecided(self) -> int:
         """How many nobody will send again unless a person says so."""
         is_settled = self.mailing.is_over or self.mailing.if_unknown == "hold"
-        if any(decision.move != decisions.RETRY for decision in self.decisions):
+        if any(decision.move != bulk_actions.RETRY for decision in self.decisions):
             return 0
         return self.mailing.counts.get(State.UNKNOWN, 0) if is_settled else 0
 
@@ -135,7 +136,7 @@ def _view(mailing_id: int) -> View:
             mailing=mailing,
             progress=progress_of(mailing, from_millis(now)),
             hindrances=hindrances(connection, mailroom().queue, mailing, now),
-            decisions=decisions.of_mailing(connection, mailing_id),
+            decisions=bulk_actions.of_mailing(connection, mailing_id),
             timeline=_timeline(connection, mailing, now),
             rows=rows[:PAGE],
             next_after=rows[PAGE - 1].id if len(rows) > PAGE else None,

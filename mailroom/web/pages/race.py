@@ -6,9 +6,9 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from mailroom.web import mailroom
-from mailroom.web.numbers import number
 from mailroom.web.race.legs import catch_up, run_next
 from mailroom.web.race.record import FEWEST, MOST, USUAL, Race, Races
+from mailroom.web.request.ids import number
 
 blueprint = Blueprint("race", __name__)
 

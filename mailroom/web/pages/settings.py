@@ -6,13 +6,16 @@ from flask import Blueprint, flash, g, make_response, redirect, render_template,
 from werkzeug.wrappers import Response
 
 from mailroom.database.engine import product_of
-from mailroom.ledger import sign_ins, throttles, users
-from mailroom.web import gate, known_browsers, mailroom, passwords, sign_in
-from mailroom.web.attempts import attempts
-from mailroom.web.browsers import browser_name
-from mailroom.web.checks import ask_all
-from mailroom.web.gate import user
-from mailroom.web.words import count, duration
+from mailroom.ledger.people import sign_ins, users
+from mailroom.ledger.relays import rates
+from mailroom.web import mailroom
+from mailroom.web.layout.filters import count, duration
+from mailroom.web.request import gate
+from mailroom.web.request.gate import user
+from mailroom.web.sign_in import known_browsers, passwords, views
+from mailroom.web.sign_in.attempts import attempts
+from mailroom.web.sign_in.browsers import browser_name
+from mailroom.web.status.checks import ask_all
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -59,7 +62,7 @@ def _facts() -> list[tuple[str, str]]:
 def _rate(setting: str | None) -> str:
     """What is set, and what each server that asked us to slow down gets at present."""
     with mailroom().database.read() as connection:
-        slowed = [rate for rate in throttles.present(connection) if rate.is_slowed]
+        slowed = [rate for rate in rates.present(connection) if rate.is_slowed]
     words = [setting or "as fast as the server takes it"]
     return "; ".join(
         [*words, *(f"{rate.server} asked us to slow down and gets {rate} now" for rate in slowed)]
@@ -77,7 +80,7 @@ def set_password() -> Response:
         keys = users.set_password(connection, user().id, password_hash)
         # This one too, for somebody may have its cookie, and it is given another.
         others = sign_ins.end_all(connection, user().id) - 1
-    sign_in.sign_in(user(), lambda connection: users.password_hash(connection, user().id) == password_hash)
+    views.sign_in(user(), lambda connection: users.password_hash(connection, user().id) == password_hash)
     known_browsers.remember(user().email)
     signed_out = " All other browsers are signed out." if others else ""
     revoked = f" {count(len(keys), 'admin key')} of yours can open nothing any more." if keys else ""

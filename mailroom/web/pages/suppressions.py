@@ -11,12 +11,13 @@ from werkzeug.wrappers import Response
 
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.characters import without_direction
-from mailroom.content.recipients import Parsed, parse_pasted
+from mailroom.content.recipients.parsed import Parsed
+from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.database.engine import Database
 from mailroom.ledger import suppressions
 from mailroom.web import mailroom
 from mailroom.web.csv_export import line
-from mailroom.web.words import count
+from mailroom.web.layout.filters import count
 
 blueprint = Blueprint("suppressions", __name__)
 

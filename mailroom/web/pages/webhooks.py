@@ -7,19 +7,19 @@ import json
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from mailroom.engine.webhook_payload import body_of
+from mailroom.engine.webhooks.payload import body_of
 from mailroom.http.guard import Guard
-from mailroom.ledger import webhook_calls, webhook_endpoints, webhooks
-from mailroom.ledger.webhook_endpoints import Endpoint
+from mailroom.ledger.webhooks import webhook_calls, webhook_endpoints, webhook_events
+from mailroom.ledger.webhooks.webhook_endpoints import Endpoint
 from mailroom.web import mailroom
-from mailroom.web.numbers import number
+from mailroom.web.layout.filters import count
+from mailroom.web.request.ids import number
 from mailroom.web.webhook_form import WebhookForm
-from mailroom.web.words import count
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
 PAGE = 50
-STATES = (webhooks.WAITING, webhooks.DONE, webhooks.GIVEN_UP)
+STATES = (webhook_events.WAITING, webhook_events.DONE, webhook_events.GIVEN_UP)
 
 
 @blueprint.get("")
@@ -30,7 +30,7 @@ def page() -> Response:
 def _listed(form: WebhookForm) -> Response:
     with mailroom().database.read() as connection:
         endpoints = webhook_endpoints.everyone(connection)
-    body = render_template("webhooks/page.html", endpoints=endpoints, form=form, events=webhooks.EVENTS)
+    body = render_template("webhooks/page.html", endpoints=endpoints, form=form, events=webhook_events.EVENTS)
     return make_response(body, 422 if form.problems else 200)
 
 
@@ -62,7 +62,7 @@ def _shown(endpoint: Endpoint, form: WebhookForm) -> Response:
         "webhooks/show.html",
         endpoint=endpoint,
         form=form,
-        events=webhooks.EVENTS,
+        events=webhook_events.EVENTS,
         calls=calls[:PAGE],
         before=calls[PAGE - 1].id if len(calls) > PAGE else None,
         state=state,
@@ -101,7 +101,7 @@ def test(endpoint_id: int) -> Response:
         flash("This endpoint is disabled: enable it first.", "warning")
         return _to(endpoint_id)
     with mailroom().database.begin() as connection:
-        webhooks.note_test(connection, endpoint_id)
+        webhook_events.note_test(connection, endpoint_id)
     flash("A test is on its way: its answer is in the log in a second or two.", "good")
     return _to(endpoint_id)
 

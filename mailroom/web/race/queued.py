@@ -7,12 +7,13 @@ import time
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address
-from mailroom.content.message import Content
-from mailroom.content.recipients import Recipient
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
-from mailroom.ledger import deliveries, mailings
+from mailroom.ledger.deliveries import deliveries
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.states import MailingState, State
 from mailroom.queue import Queue
 from mailroom.web.race.mails import SENDER, TEXT, recipients, subject

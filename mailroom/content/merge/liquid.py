@@ -1,0 +1,248 @@
+"""Merge tags that are more than a name: Liquid, with limits, and no way to Python objects."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
+from typing import Any, TextIO
+
+from liquid import BoundTemplate, Environment, RenderContext, StrictUndefined
+from liquid.ast import BlockNode, Node
+from liquid.builtin.content import ContentNode
+from liquid.builtin.expressions.primitive import RangeLiteral, StringLiteral
+from liquid.exceptions import (
+    BlockNestingError,
+    ContextDepthError,
+    LiquidError,
+    LocalNamespaceLimitError,
+    LoopIterationLimitError,
+    OutputStreamLimitError,
+)
+from liquid.expression import Expression
+from liquid.token import TOKEN_TAG, Token
+from liquid.undefined import UNDEFINED
+
+from mailroom.content.merge.budget import ADVICE, ITEMS, Budget, size_of
+from mailroom.content.merge.filters import PRICES, metered
+from mailroom.content.merge.source import counted, judge_source
+from mailroom.content.merge.tags import MergeError, Values, crlf, text_of
+
+LOOPS = 10_000
+OUTPUT_BYTES = 2 << 20
+NAMESPACE_BYTES = 256 << 10
+
+WORDS_AT_MOST = 300
+"""Characters of a reason: a filter's own words may quote the whole value."""
+
+TOO_MUCH: dict[type[Exception], str] = {
+    LoopIterationLimitError: f"its loops run more than {LOOPS:,} times in all",
+    OutputStreamLimitError: f"it makes a text of more than {OUTPUT_BYTES >> 20} MB",
+    LocalNamespaceLimitError: f"its variables hold more than {NAMESPACE_BYTES >> 10} kB",
+    BlockNestingError: "its blocks are nested too deeply",
+    ContextDepthError: "its blocks are nested too deeply",
+    RecursionError: "a condition or a path has too many parts",
+    MemoryError: "it takes too much memory",
+}
+"""Our limits, in a person's words."""
+
+# Partials need files, and there are none.
+_REMOVED_TAGS = ("include", "render")
+_ALLOWED_PARTS = {"size", "first", "last"}
+
+NODE = 30
+EXPRESSION = 6
+READ = 10
+"""Steps for a tag or a text between tags, for each name or value in it, for looking a name up."""
+
+
+class Context(RenderContext):
+    """What one render knows, with its budget: what is read, kept and compared is paid for here."""
+
+    __slots__ = ("_held", "budget")
+
+    def __init__(self, template: BoundTemplate, *, globals: Values | None = None) -> None:
+        super().__init__(template, globals=globals)
+        self.budget = Budget()
+        self._held = 0
+
+    def filter(self, name: str, token: Token | None) -> Callable[..., object]:
+        return partial(self.env.filters[name], self)
+
+    def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
+        found = RenderContext.get(self, path, token=token, default=default)
+        self.budget.spend(READ + (len(found) >> 2 if isinstance(found, str) else size_of(found)))
+        return found
+
+    def assign(self, key: str, val: Any) -> None:
+        """Counts what is kept as it comes: to add up all variables each time is work as well."""
+        before = self.locals.get(key)
+        self._held += sys.getsizeof(val, 1) - (0 if before is None else sys.getsizeof(before, 1))
+        if self._held > NAMESPACE_BYTES:
+            raise LocalNamespaceLimitError("local namespace limit reached", token=None)
+        self.locals[key] = val
+
+    def cycle(self, key: object, length: int) -> int:
+        self.budget.spend(size_of(key))
+        return super().cycle(key, length)
+
+
+class _Template(BoundTemplate):
+    context_class = Context
+
+
+class _Limited(Environment):
+    loop_iteration_limit = LOOPS
+    output_stream_limit = OUTPUT_BYTES
+    local_namespace_limit = NAMESPACE_BYTES
+    template_class = _Template
+
+    def tokenizer(self) -> Callable[[str], Iterator[Token]]:
+        cut = super().tokenizer()
+        return lambda source: counted(cut(source))
+
+
+class _Range(RangeLiteral):
+    """A range that nobody can make too long: whoever looks at it may look at every number in it."""
+
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> range:
+        numbers = super().evaluate(context)
+        if numbers and numbers[-1] - numbers[0] >= ITEMS:
+            raise MergeError(f"a range has more than {ITEMS:,} numbers. {ADVICE}")
+        assert isinstance(context, Context)
+        context.budget.spend(len(numbers))
+        return numbers
+
+
+class _Meter(Node):
+    """Stands first in a block, and pays for one run of it."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, token: Token, steps: int) -> None:
+        super().__init__(token)
+        self._steps = steps
+
+    def __str__(self) -> str:
+        return ""
+
+    def render(self, context: RenderContext, buffer: TextIO) -> int:
+        # Not by way of render_to_output: it stands in every block.
+        context.budget.spend(self._steps)  # type: ignore[attr-defined]
+        return 0
+
+    render_to_output = render
+
+
+def _put_meters(template: BoundTemplate) -> None:
+    """Makes every block of the template pay for itself, and every range a short one."""
+    static = RenderContext(template)
+    waiting = [(template.nodes, Token(TOKEN_TAG, "", 0, ""))]
+    while waiting:
+        block, token = waiting.pop()
+        steps, inner = NODE, list(block)
+        while inner:
+            node = inner.pop()
+            steps += NODE + (len(node.text) >> 4 if isinstance(node, ContentNode) else 0)
+            steps += sum(map(_steps_of, _with_parts(node.expressions())))
+            for child in node.children(static, include_partials=False):
+                if isinstance(child, BlockNode):
+                    waiting.append((child.nodes, child.token))
+                else:
+                    inner.append(child)  # such as an elsif: looked at where the whole `if` is
+        block.insert(0, _Meter(token, steps))
+
+
+def _with_parts(expressions: Iterable[Expression]) -> Iterator[Expression]:
+    waiting = list(expressions)
+    while waiting:
+        expression = waiting.pop()
+        waiting += expression.children()
+        yield expression
+
+
+def _steps_of(expression: Expression) -> int:
+    if type(expression) is RangeLiteral:
+        expression.__class__ = _Range  # the parser has no place to say so
+    return EXPRESSION + (len(expression.value) if isinstance(expression, StringLiteral) else 0)
+
+
+@cache
+def environment(html: bool) -> Environment:
+    made = _Limited(undefined=StrictUndefined, autoescape=html)
+    for tag in _REMOVED_TAGS:
+        del made.tags[tag]
+    made.filters = {name: metered(name, apply) for name, apply in made.filters.items() if name in PRICES}
+    return made
+
+
+class LiquidTemplate:
+    def __init__(self, source: str, *, html: bool) -> None:
+        self._template = _parse(_lf(source), html)
+        self._names = _analyze(self._template)
+        _put_meters(self._template)
+
+    def render(self, values: Values) -> str:
+        # Every name is there, so that a recipient without a value gets an empty text.
+        known = {name: _lf(text_of(values.get(name))) for name in self._names}
+        try:
+            return crlf(self._template.render(known))
+        except (LiquidError, MergeError) as trouble:
+            raise MergeError(_for_recipient(trouble)) from None
+        except Exception as trouble:  # a filter given what its author did not expect
+            raise MergeError(_for_recipient(trouble)) from trouble
+
+
+def _lf(text: str) -> str:
+    # Liquid's own output buffer would take CRLF apart.
+    return text.replace("\r\n", "\n")
+
+
+def names_in(source: str) -> list[str]:
+    """The names that `source` expects to be given. Raises MergeError, also for unknown filters."""
+    return _analyze(_parse(source, False))
+
+
+def _parse(source: str, html: bool) -> Any:
+    try:
+        judge_source(source)
+        return environment(html).from_string(source)
+    except LiquidError as trouble:
+        raise MergeError(_unreadable(trouble)) from None
+
+
+def _analyze(template: Any) -> list[str]:
+    try:
+        found = template.analyze(include_partials=False)
+    except Exception as trouble:  # such as TypeError for a path within a path within a path
+        raise MergeError(_unreadable(trouble)) from None
+    for name in found.filters:
+        if name not in template.env.filters:
+            raise MergeError(f"There is no filter called {name[:80]}.")
+    for uses in found.globals.values():
+        for variable in uses:
+            if not all(isinstance(part, str) and part in _ALLOWED_PARTS for part in variable.segments[1:]):
+                raise MergeError(f"{{{{ {str(variable)[:80]} }}}} asks for a part of a text, which has none.")
+    return list(found.globals)
+
+
+def _for_recipient(trouble: Exception) -> str:
+    return f"The merge tags do not work for this recipient: {_words(trouble)}."
+
+
+def _unreadable(trouble: Exception) -> str:
+    if isinstance(trouble.__cause__, RecursionError | MemoryError):  # the parser wraps what it meets
+        trouble = trouble.__cause__
+    return f"The merge tags cannot be read: {_words(trouble)}."
+
+
+def _words(trouble: Exception) -> str:
+    """One line: what is wrong, and on which line of the template."""
+    message = str(trouble.args[0] if trouble.args else trouble).strip().rstrip(".")
+    message = message if len(message) <= WORDS_AT_MOST else f"{message[:WORDS_AT_MOST]}…"
+    for kind, words in TOO_MUCH.items():
+        message = words if isinstance(trouble, kind) else message
+    context = trouble.context() if isinstance(trouble, LiquidError) else None
+    return f"{message} (line {context[0]})" if context else message

@@ -1,0 +1,146 @@
+"""Merge tags: `{{ first_name }}`, and Liquid for those who need more.
+
+A template of plain tags only, as most are, is cut into pieces once and joined per
+recipient; Liquid does the rest (merge_liquid.py), with the same result.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from markupsafe import escape
+
+ALWAYS = ("email", "name")
+"""Tags that every recipient of an individual mailing has."""
+
+FILLED = 1 << 20
+"""Characters of values that the plain tags of one mail may put in: it takes few to put one in often."""
+
+Values = Mapping[str, str]
+
+_PLAIN_TAG = re.compile(r"\{\{\s*([A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)\s*\}\}")
+_LIQUID_WORDS = {"true", "false", "nil", "null", "empty", "blank"}
+
+
+class MergeError(ValueError):
+    """This recipient's values do not fit the template; `str()` is a sentence that says why."""
+
+
+class Template(Protocol):
+    def render(self, values: Values) -> str:
+        """The text for one recipient; a missing value is empty. Raises MergeError."""
+
+
+class PlainTemplate:
+    """`pieces` alternate: text, the name of a tag, text, ..., text."""
+
+    __slots__ = ("_slots", "_texts", "html", "pieces")
+
+    def __init__(self, pieces: list[str], *, html: bool) -> None:
+        self.pieces, self.html = pieces, html
+        self._slots = [(at, pieces[at]) for at in range(1, len(pieces), 2)]
+        self._texts = pieces
+
+    def render(self, values: Values) -> str:
+        texts, html = self._texts.copy(), self.html
+        for at, name in self._slots:
+            value = text_of(values.get(name))
+            # Letters and digits need no escaping, and most values are nothing else.
+            texts[at] = escape(value) if html and not value.isalnum() else value
+        return "".join(texts)
+
+
+def names_used(template: Template | None) -> Counter[str]:
+    """How often each name is put in; of plain tags only, for Liquid counts by itself."""
+    return Counter(template.pieces[1::2]) if isinstance(template, PlainTemplate) else Counter()
+
+
+def text_of(value: object) -> str:
+    """A value as it goes into a mail, its line ends all CRLF."""
+    if type(value) is not str:
+        return "" if value is None else crlf(str(value))
+    return crlf(value) if "\n" in value or "\r" in value else value
+
+
+def crlf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+
+
+def parse_template(source: str, *, html: bool = False) -> PlainTemplate | Template | None:
+    """None: no tags, so `source` is what everybody gets. Raises MergeError for bad Liquid."""
+    if not has_tags(source):
+        return None
+    source = crlf(source)
+    if (pieces := plain_pieces(source)) is not None:
+        return PlainTemplate(pieces, html=html)
+    from mailroom.content.merge.liquid import LiquidTemplate  # loads a quarter second long
+
+    return LiquidTemplate(source, html=html)
+
+
+def is_plain(source: str) -> bool:
+    """Whether it has no tags, or only names: it costs next to nothing to render."""
+    return not has_tags(source) or plain_pieces(source) is not None
+
+
+def has_tags(source: str) -> bool:
+    return "{{" in source or "{%" in source
+
+
+def plain_pieces(source: str) -> list[str] | None:
+    """`source` cut at its tags, or None when it has any that are more than a name."""
+    pieces = _PLAIN_TAG.split(source)
+    texts, names = pieces[::2], pieces[1::2]
+    if any("{{" in text or "{%" in text for text in texts) or not _LIQUID_WORDS.isdisjoint(names):
+        return None
+    if any(text.endswith("{") for text in texts[:-1]):
+        return None
+    return pieces
+
+
+def unknown_tags(source: str, columns: list[str]) -> list[str]:
+    """The tags in `source` that no recipient has a value for. Raises MergeError for bad Liquid."""
+    if not has_tags(source):
+        return []
+    if (pieces := plain_pieces(source)) is not None:
+        used = pieces[1::2]
+    else:
+        from mailroom.content.merge.liquid import names_in
+
+        used = names_in(source)
+    known = {*ALWAYS, *columns}
+    return [name for name in dict.fromkeys(used) if name not in known]
+
+
+def refuse_overfull(uses: Iterable[tuple[str, int]], values: Values) -> None:
+    """Raises MergeError when the values are too much text, each as often as its tag is used."""
+    try:
+        filled = sum([times * len(values[name]) for name, times in uses])
+    except (KeyError, TypeError):  # a value that is not there, or is no text
+        filled = sum([times * len(text_of(values.get(name))) for name, times in uses])
+    if filled > FILLED:
+        raise MergeError(
+            f"The merge tags put in {filled:,} characters for this recipient, and {FILLED:,} is the most. "
+            "Use long values less often, or shorten them."
+        )
+
+
+def trial(source: str, people: Iterable[tuple[str, Values]], *, html: bool = False) -> str:
+    """What goes wrong when `source` is rendered for the first of these people (address, values) that
+    it does not work for; "" when it works for all.
+    """
+    template = parse_template(source, html=html)
+    if template is None:
+        return ""
+    uses = names_used(template).items()
+    for address, values in people:
+        try:
+            refuse_overfull(uses, values)
+            if not isinstance(template, PlainTemplate):
+                template.render(values)
+        except MergeError as trouble:
+            return f"Tried for {address}. {trouble}"
+    return ""

@@ -1,0 +1,127 @@
+"""From the ledger's content to what goes over the wire: compiled once per mailing."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from mailroom.content.addresses import Address, parse_address
+from mailroom.content.compiled import Compiled, compile_message
+from mailroom.content.content import Attachment, Content
+from mailroom.content.merge.tags import MergeError
+from mailroom.content.message_ids import message_id
+from mailroom.content.original import Verbatim
+from mailroom.database.engine import Database
+from mailroom.ledger.batches.batches import Waiting
+from mailroom.ledger.mailings import contents, originals
+from mailroom.ledger.mailings.contents import Shown, StoredFile, ToCompile
+
+KEPT = 16
+"""Compiled mailings that a worker remembers; one with a large attachment is some megabytes."""
+
+
+class Unreadable:
+    """What was accepted and cannot be sent any more: its template is not understood now, or it was deleted.
+    Each of its deliveries fails for that reason, and nobody else's who is in the same batch.
+    """
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def render(self, *_: object) -> bytes:
+        raise MergeError(self._words)
+
+
+class Message(NamedTuple):
+    """One mailing's message, to be rendered for each of its deliveries."""
+
+    sender: str
+    domain: str  # the sender's
+    uid: str
+    is_shared: bool
+    expires_at_ms: int
+    compiled: Compiled | Verbatim | Unreadable
+
+    def render(self, delivery: Waiting) -> bytes:
+        """Raises MergeError when this recipient's variables do not fit."""
+        name = message_id(self.uid, None if self.is_shared else delivery.id, self.domain)
+        return self.compiled.render(delivery, delivery.variables, name)
+
+
+DELETED = Message("", "", "", is_shared=True, expires_at_ms=0, compiled=Unreadable(contents.GONE))
+
+
+class Messages:
+    """The compiled messages of the mailings that were delivered last."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, Message] = OrderedDict()
+
+    def of(self, database: Database, mailing_ids: set[int]) -> dict[int, Message]:
+        """The message of each of these mailings."""
+        if unknown := mailing_ids - self._kept.keys():
+            with database.read() as connection:
+                self._kept.update(_compiled(connection, unknown))
+        found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
+        for mailing_id in mailing_ids:
+            self._kept.move_to_end(mailing_id)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return found
+
+
+def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, Message]:
+    found = contents.to_compile(connection, mailing_ids)
+    messages = dict.fromkeys(mailing_ids, DELETED)
+    wholes = originals.of(connection, [mailing.id for mailing in found if mailing.message_id is not None])
+    shared = [mailing.id for mailing in found if mailing.kind == "shared" and mailing.id not in wholes]
+    shown = contents.shown_addresses(connection, shared)
+    for mailing in found:
+        if mailing.id in wholes:
+            sender, data = wholes[mailing.id]
+            messages[mailing.id] = _message(mailing, sender, Verbatim(data))
+        elif mailing.message_id is None:
+            # One mailing's at a time: all files of a batch, raw and encoded, are a lot of memory.
+            files = contents.files_of(connection, mailing.id) if mailing.has_files else []
+            content = _content(mailing, shown.get(mailing.id, ()), files)
+            messages[mailing.id] = _message(mailing, mailing.sender_address, _compile(mailing, content))
+    return messages
+
+
+def _compile(mailing: ToCompile, content: Content) -> Compiled | Unreadable:
+    try:
+        return compile_message(content, mailing.uid, mailing.created_at)
+    except MergeError as trouble:
+        return Unreadable(str(trouble))
+
+
+def _message(mailing: ToCompile, sender: str, compiled: Compiled | Verbatim | Unreadable) -> Message:
+    return Message(
+        sender=sender,
+        domain=sender.rpartition("@")[2],
+        uid=mailing.uid,
+        is_shared=mailing.kind == "shared",
+        expires_at_ms=mailing.expires_at_ms,
+        compiled=compiled,
+    )
+
+
+def _content(mailing: ToCompile, shown: Iterable[Shown], files: Iterable[StoredFile]) -> Content:
+    """As it was given."""
+    return Content(
+        sender=Address(mailing.sender_address, mailing.sender_name),
+        subject=mailing.subject,
+        text=mailing.text,
+        html=mailing.html,
+        reply_to=tuple([parse_address(address) for address in mailing.reply_to]),
+        headers=tuple([(name, value) for name, value in mailing.headers]),
+        attachments=tuple(
+            [Attachment(file.filename, file.content_type, file.data, file.content_id) for file in files]
+        ),
+        kind=mailing.kind,
+        to=tuple([Address(row.address, row.name) for row in shown if row.role == "to"]),
+        cc=tuple([Address(row.address, row.name) for row in shown if row.role == "cc"]),
+    )

@@ -1,0 +1,171 @@
+"""The sweeper: gathers what is due, and brings back what was lost.
+
+Every step is a short transaction of its own, and harmless when two sweepers do it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from mailroom.database.engine import Database
+from mailroom.engine import enqueue
+from mailroom.engine.send.batch_sender import JOB_WORKS_FOR
+from mailroom.ledger.batches import batches, gather
+from mailroom.ledger.deliveries import actions, bulk_actions
+from mailroom.ledger.mailings import idempotency
+from mailroom.ledger.relays import circuit, rates
+from mailroom.ledger.sweep import due_mailings, reap, rounds
+from mailroom.queue import BULK, URGENT, Queue, QueueDown
+
+log = structlog.get_logger()
+
+LOOKED_FOR_AFTER_MS = 10_000
+"""A batch enqueued longer ago than this and not claimed is looked for in RQ."""
+
+STAGED_AT_MOST_MS = 3_600_000
+"""A submission that was not finished after an hour never will be."""
+
+ENDS_FOR = 0.3
+"""Seconds of a round for what was canceled, and for what people decided: the rest of a large
+mailing has its turn in the next ones."""
+
+BACKLOG = 100
+"""How many mailings one round looks at."""
+
+
+class Sweeper:
+    """A thread that sweeps about once a second until it is stopped."""
+
+    def __init__(
+        self, database: Database, queue: Queue, name: str, routes: Mapping[str, str] | None = None
+    ) -> None:
+        """`routes`: the server's name of each route; what cannot go there is not gathered."""
+        self._database = database
+        self._queue = queue
+        self._name = name
+        self._routes = routes or {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._is_away = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(timeout=3)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(rounds.EVERY_MS / 1000):
+            try:
+                self.round()
+                self._is_away = False
+            except (DBAPIError, QueueDown) as error:
+                if not self._is_away:
+                    log.warning("the sweeper waits", error=type(error).__name__)
+                self._is_away = True
+            except Exception:
+                log.exception("a round of the sweeper failed; the next one tries again")
+
+    def round(self) -> bool:
+        """One round, if it is this sweeper's turn."""
+        began = time.monotonic()
+        with self._database.begin() as connection:
+            if not rounds.take(connection, self._name):
+                return False
+        self._reap()
+        self._start_scheduled()
+        self._end_stopped()
+        self._carry_on()
+        for queue in (URGENT, BULK):
+            self._gather(queue)
+        self._find_forgotten()
+        self._drop_abandoned()
+        self._forget_old_keys()
+        with self._database.begin() as connection:
+            rounds.took(connection, self._name, round((time.monotonic() - began) * 1000))
+        return True
+
+    def _reap(self) -> None:
+        with self._database.read() as connection:
+            expired = reap.expired(connection)
+        for batch_id in expired:
+            with self._database.begin() as connection:
+                if reap.reap(connection, batch_id):
+                    log.warning("a worker died or was too slow; its batch goes back", batch=batch_id)
+
+    def _start_scheduled(self) -> None:
+        with self._database.read() as connection:
+            is_time = due_mailings.scheduled_are_due(connection)
+        if is_time:
+            with self._database.begin() as connection:
+                due_mailings.start_scheduled(connection)
+
+    def _end_stopped(self) -> None:
+        """Ends what waits of canceled mailings and of those whose time is over."""
+        with self._database.read() as connection:
+            stopped = due_mailings.to_be_ended(connection, BACKLOG)
+        until = time.monotonic() + ENDS_FOR
+        for mailing_id, state in stopped:
+            is_over = False
+            while not is_over and time.monotonic() < until:
+                with self._database.begin() as connection:
+                    is_over = actions.end_due(connection, mailing_id, state) < actions.ENDED_AT_ONCE
+
+    def _carry_on(self) -> None:
+        """What people decided for all deliveries of a large mailing: some more of it."""
+        with self._database.read() as connection:
+            decided = bulk_actions.under_way(connection, BACKLOG)
+        until = time.monotonic() + ENDS_FOR
+        for decision in decided:
+            goes_on = True
+            while goes_on and time.monotonic() < until:
+                with self._database.begin() as connection:
+                    goes_on = bulk_actions.carry_on(connection, decision.mailing_id, decision.move)
+
+    def _gather(self, queue: str) -> None:
+        with self._database.read() as connection:
+            room = gather.READY - gather.unclaimed(connection, queue)
+            due = due_mailings.due(connection, queue, BACKLOG, self._shut(connection)) if room > 0 else []
+        for mailing_id in due:
+            with self._database.begin() as connection:
+                gathered = gather.gather(connection, mailing_id, max(1, room // len(due)))
+            enqueue.onto(self._queue, gathered)
+
+    def _shut(self, connection: Connection) -> list[str]:
+        """The routes to a server that is left alone, or has no place for a mail within a job's time."""
+        shut = circuit.closed(connection) | rates.far(connection, round(JOB_WORKS_FOR * 1000))
+        return [route for route, server in self._routes.items() if server in shut]
+
+    def _find_forgotten(self) -> None:
+        with self._database.read() as connection:
+            forgotten = batches.forgotten(connection, LOOKED_FOR_AFTER_MS)
+        if not forgotten:
+            return
+        missing = set(self._queue.missing([(batch.id, batch.epoch) for batch in forgotten]))
+        lost = [batch for batch in forgotten if (batch.id, batch.epoch) in missing]
+        if lost:
+            log.warning("batches were lost from the queue; they are enqueued again", batches=len(lost))
+        if enqueue.onto(self._queue, lost, again=True):
+            with self._database.begin() as connection:
+                batches.looked_for(connection, [batch.id for batch in forgotten])
+
+    def _drop_abandoned(self) -> None:
+        with self._database.read() as connection:
+            abandoned = due_mailings.abandoned(connection, STAGED_AT_MOST_MS)
+        if abandoned is not None:
+            with self._database.begin() as connection:
+                due_mailings.drop(connection, abandoned)
+
+    def _forget_old_keys(self) -> None:
+        with self._database.read() as connection:
+            has_old = idempotency.has_old(connection)
+        if has_old:
+            with self._database.begin() as connection:
+                idempotency.forget_old(connection)

@@ -1,0 +1,73 @@
+"""The way from an application into its Mailroom: over the API, or into the same ledger."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Protocol
+
+from flask import Flask
+
+from mailroom import settings
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
+from mailroom.flask.errors import NotSetUp
+from mailroom.flask.over_http import OverHttp
+from mailroom.flask.same_ledger import Parts, SameLedger
+
+WAY = "mailroom.flask"
+NAMES = ("MAILROOM_API_URL", "MAILROOM_API_KEY")
+
+HOW = (
+    "Say where your Mailroom is, in app.config or the environment: "
+    "MAILROOM_API_URL and MAILROOM_API_KEY to reach it over its API, "
+    "or DATABASE_URL and REDIS_URL to share its ledger."
+)
+
+_opening = threading.Lock()
+
+
+class Way(Protocol):
+    """Takes messages for as long as a connection lasts."""
+
+    def send(self, content: Content, recipients: list[Recipient]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def way_of(app: Flask) -> Way:
+    """What `app` says, read when it first sends. Raises NotSetUp."""
+    api_url = app.config.get("MAILROOM_API_URL") or settings.of_a_client("MAILROOM_API_URL")
+    if api_url:
+        return OverHttp(str(api_url), str(_key(app.config)))
+    return SameLedger(_parts(app))
+
+
+def _key(config: Mapping[str, object]) -> object:
+    key = config.get("MAILROOM_API_KEY") or settings.of_a_client("MAILROOM_API_KEY")
+    if not key:
+        raise NotSetUp(
+            "MAILROOM_API_URL is set, but MAILROOM_API_KEY is not: make one with `flask keys add NAME`."
+        )
+    return key
+
+
+def _parts(app: Flask) -> Parts:
+    """The ledger and queue of this process: a fork must not share its parent's connections."""
+    kept: dict[int, Parts] = app.extensions.setdefault(WAY, {})
+    with _opening:
+        if os.getpid() not in kept:
+            kept.clear()
+            kept[os.getpid()] = Parts(*_urls(app.config))
+        return kept[os.getpid()]
+
+
+def _urls(config: Mapping[str, object]) -> tuple[str, str]:
+    try:
+        found = settings.ledger_urls(
+            {name: str(value) for name, value in config.items() if isinstance(value, str)}
+        )
+    except settings.SettingsError as error:
+        raise NotSetUp(f"{error}. {HOW}") from None
+    return found

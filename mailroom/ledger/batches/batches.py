@@ -1,0 +1,221 @@
+"""Batches: claimed by one worker, leased to it, closed or given back. gathering.py makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, or_, select, update
+
+from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
+from mailroom.ledger import moves
+from mailroom.ledger.mailings import counters
+from mailroom.ledger.schema import batches, deliveries
+from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.states import WAITING, MailingState, State
+from mailroom.ledger.webhooks import webhook_events
+
+LEASE_MS = 30_000
+"""How long a worker that says nothing keeps its batch. It renews every third of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A batch that is in the ledger and waits to be enqueued."""
+
+    id: int
+    epoch: int
+    size: int
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to send a batch: whoever writes shows it, and without it nothing is written."""
+
+    batch_id: int
+    epoch: int
+    owner: str
+    queue: str
+    route: str
+    max_sessions: int | None
+
+
+class Waiting(NamedTuple):
+    """A delivery of a batch that is to be sent."""
+
+    id: int
+    mailing_id: int
+    address: str
+    name: str
+    variables: Mapping[str, str] | None
+    attempts: int
+
+
+OF_BATCH = deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger)
+WAITS = or_(*(deliveries.c.state == state for state in WAITING))
+
+CLAIMED = Statement(
+    update(batches)
+    .where(
+        batches.c.id == bindparam("of_batch"),
+        batches.c.epoch == bindparam("of_epoch"),
+        batches.c.owner.is_(None),
+    )
+    .values(
+        owner=bindparam("by_owner"),
+        epoch=batches.c.epoch + 1,
+        lease_until=now_millis() + bindparam("for_ms", type_=BigInteger),
+    )
+    .returning(batches.c.queue, batches.c.route, batches.c.max_sessions)
+)
+STARTED = Statement(
+    update(mailings_table)
+    .where(
+        mailings_table.c.id.in_(select(deliveries.c.mailing_id).where(OF_BATCH)),
+        mailings_table.c.started_at.is_(None),
+    )
+    .values(started_at=now_millis())
+)
+CONTENTS = Statement(
+    select(
+        deliveries.c.id,
+        deliveries.c.mailing_id,
+        deliveries.c.address,
+        deliveries.c.name,
+        deliveries.c.variables,
+        deliveries.c.attempts,
+    )
+    .where(
+        OF_BATCH,
+        WAITS,
+        select(mailings_table.c.id)
+        .where(mailings_table.c.id == deliveries.c.mailing_id, mailings_table.c.state == MailingState.ACTIVE)
+        .exists(),
+    )
+    .order_by(deliveries.c.id)
+)
+CLOSED = Statement(
+    delete(batches).where(
+        batches.c.id == bindparam("of_batch"),
+        batches.c.epoch == bindparam("of_epoch"),
+        batches.c.owner == bindparam("by_owner"),
+        ~select(deliveries.c.id).where(OF_BATCH, deliveries.c.state == State.SENDING).exists(),
+    )
+)
+BEGAN_AT = func.coalesce(mailings_table.c.send_at, mailings_table.c.created_at)
+GIVEN_BACK = Statement(
+    # due now when it began later than now: the clock was set back meanwhile
+    update(deliveries)
+    .where(OF_BATCH, WAITS)
+    .values(
+        batch_id=None,
+        due_at=select(case((now_millis() < BEGAN_AT, now_millis()), else_=BEGAN_AT))
+        .where(mailings_table.c.id == deliveries.c.mailing_id)
+        .scalar_subquery(),
+    )
+    .returning(deliveries.c.mailing_id, deliveries.c.state, deliveries.c.due_at)
+)
+SETTLED = Statement(
+    select(deliveries.c.mailing_id, deliveries.c.state, func.count())
+    .where(OF_BATCH)
+    .group_by(deliveries.c.mailing_id, deliveries.c.state)
+)
+
+
+def claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Lease | None:
+    """The lease, or None when somebody else has the batch or it is gone."""
+    row = CLAIMED.one(connection, of_batch=batch_id, of_epoch=epoch, by_owner=owner, for_ms=LEASE_MS)
+    if row is None:
+        return None
+    STARTED.run(connection, of_batch=batch_id)
+    queue, route, max_sessions = row
+    return Lease(batch_id, epoch + 1, owner, queue, route, max_sessions)
+
+
+def contents_of(connection: Connection, lease: Lease) -> list[Waiting]:
+    """What is to be sent.
+
+    Nothing of a mailing that was paused or canceled after this batch was gathered.
+    """
+    return [Waiting(*row) for row in CONTENTS.all(connection, of_batch=lease.batch_id)]
+
+
+def renew(connection: Connection, lease: Lease) -> bool:
+    """Keeps the batch for another lease. False: it is somebody else's now; stop."""
+    statement = update(batches).where(*owned(lease)).values(lease_until=now_millis() + LEASE_MS)
+    return connection.execute(statement).rowcount == 1
+
+
+def owned(lease: Lease) -> tuple[Any, ...]:
+    """The conditions under which a worker may still write: nobody took the batch from it.
+
+    Its lease may have run out: until a sweeper comes, what it knows is welcome.
+    """
+    return (
+        batches.c.id == lease.batch_id,
+        batches.c.epoch == lease.epoch,
+        batches.c.owner == lease.owner,
+    )
+
+
+def held(lease: Lease) -> tuple[Any, ...]:
+    """The conditions under which a worker may begin something new."""
+    return (*owned(lease), batches.c.lease_until > now_millis())
+
+
+def close(connection: Connection, lease: Lease) -> bool:
+    """Ends the batch: what was not tried is due again. False: it stays as it is.
+
+    That is so when the batch was lost, or while the outcome of a marked delivery is not
+    recorded: the batch is then reaped once its lease runs out.
+    """
+    if not CLOSED.run(connection, of_batch=lease.batch_id, of_epoch=lease.epoch, by_owner=lease.owner):
+        return False
+    give_back(connection, lease.batch_id)
+    return True
+
+
+def give_back(connection: Connection, batch_id: int) -> None:
+    """Puts what the batch held back into the counters, and what was not sent among the due.
+
+    It is due since its mailing began: so it goes before what was never gathered.
+    """
+    untouched = GIVEN_BACK.all(connection, of_batch=batch_id)
+    found = counters.tally((mailing_id, state) for mailing_id, state, _ in untouched)
+    for mailing_id, state, number in SETTLED.all(connection, of_batch=batch_id):
+        found[mailing_id][state] += number
+    webhook_events.note_sent(connection, batch_id)
+    moves.settle(connection, found, due={row[0]: row[2] for row in untouched})
+
+
+def earliest_lease(connection: Connection, mailing_id: int) -> int | None:
+    """When the first lease on a batch with deliveries of this mailing runs out; milliseconds."""
+    live = select(batches.c.id).where(batches.c.owner.is_not(None))
+    mine = select(deliveries.c.batch_id).where(
+        deliveries.c.batch_id.in_(live), deliveries.c.mailing_id == mailing_id
+    )
+    earliest: int | None = connection.execute(
+        select(func.min(batches.c.lease_until)).where(batches.c.id.in_(mine))
+    ).scalar_one()
+    return earliest
+
+
+def forgotten(connection: Connection, after_ms: int, most: int = 200) -> list[Gathered]:
+    """Batches enqueued more than `after_ms` ago that nobody claimed: Redis may have lost them."""
+    rows = connection.execute(
+        select(batches.c.id, batches.c.epoch, batches.c.size, batches.c.queue)
+        .where(batches.c.owner.is_(None), batches.c.enqueued_at < now_millis() - after_ms)
+        .order_by(batches.c.enqueued_at)
+        .limit(most)
+    )
+    return [Gathered(*row) for row in rows]
+
+
+def looked_for(connection: Connection, batch_ids: Iterable[int]) -> None:
+    """Notes that these were looked for in the queue just now."""
+    chosen = list(batch_ids)
+    if chosen:
+        connection.execute(update(batches).where(batches.c.id.in_(chosen)).values(enqueued_at=now_millis()))

@@ -1,0 +1,178 @@
+"""Gathering: what is due of a mailing becomes batches, some at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, Connection, String, bindparam, func, insert, select, update
+
+from mailroom.database import planner
+from mailroom.database.any_of import any_of
+from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
+from mailroom.ledger.batches.batches import Gathered, Lease, claim
+from mailroom.ledger.mailings import counters
+from mailroom.ledger.schema import batches, deliveries
+from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.states import MailingState, State
+
+SIZE = 100
+"""The most deliveries that one batch holds."""
+
+READY = 20
+"""How many unclaimed batches of a queue are kept ready; more wait in the ledger, unbatched."""
+
+TRIED_ALONE = 2
+"""A delivery during which so many workers died gets a batch of its own."""
+
+
+class _Due(NamedTuple):
+    id: int
+    state: State
+    deaths: int
+
+
+OF_MAILING = mailings_table.c.id == bindparam("of_mailing", type_=BigInteger)
+
+GATHERED_FROM = Statement(
+    select(mailings_table.c.queue, mailings_table.c.route, mailings_table.c.max_sessions)
+    .where(OF_MAILING, mailings_table.c.state == MailingState.ACTIVE)
+    .with_for_update()
+)
+DUE = Statement(
+    select(deliveries.c.id, deliveries.c.state, deliveries.c.deaths)
+    .where(
+        deliveries.c.mailing_id == bindparam("of_mailing", type_=BigInteger),
+        deliveries.c.due_at <= now_millis(),
+    )
+    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .limit(SIZE)
+    .with_for_update(skip_locked=True)
+)
+NEW = Statement(
+    insert(batches).values(enqueued_at=now_millis()).returning(batches.c.id),
+    ("queue", "size", "route", "max_sessions"),
+)
+TAKEN = Statement(
+    update(deliveries)
+    .where(any_of(deliveries.c.id, "chosen"))
+    .values(batch_id=bindparam("by_batch", type_=BigInteger), due_at=None)
+)
+NEXT_DUE = Statement(
+    update(mailings_table)
+    .where(OF_MAILING)
+    .values(
+        next_due_at=select(func.min(deliveries.c.due_at))
+        .where(
+            deliveries.c.mailing_id == bindparam("of_mailing", type_=BigInteger),
+            deliveries.c.due_at.is_not(None),
+        )
+        .scalar_subquery()
+    )
+)
+# One delivery tells whose a batch of a bulk mailing is: only single mails share one.
+WHOSE = (
+    select(deliveries.c.mailing_id)
+    .where(deliveries.c.batch_id == batches.c.id)
+    .limit(1)
+    .correlate(batches)
+    .scalar_subquery()
+)
+OTHERS = Statement(
+    select(batches.c.id)
+    .where(
+        batches.c.queue == bindparam("in_queue", type_=String),
+        batches.c.owner.is_(None),
+        bindparam("of_mailing", type_=BigInteger) != WHOSE,
+    )
+    .limit(1)
+)
+UNCLAIMED = Statement(
+    select(func.count()).where(
+        batches.c.queue == bindparam("in_queue", type_=String), batches.c.owner.is_(None)
+    )
+)
+OF_THESE_DUE = Statement(
+    select(mailings_table.c.id).where(
+        any_of(mailings_table.c.id, "chosen"),
+        mailings_table.c.next_due_at <= now_millis(),
+    )
+)
+
+
+def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]:
+    """Takes up to `most` batches out of what is due of one mailing.
+
+    Its row is locked first: whoever makes a delivery due meanwhile says so there, after us.
+    """
+    mailing = GATHERED_FROM.one(connection, of_mailing=mailing_id)
+    gathered: list[Gathered] = []
+    if mailing is None:
+        return gathered
+    planner.read_in_order_of_an_index(connection)
+    while len(gathered) < most:
+        due = [_Due(*row) for row in DUE.all(connection, of_mailing=mailing_id)]
+        if not due:
+            break
+        gathered += [_batch(connection, mailing_id, mailing, chosen) for chosen in _split(due)]
+        if len(due) < SIZE:
+            break
+    NEXT_DUE.run(connection, of_mailing=mailing_id)
+    return gathered
+
+
+def _split(due: list[_Due]) -> list[list[_Due]]:
+    alone = [[row] for row in due if row.deaths >= TRIED_ALONE]
+    together = [row for row in due if row.deaths < TRIED_ALONE]
+    return [*([together] if together else []), *alone]
+
+
+def _batch(connection: Connection, mailing_id: int, mailing: tuple[Any, ...], chosen: list[_Due]) -> Gathered:
+    batch = new(connection, len(chosen), *mailing)
+    TAKEN.run(connection, by_batch=batch.id, chosen=[row.id for row in chosen])
+    counters.change(connection, counters.tally(((mailing_id, row.state) for row in chosen), -1))
+    return batch
+
+
+def new(connection: Connection, size: int, queue: str, route: str, max_sessions: int | None) -> Gathered:
+    """A batch that nothing is in yet."""
+    row = NEW.one(connection, size=size, queue=queue, route=route, max_sessions=max_sessions)
+    assert row is not None
+    return Gathered(row[0], 0, size, queue)
+
+
+def next_of(
+    connection: Connection, lease: Lease, mailing_ids: Collection[int]
+) -> tuple[Lease | None, list[Gathered]]:
+    """Gathers one more batch of these mailings for the worker that closed `lease`, and leases it.
+
+    None while another mailing waits for a worker: then everybody takes turns at the queue.
+    What had to be gathered apart from it is to be enqueued.
+    """
+    for mailing_id in sorted(mailing_ids):
+        if OTHERS.one(connection, in_queue=lease.queue, of_mailing=mailing_id) is not None:
+            return None, []
+        if gathered := gather(connection, mailing_id, 1):
+            first, *others = gathered
+            return claim(connection, first.id, first.epoch, lease.owner), others
+    return None, []
+
+
+def refill(connection: Connection, queue: str, mailing_ids: Collection[int]) -> list[Gathered]:
+    """Gathers more of these mailings, so that the queue does not run dry between two sweeps."""
+    gathered: list[Gathered] = []
+    room = READY - unclaimed(connection, queue)
+    if room < READY // 2:
+        return gathered  # ten at once cost little more than two at once
+    for (mailing_id,) in OF_THESE_DUE.all(connection, chosen=mailing_ids):
+        if room > len(gathered):
+            gathered += gather(connection, mailing_id, room - len(gathered))
+    return gathered
+
+
+def unclaimed(connection: Connection, queue: str) -> int:
+    """How many batches of this queue wait for a worker."""
+    row = UNCLAIMED.one(connection, in_queue=queue)
+    assert row is not None
+    return int(row[0])

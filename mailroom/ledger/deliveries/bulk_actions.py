@@ -1,0 +1,90 @@
+"""A person's decision about all deliveries of a mailing, however many there are.
+
+The first of them are moved at once. What is left is noted, and the sweeper moves some
+more in every round: so nobody waits for it, and a crash forgets nothing. Each delivery
+has one turn, so that one which fails again is not tried for ever.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, select, update
+
+from mailroom.database.clock import now_millis
+from mailroom.database.upsert import insert_once
+from mailroom.ledger.deliveries import actions
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.schema import decisions
+from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.states import MailingState
+
+MOVES = {move.name: move for move in actions.ALL}
+RETRY, CONFIRM, RESEND = MOVES
+
+
+class Decision(NamedTuple):
+    """One that is being carried out, and how many deliveries it has moved."""
+
+    mailing_id: int
+    move: str
+    after_id: int
+    moved: int
+
+
+COLUMNS = tuple(decisions.c[name] for name in Decision._fields)
+
+
+def decide(connection: Connection, mailing_id: int, move: str) -> Decision | int:
+    """Moves the first ones: how many, when these were all; else the decision that goes on by itself.
+
+    Raises control.ContentGone.
+    """
+    first = actions.change_some(connection, mailing_id, MOVES[move], after_id=0)
+    if first.last_id is None:
+        return first.moved
+    decision = Decision(mailing_id, move, first.last_id, first.moved)
+    if not insert_once(connection, decisions, [{**decision._asdict(), "made_at": now_millis()}]):
+        _note(connection, decision)  # made once more: from the beginning
+    return decision
+
+
+def under_way(connection: Connection, limit: int) -> list[Decision]:
+    """Those that wait for their next step, oldest first."""
+    rows = connection.execute(select(*COLUMNS).order_by(decisions.c.made_at).limit(limit))
+    return [Decision(*row) for row in rows]
+
+
+def of_mailing(connection: Connection, mailing_id: int) -> list[Decision]:
+    rows = connection.execute(select(*COLUMNS).where(decisions.c.mailing_id == mailing_id))
+    return [Decision(*row) for row in rows]
+
+
+def carry_on(connection: Connection, mailing_id: int, move: str) -> bool:
+    """The next step. False: it is over. Its mailing's row is locked first, as in control.
+
+    What would send more mail ends when its mailing is canceled, or what it said is deleted.
+    """
+    locked = select(mailings_table.c.state).where(mailings_table.c.id == mailing_id).with_for_update()
+    state = connection.execute(locked).scalar_one_or_none()
+    mine = (decisions.c.mailing_id == mailing_id, decisions.c.move == move)
+    row = connection.execute(select(decisions.c.after_id, decisions.c.moved).where(*mine)).one_or_none()
+    if row is None:
+        return False
+    moved, last_id = 0, None
+    if move == CONFIRM or state is not MailingState.CANCELED:
+        with suppress(actions.ContentGone):
+            moved, last_id = actions.change_some(connection, mailing_id, MOVES[move], row.after_id)
+    if last_id is None:
+        connection.execute(delete(decisions).where(*mine))
+        mailings.finish(connection, [mailing_id])
+        return False
+    _note(connection, Decision(mailing_id, move, last_id, row.moved + moved))
+    return True
+
+
+def _note(connection: Connection, decision: Decision) -> None:
+    mine = (decisions.c.mailing_id == decision.mailing_id, decisions.c.move == decision.move)
+    values = {"after_id": decision.after_id, "moved": decision.moved}
+    connection.execute(update(decisions).where(*mine).values(values))

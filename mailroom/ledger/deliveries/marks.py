@@ -1,0 +1,190 @@
+"""The mark before a final dot and the outcome after it: the promise, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Integer,
+    String,
+    Text,
+    Update,
+    bindparam,
+    case,
+    insert,
+    select,
+)
+
+from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
+from mailroom.ledger import moves
+from mailroom.ledger.batches.batches import Lease, held, owned
+from mailroom.ledger.moves import Step, Try
+from mailroom.ledger.schema import batches, deliveries, sessions, suppressions
+from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.states import MailingState, State
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one try that was no success.
+
+    `due_in_ms`: when to try again; None: never. An unknown one only as the mailing's policy allows.
+    """
+
+    delivery_id: int
+    state: State  # one of moves.OF_A_TRY
+    code: int | None
+    reply: str
+    server: str
+    stage: str
+    due_in_ms: int | None = None
+    is_attempt: bool = True
+
+
+def open_session(connection: Connection, worker: str, number: int, server: str) -> int:
+    """Notes an open SMTP session and gives it an id."""
+    values = {"worker": worker, "number": number, "server": server, "opened_at": now_millis()}
+    return int(connection.execute(insert(sessions).values(values).returning(sessions.c.id)).scalar_one())
+
+
+def mark_statement() -> Update:
+    """Marks one delivery, if it may be handed over now: one row changes, or none.
+
+    A lost lease, a mailing that is not active, a suppressed address stop a mail here,
+    and only here. Once this is committed, the final dot may leave.
+    """
+    lease = select(batches.c.id).where(
+        batches.c.id == bindparam("of_batch", type_=BigInteger),
+        batches.c.epoch == bindparam("of_epoch", type_=Integer),
+        batches.c.owner == bindparam("of_owner", type_=String),
+        batches.c.lease_until > now_millis(),
+    )
+    active = select(mailings_table.c.id).where(
+        mailings_table.c.id == deliveries.c.mailing_id,
+        mailings_table.c.state == MailingState.ACTIVE,
+        mailings_table.c.expires_at > now_millis(),
+    )
+    listed = select(suppressions.c.address_key).where(suppressions.c.address_key == deliveries.c.address_key)
+    marked = moves.moved(
+        moves.MARK,
+        session_id=bindparam("by_session", type_=BigInteger),
+        marked_at=now_millis(),
+        resends=deliveries.c.resends + case((deliveries.c.state == State.UNKNOWN, 1), else_=0),
+    )
+    return marked.where(
+        deliveries.c.id == bindparam("of_delivery", type_=BigInteger),
+        deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
+        lease.exists(),
+        active.exists(),
+        ~listed.exists(),
+    )
+
+
+def sent_statement() -> Update:
+    """Records a 2xx after the dot. One whose delivery is not this batch's any more changes nothing."""
+    sent = moves.moved(
+        moves.SENT,
+        attempts=deliveries.c.attempts + 1,
+        code=bindparam("with_code", type_=Integer),
+        reply=bindparam("with_reply", type_=Text),
+        updated_at=now_millis(),
+    )
+    return sent.where(
+        deliveries.c.id == bindparam("of_delivery", type_=BigInteger),
+        deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
+    )
+
+
+MARK, SENT = Statement(mark_statement()), Statement(sent_statement())
+
+
+class Pen:
+    """The two statements of every mail, for one worker's lease, as RawConnection.run takes them."""
+
+    def __init__(self, engine: Engine, lease: Lease) -> None:
+        self.mark = MARK.bound(
+            engine,
+            ("by_session", "of_delivery"),
+            of_batch=lease.batch_id,
+            of_epoch=lease.epoch,
+            of_owner=lease.owner,
+        )
+        """Takes the ids of a session and a delivery."""
+        names = ("of_delivery", "with_code", "with_reply")
+        self.sent = SENT.bound(engine, names, of_batch=lease.batch_id)
+        """Takes a delivery's id, and the code and the words of the server's reply."""
+
+
+def record_late(connection: Connection, delivery_id: int, code: int, reply: str) -> bool:
+    """A 2xx that was recorded only after the batch was reaped: no second copy is needed.
+
+    It holds for every `unknown` delivery, also one that is in a new batch by now. False:
+    it is marked again already, or it was settled otherwise.
+    """
+    step = Step(moves.SENT_LATE, values={"code": code, "reply": reply})
+    picked = moves.pick(connection, deliveries.c.id == delivery_id)
+    return bool(moves.apply(connection, [(row, step) for row in picked]))
+
+
+def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Outcome]) -> None:
+    """Writes every outcome but `sent`.
+
+    Each leaves the batch at once: what is left in it at its close was not tried.
+    """
+    of = {outcome.delivery_id: outcome for outcome in troubles}
+    mine = (deliveries.c.id.in_(of), select(batches.c.id).where(*owned(lease)).exists())
+    picked = moves.pick(connection, *mine, of_batch=lease.batch_id)
+    moves.apply(connection, [(row, _step(of[row.id])) for row in picked])
+
+
+def _step(outcome: Outcome) -> Step:
+    return Step(
+        moves.OF_A_TRY[outcome.state],
+        outcome.due_in_ms,
+        {"attempts": deliveries.c.attempts + int(outcome.is_attempt)},
+        Try(outcome.server, outcome.stage, outcome.code, outcome.reply, outcome.state),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a mark was refused: suppressed, canceled, paused, expired or (lease) lost."""
+
+    delivery_id: int
+    why: str
+
+
+def why_refused(connection: Connection, lease: Lease, delivery_ids: Collection[int]) -> list[Refusal]:
+    """The reason for each delivery that `mark` left out."""
+    held_still = connection.execute(select(batches.c.id).where(*held(lease))).one_or_none()
+    if held_still is None:
+        return [Refusal(delivery_id, "lost") for delivery_id in delivery_ids]
+    rows = connection.execute(
+        select(
+            deliveries.c.id,
+            deliveries.c.state,
+            mailings_table.c.state,
+            suppressions.c.address_key,
+            mailings_table.c.expires_at <= now_millis(),
+        )
+        .join(mailings_table, mailings_table.c.id == deliveries.c.mailing_id)
+        .outerjoin(suppressions, suppressions.c.address_key == deliveries.c.address_key)
+        .where(deliveries.c.id.in_(list(delivery_ids)), deliveries.c.batch_id == lease.batch_id)
+    )
+    found = {row[0]: _reason(*row[1:]) for row in rows}
+    return [Refusal(delivery_id, found.get(delivery_id, "taken")) for delivery_id in delivery_ids]
+
+
+def _reason(state: State, mailing_state: MailingState, listed: str | None, over: bool) -> str:
+    if state not in moves.MARK.before:
+        return "taken"
+    if listed is not None:
+        return State.SUPPRESSED
+    if mailing_state is not MailingState.ACTIVE:
+        return mailing_state
+    return State.EXPIRED if over else "taken"

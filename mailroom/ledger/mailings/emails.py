@@ -1,0 +1,77 @@
+"""Emails of the API: shared mailings, listed newest first, and moved to another time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, select, update
+
+from mailroom.database.clock import from_millis, now_millis, to_millis
+from mailroom.database.engine import AnyRow
+from mailroom.ledger import states
+from mailroom.ledger.mailings import mailings as ledger_mailings
+from mailroom.ledger.mailings.mailings import Mailing
+from mailroom.ledger.schema import contents, deliveries, mailings
+
+
+def page(
+    connection: Connection,
+    reach: ColumnElement[bool],
+    *,
+    limit: int,
+    after_id: int | None = None,
+    before_id: int | None = None,
+) -> list[Mailing]:
+    """Those of `reach` (api_keys.reach_of), newest first.
+
+    The next `limit` behind `after_id`, or the last `limit` in front of `before_id`.
+    """
+    is_email = (mailings.c.kind == "shared") & (mailings.c.state != states.STAGED)
+    statement = select(mailings.c.id).where(is_email, reach)
+    if after_id is not None:
+        statement = statement.where(mailings.c.id < after_id)
+    if before_id is not None:
+        statement = statement.where(mailings.c.id > before_id)
+    # In front of something and behind nothing: those next to it, so from its end.
+    from_the_end = before_id is not None and after_id is None
+    order = mailings.c.id.asc() if from_the_end else mailings.c.id.desc()
+    ids = list(connection.execute(statement.order_by(order).limit(limit)).scalars())
+    return ledger_mailings.several(connection, ids)
+
+
+def addressed(connection: Connection, mailing_ids: Iterable[int]) -> Mapping[int, Sequence[AnyRow]]:
+    """Mailing id -> rows with role, address, name, in the order they were given; Bcc included."""
+    columns = (deliveries.c.mailing_id, deliveries.c.role, deliveries.c.address, deliveries.c.name)
+    statement = select(*columns).where(deliveries.c.mailing_id.in_(list(mailing_ids)))
+    found: dict[int, list[AnyRow]] = defaultdict(list)
+    for row in connection.execute(statement.order_by(deliveries.c.id)):
+        found[row.mailing_id].append(row)
+    return found
+
+
+def replies_to(connection: Connection, mailing_ids: Iterable[int]) -> Mapping[int, list[str]]:
+    """Mailing id -> its Reply-To, without reading what it says."""
+    statement = select(contents.c.mailing_id, contents.c.reply_to)
+    rows = connection.execute(statement.where(contents.c.mailing_id.in_(list(mailing_ids))))
+    return {row.mailing_id: row.reply_to for row in rows}
+
+
+def reschedule(connection: Connection, mailing_id: int, send_at: datetime, lasts: timedelta) -> bool:
+    """Moves a scheduled mailing to `send_at`, or to now if that is over; it expires `lasts` later.
+
+    False: it does not wait for its time any more.
+    """
+    now = from_millis(connection.execute(select(now_millis())).scalar_one())
+    send_at = max(send_at, now)
+    moved = (
+        update(mailings)
+        .where(mailings.c.id == mailing_id, mailings.c.state == states.SCHEDULED)
+        .values(send_at=send_at, next_due_at=send_at, expires_at=send_at + lasts)
+    )
+    if connection.execute(moved).rowcount != 1:
+        return False
+    waiting = (deliveries.c.mailing_id == mailing_id) & deliveries.c.due_at.is_not(None)
+    connection.execute(update(deliveries).where(waiting).values(due_at=to_millis(send_at)))
+    return True

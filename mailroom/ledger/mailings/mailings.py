@@ -1,0 +1,240 @@
+"""Mailings: written once at acceptance, read by pages, moved by people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, func, or_, select, update
+
+from mailroom.database.any_of import any_of
+from mailroom.database.clock import now_millis
+from mailroom.database.engine import AnyRow
+from mailroom.database.statement import Statement
+from mailroom.ledger.mailings import counters
+from mailroom.ledger.schema import decisions, deliveries, mailings
+from mailroom.ledger.states import COUNTED, TERMINAL, Action, MailingState, State, states_with
+from mailroom.ledger.webhooks import webhook_events
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """One row of `mailings`, with the number of its deliveries in each state."""
+
+    id: int
+    uid: str
+    kind: str
+    state: MailingState
+    queue: str
+    user_id: int | None
+    program_id: int | None
+    sender_address: str
+    sender_name: str
+    subject: str
+    message_id: str | None
+    total: int
+    duplicates: int
+    if_unknown: str
+    route: str
+    max_sessions: int | None
+    created_at: datetime
+    accept_ms: int
+    send_at: datetime | None
+    expires_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    next_due_at: datetime | None
+    counts: Mapping[State, int] = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_at is not None
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What a person may do with it now."""
+        return () if self.is_over else self.state.about.actions
+
+
+def _either(condition: Any, yes: MailingState, no: MailingState) -> Any:
+    return case((condition, yes.value), else_=no.value)
+
+
+# What every acceptance and every job executes is made once: to make a statement costs more
+# than to execute it.
+OF_MAILING = mailings.c.id == bindparam("of_mailing", type_=BigInteger)
+
+ONE = select(mailings).where(OF_MAILING, mailings.c.state != MailingState.STAGED)
+ACTIVATED = (
+    update(mailings)
+    .where(OF_MAILING, mailings.c.state == MailingState.STAGED)
+    .values(
+        state=_either(mailings.c.send_at > now_millis(), MailingState.SCHEDULED, MailingState.ACTIVE),
+        total=bindparam("with_total"),
+        queued=bindparam("with_queued"),
+        suppressed=bindparam("with_suppressed"),
+        accept_ms=bindparam("with_accept_ms"),
+        next_due_at=case(
+            (bindparam("with_queued", type_=BigInteger) > 0, func.coalesce(mailings.c.send_at, now_millis())),
+            else_=None,
+        ),
+    )
+    .returning(mailings.c.state)
+)
+MAY_END = (MailingState.SCHEDULED, MailingState.ACTIVE, MailingState.PAUSED, MailingState.CANCELED)
+FINISHED = Statement(
+    update(mailings)
+    .where(
+        any_of(mailings.c.id, "chosen"),
+        mailings.c.ended_at.is_(None),
+        or_(*(mailings.c.state == state for state in MAY_END)),
+        sum((mailings.c[state] for state in TERMINAL), mailings.c[State.UNKNOWN]) == mailings.c.total,
+        ~select(deliveries.c.id)
+        .where(deliveries.c.mailing_id == mailings.c.id, deliveries.c.due_at.is_not(None))
+        .exists(),
+        ~select(decisions.c.move).where(decisions.c.mailing_id == mailings.c.id).exists(),
+    )
+    .values(
+        state=_either(mailings.c.state == MailingState.CANCELED, MailingState.CANCELED, MailingState.DONE),
+        ended_at=now_millis(),
+        next_due_at=None,
+    )
+    .returning(mailings.c.id)
+)
+AT = bindparam("at", type_=BigInteger)
+NEXT_LOOK = Statement(
+    update(mailings)
+    .where(OF_MAILING)
+    .values(next_due_at=case((mailings.c.next_due_at <= AT, mailings.c.next_due_at), else_=AT))
+)
+
+
+def activate(
+    connection: Connection, mailing_id: int, *, total: int, suppressed: int, accept_ms: int
+) -> MailingState:
+    """Makes a staged mailing real: `scheduled` when its time is to come, else `active`."""
+    values = {
+        "of_mailing": mailing_id,
+        "with_total": total,
+        "with_queued": total - suppressed,
+        "with_suppressed": suppressed,
+        "with_accept_ms": accept_ms,
+    }
+    state: MailingState = connection.execute(ACTIVATED, values).scalar_one()
+    return state
+
+
+def get(connection: Connection, mailing_id: int) -> Mailing | None:
+    row = connection.execute(ONE, {"of_mailing": mailing_id}).one_or_none()
+    return None if row is None else _with_counts(connection, [row])[0]
+
+
+def by_uid(connection: Connection, uid: str, reach: ColumnElement[bool]) -> Mailing | None:
+    """The mailing of this name, if it is among those of `reach` (api_keys.reach_of)."""
+    row = connection.execute(
+        select(mailings).where(mailings.c.uid == uid, mailings.c.state != MailingState.STAGED, reach)
+    ).one_or_none()
+    return None if row is None else _with_counts(connection, [row])[0]
+
+
+def several(connection: Connection, mailing_ids: Iterable[int]) -> list[Mailing]:
+    """Those of these mailings that there are, newest first."""
+    rows = connection.execute(
+        select(mailings)
+        .where(mailings.c.id.in_(list(mailing_ids)), mailings.c.state != MailingState.STAGED)
+        .order_by(mailings.c.id.desc())
+    ).all()
+    return _with_counts(connection, rows)
+
+
+def page(connection: Connection, before_id: int | None = None, limit: int = 50) -> list[Mailing]:
+    """The newest `limit` mailings with an id below `before_id`."""
+    statement = select(mailings).where(mailings.c.state != MailingState.STAGED)
+    if before_id is not None:
+        statement = statement.where(mailings.c.id < before_id)
+    rows = connection.execute(statement.order_by(mailings.c.id.desc()).limit(limit)).all()
+    return _with_counts(connection, rows)
+
+
+def search(connection: Connection, words: str, limit: int = 50) -> list[Mailing]:
+    """The newest mailings whose subject contains `words`, whatever the case."""
+    rows = connection.execute(
+        select(mailings)
+        .where(mailings.c.state != MailingState.STAGED, mailings.c.subject.icontains(words, autoescape=True))
+        .order_by(mailings.c.id.desc())
+        .limit(limit)
+    ).all()
+    return _with_counts(connection, rows)
+
+
+def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing]:
+    listed = list(rows)
+    live = counters.live(connection, [row.id for row in listed if row.ended_at is None])
+    return [_mailing(row, live.get(row.id, {})) for row in listed]
+
+
+def _mailing(row: AnyRow, live: Mapping[State, int]) -> Mailing:
+    values = row._asdict()
+    counted = {state: values.pop(state) for state in COUNTED}
+    counted[State.SENDING] = 0
+    for state, number in live.items():
+        counted[state] += number
+    return Mailing(**values, counts=counted)
+
+
+def pause(connection: Connection, mailing_id: int) -> bool:
+    """No further mail of it leaves; what is at its final dot still does. False: nothing to pause."""
+    return _move(connection, mailing_id, "pause", state=MailingState.PAUSED)
+
+
+def resume(connection: Connection, mailing_id: int) -> bool:
+    """Goes on at once, or at its time if that is still to come."""
+    later = mailings.c.send_at > now_millis()
+    state = _either(later, MailingState.SCHEDULED, MailingState.ACTIVE)
+    return _move(connection, mailing_id, "resume", state=state)
+
+
+def cancel(connection: Connection, mailing_id: int) -> bool:
+    """Stops it for good. The sweeper moves what was waiting; what is under way ends first."""
+    # What is deferred until tonight is canceled now, not tonight.
+    at_once = case((mailings.c.next_due_at.is_not(None), now_millis()))
+    return _move(connection, mailing_id, "cancel", state=MailingState.CANCELED, next_due_at=at_once)
+
+
+def not_active(connection: Connection, mailing_ids: Iterable[int]) -> list[int]:
+    """Those of these mailings of which nothing may be sent now."""
+    statement = select(mailings.c.id).where(
+        mailings.c.id.in_(list(mailing_ids)), mailings.c.state != MailingState.ACTIVE
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
+    """Ends those mailings of which nothing waits any more; says how many that were.
+
+    Counters leave out what is in a live batch, so their sum reaches the total only
+    when no batch holds any of it. While a decision is carried out more may come.
+    """
+    chosen = sorted(set(mailing_ids))
+    if not chosen:
+        return 0
+    ended = [row[0] for row in FINISHED.all(connection, chosen=chosen)]
+    webhook_events.note_mailings(connection, ended)
+    return len(ended)
+
+
+def look_again(connection: Connection, mailing_id: int, at: int) -> None:
+    """Tells the sweeper to look at this mailing at `at` (milliseconds), if not before.
+
+    Writes even where nothing changes: that waits for a sweeper who gathers at this very
+    moment and, not seeing our delivery yet, is about to note that nothing is due.
+    """
+    NEXT_LOOK.run(connection, of_mailing=mailing_id, at=at)
+
+
+def _move(connection: Connection, mailing_id: int, action: Action, **values: Any) -> bool:
+    may_move = mailings.c.state.in_(states_with(action))
+    statement = update(mailings).where(mailings.c.id == mailing_id, may_move)
+    return connection.execute(statement.values(**values)).rowcount == 1

@@ -1,0 +1,5 @@
+"""What the sweeper asks of the ledger: leader election, due work, dead workers, clocks that jump.
+
+rounds.py (whose turn it is), due_mailings.py (what is due, over or abandoned), reap.py (what a dead
+worker left), clock_jump.py (when the clock was set).
+"""

@@ -1,0 +1,53 @@
+"""What to do with the ledger's times when its clock was set, or when it stood still.
+
+A clock that jumps ahead needs no care but for leases: what is due comes early. One that
+is set back would leave everything waiting for as long.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Table, func, select, update
+
+from mailroom.database.clock import now_millis
+from mailroom.ledger import states
+from mailroom.ledger.batches import batches
+from mailroom.ledger.schema import batches as batches_table
+from mailroom.ledger.schema import deliveries, mailings, servers, throttles
+
+
+def renew_leases(connection: Connection) -> None:
+    """Gives every owner half a lease to come back: who lives renews within a third of one.
+
+    For after a gap in which nobody may have been able to write: a worker that could not
+    renew its lease is not dead, and what it knows of its mails is not lost.
+    """
+    term = batches.LEASE_MS // 2
+    until = batches_table.c.lease_until
+    held = update(batches_table).where(until < now_millis() + term)
+    connection.execute(held.values(lease_until=now_millis() + term))
+
+
+def set_back(connection: Connection, by_ms: int) -> None:
+    """Moves what waits as far back as the clock was set; what people planned stays as it is."""
+    _earlier(connection, batches_table, "lease_until", by_ms)
+    _earlier(connection, batches_table, "enqueued_at", by_ms)
+    _earlier(connection, servers, "closed_until", by_ms)
+    _earlier(connection, throttles, "next_at", by_ms, per_ms=1_000)
+    has_begun = (
+        mailings.c.state.in_((states.ACTIVE, states.PAUSED, states.MailingState.CANCELED)),
+        func.coalesce(mailings.c.send_at, now_millis()) <= now_millis() + by_ms,
+    )
+    chosen = select(mailings.c.id).where(*has_begun)
+    waiting = update(deliveries).where(
+        deliveries.c.due_at > now_millis(), deliveries.c.mailing_id.in_(chosen)
+    )
+    connection.execute(waiting.values(due_at=deliveries.c.due_at - by_ms))
+    # A look too early does no harm.
+    look = update(mailings).where(*has_begun, mailings.c.next_due_at.is_not(None))
+    connection.execute(look.values(next_due_at=now_millis()))
+
+
+def _earlier(connection: Connection, table: Table, name: str, by_ms: int, per_ms: int = 1) -> None:
+    column = table.c[name]
+    later = update(table).where(column > now_millis() * per_ms)
+    connection.execute(later.values({name: column - by_ms * per_ms}))

@@ -1,0 +1,175 @@
+"""Calls: one event for one endpoint, claimed, answered, tried again, replayed, forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, case, delete, select, update
+
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.engine import AnyRow
+from mailroom.ledger.schema import webhook_calls
+from mailroom.ledger.webhooks.webhook_events import DONE, GIVEN_UP, TRIED_FOR_MS, WAITING
+
+CLAIM_MS = 120_000
+"""How long a process that says nothing keeps a call; then somebody else makes it."""
+
+BACKOFF_MS = tuple(seconds * 1000 for seconds in (5, 30, 120, 600, 1800, 3600, 7200, 14400))
+"""Until the next try, by tries made; the last one repeated until a day is over."""
+
+KEPT_MS = 30 * 24 * 3600 * 1000
+"""How long the log goes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`at`: when it happened; `status`, `answer`, `took_ms`: of the endpoint's last answer."""
+
+    id: int
+    endpoint_id: int
+    type: str
+    mailing_id: int | None
+    delivery_id: int | None
+    at: datetime
+    code: int | None
+    reply: str | None
+    state: str
+    due_at: datetime | None
+    attempts: int
+    status: int | None
+    answer: str | None
+    took_ms: int | None
+    ended_at: datetime | None
+
+    @property
+    def uid(self) -> str:
+        """The webhook-id: the same on every try, and unique also after a backup came back."""
+        return f"evt_{self.id}_{round(self.at.timestamp() * 1000):x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one try. `wait_ms`: the endpoint asked for at least so long before the next."""
+
+    call: Call
+    is_good: bool
+    status: int | None
+    answer: str
+    took_ms: int
+    wait_ms: int = 0
+
+
+_COLUMNS = [webhook_calls.c[name] for name in Call.__slots__]
+
+
+def claim(connection: Connection, endpoint_id: int, most: int) -> list[Call]:
+    """Calls that are due, for this process alone for CLAIM_MS; each counts as a try."""
+    due = (
+        select(webhook_calls.c.id)
+        .where(webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.due_at <= now_millis())
+        .order_by(webhook_calls.c.due_at, webhook_calls.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = (
+        update(webhook_calls)
+        .where(webhook_calls.c.id.in_(due), webhook_calls.c.due_at <= now_millis())
+        .values(due_at=now_millis() + CLAIM_MS, attempts=webhook_calls.c.attempts + 1)
+        .returning(*_COLUMNS)
+    )
+    return sorted(map(_call, connection.execute(claimed)), key=lambda call: call.id)
+
+
+def release(connection: Connection, calls: Iterable[Call]) -> None:
+    """Gives back calls that were claimed and not made."""
+    for call in calls:
+        connection.execute(
+            update(webhook_calls)
+            .where(*_mine(call))
+            .values(due_at=now_millis(), attempts=webhook_calls.c.attempts - 1)
+        )
+
+
+def record(connection: Connection, result: Result) -> None:
+    """Notes what came of it; what was claimed by somebody else meanwhile is theirs."""
+    wait = max(result.wait_ms, BACKOFF_MS[min(result.call.attempts, len(BACKOFF_MS)) - 1])
+    over = webhook_calls.c.expires_at <= now_millis() + wait
+    changes: dict[str, Any]
+    told = {"status": result.status, "answer": result.answer, "took_ms": result.took_ms}
+    if result.is_good:
+        changes = {"state": DONE, "due_at": None, "ended_at": now_millis()}
+    else:
+        changes = {
+            "state": case((over, GIVEN_UP), else_=WAITING),
+            "due_at": case((over, None), else_=now_millis() + wait),
+            "ended_at": case((over, now_millis()), else_=None),
+        }
+    connection.execute(update(webhook_calls).where(*_mine(result.call)).values({**changes, **told}))
+
+
+def page(
+    connection: Connection, endpoint_id: int, state: str | None, before_id: int | None, limit: int
+) -> list[Call]:
+    """The newest, those before `before_id`."""
+    statement = select(*_COLUMNS).where(webhook_calls.c.endpoint_id == endpoint_id)
+    if state:
+        statement = statement.where(webhook_calls.c.state == state)
+    if before_id:
+        statement = statement.where(webhook_calls.c.id < before_id)
+    return [
+        _call(row) for row in connection.execute(statement.order_by(webhook_calls.c.id.desc()).limit(limit))
+    ]
+
+
+def get(connection: Connection, call_id: int) -> Call | None:
+    row = connection.execute(select(*_COLUMNS).where(webhook_calls.c.id == call_id)).one_or_none()
+    return None if row is None else _call(row)
+
+
+def replay(connection: Connection, call_id: int) -> bool:
+    """Makes it once more, under the same id. False: it waits already, or is not there."""
+    return _again(connection, webhook_calls.c.id == call_id, webhook_calls.c.state != WAITING) == 1
+
+
+def replay_failed(connection: Connection, endpoint_id: int) -> int:
+    """Makes all those once more that were given up; how many."""
+    return _again(connection, webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.state == GIVEN_UP)
+
+
+def _again(connection: Connection, *which: ColumnElement[bool]) -> int:
+    changed = (
+        update(webhook_calls)
+        .where(*which)
+        .values(
+            state=WAITING,
+            due_at=now_millis(),
+            expires_at=now_millis() + TRIED_FOR_MS,
+            attempts=0,
+            ended_at=None,
+        )
+    )
+    return connection.execute(changed).rowcount
+
+
+def forget_old(connection: Connection, limit: int = 2_000) -> int:
+    """Drops what ended longer than KEPT_MS ago, some at a time."""
+    old = select(webhook_calls.c.id).where(webhook_calls.c.ended_at < now_millis() - KEPT_MS).limit(limit)
+    return connection.execute(delete(webhook_calls).where(webhook_calls.c.id.in_(old))).rowcount
+
+
+def _mine(call: Call) -> tuple[ColumnElement[bool], ...]:
+    return (
+        webhook_calls.c.id == call.id,
+        webhook_calls.c.attempts == call.attempts,
+        webhook_calls.c.state == WAITING,
+    )
+
+
+def _call(row: AnyRow) -> Call:
+    values = row._asdict()
+    for name in ("at", "due_at", "ended_at"):
+        values[name] = None if values[name] is None else from_millis(values[name])
+    return Call(**values)

@@ -1,0 +1,181 @@
+"""Endpoints: who is told of what, how they are doing, and when one is given up."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, insert, select, update
+
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.engine import AnyRow
+from mailroom.ledger.schema import webhook_calls, webhook_endpoints
+from mailroom.ledger.webhooks import webhook_events
+
+PAUSES_MS = tuple(seconds * 1000 for seconds in (5, 15, 60, 300, 600))
+"""How long an endpoint that fails is left alone, by failures in a row; the last one repeated."""
+
+GIVEN_UP_AFTER_MS = 3 * 24 * 3600 * 1000
+"""Failing for so long, an endpoint is disabled..."""
+
+GIVEN_UP_AFTER = 10
+"""...and at least so many times in a row."""
+
+BY_HAND = "Disabled by hand."
+"""Why an endpoint is disabled that somebody wanted so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    id: int
+    url: str
+    secret: str
+    events: tuple[str, ...]
+    created_at: datetime
+    disabled_at: datetime | None
+    disabled_why: str
+    failures: int
+    failing_since: datetime | None
+
+    @property
+    def state(self) -> str:
+        """enabled, failing or disabled"""
+        if self.disabled_at is not None:
+            return "disabled"
+        return "failing" if self.failures else "enabled"
+
+
+def add(connection: Connection, url: str, events: Iterable[str]) -> int:
+    values = {
+        "url": url,
+        "secret": "whsec_" + b64encode(secrets.token_bytes(32)).decode("ascii"),
+        "events": _joined(events),
+        "created_at": datetime.now(UTC),
+    }
+    made = insert(webhook_endpoints).values(values).returning(webhook_endpoints.c.id)
+    webhook_events.forget(connection)
+    return int(connection.execute(made).scalar_one())
+
+
+def everyone(connection: Connection) -> list[Endpoint]:
+    rows = connection.execute(select(webhook_endpoints).order_by(webhook_endpoints.c.id))
+    return [_endpoint(row) for row in rows]
+
+
+def given_up(connection: Connection) -> list[Endpoint]:
+    """Those that nobody disabled by hand, and that are told nothing all the same."""
+    table = webhook_endpoints
+    disabled = select(table).where(table.c.disabled_at.is_not(None), table.c.disabled_why != BY_HAND)
+    return [_endpoint(row) for row in connection.execute(disabled.order_by(table.c.id))]
+
+
+def get(connection: Connection, endpoint_id: int) -> Endpoint | None:
+    row = connection.execute(
+        select(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
+    ).one_or_none()
+    return None if row is None else _endpoint(row)
+
+
+def change(connection: Connection, endpoint_id: int, url: str, events: Iterable[str]) -> None:
+    _set(connection, endpoint_id, url=url, events=_joined(events))
+
+
+def enable(connection: Connection, endpoint_id: int) -> None:
+    """Begins anew; what happened meanwhile is not told."""
+    _set(
+        connection,
+        endpoint_id,
+        disabled_at=None,
+        disabled_why="",
+        failures=0,
+        failing_since=None,
+        paused_until=0,
+    )
+
+
+def disable(connection: Connection, endpoint_id: int, why: str) -> None:
+    """Nothing is told any more; what waits ends here and can be replayed."""
+    _set(connection, endpoint_id, disabled_at=datetime.now(UTC), disabled_why=why)
+    connection.execute(
+        update(webhook_calls)
+        .where(webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.due_at.is_not(None))
+        .values(state=webhook_events.GIVEN_UP, due_at=None, ended_at=now_millis())
+    )
+
+
+def remove(connection: Connection, endpoint_id: int) -> None:
+    """With its log."""
+    connection.execute(delete(webhook_calls).where(webhook_calls.c.endpoint_id == endpoint_id))
+    connection.execute(delete(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id))
+    webhook_events.forget(connection)
+
+
+def to_be_called(connection: Connection, but: Sequence[int] = ()) -> list[Endpoint]:
+    """Endpoints with something due, those that are paused left out."""
+    due = select(webhook_calls.c.id).where(
+        webhook_calls.c.endpoint_id == webhook_endpoints.c.id, webhook_calls.c.due_at <= now_millis()
+    )
+    statement = select(webhook_endpoints).where(
+        webhook_endpoints.c.disabled_at.is_(None),
+        webhook_endpoints.c.paused_until <= now_millis(),
+        webhook_endpoints.c.id.not_in(list(but)),
+        due.exists(),
+    )
+    return [_endpoint(row) for row in connection.execute(statement)]
+
+
+def worked(connection: Connection, endpoint_id: int) -> None:
+    connection.execute(
+        update(webhook_endpoints)
+        .where(webhook_endpoints.c.id == endpoint_id, webhook_endpoints.c.failures > 0)
+        .values(failures=0, failing_since=None, paused_until=0)
+    )
+
+
+def failed(connection: Connection, endpoint_id: int, pause_ms: int = 0) -> bool:
+    """Leaves it alone for a while, at least `pause_ms`. True: it has failed for too long."""
+    table = webhook_endpoints
+    pause = case(
+        dict(enumerate(PAUSES_MS)),
+        value=table.c.failures,
+        else_=PAUSES_MS[-1],
+    )
+    longer = case((pause < pause_ms, pause_ms), else_=pause)
+    row = connection.execute(
+        update(table)
+        .where(table.c.id == endpoint_id, table.c.disabled_at.is_(None))
+        .values(
+            failures=table.c.failures + 1,
+            failing_since=func.coalesce(table.c.failing_since, now_millis()),
+            paused_until=now_millis() + longer,
+        )
+        .returning(table.c.failures, now_millis() - table.c.failing_since)
+    ).one_or_none()
+    return row is not None and row[0] >= GIVEN_UP_AFTER and row[1] >= GIVEN_UP_AFTER_MS
+
+
+def _set(connection: Connection, endpoint_id: int, **values: Any) -> None:
+    connection.execute(update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id).values(values))
+    webhook_events.forget(connection)
+
+
+def _joined(events: Iterable[str]) -> str:
+    return f" {' '.join(events)} "
+
+
+def _endpoint(row: AnyRow) -> Endpoint:
+    return Endpoint(
+        id=row.id,
+        url=row.url,
+        secret=row.secret,
+        events=tuple(row.events.split()),
+        created_at=row.created_at,
+        disabled_at=row.disabled_at,
+        disabled_why=row.disabled_why,
+        failures=row.failures,
+        failing_since=None if row.failing_since is None else from_millis(row.failing_since),
+    )

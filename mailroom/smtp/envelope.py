@@ -1,0 +1,74 @@
+"""What is handed to a session, and its form on the wire."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable
+from typing import NamedTuple, Protocol
+
+from mailroom.smtp.failure import Failure, Stage, Withdrawn
+from mailroom.smtp.reply import Reply
+
+Outcome = Reply | Failure | Withdrawn
+
+
+class Envelope(NamedTuple):
+    """One message to one recipient. `content`: RFC 5322, CRLF line ends, not dot-stuffed."""
+
+    sender: str
+    recipient: str
+    content: bytes
+    id: int = 0  # the caller's own name for it
+
+
+class Source(Protocol):
+    """What Session.run() asks for messages and tells about them.
+
+    Every envelope it gave gets exactly one outcome, in order.
+    """
+
+    def next_envelope(self) -> Envelope | None:
+        """The next message; None: no more for now, and run() returns."""
+
+    def mark(self, envelope: Envelope) -> Awaitable[bool]:
+        """Called after 354; the content leaves only when it has returned True."""
+
+    def outcome(self, envelope: Envelope, outcome: Outcome) -> None:
+        """A Reply: accepted. Called before the next mark, with nothing awaited in between
+        when the server's replies came together."""
+
+
+# What may stand between the angle brackets: `>` or a space would let an address speak SMTP.
+PATH = re.compile(r'[!-;=?-~]+|"[ -;=?-~]*"@[!-;=?-~]+')
+
+
+def unsendable(envelope: Envelope, size_limit: int) -> Failure | None:
+    """Why this envelope must not get near the wire: it would break the dialogue, or be too large."""
+    if not PATH.fullmatch(envelope.recipient):
+        return _permanent("rcpt", f"the recipient {envelope.recipient!r} cannot be put into an SMTP command")
+    if envelope.sender and not PATH.fullmatch(envelope.sender):
+        return _permanent("mail", f"the sender {envelope.sender!r} cannot be put into an SMTP command")
+    content = envelope.content
+    breaks = content.count(b"\r\n")
+    if content.count(b"\n") != breaks or content.count(b"\r") != breaks:
+        return _permanent("data", "the message holds a line break that is not CRLF, so it was not sent")
+    if size_limit and len(content) > size_limit:
+        return _permanent(
+            "mail",
+            f"the message is too large: {len(content):,} bytes; the server takes {size_limit:,} at most",
+        )
+    return None
+
+
+def _permanent(stage: Stage, message: str) -> Failure:
+    return Failure(message, stage=stage, kind="permanent")
+
+
+def stuffed(content: bytes) -> bytes:
+    """`content` with its dots doubled (RFC 5321, 4.5.2), ready for the final dot."""
+    content = content.replace(b"\r\n.", b"\r\n..")
+    if content.startswith(b"."):
+        content = b"." + content
+    if not content.endswith(b"\r\n"):
+        content += b"\r\n"
+    return content

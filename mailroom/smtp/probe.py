@@ -1,0 +1,41 @@
+"""Whether a server would take mail from us: everything that comes before the first recipient."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mailroom.smtp.failure import Failure, refused
+from mailroom.smtp.greeting import greet
+from mailroom.smtp.server import Server
+from mailroom.smtp.session import Session
+from mailroom.smtp.transaction import WANTS_LOGIN
+from mailroom.smtp.wire import Broken
+
+AT_MOST = 25.0
+"""Seconds for all of it: a server that takes longer is in trouble."""
+
+
+async def probe(server: Server, local_hostname: str) -> None:
+    """Connect, EHLO, TLS, AUTH, MAIL, QUIT. Raises Failure with scope `server`."""
+    try:
+        async with asyncio.timeout(AT_MOST):
+            await _probe(server, local_hostname)
+    except TimeoutError:
+        words = f"{server.name} did not answer within {AT_MOST:g} seconds"
+        raise Failure(words, stage="connect", scope="server") from None
+
+
+async def _probe(server: Server, local_hostname: str) -> None:
+    wire, extensions = await greet(server, local_hostname)
+    try:
+        # From nobody, as a bounce is: some servers ask for a login no earlier.
+        wire.write(b"MAIL FROM:<>\r\n")
+        reply = await wire.reply(server.timeout)
+    except Broken as broken:
+        raise Failure(broken.message, stage="mail", scope="server") from None
+    else:
+        if reply.code in WANTS_LOGIN:
+            raise refused("auth", reply, "server")
+        await Session(server, wire, extensions).close()
+    finally:
+        wire.abort()

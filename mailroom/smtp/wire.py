@@ -1,0 +1,218 @@
+"""The bytes of an SMTP connection: writes, replies, deadlines. Knows no commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Literal
+
+from mailroom.smtp.reply import Reply, words
+
+LONGEST_REPLY = 32 * 1024
+MOST_REPLIES = 16  # that may wait unread: a group of commands has at most five
+
+
+CODES = {b"%d " % code: code for code in range(200, 600)}
+"""How a reply of one line begins, or the last line of a longer one."""
+
+
+class Broken(Exception):
+    """The connection is of no more use."""
+
+    def __init__(self, message: str, why: Literal["lost", "silent", "garbled"]) -> None:
+        super().__init__(message)
+        self.message = message
+        self.why = why
+
+
+class Wire(asyncio.Protocol):
+    """A connection that may outlive one run of its event loop.
+
+    An asyncio.Protocol of our own, because StreamReader and wait_for cost more than
+    the rest of the dialogue together.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timeout = timeout
+        self._transport: asyncio.Transport | None = None
+        self._partial = b""  # of a line
+        self._lines: list[bytes] = []  # of a reply
+        self._size = 0  # of that reply
+        self._replies: deque[tuple[int, bytes]] = deque()
+        self.broken: Broken | None = None  # why, once it is
+        self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._draining = False
+
+    # What the session calls
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        assert self._transport is not None
+        return self._transport
+
+    @transport.setter
+    def transport(self, transport: asyncio.Transport) -> None:
+        # So low that drained() returns only when next to nothing waits above the socket.
+        transport.set_write_buffer_limits(high=1)
+        self._transport = transport
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether the server has said more than it was asked."""
+        return bool(self._replies or self._lines or self._partial)
+
+    def write(self, data: bytes) -> None:
+        if self.broken is None:
+            self.transport.write(data)
+
+    async def reply(self, timeout: float) -> Reply:
+        """The next reply; raises Broken when none comes in `timeout` seconds."""
+        while not self._replies:
+            await self._event(timeout)
+        code, raw = self._replies.popleft()
+        return Reply(code, words(raw))
+
+    def took(self, codes: Sequence[int]) -> bool:
+        """Whether the next replies have all come already and bear these codes. Then they are read."""
+        replies = self._replies
+        if len(replies) < len(codes):
+            return False
+        for place, code in enumerate(codes):
+            if replies[place][0] != code:
+                return False
+        for _ in codes:
+            replies.popleft()
+        return True
+
+    async def drained(self, timeout: float) -> None:
+        """Until all that was written is with the kernel, or the server has replied already."""
+        while self._draining and not self._replies:
+            await self._event(timeout)
+
+    def abort(self, reason: str = "the connection was closed") -> None:
+        """Close at once; what the server may still have said counts no more."""
+        self._break(Broken(reason, "lost"))
+        self._replies.clear()
+
+    async def _event(self, timeout: float) -> None:
+        if self.broken is not None:
+            raise self.broken
+        self._waiter = self._loop.create_future()
+        self._deadline = self._loop.time() + timeout
+        # The timer is never set later than the shortest timeout from now, so a deadline is
+        # only ever a number to compare with: no timer is made or canceled per reply.
+        if self._timer is None:
+            self._timer = self._loop.call_later(min(timeout, self._timeout), self._tick)
+        elif timeout < self._timeout:
+            self._timer.cancel()
+            self._timer = self._loop.call_later(timeout, self._tick)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        left = self._deadline - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(min(left, self._timeout), self._tick)
+        else:
+            self._break(Broken("the server did not answer in time", "silent"))
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _break(self, broken: Broken) -> None:
+        if self.broken is None:
+            self.broken = broken
+            if self._transport is not None:
+                self._transport.abort()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake()
+
+    # What the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._break(Broken(f"the connection was lost ({exc})" if exc else "the server hung up", "lost"))
+
+    def pause_writing(self) -> None:
+        self._draining = True
+
+    def resume_writing(self) -> None:
+        self._draining = False
+        self._wake()
+
+    def data_received(self, data: bytes) -> None:
+        if self.broken is not None:
+            return
+        if self._plain(data):
+            return self._wake()
+        if self._partial:
+            data = self._partial + data
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            if not self._line(data[start:end]):
+                return self._garbled(data[start:end])
+            start = end + 1
+        self._partial = data[start:]
+        if len(self._partial) + self._size > LONGEST_REPLY or len(self._replies) > MOST_REPLIES:
+            return self._garbled(self._partial or b"more replies than it was asked for")
+        if self._replies:
+            self._wake()
+
+    def _plain(self, data: bytes) -> bool:
+        """Takes nothing but whole replies of one line each, which is what nearly always comes."""
+        if self._partial or self._lines or not data.endswith(b"\r\n"):
+            return False
+        lines = data.split(b"\r\n")
+        lines.pop()
+        if len(lines) + len(self._replies) > MOST_REPLIES or data.count(b"\n") != len(lines):
+            return False
+        replies = []
+        for line in lines:
+            code = CODES.get(line[:4])
+            if code is None:
+                return False
+            replies.append((code, line[4:]))
+        self._replies.extend(replies)
+        return True
+
+    def _line(self, line: bytes) -> bool:
+        """Takes one line of a reply; False when it is no such thing."""
+        digits, separator = line[:3], line[3:4]
+        if len(digits) != 3 or not digits.isdigit() or not b"200" <= digits < b"600":
+            return False
+        if separator not in b" -\r":
+            return False
+        if self._lines or separator == b"-":
+            if self._lines and self._lines[0][:3] != digits:
+                return False
+            self._lines.append(line)
+            self._size += len(line)
+            if self._size > LONGEST_REPLY:
+                return False
+            if separator == b"-":
+                return True
+            text = b"\n".join(part[4:].rstrip(b"\r") for part in self._lines)
+            self._lines, self._size = [], 0
+        else:
+            text = line[4:-1] if line.endswith(b"\r") else line[4:]
+        self._replies.append((int(digits), text))
+        return True
+
+    def _garbled(self, line: bytes) -> None:
+        said = words(line[:200]) or "an empty line"
+        self._break(Broken(f"the server answered something that is not SMTP: {said}", "garbled"))

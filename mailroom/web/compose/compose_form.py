@@ -1,0 +1,128 @@
+"""The compose form as it stands: what was typed and chosen, and what is wrong with it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from flask import request
+from werkzeug.datastructures import FileStorage
+
+from mailroom.content.recipients.parsed import Problem, Problems
+from mailroom.web.compose.uploads import KeptFile, KeptFiles
+
+TYPED = ("sender", "reply_to", "recipients", "subject", "text", "html", "send_at", "time_zone", "if_unknown")
+
+MOST_SHOWN = 100
+"""Bad entries of a list that are shown one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenFile:
+    """A file of the form: just uploaded, or kept from an earlier try."""
+
+    filename: str
+    content_type: str
+    data: BinaryIO
+    kept: KeptFile | None = None
+
+
+@dataclass(slots=True)
+class BadEntries:
+    """What a list of recipients holds that cannot be mailed."""
+
+    problems: Problems
+    good: int
+
+    @property
+    def shown(self) -> Sequence[Problem]:
+        return self.problems[:MOST_SHOWN]
+
+    @property
+    def total(self) -> int:
+        return self.problems.total
+
+
+@dataclass(slots=True)
+class ComposeForm:
+    """Typed values by field name, chosen files, and problems as (field, sentence)."""
+
+    typed: dict[str, str]
+    idempotency_key: str = field(default_factory=lambda: str(uuid.uuid4()))
+    leave_out: bool = False  # whether entries that cannot be mailed are simply left out
+    recipients_file: ChosenFile | None = None
+    attachments: list[ChosenFile] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    bad: dict[str, BadEntries] = field(default_factory=dict)
+    found: dict[str, int] = field(default_factory=dict)  # recipients found, by field
+
+    def value(self, name: str) -> str:
+        return self.typed.get(name, "")
+
+    def problems_of(self, name: str) -> list[str]:
+        return [sentence for field_, sentence in self.problems if field_ == name]
+
+    @property
+    def files(self) -> list[ChosenFile]:
+        chosen = [self.recipients_file] if self.recipients_file else []
+        return chosen + self.attachments
+
+    def keep_files(self, kept: KeptFiles) -> None:
+        """Puts what was uploaded where the next try finds it."""
+        if self.recipients_file:
+            self.recipients_file = _kept(self.recipients_file, kept)
+        self.attachments = [_kept(file, kept) for file in self.attachments]
+
+
+def _kept(file: ChosenFile, kept: KeptFiles) -> ChosenFile:
+    if file.kept:
+        return file
+    return chosen(kept.keep(file.filename, file.content_type, file.data))
+
+
+def chosen(file: KeptFile) -> ChosenFile:
+    return ChosenFile(file.filename, file.content_type, file.open(), file)
+
+
+def blank(sender: str) -> ComposeForm:
+    return ComposeForm({"sender": sender, "if_unknown": "resend"})
+
+
+def from_request(kept: KeptFiles) -> ComposeForm:
+    """The form as the browser sent it; a kept file that is gone is a problem already."""
+    # Neither a mail nor PostgreSQL's text can hold a NUL; nobody types one.
+    typed = {name: request.form.get(name, "").replace("\x00", "") for name in TYPED}
+    form = ComposeForm(typed, leave_out="leave_out" in request.form)
+    form.idempotency_key = request.form.get("idempotency_key", "")[:200]
+    _choose_list(form, kept)
+    _choose_attachments(form, kept)
+    return form
+
+
+def _choose_list(form: ComposeForm, kept: KeptFiles) -> None:
+    uploaded = request.files.get("recipients_file")
+    if uploaded and uploaded.filename:
+        form.recipients_file = _uploaded(uploaded)
+        return
+    for token in request.form.getlist("kept_recipients_file")[:1]:
+        if file := kept.find(token):
+            form.recipients_file = chosen(file)
+        else:
+            form.problems.append(("recipients_file", "The file is not here any more: choose it again."))
+
+
+def _choose_attachments(form: ComposeForm, kept: KeptFiles) -> None:
+    for token in request.form.getlist("kept_attachments"):
+        if file := kept.find(token):
+            form.attachments.append(chosen(file))
+        else:
+            form.problems.append(("attachments", "An attachment is not here any more: choose it again."))
+    form.attachments += [_uploaded(file) for file in request.files.getlist("attachments") if file.filename]
+
+
+def _uploaded(file: FileStorage) -> ChosenFile:
+    # Some browsers send the whole path.
+    name = (file.filename or "").replace("\\", "/").rpartition("/")[2]
+    return ChosenFile(name, file.mimetype or "application/octet-stream", file.stream)  # type: ignore[arg-type]

@@ -1,0 +1,157 @@
+"""From a compose form to a draft that the engine accepts, or to what is wrong with it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from mailroom.content.addresses import Address, AddressError, parse_address
+from mailroom.content.characters import without_direction
+from mailroom.content.check import check
+from mailroom.content.content import Attachment, Content
+from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.parsed import Parsed, merge
+from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.engine.accept.draft import Draft, Idempotency
+from mailroom.web import mailroom
+from mailroom.web.compose.compose_form import BadEntries, ComposeForm
+from mailroom.web.layout.filters import count
+
+FURTHEST = timedelta(days=366)
+
+MOST_REPLY_TO = 50
+"""As by the API."""
+
+MOST_NAMED = 10
+"""Bad addresses of Reply-To."""
+
+NOBODY = Address("")
+"""Stands for a sender that could not be read, so that everything else is checked as well."""
+
+
+def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Parsed]:
+    """The draft that the form describes. What is wrong goes into `form.problems`: look there first."""
+    parsed = _recipients(form)
+    content = Content(
+        sender=_sender(form),
+        subject=form.value("subject").strip(" \t"),
+        text=_lines(form.value("text")),
+        html=_lines(form.value("html")),
+        reply_to=_reply_to(form),
+        attachments=tuple(Attachment(f.filename, f.content_type, _bytes(f.data)) for f in form.attachments),
+    )
+    known = {name for name, _ in form.problems}
+    form.problems += [
+        finding for finding in check(content, parsed.columns, parsed.recipients) if finding[0] not in known
+    ]
+    draft = Draft(
+        content=content,
+        recipients=parsed.recipients,
+        columns=parsed.columns,
+        duplicates=parsed.duplicates.total,
+        send_at=_send_at(form),
+        expires_after=mailroom().settings.expires,
+        if_unknown="hold" if form.value("if_unknown") == "hold" else "resend",
+        user_id=user_id,
+        idempotency=_idempotency(form, user_id),
+        started=started,
+    )
+    return draft, parsed
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n")  # a browser's line ends
+
+
+def _bytes(data: object) -> bytes:
+    data.seek(0)  # type: ignore[attr-defined]
+    return bytes(data.read())  # type: ignore[attr-defined]
+
+
+def _sender(form: ComposeForm) -> Address:
+    if not form.value("sender").strip():
+        form.problems.append(("sender", "Say who the mail is from."))
+        return NOBODY
+    try:
+        return parse_address(form.value("sender"))
+    except AddressError as error:
+        form.problems.append(("sender", str(error)))
+        return NOBODY
+
+
+def _reply_to(form: ComposeForm) -> tuple[Address, ...]:
+    parsed = parse_pasted(form.value("reply_to"))
+    for problem in parsed.problems[:MOST_NAMED]:
+        form.problems.append(("reply_to", f"{without_direction(problem.text)}: {problem.message}"))
+    if len(parsed.recipients) > MOST_REPLY_TO:
+        form.problems.append(("reply_to", f"Answers can go to {MOST_REPLY_TO} addresses at the most."))
+    return tuple(Address(recipient.address, recipient.name) for recipient in parsed.recipients)
+
+
+def _recipients(form: ComposeForm) -> Parsed:
+    pasted = parse_pasted(form.value("recipients"))
+    lists = [pasted]
+    _report(form, "recipients", pasted)
+    if form.recipients_file:
+        listed = parse_csv(form.recipients_file.data)
+        lists.append(listed)
+        _report(form, "recipients_file", listed)
+    parsed = merge(*lists)
+    if not parsed.recipients and not any(
+        name in ("recipients", "recipients_file") for name, _ in form.problems
+    ):
+        form.problems.append(("recipients", "Say who gets it: paste addresses, or choose a CSV file."))
+    return parsed
+
+
+def _report(form: ComposeForm, name: str, parsed: Parsed) -> None:
+    form.found[name] = len(parsed.recipients)
+    if not parsed.problems:
+        return
+    form.bad[name] = BadEntries(parsed.problems, len(parsed.recipients))
+    if form.leave_out and parsed.recipients:
+        return
+    where = " of the file" if name == "recipients_file" else ""
+    form.problems.append(
+        (name, f"{count(parsed.problems.total, 'entry', 'entries')}{where} cannot be mailed.")
+    )
+
+
+def _send_at(form: ComposeForm) -> datetime | None:
+    typed = form.value("send_at").strip()
+    if not typed:
+        return None
+    try:
+        moment = datetime.fromisoformat(typed)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=_zone(form.value("time_zone")))
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        form.problems.append(("send_at", "Write the time like 2030-01-31T09:30."))
+        return None
+    if moment < datetime.now(UTC) - timedelta(minutes=1):
+        form.problems.append(("send_at", "That time is over. Leave it empty to send now."))
+    if moment > datetime.now(UTC) + FURTHEST:
+        form.problems.append(("send_at", "Choose a time within the next year."))
+        return None
+    return moment
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ValueError, OSError, KeyError):  # no such zone, or not a name at all
+        return ZoneInfo("UTC")
+
+
+def _idempotency(form: ComposeForm, user_id: int) -> Idempotency | None:
+    if not form.idempotency_key:
+        return None
+    digest = sha256()
+    for name, value in sorted(form.typed.items()):
+        digest.update(f"{name}\0{value}\0".encode("utf-8", "replace"))
+    for file in form.files:
+        digest.update(f"{file.filename}\0".encode("utf-8", "replace"))
+        digest.update(_bytes(file.data))
+    return Idempotency(f"form:{user_id}", form.idempotency_key, digest.hexdigest())

@@ -1,0 +1,132 @@
+"""A caught message taken apart for its page: headers, text, HTML, attachments."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from email.message import EmailMessage
+from functools import cached_property
+
+from mailroom.web.inbox.maildir import decoded
+
+ENVELOPE = ("return-path", "x-envelope-from", "x-envelope-to", "x-mailroom-catcher")
+"""What the catcher put on top; the rest is the message."""
+
+PICTURES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"}
+"""Drawn inside the HTML. No SVG: it is a document, not a picture."""
+
+CID = re.compile(r"cid:([^\"'()\s>]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    filename: str
+    content_type: str
+    data: bytes
+    content_id: str
+
+
+class Caught:
+    """One message, read with patience: broken parts are shown as far as they go."""
+
+    def __init__(self, message: EmailMessage) -> None:
+        self.message = message
+
+    @cached_property
+    def envelope(self) -> list[tuple[str, str]]:
+        return [(name, value) for name, value in self._pairs if name.lower() in ENVELOPE]
+
+    @cached_property
+    def headers(self) -> list[tuple[str, str]]:
+        return [(name, value) for name, value in self._pairs if name.lower() not in ENVELOPE]
+
+    @property
+    def subject(self) -> str:
+        return next((value for name, value in self.headers if name.lower() == "subject"), "")
+
+    @property
+    def text(self) -> str | None:
+        return self._body("plain")
+
+    @property
+    def html(self) -> str | None:
+        return self._body("html")
+
+    @cached_property
+    def attachments(self) -> list[AttachedFile]:
+        """Everything that is neither the text nor the HTML."""
+        shown = {id(part) for part in (self._part("plain"), self._part("html"))}
+        leaves = [part for part in self.message.walk() if not part.is_multipart() and id(part) not in shown]
+        return [
+            AttachedFile(
+                filename=_filename(part, number),
+                content_type=_clean(part.get_content_type()),
+                data=_bytes(part),
+                content_id=_clean(str(part.get("Content-ID", ""))).strip("<> "),
+            )
+            for number, part in enumerate(leaves, start=1)
+        ]
+
+    @cached_property
+    def _pairs(self) -> list[tuple[str, str]]:
+        # As they stand, not parsed: the email package stumbles over broken addresses, and
+        # takes minutes over a long list of them.
+        return [(_clean(name), _clean(decoded(_unfolded(value)))) for name, value in self.message.raw_items()]
+
+    def _part(self, subtype: str) -> EmailMessage | None:
+        try:
+            found = self.message.get_body((subtype,))
+        except (AttributeError, KeyError, ValueError):  # a tree that is none
+            return None
+        return found if isinstance(found, EmailMessage) else None
+
+    def _body(self, subtype: str) -> str | None:
+        part = self._part(subtype)
+        if part is None:
+            return None
+        try:
+            return _encodable(str(part.get_content()))
+        except (LookupError, UnicodeError, KeyError):  # a charset that nobody knows
+            return _bytes(part).decode("utf-8", "replace")
+
+
+def html_page(caught: Caught) -> str | None:
+    """The HTML with the pictures that came along inside it; None when there is no HTML."""
+    if caught.html is None:
+        return None
+    pictures = {
+        file.content_id: f"data:{file.content_type};base64,{base64.b64encode(file.data).decode()}"
+        for file in caught.attachments
+        if file.content_id and file.content_type in PICTURES
+    }
+    return CID.sub(lambda found: pictures.get(found[1], found[0]), caught.html)
+
+
+def _filename(part: EmailMessage, number: int) -> str:
+    """The name without anything that a file system or a header could stumble over."""
+    name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", _encodable(part.get_filename() or "")).strip(". ")
+    return name[:150] or f"part-{number}"
+
+
+def _unfolded(value: object) -> str:
+    return re.sub(r"\r?\n[ \t]+", " ", str(value))
+
+
+def _clean(text: str) -> str:
+    """One line for a page, whatever bytes it came from."""
+    return re.sub(r"[\x00-\x08\x0a-\x1f\x7f]", "\ufffd", _encodable(text))
+
+
+def _encodable(text: str) -> str:
+    """What UTF-8 can hold of it: the email package hides bytes it could not read in surrogates."""
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that no byte hides in
+        raw = text.encode("utf-8", "replace")
+    return raw.decode("utf-8", "replace")
+
+
+def _bytes(part: EmailMessage) -> bytes:
+    data = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""

@@ -1,0 +1,1 @@
+"""What every page is made with: assets.py, navigation.py, filters.py."""

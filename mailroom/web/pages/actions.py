@@ -1,0 +1,91 @@
+"""Pause, resume, cancel, retry: a person's hand on a mailing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from mailroom.ledger.deliveries import bulk_actions
+from mailroom.ledger.deliveries.actions import ContentGone
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings.mailings import Mailing
+from mailroom.web import mailroom
+from mailroom.web.layout.filters import count
+
+blueprint = Blueprint("control", __name__)
+
+NOTHING_UNKNOWN = "No mail of this mailing waits for your decision."
+
+
+@blueprint.post("/mailings/<int:mailing_id>/pause")
+def pause(mailing_id: int) -> Response:
+    return _move(mailing_id, mailings.pause, "Paused. A mail whose last byte is on its way still goes.")
+
+
+@blueprint.post("/mailings/<int:mailing_id>/resume")
+def resume(mailing_id: int) -> Response:
+    return _move(mailing_id, mailings.resume, "Resumed.")
+
+
+@blueprint.get("/mailings/<int:mailing_id>/cancel")
+def confirm_cancel(mailing_id: int) -> str:
+    return render_template("mailings/cancel.html", mailing=_mailing(mailing_id))
+
+
+@blueprint.post("/mailings/<int:mailing_id>/cancel")
+def cancel(mailing_id: int) -> Response:
+    return _move(mailing_id, mailings.cancel, "Canceled. What had not gone yet stays here.")
+
+
+@blueprint.post("/mailings/<int:mailing_id>/retry")
+def retry_failed(mailing_id: int) -> Response:
+    return _decide(mailing_id, bulk_actions.RETRY, "tried again.", "Nothing failed that can be tried again.")
+
+
+@blueprint.post("/mailings/<int:mailing_id>/unknown/arrived")
+def all_arrived(mailing_id: int) -> Response:
+    return _decide(mailing_id, bulk_actions.CONFIRM, "noted as arrived.", NOTHING_UNKNOWN)
+
+
+@blueprint.post("/mailings/<int:mailing_id>/unknown/again")
+def all_again(mailing_id: int) -> Response:
+    told = "sent once more, with the same Message-ID."
+    return _decide(mailing_id, bulk_actions.RESEND, told, NOTHING_UNKNOWN)
+
+
+def _decide(mailing_id: int, move: str, words: str, nothing: str) -> Response:
+    """Answers at once: of a large mailing the sweeper moves the rest, and the page says how far it is."""
+    _mailing(mailing_id)
+    try:
+        with mailroom().database.begin() as connection:
+            decided = bulk_actions.decide(connection, mailing_id, move)
+    except ContentGone as gone:
+        flash(str(gone), "warning")
+        return _back(mailing_id)
+    if isinstance(decided, bulk_actions.Decision):
+        flash(f"All of them are {words}", "good")
+    elif decided:
+        flash(f"{count(decided, 'mail')} {'is' if decided == 1 else 'are'} {words}", "good")
+    else:
+        flash(nothing, "good")
+    return _back(mailing_id)
+
+
+def _move(mailing_id: int, move: Callable[[Connection, int], bool], words: str) -> Response:
+    _mailing(mailing_id)
+    with mailroom().database.begin() as connection:
+        moved = move(connection, mailing_id)
+    flash(words, "good") if moved else flash("That mailing had moved on: nothing was changed.", "warning")
+    return _back(mailing_id)
+
+
+def _mailing(mailing_id: int) -> Mailing:
+    with mailroom().database.read() as connection:
+        return mailings.get(connection, mailing_id) or abort(404)
+
+
+def _back(mailing_id: int) -> Response:
+    return redirect(url_for("mailings.show", mailing_id=mailing_id), 303)

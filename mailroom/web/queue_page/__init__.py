@@ -1,0 +1,1 @@
+"""/queue/: dashboard.py (rq-dashboard, made safe), script_prints.py (escaping in its scripts)."""

@@ -1,0 +1,6 @@
+"""What every request passes.
+
+forwarded.py (proxies), gate.py (who may come in), security.py (headers, form tokens), origin.py (cross-
+site requests), ids.py (numbers in addresses), senders.py (who may send a large body), negotiation.py
+and errors.py (answers).
+"""

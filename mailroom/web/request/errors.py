@@ -1,0 +1,98 @@
+"""What people and programs see when something cannot be done."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
+from werkzeug.exceptions import HTTPException
+
+from mailroom.web.layout.filters import size
+from mailroom.web.request import origin
+from mailroom.web.request.negotiation import wants_page
+from mailroom.web.request.origin import ForeignForm, Refusal
+
+WORDS = {
+    400: (
+        "That did not work",
+        "The request could not be understood. Go back, reload the page and try again.",
+    ),
+    401: ("You are signed out", "Sign in, then go back in your browser: what you typed is still there."),
+    403: ("That is not allowed", "You may not do this."),
+    404: ("Nothing is here", "The address may be mistyped, or what it named is gone."),
+    405: ("That did not work", "This page cannot be used in that way."),
+    429: ("Too often", "Wait a little, then try again."),
+    500: ("Something broke", "The fault is ours. What was accepted before is safe in the ledger."),
+    503: (
+        "The ledger cannot be reached",
+        "Nothing was accepted just now, and nothing accepted before is lost. Try again in a moment.",
+    ),
+}
+
+LEDGER_AWAY = (OperationalError, InterfaceError, TimeoutError)
+"""What the ledger raises when it is away, locked or full: nothing was written then."""
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(CSRFError, lambda error: refused(origin.of_token(error)))
+    app.register_error_handler(ForeignForm, lambda _: refused(origin.of_foreign_form()))
+    app.register_error_handler(413, _too_large)
+    for kind in LEDGER_AWAY:
+        app.register_error_handler(kind, _no_ledger)
+    app.register_error_handler(Exception, _broken)
+
+
+def answer(status: int, title: str, text: str, name: str = "") -> Response:
+    """A page for people, JSON for programs."""
+    if wants_page():
+        return make_response(
+            render_template("errors/page.html", status=status, title=title, text=text), status
+        )
+    body = {"statusCode": status, "name": name or _name(status), "message": f"{title}. {text}"}
+    return make_response(jsonify(body), status)
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("'", "")
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None:
+        return make_response(error.response)
+    status = error.code or 500
+    title, text = WORDS.get(status, (error.name, error.description or ""))
+    response = answer(status, title, text)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers[name] = value
+    return response
+
+
+def refused(refusal: Refusal) -> Response:
+    """A form that was not taken, and what to do about that."""
+    origin.tell_operator(refusal)
+    return answer(400, refusal.title, refusal.text, refusal.name)
+
+
+def _too_large(error: HTTPException) -> Response:
+    """The front has let it finish: a browser that is cut off while it sends shows its own error."""
+    limit = request.max_content_length or 0
+    most = f"Up to {size(limit)} can be sent at once, attachments and lists included."
+    if (request.content_length or 0) <= limit:
+        most = "It has too many parts."
+    return answer(413, "That is too large", f"{most} Go back in your browser: what you typed is still there.")
+
+
+def _no_ledger(error: SQLAlchemyError) -> Response:
+    current_app.logger.error("the ledger cannot be used: %s", getattr(error, "orig", error))
+    response = answer(503, *WORDS[503])
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def _broken(error: Exception) -> Response:
+    current_app.logger.exception("a request failed: %s %s", request.method, request.path)
+    return answer(500, *WORDS[500])

@@ -1,0 +1,91 @@
+"""Who may come in: every request passes here first, and strangers are sent to sign in.
+
+Open to strangers are the blueprints in PUBLIC, which answer for themselves (the API has
+its own keys), and the static files.
+"""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, g, redirect, request, session, url_for
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response as AnyResponse
+
+from mailroom.ledger.people import sign_ins, users
+from mailroom.ledger.people.sign_ins import SignIn
+from mailroom.ledger.people.users import User
+from mailroom.web import mailroom
+from mailroom.web.request.negotiation import wants_page
+
+PUBLIC = {"sign_in", "health", "api", "metrics"}
+STRANGERS_LIMIT = 64 * 1024
+"""Bytes of a form that somebody sends who is not signed in: reading a large one costs seconds."""
+
+TOKEN = "sign_in"
+"""Where the session cookie keeps the browser's token."""
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(admit)
+    app.jinja_env.globals["signed_in"] = lambda: getattr(g, "user", None)
+
+
+def admit() -> AnyResponse | None:
+    """Lets a known browser in, and everybody to what is public; notes when the request came."""
+    g.started = time.perf_counter()
+    if request.blueprint == "sign_in":
+        request.max_content_length = STRANGERS_LIMIT
+    if request.endpoint == "static" or request.blueprint in PUBLIC:
+        return None
+    sign_in = current()
+    if sign_in is None:
+        return _turned_away()
+    g.user, g.sign_in = sign_in.user, sign_in
+    if sign_in.is_stale:
+        with mailroom().database.begin() as connection:
+            sign_ins.seen(connection, sign_in.id)
+        session.modified = True  # the cookie's own expiry moves on too
+    return None
+
+
+def current() -> SignIn | None:
+    """The sign-in of the browser that asks."""
+    token = session.get(TOKEN)
+    if not token:
+        return None
+    with mailroom().database.read() as connection:
+        return sign_ins.find(connection, token)
+
+
+def hold(connection: Connection) -> None:
+    """Whoever asks may still do so, and nobody ends that before this transaction is over. Else 401."""
+    users.hold(connection, user().id)
+    if sign_ins.find(connection, session[TOKEN]) is None:
+        abort(401)
+
+
+def user() -> User:
+    """Who asks. Only behind the gate."""
+    found: User = g.user
+    return found
+
+
+def _turned_away() -> AnyResponse:
+    if not wants_page():
+        abort(401)
+    if request.method == "POST":
+        # No redirect: it would throw away what was typed. The browser's Back button has it.
+        abort(401)
+    where = None if request.path == "/" else request.full_path.rstrip("?")
+    return redirect(url_for("sign_in.page", next=where), 303)
+
+
+def safe_next(target: str | None) -> str:
+    """Where to go after signing in: a path of ours, whatever was asked for."""
+    home = url_for("compose.page")
+    if not target or not target.startswith("/") or "\\" in target or target.startswith("//"):
+        return home
+    parts = urlsplit(target)
+    return home if parts.scheme or parts.netloc or not target.isprintable() else target

@@ -1,0 +1,108 @@
+"""What a browser is told to refuse on our pages, and the tokens that every form carries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask, Response, abort, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask_wtf.csrf import CSRFProtect
+from itsdangerous import URLSafeTimedSerializer
+
+from mailroom.ledger.people.sign_ins import LIFETIME
+from mailroom.proxies import Proxies
+from mailroom.settings import Settings
+from mailroom.web.request import origin
+from mailroom.web.request.forwarded import Forwarded
+from mailroom.web.sign_in import known_browsers
+
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+"""Where a view set one of these itself, its own stays."""
+
+TOKEN_LIFETIME = timedelta(hours=24)
+"""Of a form's CSRF token: a letter may take a day to write."""
+
+csrf = CSRFProtect()
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Flask's own, which makes the signer anew for every request, the API's included; and one cookie more."""
+
+    _signer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        if self._signer is None:
+            self._signer = super().get_signing_serializer(app)
+        return self._signer
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        super().save_session(app, session, response)
+        known_browsers.write(response)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    is_https = settings.public_url.startswith("https://")
+    app.config.update(
+        SESSION_COOKIE_NAME=f"mailroom_{settings.port}",  # two local runs must not mix
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=is_https,
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=LIFETIME,
+        WTF_CSRF_TIME_LIMIT=int(TOKEN_LIFETIME.total_seconds()),
+        WTF_CSRF_SSL_STRICT=False,  # it compares with the address that a proxy asks for: see origin.py
+    )
+    app.session_interface = Sessions()
+    origin.init_app(app)
+    csrf.init_app(app)
+    app.before_request(_refuse_nul)
+    headers = dict(HEADERS)
+    if is_https:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    app.wsgi_app = Forwarded(app.wsgi_app, Proxies(settings.forwarded_allow_ips))  # type: ignore[method-assign]
+
+    everywhere = [(name.lower(), name, value) for name, value in headers.items()]
+    # Asked again each time, yet kept for the Back button: it brings back what was typed.
+    on_pages = [*everywhere, ("cache-control", "Cache-Control", "private, no-cache")]
+
+    @app.after_request
+    def _harden(response: Response) -> Response:
+        present = {name.lower() for name, _ in response.headers}
+        for key, name, value in everywhere if request.endpoint == "static" else on_pages:
+            if key not in present:
+                response.headers.add(name, value)
+        return response
+
+
+def _refuse_nul() -> None:
+    """PostgreSQL's text cannot hold a NUL, SQLite's ends there, and no page or form of ours sends one.
+
+    The API checks every value itself, and names the field.
+    """
+    if request.blueprint == "api":
+        return
+    if "\0" in request.path or b"%00" in request.query_string:
+        abort(400)
+    # A letter is not thrown away for one: compose_form leaves them out.
+    if request.endpoint != "compose.submit" and any("\0" in value for value in request.form.values()):
+        abort(400)

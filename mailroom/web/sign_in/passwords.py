@@ -1,0 +1,51 @@
+"""Passwords: argon2, and the same time for a user who does not exist."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Connection
+
+from mailroom.ledger.people import users
+from mailroom.ledger.people.users import User
+
+SHORTEST, LONGEST = 10, 1000
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    return PasswordHasher()
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher().hash("nobody has this password")
+
+
+def problem(password: str) -> str | None:
+    """What is wrong with a new password; None when nothing is."""
+    if len(password) < SHORTEST:
+        return f"A password needs at least {SHORTEST} characters."
+    return f"A password has at most {LONGEST} characters." if len(password) > LONGEST else None
+
+
+def hashed(password: str) -> str:
+    return _hasher().hash(password)
+
+
+def matches(password_hash: str | None, password: str) -> bool:
+    """Whether it is that password. Takes as long when there is no hash to compare with."""
+    try:
+        _hasher().verify(password_hash or _nobodys_hash(), password[:LONGEST])
+    except (VerificationError, InvalidHashError):
+        return False
+    return password_hash is not None
+
+
+def user_of(connection: Connection, email: str, password: str) -> User | None:
+    """Who signs in with these; None when nobody does, whatever the reason."""
+    user = users.by_email(connection, email)
+    known = users.password_hash(connection, user.id) if user else None
+    return user if matches(known, password) else None

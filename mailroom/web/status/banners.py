@@ -1,0 +1,53 @@
+"""What everybody should know on every page: a mail server that cannot be used, a webhook given up."""
+
+from __future__ import annotations
+
+from flask import Flask, g
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from mailroom.database.clock import now_millis, to_millis
+from mailroom.ledger.relays import circuit
+from mailroom.ledger.relays.circuit import Trouble
+from mailroom.ledger.webhooks import webhook_endpoints
+from mailroom.ledger.webhooks.webhook_endpoints import Endpoint
+from mailroom.web import mailroom
+from mailroom.web.layout.filters import duration
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(notices=notices, given_up_endpoints=given_up_endpoints)
+
+
+def notices() -> list[tuple[Trouble, str]]:
+    """Every server in trouble, and a sentence about it; asked while a page is rendered."""
+    if getattr(g, "user", None) is None:
+        return []  # a stranger's error page
+    try:
+        with mailroom().database.read() as connection:
+            troubles = circuit.troubled(connection)
+            now: int = connection.execute(select(now_millis())).scalar_one() if troubles else 0
+    except SQLAlchemyError:
+        return []  # a page that needs the ledger says so itself; one that does not shall be shown
+    return [(trouble, trouble_words(trouble, now)) for trouble in troubles]
+
+
+def given_up_endpoints() -> list[Endpoint]:
+    """Webhook endpoints that Mailroom disabled by itself: until somebody enables or removes them."""
+    if getattr(g, "user", None) is None:
+        return []
+    try:
+        with mailroom().database.read() as connection:
+            return webhook_endpoints.given_up(connection)
+    except SQLAlchemyError:
+        return []
+
+
+def trouble_words(trouble: Trouble, now: int) -> str:
+    """`now`: milliseconds by the ledger's clock."""
+    wait = to_millis(trouble.closed_until) - now
+    again = f"in {duration(max(1000, round(wait, -3)))}" if wait > 0 else "within seconds"
+    return (
+        f"No mail can be sent to {trouble.server}: {trouble.reply.rstrip('.')}. "
+        f"It is tried again {again}, and sending goes on by itself; nothing is lost."
+    )

@@ -1,0 +1,92 @@
+"""/metrics for Prometheus: what the ledger and the queue hold now.
+
+Everything is read when asked for, so that several web processes say the same. Open to
+people who are signed in and to API keys with the scope `read`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from mailroom.ledger import states
+from mailroom.ledger.people import api_keys
+from mailroom.ledger.totals import totals
+from mailroom.queue import BULK, URGENT, QueueDown
+from mailroom.web import Mailroom, mailroom
+from mailroom.web.api import bearer
+from mailroom.web.api.errors import ApiError
+from mailroom.web.request.gate import current
+
+blueprint = Blueprint("metrics", __name__)
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Text for Prometheus; 401 or 403 and a sentence for strangers."""
+    try:
+        _admit()
+    except ApiError as error:
+        return Response(f"{error.message}\n", error.status, error.headers, mimetype="text/plain")
+    registry = CollectorRegistry()
+    registry.register(Now(mailroom()))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _admit() -> None:
+    if current() is None:
+        bearer.require(bearer.authenticate(), api_keys.READ)
+
+
+class Now(Collector):
+    """The state of a Mailroom at the moment of asking."""
+
+    def __init__(self, mailroom: Mailroom) -> None:
+        self._mailroom = mailroom
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._ledger()
+        yield from self._queue()
+
+    def _ledger(self) -> Iterator[Metric]:
+        with self._mailroom.database.read() as connection:
+            found = totals(connection)
+        yield _by("mailings", "Mailings by state.", "state", found.mailings, states.MAILING_STATES)
+        yield _by("deliveries", "Deliveries outside batches, by state.", "state", found.deliveries)
+        yield _one("deliveries_in_batches", "Deliveries that are in a batch now.", found.in_batches)
+        yield _one("servers_in_trouble", "Mail servers that cannot be used.", found.servers_in_trouble)
+        if found.swept_ms_ago is not None and found.round_ms is not None:
+            yield _one(
+                "sweeper_age_seconds", "Since the sweeper's last round began.", found.swept_ms_ago / 1000
+            )
+            yield _one("sweeper_round_seconds", "What that round took.", found.round_ms / 1000)
+
+    def _queue(self) -> Iterator[Metric]:
+        queue = self._mailroom.queue
+        try:
+            waiting = {name: queue.waiting(name) for name in (URGENT, BULK)}
+            workers = len(queue.workers())
+        except QueueDown:
+            yield _one("queue_up", "Whether Redis answers.", 0)
+            return
+        yield _one("queue_up", "Whether Redis answers.", 1)
+        yield _by("queue_batches", "Batches that wait for a worker.", "queue", waiting)
+        yield _one("workers", "Workers that are running.", workers)
+
+
+def _one(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"mailroom_{name}", text, value=value)
+
+
+def _by(
+    name: str, text: str, label: str, values: Mapping[Any, int], labels: Sequence[str] = ()
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"mailroom_{name}", text, labels=[label])
+    for key in dict.fromkeys([*labels, *values]):
+        family.add_metric([key], values.get(key, 0))
+    return family

@@ -1,0 +1,55 @@
+"""How each mail server stands: in trouble or not, and how fast mail may go there at present."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.ledger.relays import circuit, rates
+from mailroom.ledger.relays.circuit import Trouble
+from mailroom.smtp.server import server_from
+from mailroom.web import Mailroom
+
+NO_LIMIT = "no limit"
+
+
+def standings(mailroom: Mailroom) -> list[dict[str, Any]] | None:
+    """The server of the settings, and every other one that workers know something about; as JSON.
+
+    For strangers too, so without the server's words: they may name who logs in. None: the
+    ledger cannot be asked.
+    """
+    try:
+        with mailroom.database.read() as connection:
+            troubles = {trouble.server: trouble for trouble in circuit.troubled(connection)}
+            present = {rate.server: rate for rate in rates.present(connection)}
+            now = from_millis(connection.execute(select(now_millis())).scalar_one())
+    except SQLAlchemyError:
+        return None
+    names = dict.fromkeys([server_from(mailroom.settings).name, *troubles, *present])
+    return [
+        {
+            "server": name,
+            "rate": str(present[name]) if name in present else NO_LIMIT,
+            "slowed_down": name in present and present[name].is_slowed,
+            **_trouble(troubles.get(name), now),
+        }
+        for name in names
+    ]
+
+
+def _trouble(trouble: Trouble | None, now: datetime) -> dict[str, Any]:
+    if trouble is None:
+        return {"in_trouble": False}
+    return {
+        "in_trouble": True,
+        "since": trouble.since.isoformat(timespec="seconds"),
+        "stage": trouble.stage,
+        "code": trouble.code,
+        "failures": trouble.failures,
+        "tried_again_in_seconds": max(0, round((trouble.closed_until - now).total_seconds())),
+    }
