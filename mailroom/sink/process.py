@@ -44,7 +44,7 @@ class SinkProcess:
             [sys.executable, "-m", "mailroom.sink", "--port", str(self.port), *files, *self._options],
             stdout=subprocess.PIPE,
             text=True,
-            cwd=Path(__file__).parents[3],
+            cwd=Path(__file__).parents[2],
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
