@@ -142,6 +142,18 @@ class WebServer:
         finally:
             connection_.close()
 
+    def form_token(self, path: str) -> tuple[str, str]:
+        """A stranger's cookie, and the token of the form on that page."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("GET", path)
+            page = connection.getresponse()
+            found = re.search(rb'name="csrf_token" value="([^"]+)"', page.read())
+            assert found, "no form on that page"
+            return _cookie(page), found[1].decode()
+        finally:
+            connection.close()
+
     # Somebody who does
 
     @contextmanager
