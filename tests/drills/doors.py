@@ -8,9 +8,9 @@ import sys
 import urllib.parse
 from contextlib import ExitStack
 
-from mailroom.ledger import api_keys, users
+from mailroom.ledger.people import api_keys, users
 from mailroom.local.ports import free_port
-from mailroom.web import passwords
+from mailroom.web.sign_in import passwords
 from tests.drills.stage import Stage
 from tests.servers import wait_until
 from tests.system import ROOT
