@@ -65,7 +65,8 @@ def account(database: Database, messages: Iterable[Message]) -> Account:
         found.accepted += 1
         found.by_state[row[2]] += 1
         domain = row.sender_address.rpartition("@")[2]
-        copies = seen.pop(message_id(row.uid, row.id, domain), [])
+        # One that came as a whole message has kept its own name.
+        copies = seen.pop(row.message_id or message_id(row.uid, row.id, domain), [])
         _judge(found, row.address, row[2], row.due_at, [copy.recipient for copy in copies])
     if live:
         found.faults.append(f"I1: {live} batches are left")
