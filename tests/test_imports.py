@@ -135,3 +135,16 @@ def test_how_sql_is_run_is_one_floor() -> None:
     above = [path for path in SOURCES if "database" not in path.parts]
     found = [words for path in above for words in words_of_the_database(path)]
     assert [words for words in found if words.partition(":")[0] not in KNOWS_ITS_URL] == []
+
+
+def test_the_ledger_has_one_clock() -> None:
+    """The database's: those of the processes may differ."""
+    asks = re.compile(r"datetime\.now|utcnow|time\.time\(|time_ns")
+    ledger = [path for path in SOURCES if "ledger" in path.parts]
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in ledger
+        for line in path.open()
+        if asks.search(line)
+    ]
+    assert found == []

@@ -40,6 +40,10 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else from_millis(value)
 
 
+Millis = BigInteger
+"""The same column, read as it stands: where only machines compare times, by the thousand."""
+
+
 class now_millis(FunctionElement[int]):
     """The database's own clock: the one clock that all workers share. Milliseconds."""
 

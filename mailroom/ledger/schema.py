@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-from mailroom.database.clock import UtcTime
+from mailroom.database.clock import Millis, UtcTime
 from mailroom.database.keys import NEVER_REUSED, Id
 from mailroom.database.partial_index import condition, partial_index
 from mailroom.ledger.states import COUNTED, MailingState, State
@@ -147,8 +147,8 @@ batches = Table(
     Column("max_sessions", SmallInteger),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("owner", String(100)),  # the worker that claimed it
-    Column("lease_until", BigInteger),  # milliseconds by the database's clock
-    Column("enqueued_at", BigInteger, nullable=False),
+    Column("lease_until", Millis),  # milliseconds by the database's clock
+    Column("enqueued_at", Millis, nullable=False),
     **NEVER_REUSED,  # a batch's id stays on its deliveries, so it must never come again
 )
 
@@ -163,7 +163,7 @@ deliveries = Table(
     Column("role", String(3), nullable=False, server_default="to"),  # to | cc | bcc
     Column("variables", JSON(none_as_null=True)),  # {"first_name": "Ann", ...}; NULL when there are none
     Column("state", word_of(State), nullable=False, server_default=State.QUEUED.value),
-    Column("due_at", BigInteger),  # milliseconds; NULL while in a batch or at an end
+    Column("due_at", Millis),  # milliseconds; NULL while in a batch or at an end
     Column("batch_id", Id),  # its last batch; live while that row exists
     Column("session_id", Id),  # the SMTP session that had it last
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
@@ -171,8 +171,8 @@ deliveries = Table(
     Column("resends", SmallInteger, nullable=False, server_default="0"),  # after unknown
     Column("code", SmallInteger),  # the last reply's
     Column("reply", Text),  # the server's words
-    Column("marked_at", BigInteger),
-    Column("updated_at", BigInteger, nullable=False),
+    Column("marked_at", Millis),
+    Column("updated_at", Millis, nullable=False),
     Index("ix_deliveries_mailing_id_id", "mailing_id", "id"),
     partial_index(
         "ix_deliveries_due",
@@ -202,7 +202,7 @@ attempts = Table(  # every try that did not end in `sent`
     metadata,
     Column("id", Id, primary_key=True),
     Column("delivery_id", Id, ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("at", BigInteger, nullable=False),
+    Column("at", Millis, nullable=False),
     Column("server", String(300), nullable=False),
     Column("stage", String(10), nullable=False),
     Column("outcome", word_of(State), nullable=False),
@@ -217,7 +217,7 @@ sessions = Table(  # one open SMTP connection of a worker: a lane of the timelin
     Column("worker", String(100), nullable=False),
     Column("number", Integer, nullable=False),  # 1, 2, 3... within its worker
     Column("server", String(300), nullable=False),
-    Column("opened_at", BigInteger, nullable=False),
+    Column("opened_at", Millis, nullable=False),
     **NEVER_REUSED,
 )
 
@@ -228,7 +228,7 @@ decisions = Table(  # what a person decided for all deliveries of a mailing, whi
     Column("move", String(10), primary_key=True),  # retry | confirm | resend
     Column("after_id", BigInteger, nullable=False),  # deliveries up to this one had their turn
     Column("moved", Integer, nullable=False),
-    Column("made_at", BigInteger, nullable=False),
+    Column("made_at", Millis, nullable=False),
 )
 
 suppressions = Table(
@@ -256,7 +256,7 @@ sweeper = Table(  # one row: whose turn it is, and how the last round went
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("owner", String(100), nullable=False),
-    Column("swept_at", BigInteger, nullable=False),
+    Column("swept_at", Millis, nullable=False),
     Column("round_ms", Integer, nullable=False),
 )
 
@@ -265,12 +265,12 @@ servers = Table(  # what workers know together about a mail server
     metadata,
     Column("server", String(300), primary_key=True),
     Column("failures", Integer, nullable=False),  # in a row; 0: healthy
-    Column("closed_until", BigInteger, nullable=False),  # the circuit: no connecting before this
+    Column("closed_until", Millis, nullable=False),  # the circuit: no connecting before this
     Column("stage", String(10), nullable=False),
     Column("code", SmallInteger),
     Column("reply", Text, nullable=False),
-    Column("since", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
+    Column("since", Millis, nullable=False),
+    Column("updated_at", Millis, nullable=False),
 )
 
 throttles = Table(  # when the next mail may leave, for all workers together (GCRA)
@@ -279,7 +279,7 @@ throttles = Table(  # when the next mail may leave, for all workers together (GC
     Column("name", String(300), primary_key=True),
     Column("next_at", BigInteger, nullable=False),  # MICROseconds: 5,000 mails a second must fit
     Column("interval_us", BigInteger, nullable=False),  # present spacing; grows when the server slows us
-    Column("updated_at", BigInteger, nullable=False),
+    Column("updated_at", Millis, nullable=False),
 )
 
 api_keys = Table(  # what a program carries to use the API
@@ -319,8 +319,8 @@ webhook_endpoints = Table(  # who wants to be told of what
     Column("disabled_at", UtcTime),  # NULL: it is called
     Column("disabled_why", Text, nullable=False, server_default=""),
     Column("failures", Integer, nullable=False, server_default="0"),  # in a row
-    Column("failing_since", BigInteger),
-    Column("paused_until", BigInteger, nullable=False, server_default="0"),
+    Column("failing_since", Millis),
+    Column("paused_until", Millis, nullable=False, server_default="0"),
     **NEVER_REUSED,  # an id never comes again: it is in the log
 )
 
@@ -332,17 +332,17 @@ webhook_calls = Table(  # one event for one endpoint: written with the change it
     Column("type", String(40), nullable=False),
     Column("mailing_id", Id),
     Column("delivery_id", Id),
-    Column("at", BigInteger, nullable=False),  # when it happened
+    Column("at", Millis, nullable=False),  # when it happened
     Column("code", SmallInteger),  # what the mail server had said then
     Column("reply", Text),
     Column("state", String(10), nullable=False),  # waiting | done | failed
-    Column("due_at", BigInteger),  # NULL: at an end
-    Column("expires_at", BigInteger, nullable=False),
+    Column("due_at", Millis),  # NULL: at an end
+    Column("expires_at", Millis, nullable=False),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("status", SmallInteger),  # of the endpoint's last answer
     Column("answer", Text),
     Column("took_ms", Integer),
-    Column("ended_at", BigInteger),
+    Column("ended_at", Millis),
     Index("ix_webhook_calls_endpoint_id_id", "endpoint_id", "id"),
     partial_index(
         "ix_webhook_calls_due",

@@ -10,11 +10,12 @@ import secrets
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, false, func, insert, or_, select, update
 
+from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
 from mailroom.database.statement import Statement
 from mailroom.ledger.people.tokens import token_hash
@@ -32,7 +33,7 @@ ALPHABET = string.ascii_letters + string.digits
 LENGTH = 43
 """Characters of ALPHABET that hold 256 random bits."""
 
-NOTED_EVERY = timedelta(minutes=1)
+NOTED_EVERY_MS = 60_000
 """How old `last_used_at` may become: a request must not cost a write."""
 
 
@@ -51,6 +52,7 @@ class ApiKey:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    is_expired: bool
     made_by: str | None = None
 
     @property
@@ -58,7 +60,7 @@ class ApiKey:
         """active, expired or revoked"""
         if self.revoked_at is not None:
             return "revoked"
-        return "expired" if self.expires_at is not None and self.expires_at <= datetime.now(UTC) else "active"
+        return "expired" if self.is_expired else "active"
 
     @property
     def program(self) -> int:
@@ -78,7 +80,8 @@ class NoSuchKey(LookupError):
     """There is no key of this number."""
 
 
-COLUMNS = tuple(api_keys.c[name] for name in ApiKey.__slots__ if name in api_keys.c)
+IS_OVER = func.coalesce(api_keys.c.expires_at <= now_millis(), false())
+COLUMNS = (*(api_keys.c[name] for name in ApiKey.__slots__ if name in api_keys.c), IS_OVER)
 ACTIVE = api_keys.c.revoked_at.is_(None)
 FIND = Statement(select(*COLUMNS, api_keys.c.key_hash).where(api_keys.c.key_hash == bindparam("wanted")))
 
@@ -107,7 +110,7 @@ def add(
         "rate": rate,
         "user_id": user_id,
         "program_id": None if shares_with is None else _program_of(connection, shares_with),
-        "created_at": datetime.now(UTC),
+        "created_at": now_millis(),
         "expires_at": expires_at,
     }
     row_id = connection.execute(insert(api_keys).values(values).returning(api_keys.c.id)).scalar_one()
@@ -136,7 +139,7 @@ def reach_of(key: ApiKey) -> ColumnElement[bool]:
     What the API reaches, it reaches through this condition; a transaction that begins after the key's
     end finds nothing.
     """
-    still_valid = or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > datetime.now(UTC))
+    still_valid = or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now_millis())
     is_active = select(api_keys.c.id).where(api_keys.c.id == key.id, ACTIVE, still_valid).exists()
     return is_active if key.may(ADMIN) else is_active & (mailings.c.program_id == key.program)
 
@@ -162,17 +165,16 @@ def revoke_of(connection: Connection, user_id: int, scope: str | None = None) ->
 
 
 def note_use(connection: Connection, key_id: int) -> bool:
-    """Writes down that it was used now, unless that was done within NOTED_EVERY."""
-    now = datetime.now(UTC)
+    """Writes down that it was used now, unless that was done within NOTED_EVERY_MS."""
     last = api_keys.c.last_used_at
-    stale = or_(last.is_(None), last < now - NOTED_EVERY)
-    noted = update(api_keys).where(api_keys.c.id == key_id, stale).values(last_used_at=now)
+    stale = or_(last.is_(None), last < now_millis() - NOTED_EVERY_MS)
+    noted = update(api_keys).where(api_keys.c.id == key_id, stale).values(last_used_at=now_millis())
     return connection.execute(noted).rowcount == 1
 
 
 def _revoke(connection: Connection, key_ids: Sequence[int]) -> int:
     chosen = update(api_keys).where(api_keys.c.id.in_(key_ids), ACTIVE)
-    return connection.execute(chosen.values(revoked_at=datetime.now(UTC))).rowcount
+    return connection.execute(chosen.values(revoked_at=now_millis())).rowcount
 
 
 def _program_of(connection: Connection, key_id: int) -> int:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from mailroom.database.clock import UtcTime
+from mailroom.database.clock import now_millis
+from mailroom.database.engine import AnyRow
 from mailroom.database.statement import Statement
 from mailroom.ledger.people.tokens import new_token, token_hash
 from mailroom.ledger.people.users import User
 from mailroom.ledger.schema import sign_ins, users
 
-LIFETIME = timedelta(days=30)
+LIFETIME_MS = 30 * 24 * 3600 * 1000
 """Counted from when the browser was last seen."""
 
-SEEN_EVERY = timedelta(hours=1)
+SEEN_EVERY_MS = 3600 * 1000
 """How old `seen_at` may become: a page must not cost a write."""
 
 
@@ -30,11 +33,8 @@ class SignIn:
     seen_at: datetime
     user_agent: str
     address: str
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether it is time to write down that it was seen."""
-        return datetime.now(UTC) - self.seen_at > SEEN_EVERY
+    is_stale: bool
+    """Whether it is time to write down that it was seen."""
 
 
 COLUMNS = (
@@ -43,6 +43,7 @@ COLUMNS = (
     sign_ins.c.seen_at,
     sign_ins.c.user_agent,
     sign_ins.c.address,
+    (sign_ins.c.seen_at < now_millis() - SEEN_EVERY_MS).label("is_stale"),
     users.c.id.label("user_id"),
     users.c.email,
 )
@@ -50,23 +51,21 @@ FROM_USERS = select(*COLUMNS).join_from(sign_ins, users)
 
 # Made once: every request asks this, and making it costs more than asking.
 FIND = Statement(
-    FROM_USERS.where(
-        sign_ins.c.token_hash == bindparam("hash"), sign_ins.c.expires_at > bindparam("now", type_=UtcTime)
-    )
+    FROM_USERS.where(sign_ins.c.token_hash == bindparam("hash"), sign_ins.c.expires_at > now_millis())
 )
 
 
 def start(connection: Connection, user_id: int, user_agent: str, address: str) -> str:
     """Signs a browser in and returns its token; clears away what has expired."""
-    now, token = datetime.now(UTC), new_token()
-    connection.execute(delete(sign_ins).where(sign_ins.c.expires_at < now))
+    token = new_token()
+    connection.execute(delete(sign_ins).where(sign_ins.c.expires_at < now_millis()))
     connection.execute(
         insert(sign_ins).values(
             user_id=user_id,
             token_hash=token_hash(token),
-            created_at=now,
-            seen_at=now,
-            expires_at=now + LIFETIME,
+            created_at=now_millis(),
+            seen_at=now_millis(),
+            expires_at=now_millis() + LIFETIME_MS,
             user_agent=user_agent[:300],
             address=address[:64],
         )
@@ -76,28 +75,28 @@ def start(connection: Connection, user_id: int, user_agent: str, address: str) -
 
 def find(connection: Connection, token: str) -> SignIn | None:
     """Who holds that token, if anybody still does."""
-    row = FIND.one(connection, hash=token_hash(token), now=datetime.now(UTC))
+    row = FIND.one(connection, hash=token_hash(token))
     if row is None:
         return None
-    sign_in_id, created_at, seen_at, user_agent, address, user_id, email = row
-    return SignIn(sign_in_id, User(user_id, email), created_at, seen_at, user_agent, address)
+    return _sign_in(row)
+
+
+def _sign_in(row: AnyRow | Sequence[Any]) -> SignIn:
+    sign_in_id, created_at, seen_at, user_agent, address, is_stale, user_id, email = row
+    return SignIn(sign_in_id, User(user_id, email), created_at, seen_at, user_agent, address, bool(is_stale))
 
 
 def seen(connection: Connection, sign_in_id: int) -> None:
     """Moves its expiry on."""
-    now = datetime.now(UTC)
-    connection.execute(
-        update(sign_ins).where(sign_ins.c.id == sign_in_id).values(seen_at=now, expires_at=now + LIFETIME)
-    )
+    seen = {"seen_at": now_millis(), "expires_at": now_millis() + LIFETIME_MS}
+    connection.execute(update(sign_ins).where(sign_ins.c.id == sign_in_id).values(seen))
 
 
 def of_user(connection: Connection, user_id: int) -> list[SignIn]:
     """The user's browsers, last seen first."""
-    query = FROM_USERS.where(sign_ins.c.user_id == user_id, sign_ins.c.expires_at > datetime.now(UTC))
+    query = FROM_USERS.where(sign_ins.c.user_id == user_id, sign_ins.c.expires_at > now_millis())
     rows = connection.execute(query.order_by(sign_ins.c.seen_at.desc(), sign_ins.c.id.desc()))
-    return [
-        SignIn(r.id, User(r.user_id, r.email), r.created_at, r.seen_at, r.user_agent, r.address) for r in rows
-    ]
+    return [_sign_in(row) for row in rows]
 
 
 def end(connection: Connection, user_id: int, sign_in_id: int) -> bool:

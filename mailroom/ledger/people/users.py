@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from mailroom.database.clock import now_millis
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.tokens import new_token, token_hash
 from mailroom.ledger.schema import sign_in_links, users
@@ -14,7 +14,7 @@ from mailroom.ledger.schema import sign_in_links, users
 LOCAL_OWNER = "owner@localhost"
 """Who a local run belongs to while nobody else was added."""
 
-LINK_LIFETIME = timedelta(days=30)
+LINK_LIFETIME_MS = 30 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def add(connection: Connection, email: str, password_hash: str | None) -> User:
     """A new user; without a password they sign in by link only. Raises EmailTaken."""
     if by_email(connection, email) is not None:
         raise EmailTaken(key(email))
-    values = {"email": key(email), "password_hash": password_hash, "created_at": datetime.now(UTC)}
+    values = {"email": key(email), "password_hash": password_hash, "created_at": now_millis()}
     user_id = connection.execute(insert(users).values(values).returning(users.c.id)).scalar_one()
     return User(user_id, key(email))
 
@@ -104,7 +104,7 @@ def make_link(connection: Connection, user_id: int) -> str:
     connection.execute(delete(sign_in_links).where(sign_in_links.c.user_id == user_id))
     connection.execute(
         insert(sign_in_links).values(
-            token_hash=token_hash(token), user_id=user_id, expires_at=datetime.now(UTC) + LINK_LIFETIME
+            token_hash=token_hash(token), user_id=user_id, expires_at=now_millis() + LINK_LIFETIME_MS
         )
     )
     return token
@@ -116,7 +116,7 @@ def by_link(connection: Connection, token: str) -> User | None:
         select(users.c.id, users.c.email)
         .join_from(sign_in_links, users)
         .where(sign_in_links.c.token_hash == token_hash(token))
-        .where(sign_in_links.c.expires_at > datetime.now(UTC))
+        .where(sign_in_links.c.expires_at > now_millis())
     )
     row = connection.execute(query).first()
     return User(row.id, row.email) if row else None

@@ -6,7 +6,7 @@ import secrets
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, insert, select, update
@@ -54,7 +54,7 @@ def add(connection: Connection, url: str, events: Iterable[str]) -> int:
         "url": url,
         "secret": "whsec_" + b64encode(secrets.token_bytes(32)).decode("ascii"),
         "events": _joined(events),
-        "created_at": datetime.now(UTC),
+        "created_at": now_millis(),
     }
     made = insert(webhook_endpoints).values(values).returning(webhook_endpoints.c.id)
     webhook_events.forget(connection)
@@ -99,7 +99,7 @@ def enable(connection: Connection, endpoint_id: int) -> None:
 
 def disable(connection: Connection, endpoint_id: int, why: str) -> None:
     """Nothing is told any more; what waits ends here and can be replayed."""
-    _set(connection, endpoint_id, disabled_at=datetime.now(UTC), disabled_why=why)
+    _set(connection, endpoint_id, disabled_at=now_millis(), disabled_why=why)
     connection.execute(
         update(webhook_calls)
         .where(webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.due_at.is_not(None))

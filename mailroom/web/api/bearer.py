@@ -74,7 +74,7 @@ class LastUses:
 
     def note(self, key: ApiKey) -> None:
         now = time.monotonic()
-        if now - self._noted.get(key.id, -math.inf) < api_keys.NOTED_EVERY.total_seconds():
+        if now - self._noted.get(key.id, -math.inf) < api_keys.NOTED_EVERY_MS / 1000:
             return
         self._noted[key.id] = now
         # In a thread: a ledger that is locked must not hold up those who only read.

@@ -9,7 +9,7 @@ from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
 from itsdangerous import URLSafeTimedSerializer
 
-from mailroom.ledger.people.sign_ins import LIFETIME
+from mailroom.ledger.people.sign_ins import LIFETIME_MS
 from mailroom.proxies import Proxies
 from mailroom.settings import Settings
 from mailroom.web.request import origin
@@ -68,7 +68,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_https,
         SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=LIFETIME,
+        PERMANENT_SESSION_LIFETIME=timedelta(milliseconds=LIFETIME_MS),
         WTF_CSRF_TIME_LIMIT=int(TOKEN_LIFETIME.total_seconds()),
         WTF_CSRF_SSL_STRICT=False,  # it compares with the address that a proxy asks for: see origin.py
     )
