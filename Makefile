@@ -33,6 +33,9 @@ $(SPEED_GOALS): bench
 drill: $(VENV)/.installed-dev ## inject faults into a real system and count the mails (ARGS="1 14b --at-once 2")
 	@exec $(PYTHON) -m tests.drills $(ARGS)
 
+attacks: $(VENV)/.installed-dev ## try what attackers try, each in every place (in `make test`: some places)
+	@EVERY_BODY=1 exec $(PYTHON) -m pytest tests/attacks $(ARGS)
+
 clean: ## remove .venv and the tools' caches (never the data in MAILROOM_HOME)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

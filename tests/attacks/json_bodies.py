@@ -1,6 +1,6 @@
 """Hostile JSON, and what it costs a web process: python -m tests.attacks.json_bodies
 
-The settings are those of the environment. Prints a JSON object: for each operation and shape the
+The settings are those of the environment; EVERY_BODY tries each shape in each field, not some in each. Prints a JSON object: for each operation and shape the
 answer's status, and the megabytes by which the process grew while it was answered.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from uuid import uuid4
 from flask import Flask
 
 from mailroom.ledger.people import api_keys
+
+EVERY_BODY = bool(os.environ.get("EVERY_BODY"))
 
 MEGABYTE = 1_000_000
 SIZE = 2 * MEGABYTE
@@ -76,7 +79,7 @@ IN_A_FIELD = (
     *("recipients with bad variables", "recipients with unknown names", "files of lists"),
     *("one string", "a number that is infinite", "half a character in a name"),
 )
-"""Shapes that are tried in each field as well, not only as the body."""
+"""Shapes that are tried in fields as well, not only as the body."""
 
 FIELDS = {
     "POST /emails": (
@@ -93,8 +96,9 @@ TAGS = "".join(f"{{{{ a{number} }}}}" for number in range(100_000))
 def bodies(operation: str) -> dict[str, bytes]:
     base, fields = FIELDS[operation]
     found = dict(VALUES) | {"UTF-16": "", "octets": ""}
-    for field in fields:
-        found |= {f"{field}: {shape}": with_field(base, field, VALUES[shape]) for shape in IN_A_FIELD}
+    for place, field in enumerate(fields):
+        some = IN_A_FIELD if EVERY_BODY else IN_A_FIELD[place % 4 :: 4]
+        found |= {f"{field}: {shape}": with_field(base, field, VALUES[shape]) for shape in some}
     if operation == "POST /mailings":
         found["tags that nobody has"] = json.dumps(base | {"text": TAGS})
     found["as many variables as recipients"] = json.dumps(
