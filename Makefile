@@ -4,7 +4,7 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 ARGS   ?=
 
-.PHONY: help run test lint bench drill clean
+.PHONY: help run test lint bench drill attacks clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
