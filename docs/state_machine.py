@@ -63,12 +63,17 @@ def _nodes() -> dict[State, tuple[int, int]]:
 
 
 STYLE = """
-svg { background: #fffdf8; font: 15px system-ui, sans-serif; fill: #2b2a27; }
-.state rect { fill: #fff; stroke: #2b2a27; stroke-width: 1.5; }
-.end rect { fill: #f0ebe0; } .sent rect { fill: #dcebdc; }
-.group { fill: none; stroke: #b8b0a0; stroke-dasharray: 5 4; }
-.arrow { fill: none; stroke: #8a3b2e; stroke-width: 1.5; marker-end: url(#tip); }
-text { text-anchor: middle; } .label { text-anchor: start; font-size: 13px; fill: #8a3b2e; }
+svg { --paper: #fffdf8; --ink: #2b2a27; --red: #8a3b2e; --box: #fff; --end: #f0ebe0; --sent: #dcebdc;
+  background: var(--paper); font: 15px system-ui, sans-serif; fill: var(--ink); }
+@media (prefers-color-scheme: dark) {
+  svg { --paper: #1d1c1a; --ink: #f1ece2; --red: #e39a8a; --box: #383530; --end: #2a2825; --sent: #2f4a35; }
+}
+.state rect { fill: var(--box); stroke: var(--ink); stroke-width: 1.5; }
+.end rect { fill: var(--end); } .sent rect { fill: var(--sent); }
+.group { fill: none; stroke: #8f8778; stroke-dasharray: 5 4; }
+.arrow { fill: none; stroke: var(--red); stroke-width: 1.5; marker-end: url(#tip); }
+#tip path { fill: var(--red); }
+text { text-anchor: middle; } .label { text-anchor: start; font-size: 13px; fill: var(--red); }
 """
 
 
@@ -92,7 +97,7 @@ def draw() -> str:
         "<title>The states of a delivery and every move between them</title>",
         f"<style>{STYLE}</style>",
         '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
-        'orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#8a3b2e"/></marker>',
+        'orient="auto"><path d="M0 0 L8 4 L0 8 z"/></marker>',
         '<rect class="group" x="60" y="82" width="180" height="220" rx="10"/>',
         '<rect class="group" x="292" y="442" width="606" height="86" rx="10"/>',
         *(_arrow(arrow) for arrow in ARROWS),
