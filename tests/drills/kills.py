@@ -72,7 +72,7 @@ def the_parent_is_killed(stage: Stage) -> None:
 @drill(
     "3",
     "kill -9 of the whole process group",
-    without="`batches.give_back()` in `reaping.reap`: what the dead had not begun is due for nobody",
+    without="`batches.give_back()` in `reap.reap`: what the dead had not begun is due for nobody",
 )
 def the_group_is_killed(stage: Stage) -> None:
     stage.build(BRISK)

@@ -15,7 +15,7 @@ from tests.drills.stage import Stage
 @drill(
     "18",
     "the same Idempotency-Key 20 times at once",
-    without="`ON CONFLICT DO NOTHING` in `idempotency.take`: there are as many mailings as submissions",
+    without="`where=` in `idempotency._taken`: there are as many mailings as submissions",
 )
 def one_key_many_times(stage: Stage) -> None:
     stage.start_workers()

@@ -1,7 +1,7 @@
 """Merge tags: `{{ first_name }}`, and Liquid for those who need more.
 
 A template of plain tags only, as most are, is cut into pieces once and joined per
-recipient; Liquid does the rest (merge_liquid.py), with the same result.
+recipient; Liquid does the rest (liquid.py), with the same result.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Batches: claimed by one worker, leased to it, closed or given back. gathering.py makes them."""
+"""Batches: claimed by one worker, leased to it, closed or given back. gather.py makes them."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def end_due(connection: Connection, mailing_id: int, state: State, limit: int = 
     """Moves waiting deliveries of a canceled or expired mailing to that state, some at a time.
 
     What is `unknown` stays so, for good: it may have arrived. The mailing's row is locked
-    first, as in gathering.gather.
+    first, as in gather.gather.
     """
     move = ENDS[state]
     of_state = MailingState.CANCELED if move is moves.STOP else MailingState.ACTIVE
@@ -88,7 +88,7 @@ ALL = {moves.RETRY: ALL_FAILED, moves.CONFIRM: ALL_HELD, moves.RESEND: ALL_HELD}
 
 
 def _move(connection: Connection, mailing_id: int, move: Move, chosen: ColumnElement[bool]) -> list[Picked]:
-    """Moves up to AT_ONCE deliveries of a mailing; its row is locked first, as in gathering.gather.
+    """Moves up to AT_ONCE deliveries of a mailing; its row is locked first, as in gather.gather.
 
     Only what ends may be taken out of a batch under way: its mark is refused then.
     """
