@@ -1,10 +1,13 @@
-"""The floors of the code for docs/architecture.md: a picture of which package imports which.
+"""The floors of the code for docs/: a picture of which package imports which, and the table of packages.
 
-`python docs/floors.py` draws it anew. The floors, and the imports, are those of tests/test_imports.py.
+`python docs/floors.py` makes both anew: of the floors and the imports as tests/test_imports.py sees them,
+and of the first sentence of each package.
 """
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 from tests.test_imports import LAYERS, RANKS, SIDEWAYS, SOURCES, imported, module_of, part_of  # noqa: E402
 
 PICTURE = ROOT / "docs" / "images" / "floors.svg"
+GLOSSARY = ROOT / "docs" / "glossary.md"
 
 Edge = tuple[str, str]
 
@@ -197,5 +201,25 @@ def _beside(one: str, other: str) -> str:
     return f'<path class="arrow beside" d="M{ends[0]} {y} H{ends[1]}"/>'
 
 
+HEAD = "| package | what lives there |\n|---|---|\n"
+
+
+def table(page: str) -> str:
+    """The page with its table of packages as it is now."""
+    rows = (
+        f"| `{path.parent.relative_to(ROOT)}/` | {_first_sentence(path)} |\n"
+        for path in sorted(SOURCES)
+        if path.name == "__init__.py" and path.parent.parent != ROOT
+    )
+    before, _, behind = page.partition(HEAD)
+    return before + HEAD + "".join(rows) + re.sub(r"\A(\|.*\n)*", "", behind)
+
+
+def _first_sentence(path: Path) -> str:
+    text = " ".join((ast.get_docstring(ast.parse(path.read_text())) or "").split())
+    return re.split(r"(?<=\.) ", text)[0]
+
+
 if __name__ == "__main__":
     PICTURE.write_text(draw())
+    GLOSSARY.write_text(table(GLOSSARY.read_text()))

@@ -197,7 +197,8 @@ def _was_swept(stage: Stage) -> bool:
 @drill(
     "19",
     "the clock jumps an hour, both ways",
-    without="`clock_jump.set_back()` in `rounds.take`: what is due waits for an hour, and so does the sweeper",
+    without="`clock_jump.set_back()` in `rounds.take`: what is due waits for an hour, and so does the "
+    "sweeper",
 )
 def the_clock_is_set(stage: Stage) -> None:
     stage.build("any: delay dot 0.02", "every 20: reply rcpt 450 4.2.0 Later", MAILROOM_BACKOFF="2s")

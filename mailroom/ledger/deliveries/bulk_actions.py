@@ -39,7 +39,7 @@ COLUMNS = tuple(decisions.c[name] for name in Decision._fields)
 def decide(connection: Connection, mailing_id: int, move: str) -> Decision | int:
     """Moves the first ones: how many, when these were all; else the decision that goes on by itself.
 
-    Raises control.ContentGone.
+    Raises actions.ContentGone.
     """
     first = actions.change_some(connection, mailing_id, MOVES[move], after_id=0)
     if first.last_id is None:
