@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.ledger.people import api_keys
+from mailroom.web.form_problems import FormProblems
 
 LONGEST_NAME = 100
 MOST_DAYS = 3650
@@ -17,7 +18,7 @@ LONGEST_NUMBER = 18
 
 
 @dataclass(slots=True)
-class KeyForm:
+class KeyForm(FormProblems):
     """The wishes as typed; `problems`: (field, sentence)."""
 
     name: str
@@ -27,9 +28,6 @@ class KeyForm:
     rate: str = ""
     shares_with: str = ""
     problems: list[tuple[str, str]] = field(default_factory=list)
-
-    def problems_of(self, name: str) -> list[str]:
-        return [sentence for field_, sentence in self.problems if field_ == name]
 
     def values(self) -> dict[str, object]:
         """For api_keys.add. What is wrong goes into `problems`: look there first."""
@@ -44,20 +42,20 @@ class KeyForm:
 
     def refuse_sharing(self) -> None:
         """Notes that no key has the number that was given."""
-        self.problems.append(("shares_with", "There is no key of this number."))
+        self.refuse("shares_with", "There is no key of this number.")
 
     def _name(self) -> str:
         name = " ".join(self.name.split())
         if not name or not name.isprintable():
-            self.problems.append(("name", "Give it a name that tells who uses it."))
+            self.refuse("name", "Give it a name that tells who uses it.")
         elif len(name) > LONGEST_NAME:
-            self.problems.append(("name", f"A name has at most {LONGEST_NAME} characters."))
+            self.refuse("name", f"A name has at most {LONGEST_NAME} characters.")
         return name
 
     def _scopes(self) -> list[str]:
         chosen = [scope for scope in api_keys.SCOPES if scope in self.scopes]
         if not chosen or len(chosen) != len(set(self.scopes)):
-            self.problems.append(("scopes", "Choose what it may do: send, read or admin."))
+            self.refuse("scopes", "Choose what it may do: send, read or admin.")
         return chosen
 
     def _senders(self) -> list[str]:
@@ -69,7 +67,7 @@ class KeyForm:
         try:
             whole = parse_address(word if "@" in domain else f"a@{domain}").key
         except AddressError:
-            self.problems.append(("senders", f"“{word[:100]}” is neither an address nor a domain."))
+            self.refuse("senders", f"“{word[:100]}” is neither an address nor a domain.")
             return word
         return whole if "@" in domain else whole.rpartition("@")[2]
 
@@ -78,7 +76,7 @@ class KeyForm:
         if not days:
             return None
         if not days.isascii() or not days.isdecimal() or not 1 <= int(days[:9]) <= MOST_DAYS:
-            self.problems.append(("expires_in", f"Say after how many days, from 1 to {MOST_DAYS}."))
+            self.refuse("expires_in", f"Say after how many days, from 1 to {MOST_DAYS}.")
             return None
         return datetime.now(UTC) + timedelta(days=int(days))
 
@@ -94,6 +92,6 @@ class KeyForm:
     def _rate(self) -> str:
         rate = self.rate.strip() or api_keys.RATE
         if re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour)", rate) is None:
-            self.problems.append(("rate", "Write it like 100/second, 600/minute or 5000/hour."))
+            self.refuse("rate", "Write it like 100/second, 600/minute or 5000/hour.")
             return api_keys.RATE
         return rate

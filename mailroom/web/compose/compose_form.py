@@ -12,6 +12,7 @@ from werkzeug.datastructures import FileStorage
 
 from mailroom.content.recipients.parsed import Problem, Problems
 from mailroom.web.compose.uploads import KeptFile, KeptFiles
+from mailroom.web.form_problems import FormProblems
 
 TYPED = ("sender", "reply_to", "recipients", "subject", "text", "html", "send_at", "time_zone", "if_unknown")
 
@@ -46,7 +47,7 @@ class BadEntries:
 
 
 @dataclass(slots=True)
-class ComposeForm:
+class ComposeForm(FormProblems):
     """Typed values by field name, chosen files, and problems as (field, sentence)."""
 
     typed: dict[str, str]
@@ -60,9 +61,6 @@ class ComposeForm:
 
     def value(self, name: str) -> str:
         return self.typed.get(name, "")
-
-    def problems_of(self, name: str) -> list[str]:
-        return [sentence for field_, sentence in self.problems if field_ == name]
 
     @property
     def files(self) -> list[ChosenFile]:
@@ -110,7 +108,7 @@ def _choose_list(form: ComposeForm, kept: KeptFiles) -> None:
         if file := kept.find(token):
             form.recipients_file = chosen(file)
         else:
-            form.problems.append(("recipients_file", "The file is not here any more: choose it again."))
+            form.refuse("recipients_file", "The file is not here any more: choose it again.")
 
 
 def _choose_attachments(form: ComposeForm, kept: KeptFiles) -> None:
@@ -118,7 +116,7 @@ def _choose_attachments(form: ComposeForm, kept: KeptFiles) -> None:
         if file := kept.find(token):
             form.attachments.append(chosen(file))
         else:
-            form.problems.append(("attachments", "An attachment is not here any more: choose it again."))
+            form.refuse("attachments", "An attachment is not here any more: choose it again.")
     form.attachments += [_uploaded(file) for file in request.files.getlist("attachments") if file.filename]
 
 
