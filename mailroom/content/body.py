@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mailroom.content.encoding import Encode, encoding_for, quoted_printable, quoted_printable_part
-from mailroom.content.merge.tags import PlainTemplate, Template, Values, crlf, names_used, parse_template
+from mailroom.content.merge.plain import PlainTemplate, Template, Values, crlf, names_used
+from mailroom.content.merge.tags import parse_template
 
 
 class Personal:

@@ -9,7 +9,8 @@ from mailroom.content.addresses import UNSAFE, Address
 from mailroom.content.characters import misplaced
 from mailroom.content.content import Attachment, Content
 from mailroom.content.header.authors import AUTHOR_FIELDS, SIGNATURES, VERDICTS
-from mailroom.content.merge.tags import ALWAYS, MergeError, Values, trial, unknown_tags
+from mailroom.content.merge.plain import MergeError, Values
+from mailroom.content.merge.tags import ALWAYS, trial, unknown_tags
 from mailroom.content.mime import CONTENT_TYPE
 from mailroom.content.recipients.parsed import Recipient
 

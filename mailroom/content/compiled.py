@@ -11,7 +11,8 @@ from typing import Protocol
 from mailroom.content.body import Personal, Piece
 from mailroom.content.content import Content
 from mailroom.content.headers import address_header, extra_header, text_header, to_header
-from mailroom.content.merge.tags import Template, names_used, parse_template, refuse_overfull
+from mailroom.content.merge.plain import Template, names_used
+from mailroom.content.merge.tags import parse_template, refuse_overfull
 from mailroom.content.mime import root_part
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from gunicorn.http import wsgi
 from gunicorn.http.body import ChunkedReader
@@ -14,15 +17,39 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from mailroom.front.storage import BLOCK, Storage
 
-if TYPE_CHECKING:
-    from mailroom.front.connection import Connection
-    from mailroom.front.worker import Front
+
+class ServedApplication(Protocol):
+    """gunicorn's worker, as far as a thread that answers knows it."""
+
+    cfg: Any
+    log: Any
+    wsgi: Any
+    largest_body: Callable[[dict[str, Any]], int]
+
+    @property
+    def folder(self) -> Path: ...
+
+    def may_keep(self) -> bool: ...
+
+    def handle_error(self, request: Any, client: Any, address: Any, error: Exception) -> None: ...
+
+
+class WaitingClient(Protocol):
+    """The connection that an answer goes to, as far as a thread knows it."""
+
+    loop: asyncio.AbstractEventLoop
+    peer: Any
+    server: Any
+
+    def send(self, data: bytes) -> bool: ...
+
+    def end_answer(self, data: bytes, keeps: bool) -> None: ...
 
 
 class Answer:
     """What gunicorn writes to as if it were the client's socket: collected, and handed on in large pieces."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: WaitingClient) -> None:
         self._connection = connection
         self._parts: list[bytes] = []
         self._size = 0
@@ -63,13 +90,15 @@ class TooLarge(io.RawIOBase):
         raise RequestEntityTooLarge
 
 
-def find_largest(front: Front, peer: Any, server: Any, request: Any) -> int:
+def find_largest(front: ServedApplication, peer: Any, server: Any, request: Any) -> int:
     """How large a body the application lets this client send."""
     _, environ = wsgi.create(request, io.BytesIO(), peer, server, front.cfg)
     return front.largest_body(environ)
 
 
-def answer(front: Front, connection: Connection, request: Any, body: Storage, skipped: int | None) -> None:
+def answer(
+    front: ServedApplication, connection: WaitingClient, request: Any, body: Storage, skipped: int | None
+) -> None:
     """Answers a whole request, and tells the connection whether another one may follow.
 
     `skipped`: the length of a body that was too large to keep.
@@ -112,7 +141,7 @@ def _join(request: Any, body: Storage, joined: Storage, skipped: int | None) -> 
     request.headers = [*kept, ("CONTENT-LENGTH", str(length))]
 
 
-def _run(front: Front, connection: Connection, request: Any, sink: Answer) -> bool:
+def _run(front: ServedApplication, connection: WaitingClient, request: Any, sink: Answer) -> bool:
     environ: dict[str, Any] = {}
     response = None
     try:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from queue import SimpleQueue
+from typing import Any, Protocol
 
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.util import write_error
 
-from mailroom.front.answering import Answer, answer, find_largest
+from mailroom.front.answering import Answer, ServedApplication, answer, find_largest
+from mailroom.front.crowd import Crowd
 from mailroom.front.framing import Chunked, Framing, Sized
+from mailroom.front.limits import Limits
 from mailroom.front.storage import Storage
 from mailroom.proxies import source
-
-if TYPE_CHECKING:
-    from mailroom.front.worker import Front
 
 BARE_LF = re.compile(rb"(?<!\r)\n")
 END_OF_HEAD = b"\r\n\r\n"
@@ -40,10 +41,23 @@ class Refused(Exception):
     """The front itself answers, and closes: status, reason."""
 
 
+class FrontProcess(ServedApplication, Protocol):
+    """gunicorn's worker, as far as its connections know it."""
+
+    loop: asyncio.AbstractEventLoop
+    crowd: Crowd
+    tasks: SimpleQueue[Callable[[], None] | None]
+    find_client: Callable[[str, str], str]
+    alive: bool
+
+    @property
+    def limits(self) -> Limits: ...
+
+
 class Connection(asyncio.Protocol):
     """asyncio calls it; so do threads, by the loop's call_soon_threadsafe, with send() and end_answer()."""
 
-    def __init__(self, front: Front, peer: Any, server: Any) -> None:
+    def __init__(self, front: FrontProcess, peer: Any, server: Any) -> None:
         self.front, self.peer, self.server, self.loop = front, peer, server, front.loop
         self._peer_address = str(peer[0]) if isinstance(peer, tuple) else ""
         self.address = source(self._peer_address)

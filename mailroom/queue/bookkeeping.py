@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import structlog
+from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq.exceptions import NoSuchJobError
@@ -23,17 +24,36 @@ from mailroom.queue.job import Job, JobRefused
 from mailroom.queue.queue import EXECUTION, FAILURE_TTL, RESULT_TTL
 from mailroom.queue.strays import is_wrong_kind
 
-if TYPE_CHECKING:
-    from mailroom.queue.worker import Worker
-
 log = structlog.get_logger()
 
 
-def execution(worker: Worker, job: Job) -> Execution:
+class WorkerAtWork(Protocol):
+    """The worker whose job it is, as far as the notes about it know it."""
+
+    name: str
+    connection: Redis
+    job: Job | None
+    job_began_at: float | None
+    full: bool
+
+    @property
+    def job_class(self) -> type[Job]: ...
+
+    @property
+    def key(self) -> str: ...
+
+    def set_state(self, state: WorkerStatus, pipeline: Pipeline) -> None: ...
+
+    def increment_successful_job_count(self, pipeline: Pipeline) -> None: ...
+
+    def increment_failed_job_count(self, pipeline: Pipeline) -> None: ...
+
+
+def execution(worker: WorkerAtWork, job: Job) -> Execution:
     return Execution(EXECUTION, job.id, worker.connection, worker.name)
 
 
-def begin(worker: Worker, queue_name: str, taken: bytes) -> Job | None:
+def begin(worker: WorkerAtWork, queue_name: str, taken: bytes) -> Job | None:
     """Read the job and note that it runs here; None when it is gone or cannot be read."""
     try:
         job_id = as_text(taken)
@@ -67,7 +87,7 @@ def begin(worker: Worker, queue_name: str, taken: bytes) -> Job | None:
     return job
 
 
-def end_well(worker: Worker, job: Job) -> None:
+def end_well(worker: WorkerAtWork, job: Job) -> None:
     job.ended_at = now()
     with worker.connection.pipeline(transaction=False) as pipe:
         job.set_status(JobStatus.FINISHED, pipe)
@@ -78,7 +98,7 @@ def end_well(worker: Worker, job: Job) -> None:
         _end(worker, job, pipe)
 
 
-def end_badly(worker: Worker, job: Job, error: Exception) -> None:
+def end_badly(worker: WorkerAtWork, job: Job, error: Exception) -> None:
     """File the job as failed. An exception's words may quote an address, a subject or a
     mail server: they stay in the log. Only where it happened goes to Redis, or why we refused."""
     log.error("a job failed", job=job.id, exc_info=error)
@@ -93,7 +113,7 @@ def end_badly(worker: Worker, job: Job, error: Exception) -> None:
         _end(worker, job, pipe)
 
 
-def _drop(worker: Worker, job: Job, error: Exception) -> None:
+def _drop(worker: WorkerAtWork, job: Job, error: Exception) -> None:
     if not isinstance(error, NoSuchJobError):  # else somebody deleted it while it waited
         log.error("a job cannot be read and is dropped", job=job.id, exc_info=error)
     with worker.connection.pipeline(transaction=False) as pipe:
@@ -101,7 +121,7 @@ def _drop(worker: Worker, job: Job, error: Exception) -> None:
         _end(worker, job, pipe)
 
 
-def _end(worker: Worker, job: Job, pipe: Pipeline) -> None:
+def _end(worker: WorkerAtWork, job: Job, pipe: Pipeline) -> None:
     execution(worker, job).delete(job, pipe)
     if worker.job_began_at is not None:
         pipe.hincrbyfloat(worker.key, "total_working_time", round(time.monotonic() - worker.job_began_at, 3))
@@ -110,12 +130,12 @@ def _end(worker: Worker, job: Job, pipe: Pipeline) -> None:
     _send(worker, pipe)
 
 
-def _state(worker: Worker, state: WorkerStatus, job_id: str, pipe: Pipeline) -> None:
+def _state(worker: WorkerAtWork, state: WorkerStatus, job_id: str, pipe: Pipeline) -> None:
     worker.set_state(state, pipe)
     pipe.hset(worker.key, "job", job_id)
 
 
-def _send(worker: Worker, pipe: Pipeline) -> list[Any]:
+def _send(worker: WorkerAtWork, pipe: Pipeline) -> list[Any]:
     """What the pipeline answered. That a full Redis takes no notes is worth a line, not a stop."""
     results = pipe.execute(raise_on_error=False)
     errors = [result for result in results if isinstance(result, RedisError)]

@@ -7,20 +7,18 @@ import signal
 import time
 from collections.abc import Callable
 from threading import Lock, Thread
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import structlog
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq.registry import clean_registries
 from rq.suspension import WORKERS_SUSPENDED
 from rq.worker_registration import clean_worker_registry
 
-from mailroom.queue.job import JobList
+from mailroom.queue.job import Job, JobList
 from mailroom.queue.strays import drop_unreadable, is_wrong_kind, put_aside
-
-if TYPE_CHECKING:
-    from mailroom.queue.worker import Worker
 
 log = structlog.get_logger()
 
@@ -40,10 +38,30 @@ STOP_WITHIN = 9.0
 then is found again by its lease."""
 
 
+class LivingWorker(Protocol):
+    """The worker that is looked after, as far as its heartbeat knows it."""
+
+    name: str
+    parent: int | None
+    job: Job | None
+    job_began_at: float | None
+    stop_requested_at: float | None
+    suspended: bool
+
+    @property
+    def key(self) -> str: ...
+
+    def queue_names(self) -> list[str]: ...
+
+    def register(self, pipe: Pipeline, ttl: int) -> None: ...
+
+    def register_death(self) -> None: ...
+
+
 class Pulse(Thread):
     """Beats for one worker. Asks Redis over a connection of its own, so a long job hinders nothing."""
 
-    def __init__(self, worker: Worker, redis: Redis, job_timeout: float) -> None:
+    def __init__(self, worker: LivingWorker, redis: Redis, job_timeout: float) -> None:
         super().__init__(name="pulse", daemon=True)
         self.worker, self.redis, self.job_timeout = worker, redis, job_timeout
         self._beating = Lock()

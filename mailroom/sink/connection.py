@@ -6,16 +6,12 @@ import asyncio
 import base64
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from mailroom.sink.peer import Peer
-
-if TYPE_CHECKING:
-    from mailroom.sink.server import Sink
+from mailroom.sink.peer import Peer, SharedBySessions
 
 
 class Connection(Peer):
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: SharedBySessions) -> None:
         super().__init__(sink)
         self._taker: Callable[[str], None] | None = None  # of the next line of AUTH
         self._encrypted = self._options.tls == "implicit"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from mailroom.sink.rules import Context, Rule
-
-if TYPE_CHECKING:
-    from mailroom.sink.server import Sink
+from mailroom.sink.options import Options
+from mailroom.sink.record import Record
+from mailroom.sink.rules import Context, Rule, Rules
 
 Step = Callable[[], None]
 
@@ -17,10 +16,32 @@ LINGER = 0.5
 """Seconds between the last words and the close: a reset would tear them from the client's hands."""
 
 
+class SharedBySessions(Protocol):
+    """The listening sink, as far as its sessions know it."""
+
+    options: Options
+    rules: Rules
+    record: Record
+    connections: set[Peer]
+
+    def opened(self, connection: Peer) -> int: ...
+
+    def closed(self, connection: Peer) -> None: ...
+
+    def announced(self) -> int: ...
+
+    def start_tls(
+        self,
+        transport: asyncio.Transport | None,
+        connection: Peer,
+        done: Callable[[asyncio.Transport | None], None],
+    ) -> None: ...
+
+
 class Peer(asyncio.Protocol):
     """Callbacks only, no task per client: thousands of messages a second on one core."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: SharedBySessions) -> None:
         self._sink = sink
         self._options = sink.options
         self._transport: asyncio.Transport | None = None

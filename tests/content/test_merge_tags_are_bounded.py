@@ -21,7 +21,8 @@ from mailroom.content.merge import liquid
 from mailroom.content.merge.budget import ITEMS, TEXT, WORK, Budget, size_of
 from mailroom.content.merge.filters import MADE, PRICES
 from mailroom.content.merge.liquid import OUTPUT_BYTES, Context, environment
-from mailroom.content.merge.tags import FILLED, MergeError, parse_template, unknown_tags
+from mailroom.content.merge.plain import MergeError
+from mailroom.content.merge.tags import FILLED, parse_template, unknown_tags
 from tests.content.mail import ANN, JOHN, received
 
 PEAK = 40 << 20

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from mailroom.content.merge.tags import MergeError
+from mailroom.content.merge.plain import MergeError
 from mailroom.engine.send import verdict
 from mailroom.engine.send.messages import Message, Unreadable
 from mailroom.ledger import states

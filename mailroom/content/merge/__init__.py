@@ -1,5 +1,5 @@
 """Merge tags.
 
-tags.py (plain names, and which way a text goes), liquid.py (the rest) with budget.py, filters.py and
-source.py, which bound its work.
+plain.py (names only), liquid.py (the rest) with budget.py, filters.py and source.py, which bound its work;
+tags.py, which tells which of the two ways a text goes.
 """

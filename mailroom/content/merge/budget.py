@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from mailroom.content.merge.tags import MergeError
+from mailroom.content.merge.plain import MergeError
 
 WORK = 1_000_000
 """Steps that one text may take to render: some 50 ms. A usual one takes a few hundred."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from mailroom.content.merge.budget import ADVICE, ITEM, TEXT, size_of
-from mailroom.content.merge.tags import MergeError
-
-if TYPE_CHECKING:
-    from mailroom.content.merge.liquid import Context
+from mailroom.content.merge.budget import ADVICE, ITEM, TEXT, Budget, size_of
+from mailroom.content.merge.plain import MergeError
 
 Apply = Callable[..., Any]
 
@@ -51,13 +48,20 @@ PRICES = {
 Judge = Callable[..., int]
 
 
+class MeteredRender(Protocol):
+    """The render that a filter is called in, as far as filters know it."""
+
+    budget: Budget
+    env: Any
+
+
 def metered(name: str, apply: Apply) -> Apply:
     """`apply` with its price paid first, its input bounded, and its result."""
     price, judge = PRICES[name], JUDGES.get(name)
     wants_environment = getattr(apply, "with_environment", False)
 
     @wraps(apply)
-    def paid(context: Context, /, value: Any, *arguments: Any, **options: Any) -> Any:
+    def paid(context: MeteredRender, /, value: Any, *arguments: Any, **options: Any) -> Any:
         given = (value, *arguments, *options.values())
         size = 0
         for one in given:

@@ -25,8 +25,8 @@ from liquid.undefined import UNDEFINED
 
 from mailroom.content.merge.budget import ADVICE, ITEMS, Budget, size_of
 from mailroom.content.merge.filters import PRICES, metered
+from mailroom.content.merge.plain import MergeError, Values, crlf, text_of
 from mailroom.content.merge.source import counted, judge_source
-from mailroom.content.merge.tags import MergeError, Values, crlf, text_of
 
 LOOPS = 10_000
 OUTPUT_BYTES = 2 << 20

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable
 from typing import Protocol
 
-from mailroom.content.merge.tags import MergeError
+from mailroom.content.merge.plain import MergeError
 from mailroom.engine.send import verdict
 from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.recorder import Recorder

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import Address, parse_address
 from mailroom.content.compiled import Compiled, compile_message
 from mailroom.content.content import Attachment, Content
-from mailroom.content.merge.tags import MergeError
+from mailroom.content.merge.plain import MergeError
 from mailroom.content.message_ids import message_id
 from mailroom.content.original import Verbatim
 from mailroom.database.engine import Database

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, format_address
-from mailroom.content.merge.tags import MergeError, parse_template
+from mailroom.content.merge.plain import MergeError
+from mailroom.content.merge.tags import parse_template
 from mailroom.content.message_ids import message_id
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery

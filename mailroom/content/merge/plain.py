@@ -1,0 +1,55 @@
+"""Plain templates: text cut at its tags, each of them a name, and joined again for every recipient."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Protocol
+
+from markupsafe import escape
+
+Values = Mapping[str, str]
+
+
+class MergeError(ValueError):
+    """This recipient's values do not fit the template; `str()` is a sentence that says why."""
+
+
+class Template(Protocol):
+    def render(self, values: Values) -> str:
+        """The text for one recipient; a missing value is empty. Raises MergeError."""
+
+
+class PlainTemplate:
+    """`pieces` alternate: text, the name of a tag, text, ..., text."""
+
+    __slots__ = ("_slots", "_texts", "html", "pieces")
+
+    def __init__(self, pieces: list[str], *, html: bool) -> None:
+        self.pieces, self.html = pieces, html
+        self._slots = [(at, pieces[at]) for at in range(1, len(pieces), 2)]
+        self._texts = pieces
+
+    def render(self, values: Values) -> str:
+        texts, html = self._texts.copy(), self.html
+        for at, name in self._slots:
+            value = text_of(values.get(name))
+            # Letters and digits need no escaping, and most values are nothing else.
+            texts[at] = escape(value) if html and not value.isalnum() else value
+        return "".join(texts)
+
+
+def names_used(template: Template | None) -> Counter[str]:
+    """How often each name is put in; of plain tags only, for Liquid counts by itself."""
+    return Counter(template.pieces[1::2]) if isinstance(template, PlainTemplate) else Counter()
+
+
+def text_of(value: object) -> str:
+    """A value as it goes into a mail, its line ends all CRLF."""
+    if type(value) is not str:
+        return "" if value is None else crlf(str(value))
+    return crlf(value) if "\n" in value or "\r" in value else value
+
+
+def crlf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
