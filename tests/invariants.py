@@ -14,7 +14,7 @@ from mailroom.ledger import states
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
-from mailroom.sink.record import Message
+from mailroom.sink.record import RecordedMessage
 
 SETTLED = (*states.TERMINAL, states.UNKNOWN)
 
@@ -48,10 +48,10 @@ def counters_agree(database: Database) -> None:
             assert sum(counters.values()) == mailing.total
 
 
-def account(database: Database, messages: Iterable[Message]) -> Account:
+def account(database: Database, messages: Iterable[RecordedMessage]) -> Account:
     """Compares a ledger in which all is over with everything that its sink recorded."""
     found = Account()
-    seen: dict[str, list[Message]] = {}
+    seen: dict[str, list[RecordedMessage]] = {}
     for message in messages:
         found.arrived += 1
         seen.setdefault(message.message_id, []).append(message)
@@ -90,7 +90,11 @@ def _judge(found: Account, address: str, state: str, due_at: int | None, copies:
 
 
 def check(
-    database: Database, messages: Iterable[Message], *, extra_at_most: int = 0, accepted: int | None = None
+    database: Database,
+    messages: Iterable[RecordedMessage],
+    *,
+    extra_at_most: int = 0,
+    accepted: int | None = None,
 ) -> Account:
     """All invariants at once; the account, for those who make a table of it."""
     found = account(database, messages)

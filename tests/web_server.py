@@ -53,8 +53,8 @@ class WebServer:
         self._config = folder / "gunicorn.conf.py"
         self._config.write_text(
             f"{CONFIGURATION.read_text() if application == MAILROOM else BARE}\n"
-            "from mailroom.front.limits import Limits\n"
-            f"Front.limits = Limits(**{limits!r})\n"
+            "from mailroom.front.limits import FrontLimits\n"
+            f"Front.limits = FrontLimits(**{limits!r})\n"
         )
 
     def __enter__(self) -> WebServer:

@@ -12,7 +12,7 @@ from mailroom.smtp.failure import Failure
 from mailroom.smtp.server import server_from
 from mailroom.smtp.session import Session
 from mailroom.web import Mailroom, mailroom
-from mailroom.web.status.checks import QUESTIONS, Trouble, ask_all
+from mailroom.web.status.checks import QUESTIONS, CheckFailed, ask_all
 
 PATIENCE = 15.0
 
@@ -28,7 +28,7 @@ def mail_server(mailroom: Mailroom) -> str:
     try:
         asyncio.run(visit())
     except Failure as failure:
-        raise Trouble(str(failure)) from None
+        raise CheckFailed(str(failure)) from None
     return f"{server.name} lets us in"
 
 

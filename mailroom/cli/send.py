@@ -17,7 +17,7 @@ from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft, Refused
+from mailroom.engine.accept.draft import Draft, DraftRefused
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 
@@ -58,7 +58,7 @@ def send(
     )
     try:
         accepted = accept(mailroom().database, mailroom().queue, draft)
-    except Refused as refused:
+    except DraftRefused as refused:
         _stop_at([sentence for _, sentence in refused.problems])
         return
     later = "" if accepted.enqueued else " (sending starts when the queue is back)"

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from mailroom.content.encoding import base64_lines
 from mailroom.content.fields import MOST_HEADER_OCTETS, MOST_OCTETS, Field, Unmailable, joined, without
 from mailroom.content.header.seven_bit import seven_bit
-from mailroom.content.parts import DEEPEST, MOST_PARTS, Part, decoded_body, part_at, spans
+from mailroom.content.parts import DEEPEST, MOST_PARTS, ParsedPart, decoded_body, part_at, spans
 
 ENCODINGS = ("", "7bit", "8bit", "binary", "quoted-printable", "base64")
 
@@ -35,7 +35,7 @@ def fits(data: bytes, start: int = 0, end: int | None = None) -> bool:
     return _HIGH.search(data, start, end) is None and _LONG.search(data, start, end) is None
 
 
-def downgraded(message: Part, declared: str | None = None) -> bytes:
+def downgraded(message: ParsedPart, declared: str | None = None) -> bytes:
     """`message` so that every server takes it. Raises Unmailable.
 
     `declared`: the charset of what is neither ASCII nor UTF-8 in its fields.
@@ -51,7 +51,7 @@ class _Downgrade:
         self._parts = self._fields = 0
         self._octets = MOST_HEADER_OCTETS
 
-    def of(self, part: Part, depth: int) -> Iterator[bytes]:
+    def of(self, part: ParsedPart, depth: int) -> Iterator[bytes]:
         self._spend(part, depth)
         fields = [seven_bit(field, self._declared, is_inner=depth > 0) for field in part.fields]
         kind = part.content_type
@@ -70,7 +70,7 @@ class _Downgrade:
         else:
             yield joined(*_leaf(fields, part))
 
-    def _spend(self, part: Part, depth: int) -> None:
+    def _spend(self, part: ParsedPart, depth: int) -> None:
         self._parts += 1
         self._fields += len(part.fields)
         self._octets -= sum(len(field.raw) for field in part.fields if not field.raw.isascii())
@@ -83,7 +83,7 @@ class _Downgrade:
         if self._octets < 0:
             raise Unmailable(f"its headers have more than {MOST_HEADER_OCTETS:,} octets to encode")
 
-    def _each_part(self, multipart: Part, depth: int) -> Iterator[bytes]:
+    def _each_part(self, multipart: ParsedPart, depth: int) -> Iterator[bytes]:
         found, last = spans(multipart)
         data, at = multipart.data, multipart.start
         for span in found:
@@ -102,7 +102,7 @@ def _as_7bit(fields: Sequence[Field]) -> list[Field]:
     return without(fields, "content-transfer-encoding")
 
 
-def _leaf(fields: Sequence[Field], part: Part) -> tuple[list[Field], bytes]:
+def _leaf(fields: Sequence[Field], part: ParsedPart) -> tuple[list[Field], bytes]:
     kept = _as_7bit(fields)
     if not part.first("content-type") and _is_utf8(part.body):
         kept.append(Field("content-type", b'Content-Type: text/plain; charset="utf-8"'))

@@ -29,19 +29,19 @@ CONTENT_TYPE = re.compile(rf'{_TOKEN}/{_TOKEN}(?:; *{_TOKEN}=(?:{_TOKEN}|"[ !#-\
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MimePart:
     """Its Content-... fields, and its body in pieces."""
 
     fields: bytes
     body: Sequence[Piece]
 
 
-def root_part(content: Content, uid: str) -> Part:
+def root_part(content: Content, uid: str) -> MimePart:
     """The whole of `content` as one part; `uid` makes the boundaries this mailing's own."""
     personal = content.is_personal
     shown = [a for a in content.attachments if content.html and a.content_id]
     others = [a for a in content.attachments if not (content.html and a.content_id)]
-    bodies: list[Part] = []
+    bodies: list[MimePart] = []
     if content.text or not content.html:
         bodies.append(_text_part("plain", content.text, personal))
     if content.html:
@@ -51,7 +51,7 @@ def root_part(content: Content, uid: str) -> Part:
     return _multipart("mixed", [body, *map(_file_part, others)], uid)
 
 
-def _multipart(subtype: str, parts: list[Part], uid: str) -> Part:
+def _multipart(subtype: str, parts: list[MimePart], uid: str) -> MimePart:
     if len(parts) == 1:
         return parts[0]
     # "=_" is in no quoted-printable or base64 text, so no boundary is in any part.
@@ -64,16 +64,16 @@ def _multipart(subtype: str, parts: list[Part], uid: str) -> Part:
         body += [opening, part.fields, b"\r\n", *part.body]
         opening = f"\r\n--{boundary}\r\n".encode("ascii")
     body.append(f"\r\n--{boundary}--\r\n".encode("ascii"))
-    return Part(fields.encode("ascii"), body)
+    return MimePart(fields.encode("ascii"), body)
 
 
-def _text_part(subtype: str, source: str, personal: bool) -> Part:
+def _text_part(subtype: str, source: str, personal: bool) -> MimePart:
     encoding, pieces = body_pieces(source, html=subtype == "html", personal=personal)
     fields = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n'
-    return Part(fields.encode("ascii"), pieces)
+    return MimePart(fields.encode("ascii"), pieces)
 
 
-def _file_part(attachment: Attachment) -> Part:
+def _file_part(attachment: Attachment) -> MimePart:
     disposition = "inline" if attachment.content_id else "attachment"
     fields = [
         f"Content-Type: {_content_type(attachment.content_type)}",
@@ -83,7 +83,7 @@ def _file_part(attachment: Attachment) -> Part:
     if attachment.content_id:
         fields.append(f"Content-ID: <{clean(attachment.content_id).strip('<>')}>")
     text = "\r\n".join(fields) + "\r\n"
-    return Part(text.encode("ascii", "replace"), [base64_lines(attachment.data)])
+    return MimePart(text.encode("ascii", "replace"), [base64_lines(attachment.data)])
 
 
 def _content_type(given: str) -> str:

@@ -22,7 +22,7 @@ from mailroom.content.header.authors import VERDICTS, authors, disguises, withou
 from mailroom.content.header.mailboxes import readable_mailboxes
 from mailroom.content.header.words import decoded
 from mailroom.content.headers import clean
-from mailroom.content.parts import Part, declared_charset, part_at, texts
+from mailroom.content.parts import ParsedPart, declared_charset, part_at, texts
 
 MOST_HOPS = 50
 """Received fields: a message that went through so many servers goes round in a circle."""
@@ -134,7 +134,7 @@ def _ended(message: bytes) -> bytes:
     return message if message.endswith(b"\r\n") else message + b"\r\n"
 
 
-def _shown(message: Part, sender: Address) -> Content:
+def _shown(message: ParsedPart, sender: Address) -> Content:
     reply_to, to, cc = (tuple(readable_mailboxes(message.first(name))) for name in ("reply-to", "to", "cc"))
     text, html = texts(message)
     subject = clean(" ".join(decoded(message.first("subject")).split()))

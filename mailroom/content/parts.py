@@ -17,7 +17,7 @@ MOST_PARTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ParsedPart:
     """A message, or a part of one: its fields, and its body as data[start:end]."""
 
     fields: Sequence[Field]
@@ -64,11 +64,11 @@ class Part:
         return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
-def part_at(data: bytes, start: int = 0, end: int | None = None) -> Part:
+def part_at(data: bytes, start: int = 0, end: int | None = None) -> ParsedPart:
     """The message or part that is data[start:end], with CRLF line ends. Raises Unmailable."""
     end = len(data) if end is None else end
     fields, body = split_at(data, start, end)
-    return Part(fields, data, body, end)
+    return ParsedPart(fields, data, body, end)
 
 
 def decoded_body(body: bytes, encoding: str) -> bytes:
@@ -89,7 +89,7 @@ class Span(NamedTuple):
     end: int
 
 
-def spans(multipart: Part) -> tuple[list[Span], int]:
+def spans(multipart: ParsedPart) -> tuple[list[Span], int]:
     """Each part of a multipart, and where its last delimiter ends. Raises Unmailable."""
     boundary = parameter(multipart.first("content-type"), "boundary")
     if not boundary:
@@ -115,9 +115,9 @@ def spans(multipart: Part) -> tuple[list[Span], int]:
     return [*found, Span(*opened, multipart.end)], multipart.end
 
 
-def texts(message: Part) -> tuple[str, str]:
+def texts(message: ParsedPart) -> tuple[str, str]:
     """The text and the HTML that are shown: the first part of each that is no attachment."""
-    found: dict[str, Part] = {}
+    found: dict[str, ParsedPart] = {}
     for leaf in _leaves(message):
         if leaf.content_type in ("text/plain", "text/html") and not leaf.is_attachment:
             found.setdefault(leaf.content_type, leaf)
@@ -127,12 +127,12 @@ def texts(message: Part) -> tuple[str, str]:
     return plain.text if plain else "", html.text if html else ""
 
 
-def declared_charset(message: Part) -> str | None:
+def declared_charset(message: ParsedPart) -> str | None:
     """The charset that a message names first: its header may be in it, too."""
     return next((leaf.charset for leaf in _leaves(message) if leaf.charset), None)
 
 
-def _leaves(message: Part) -> Iterator[Part]:
+def _leaves(message: ParsedPart) -> Iterator[ParsedPart]:
     """Every part that is no multipart, first to last, as far as they can be found."""
     waiting = [iter([message])]
     for _ in range(MOST_PARTS):
@@ -147,7 +147,7 @@ def _leaves(message: Part) -> Iterator[Part]:
             waiting.append(_parts(part))
 
 
-def _parts(multipart: Part) -> Iterator[Part]:
+def _parts(multipart: ParsedPart) -> Iterator[ParsedPart]:
     try:
         for span in spans(multipart)[0]:
             yield part_at(multipart.data, span.start, span.end)

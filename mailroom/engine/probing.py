@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from mailroom.database.engine import Database
 from mailroom.engine.send.relay import Relay, Relays
 from mailroom.ledger.relays import circuit
-from mailroom.ledger.relays.circuit import Trouble
+from mailroom.ledger.relays.circuit import ServerTrouble
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.probe import probe
 
@@ -49,7 +49,7 @@ class Probing:
             if trouble.server in self._known:
                 await self._see_to(trouble, self._known[trouble.server])
 
-    async def _see_to(self, trouble: Trouble, relay: Relay) -> None:
+    async def _see_to(self, trouble: ServerTrouble, relay: Relay) -> None:
         if trouble.stage in ("connect", "ehlo") and relay.sessions.idle:
             # Another worker is refused, and we keep sessions for later: perhaps these are too many.
             if await relay.sessions.give_up():

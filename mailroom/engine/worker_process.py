@@ -21,7 +21,7 @@ from mailroom.database.engine import Database
 from mailroom.engine.probing import Probing
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
-from mailroom.engine.send.messages import Messages
+from mailroom.engine.send.messages import CompiledMessages
 from mailroom.engine.send.rate_limiter import RateLimiter
 from mailroom.engine.send.relay import Relay, Relays
 from mailroom.engine.send.session_pool import SessionNumbers, SessionPool
@@ -48,7 +48,7 @@ class WorkerProcess:
         self.database = Database(settings.database_url, durable=False, busy_timeout=BUSY_TIMEOUT)
         self.direct = self.database.direct()  # the event loop's alone
         self.loop = asyncio.new_event_loop()
-        self.messages = Messages()
+        self.messages = CompiledMessages()
         self.relays = _relays(settings, self.database, name)
         routes = {relay.name: relay.server.name for relay in self.relays}
         self.sweeper = Sweeper(self.database, queue, name, routes)

@@ -25,7 +25,7 @@ LARGEST_ANSWER = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiReply:
     status: int
     body: bytes
     retry_after: float | None
@@ -67,14 +67,14 @@ class OverHttp:
             self._connection.close()
         self._connection = None
 
-    def _try(self, body: bytes, headers: dict[str, str]) -> tuple[Answer | None, str]:
+    def _try(self, body: bytes, headers: dict[str, str]) -> tuple[ApiReply | None, str]:
         try:
             if self._connection is None:
                 kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
                 self._connection = kind(str(self._parts.hostname), self._parts.port, timeout=TIMEOUT)
             self._connection.request("POST", self._path, body, headers)
             response = self._connection.getresponse()
-            answer = Answer(
+            answer = ApiReply(
                 response.status, response.read(LARGEST_ANSWER), _seconds(response.getheader("Retry-After"))
             )
         except (OSError, HTTPException) as error:
@@ -110,14 +110,14 @@ def body_of(content: Content, recipients: list[Recipient]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value or name in always}
 
 
-def _is_passing(answer: Answer) -> bool:
+def _is_passing(answer: ApiReply) -> bool:
     """Worth another try: the server is away or busy, or still at our first try."""
     if answer.status == 409:
         return b"concurrent_idempotent_requests" in answer.body
     return answer.status == 429 or answer.status >= 500
 
 
-def _judge(answer: Answer) -> None:
+def _judge(answer: ApiReply) -> None:
     if answer.status < 300:
         return
     if answer.status in (401, 403) and b"_api_key" in answer.body:
@@ -127,7 +127,7 @@ def _judge(answer: Answer) -> None:
     raise Refused([("", _words(answer))])
 
 
-def _words(answer: Answer) -> str:
+def _words(answer: ApiReply) -> str:
     try:
         message = json.loads(answer.body)["message"]
     except (ValueError, KeyError, TypeError):

@@ -30,7 +30,7 @@ class SameLedger:
     def send(self, content: Content, recipients: list[Recipient]) -> None:
         try:
             accept(self._parts.database, self._parts.queue, draft.Draft(content, recipients))
-        except draft.Refused as error:
+        except draft.DraftRefused as error:
             raise Refused(error.problems) from None
         except (DBAPIError, TimeoutError) as error:
             # Only the driver's words: SQLAlchemy's own would show the statement.

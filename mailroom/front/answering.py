@@ -46,7 +46,7 @@ class WaitingClient(Protocol):
     def end_answer(self, data: bytes, keeps: bool) -> None: ...
 
 
-class Answer:
+class CollectedAnswer:
     """What gunicorn writes to as if it were the client's socket: collected, and handed on in large pieces."""
 
     def __init__(self, connection: WaitingClient) -> None:
@@ -103,7 +103,7 @@ def answer(
 
     `skipped`: the length of a body that was too large to keep.
     """
-    sink, joined = Answer(connection), Storage(front.folder)
+    sink, joined = CollectedAnswer(connection), Storage(front.folder)
     keep = False
     try:
         if isinstance(request.body.reader, ChunkedReader):
@@ -141,7 +141,7 @@ def _join(request: Any, body: Storage, joined: Storage, skipped: int | None) -> 
     request.headers = [*kept, ("CONTENT-LENGTH", str(length))]
 
 
-def _run(front: ServedApplication, connection: WaitingClient, request: Any, sink: Answer) -> bool:
+def _run(front: ServedApplication, connection: WaitingClient, request: Any, sink: CollectedAnswer) -> bool:
     environ: dict[str, Any] = {}
     response = None
     try:

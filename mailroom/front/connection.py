@@ -15,10 +15,10 @@ from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.util import write_error
 
-from mailroom.front.answering import Answer, ServedApplication, answer, find_largest
+from mailroom.front.answering import CollectedAnswer, ServedApplication, answer, find_largest
 from mailroom.front.crowd import Crowd
 from mailroom.front.framing import Chunked, Framing, Sized
-from mailroom.front.limits import Limits
+from mailroom.front.limits import FrontLimits
 from mailroom.front.storage import Storage
 from mailroom.proxies import source
 
@@ -27,7 +27,7 @@ END_OF_HEAD = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class State(Enum):
+class Phase(Enum):
     IDLE = "idle"  # nothing of a next request has come
     HEAD = "head"
     ASKED = "asked"  # a thread finds out who it is that sends so much
@@ -37,7 +37,7 @@ class State(Enum):
     LEAVE = "leave"  # we said all that we shall; the client may hear it to the end
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The front itself answers, and closes: status, reason."""
 
 
@@ -51,17 +51,17 @@ class FrontProcess(ServedApplication, Protocol):
     alive: bool
 
     @property
-    def limits(self) -> Limits: ...
+    def limits(self) -> FrontLimits: ...
 
 
-class Connection(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """asyncio calls it; so do threads, by the loop's call_soon_threadsafe, with send() and end_answer()."""
 
     def __init__(self, front: FrontProcess, peer: Any, server: Any) -> None:
         self.front, self.peer, self.server, self.loop = front, peer, server, front.loop
         self._peer_address = str(peer[0]) if isinstance(peer, tuple) else ""
         self.address = source(self._peer_address)
-        self.state = State.HEAD  # of a client that connects, a request is expected at once
+        self.state = Phase.HEAD  # of a client that connects, a request is expected at once
         self.memory = self.disk = 0
         self._limits = front.limits
         self._transport: Any = None
@@ -90,21 +90,21 @@ class Connection(asyncio.Protocol):
         self.front.crowd.remove(self)
         self._transport = None
         self._out.close()
-        if self.state is not State.WORK:  # else the thread closes it
+        if self.state is not Phase.WORK:  # else the thread closes it
             self._body.close()
 
     def eof_received(self) -> bool:
         """A client that has only closed its own side may still get its answer."""
         self._is_half_closed = True
-        return self.state in (State.WORK, State.DRAIN) or (self.state is State.IDLE and bool(self._came))
+        return self.state in (Phase.WORK, Phase.DRAIN) or (self.state is Phase.IDLE and bool(self._came))
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None:
             return
         self._came += data
-        if self.state in (State.IDLE, State.HEAD, State.BODY):
+        if self.state in (Phase.IDLE, Phase.HEAD, Phase.BODY):
             self._read()
-        elif self.state is State.LEAVE:
+        elif self.state is Phase.LEAVE:
             self._came.clear()
         elif len(self._came) > self._limits.head:
             self._transport.pause_reading()
@@ -123,13 +123,13 @@ class Connection(asyncio.Protocol):
 
     def _read(self) -> None:
         try:
-            if self.state is State.IDLE:
-                self._begin(State.HEAD)
-            if self.state is State.HEAD:
+            if self.state is Phase.IDLE:
+                self._begin(Phase.HEAD)
+            if self.state is Phase.HEAD:
                 self._read_head()
-            if self.state is State.BODY:
+            if self.state is Phase.BODY:
                 self._read_body()
-        except Refused as refused:
+        except RequestRefused as refused:
             self._refuse(*refused.args)
         except OSError as error:
             self.front.log.error("a body cannot be stored: %s", error)
@@ -144,7 +144,7 @@ class Connection(asyncio.Protocol):
         end = came.find(END_OF_HEAD, max(0, self._seen - 3))
         bare = BARE_LF.search(came, max(0, self._seen - 1), end if end >= 0 else len(came))
         if end > self._limits.head or (end < 0 and len(came) > self._limits.head):
-            raise Refused(431, "Request Header Fields Too Large")
+            raise RequestRefused(431, "Request Header Fields Too Large")
         if end < 0 and not bare:
             self._seen = len(came)
             return
@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
         self._framing = Chunked() if isinstance(reader, ChunkedReader) else Sized(reader.length)
         self._body, self._length, self._largest = Storage(self.front.folder), 0, self._limits.small
         self._is_asked = self._skips = False
-        self._begin(State.BODY)
+        self._begin(Phase.BODY)
 
     def _read_body(self) -> None:
         taken = self._framing.take(self._came)
@@ -196,7 +196,7 @@ class Connection(asyncio.Protocol):
     def _ask(self) -> None:
         """Only now: for most requests it would be a question too much."""
         self._is_asked = True
-        self._begin(State.ASKED)
+        self._begin(Phase.ASKED)
         self._transport.pause_reading()
         self.front.tasks.put(self._find_largest)
 
@@ -212,7 +212,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             return
         self._largest = largest
-        self._begin(State.BODY)
+        self._begin(Phase.BODY)
         self._transport.resume_reading()
         self._read()
 
@@ -229,7 +229,7 @@ class Connection(asyncio.Protocol):
         if not self._framing.is_whole:
             request.force_close()
         length = self._length if self._skips else None
-        self._begin(State.WORK)
+        self._begin(Phase.WORK)
         self._out = Storage(self.front.folder)
         self.front.tasks.put(lambda: answer(self.front, self, request, body, length))
 
@@ -258,7 +258,7 @@ class Connection(asyncio.Protocol):
             return
         self._keeps = keeps and self.front.alive
         if not data or self.send(data):
-            self._begin(State.DRAIN)
+            self._begin(Phase.DRAIN)
             self._end_if_drained()
 
     def _write(self, data: bytes) -> None:
@@ -266,21 +266,21 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
 
     def _end_if_drained(self) -> None:
-        if self._transport is None or self.state is not State.DRAIN or self._out.left or self._is_full:
+        if self._transport is None or self.state is not Phase.DRAIN or self._out.left or self._is_full:
             return
         if not self._keeps or (self._is_half_closed and not self._came):
             self._leave()
             return
-        self._begin(State.IDLE)
+        self._begin(Phase.IDLE)
         self._transport.resume_reading()
         if self._came:
             self.loop.call_soon(self.data_received, b"")  # pipelined; others have their turn first
 
     # Its time
 
-    def _begin(self, state: State) -> None:
+    def _begin(self, state: Phase) -> None:
         self.state, self._since, self._sent = state, time.monotonic(), 0
-        if state in (State.WORK, State.ASKED):
+        if state in (Phase.WORK, Phase.ASKED):
             self.front.crowd.work(self)
         else:
             self.front.crowd.wait(self)
@@ -289,7 +289,7 @@ class Connection(asyncio.Protocol):
         out, body = self._out, self._body
         unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
         # Not the body that a thread has: nothing would be gained by letting others go for it.
-        waiting = 0 if self.state is State.WORK else body.memory
+        waiting = 0 if self.state is Phase.WORK else body.memory
         self.memory = len(self._came) + waiting + out.memory + unsent
         self.disk = body.disk + out.disk
         self.front.crowd.measure(self)
@@ -298,18 +298,18 @@ class Connection(asyncio.Protocol):
     def deadline(self) -> float:
         """When our patience is over."""
         limits = self._limits
-        if not self.front.alive and not self._came and self.state in (State.IDLE, State.HEAD):
+        if not self.front.alive and not self._came and self.state in (Phase.IDLE, Phase.HEAD):
             return self._since + limits.linger
         return self._since + {
-            State.IDLE: float(self.front.cfg.keepalive),
-            State.HEAD: limits.head_seconds,
-            State.BODY: limits.patience + self._length / limits.pace,
-            State.DRAIN: limits.patience + self._sent / limits.pace,
-            State.LEAVE: limits.linger,
+            Phase.IDLE: float(self.front.cfg.keepalive),
+            Phase.HEAD: limits.head_seconds,
+            Phase.BODY: limits.patience + self._length / limits.pace,
+            Phase.DRAIN: limits.patience + self._sent / limits.pace,
+            Phase.LEAVE: limits.linger,
         }.get(self.state, float("inf"))
 
     def expire(self) -> None:
-        if self.state is State.BODY or (self.state is State.HEAD and self._came):
+        if self.state is Phase.BODY or (self.state is Phase.HEAD and self._came):
             self._refuse(408, "Request Timeout")
         else:
             self.drop()
@@ -320,13 +320,13 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _refuse(self, status: int, reason: str) -> None:
-        sink = Answer(self)
+        sink = CollectedAnswer(self)
         write_error(sink, status, reason, "")
         self._write(sink.take())
         self._leave()
 
     def _refuse_as_gunicorn(self, error: Exception) -> None:
-        sink = Answer(self)
+        sink = CollectedAnswer(self)
         self.front.handle_error(None, sink, self.peer, error)
         self._write(sink.take())
         self._leave()
@@ -335,7 +335,7 @@ class Connection(asyncio.Protocol):
         """Close, but not on a client that still sends: it would lose what we have said."""
         self._came.clear()
         self._body.close()
-        self._begin(State.LEAVE)
+        self._begin(Phase.LEAVE)
         self._measure()
         if self._transport is None:
             return

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from mailroom.front.limits import Limits
+from mailroom.front.limits import FrontLimits
 
 
-class Waiting(Protocol):
+class CrowdMember(Protocol):
     """`address`: where it comes from. `memory`, `disk`: the bytes that are kept for it."""
 
     address: str
@@ -33,40 +33,40 @@ class Crowd:
     for them grows too large, the largest goes.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: FrontLimits) -> None:
         self._limits = limits
-        self._waiting: dict[str, dict[Waiting, None]] = {}
-        self._members: dict[Waiting, tuple[int, int]] = {}
+        self._waiting: dict[str, dict[CrowdMember, None]] = {}
+        self._members: dict[CrowdMember, tuple[int, int]] = {}
         self.memory = self.disk = 0
 
     def __len__(self) -> int:
         return len(self._members)
 
-    def add(self, member: Waiting) -> None:
+    def add(self, member: CrowdMember) -> None:
         self._members[member] = (0, 0)
         self.wait(member)
         self._make_room()
 
-    def wait(self, member: Waiting) -> None:
+    def wait(self, member: CrowdMember) -> None:
         """From now on it waits, longest of all that come later."""
         self.work(member)
         if member in self._members:
             self._waiting.setdefault(member.address, {})[member] = None
 
-    def work(self, member: Waiting) -> None:
+    def work(self, member: CrowdMember) -> None:
         """A thread works for it: it may stay."""
         mates = self._waiting.get(member.address, {})
         mates.pop(member, None)
         if not mates:
             self._waiting.pop(member.address, None)
 
-    def remove(self, member: Waiting) -> None:
+    def remove(self, member: CrowdMember) -> None:
         self.work(member)
         memory, disk = self._members.pop(member, (0, 0))
         self.memory -= memory
         self.disk -= disk
 
-    def measure(self, member: Waiting) -> None:
+    def measure(self, member: CrowdMember) -> None:
         """Note anew what is kept for it, and make room if that is too much."""
         if member not in self._members:
             return
@@ -76,10 +76,10 @@ class Crowd:
         self.disk += member.disk - disk
         self._make_room()
 
-    def waiting(self) -> Iterator[Waiting]:
+    def waiting(self) -> Iterator[CrowdMember]:
         return (member for mates in list(self._waiting.values()) for member in list(mates))
 
-    def members(self) -> list[Waiting]:
+    def members(self) -> list[CrowdMember]:
         return list(self._members)
 
     @property
@@ -104,7 +104,7 @@ class Crowd:
         while self.disk > limits.disk and self._shed_largest(lambda member: member.disk):
             pass
 
-    def _shed_largest(self, size: Callable[[Waiting], int]) -> bool:
+    def _shed_largest(self, size: Callable[[CrowdMember], int]) -> bool:
         largest = max(self.waiting(), key=size, default=None)
         if largest is None or not size(largest):
             return False

@@ -8,7 +8,7 @@ KIBIBYTE, MEBIBYTE, GIBIBYTE = 1 << 10, 1 << 20, 1 << 30
 
 
 @dataclass(frozen=True)
-class Limits:
+class FrontLimits:
     """Of one web process. Sizes in bytes, times in seconds."""
 
     connections: int = 1000

@@ -20,9 +20,9 @@ from typing import Any, ClassVar
 
 from gunicorn.workers.base import Worker
 
-from mailroom.front.connection import Connection
+from mailroom.front.connection import ClientConnection
 from mailroom.front.crowd import Crowd
-from mailroom.front.limits import MEBIBYTE, Limits
+from mailroom.front.limits import MEBIBYTE, FrontLimits
 
 TICK = 1.0
 FILES_OF_OUR_OWN = 100
@@ -35,7 +35,7 @@ class Front(Worker):  # type: ignore[misc]
     `limits`, `folder`, `largest_body` and `find_client` may be set by gunicorn's configuration file.
     """
 
-    limits: ClassVar[Limits] = Limits()
+    limits: ClassVar[FrontLimits] = FrontLimits()
     folder: ClassVar[Path] = Path(tempfile.gettempdir())
     """Where bodies and answers wait that are too large for memory."""
 
@@ -114,7 +114,7 @@ class Front(Worker):  # type: ignore[misc]
             return
         server = listener.getsockname()
         task = self.loop.create_task(
-            self.loop.connect_accepted_socket(lambda: Connection(self, peer, server), client)
+            self.loop.connect_accepted_socket(lambda: ClientConnection(self, peer, server), client)
         )
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)

@@ -52,7 +52,7 @@ class NoAnswer(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     status: int
     body: bytes
     retry_after: float | None  # seconds
@@ -72,7 +72,7 @@ class Client:
         self._patience = patience
         self._session: ClientSession | None = None
 
-    async def post(self, body: bytes, headers: dict[str, str]) -> Answer:
+    async def post(self, body: bytes, headers: dict[str, str]) -> HttpAnswer:
         """Raises NoAnswer, or Forbidden when the name leads somewhere else by now."""
         async with self._words(), asyncio.timeout(self._patience):
             if self._session is not None:
@@ -83,7 +83,7 @@ class Client:
             self._session = await self._opened()
             return await self._post(self._session, body, headers)
 
-    async def get(self, headers: dict[str, str], largest: int) -> Answer:
+    async def get(self, headers: dict[str, str], largest: int) -> HttpAnswer:
         """All of it. Raises NoAnswer, for more than `largest` octets too; or Forbidden, as post() does."""
         async with (
             self._words(),
@@ -98,7 +98,7 @@ class Client:
             await self._session.close()
         self._session = None
 
-    async def _post(self, session: ClientSession, body: bytes, headers: dict[str, str]) -> Answer:
+    async def _post(self, session: ClientSession, body: bytes, headers: dict[str, str]) -> HttpAnswer:
         async with session.post(
             self._url, data=body, headers=headers | PLAIN, allow_redirects=False
         ) as response:
@@ -168,7 +168,7 @@ class _Resolver(AbstractResolver):
         """It keeps nothing."""
 
 
-def fetch(url: str, guard: Guard, largest: int, patience: float, headers: dict[str, str]) -> Answer:
+def fetch(url: str, guard: Guard, largest: int, patience: float, headers: dict[str, str]) -> HttpAnswer:
     """Client.get, for a thread that may wait."""
     return asyncio.run(Client(url, guard, patience).get(headers, largest))
 
@@ -178,9 +178,9 @@ def _url(target: Target) -> URL:
     return URL(f"{target.scheme}://{host}:{target.port}{target.path}", encoded=True)
 
 
-def _answer(response: ClientResponse, body: bytes) -> Answer:
+def _answer(response: ClientResponse, body: bytes) -> HttpAnswer:
     after = _seconds(response.headers.get("Retry-After"))
-    return Answer(response.status, body, after, response.headers.get("Content-Type", ""))
+    return HttpAnswer(response.status, body, after, response.headers.get("Content-Type", ""))
 
 
 async def _beginning(response: ClientResponse) -> bytes:

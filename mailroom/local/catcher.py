@@ -27,7 +27,7 @@ from mailroom.local.ports import listen
 LARGEST = 64 * 1024 * 1024
 
 
-class Protocol(SMTP):
+class CatcherProtocol(SMTP):
     line_length_limit = 1024 * 1024  # judging lines is a test's business, not the catcher's
 
 
@@ -70,8 +70,8 @@ class Keeper:
         return f"250 2.0.0 OK: kept as {path.name}"
 
 
-def protocol(keeper: Keeper) -> Protocol:
-    return Protocol(
+def protocol(keeper: Keeper) -> CatcherProtocol:
+    return CatcherProtocol(
         keeper,
         data_size_limit=LARGEST,
         hostname="catcher.localhost",

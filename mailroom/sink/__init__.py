@@ -7,8 +7,8 @@ beside a test in its process, SinkProcess in one of its own.
 
 from mailroom.sink.options import Options
 from mailroom.sink.process import SinkProcess
-from mailroom.sink.record import Message
+from mailroom.sink.record import RecordedMessage
 from mailroom.sink.rules import Rule, RuleError, parse_rule
 from mailroom.sink.threaded import ThreadedSink
 
-__all__ = ["Message", "Options", "Rule", "RuleError", "SinkProcess", "ThreadedSink", "parse_rule"]
+__all__ = ["Options", "RecordedMessage", "Rule", "RuleError", "SinkProcess", "ThreadedSink", "parse_rule"]

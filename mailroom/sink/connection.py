@@ -10,7 +10,7 @@ from collections.abc import Callable
 from mailroom.sink.peer import Peer, SharedBySessions
 
 
-class Connection(Peer):
+class SinkConnection(Peer):
     def __init__(self, sink: SharedBySessions) -> None:
         super().__init__(sink)
         self._taker: Callable[[str], None] | None = None  # of the next line of AUTH
@@ -162,17 +162,17 @@ class Connection(Peer):
         self.stage("dot", b"", record)
 
 
-HANDLERS: dict[str, Callable[[Connection, str], None]] = {
-    "EHLO": Connection._ehlo,
-    "HELO": Connection._helo,
-    "STARTTLS": Connection._starttls,
-    "AUTH": Connection._auth,
-    "MAIL": Connection._mail,
-    "RCPT": Connection._rcpt,
-    "DATA": Connection._data,
-    "RSET": Connection._rset,
-    "NOOP": Connection._noop,
-    "QUIT": Connection._quit,
+HANDLERS: dict[str, Callable[[SinkConnection, str], None]] = {
+    "EHLO": SinkConnection._ehlo,
+    "HELO": SinkConnection._helo,
+    "STARTTLS": SinkConnection._starttls,
+    "AUTH": SinkConnection._auth,
+    "MAIL": SinkConnection._mail,
+    "RCPT": SinkConnection._rcpt,
+    "DATA": SinkConnection._data,
+    "RSET": SinkConnection._rset,
+    "NOOP": SinkConnection._noop,
+    "QUIT": SinkConnection._quit,
 }
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from mailroom.sink.options import Options
 from mailroom.sink.record import Record
-from mailroom.sink.rules import Context, Rule, Rules
+from mailroom.sink.rules import Rule, RuleContext, Rules
 
 Step = Callable[[], None]
 
@@ -50,7 +50,7 @@ class Peer(asyncio.Protocol):
         self._paused = False
         self._gone = False  # hung up, by either side
         self._receiving = False  # between 354 and the dot
-        self._context = Context()
+        self._context = RuleContext()
         self._peer = ""
 
     def command(self, line: str) -> None:

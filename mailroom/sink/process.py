@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
-from mailroom.sink.record import Message, read
+from mailroom.sink.record import RecordedMessage, read
 
 
 class SinkProcess:
@@ -75,10 +75,10 @@ class SinkProcess:
         with self.record.open("rb") as file:
             return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
 
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[RecordedMessage]:
         return read(self.record)
 
-    def wait(self, count: int, timeout: float = 10) -> list[Message]:
+    def wait(self, count: int, timeout: float = 10) -> list[RecordedMessage]:
         """All messages, once there are `count`; raises TimeoutError."""
         deadline = time.monotonic() + timeout
         while self.count() < count:

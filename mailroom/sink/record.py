@@ -15,7 +15,7 @@ MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class RecordedMessage:
     """One recipient's copy, as it was at the final dot."""
 
     time: float  # seconds since the epoch
@@ -39,7 +39,7 @@ class Record:
     def __init__(self, path: Path | None = None, *, keep: bool = False, remember: bool = True) -> None:
         self._keep = keep
         self._remember = remember
-        self._messages: list[Message] = []
+        self._messages: list[RecordedMessage] = []
         self._more = threading.Condition()
         self.count = 0
         self._file: int | None = None
@@ -55,7 +55,9 @@ class Record:
         sha = hashlib.sha256(raw).hexdigest()
         content = raw.decode("latin-1") if self._keep else None
         for recipient in recipients:
-            message = Message(now, connection, peer, sender, recipient, message_id, len(raw), sha, content)
+            message = RecordedMessage(
+                now, connection, peer, sender, recipient, message_id, len(raw), sha, content
+            )
             if self._file is not None:
                 os.write(self._file, json.dumps(asdict(message)).encode() + b"\n")
             self.count += 1
@@ -64,10 +66,10 @@ class Record:
                     self._messages.append(message)
                     self._more.notify_all()
 
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[RecordedMessage]:
         return list(self._messages)
 
-    def wait(self, count: int, timeout: float) -> list[Message]:
+    def wait(self, count: int, timeout: float) -> list[RecordedMessage]:
         """All messages, once there are `count` of them; raises TimeoutError."""
         with self._more:
             if not self._more.wait_for(lambda: len(self._messages) >= count, timeout):
@@ -80,9 +82,9 @@ class Record:
             self._file = None
 
 
-def read(path: Path) -> list[Message]:
+def read(path: Path) -> list[RecordedMessage]:
     """The messages of a record file; a last line that is still being written is left out."""
     if not path.exists():
         return []
     whole, _, _ = path.read_bytes().rpartition(b"\n")
-    return [Message(**json.loads(line)) for line in whole.splitlines()]
+    return [RecordedMessage(**json.loads(line)) for line in whole.splitlines()]

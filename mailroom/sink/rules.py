@@ -57,7 +57,7 @@ class RuleError(ValueError):
 
 
 @dataclass(slots=True)
-class Context:
+class RuleContext:
     """What is known of a message when a stage is reached."""
 
     connection: int = 0
@@ -84,7 +84,7 @@ class Rule:
     used: int = 0
     seen: Counter[str] = field(default_factory=Counter)
 
-    def fits(self, context: Context, dice: random.Random) -> bool:
+    def fits(self, context: RuleContext, dice: random.Random) -> bool:
         """Whether the rule applies; counts its use."""
         if self.rcpt and not (context.recipient and self.rcpt.match(context.recipient)):
             return False
@@ -118,7 +118,7 @@ class Rules:
             parsed = parse_rule(rule) if isinstance(rule, str) else rule
             self._by_stage.setdefault(parsed.stage, []).append(parsed)
 
-    def decide(self, stage: str, context: Context) -> tuple[float, Rule | None]:
+    def decide(self, stage: str, context: RuleContext) -> tuple[float, Rule | None]:
         """How long to wait, then what to do instead of the usual."""
         delay, verdict = 0.0, None
         for rule in self._by_stage.get(stage, ()):

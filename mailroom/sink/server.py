@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterable
 
-from mailroom.sink.connection import Connection
+from mailroom.sink.connection import SinkConnection
 from mailroom.sink.options import Options
 from mailroom.sink.peer import Peer
 from mailroom.sink.record import Record
@@ -35,7 +35,7 @@ class Sink:
 
     async def start(self) -> None:
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self),
+            lambda: SinkConnection(self),
             self.options.host,
             self.port,
             ssl=self._context if self.options.tls == "implicit" else None,

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, Self, TypeVar
 
 from mailroom.sink.options import Options
-from mailroom.sink.record import Message
+from mailroom.sink.record import RecordedMessage
 from mailroom.sink.rules import Rule
 from mailroom.sink.server import Sink
 
@@ -59,10 +59,10 @@ class ThreadedSink:
     def connections_seen(self) -> int:
         return self._sink.connections_seen
 
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[RecordedMessage]:
         return self._sink.record.messages()
 
-    def wait(self, count: int, timeout: float = 10) -> list[Message]:
+    def wait(self, count: int, timeout: float = 10) -> list[RecordedMessage]:
         """All messages, once there are `count`; raises TimeoutError."""
         return self._sink.record.wait(count, timeout)
 

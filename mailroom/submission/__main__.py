@@ -17,8 +17,8 @@ from mailroom.database.engine import Database
 from mailroom.queue import Queue
 from mailroom.settings import Settings, leave, load_or_exit
 from mailroom.submission.door import Door
-from mailroom.submission.limits import Limits, fitting
-from mailroom.submission.protocol import Protocol
+from mailroom.submission.limits import SubmissionLimits, fitting
+from mailroom.submission.protocol import SubmissionProtocol
 from mailroom.submission.reception import Reception
 
 log = structlog.get_logger()
@@ -43,13 +43,15 @@ async def serve(settings: Settings) -> None:
     database, queue = Database(settings.database_url), Queue(settings.redis_url)
     reception = Reception(database, queue, settings)
     hostname = urlsplit(settings.public_url).hostname or "mailroom"
-    door = Door(fitting(Limits()))
+    door = Door(fitting(SubmissionLimits()))
     loop.set_exception_handler(door.of_a_loop)
     for name in ("mail.log", "asyncio"):  # aiosmtpd's, of every command that it does not know
         logging_of_others.getLogger(name).setLevel(logging_of_others.CRITICAL)
     listeners = _listen(settings)
     servers = [
-        await loop.create_server(lambda: Protocol(reception, hostname, context, door), sock=listener)
+        await loop.create_server(
+            lambda: SubmissionProtocol(reception, hostname, context, door), sock=listener
+        )
         for listener in listeners
     ]
     shown = ", ".join(f"{listener.getsockname()[0]}:{listener.getsockname()[1]}" for listener in listeners)

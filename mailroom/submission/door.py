@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from mailroom.front.crowd import Crowd
-from mailroom.front.limits import Limits as CrowdLimits
-from mailroom.submission.limits import Limits
+from mailroom.front.limits import FrontLimits as CrowdLimits
+from mailroom.submission.limits import SubmissionLimits
 
 log = structlog.get_logger()
 
@@ -25,7 +25,7 @@ MOST_ADDRESSES = 10_000
 class Door:
     """Strangers and clients who signed in are two crowds: neither pushes out the other."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: SubmissionLimits) -> None:
         self.limits = limits
         self.strangers = Crowd(CrowdLimits(connections=limits.strangers))
         self.clients = Crowd(CrowdLimits(connections=limits.clients))
@@ -55,7 +55,7 @@ class Door:
 class Guesses:
     """Wrong keys by address, within a minute."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: SubmissionLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits, self._clock = limits, clock
         self._wrong: dict[str, int] = {}
         self._since = clock()

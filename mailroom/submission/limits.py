@@ -13,7 +13,7 @@ to greet (two hundred at once, before any can be let go)."""
 
 
 @dataclass(frozen=True)
-class Limits:
+class SubmissionLimits:
     """Of the process. Sizes in bytes, times in seconds. A stranger has not signed in yet."""
 
     strangers: int = 400
@@ -49,7 +49,7 @@ class Limits:
     late_seconds: float = 5
 
 
-def fitting(limits: Limits) -> Limits:
+def fitting(limits: SubmissionLimits) -> SubmissionLimits:
     """As many connections as this process may have files open, after asking for as many as it needs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = limits.strangers + limits.clients + RESERVE

@@ -11,14 +11,14 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, syntax
 
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.submission.door import Door, is_theirs, whence
-from mailroom.submission.limits import Limits
+from mailroom.submission.limits import SubmissionLimits
 from mailroom.submission.reception import LARGEST, Reception
 
 COMMANDS = {"AUTH": 5, "STARTTLS": 1, "VRFY": 1, "EXPN": 1, "HELP": 10, "*": 100_000}
 """How often a connection may give each."""
 
 
-class Protocol(SMTP):
+class SubmissionProtocol(SMTP):
     """One connection. To the door's crowds it is somebody who waits."""
 
     memory = disk = 0  # what is kept for it is bounded by the length of a line, and by LARGEST
@@ -26,7 +26,7 @@ class Protocol(SMTP):
     def __init__(
         self, reception: Reception, hostname: str, tls: ssl.SSLContext | None, door: Door | None = None
     ) -> None:
-        self.door = door or Door(Limits())
+        self.door = door or Door(SubmissionLimits())
         self._limits = self.door.limits
         self.line_length_limit = self._limits.strangers_line
         self.address = ""

@@ -20,7 +20,7 @@ from mailroom.content.content import Content
 from mailroom.content.merge import liquid
 from mailroom.content.merge.budget import ITEMS, TEXT, WORK, Budget, size_of
 from mailroom.content.merge.filters import MADE, PRICES
-from mailroom.content.merge.liquid import OUTPUT_BYTES, Context, environment
+from mailroom.content.merge.liquid import OUTPUT_BYTES, RenderWithBudget, environment
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.merge.tags import FILLED, parse_template, unknown_tags
 from tests.content.mail import ANN, JOHN, received
@@ -122,7 +122,7 @@ def test_no_filter_costs_more_than_it_may(name: str, html: bool) -> None:
     tracemalloc.start()
     try:
         for value, arguments in itertools.product(WORST.values(), ARGUMENTS):
-            context = Context(template)
+            context = RenderWithBudget(template)
             tracemalloc.reset_peak()
             before = tracemalloc.get_traced_memory()[0]
             try:

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from mailroom.sink.record import Message
+from mailroom.sink.record import RecordedMessage
 from tests.control.conftest import Start, on_both
 
 
-def most_within(messages: list[Message], seconds: float) -> int:
+def most_within(messages: list[RecordedMessage], seconds: float) -> int:
     """The most messages that arrived in any `seconds`."""
     times = sorted(message.time for message in messages)
     return max(bisect_left(times, moment + seconds) - index for index, moment in enumerate(times))

@@ -11,7 +11,7 @@ from tests.system import System
 SERVER = "mail.example:25"
 
 
-def troubles(system: System) -> list[circuit.Trouble]:
+def troubles(system: System) -> list[circuit.ServerTrouble]:
     with system.database.read() as connection:
         return circuit.troubled(connection)
 

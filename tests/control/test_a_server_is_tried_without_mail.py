@@ -17,7 +17,7 @@ SERVER = "mail.example:25"
 LEASE = 3.0
 
 
-def troubles(system: System) -> list[circuit.Trouble]:
+def troubles(system: System) -> list[circuit.ServerTrouble]:
     with system.database.read() as connection:
         return circuit.troubled(connection)
 

@@ -163,7 +163,7 @@ for kind in ("self-signed", "wrong-host", "expired"):
     _bad_certificate(kind)
 
 
-def _troubles(stage: Stage) -> list[circuit.Trouble]:
+def _troubles(stage: Stage) -> list[circuit.ServerTrouble]:
     with stage.system.database.read() as connection:
         return circuit.troubled(connection)
 

@@ -16,8 +16,8 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
-from mailroom.engine.send.messages import KEPT, Messages
-from mailroom.ledger.batches.batches import Waiting
+from mailroom.engine.send.messages import KEPT, CompiledMessages
+from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.queue import Queue
 from tests.ledger.book import NO_QUEUE
 
@@ -57,8 +57,8 @@ def _to_all(content: Content) -> Draft:
 
 
 def rendered(database: Database, mailing_ids: list[int]) -> list[bytes]:
-    found = Messages().of(database, set(mailing_ids))
-    ann = Waiting(1, 0, ANN.address, ANN.name, None, 0)
+    found = CompiledMessages().of(database, set(mailing_ids))
+    ann = WaitingDelivery(1, 0, ANN.address, ANN.name, None, 0)
     return [found[mailing_id].render(ann) for mailing_id in mailing_ids]
 
 

@@ -9,15 +9,15 @@ import pytest
 
 from mailroom.engine.send import feed as feed_module
 from mailroom.engine.send.feed import Feed
-from mailroom.engine.send.messages import Message, Unreadable
-from mailroom.ledger.batches.batches import Waiting
+from mailroom.engine.send.messages import SendableMessage, UnreadableContent
+from mailroom.ledger.batches.batches import WaitingDelivery
 
 
-def delivery(id: int, mailing_id: int = 1) -> Waiting:
-    return Waiting(id, mailing_id, f"p{id}@mail.example", "", None, 0)
+def delivery(id: int, mailing_id: int = 1) -> WaitingDelivery:
+    return WaitingDelivery(id, mailing_id, f"p{id}@mail.example", "", None, 0)
 
 
-class Slow(Unreadable):
+class Slow(UnreadableContent):
     """Takes a breath's time to render."""
 
     def render(self, *_: object) -> bytes:
@@ -25,7 +25,7 @@ class Slow(Unreadable):
         return b"Hello\r\n"
 
 
-MESSAGE = Message("post@mailroom.example", "mailroom.example", "uid", False, 0, Slow(""))
+MESSAGE = SendableMessage("post@mailroom.example", "mailroom.example", "uid", False, 0, Slow(""))
 
 
 @pytest.fixture

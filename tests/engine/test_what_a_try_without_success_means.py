@@ -8,10 +8,10 @@ import pytest
 
 from mailroom.content.merge.plain import MergeError
 from mailroom.engine.send import verdict
-from mailroom.engine.send.messages import Message, Unreadable
+from mailroom.engine.send.messages import SendableMessage, UnreadableContent
 from mailroom.ledger import states
 from mailroom.ledger.batches import batches
-from mailroom.ledger.batches.batches import Waiting
+from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.ledger.deliveries.marks import Outcome
 from mailroom.smtp.failure import Failure, Kind
 from mailroom.smtp.reply import Reply
@@ -22,20 +22,22 @@ WAITS = [timedelta(minutes=1), timedelta(minutes=5)]
 SERVER = "mail.example:25"
 
 
-def delivery(attempts: int = 0) -> Waiting:
-    return Waiting(7, 1, "ann@mail.example", "", None, attempts)
+def delivery(attempts: int = 0) -> WaitingDelivery:
+    return WaitingDelivery(7, 1, "ann@mail.example", "", None, attempts)
 
 
-def message(left_ms: int = DAY_MS) -> Message:
-    nothing = Unreadable("")
-    return Message("post@mailroom.example", "mailroom.example", "uid", False, NOW_MS + left_ms, nothing)
+def message(left_ms: int = DAY_MS) -> SendableMessage:
+    nothing = UnreadableContent("")
+    return SendableMessage(
+        "post@mailroom.example", "mailroom.example", "uid", False, NOW_MS + left_ms, nothing
+    )
 
 
 def failure(kind: Kind = "temporary", reply: Reply | None = None) -> Failure:
     return Failure("the connection was lost", stage="dot", kind=kind, reply=reply)
 
 
-def of(failure: Failure, row: Waiting | None = None, about: Message | None = None) -> Outcome:
+def of(failure: Failure, row: WaitingDelivery | None = None, about: SendableMessage | None = None) -> Outcome:
     return verdict.of_failure(row or delivery(), failure, about or message(), WAITS, SERVER, NOW_MS)
 
 

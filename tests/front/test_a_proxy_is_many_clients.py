@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mailroom.front.crowd import Crowd
-from mailroom.front.limits import Limits
+from mailroom.front.limits import FrontLimits
 from tests.servers import wait_until
 from tests.web_server import WebServer
 
@@ -92,7 +92,7 @@ class Guest:
 
 
 def test_one_that_moves_to_another_address_is_counted_once() -> None:
-    crowd = Crowd(Limits(connections=2))
+    crowd = Crowd(FrontLimits(connections=2))
     moved, other = Guest(crowd, "proxy"), Guest(crowd, "proxy")
     crowd.work(moved)
     moved.address = "client"

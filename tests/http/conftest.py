@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mailroom.http.client import PATIENCE, Answer, Client
+from mailroom.http.client import PATIENCE, Client, HttpAnswer
 from mailroom.http.guard import Guard
 from tests.webhooks.receiver import Receiver
 
@@ -19,10 +19,10 @@ class Caller:
         self._client = client
         self._runner = asyncio.Runner()
 
-    def post(self, body: bytes = b"{}", headers: dict[str, str] | None = None) -> Answer:
+    def post(self, body: bytes = b"{}", headers: dict[str, str] | None = None) -> HttpAnswer:
         return self._runner.run(self._client.post(body, headers or {}))
 
-    def get(self, largest: int) -> Answer:
+    def get(self, largest: int) -> HttpAnswer:
         return self._runner.run(self._client.get({}, largest))
 
     def close(self) -> None:

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from mailroom.sink import RuleError, parse_rule
-from mailroom.sink.rules import Context, Rules
+from mailroom.sink.rules import RuleContext, Rules
 
-ANN = Context(connection=1, message=2, sender="news@example.org", recipient="ann@example.org")
+ANN = RuleContext(connection=1, message=2, sender="news@example.org", recipient="ann@example.org")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_rule_fits_its_messages(match: str, fits: bool) -> None:
 
 def test_first_counts_only_what_the_rest_fits() -> None:
     rule, dice = parse_rule("rcpt ann first 2: drop dot"), random.Random(1)
-    bob = Context(recipient="bob@example.org")
+    bob = RuleContext(recipient="bob@example.org")
     assert [rule.fits(who, dice) for who in (bob, ANN, bob, ANN, ANN)] == [False, True, False, True, False]
 
 

@@ -149,7 +149,7 @@ def test_from_elsewhere_there_is_no_auth_without_tls(
 
     class Elsewhere(Controller):
         def factory(self) -> SMTP:
-            return protocol.Protocol(self.handler, "mail.example", None)
+            return protocol.SubmissionProtocol(self.handler, "mail.example", None)
 
     server = Elsewhere(Reception(database, queue, settings), hostname="127.0.0.1", port=free_port())
     server.start()

@@ -21,14 +21,14 @@ from mailroom.local.ports import free_port
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from mailroom.submission.door import Door, Guesses, whence
-from mailroom.submission.limits import Limits
-from mailroom.submission.protocol import Protocol
+from mailroom.submission.limits import SubmissionLimits
+from mailroom.submission.protocol import SubmissionProtocol
 from mailroom.submission.reception import Reception
 from tests.servers import wait_until
 from tests.submission.conftest import Submission
 
 LETTER = "From: ann@example.com\r\nTo: bob@example.org\r\nSubject: s\r\n\r\nHi\r\n"
-SMALL = Limits(
+SMALL = SubmissionLimits(
     strangers=5,
     clients=4,
     sign_in_seconds=2,
@@ -47,7 +47,7 @@ SMALL = Limits(
 class Port:
     """The submission port in this process, with limits that a test can reach."""
 
-    def __init__(self, settings: Settings, limits: Limits) -> None:
+    def __init__(self, settings: Settings, limits: SubmissionLimits) -> None:
         self.port = free_port()
         self.door = Door(limits)
         self._database, self._queue = Database(settings.database_url), Queue(settings.redis_url)
@@ -59,8 +59,8 @@ class Port:
         asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result(10)
 
     async def _serve(self) -> None:
-        def protocol() -> Protocol:
-            return Protocol(self._reception, "mail.example", None, self.door)
+        def protocol() -> SubmissionProtocol:
+            return SubmissionProtocol(self._reception, "mail.example", None, self.door)
 
         await self._loop.create_server(protocol, "127.0.0.1", self.port)
 
@@ -246,7 +246,7 @@ def test_wrong_keys_end_the_connection_and_come_late_but_a_right_one_never_waits
 
 def test_the_delay_of_a_wrong_key_has_an_end() -> None:
     now = [0.0]
-    guesses = Guesses(Limits(), lambda: now[0])
+    guesses = Guesses(SubmissionLimits(), lambda: now[0])
     assert [guesses.wrong("a") for _ in range(20)] == [0.0] * 10 + [1.0, 2.0, 3.0, 4.0] + [5.0] * 6
     assert guesses.wrong("b") == 0
     now[0] = 61

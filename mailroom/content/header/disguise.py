@@ -12,7 +12,7 @@ import unicodedata
 from binascii import Error, a2b_base64, a2b_qp
 from collections.abc import Iterator, Sequence
 
-from mailroom.content.header.mailboxes import Token, Unreadable, tokens
+from mailroom.content.header.mailboxes import Token, UnreadableMailboxes, tokens
 from mailroom.content.header.words import WORD, codec, decoded
 
 CHARSETS = re.compile(
@@ -37,7 +37,7 @@ def disguise(text: str) -> str:
     """
     try:
         return next(_doubts(list(tokens(text))), "")
-    except Unreadable as reason:
+    except UnreadableMailboxes as reason:
         return str(reason)
 
 
@@ -74,18 +74,18 @@ def _check(token: Token) -> None:
     """An encoded-word is whole, stands by itself, and is read alike by everybody."""
     word = WORD.fullmatch(token.text) if token.kind == "word" else None
     if word is None:
-        raise Unreadable(f"an encoded-word is damaged, or stands in quotes: {token.text[:60]!r}")
+        raise UnreadableMailboxes(f"an encoded-word is damaged, or stands in quotes: {token.text[:60]!r}")
     charset, encoding, encoded = word.groups()
     octets = _octets(encoding, encoded)
     if octets is None or not CHARSETS(charset):
-        raise Unreadable(f"an encoded-word cannot be read by everybody: {token.text[:60]!r}")
+        raise UnreadableMailboxes(f"an encoded-word cannot be read by everybody: {token.text[:60]!r}")
     # Into another set of characters and not back: the next word would be read in that.
     if b"\x1b" in octets and not re.search(rb"\x1b\([BJ][^\x1b]*\Z", octets):
-        raise Unreadable(f"an encoded-word does not end in ASCII: {token.text[:60]!r}")
+        raise UnreadableMailboxes(f"an encoded-word does not end in ASCII: {token.text[:60]!r}")
     try:
         octets.decode(codec(charset) or "latin-1")
     except UnicodeError:
-        raise Unreadable(f"an encoded-word ends within a character: {token.text[:60]!r}") from None
+        raise UnreadableMailboxes(f"an encoded-word ends within a character: {token.text[:60]!r}") from None
 
 
 def _octets(encoding: str, encoded: str) -> bytes | None:

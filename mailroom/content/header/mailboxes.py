@@ -26,7 +26,7 @@ _TOKEN = re.compile(
 _PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
 
 
-class Unreadable(Unmailable):
+class UnreadableMailboxes(Unmailable):
     """An address field that two readers would read in two ways, or none at all."""
 
 
@@ -42,12 +42,12 @@ class Token(NamedTuple):
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """`text` in pieces that make it up again. Raises Unreadable for what never closes."""
+    """`text` in pieces that make it up again. Raises UnreadableMailboxes for what never closes."""
     at = 0
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None:
-            raise Unreadable(f"something does not belong or does not close: {text[at : at + 20]!r}")
+            raise UnreadableMailboxes(f"something does not belong or does not close: {text[at : at + 20]!r}")
         kind = str(found.lastgroup)
         end = _end_of_comment(text, at) if kind == "comment" else found.end()
         yield Token(kind, text[at:end])
@@ -60,11 +60,11 @@ def _end_of_comment(text: str, start: int) -> int:
         depth += {"(": 1, ")": -1}.get(found[0], 0)
         if depth == 0:
             return found.end()
-    raise Unreadable(f"a parenthesis does not close: {text[start : start + 20]!r}")
+    raise UnreadableMailboxes(f"a parenthesis does not close: {text[start : start + 20]!r}")
 
 
 def mailboxes(text: str) -> list[Address]:
-    """Every mailbox of a list that all readers read alike. Raises Unreadable, AddressError."""
+    """Every mailbox of a list that all readers read alike. Raises UnreadableMailboxes, AddressError."""
     return [_mailbox(part) for part in _split(text, ",") if any(one.kind != "blank" for one in part)]
 
 
@@ -75,9 +75,9 @@ def readable_mailboxes(text: str) -> list[Address]:
         for part in _split(text, ",:;"):
             try:
                 found.append(_mailbox(part))
-            except (Unreadable, AddressError):
+            except (UnreadableMailboxes, AddressError):
                 continue
-    except Unreadable:  # from here on
+    except UnreadableMailboxes:  # from here on
         pass
     return found
 
@@ -101,7 +101,7 @@ def _mailbox(part: Sequence[Token]) -> Address:
     opening = texts.index("<")
     closing = texts.index(">", opening) if ">" in texts[opening:] else len(texts)
     if any(token.kind != "blank" for token in words[closing + 1 :]) or closing == len(texts):
-        raise Unreadable("its angle brackets do not match")
+        raise UnreadableMailboxes("its angle brackets do not match")
     address = parse_bare(_only_address(words[opening + 1 : closing]))
     return Address(address, _name(words[:opening], address))
 
@@ -109,7 +109,9 @@ def _mailbox(part: Sequence[Token]) -> Address:
 def _only_address(words: Sequence[Token]) -> str:
     found = [token for token in words if token.kind != "blank"]
     if len(found) != 1 or found[0].kind != "address":
-        raise Unreadable(f"this is no address: {''.join(token.text for token in words).strip()[:60]!r}")
+        raise UnreadableMailboxes(
+            f"this is no address: {''.join(token.text for token in words).strip()[:60]!r}"
+        )
     return found[0].text
 
 
@@ -124,6 +126,6 @@ def _name(phrase: Sequence[Token], address: str) -> str:
 
 def _check_word(word: Token, address: str) -> None:
     if word.kind == "address":
-        raise Unreadable(f"there are two addresses in one: {word.text} and {address}")
+        raise UnreadableMailboxes(f"there are two addresses in one: {word.text} and {address}")
     if word.kind == "special" or word.text.startswith("."):
-        raise Unreadable(f"put the name before <{address}> into quotes, for it holds {word.text!r}")
+        raise UnreadableMailboxes(f"put the name before <{address}> into quotes, for it holds {word.text!r}")

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from mailroom.content.addresses import AddressError, parse_bare
 from mailroom.content.fields import MOST_OCTETS, Field, Unmailable
-from mailroom.content.header.mailboxes import Token, Unreadable, tokens
+from mailroom.content.header.mailboxes import Token, UnreadableMailboxes, tokens
 from mailroom.content.header.parameters import parameters
 from mailroom.content.header.words import WORD, Foreign, foreign
 from mailroom.content.headers import WIDTH, encoded_words
@@ -59,23 +59,23 @@ def _is_long(raw: bytes) -> bool:
 def _without_high_octets(field: Field, declared: str | None, is_inner: bool) -> Field:
     octets = field.raw.partition(b":")[2]
     given = foreign(octets, declared)
-    line = _Line(f"{field.shown_name}:")
+    line = _HeaderLine(f"{field.shown_name}:")
     try:
         _put(line, field.name, octets, given)
     except (Unmailable, AddressError) as reason:
         if not is_inner:
             raise Unmailable(f"the header {field.shown_name} cannot be read: {reason}") from None
-        line = _Line(f"{field.shown_name}:")
+        line = _HeaderLine(f"{field.shown_name}:")
         _put_words(line, given)
     return Field(field.name, line.text.encode("ascii"))
 
 
-def _put(line: _Line, name: str, octets: bytes, given: Foreign) -> None:
+def _put(line: _HeaderLine, name: str, octets: bytes, given: Foreign) -> None:
     if name in ASCII_FIELDS or name.startswith("arc-"):
-        raise Unreadable("it can hold ASCII only")
+        raise UnreadableMailboxes("it can hold ASCII only")
     if name in ADDRESS_FIELDS:
         if not given.is_known and _MISTAKABLE.search(octets):
-            raise Unreadable("it is neither ASCII nor UTF-8, and no other charset is declared")
+            raise UnreadableMailboxes("it is neither ASCII nor UTF-8, and no other charset is declared")
         _put_mailboxes(line, given)
     elif name in PARAMETER_FIELDS:
         _put_parameters(line, given)
@@ -83,7 +83,7 @@ def _put(line: _Line, name: str, octets: bytes, given: Foreign) -> None:
         _put_words(line, given)
 
 
-class _Line:
+class _HeaderLine:
     """A field being written; its last line is what the next encoded-word has to fit into."""
 
     def __init__(self, start: str) -> None:
@@ -119,7 +119,7 @@ class _Line:
         self.put("\r\n ".join(words))
 
 
-def _put_words(line: _Line, given: Foreign) -> None:
+def _put_words(line: _HeaderLine, given: Foreign) -> None:
     """Unstructured text (RFC 5322, 2.2.1): whole words are encoded, with the blanks between two of them."""
     pieces = _BLANKS.split(given.text)
     at = 0
@@ -142,13 +142,13 @@ def _unfolded(blank: str) -> str:
     return blank.replace("\r\n", "")
 
 
-def _put_mailboxes(line: _Line, given: Foreign) -> None:
+def _put_mailboxes(line: _HeaderLine, given: Foreign) -> None:
     """An address field: the words of names and comments are encoded, domains become A-labels."""
     found = list(tokens(given.text))
     if any(token.text == "@" for token in found):
-        raise Unreadable("an address has a blank or a quote beside its @")
+        raise UnreadableMailboxes("an address has a blank or a quote beside its @")
     if sum(token.kind == "address" and not token.text.isascii() for token in found) > MOST_FOREIGN_DOMAINS:
-        raise Unreadable(f"it has more than {MOST_FOREIGN_DOMAINS} domains in other scripts")
+        raise UnreadableMailboxes(f"it has more than {MOST_FOREIGN_DOMAINS} domains in other scripts")
     at = 0
     while at < len(found):
         token = found[at]
@@ -167,7 +167,7 @@ def _put_mailboxes(line: _Line, given: Foreign) -> None:
         at = end
 
 
-def _put_comment(line: _Line, token: Token, given: Foreign) -> None:
+def _put_comment(line: _HeaderLine, token: Token, given: Foreign) -> None:
     inner = re.sub(r"\\(.)", r"\1", _unfolded(token.text[1:-1]))
     line.put("(")
     line.put_encoded(inner, given, blank_before=False)
@@ -195,7 +195,7 @@ def _beside(found: list[Token], start: int, end: int, given: Foreign) -> str:
     return run
 
 
-def _put_parameters(line: _Line, given: Foreign) -> None:
+def _put_parameters(line: _HeaderLine, given: Foreign) -> None:
     """Parameters by RFC 2231; one that is there in that form already stands for its plain twin."""
     found = list(parameters(given.text))
     names = {one.name for one in found}
@@ -203,7 +203,7 @@ def _put_parameters(line: _Line, given: Foreign) -> None:
         if one.text.isascii():
             line.put(f";{one.text}" if number else one.text)
         elif not one.name or "*" in one.name:
-            raise Unreadable("only the values of parameters can hold other scripts")
+            raise UnreadableMailboxes("only the values of parameters can hold other scripts")
         elif f"{one.name}*" not in names:
             value = _unfolded(one.value).encode(given.codec)
             line.put(encoded_parameter(one.name, value, given.charset))
@@ -221,7 +221,7 @@ def _spaced_out(raw: bytes) -> bytes:
     name, _, body = raw.decode("ascii").partition(":")
     try:
         found = list(tokens(body))
-    except Unreadable:
+    except UnreadableMailboxes:
         return raw
     spaced = [
         f"{one.text} " if one.text == "," and following.kind != "blank" else one.text

@@ -56,7 +56,7 @@ READ = 10
 """Steps for a tag or a text between tags, for each name or value in it, for looking a name up."""
 
 
-class Context(RenderContext):
+class RenderWithBudget(RenderContext):
     """What one render knows, with its budget: what is read, kept and compared is paid for here."""
 
     __slots__ = ("_held", "budget")
@@ -88,7 +88,7 @@ class Context(RenderContext):
 
 
 class _Template(BoundTemplate):
-    context_class = Context
+    context_class = RenderWithBudget
 
 
 class _Limited(Environment):
@@ -111,7 +111,7 @@ class _Range(RangeLiteral):
         numbers = super().evaluate(context)
         if numbers and numbers[-1] - numbers[0] >= ITEMS:
             raise MergeError(f"a range has more than {ITEMS:,} numbers. {ADVICE}")
-        assert isinstance(context, Context)
+        assert isinstance(context, RenderWithBudget)
         context.budget.spend(len(numbers))
         return numbers
 

@@ -8,7 +8,7 @@ from mailroom.database import group_commit
 from mailroom.database.engine import Database
 from mailroom.engine import enqueue
 from mailroom.engine.accept import thresholds
-from mailroom.engine.accept.draft import Accepted, Draft, Refused, Replayed, StillUnderWay
+from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, Replayed, StillUnderWay
 from mailroom.engine.accept.write import Written, write, write_in_parts
 from mailroom.ledger.mailings import mailings
 from mailroom.queue import Queue
@@ -21,7 +21,7 @@ def accept(database: Database, queue: Queue, draft: Draft) -> Accepted:
     nothing was accepted then.
     """
     if not draft.recipients:
-        raise Refused([("recipients", "Add at least one recipient.")])
+        raise DraftRefused([("recipients", "Add at least one recipient.")])
     try:
         accepted, gathered = _write(database, draft)
     except Replayed as replayed:

@@ -1,7 +1,7 @@
 """Draft: what is to be accepted, what is answered, and why something is not accepted.
 
 NotAccepted         one family: nothing was written
-├── Refused         `problems`: (field, what to do) for the person who submitted
+├── DraftRefused    `problems`: (field, what to do) for the person who submitted
 ├── KeyReused       the idempotency key belongs to another submission
 └── StillUnderWay   the same submission is being accepted right now
 """
@@ -23,7 +23,7 @@ class NotAccepted(Exception):
     """Nothing was written."""
 
 
-class Refused(NotAccepted):
+class DraftRefused(NotAccepted):
     """What was submitted cannot be mailed. `problems`: (field, what is wrong and what to do)."""
 
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:

@@ -7,8 +7,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
-from mailroom.engine.send.messages import Message
-from mailroom.ledger.batches.batches import Waiting
+from mailroom.engine.send.messages import SendableMessage
+from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.smtp.envelope import Envelope
 
 RENDERING_BREATH = 0.05
@@ -22,7 +22,9 @@ class Feed:
     A closed one gives no more; what it still holds goes back with the batch.
     """
 
-    def __init__(self, deliveries: Sequence[Waiting], messages: Mapping[int, Message]) -> None:
+    def __init__(
+        self, deliveries: Sequence[WaitingDelivery], messages: Mapping[int, SendableMessage]
+    ) -> None:
         self.messages = messages
         self.is_closed = False
         self._waiting = deque(deliveries)
@@ -52,13 +54,13 @@ class Feed:
         """Whether another session would get something, perhaps after a breath."""
         return not self.is_closed and len(self._waiting) > 0
 
-    def next(self) -> Waiting | None:
+    def next(self) -> WaitingDelivery | None:
         """The next delivery, to be rendered; None: none now."""
         if self.is_out_of_breath or self.is_closed or not self._waiting:
             return None
         return self._waiting.popleft()
 
-    def render(self, delivery: Waiting) -> Envelope:
+    def render(self, delivery: WaitingDelivery) -> Envelope:
         """Raises MergeError when the variables do not fit the template."""
         message = self.messages[delivery.mailing_id]
         began = time.monotonic()
@@ -67,11 +69,11 @@ class Feed:
         finally:
             self._rendering += time.monotonic() - began
 
-    def put_back(self, delivery: Waiting) -> None:
+    def put_back(self, delivery: WaitingDelivery) -> None:
         """It goes first."""
         self._waiting.appendleft(delivery)
 
-    def lost_a_session(self, delivery: Waiting) -> int:
+    def lost_a_session(self, delivery: WaitingDelivery) -> int:
         """How often its session died before its dot, this time included."""
         self._losses[delivery.id] += 1
         return self._losses[delivery.id]

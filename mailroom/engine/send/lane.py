@@ -13,7 +13,7 @@ from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.session_pool import PooledSession
 from mailroom.ledger import states
-from mailroom.ledger.batches.batches import Waiting
+from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.smtp.envelope import Envelope, Outcome
 from mailroom.smtp.failure import Failure, Withdrawn
 from mailroom.smtp.reply import Reply
@@ -52,7 +52,7 @@ class Lane:
         self._rate = relay.rate
         self._recorder = recorder
         self._taken: PooledSession | None = None
-        self._in_hand: dict[int, Waiting] = {}
+        self._in_hand: dict[int, WaitingDelivery] = {}
         self._has_turn = False
 
     @property
@@ -150,12 +150,12 @@ class Lane:
             self._rate.refused(outcome.reply)
             self._failed(delivery, outcome)
 
-    def _goes_again(self, delivery: Waiting, failure: Failure) -> bool:
+    def _goes_again(self, delivery: WaitingDelivery, failure: Failure) -> bool:
         had_worked = self._taken is not None and self._taken.session.sent > 0
         losses = self._feed.lost_a_session(delivery)
         return verdict.goes_again_at_once(failure, losses, had_worked=had_worked)
 
-    def _withdrawn(self, delivery: Waiting, why: str) -> None:
+    def _withdrawn(self, delivery: WaitingDelivery, why: str) -> None:
         """The mark was refused: what is not recorded here goes back when the batch is closed."""
         if why == "lost":
             self._owner.lose()
@@ -164,7 +164,7 @@ class Lane:
         elif why != "taken":
             self._feed.leave_out(delivery.mailing_id)
 
-    def _failed(self, delivery: Waiting, failure: Failure) -> None:
+    def _failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
         relay, message = self._relay, self._feed.messages[delivery.mailing_id]
         now_ms = round(time.time() * 1000)
         self._recorder.trouble(

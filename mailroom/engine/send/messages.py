@@ -15,7 +15,7 @@ from mailroom.content.merge.plain import MergeError
 from mailroom.content.message_ids import message_id
 from mailroom.content.original import Verbatim
 from mailroom.database.engine import Database
-from mailroom.ledger.batches.batches import Waiting
+from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import Shown, StoredFile, ToCompile
 
@@ -23,7 +23,7 @@ KEPT = 16
 """Compiled mailings that a worker remembers; one with a large attachment is some megabytes."""
 
 
-class Unreadable:
+class UnreadableContent:
     """What was accepted and cannot be sent any more: its template is not understood now, or it was deleted.
     Each of its deliveries fails for that reason, and nobody else's who is in the same batch.
     """
@@ -35,7 +35,7 @@ class Unreadable:
         raise MergeError(self._words)
 
 
-class Message(NamedTuple):
+class SendableMessage(NamedTuple):
     """One mailing's message, to be rendered for each of its deliveries."""
 
     sender: str
@@ -43,24 +43,26 @@ class Message(NamedTuple):
     uid: str
     is_shared: bool
     expires_at_ms: int
-    compiled: Compiled | Verbatim | Unreadable
+    compiled: Compiled | Verbatim | UnreadableContent
 
-    def render(self, delivery: Waiting) -> bytes:
+    def render(self, delivery: WaitingDelivery) -> bytes:
         """Raises MergeError when this recipient's variables do not fit."""
         name = message_id(self.uid, None if self.is_shared else delivery.id, self.domain)
         return self.compiled.render(delivery, delivery.variables, name)
 
 
-DELETED = Message("", "", "", is_shared=True, expires_at_ms=0, compiled=Unreadable(contents.GONE))
+DELETED = SendableMessage(
+    "", "", "", is_shared=True, expires_at_ms=0, compiled=UnreadableContent(contents.GONE)
+)
 
 
-class Messages:
+class CompiledMessages:
     """The compiled messages of the mailings that were delivered last."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[int, Message] = OrderedDict()
+        self._kept: OrderedDict[int, SendableMessage] = OrderedDict()
 
-    def of(self, database: Database, mailing_ids: set[int]) -> dict[int, Message]:
+    def of(self, database: Database, mailing_ids: set[int]) -> dict[int, SendableMessage]:
         """The message of each of these mailings."""
         if unknown := mailing_ids - self._kept.keys():
             with database.read() as connection:
@@ -73,7 +75,7 @@ class Messages:
         return found
 
 
-def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, Message]:
+def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, SendableMessage]:
     found = contents.to_compile(connection, mailing_ids)
     messages = dict.fromkeys(mailing_ids, DELETED)
     wholes = originals.of(connection, [mailing.id for mailing in found if mailing.message_id is not None])
@@ -91,15 +93,17 @@ def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, Messag
     return messages
 
 
-def _compile(mailing: ToCompile, content: Content) -> Compiled | Unreadable:
+def _compile(mailing: ToCompile, content: Content) -> Compiled | UnreadableContent:
     try:
         return compile_message(content, mailing.uid, mailing.created_at)
     except MergeError as trouble:
-        return Unreadable(str(trouble))
+        return UnreadableContent(str(trouble))
 
 
-def _message(mailing: ToCompile, sender: str, compiled: Compiled | Verbatim | Unreadable) -> Message:
-    return Message(
+def _message(
+    mailing: ToCompile, sender: str, compiled: Compiled | Verbatim | UnreadableContent
+) -> SendableMessage:
+    return SendableMessage(
         sender=sender,
         domain=sender.rpartition("@")[2],
         uid=mailing.uid,

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from mailroom.engine.send.messages import Message
+from mailroom.engine.send.messages import SendableMessage
 from mailroom.ledger.batches import batches
-from mailroom.ledger.batches.batches import Waiting
+from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.ledger.deliveries.marks import Outcome
 from mailroom.ledger.states import State
 from mailroom.smtp import backoff
@@ -36,9 +36,9 @@ def goes_again_at_once(failure: Failure, losses: int, *, had_worked: bool) -> bo
 
 
 def of_failure(
-    delivery: Waiting,
+    delivery: WaitingDelivery,
     failure: Failure,
-    message: Message,
+    message: SendableMessage,
     waits: Sequence[timedelta],
     server: str,
     now_ms: int,
@@ -54,19 +54,23 @@ def of_failure(
     return Outcome(delivery.id, state, failure.code, words, server, failure.stage, due_in_ms)
 
 
-def of_merge_error(delivery: Waiting, error: Exception, server: str) -> Outcome:
+def of_merge_error(delivery: WaitingDelivery, error: Exception, server: str) -> Outcome:
     """Its variables do not fit: nobody else's fault."""
     return Outcome(delivery.id, State.FAILED, None, str(error), server, "data")
 
 
-def of_suppression(delivery: Waiting, server: str) -> Outcome:
+def of_suppression(delivery: WaitingDelivery, server: str) -> Outcome:
     """Its mark was refused for its address: no attempt was made."""
     words = "the address is on the suppression list"
     return Outcome(delivery.id, State.SUPPRESSED, None, words, server, "data", is_attempt=False)
 
 
 def backoff_ms(
-    delivery: Waiting, reply: Reply | None, message: Message, waits: Sequence[timedelta], now_ms: int
+    delivery: WaitingDelivery,
+    reply: Reply | None,
+    message: SendableMessage,
+    waits: Sequence[timedelta],
+    now_ms: int,
 ) -> int:
     """At the mailing's end at the latest: there the sweeper lets it expire."""
     wait = round(backoff.delay(delivery.attempts + 1, waits, reply) * 1000)

@@ -20,7 +20,7 @@ from mailroom.database.engine import Database
 from mailroom.engine.webhooks import notice
 from mailroom.engine.webhooks.payload import bodies_of
 from mailroom.http.aside import aside
-from mailroom.http.client import Answer, Client, NoAnswer
+from mailroom.http.client import Client, HttpAnswer, NoAnswer
 from mailroom.http.guard import Forbidden, Guard
 from mailroom.ledger.webhooks import webhook_calls, webhook_endpoints
 from mailroom.ledger.webhooks.webhook_calls import Call, Result
@@ -234,7 +234,7 @@ def _is_trouble(result: Result) -> bool:
     return result.status is None or result.status in (GONE, 408, 425, 429) or result.status >= 500
 
 
-def _shown(answer: Answer) -> str:
+def _shown(answer: HttpAnswer) -> str:
     if 300 <= answer.status < 400:
         return "It redirects elsewhere, which is not followed: set the address that it leads to."
     return answer.body[:ANSWER_SHOWN].decode("utf-8", "replace").replace("\0", "")

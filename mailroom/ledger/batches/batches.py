@@ -43,7 +43,7 @@ class Lease:
     max_sessions: int | None
 
 
-class Waiting(NamedTuple):
+class WaitingDelivery(NamedTuple):
     """A delivery of a batch that is to be sent."""
 
     id: int
@@ -135,12 +135,12 @@ def claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Leas
     return Lease(batch_id, epoch + 1, owner, queue, route, max_sessions)
 
 
-def contents_of(connection: Connection, lease: Lease) -> list[Waiting]:
+def contents_of(connection: Connection, lease: Lease) -> list[WaitingDelivery]:
     """What is to be sent.
 
     Nothing of a mailing that was paused or canceled after this batch was gathered.
     """
-    return [Waiting(*row) for row in CONTENTS.all(connection, of_batch=lease.batch_id)]
+    return [WaitingDelivery(*row) for row in CONTENTS.all(connection, of_batch=lease.batch_id)]
 
 
 def renew(connection: Connection, lease: Lease) -> bool:

@@ -152,18 +152,18 @@ def _step(outcome: Outcome) -> Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedMark:
     """Why a mark was refused: suppressed, canceled, paused, expired or (lease) lost."""
 
     delivery_id: int
     why: str
 
 
-def why_refused(connection: Connection, lease: Lease, delivery_ids: Collection[int]) -> list[Refusal]:
+def why_refused(connection: Connection, lease: Lease, delivery_ids: Collection[int]) -> list[RefusedMark]:
     """The reason for each delivery that `mark` left out."""
     held_still = connection.execute(select(batches.c.id).where(*held(lease))).one_or_none()
     if held_still is None:
-        return [Refusal(delivery_id, "lost") for delivery_id in delivery_ids]
+        return [RefusedMark(delivery_id, "lost") for delivery_id in delivery_ids]
     rows = connection.execute(
         select(
             deliveries.c.id,
@@ -177,7 +177,7 @@ def why_refused(connection: Connection, lease: Lease, delivery_ids: Collection[i
         .where(deliveries.c.id.in_(list(delivery_ids)), deliveries.c.batch_id == lease.batch_id)
     )
     found = {row[0]: _reason(*row[1:]) for row in rows}
-    return [Refusal(delivery_id, found.get(delivery_id, "taken")) for delivery_id in delivery_ids]
+    return [RefusedMark(delivery_id, found.get(delivery_id, "taken")) for delivery_id in delivery_ids]
 
 
 def _reason(state: State, mailing_state: MailingState, listed: str | None, over: bool) -> str:

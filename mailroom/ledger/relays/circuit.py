@@ -47,7 +47,7 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ServerTrouble:
     """A server that cannot be used, since when, and what it said."""
 
     server: str
@@ -172,11 +172,11 @@ def closed(connection: Connection) -> set[str]:
     return set(connection.execute(statement).scalars())
 
 
-def troubled(connection: Connection) -> list[Trouble]:
+def troubled(connection: Connection) -> list[ServerTrouble]:
     """Every server that cannot be used at present."""
     rows = connection.execute(select(servers).order_by(servers.c.server))
     return [
-        Trouble(
+        ServerTrouble(
             row.server,
             row.failures,
             row.stage,

@@ -19,7 +19,7 @@ from mailroom.web.api.drafts import draft_of_email
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.idempotency import REPLAYED, conflicts, earlier_answer, idempotency_of
 from mailroom.web.api.operations import api_key, operation
-from mailroom.web.api.requests import MOST_EMAILS, Email
+from mailroom.web.api.requests import MOST_EMAILS, EmailRequest
 
 STRICT, PERMISSIVE = "strict", "permissive"
 
@@ -29,9 +29,9 @@ STRICT, PERMISSIVE = "strict", "permissive"
     "/emails/batch",
     tag="Emails",
     scope=api_keys.SEND,
-    takes=Email,
+    takes=EmailRequest,
     takes_many=MOST_EMAILS,
-    gives=responses.SentBatch,
+    gives=responses.SentBatchAnswer,
     headers=("Idempotency-Key", "x-batch-validation"),
     errors=(400, 409, 413),
 )
@@ -85,7 +85,7 @@ def _drafts(key: ApiKey, mode: str) -> tuple[list[Draft], list[dict[str, Any]]]:
 
 def _draft(key: ApiKey, value: Any) -> Draft:
     try:
-        return draft_of_email(Email.model_validate(value), key)
+        return draft_of_email(EmailRequest.model_validate(value), key)
     except ValidationError as error:
         raise body.refusal(error) from None
 

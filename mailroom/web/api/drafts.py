@@ -16,13 +16,13 @@ from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body
 from mailroom.web.api.errors import ApiError, Unprocessable
-from mailroom.web.api.requests import Email, Letter, Mailing
+from mailroom.web.api.requests import EmailRequest, Letter, MailingRequest
 
 FIELDS = {"sender": "from"}
 """What the content calls otherwise than the API."""
 
 
-def draft_of_email(email: Email, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
+def draft_of_email(email: EmailRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
     """Raises ApiError with what is wrong with it."""
     recipients = _everybody(email)
     shown = {role: tuple(_address(r) for r in recipients if r.role == role) for role in ("to", "cc")}
@@ -31,7 +31,7 @@ def draft_of_email(email: Email, key: ApiKey, idempotency: Idempotency | None = 
     return _draft(email, key, content, recipients, (), given - len(recipients), idempotency)
 
 
-def draft_of_mailing(mailing: Mailing, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
+def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
     """Raises ApiError with what is wrong with it."""
     recipients: dict[str, Recipient] = {}
     columns: dict[str, None] = {}
@@ -73,7 +73,7 @@ def _draft(
         duplicates=duplicates,
         send_at=letter.scheduled_at,
         expires_after=mailroom().settings.expires,
-        if_unknown=letter.if_unknown if isinstance(letter, Mailing) else "resend",
+        if_unknown=letter.if_unknown if isinstance(letter, MailingRequest) else "resend",
         user_id=key.user_id,
         program_id=key.program,
         tags=[(tag.name, tag.value) for tag in letter.tags],
@@ -103,7 +103,7 @@ def _content(
     )
 
 
-def _everybody(email: Email) -> list[Recipient]:
+def _everybody(email: EmailRequest) -> list[Recipient]:
     """Each address once, in the first role that it is given."""
     found: dict[str, Recipient] = {}
     for role, addresses in (("to", email.to), ("cc", email.cc), ("bcc", email.bcc)):

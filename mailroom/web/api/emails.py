@@ -20,7 +20,7 @@ from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import EMAIL, Reached
-from mailroom.web.api.requests import Email, Page, Update
+from mailroom.web.api.requests import EmailRequest, Page, UpdateRequest
 
 MOST_OCTETS = 16 * 1024
 """Of a change to one."""
@@ -34,8 +34,8 @@ MOST_DELIVERIES = 1_000
     "/emails",
     tag="Emails",
     scope=api_keys.SEND,
-    takes=Email,
-    gives=responses.SentEmail,
+    takes=EmailRequest,
+    gives=responses.SentEmailAnswer,
     headers=("Idempotency-Key",),
     errors=(400, 409, 413),
 )
@@ -45,7 +45,7 @@ def send_email() -> Response:
     The answer means that the email is on disk; workers hand it to the mail server from there.
     """
     key = api_key()
-    accepted = submit(key, lambda idempotency: draft_of_email(body.read(Email), key, idempotency))
+    accepted = submit(key, lambda idempotency: draft_of_email(body.read(EmailRequest), key, idempotency))
     return answer({"id": accepted.uid}, REPLAYED if accepted.replayed else None)
 
 
@@ -55,7 +55,7 @@ def send_email() -> Response:
     tag="Emails",
     scope=api_keys.READ,
     query=Page,
-    gives=responses.EmailList,
+    gives=responses.EmailListAnswer,
     errors=(404,),
 )
 def list_emails() -> Response:
@@ -77,7 +77,9 @@ def list_emails() -> Response:
     return answer({"object": "list", "has_more": more, "data": rows})
 
 
-@operation("GET", "/emails/{id}", tag="Emails", scope=api_keys.READ, gives=responses.Email, errors=(404,))
+@operation(
+    "GET", "/emails/{id}", tag="Emails", scope=api_keys.READ, gives=responses.EmailAnswer, errors=(404,)
+)
 def get_email(email: Reached) -> Response:
     """Look at an email.
 
@@ -95,8 +97,8 @@ def get_email(email: Reached) -> Response:
     "/emails/{id}",
     tag="Emails",
     scope=api_keys.SEND,
-    takes=Update,
-    gives=responses.ChangedEmail,
+    takes=UpdateRequest,
+    gives=responses.ChangedEmailAnswer,
     errors=(400, 404, 409),
 )
 def update_email(email: Reached) -> Response:
@@ -104,7 +106,7 @@ def update_email(email: Reached) -> Response:
 
     As long as it waits for its time; 409 when it does not any more.
     """
-    update = body.read(Update, MOST_OCTETS)
+    update = body.read(UpdateRequest, MOST_OCTETS)
     with mailroom().database.begin() as connection:
         mailing = email.find(connection)
         if not emails.reschedule(connection, mailing.id, update.scheduled_at, mailroom().settings.expires):
@@ -117,7 +119,7 @@ def update_email(email: Reached) -> Response:
     "/emails/{id}/cancel",
     tag="Emails",
     scope=api_keys.SEND,
-    gives=responses.ChangedEmail,
+    gives=responses.ChangedEmailAnswer,
     errors=(404, 409),
 )
 def cancel_email(email: Reached) -> Response:

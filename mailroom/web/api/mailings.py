@@ -33,8 +33,8 @@ CHUNK = 1_000
     "/mailings",
     tag="Mailings",
     scope=api_keys.SEND,
-    takes=requests.Mailing,
-    gives=responses.AcceptedMailing,
+    takes=requests.MailingRequest,
+    gives=responses.AcceptedMailingAnswer,
     headers=("Idempotency-Key",),
     errors=(400, 409, 413),
 )
@@ -45,14 +45,14 @@ def send_mailing() -> Response:
     html is filled from each recipient's `variables` (`{{ name }}` and `{{ email }}` are always there).
     """
     key = api_key()
-    accepted = submit(key, lambda known: draft_of_mailing(body.read(requests.Mailing), key, known))
+    accepted = submit(key, lambda known: draft_of_mailing(body.read(requests.MailingRequest), key, known))
     with mailroom().database.read() as connection:
         mailing = Reached(MAILING, UUID(accepted.uid), key).find(connection)
     return answer(shown.accepted_mailing(mailing), REPLAYED if accepted.replayed else None)
 
 
 @operation(
-    "GET", "/mailings/{id}", tag="Mailings", scope=api_keys.READ, gives=responses.Mailing, errors=(404,)
+    "GET", "/mailings/{id}", tag="Mailings", scope=api_keys.READ, gives=responses.MailingAnswer, errors=(404,)
 )
 def get_mailing(mailing: Reached) -> Response:
     """Look at a mailing.
@@ -68,7 +68,7 @@ def get_mailing(mailing: Reached) -> Response:
     "/mailings/{id}/pause",
     tag="Mailings",
     scope=api_keys.SEND,
-    gives=responses.Mailing,
+    gives=responses.MailingAnswer,
     errors=(404, 409),
 )
 def pause_mailing(mailing: Reached) -> Response:
@@ -84,7 +84,7 @@ def pause_mailing(mailing: Reached) -> Response:
     "/mailings/{id}/resume",
     tag="Mailings",
     scope=api_keys.SEND,
-    gives=responses.Mailing,
+    gives=responses.MailingAnswer,
     errors=(404, 409),
 )
 def resume_mailing(mailing: Reached) -> Response:
@@ -97,7 +97,7 @@ def resume_mailing(mailing: Reached) -> Response:
     "/mailings/{id}/cancel",
     tag="Mailings",
     scope=api_keys.SEND,
-    gives=responses.Mailing,
+    gives=responses.MailingAnswer,
     errors=(404, 409),
 )
 def cancel_mailing(mailing: Reached) -> Response:

@@ -146,7 +146,7 @@ def _not_null(schema: Document) -> Document:
 
 def _body(operation: Operation) -> Document:
     assert operation.takes is not None
-    schema: Document = {"$ref": REF.format(model=_name(operation.takes))}
+    schema: Document = {"$ref": REF.format(model=_component(operation.takes.__name__))}
     if operation.takes_many:
         schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": operation.takes_many}
     return {"schema": schema, "example": REQUESTS[operation.name]}
@@ -159,7 +159,7 @@ def _success(operation: Operation) -> Document:
             "description": "A line for each delivery.",
             "content": {"application/jsonl": lines, "text/csv": lines},
         }
-    schema = {"$ref": REF.format(model=_name(operation.gives))}
+    schema = {"$ref": REF.format(model=_component(operation.gives.__name__))}
     text = (operation.gives.__doc__ or "").strip() or "What was asked for."
     answer: Document = {"description": text, "content": {"application/json": {"schema": schema}}}
     return answer | ({"links": links} if (links := _links(operation)) else {})
@@ -177,27 +177,32 @@ def _links(operation: Operation) -> Document:
 
 
 def _schemas() -> Document:
-    """Requests as they are checked, answers as they are written; `Email` is both, so these get a suffix."""
+    """Requests as they are checked, under their plain names (`Email`); answers as they are written
+    (`EmailAnswer`).
+    """
     taken = _used(operation.takes for operation in OPERATIONS)
-    given: list[type[BaseModel]] = [*_used(operation.gives for operation in OPERATIONS), responses.Error]
-    requests = _definitions(taken, "validation", "")
-    answers = _definitions(given, "serialization", ANSWER)
+    given: list[type[BaseModel]] = [
+        *_used(operation.gives for operation in OPERATIONS),
+        responses.ErrorAnswer,
+    ]
+    requests = _definitions(taken, "validation")
+    answers = _definitions(given, "serialization")
     found = dict(sorted({**requests, **answers}.items()))
     return {name: schema for name, schema in found.items() if name != INNER}
 
 
-ANSWER = "Answer"
 INNER = Address.__name__  # how we keep a mailbox; programs write it as a string
 
 
-def _definitions(models: list[type[BaseModel]], mode: JsonSchemaMode, suffix: str) -> Document:
-    template = REF if not suffix else REF.replace("{model}", "{model}" + suffix)
-    _, found = models_json_schema([(model, mode) for model in models], ref_template=template)
-    return {name + suffix: _tidy(schema) for name, schema in found.get("$defs", {}).items()}
+def _definitions(models: list[type[BaseModel]], mode: JsonSchemaMode) -> Document:
+    _, found = models_json_schema([(model, mode) for model in models], ref_template=REF)
+    return {_component(name): _tidy(schema) for name, schema in found.get("$defs", {}).items()}
 
 
 def _tidy(schema: Any) -> Any:
-    """Without the titles that only repeat names, and defaults of what has to be given."""
+    """Without the titles that only repeat names, and defaults of what has to be given; with components
+    under their public names.
+    """
     if isinstance(schema, list):
         return [_tidy(part) for part in schema]
     if not isinstance(schema, dict):
@@ -212,12 +217,12 @@ def _tidy(schema: Any) -> Any:
                 key: {k: v for k, v in value.items() if not (k == "default" and key in required)}
                 for key, value in part.items()
             }
-        tidied[name] = _tidy(part)
+        tidied[name] = _component(part) if name == "$ref" else _tidy(part)
     return tidied
 
 
-def _name(model: type[BaseModel]) -> str:
-    return model.__name__ + (ANSWER if issubclass(model, responses.Answer) else "")
+def _component(model: str) -> str:
+    return model.removesuffix("Request")
 
 
 def _used(models: Iterable[type[BaseModel] | None]) -> list[type[BaseModel]]:
@@ -229,5 +234,5 @@ def _error_name(status: int) -> str:
 
 
 def _error(text: str) -> Document:
-    schema = {"$ref": REF.format(model=_name(responses.Error))}
+    schema = {"$ref": REF.format(model=_component(responses.ErrorAnswer.__name__))}
     return {"description": text, "content": {"application/json": {"schema": schema}}}

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from mailroom.content.content import Attachment as ContentAttachment
+from mailroom.content.content import Attachment
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
 from mailroom.web.api.enumerations import one_of
@@ -72,13 +72,13 @@ def _empty(kind: type) -> BeforeValidator:
     return BeforeValidator(lambda value: kind() if value is None else value)
 
 
-class Request(BaseModel):
+class RequestModel(BaseModel):
     """Unknown fields are refused: a misspelled one would be lost without a word."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
 
 
-class Attachment(Request):
+class AttachmentRequest(RequestModel):
     """A file that goes along. With a `content_id` it is a picture inside the HTML: `<img src="cid:...">`."""
 
     filename: Text = Field(
@@ -107,7 +107,7 @@ class Attachment(Request):
     model_config = ConfigDict(json_schema_extra={"required": ["filename", "content"]})
 
     @model_validator(mode="after")
-    def _is_whole(self) -> Attachment:
+    def _is_whole(self) -> AttachmentRequest:
         if self.path is not None:
             if remote_files.fetcher() is None:
                 raise ValueError(remote_files.REFUSED)
@@ -117,7 +117,7 @@ class Attachment(Request):
             raise ValueError("Give the file's `filename`.")
         return self
 
-    def read(self) -> ContentAttachment:
+    def read(self) -> Attachment:
         """The file; one that is named by `path` is fetched now."""
         content, filename, told = self.content, self.filename, ""
         fetch = remote_files.fetcher()
@@ -126,17 +126,17 @@ class Attachment(Request):
             content, filename, told = file.content, filename or file.name, file.content_type
         kind = self.content_type or told or mimetypes.guess_type(filename)[0] or "application/octet-stream"
         content_id = (self.content_id or self.inline_content_id or "").strip("<>") or None
-        return ContentAttachment(filename, kind, content, content_id)
+        return Attachment(filename, kind, content, content_id)
 
 
-class Tag(Request):
+class TagRequest(RequestModel):
     """A name and a value of your own, to find the email by."""
 
     name: str = Field(pattern="^[A-Za-z0-9_-]{1,256}$", examples=["category"])
     value: str = Field(default="", pattern="^[A-Za-z0-9_-]{0,256}$", examples=["welcome"])
 
 
-class Letter(Request):
+class Letter(RequestModel):
     """What an email and a mailing have in common."""
 
     from_: Mailbox = Field(alias="from")
@@ -158,10 +158,10 @@ class Letter(Request):
     headers: Annotated[dict[Text, Text], _empty(dict)] = Field(
         default_factory=dict, json_schema_extra=HEADERS
     )
-    attachments: Annotated[tuple[Attachment, ...], at_most(MOST_FILES), _empty(tuple)] = Field(
+    attachments: Annotated[tuple[AttachmentRequest, ...], at_most(MOST_FILES), _empty(tuple)] = Field(
         default=(), max_length=MOST_FILES
     )
-    tags: Annotated[tuple[Tag, ...], at_most(MOST_TAGS), _empty(tuple)] = Field(
+    tags: Annotated[tuple[TagRequest, ...], at_most(MOST_TAGS), _empty(tuple)] = Field(
         default=(), max_length=MOST_TAGS
     )
     scheduled_at: Moment | None = None
@@ -175,7 +175,7 @@ def _unsupported(name: str) -> BeforeValidator:
     return BeforeValidator(refuse)
 
 
-class Email(Letter):
+class EmailRequest(Letter):
     """One message, which shows To and Cc. Every recipient, Bcc included, is a delivery of its own."""
 
     to: SomeMailboxes
@@ -187,14 +187,14 @@ class Email(Letter):
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
 
 
-class Update(Request):
+class UpdateRequest(RequestModel):
     """A new time for an email that waits for its time."""
 
     scheduled_at: Moment
     id: SkipJsonSchema[Any] = None  # the Python SDK repeats it here
 
 
-class Recipient(Request):
+class RecipientRequest(RequestModel):
     """One who gets a mailing, and the values of its merge tags."""
 
     address: Mailbox
@@ -214,11 +214,11 @@ class Recipient(Request):
     )
 
 
-class Mailing(Letter):
+class MailingRequest(Letter):
     """One submission to many: each sees only themself, and merge tags are filled for each."""
 
     recipients: Annotated[
-        list[Recipient],
+        list[RecipientRequest],
         FailFast(),
         Field(min_length=1, max_length=MOST_RECIPIENTS),
         WrapValidator(first_mistakes),

@@ -16,11 +16,11 @@ DeliveryState = Annotated[str, one_of(State)]
 ID = "4ef9a417-02e9-4d39-ad75-9611e0fcc33c"
 
 
-class Answer(BaseModel):
+class AnswerModel(BaseModel):
     model_config = ConfigDict(serialize_by_alias=True)
 
 
-class Error(Answer):
+class ErrorAnswer(AnswerModel):
     """What went wrong: `name` for the program, `message` for a person."""
 
     statusCode: int = Field(examples=[422])
@@ -28,32 +28,34 @@ class Error(Answer):
     message: str = Field(examples=["`to`: An email address must have an @-sign."])
 
 
-class SentEmail(Answer):
+class SentEmailAnswer(AnswerModel):
     """Accepted: it is on disk, and goes out."""
 
     id: UUID = Field(examples=[ID])
 
 
-class BatchError(Answer):
+class BatchErrorAnswer(AnswerModel):
     """One email of a permissive batch that was left out."""
 
     index: int = Field(description="Its place in the array, from 0.")
     message: str
 
 
-class SentBatch(Answer):
+class SentBatchAnswer(AnswerModel):
     """The ids, in the order of the accepted emails."""
 
-    data: list[SentEmail]
-    errors: list[BatchError] | None = Field(default=None, description="Only with permissive validation.")
+    data: list[SentEmailAnswer]
+    errors: list[BatchErrorAnswer] | None = Field(
+        default=None, description="Only with permissive validation."
+    )
 
 
-class ChangedEmail(Answer):
+class ChangedEmailAnswer(AnswerModel):
     object: Literal["email"] = "email"
     id: UUID = Field(examples=[ID])
 
 
-class ListedEmail(Answer):
+class ListedEmailAnswer(AnswerModel):
     """An email, without what it says."""
 
     id: UUID = Field(examples=[ID])
@@ -69,18 +71,18 @@ class ListedEmail(Answer):
     last_event: Annotated[str, one_of(LastEvent)] = Field(examples=["sent"])
 
 
-class EmailList(Answer):
+class EmailListAnswer(AnswerModel):
     object: Literal["list"] = "list"
     has_more: bool
-    data: list[ListedEmail]
+    data: list[ListedEmailAnswer]
 
 
-class Tag(Answer):
+class TagAnswer(AnswerModel):
     name: str
     value: str
 
 
-class Delivery(Answer):
+class DeliveryAnswer(AnswerModel):
     """One recipient, and the last words of the mail server."""
 
     id: int
@@ -95,17 +97,17 @@ class Delivery(Answer):
     updated_at: datetime
 
 
-class Email(ListedEmail):
+class EmailAnswer(ListedEmailAnswer):
     """An email with all that is known of it."""
 
     object: Literal["email"] = "email"
     html: str | None
     text: str | None
-    tags: list[Tag]
-    deliveries: list[Delivery] = Field(description="One for each recipient, Bcc included.")
+    tags: list[TagAnswer]
+    deliveries: list[DeliveryAnswer] = Field(description="One for each recipient, Bcc included.")
 
 
-class Mailing(Answer):
+class MailingAnswer(AnswerModel):
     """A mailing and how many of its deliveries are in which state."""
 
     object: Literal["mailing"] = "mailing"
@@ -123,7 +125,7 @@ class Mailing(Answer):
     ended_at: datetime | None
 
 
-class AcceptedMailing(Answer):
+class AcceptedMailingAnswer(AnswerModel):
     """Accepted: it is on disk, and goes out."""
 
     object: Literal["mailing"] = "mailing"

@@ -17,7 +17,7 @@ from mailroom.web.csv_export import message_id_of
 
 
 def listed_email(mailing: Mailing, addressed: Sequence[AnyRow], reply_to: Sequence[str]) -> dict[str, Any]:
-    """A responses.ListedEmail."""
+    """A responses.ListedEmailAnswer."""
     by_role: dict[str, list[str]] = {"to": [], "cc": [], "bcc": []}
     for row in addressed:
         by_role[row.role].append(format_address(Address(row.address, row.name)))
@@ -38,7 +38,7 @@ def listed_email(mailing: Mailing, addressed: Sequence[AnyRow], reply_to: Sequen
 
 
 def email(mailing: Mailing, content: StoredContent | None, deliveries: Sequence[Delivery]) -> dict[str, Any]:
-    """A responses.Email; what it said may be deleted."""
+    """A responses.EmailAnswer; what it said may be deleted."""
     content = content or StoredContent("", "", [], [], [], [])
     return {
         "object": "email",
@@ -51,7 +51,7 @@ def email(mailing: Mailing, content: StoredContent | None, deliveries: Sequence[
 
 
 def delivery(mailing: Mailing, row: Delivery) -> dict[str, Any]:
-    """A responses.Delivery."""
+    """A responses.DeliveryAnswer."""
     return {
         "id": row.id,
         "address": row.address,
@@ -67,7 +67,7 @@ def delivery(mailing: Mailing, row: Delivery) -> dict[str, Any]:
 
 
 def accepted_mailing(mailing: Mailing) -> Mapping[str, Any]:
-    """A responses.AcceptedMailing: the same however often it is asked for."""
+    """A responses.AcceptedMailingAnswer: the same however often it is asked for."""
     return {
         "object": "mailing",
         "id": mailing.uid,
@@ -78,7 +78,7 @@ def accepted_mailing(mailing: Mailing) -> Mapping[str, Any]:
 
 
 def mailing(found: Mailing) -> Mapping[str, Any]:
-    """A responses.Mailing."""
+    """A responses.MailingAnswer."""
     return {
         **accepted_mailing(found),
         "state": found.state,

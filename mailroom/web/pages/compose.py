@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response
 
 from mailroom.content.recipients.parsed import Parsed, Problems
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Accepted, KeyReused, Refused, StillUnderWay
+from mailroom.engine.accept.draft import Accepted, DraftRefused, KeyReused, StillUnderWay
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.web import mailroom
 from mailroom.web.compose import compose_form
@@ -77,7 +77,7 @@ def submit() -> Response:
         return _shown(form, 422)
     try:
         accepted = accept(mailroom().database, mailroom().queue, draft)
-    except Refused as refused:
+    except DraftRefused as refused:
         form.problems = refused.problems
         return _shown(form, 422)
     except KeyReused:

@@ -47,7 +47,7 @@ class Block:
 
 
 @dataclass(slots=True)
-class Lane:
+class TimelineLane:
     worker: str  # its letter
     session: int
     blocks: list[Block] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    lanes: list[Lane]
+    lanes: list[TimelineLane]
     ticks: list[Tick]
     breaks: list[Tick]  # idle stretches that were cut out
     workers: dict[str, str]  # letter -> the worker's own name
@@ -121,7 +121,7 @@ def build(marks: Sequence[Mark], weight: float = 1.0) -> Timeline | None:
     )
 
 
-def _arrange(lanes: Sequence[Lane]) -> tuple[int, int]:
+def _arrange(lanes: Sequence[TimelineLane]) -> tuple[int, int]:
     """Gives each lane its place; returns a bar's height, and that of all together."""
     labelled = len(lanes) <= MOST_LABELLED
     bar, y, worker = BAR if labelled else THIN_BAR, 0, ""
@@ -137,15 +137,17 @@ def _arrange(lanes: Sequence[Lane]) -> tuple[int, int]:
     return bar, y
 
 
-def _lanes(marks: Sequence[Mark]) -> tuple[dict[tuple[str, int], tuple[Lane, list[Mark]]], dict[str, str]]:
+def _lanes(
+    marks: Sequence[Mark],
+) -> tuple[dict[tuple[str, int], tuple[TimelineLane, list[Mark]]], dict[str, str]]:
     letters: dict[str, str] = {}
     for mark in sorted(marks, key=lambda mark: mark.begun):
         letters.setdefault(mark.worker, _letter(len(letters)))
-    lanes: dict[tuple[str, int], tuple[Lane, list[Mark]]] = {}
+    lanes: dict[tuple[str, int], tuple[TimelineLane, list[Mark]]] = {}
     for mark in sorted(marks, key=lambda mark: (letters[mark.worker], mark.session, mark.begun)):
         key = (mark.worker, mark.session)
         if key not in lanes:
-            lanes[key] = (Lane(letters[mark.worker], mark.session), [])
+            lanes[key] = (TimelineLane(letters[mark.worker], mark.session), [])
         lanes[key][1].append(mark)
     return lanes, {letter: name for name, letter in letters.items()}
 
@@ -199,7 +201,7 @@ def _shares(marks: Iterable[Mark], scale: Timescale, weight: float, slices: int)
     ]
 
 
-def _numbers(lane: Lane) -> str:
+def _numbers(lane: TimelineLane) -> str:
     return ", ".join(str(block.number) for block in lane.blocks if block.number is not None)
 
 

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from mailroom.web.layout.filters import size
 from mailroom.web.request import origin
 from mailroom.web.request.negotiation import wants_page
-from mailroom.web.request.origin import ForeignForm, Refusal
+from mailroom.web.request.origin import ForeignForm, OriginRefusal
 
 WORDS = {
     400: (
@@ -71,7 +71,7 @@ def _http(error: HTTPException) -> Response:
     return response
 
 
-def refused(refusal: Refusal) -> Response:
+def refused(refusal: OriginRefusal) -> Response:
     """A form that was not taken, and what to do about that."""
     origin.tell_operator(refusal)
     return answer(400, refusal.title, refusal.text, refusal.name)

@@ -30,7 +30,7 @@ class ForeignForm(BadRequest):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class OriginRefusal:
     """What is told, to the person and in the log."""
 
     name: str
@@ -38,18 +38,18 @@ class Refusal:
     text: str
 
 
-TOO_OLD = Refusal(
+TOO_OLD = OriginRefusal(
     "csrf_token_expired", "This page was open for too long", "Go back, reload it, and try again."
 )
-NO_COOKIE = Refusal(
+NO_COOKIE = OriginRefusal(
     "cookie_missing",
     "Your browser sent no cookie",
     "Mailroom needs one to know its own forms. Allow cookies for this address, reload the page, try again.",
 )
-OTHER_SITE = Refusal(
+OTHER_SITE = OriginRefusal(
     "foreign_form", "That form is not Mailroom's", "A page of another site sent it, so nothing was done."
 )
-UNNAMED = Refusal(
+UNNAMED = OriginRefusal(
     "foreign_form",
     "Your browser does not say where this form comes from",
     "It hides the page's address (Origin: null). Allow it to name that to Mailroom, and try again.",
@@ -75,14 +75,14 @@ def _is_ours() -> bool:
     return site in (None, "none") and (origin is None or _is_own(origin))
 
 
-def of_foreign_form() -> Refusal:
+def of_foreign_form() -> OriginRefusal:
     origin = _page()
     if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
         return OTHER_SITE
     return _elsewhere(origin) if origin and _parts(origin)[1] else UNNAMED
 
 
-def of_token(error: CSRFError) -> Refusal:
+def of_token(error: CSRFError) -> OriginRefusal:
     """A form's token does not fit. Most often it is old; without any cookie it can never fit."""
     if current_app.config["SESSION_COOKIE_NAME"] in request.cookies:
         return TOO_OLD
@@ -91,7 +91,7 @@ def of_token(error: CSRFError) -> Refusal:
     return _elsewhere(origin) if is_secure and origin and _parts(origin)[0] == "http" else NO_COOKIE
 
 
-def tell_operator(refusal: Refusal) -> None:
+def tell_operator(refusal: OriginRefusal) -> None:
     """One line in the log, once a minute at most: a page that nobody can use may be a wrong setting."""
     told: dict[str, float] = current_app.extensions
     if refusal is TOO_OLD or time.monotonic() - told["mailroom.refusal_told"] < TOLD_EVERY:
@@ -100,9 +100,9 @@ def tell_operator(refusal: Refusal) -> None:
     current_app.logger.warning("a form was refused: %s. %s", refusal.title, refusal.text)
 
 
-def _elsewhere(origin: str) -> Refusal:
+def _elsewhere(origin: str) -> OriginRefusal:
     own = mailroom().settings.public_url
-    return Refusal(
+    return OriginRefusal(
         "wrong_address",
         "This is not Mailroom's address",
         f"This Mailroom answers to {own}, your browser came by {origin}. Open {own}. If {origin} is "

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.database.clock import now_millis, to_millis
 from mailroom.ledger.relays import circuit
-from mailroom.ledger.relays.circuit import Trouble
+from mailroom.ledger.relays.circuit import ServerTrouble
 from mailroom.ledger.webhooks import webhook_endpoints
 from mailroom.ledger.webhooks.webhook_endpoints import Endpoint
 from mailroom.web import mailroom
@@ -19,7 +19,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(notices=notices, given_up_endpoints=given_up_endpoints)
 
 
-def notices() -> list[tuple[Trouble, str]]:
+def notices() -> list[tuple[ServerTrouble, str]]:
     """Every server in trouble, and a sentence about it; asked while a page is rendered."""
     if getattr(g, "user", None) is None:
         return []  # a stranger's error page
@@ -43,7 +43,7 @@ def given_up_endpoints() -> list[Endpoint]:
         return []
 
 
-def trouble_words(trouble: Trouble, now: int) -> str:
+def trouble_words(trouble: ServerTrouble, now: int) -> str:
     """`now`: milliseconds by the ledger's clock."""
     wait = to_millis(trouble.closed_until) - now
     again = f"in {duration(max(1000, round(wait, -3)))}" if wait > 0 else "within seconds"

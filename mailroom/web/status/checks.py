@@ -35,10 +35,10 @@ class Check:
 
 
 Question = Callable[[Mailroom], str]
-"""What was found, in words; raises Trouble when it is not good."""
+"""What was found, in words; raises CheckFailed when it is not good."""
 
 
-class Trouble(Exception):
+class CheckFailed(Exception):
     """Why a part does not work."""
 
 
@@ -51,7 +51,7 @@ def ledger(mailroom: Mailroom) -> str:
 
 def redis(mailroom: Mailroom) -> str:
     if not mailroom.queue.ping():
-        raise Trouble("Redis does not answer; mailings are accepted and go out when it is back")
+        raise CheckFailed("Redis does not answer; mailings are accepted and go out when it is back")
     return "answers"
 
 
@@ -59,9 +59,9 @@ def workers(mailroom: Mailroom) -> str:
     try:
         found = mailroom.queue.workers()
     except QueueDown as down:
-        raise Trouble(f"cannot be counted: {down}") from None
+        raise CheckFailed(f"cannot be counted: {down}") from None
     if not found:
-        raise Trouble("no worker is running; start one: python worker.py")
+        raise CheckFailed("no worker is running; start one: python worker.py")
     return f"{len(found)} running"
 
 
@@ -69,9 +69,9 @@ def sweep(mailroom: Mailroom) -> str:
     with mailroom.database.read() as connection:
         age = connection.execute(select(now_millis() - sweeper.c.swept_at)).scalar()
     if age is None:
-        raise Trouble("has never run; it runs inside the workers: python worker.py")
+        raise CheckFailed("has never run; it runs inside the workers: python worker.py")
     if age > SWEEP_EXPECTED:
-        raise Trouble(f"last ran {age // 1000} s ago; it runs inside the workers")
+        raise CheckFailed(f"last ran {age // 1000} s ago; it runs inside the workers")
     return f"last ran {max(0, age)} ms ago"
 
 
@@ -111,7 +111,7 @@ def within(patience: float, questions: Mapping[str, Callable[[], T]]) -> dict[st
 def _answered(mailroom: Mailroom, name: str, question: Question) -> Check:
     try:
         return Check(name, True, question(mailroom))
-    except Trouble as trouble:
+    except CheckFailed as trouble:
         return Check(name, False, str(trouble))
     except Exception as error:
         # Only its kind: a driver's message may quote the URL, password included.

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.database.clock import from_millis, now_millis
 from mailroom.ledger.relays import circuit, rates
-from mailroom.ledger.relays.circuit import Trouble
+from mailroom.ledger.relays.circuit import ServerTrouble
 from mailroom.smtp.server import server_from
 from mailroom.web import Mailroom
 
@@ -42,7 +42,7 @@ def standings(mailroom: Mailroom) -> list[dict[str, Any]] | None:
     ]
 
 
-def _trouble(trouble: Trouble | None, now: datetime) -> dict[str, Any]:
+def _trouble(trouble: ServerTrouble | None, now: datetime) -> dict[str, Any]:
     if trouble is None:
         return {"in_trouble": False}
     return {
