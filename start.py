@@ -7,7 +7,7 @@ import os
 
 from mailroom import files
 from mailroom.local import defaults, home, ports
-from mailroom.local.run import ROOT, Run
+from mailroom.local.run import PROJECT_ROOT, Run
 from mailroom.settings import SettingsError, given, home_of, leave, load
 
 
@@ -23,7 +23,7 @@ def start() -> None:
     folder = home_of()
     values = given()
     home.make(folder)
-    os.chdir(ROOT)
+    os.chdir(PROJECT_ROOT)
     with home.locked(folder) as lock:
         chosen = defaults.choose(folder, values)
         settings = load(values | chosen.values | {"MAILROOM_HOME": str(folder)})

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import http.client
 
-from mailroom.local.ports import HOST
+from mailroom.local.ports import LOOPBACK_HOST
 
 
 class Client:
     """For one thread. `cookie`: what the server has set, ready to be sent back."""
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection(HOST, port, timeout=120)
+        self._connection = http.client.HTTPConnection(LOOPBACK_HOST, port, timeout=120)
         self.cookie = ""
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes]:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks.processes import ROOT
-from mailroom.local.ports import HOST, free_port
+from mailroom.local.ports import LOOPBACK_HOST, free_port
 
 FOLDER = ROOT / ".venv" / "benchmarks" / "postfix"
 RUN_AS = ["-u", "nobody"] if os.geteuid() == 0 else []
@@ -63,7 +63,7 @@ class SmtpSink:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> SmtpSink:
-        command = [program("smtp-sink"), *RUN_AS, "-c", "-m", "1000", f"{HOST}:{self.port}", "1000"]
+        command = [program("smtp-sink"), *RUN_AS, "-c", "-m", "1000", f"{LOOPBACK_HOST}:{self.port}", "1000"]
         self._process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE)
         threading.Thread(target=self._read, daemon=True).start()
         while not _listens(self.port):
@@ -103,7 +103,7 @@ class SmtpSink:
 
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
+        return probe.connect_ex((LOOPBACK_HOST, port)) == 0
 
 
 def smtp_source(port: int, mails: int, sessions: int, size: int) -> float:
@@ -111,5 +111,7 @@ def smtp_source(port: int, mails: int, sessions: int, size: int) -> float:
     words = ["-d", "-s", str(sessions), "-m", str(mails), "-l", str(size)]
     people = ["-f", "post@mailroom.example", "-t", "person@mail.example"]
     began = time.perf_counter()
-    subprocess.run([program("smtp-source"), *words, *people, f"{HOST}:{port}"], env=environment(), check=True)
+    subprocess.run(
+        [program("smtp-source"), *words, *people, f"{LOOPBACK_HOST}:{port}"], env=environment(), check=True
+    )
     return mails / (time.perf_counter() - began)

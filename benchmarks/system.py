@@ -25,7 +25,7 @@ from mailroom.engine.accept.draft import Accepted, Draft
 from mailroom.ledger.migrate import upgrade
 from mailroom.ledger.people import api_keys, users
 from mailroom.ledger.schema import mailings
-from mailroom.local.ports import HOST, free_port
+from mailroom.local.ports import LOOPBACK_HOST, free_port
 from mailroom.queue import Queue
 from tests.servers import Valkey, wait_until
 
@@ -43,11 +43,11 @@ class System:
             "SECRET_KEY": "a secret for benchmarks only",
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.valkey.url,
-            "MAIL_SERVER": HOST,
+            "MAIL_SERVER": LOOPBACK_HOST,
             "MAIL_PORT": str(mail_port),
             "MAILROOM_HOME": str(self.folder),
             "PORT": str(self.port),
-            "GUNICORN_CMD_ARGS": f"--bind {HOST}:{self.port}",
+            "GUNICORN_CMD_ARGS": f"--bind {LOOPBACK_HOST}:{self.port}",
             **environment,
         }
 

@@ -7,14 +7,14 @@ import os
 import stat
 from pathlib import Path
 
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
+GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 log = logging.getLogger(__name__)
 
 
 def keep_private() -> None:
     """For a program of ours, at its start: what it and its children make is nobody else's."""
-    os.umask(OTHERS)
+    os.umask(GROUP_AND_OTHERS)
 
 
 def make_folder(path: Path) -> None:
@@ -38,10 +38,10 @@ def close_to_others(path: Path) -> None:
         mode = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return
-    if not mode & OTHERS:
+    if not mode & GROUP_AND_OTHERS:
         return
     try:
-        path.chmod(mode & ~OTHERS)
+        path.chmod(mode & ~GROUP_AND_OTHERS)
     except OSError as error:
         log.warning("%s is open to other users (%o), and stays so: %s", path, mode, error.strerror)
     else:

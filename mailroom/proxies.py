@@ -16,7 +16,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 MAPPED = IPv6Network("::ffff:0:0/96")
 """IPv4 addresses as a socket for both families shows them."""
 
-ENTRY = re.compile(
+FORWARDED_ENTRY = re.compile(
     r"\[(?P<boxed>[0-9A-Fa-f:.]+)\](:\d{1,5})?|(?P<v4>[0-9.]+)(:\d{1,5})?|(?P<v6>[0-9A-Fa-f:.]+)"
 )
 
@@ -65,7 +65,7 @@ def source(address: str) -> str:
 
 
 def _address(text: str) -> Address | None:
-    found = ENTRY.fullmatch(text.strip())
+    found = FORWARDED_ENTRY.fullmatch(text.strip())
     if found is None:
         return None
     try:

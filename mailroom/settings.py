@@ -41,7 +41,7 @@ def span(text: str) -> timedelta:
     found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", text.strip())
     if found is None:
         raise ValueError("not a span of time")
-    return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+    return timedelta(seconds=int(found[1]) * SETTING_TIME_UNITS[found[2]])
 
 
 def _host(text: str) -> str:
@@ -70,7 +70,7 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+SETTING_TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 A_PORT = "a whole number from 1 to 65535"
 YES_OR_NO = "true or false"
 
@@ -238,10 +238,10 @@ class Settings(BaseModel):
         return self
 
 
-FIELDS = {str(field.alias): field for field in Settings.model_fields.values()}
-EXPECTED = {name: field.description for name, field in FIELDS.items()}
-REQUIRED = [name for name, field in FIELDS.items() if field.is_required()]
-FILED = [name for name, field in FIELDS.items() if not field.repr]
+SETTINGS_FIELDS = {str(field.alias): field for field in Settings.model_fields.values()}
+EXPECTED_SETTINGS = {name: field.description for name, field in SETTINGS_FIELDS.items()}
+REQUIRED = [name for name, field in SETTINGS_FIELDS.items() if field.is_required()]
+FILED = [name for name, field in SETTINGS_FIELDS.items() if not field.repr]
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -257,7 +257,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         values = filed | values
     for name in REQUIRED:
         if name not in values:
-            raise SettingsError(f"{name} is not set: it must be {EXPECTED[name]}; to try it out: make run")
+            raise SettingsError(
+                f"{name} is not set: it must be {EXPECTED_SETTINGS[name]}; to try it out: make run"
+            )
     return _checked(values | {"MAILROOM_HOME": str(home)})
 
 
@@ -277,7 +279,7 @@ def leave(message: str) -> NoReturn:
 
 def given(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Mailroom's variables that `environ` sets, NAME_FILE read. An empty one counts as not set."""
-    values = {name: environ[name].strip() for name in FIELDS if environ.get(name, "").strip()}
+    values = {name: environ[name].strip() for name in SETTINGS_FIELDS if environ.get(name, "").strip()}
     for name in FILED:
         path = environ.get(f"{name}_FILE")
         if path and name in values:
@@ -295,7 +297,7 @@ def ledger_urls(config: Mapping[str, str], environ: Mapping[str, str] = os.envir
         values = read_local(home_of({**environ, **config}) / LOCAL_FILE)
     for name in ("DATABASE_URL", "REDIS_URL"):
         if name not in values:
-            raise SettingsError(f"{name} is not set: it must be {EXPECTED[name]}")
+            raise SettingsError(f"{name} is not set: it must be {EXPECTED_SETTINGS[name]}")
     return values["DATABASE_URL"], values["REDIS_URL"]
 
 
@@ -348,4 +350,4 @@ def _checked(values: dict[str, str]) -> Settings:
         # Of several the first one: with a bad port, the public URL that is made of it is bad as well.
         name = str(error.errors()[0]["loc"][0])
         shown = "" if name in FILED else f", not {values[name]!r}"
-        raise SettingsError(f"{name} must be {EXPECTED[name]}{shown}") from None
+        raise SettingsError(f"{name} must be {EXPECTED_SETTINGS[name]}{shown}") from None

@@ -27,7 +27,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 
 from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
-from mailroom.settings import EXPECTED, FILED, Settings, load
+from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings, load
 from tests import postgres
 from tests.servers import Catcher, Valkey
 
@@ -52,7 +52,7 @@ def pytest_xdist_auto_num_workers() -> int | None:
 @pytest.fixture(autouse=True)
 def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no settings of whoever runs them; what they need they set themselves."""
-    for name in (*EXPECTED, *(f"{name}_FILE" for name in FILED)):
+    for name in (*EXPECTED_SETTINGS, *(f"{name}_FILE" for name in FILED)):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -25,7 +25,7 @@ def be_hasty(lease: float = LEASE) -> None:
     sweeper.LOOKED_FOR_AFTER_MS = milliseconds // 3
     # Not in proportion: a gap is longer than a round, and shorter than what is left of a lease.
     rounds.GAP_MS = max(1_500, milliseconds // 6)
-    worker_process.BUSY_TIMEOUT = milliseconds // 10
+    worker_process.WORKER_BUSY_TIMEOUT_MS = milliseconds // 10
     circuit.FIRST_PAUSE_MS = milliseconds // 6
     circuit.TRIAL_MS = milliseconds
     heartbeat.BEAT = lease / 6

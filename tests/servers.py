@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from redis import Redis
 
 from mailroom.local import catcher, parent_death, valkey
-from mailroom.local.ports import HOST, free_port
+from mailroom.local.ports import LOOPBACK_HOST, free_port
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 10, what: str = "it") -> None:
@@ -95,7 +95,7 @@ class Catcher(Controller):
     def __init__(self) -> None:
         self.mails: list[Mail] = []
         self.delay = 0.0
-        super().__init__(_Keeper(self), hostname=HOST, port=free_port())
+        super().__init__(_Keeper(self), hostname=LOOPBACK_HOST, port=free_port())
 
     def factory(self) -> SMTP:
         return catcher.protocol(self.handler)

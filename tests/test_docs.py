@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from mailroom.settings import EXPECTED, FILED, Settings
+from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings
 
 ROOT = Path(__file__).parents[1]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
@@ -22,7 +22,7 @@ def application(settings: Settings) -> Flask:
     return create_app(settings)
 
 
-@pytest.mark.parametrize("variable", sorted(EXPECTED))
+@pytest.mark.parametrize("variable", sorted(EXPECTED_SETTINGS))
 def test_every_setting_is_documented(variable: str) -> None:
     assert f"`{variable}`" in OPERATIONS
 

@@ -17,3 +17,20 @@ def test_no_two_public_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path.relative_to(ROOT)))
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+TYPE_VARIABLES = {"T"}
+
+
+def test_no_two_modules_give_one_name_to_a_constant() -> None:
+    places: defaultdict[str, set[str]] = defaultdict(set)
+    for path in SOURCES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for target in targets:
+                for name in target.elts if isinstance(target, ast.Tuple) else [target]:
+                    if isinstance(name, ast.Name) and name.id.isupper() and not name.id.startswith("_"):
+                        places[name.id].add(str(path.relative_to(ROOT)))
+    assert {
+        name: found for name, found in places.items() if len(found) > 1 and name not in TYPE_VARIABLES
+    } == {}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.client import Client
 from benchmarks.processes import ROOT, Group
-from mailroom.local.ports import HOST, free_port
+from mailroom.local.ports import LOOPBACK_HOST, free_port
 from tests.servers import Valkey, wait_until
 
 FOLDER = ROOT / ".venv" / "benchmarks" / "peers"
@@ -114,7 +114,7 @@ class Running:
 
     def start_web(self) -> None:
         """gunicorn as Mailroom's own: 2 processes, 8 threads each."""
-        words = ("-w", "2", "--threads", "8", "--keep-alive", "75", "-b", f"{HOST}:{self.port}")
+        words = ("-w", "2", "--threads", "8", "--keep-alive", "75", "-b", f"{LOOPBACK_HOST}:{self.port}")
         self._start("-m", "gunicorn", *words, f"benchmarks.peers.{self.peer.view}:app")
         wait_until(lambda: Client(self.port).answers("/healthz"), 30, "the peer's web processes")
 

@@ -14,7 +14,7 @@ from mailroom.smtp.session import Session
 from mailroom.web import Mailroom, mailroom
 from mailroom.web.status.checks import QUESTIONS, CheckFailed, ask_all
 
-PATIENCE = 15.0
+DOCTOR_PATIENCE_SECONDS = 15.0
 
 
 def mail_server(mailroom: Mailroom) -> str:
@@ -36,7 +36,7 @@ def mail_server(mailroom: Mailroom) -> str:
 @with_appcontext
 def doctor() -> None:
     """Check every part of the system and say in plain words how it is."""
-    checks = ask_all(mailroom(), {**QUESTIONS, "mail server": mail_server}, PATIENCE)
+    checks = ask_all(mailroom(), {**QUESTIONS, "mail server": mail_server}, DOCTOR_PATIENCE_SECONDS)
     for check in checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
         click.echo(f"{mark}  {check.name:<12}{check.why}")

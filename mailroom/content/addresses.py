@@ -13,7 +13,7 @@ ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
 
 # Accepts only what email-validator accepts as well, in a fiftieth of its time. Whatever
 # it does not match (other scripts, Punycode, reserved and odd names, mistakes) goes there.
-PLAIN = re.compile(
+PLAIN_ADDRESS = re.compile(
     rf"([{ATEXT}]{{1,64}}+(?:\.[{ATEXT}]{{1,64}}+)*+)@"
     r"((?:(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)++"
     r"(?!(?i:arpa|invalid|local|localhost|onion)\Z)[A-Za-z]{2,63}+)"
@@ -21,7 +21,7 @@ PLAIN = re.compile(
 
 DOT_ATOM = re.compile(rf"[{ATEXT}]+(?:\.[{ATEXT}]+)*").fullmatch
 
-UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+UNSAFE_IN_ADDRESS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 INVISIBLE = "\ufeff\u200b\u2060"
 """Comes along from web pages and spreadsheets, and means nothing at an address's ends."""
 
@@ -57,7 +57,7 @@ def parse_address(text: str) -> Address:
     plain = parse_plain(text)
     if plain is not None:
         return Address(plain)
-    if UNSAFE.search(text.strip()):
+    if UNSAFE_IN_ADDRESS.search(text.strip()):
         raise AddressError("An address cannot contain a line break or another control character.")
     text = text.strip().strip(INVISIBLE).strip()
     if not text:
@@ -70,7 +70,7 @@ def parse_address(text: str) -> Address:
 
 def parse_plain(text: str) -> str | None:
     """The address when it is a plain one, else None: not wrong, but not for the fast path."""
-    match = PLAIN(text)
+    match = PLAIN_ADDRESS(text)
     if match is None or len(text) > MAX_LENGTH:
         return None
     local, domain = match.groups()
@@ -79,7 +79,7 @@ def parse_plain(text: str) -> str | None:
 
 def all_plain(texts: Sequence[str]) -> Sequence[str] | None:
     """As parse_plain for each of them; None when one of them is not plain."""
-    if not all(map(PLAIN, texts)) or max(map(len, texts), default=0) > MAX_LENGTH:
+    if not all(map(PLAIN_ADDRESS, texts)) or max(map(len, texts), default=0) > MAX_LENGTH:
         return None
     if texts == list(map(str.lower, texts)):
         return texts
@@ -121,7 +121,7 @@ def clean_name(name: str) -> str:
         return name
     if _is_quoted(name):
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
-    return " ".join(UNSAFE.sub(" ", name).split())
+    return " ".join(UNSAFE_IN_ADDRESS.sub(" ", name).split())
 
 
 def _parse_unusual(text: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from mailroom.content.addresses import UNSAFE, Address
+from mailroom.content.addresses import UNSAFE_IN_ADDRESS, Address
 from mailroom.content.characters import misplaced
 from mailroom.content.content import Attachment, Content
 from mailroom.content.header.authors import AUTHOR_FIELDS, SIGNATURES, VERDICTS
 from mailroom.content.merge.plain import MergeError, Values
-from mailroom.content.merge.tags import ALWAYS, trial, unknown_tags
+from mailroom.content.merge.tags import TAGS_OF_EVERYBODY, trial, unknown_tags
 from mailroom.content.mime import CONTENT_TYPE
 from mailroom.content.recipients.parsed import Recipient
 
@@ -58,7 +58,10 @@ def _check_addresses(content: Content) -> Iterator[Finding]:
         "cc": content.cc,
     }
     for field, addresses in fields.items():
-        if any(UNSAFE.search(address.name) or UNSAFE.search(address.address) for address in addresses):
+        if any(
+            UNSAFE_IN_ADDRESS.search(address.name) or UNSAFE_IN_ADDRESS.search(address.address)
+            for address in addresses
+        ):
             yield field, "A name or address cannot contain a line break or another control character."
         elif reason := next(filter(None, (misplaced(address.name) for address in addresses)), ""):
             yield field, f"A name here {reason}."
@@ -94,7 +97,7 @@ def _check_tags(content: Content, columns: list[str], recipients: Sequence[Recip
         except MergeError as trouble:
             yield field, str(trouble)
             continue
-        there_are = _named([*dict.fromkeys([*ALWAYS, *columns])], MOST_KNOWN) if unknown else ""
+        there_are = _named([*dict.fromkeys([*TAGS_OF_EVERYBODY, *columns])], MOST_KNOWN) if unknown else ""
         for name in unknown[:MOST_UNKNOWN]:
             yield field, f"No recipient has a value for {{{{ {name[:SHOWN]} }}}}. There are: {there_are}."
         if len(unknown) > MOST_UNKNOWN:

@@ -11,7 +11,7 @@ from binascii import b2a_qp
 from collections.abc import Iterator, Sequence
 
 from mailroom.content.encoding import base64_lines
-from mailroom.content.fields import MOST_HEADER_OCTETS, MOST_OCTETS, Field, Unmailable, joined, without
+from mailroom.content.fields import MOST_HEADER_OCTETS, MOST_LINE_OCTETS, Field, Unmailable, joined, without
 from mailroom.content.header.seven_bit import seven_bit
 from mailroom.content.parts import DEEPEST, MOST_PARTS, ParsedPart, decoded_body, part_at, spans
 
@@ -21,14 +21,14 @@ MOST_FIELDS = 50_000
 """Of all parts that have to be looked into."""
 
 _HIGH = re.compile(rb"[\0\x80-\xff]")
-_LONG = re.compile(rb"\n[^\r\n]{%d}" % (MOST_OCTETS + 1))
+_LONG = re.compile(rb"\n[^\r\n]{%d}" % (MOST_LINE_OCTETS + 1))
 
 
 def fits(data: bytes, start: int = 0, end: int | None = None) -> bool:
     """Whether every server takes the lines of data[start:end]."""
     end = len(data) if end is None else end
-    first = data.find(b"\n", start, min(start + MOST_OCTETS + 2, end))
-    if first < 0 and end - start > MOST_OCTETS:
+    first = data.find(b"\n", start, min(start + MOST_LINE_OCTETS + 2, end))
+    if first < 0 and end - start > MOST_LINE_OCTETS:
         return False
     if start == 0 and end == len(data) and data.isascii() and b"\0" not in data:  # the same, faster
         return _LONG.search(data) is None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-MOST_OCTETS = 998
+MOST_LINE_OCTETS = 998
 """A line's, without CRLF (RFC 5322, 2.1.1)."""
 
 MOST_HEADER_OCTETS = 256 * 1024

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from mailroom.content.addresses import PHRASE, Address, quoted
 
-WIDTH = 76
+HEADER_WIDTH = 76
 """A folded line's length at most, where its words allow it."""
 
 HARD_WIDTH = 900
@@ -29,12 +29,12 @@ def text_header(name: str, value: str) -> bytes:
     """A field of plain words, such as Subject, which a reader shows exactly as given."""
     value = clean(value)
     if _is_plain(value):
-        if len(name) + 2 + len(value) <= WIDTH:
+        if len(name) + 2 + len(value) <= HEADER_WIDTH:
             return f"{name}: {value}\r\n".encode("ascii")
         words = value.split(" ")
-        if "" not in words and max(map(len, words)) < WIDTH - len(name) - 2:
+        if "" not in words and max(map(len, words)) < HEADER_WIDTH - len(name) - 2:
             return _folded(name, words)
-    return _folded(name, encoded_words(value, WIDTH - len(name) - 2))
+    return _folded(name, encoded_words(value, HEADER_WIDTH - len(name) - 2))
 
 
 def extra_header(name: str, value: str) -> bytes:
@@ -45,7 +45,7 @@ def extra_header(name: str, value: str) -> bytes:
         if "" in words and len(name) + 2 + len(value) <= HARD_WIDTH:
             return f"{name}: {value}\r\n".encode("ascii")
         return _folded(name, words)
-    return _folded(name, encoded_words(value, WIDTH - len(name) - 2))
+    return _folded(name, encoded_words(value, HEADER_WIDTH - len(name) - 2))
 
 
 def address_header(name: str, addresses: Iterable[Address]) -> bytes:
@@ -53,7 +53,7 @@ def address_header(name: str, addresses: Iterable[Address]) -> bytes:
     for address in addresses:
         if words:
             words[-1] += ","
-        words += _mailbox(address.name, address.address, WIDTH - len(name) - 2)
+        words += _mailbox(address.name, address.address, HEADER_WIDTH - len(name) - 2)
     return _folded(name, words)
 
 
@@ -64,7 +64,7 @@ def to_header(address: str, name: str) -> bytes:
             return f"To: {address}\r\n".encode("ascii", "replace")
         if PHRASE(name) and "=?" not in name:
             return f"To: {name} <{address}>\r\n".encode("ascii", "replace")
-    return _folded("To", _mailbox(name, address, WIDTH - 4))
+    return _folded("To", _mailbox(name, address, HEADER_WIDTH - 4))
 
 
 def _mailbox(name: str, address: str, room: int) -> list[str]:
@@ -88,7 +88,7 @@ def _folded(name: str, words: Iterable[str]) -> bytes:
     line, lines = f"{name}:", []
     for word in words:
         # Not right after the colon: a field that begins with an empty line confuses some.
-        if len(line) + 1 + len(word) > WIDTH and line != f"{name}:":
+        if len(line) + 1 + len(word) > HEADER_WIDTH and line != f"{name}:":
             lines.append(line)
             line = ""
         line += f" {word}"

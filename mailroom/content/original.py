@@ -32,7 +32,7 @@ NOT_MAILED = ("bcc", "resent-bcc", "return-path", *VERDICTS)
 NOT_EMPTY = ("sender", "resent-from", "resent-sender", "author")
 """Left out where nothing stands in them: programs write them for nobody."""
 
-SHOWN = ("subject", "from", "sender", "reply-to", "to", "cc", "resent-from", "resent-sender", "author")
+SHOWN_FIELDS = ("subject", "from", "sender", "reply-to", "to", "cc", "resent-from", "resent-sender", "author")
 """What readers show in a line."""
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -157,7 +157,7 @@ def _check(fields: Sequence[Field]) -> tuple[Address, ...]:
         if len(values(fields, name)) > 1:
             raise Unmailable(f"it has more than one {name.title()} header")
     for field in fields:
-        if field.name in SHOWN and (reason := _misplaced(field)):
+        if field.name in SHOWN_FIELDS and (reason := _misplaced(field)):
             raise Unmailable(f"its {field.shown_name} header {reason}")
     if not values(fields, "from"):
         raise Unmailable("it has no From header")

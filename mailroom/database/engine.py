@@ -23,7 +23,7 @@ from mailroom import files
 from mailroom.database.raw import RawConnection
 from mailroom.database.write_lock import WriteLock
 
-BUSY_TIMEOUT = 30_000
+SQLITE_BUSY_TIMEOUT_MS = 30_000
 """Milliseconds a connection waits for another's lock before it gives up."""
 
 IDLE_TRANSACTION = 60_000
@@ -64,7 +64,12 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, durable: bool = True, connections: int = 8, busy_timeout: int = BUSY_TIMEOUT
+        self,
+        url: str,
+        *,
+        durable: bool = True,
+        connections: int = 8,
+        busy_timeout: int = SQLITE_BUSY_TIMEOUT_MS,
     ) -> None:
         self.url = normalized_url(url)
         self.is_sqlite = self.url.startswith("sqlite")

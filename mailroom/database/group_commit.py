@@ -22,7 +22,7 @@ SAVEPOINT = Statement(text("SAVEPOINT turn"))
 ROLLBACK = Statement(text("ROLLBACK TO turn"))
 RELEASE = Statement(text("RELEASE turn"))
 
-AT_MOST = 50
+LARGEST_GROUP = 50
 """Works in one transaction: other processes want the lock too."""
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class _Line:
     def _write_some(self, database: Database) -> None:
         """For whoever is the first in line, and for those behind."""
         with self._lock:
-            some = [self._waiting.popleft() for _ in range(min(AT_MOST, len(self._waiting)))]
+            some = [self._waiting.popleft() for _ in range(min(LARGEST_GROUP, len(self._waiting)))]
         try:
             with database.begin() as connection:
                 if len(some) == 1:

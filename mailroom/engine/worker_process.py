@@ -32,7 +32,7 @@ from mailroom.settings import Settings
 from mailroom.smtp.server import Server, server_from
 from mailroom.smtp.throttle import spacing_us
 
-BUSY_TIMEOUT = 2_000
+WORKER_BUSY_TIMEOUT_MS = 2_000
 """Milliseconds that a worker waits for SQLite's lock: it can try again, and must hear signals."""
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class WorkerProcess:
         self.name = name
         self.queue = queue
         self.settings = settings
-        self.database = Database(settings.database_url, durable=False, busy_timeout=BUSY_TIMEOUT)
+        self.database = Database(settings.database_url, durable=False, busy_timeout=WORKER_BUSY_TIMEOUT_MS)
         self.direct = self.database.direct()  # the event loop's alone
         self.loop = asyncio.new_event_loop()
         self.messages = CompiledMessages()

@@ -17,10 +17,10 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.flask.errors import Away, NotSetUp, Refused
 
 TIMEOUT = 10.0
-WAITS = (0.1, 0.5, 2.0)
+RETRY_WAITS = (0.1, 0.5, 2.0)
 """Seconds before each further try. All carry one Idempotency-Key: none mails twice."""
 
-LONGEST_WAIT = 5.0
+LONGEST_RETRY_AFTER_SECONDS = 5.0
 LARGEST_ANSWER = 1024 * 1024
 
 
@@ -52,14 +52,14 @@ class OverHttp:
             "User-Agent": "mailroom-flask",
         }
         trouble = ""
-        for wait in (*WAITS, None):
+        for wait in (*RETRY_WAITS, None):
             answer, trouble = self._try(body, headers)
             if answer is not None and not _is_passing(answer):
                 return _judge(answer)
             if answer is not None:
                 trouble = _words(answer)
             if wait is not None:
-                time.sleep(min(max(wait, (answer and answer.retry_after) or 0), LONGEST_WAIT))
+                time.sleep(min(max(wait, (answer and answer.retry_after) or 0), LONGEST_RETRY_AFTER_SECONDS))
         raise Away(f"Mailroom's API at {self._parts.netloc} did not accept the mail: {trouble}")
 
     def close(self) -> None:

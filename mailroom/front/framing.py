@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-LONGEST_LINE = 8190
+LONGEST_CHUNK_LINE = 8190
 """Of a chunk's size and its extensions, or a trailer: gunicorn's own limit."""
 
 
@@ -54,7 +54,7 @@ class Chunked:
                 if self._left:
                     break
             line_end = buffer.find(b"\n", end)
-            if (line_end if line_end >= 0 else len(buffer)) - end > LONGEST_LINE:
+            if (line_end if line_end >= 0 else len(buffer)) - end > LONGEST_CHUNK_LINE:
                 self.is_whole = True  # and wrong: it ends too early
             if line_end < 0 or self.is_whole:
                 break

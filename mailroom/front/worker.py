@@ -24,7 +24,7 @@ from mailroom.front.connection import ClientConnection
 from mailroom.front.crowd import Crowd
 from mailroom.front.limits import MEBIBYTE, FrontLimits
 
-TICK = 1.0
+FRONT_TICK = 1.0
 FILES_OF_OUR_OWN = 100
 """Of the database, the queue, the logs. A connection has one, and one more when its body is large."""
 
@@ -93,7 +93,7 @@ class Front(Worker):  # type: ignore[misc]
         while self.alive:
             self._look_after_all()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), TICK)
+                await asyncio.wait_for(self._stop.wait(), FRONT_TICK)
         for listener in self.sockets:
             self.loop.remove_reader(listener.fileno())
             listener.close()

@@ -34,16 +34,16 @@ from yarl import URL
 from mailroom.http.aside import aside
 from mailroom.http.guard import Guard, Target
 
-PATIENCE = 15.0
+HTTP_PATIENCE_SECONDS = 15.0
 """Seconds for one exchange, connecting included."""
 
-LARGEST = 64 * 1024
+LARGEST_HTTP_BODY = 64 * 1024
 """Octets of an answer that are read; of a larger one nobody wants the rest."""
 
-MOST_ADDRESSES = 2
+MOST_ADDRESSES_TRIED = 2
 """Of a name that are tried: it may name thousands."""
 
-PLAIN = {"Accept-Encoding": "identity"}
+UNCOMPRESSED = {"Accept-Encoding": "identity"}
 NOT_ADDED = ("Accept", "User-Agent", "Content-Type")  # by aiohttp
 
 
@@ -65,7 +65,7 @@ class Client:
     Raises Forbidden for a URL that may not be called.
     """
 
-    def __init__(self, url: str, guard: Guard, patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, guard: Guard, patience: float = HTTP_PATIENCE_SECONDS) -> None:
         self._guard = guard
         self._target = guard.target(url)
         self._url = _url(self._target)
@@ -89,7 +89,7 @@ class Client:
             self._words(),
             asyncio.timeout(self._patience),
             await self._opened() as session,
-            session.get(self._url, headers=headers | PLAIN, allow_redirects=False) as response,
+            session.get(self._url, headers=headers | UNCOMPRESSED, allow_redirects=False) as response,
         ):
             return _answer(response, await _whole(response, largest))
 
@@ -100,7 +100,7 @@ class Client:
 
     async def _post(self, session: ClientSession, body: bytes, headers: dict[str, str]) -> HttpAnswer:
         async with session.post(
-            self._url, data=body, headers=headers | PLAIN, allow_redirects=False
+            self._url, data=body, headers=headers | UNCOMPRESSED, allow_redirects=False
         ) as response:
             return _answer(response, await _beginning(response))
 
@@ -152,7 +152,7 @@ class _Resolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         addresses = await aside(lambda: self._guard.addresses(self._target))
-        return [self._result(address) for address in addresses[:MOST_ADDRESSES]]
+        return [self._result(address) for address in addresses[:MOST_ADDRESSES_TRIED]]
 
     def _result(self, address: str) -> ResolveResult:
         return {
@@ -184,11 +184,11 @@ def _answer(response: ClientResponse, body: bytes) -> HttpAnswer:
 
 
 async def _beginning(response: ClientResponse) -> bytes:
-    """As much as arrives of LARGEST octets; of what breaks off the status counts all the same."""
+    """As much as arrives of LARGEST_HTTP_BODY octets; of what breaks off the status counts all the same."""
     body = bytearray()
     with suppress(ClientPayloadError):
-        await _read(response, body, LARGEST)
-    return bytes(body[:LARGEST])
+        await _read(response, body, LARGEST_HTTP_BODY)
+    return bytes(body[:LARGEST_HTTP_BODY])
 
 
 async def _whole(response: ClientResponse, largest: int) -> bytes:

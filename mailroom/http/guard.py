@@ -57,7 +57,7 @@ NAT64 = IPv6Network("64:ff9b::/96")
 ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
 """What an interface's id begins with before an IPv4 address that it is tunnelled to (RFC 5214)."""
 
-LONGEST = 2_000
+LONGEST_URL = 2_000
 
 
 class Forbidden(Exception):
@@ -104,7 +104,7 @@ class Guard:
 
     def target(self, url: str) -> Target:
         """The URL, if it may be called as far as can be seen without asking anybody. Raises Forbidden."""
-        if len(url) > LONGEST or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
             raise Forbidden("The address must be a plain URL, like https://example.org/hooks.")
         try:
             parts = urlsplit(url)

@@ -50,7 +50,7 @@ SUPPRESS = Move(
     (), State.SUPPRESSED, "suppress", "the web process", "acceptance, when the address is on the list"
 )
 MARK = Move(WAITING, State.SENDING, "mark", _OWNER, "before the final dot")
-SENT = Move((_S,), State.SENT, "record", _OWNER, "the server answered 2xx")
+RECORD = Move((_S,), State.SENT, "record", _OWNER, "the server answered 2xx")
 DOUBT = Move((_S, _U), State.UNKNOWN, "record", _OWNER, "no answer after the dot, or a refused resend")
 DEFER = Move((_S, _Q, _D), State.DEFERRED, "record", _OWNER, "4xx, or no answer before the dot", DOUBT)
 FAIL = Move((_S, _Q, _D), State.FAILED, "record", _OWNER, "5xx on this recipient", DOUBT)
@@ -75,7 +75,7 @@ CONFIRM = Move((_U,), State.SENT, "confirm", _PERSON, '"it arrived"')
 RESEND = Move((_U,), State.UNKNOWN, "resend", _PERSON, '"send again"')
 
 MOVES = (
-    *(ACCEPT, SUPPRESS, MARK, SENT, DEFER, FAIL, DOUBT, SENT_LATE, REAP, GIVE_UP, KEEP, REFUSE),
+    *(ACCEPT, SUPPRESS, MARK, RECORD, DEFER, FAIL, DOUBT, SENT_LATE, REAP, GIVE_UP, KEEP, REFUSE),
     *(STOP, EXPIRE, RETRY, CONFIRM, RESEND, CANCEL),
 )
 OF_A_PERSON = [move for move in MOVES if move.who == _PERSON]
@@ -128,11 +128,11 @@ class Picked(NamedTuple):
         return self.if_unknown == "resend" and self.resends == 0
 
 
-LIVE = select(batches.c.id).where(batches.c.id == deliveries.c.batch_id).exists()
+IS_IN_LIVE_BATCH = select(batches.c.id).where(batches.c.id == deliveries.c.batch_id).exists()
 """SQL: whether a delivery is in a batch that has not ended."""
 
 OF_ITS_MAILING = mailings_table.c.id == deliveries.c.mailing_id
-POLICY = select(mailings_table.c.if_unknown).where(OF_ITS_MAILING).correlate(deliveries).scalar_subquery()
+IF_UNKNOWN = select(mailings_table.c.if_unknown).where(OF_ITS_MAILING).correlate(deliveries).scalar_subquery()
 NOW = select(now_millis()).scalar_subquery()  # once for all of them
 
 
@@ -145,12 +145,12 @@ def pick(
     skip_locked: bool = False,
 ) -> list[Picked]:
     """Locks these deliveries. `of_batch`: only those of a batch that is about to end, or ends just now."""
-    is_counted = ~LIVE if of_batch is None else ~true()
+    is_counted = ~IS_IN_LIVE_BATCH if of_batch is None else ~true()
     if of_batch is not None:
         where = (deliveries.c.batch_id == of_batch, *where)
     names = ("id", "mailing_id", "state", "resends", "deaths")
     chosen = (
-        select(*(deliveries.c[name] for name in names), POLICY, is_counted, NOW)
+        select(*(deliveries.c[name] for name in names), IF_UNKNOWN, is_counted, NOW)
         .where(*where)
         .order_by(*order_by)
         .limit(limit)

@@ -218,12 +218,12 @@ CANCELED, EXPIRED = State.CANCELED, State.EXPIRED
 STAGED, SCHEDULED, ACTIVE = MailingState.STAGED, MailingState.SCHEDULED, MailingState.ACTIVE
 PAUSED, DONE = MailingState.PAUSED, MailingState.DONE
 
-WORDS = {state.value: state for state in State}
+STATE_WORDS = {state.value: state for state in State}
 TERMINAL = tuple(state for state in State if state.about.is_terminal)
 WAITING = tuple(state for state in State if state.about.waits)
 COUNTED = tuple(state for state in State if state.about.is_counted)
 UNUSUAL = tuple(state for state in State if not state.about.is_usual)
-SETTLED = (*TERMINAL, UNKNOWN)
+SETTLED_STATES = (*TERMINAL, UNKNOWN)
 """With what a mailing may end: an unknown one that is not due has its outcome too."""
 
 GRAVEST_FIRST = tuple(sorted(State, key=lambda state: -state.about.severity))

@@ -16,7 +16,7 @@ from mailroom.ledger.schema import suppressions
 
 REASONS = ("manual", "unsubscribed", "bounced", "complained")
 
-AT_ONCE = 500
+ADDRESSES_AT_ONCE = 500
 """Rows a statement: a database takes only so many parameters."""
 
 
@@ -42,7 +42,7 @@ def add_all(
     created_at = from_millis(connection.execute(select(now_millis())).scalar_one())
     same = {"reason": reason, "note": note, "created_at": created_at}
     keys, added = iter(dict.fromkeys(address_keys)), 0
-    while some := list(islice(keys, AT_ONCE)):
+    while some := list(islice(keys, ADDRESSES_AT_ONCE)):
         added += insert_once(connection, suppressions, [{"address_key": key, **same} for key in some])
     return added
 

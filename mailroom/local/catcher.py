@@ -24,7 +24,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from mailroom import files
 from mailroom.local.ports import listen
 
-LARGEST = 64 * 1024 * 1024
+LARGEST_CAUGHT = 64 * 1024 * 1024
 
 
 class CatcherProtocol(SMTP):
@@ -73,7 +73,7 @@ class Keeper:
 def protocol(keeper: Keeper) -> CatcherProtocol:
     return CatcherProtocol(
         keeper,
-        data_size_limit=LARGEST,
+        data_size_limit=LARGEST_CAUGHT,
         hostname="catcher.localhost",
         ident="Mailroom catcher",
         enable_SMTPUTF8=True,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TextIO
 
 COLOURS = (36, 33, 35, 34, 32, 31)
-LONGEST_LINE = 64 * 1024
-WIDTH = 9
+LONGEST_PRINTED_LINE = 64 * 1024
+LABEL_WIDTH = 9
 
 
 class Console:
@@ -28,7 +28,7 @@ class Console:
     def _prefix(self, name: str) -> str:
         if name not in self._names:
             self._names.append(name)
-        prefix = f"{name:<{WIDTH}}|"
+        prefix = f"{name:<{LABEL_WIDTH}}|"
         if not self._colours:
             return prefix
         return f"\x1b[{COLOURS[self._names.index(name) % len(COLOURS)]}m{prefix}\x1b[0m"
@@ -56,7 +56,7 @@ class Lines:
 
     def feed(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > LONGEST_LINE:
+        if len(self._rest) > LONGEST_PRINTED_LINE:
             lines, self._rest = [*lines, self._rest], b""
         for line in lines:
             self._print(line)

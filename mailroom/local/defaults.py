@@ -13,7 +13,7 @@ from mailroom.settings import LOCAL_FILE, read_local
 
 CATCHER_PORT = 1025
 SUBMISSION_PORT = 2525
-SENDER = "Mailroom <mailroom@example.org>"
+DEFAULT_SENDER = "Mailroom <mailroom@example.org>"
 
 
 @dataclass
@@ -46,7 +46,7 @@ def choose(home: Path, given: Mapping[str, str]) -> Defaults:
     if "MAIL_SERVER" not in given:
         _choose_catchers(chosen)
     if "MAIL_DEFAULT_SENDER" not in given:
-        values["MAIL_DEFAULT_SENDER"] = SENDER
+        values["MAIL_DEFAULT_SENDER"] = DEFAULT_SENDER
     if "MAILROOM_SUBMISSION_PORT" not in given:
         values["MAILROOM_SUBMISSION_PORT"] = str(_free_from(SUBMISSION_PORT))
     return chosen
@@ -61,9 +61,9 @@ def _choose_catchers(chosen: Defaults) -> None:
     chosen.catcher = ports.listen_from(CATCHER_PORT)
     chosen.slow_catcher = ports.listen_from(ports.number(chosen.catcher) + 1)
     chosen.values |= {
-        "MAIL_SERVER": ports.HOST,
+        "MAIL_SERVER": ports.LOOPBACK_HOST,
         "MAIL_PORT": str(ports.number(chosen.catcher)),
-        "MAILROOM_SLOW_SERVER": f"{ports.HOST}:{ports.number(chosen.slow_catcher)}",
+        "MAILROOM_SLOW_SERVER": f"{ports.LOOPBACK_HOST}:{ports.number(chosen.slow_catcher)}",
         # The catcher speaks neither TLS nor AUTH: what the environment says of another
         # server is not meant for it. Empty counts as not set.
         "MAIL_USE_TLS": "false",

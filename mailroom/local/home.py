@@ -13,7 +13,7 @@ from pathlib import Path
 from mailroom import files
 from mailroom.settings import LOCAL_FILE, SettingsError
 
-PATIENCE = 15.0  # seconds that an earlier run may take to end
+EARLIER_RUN_PATIENCE_SECONDS = 15.0  # seconds that an earlier run may take to end
 
 
 def make(home: Path) -> None:
@@ -58,7 +58,7 @@ def _wait_for(lock: int, home: Path) -> None:
     if _try(lock):
         return
     print(f"waiting for an earlier run in {home} to end", flush=True)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + EARLIER_RUN_PATIENCE_SECONDS
     while not _try(lock):
         if time.monotonic() > deadline:
             raise SettingsError(f"processes of an earlier run still use {home}: end them first")

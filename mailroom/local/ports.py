@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import socket
 
-HOST = "127.0.0.1"
+LOOPBACK_HOST = "127.0.0.1"
 
 
 def listen(port: int) -> socket.socket:
@@ -14,7 +14,7 @@ def listen(port: int) -> socket.socket:
     try:
         # As servers do: what an ended program left in TIME_WAIT does not count as taken.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
+        listener.bind((LOOPBACK_HOST, port))
         listener.listen(128)
     except OSError:
         listener.close()
@@ -60,7 +60,7 @@ def free_port() -> int:
 
 def answers(port: int) -> bool:
     try:
-        with socket.create_connection((HOST, port), timeout=1):
+        with socket.create_connection((LOOPBACK_HOST, port), timeout=1):
             return True
     except OSError:
         return False

@@ -13,7 +13,7 @@ from contextlib import suppress
 from mailroom.local import parent_death
 from mailroom.local.console import Console, Lines
 
-GRACE = 8.0  # seconds between SIGTERM and SIGKILL
+TERMINATE_SECONDS = 8.0  # seconds between SIGTERM and SIGKILL
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # before it is started again
 STEADY = 10.0  # who lived this long is not in a crash loop
 
@@ -43,7 +43,7 @@ class Process:
         return self._process.pid if self._process else None
 
     async def stop(self) -> None:
-        """SIGTERM, and what is still there after GRACE is killed. Harmless when it never ran."""
+        """SIGTERM, and what is still there after TERMINATE_SECONDS is killed. Harmless when it never ran."""
         self._stopping.set()
         if self._task is None:
             return
@@ -51,10 +51,10 @@ class Process:
             # To the leader alone: it tells its own, and a second signal means "at once" to them.
             with suppress(ProcessLookupError):
                 self._process.terminate()
-        done, _ = await asyncio.wait({self._task}, timeout=GRACE)
+        done, _ = await asyncio.wait({self._task}, timeout=TERMINATE_SECONDS)
         if not done:
             self.kill()
-        await asyncio.wait({self._task}, timeout=GRACE)
+        await asyncio.wait({self._task}, timeout=TERMINATE_SECONDS)
 
     def kill(self) -> None:
         """End it and all of its group now."""
@@ -109,7 +109,7 @@ class Process:
 
 async def _end_group(leader: int) -> None:
     """End what a dead leader left behind: it would hold the port, or do its work twice."""
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + TERMINATE_SECONDS
     alive = _signal_group(leader, signal.SIGTERM)
     while alive and time.monotonic() < deadline:
         await asyncio.sleep(0.02)

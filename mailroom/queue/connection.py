@@ -8,10 +8,10 @@ from redis.retry import Retry
 from rq.connections import get_connection_kwargs
 
 CONNECT_TIMEOUT = 0.5
-REPLY_TIMEOUT = 1.0
+REDIS_REPLY_TIMEOUT = 1.0
 
 
-def connect(redis: str | Redis, *, reply_timeout: float = REPLY_TIMEOUT) -> Redis:
+def connect(redis: str | Redis, *, reply_timeout: float = REDIS_REPLY_TIMEOUT) -> Redis:
     """A client of its own for the Redis of that URL or client; opens nothing until it is used.
 
     No retries: redis-py's default ones hold a caller of a hung Redis for a minute.

@@ -22,7 +22,7 @@ from mailroom.queue.strays import drop_unreadable, is_wrong_kind, put_aside
 
 log = structlog.get_logger()
 
-TICK = 0.5
+HEARTBEAT_TICK = 0.5
 BEAT = 5.0
 
 WORKER_TTL = 30
@@ -78,7 +78,7 @@ class Pulse(Thread):
                 if beaten_at - self._tidied_at >= MAINTENANCE:
                     self._tidied_at = beaten_at
                     self._try(self.tidy)
-            time.sleep(TICK)
+            time.sleep(HEARTBEAT_TICK)
 
     def beat(self) -> None:
         """Register the worker, all of it, every time: so a Redis that came back empty shows it again."""

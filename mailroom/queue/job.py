@@ -13,7 +13,7 @@ from rq.serializers import JSONSerializer
 
 DELIVER = "jobs.deliver.deliver"
 
-FIELDS = frozenset(
+JOB_FIELDS = frozenset(
     {
         *("created_at", "data", "description", "origin", "status", "worker_name", "exc_info"),
         *("enqueued_at", "started_at", "ended_at", "last_heartbeat"),
@@ -24,7 +24,7 @@ FIELDS = frozenset(
 dependencies, groups and whatever RQ learns next are not in it."""
 
 
-_FIELD_NAMES = {name.encode() for name in FIELDS}
+_FIELD_NAMES = {name.encode() for name in JOB_FIELDS}
 
 LARGEST_FIELD = 16 * 1024
 """Octets: a field of ours has some dozens, a traceback a few thousands. RQ inflates some of them."""

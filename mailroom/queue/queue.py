@@ -37,7 +37,7 @@ RESULT_TTL = 300
 FAILURE_TTL = 24 * 3600
 """A failed job is a fault in Mailroom, not a mail that failed: kept for a day of finding out."""
 
-CHUNK = 1000
+JOBS_PER_PIPELINE = 1000
 """Batches a pipeline: its reply must come within the reply timeout."""
 
 REST_AFTER_TIMEOUT = 1.0
@@ -64,7 +64,7 @@ class QueueDown(Exception):
     """Redis is away, hangs, is full, refuses us or holds other things. Nothing is lost: the ledger has it."""
 
 
-WRONG_KIND = "Redis holds something else where a list of Mailroom's should be; workers put it aside"
+WRONG_KIND_IN_REDIS = "Redis holds something else where a list of Mailroom's should be; workers put it aside"
 
 WORKER_FIELDS = ("hostname", "pid", "state", "queues", "job", "last_heartbeat")
 
@@ -114,7 +114,7 @@ class Queue:
         QueueDown is raised, whole pipelines may have gone out before: `missing` tells which.
         """
         remaining, enqueued = iter(batches), False
-        while chunk := list(islice(remaining, CHUNK)):
+        while chunk := list(islice(remaining, JOBS_PER_PIPELINE)):
             with self._asking(mend=True), self.redis.pipeline() as pipe:
                 for name in {batch[3] for batch in chunk}:
                     pipe.sadd(JobList.redis_queues_keys, queue_key(name))
@@ -200,7 +200,7 @@ class Queue:
                 raise QueueDown(f"Redis refuses: {error}") from error
             if mend:
                 self._put_aside()
-            raise QueueDown(WRONG_KIND) from error
+            raise QueueDown(WRONG_KIND_IN_REDIS) from error
         except (RedisError, OSError) as error:
             raise QueueDown(f"Redis cannot be used: {error}") from error
 

@@ -24,8 +24,8 @@ ASIDE = "mailroom:aside:"
 KEPT_ASIDE = 24 * 3600
 """Seconds: a day to look at it."""
 
-REGISTRIES = ("wip", "finished", "failed")
-ENTRY = re.compile(rb"[A-Za-z0-9_-]{1,200}(:[A-Za-z0-9]{1,100})?").fullmatch
+JOB_REGISTRIES = ("wip", "finished", "failed")
+REGISTRY_ENTRY = re.compile(rb"[A-Za-z0-9_-]{1,200}(:[A-Za-z0-9]{1,100})?").fullmatch
 """A job's id, and in the registry of running jobs the number of its execution."""
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ def drop_unreadable(redis: Redis, queues: Iterable[str]) -> None:
         if kind != "zset":
             continue
         entries = cast(list[bytes], redis.zrange(key, 0, -1))
-        strays = [entry for entry in entries if not ENTRY(entry)]
+        strays = [entry for entry in entries if not REGISTRY_ENTRY(entry)]
         if strays:
             log.error("entries in Redis are no jobs; they are dropped", key=key, entries=len(strays))
             redis.zrem(key, *strays)
@@ -86,5 +86,5 @@ def _kinds(queues: Iterable[str]) -> dict[str, str]:
         REDIS_WORKER_KEYS: "set",
         **{WORKERS_BY_QUEUE_KEY % name: "set" for name in names},
         **{f"{JobList.redis_queue_namespace_prefix}{name}": "list" for name in names},
-        **{f"{RQ_KEY_PREFIX}:{registry}:{name}": "zset" for registry in REGISTRIES for name in names},
+        **{f"{RQ_KEY_PREFIX}:{registry}:{name}": "zset" for registry in JOB_REGISTRIES for name in names},
     }

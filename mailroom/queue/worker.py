@@ -33,12 +33,12 @@ from mailroom.queue.strays import is_wrong_kind, put_aside
 
 log = structlog.get_logger()
 
-WAIT = 0.5
+POP_SECONDS = 0.5
 """Seconds of one blocking pop. A stop request ends the worker between two of them: to break
 one off could lose a job that Redis has just handed over."""
 
-REPLY_TIMEOUT = 3.0
-"""Seconds until a blocking pop of WAIT counts as unanswered."""
+POP_REPLY_TIMEOUT = 3.0
+"""Seconds until a blocking pop of POP_SECONDS counts as unanswered."""
 
 RETRY_WAIT = 0.5
 """Seconds between two tries to reach Redis. RQ's wait doubles up to a minute."""
@@ -46,7 +46,7 @@ RETRY_WAIT = 0.5
 DOUBLE = 0.5
 """Seconds within which a second signal is the same one: Ctrl-C reaches the pool and its workers."""
 
-TURN = 5
+BULK_EVERY_TURNS = 5
 """Every fifth turn belongs to the less urgent queue, if it has a job."""
 
 
@@ -84,7 +84,7 @@ class Worker(SimpleWorker):
     ) -> None:
         names = [queue if isinstance(queue, str) else queue.name for queue in queues]
         if prepare_for_work:
-            connection = connect(connection, reply_timeout=REPLY_TIMEOUT)
+            connection = connect(connection, reply_timeout=POP_REPLY_TIMEOUT)
         super().__init__(
             names,
             name or worker_name(),
@@ -150,7 +150,7 @@ class Worker(SimpleWorker):
                     pulse.beat()
                     self._reached()
                 if self.suspended:
-                    time.sleep(WAIT)
+                    time.sleep(POP_SECONDS)
                     continue
                 taken = self._take(burst)
                 if taken:
@@ -184,17 +184,17 @@ class Worker(SimpleWorker):
     # One job
 
     def _take(self, burst: bool) -> tuple[rq.Queue, bytes] | None:
-        """The next job's queue and id, in the order of the queues; every TURN-th time in another.
+        """The next job's queue and id, in the order of the queues; in another one time in BULK_EVERY_TURNS.
 
         The id as it lay there: it may be anything. A plain pop: RQ's intermediate list, which would
         show a worker's death right after it, works for one queue only. The ledger's sweeper misses
         such a job anyway.
         """
         queues = self.queues
-        if self._urgent_turns % TURN == TURN - 1:
+        if self._urgent_turns % BULK_EVERY_TURNS == BULK_EVERY_TURNS - 1:
             queues = [*queues[1:], queues[0]]
         keys = [queue.key for queue in queues]
-        found = self._pop_now(keys) if burst else self.connection.blpop(keys, WAIT)
+        found = self._pop_now(keys) if burst else self.connection.blpop(keys, POP_SECONDS)
         if found is None:
             return None
         key, job_id = as_text(found[0]), cast(bytes, found[1])

@@ -34,7 +34,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-STAGES = (
+SINK_STAGES = (
     "connect",
     "ehlo",
     "starttls",
@@ -150,8 +150,8 @@ def _action(text: str) -> Rule:
     if name not in ("delay", "reply", "drop", "stall", "garbage"):
         raise ValueError(f"unknown action {name!r}")
     stage, _, rest = rest.strip().partition(" ")
-    if stage not in STAGES:
-        raise ValueError(f"unknown stage {stage!r}; one of {', '.join(STAGES)}")
+    if stage not in SINK_STAGES:
+        raise ValueError(f"unknown stage {stage!r}; one of {', '.join(SINK_STAGES)}")
     if name == "delay":
         return Rule(name, stage, seconds=float(rest))
     if name == "reply":

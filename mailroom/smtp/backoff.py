@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from mailroom.smtp.reply import Reply
 
-JITTER = 0.1
+BACKOFF_JITTER = 0.1
 """So that mails that failed together do not all come back at the same moment."""
 
 
@@ -18,6 +18,6 @@ def delay(attempts: int, waits: Sequence[timedelta], reply: Reply | None = None)
     What the server asks for counts more, and is never cut short.
     """
     if reply is not None and reply.retry_after is not None:
-        return max(1.0, reply.retry_after) * random.uniform(1, 1 + JITTER)
+        return max(1.0, reply.retry_after) * random.uniform(1, 1 + BACKOFF_JITTER)
     wait = waits[min(attempts, len(waits)) - 1]
-    return wait.total_seconds() * random.uniform(1 - JITTER, 1 + JITTER)
+    return wait.total_seconds() * random.uniform(1 - BACKOFF_JITTER, 1 + BACKOFF_JITTER)

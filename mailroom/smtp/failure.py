@@ -14,7 +14,7 @@ Stage = Literal["connect", "tls", "ehlo", "auth", "mail", "rcpt", "data", "dot"]
 Kind = Literal["temporary", "permanent", "unknown"]
 Scope = Literal["delivery", "server", "session"]
 
-ABOUT: dict[Stage, str] = {
+STAGE_WORDS: dict[Stage, str] = {
     "connect": "the connection",
     "tls": "TLS",
     "ehlo": "our greeting",
@@ -68,7 +68,7 @@ def refused(stage: Stage, reply: Reply, scope: Scope = "delivery") -> Failure:
     permanent = reply.is_permanent and scope == "delivery"
     verb = "refused" if reply.is_permanent else "put off"
     return Failure(
-        f"the server {verb} {ABOUT[stage]}: {reply}",
+        f"the server {verb} {STAGE_WORDS[stage]}: {reply}",
         stage=stage,
         kind="permanent" if permanent else "temporary",
         scope=scope,

@@ -11,17 +11,17 @@ from mailroom.smtp.session import Session
 from mailroom.smtp.transaction import WANTS_LOGIN
 from mailroom.smtp.wire import Broken
 
-AT_MOST = 25.0
+PROBE_SECONDS = 25.0
 """Seconds for all of it: a server that takes longer is in trouble."""
 
 
 async def probe(server: Server, local_hostname: str) -> None:
     """Connect, EHLO, TLS, AUTH, MAIL, QUIT. Raises Failure with scope `server`."""
     try:
-        async with asyncio.timeout(AT_MOST):
+        async with asyncio.timeout(PROBE_SECONDS):
             await _probe(server, local_hostname)
     except TimeoutError:
-        words = f"{server.name} did not answer within {AT_MOST:g} seconds"
+        words = f"{server.name} did not answer within {PROBE_SECONDS:g} seconds"
         raise Failure(words, stage="connect", scope="server") from None
 
 

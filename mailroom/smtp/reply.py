@@ -6,13 +6,13 @@ import re
 from typing import NamedTuple
 
 MAX_TEXT = 1000
-LONGEST_WAIT = 24 * 3600
+LONGEST_TOLD_WAIT_SECONDS = 24 * 3600
 
 # Control characters could forge lines in a log; the bidirectional ones turn text around on a page.
-UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+UNSAFE_IN_REPLY = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
-UNITS = {"s": 1, "m": 60, "h": 3600}
-WAIT = re.compile(
+REPLY_TIME_UNITS = {"s": 1, "m": 60, "h": 3600}
+TOLD_WAIT = re.compile(
     r"(?:again|retry|retrying|come back|wait|delay\w*|gr[ea]ylist\w*)\b.{0,40}?\b"
     r"(?:(\d{1,2}):(\d\d):(\d\d)\b|(\d{1,6})\s*(s|m|h)(?:ec|in|our|r|econd|inute)?s?\b)",
     re.IGNORECASE | re.DOTALL,
@@ -49,15 +49,15 @@ class Reply(NamedTuple):
     @property
     def retry_after(self) -> int | None:
         """The seconds that the server asks us to wait, a day at most."""
-        found = WAIT.search(self.text) if self.is_temporary else None
+        found = TOLD_WAIT.search(self.text) if self.is_temporary else None
         if not found:
             return None
         hours, minutes, seconds, number, unit = found.groups()
         if number:
-            asked = int(number) * UNITS[unit.lower()]
+            asked = int(number) * REPLY_TIME_UNITS[unit.lower()]
         else:
             asked = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
-        return min(asked, LONGEST_WAIT)
+        return min(asked, LONGEST_TOLD_WAIT_SECONDS)
 
 
 def words(raw: bytes) -> str:
@@ -68,5 +68,5 @@ def words(raw: bytes) -> str:
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
     if not text.isprintable():
-        text = UNSAFE.sub(" ", text)
+        text = UNSAFE_IN_REPLY.sub(" ", text)
     return text.strip()[:MAX_TEXT]

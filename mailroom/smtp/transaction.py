@@ -15,13 +15,13 @@ LARGE = 64 * 1024
 """From this size on the dot is kept back until the content has left us, so that a
 connection lost on the way is known to be lost before the dot."""
 
-PATIENCE = 10
+FINAL_DOT_TIMEOUTS = 10
 """The final dot gets so many times the timeout (RFC 5321, 4.5.3.2: ten minutes)."""
 
 GO_AHEAD = (250, 250, 354)
 """What a server says to MAIL, RCPT and DATA when all is well."""
 
-STAGES: tuple[Stage, ...] = ("mail", "rcpt", "data")
+ENVELOPE_STAGES: tuple[Stage, ...] = ("mail", "rcpt", "data")
 WANTS_LOGIN = (503, 530, 534, 535, 538)
 """What a server says to MAIL when it wants a login, or TLS, before any message."""
 OUT_OF_STEP = re.compile(r"synchroni[sz]|pipelin", re.IGNORECASE)
@@ -79,7 +79,7 @@ class Dialogue:
             content = b""
         wire.write(b"%s.\r\n%s" % (content, following))
         try:
-            reply = await wire.reply(PATIENCE * self._timeout)
+            reply = await wire.reply(FINAL_DOT_TIMEOUTS * self._timeout)
         except Broken as broken:
             if following and True not in self._proven:
                 self._server.learned.suspect_pipelining()
@@ -109,7 +109,7 @@ class Dialogue:
         if self._reset and not (reply := await self._answer("mail")).is_positive:
             raise self._out_of_step("mail", reply)
         refusal: Failure | None = None
-        for stage in STAGES:
+        for stage in ENVELOPE_STAGES:
             try:
                 reply = await self._answer(stage)
             except Failure as failure:
@@ -142,7 +142,7 @@ class Dialogue:
                 raise self._out_of_step("mail", reply)
         self._must_reset = False
         commands = self._mail(envelope), self._rcpt(envelope), b"DATA\r\n"
-        for stage, command in zip(STAGES, commands, strict=True):
+        for stage, command in zip(ENVELOPE_STAGES, commands, strict=True):
             self._wire.write(command)
             reply = await self._answer(stage)
             if reply.code == 354 if stage == "data" else reply.is_positive:
@@ -167,7 +167,7 @@ class Dialogue:
         """The content without its dot; a Failure if the server would not have it."""
         self._wire.write(content)
         try:
-            await self._wire.drained(PATIENCE * self._timeout)
+            await self._wire.drained(FINAL_DOT_TIMEOUTS * self._timeout)
             if not self._wire.has_unread:
                 return None
             reply = await self._wire.reply(self._timeout)

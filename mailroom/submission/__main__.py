@@ -23,7 +23,7 @@ from mailroom.submission.reception import Reception
 
 log = structlog.get_logger()
 
-GRACE = 8.0
+SUBMISSION_STOP_SECONDS = 8.0
 """Seconds that messages being received may still take once the process was told to end."""
 
 
@@ -59,7 +59,7 @@ async def serve(settings: Settings) -> None:
     await stopped.wait()
     for server in servers:
         server.close()
-    await reception.ended(GRACE)
+    await reception.ended(SUBMISSION_STOP_SECONDS)
     queue.close()
     database.dispose()
 

@@ -15,11 +15,11 @@ from mailroom.submission.limits import SubmissionLimits
 
 log = structlog.get_logger()
 
-TOLD_EVERY = 10.0
+DOOR_EVENTS_TOLD_EVERY = 10.0
 """Seconds between two lines about events of one kind: whoever makes a thousand writes no thousand lines."""
 
 MINUTE = 60.0
-MOST_ADDRESSES = 10_000
+MOST_ADDRESSES_GUESSING = 10_000
 
 
 class Door:
@@ -35,8 +35,8 @@ class Door:
     def tell(self, event: str, **about: object) -> None:
         """Logs it, or counts it when one of its kind was logged just now."""
         now = time.monotonic()
-        told_at, untold = self._told.get(event, (now - TOLD_EVERY, 0))
-        if now - told_at < TOLD_EVERY:
+        told_at, untold = self._told.get(event, (now - DOOR_EVENTS_TOLD_EVERY, 0))
+        if now - told_at < DOOR_EVENTS_TOLD_EVERY:
             self._told[event] = told_at, untold + 1
             return
         self._told[event] = now, 0
@@ -62,7 +62,7 @@ class Guesses:
 
     def wrong(self, address: str) -> float:
         """Counts one; the seconds by which its answer should come late."""
-        if self._clock() - self._since > MINUTE or len(self._wrong) > MOST_ADDRESSES:
+        if self._clock() - self._since > MINUTE or len(self._wrong) > MOST_ADDRESSES_GUESSING:
             self._wrong, self._since = {}, self._clock()
         count = self._wrong[address] = self._wrong.get(address, 0) + 1
         return min(self._limits.late_seconds, max(0.0, float(count - self._limits.free_guesses)))

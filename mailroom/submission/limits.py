@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass, replace
 
-KIBIBYTE, MEBIBYTE = 1 << 10, 1 << 20
+from mailroom.front.limits import KIBIBYTE, MEBIBYTE
 
 RESERVE = 300
 """Files that the process has open for other ends: ledger, Redis, libraries, and clients that it has yet

@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, syntax
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.submission.door import Door, is_theirs, whence
 from mailroom.submission.limits import SubmissionLimits
-from mailroom.submission.reception import LARGEST, Reception
+from mailroom.submission.reception import LARGEST_SUBMISSION, Reception
 
 COMMANDS = {"AUTH": 5, "STARTTLS": 1, "VRFY": 1, "EXPN": 1, "HELP": 10, "*": 100_000}
 """How often a connection may give each."""
@@ -21,7 +21,7 @@ COMMANDS = {"AUTH": 5, "STARTTLS": 1, "VRFY": 1, "EXPN": 1, "HELP": 10, "*": 100
 class SubmissionProtocol(SMTP):
     """One connection. To the door's crowds it is somebody who waits."""
 
-    memory = disk = 0  # what is kept for it is bounded by the length of a line, and by LARGEST
+    memory = disk = 0  # what is kept for it is bounded by the length of a line, and by LARGEST_SUBMISSION
 
     def __init__(
         self, reception: Reception, hostname: str, tls: ssl.SSLContext | None, door: Door | None = None
@@ -32,7 +32,7 @@ class SubmissionProtocol(SMTP):
         self.address = ""
         super().__init__(
             reception,
-            data_size_limit=LARGEST,
+            data_size_limit=LARGEST_SUBMISSION,
             hostname=hostname,
             ident="Mailroom",
             tls_context=tls,

@@ -30,10 +30,10 @@ from mailroom.settings import Settings
 
 log = structlog.get_logger()
 
-LARGEST = 64 * 1024 * 1024
+LARGEST_SUBMISSION = 64 * 1024 * 1024
 """Octets of a message: what the API takes as well."""
 
-MOST_RECIPIENTS = 1000
+MOST_RCPT = 1000
 
 READERS = 4
 """Messages that are read and written at the same time."""
@@ -41,7 +41,7 @@ READERS = 4
 QUOTES = str.maketrans("“”‘’", "\"\"''")
 
 KEY_ENDED = "535 5.7.8 This API key is not active any more"
-LEDGER_AWAY = "451 4.3.0 The ledger cannot be used just now; nothing was accepted, try again"
+REPLY_LEDGER_AWAY = "451 4.3.0 The ledger cannot be used just now; nothing was accepted, try again"
 
 
 class Reception:
@@ -93,8 +93,8 @@ class Reception:
     async def handle_RCPT(
         self, server: object, session: Session, envelope: Envelope, address: str, options: Sequence[str]
     ) -> str:
-        if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
-            return f"452 4.5.3 {MOST_RECIPIENTS} recipients a message at most; send the rest in another"
+        if len(envelope.rcpt_tos) >= MOST_RCPT:
+            return f"452 4.5.3 {MOST_RCPT} recipients a message at most; send the rest in another"
         try:
             recipient = parse_address(address)
         except AddressError as refusal:
@@ -114,7 +114,7 @@ class Reception:
             if not self._is_active(key):
                 return KEY_ENDED
         except SQLAlchemyError:
-            return LEDGER_AWAY
+            return REPLY_LEDGER_AWAY
         standing = self._rates.hit(key)
         if not standing.is_over:
             return None
@@ -170,7 +170,7 @@ class Reception:
             return f"554 5.6.0 {_words(refusal)}"
         except SQLAlchemyError as error:
             log.error("the ledger cannot be used", error=type(error).__name__)
-            return LEDGER_AWAY
+            return REPLY_LEDGER_AWAY
         return f"250 2.6.0 Accepted as {accepted.uid}"
 
     def _is_active(self, key: ApiKey) -> bool:

@@ -12,7 +12,7 @@ from mailroom.content.message_ids import message_id
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings.mailings import Mailing
 
-HEADER = ("address", "name", "state", "attempts", "code", "reply", "message_id", "updated_at")
+DELIVERIES_CSV_HEADER = ("address", "name", "state", "attempts", "code", "reply", "message_id", "updated_at")
 
 
 def line(cells: Sequence[str]) -> str:

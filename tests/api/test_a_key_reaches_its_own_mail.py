@@ -20,7 +20,7 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import deliveries, mailings
-from mailroom.web.api.examples import MAILING
+from mailroom.web.api.examples import EXAMPLE_MAILING
 from tests.api.conftest import EMAIL, Client, new_key
 from tests.ledger.book import CONTENT
 
@@ -55,7 +55,9 @@ class Payroll:
         letter = {"from": "payroll@acme.example", "subject": SECRET, "scheduled_at": "in 2 days"}
         people = [{"address": "cleo@mail.example"}, {"address": "dora@mail.example"}]
         self.email = self._send("/emails", {**EMAIL, **letter, "to": ["cleo@mail.example"]})
-        self.mailing = self._send("/mailings", {**MAILING, **letter, "text": "Hi", "recipients": people})
+        self.mailing = self._send(
+            "/mailings", {**EXAMPLE_MAILING, **letter, "text": "Hi", "recipients": people}
+        )
 
     def _send(self, path: str, body: dict[str, Any]) -> str:
         answer = self.client.post(path, json=body, key=self.key)
@@ -183,7 +185,7 @@ def test_a_successor_repeats_no_mail(client: Client) -> None:
 def test_a_download_breaks_off_when_its_key_ends(client: Client, make_key: Callable[..., str]) -> None:
     key = make_key(scopes=["send", "read"])
     people = [{"address": f"p{number}@mail.example"} for number in range(2_500)]
-    body = {**MAILING, "text": "Hi", "subject": "Hello", "recipients": people}
+    body = {**EXAMPLE_MAILING, "text": "Hi", "subject": "Hello", "recipients": people}
     uid = client.post("/mailings", json=body, key=key).get_json()["id"]
     answer = client.open("GET", f"/mailings/{uid}/deliveries", key=key, buffered=False)
     chunks = iter(answer.response)

@@ -163,7 +163,7 @@ def test_an_answer_that_is_not_the_file_is_refused(
 def test_the_files_of_a_request_have_a_size_together(
     fetching: Client, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote_files, "LARGEST", 25)
+    monkeypatch.setattr(remote_files, "LARGEST_REMOTE_FILE", 25)
     files = [{"path": at(receiver, path)} for path in ("/a", "/b", "/c")]
     assert "larger than" in refusal(fetching.send(attachments=files))
 
@@ -177,7 +177,7 @@ def test_a_batch_fetches_a_file_once_and_keeps_it_for_each(fetching: Client, rec
 def test_the_files_of_a_request_have_a_time_together(
     fetching: Client, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote_files, "PATIENCE", 0.3)
+    monkeypatch.setattr(remote_files, "REMOTE_FILES_PATIENCE_SECONDS", 0.3)
     receiver.delay = 0.2
     files = [{"path": at(receiver, f"/{number}")} for number in range(9)]
     email = {**EMAIL, "attachments": files}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mailroom.web.api.examples import MAILING
+from mailroom.web.api.examples import EXAMPLE_MAILING
 from tests.api import conftest
 from tests.api.conftest import EMAIL, Client, new_key
 
@@ -62,7 +62,7 @@ def test_mail_that_it_did_not_send_is_not_there(light_client: Client, tried: tup
     )
     letter = {"from": "payroll@acme.example", "subject": "Salaries", "scheduled_at": "in 2 days"}
     email = light_client.post("/emails", json={**EMAIL, **letter}, key=payroll)
-    to_many = {**MAILING, **letter, "text": "Hi"}
+    to_many = {**EXAMPLE_MAILING, **letter, "text": "Hi"}
     mailing = light_client.post("/mailings", json=to_many, key=payroll)
     ids = {"email": email.get_json()["id"], "mailing": mailing.get_json()["id"]}
     ids["EMAIL"] = ids["email"].upper()

@@ -152,7 +152,9 @@ def addresses(app: Flask, **parts: str) -> Iterator[tuple[str, str]]:
 def test_every_part_of_every_address_has_a_judge(app: Flask) -> None:
     rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("rq_dashboard.")]
     assert len(rules) >= 16
-    assert set().union(*(rule.arguments for rule in rules)) == dashboard.JUDGES.keys() == RIGHT.keys()
+    assert (
+        set().union(*(rule.arguments for rule in rules)) == dashboard.ARGUMENT_JUDGES.keys() == RIGHT.keys()
+    )
 
 
 def test_the_right_parts_are_accepted(app: Flask, client: FlaskClient, redis: Redis) -> None:
@@ -166,7 +168,7 @@ def test_a_part_without_a_judge_is_refused(
     app: Flask, client: FlaskClient, redis: Redis, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = token(client)
-    monkeypatch.delitem(dashboard.JUDGES, part)
+    monkeypatch.delitem(dashboard.ARGUMENT_JUDGES, part)
     for method, path in addresses(app, **{part: RIGHT[part]}):
         response = client.open(path, method=method, headers=headers, follow_redirects=True)
         assert response.status_code == HTTPStatus.NOT_FOUND
@@ -243,7 +245,7 @@ def test_a_hostile_queue_would_run_nothing_if_it_came_through(
     page: Page, url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second line: names are judged, and what is printed is escaped for where it stands."""
-    monkeypatch.setitem(dashboard.JUDGES, "queue_name", lambda name: True)
+    monkeypatch.setitem(dashboard.ARGUMENT_JUDGES, "queue_name", lambda name: True)
     monkeypatch.setattr("mailroom.queue.readable.QUEUE_KEY", re.compile(b"rq:queue:(.*)", re.DOTALL))
     for name in NAMES:
         redis.sadd("rq:queues", f"rq:queue:{name}")

@@ -26,7 +26,7 @@ from mailroom.ledger import suppressions
 from mailroom.ledger.schema import contents
 from mailroom.web.compose.prefill import copied
 from mailroom.web.compose.uploads import KeptFiles
-from mailroom.web.csv_export import HEADER, line
+from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, line
 from tests.web.watching import a_mailing
 
 SEPARATORS = ",;\t|"
@@ -144,7 +144,7 @@ def test_our_own_export_is_read_with_the_same_addresses_and_names() -> None:
         "cleo@example.org": "'=1+1",
         "dora@example.org": 'Dora "D", Müller',
     }
-    exported = line(HEADER) + "".join(
+    exported = line(DELIVERIES_CSV_HEADER) + "".join(
         line([a, n, "sent", "1", "250", "+OK", "", ""]) for a, n in people.items()
     )
     parsed = parse_csv(io.BytesIO(exported.encode()))

@@ -18,7 +18,7 @@ from liquid import Environment
 
 from mailroom.content.content import Content
 from mailroom.content.merge import liquid
-from mailroom.content.merge.budget import ITEMS, TEXT, WORK, Budget, size_of
+from mailroom.content.merge.budget import ITEMS, MOST_OPERATION_TEXT, WORK, Budget, size_of
 from mailroom.content.merge.filters import MADE, PRICES
 from mailroom.content.merge.liquid import OUTPUT_BYTES, RenderWithBudget, environment
 from mailroom.content.merge.plain import MergeError
@@ -30,27 +30,27 @@ PEAK = 40 << 20
 
 TEXTS = {
     "empty": "",
-    "letters": "x" * TEXT,
-    "emoji": "😀" * TEXT,
-    "quotes": "\"'<>&" * (TEXT // 5),
-    "blanks": " " * (TEXT - 1) + "x",
-    "words": "x " * (TEXT // 2),
-    "lines": "\n" * TEXT,
-    "percent": "%" * TEXT,
+    "letters": "x" * MOST_OPERATION_TEXT,
+    "emoji": "😀" * MOST_OPERATION_TEXT,
+    "quotes": "\"'<>&" * (MOST_OPERATION_TEXT // 5),
+    "blanks": " " * (MOST_OPERATION_TEXT - 1) + "x",
+    "words": "x " * (MOST_OPERATION_TEXT // 2),
+    "lines": "\n" * MOST_OPERATION_TEXT,
+    "percent": "%" * MOST_OPERATION_TEXT,
     "opened": "<a " * 10_000,
     "comments": "<!--" * 8_000,
     "entities": "&a" * 16_000,
     "digits": "9" * 4_000,
     "padding": "%0999999999c" * 16,
     "needle": "x" * 98 + "y",
-    "too long": "x" * (TEXT + 1),
+    "too long": "x" * (MOST_OPERATION_TEXT + 1),
 }
 WORST: dict[str, object] = {
     **TEXTS,
     "many items": [str(number) for number in range(ITEMS)],
     "the same items": ["x" * 20] * (ITEMS // 2),
     "too many items": [""] * (ITEMS + 1),
-    "one text many times": ["x" * TEXT] * ITEMS,
+    "one text many times": ["x" * MOST_OPERATION_TEXT] * ITEMS,
     "numbers": list(range(ITEMS)),
     "a large number": 10**300,
     "too large a number": 10**400,
@@ -130,7 +130,11 @@ def test_no_filter_costs_more_than_it_may(name: str, html: bool) -> None:
             except Exception:  # of whatever kind: rendering makes it a MergeError
                 result = ""
             assert tracemalloc.get_traced_memory()[1] - before < PEAK
-            assert len(result) <= MADE if isinstance(result, str) else size_of(result) <= TEXT + 16 * ITEMS
+            assert (
+                len(result) <= MADE
+                if isinstance(result, str)
+                else size_of(result) <= MOST_OPERATION_TEXT + 16 * ITEMS
+            )
             assert context.budget.left < WORK or result == "", "it was free"
     finally:
         tracemalloc.stop()

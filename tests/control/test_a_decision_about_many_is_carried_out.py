@@ -24,7 +24,7 @@ STEP = 4
 
 @pytest.fixture
 def book(database: Database, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Book:
-    monkeypatch.setattr(actions, "AT_ONCE", STEP)
+    monkeypatch.setattr(actions, "MOVED_AT_ONCE", STEP)
     return Book(database)
 
 
@@ -59,9 +59,9 @@ def under_way(book: Book) -> list[tuple[str, int]]:
 @pytest.mark.parametrize(
     ("before", "move", "after"),
     [
-        (states.FAILED, bulk_actions.RETRY, states.QUEUED),
-        (states.UNKNOWN, bulk_actions.CONFIRM, states.SENT),
-        (states.UNKNOWN, bulk_actions.RESEND, states.UNKNOWN),
+        (states.FAILED, bulk_actions.RETRY_ALL, states.QUEUED),
+        (states.UNKNOWN, bulk_actions.CONFIRM_ALL, states.SENT),
+        (states.UNKNOWN, bulk_actions.RESEND_ALL, states.UNKNOWN),
     ],
 )
 def test_it_goes_on_step_by_step_until_all_had_their_turn(
@@ -81,20 +81,20 @@ def test_it_goes_on_step_by_step_until_all_had_their_turn(
 
 def test_what_fails_again_meanwhile_is_not_tried_for_ever(book: Book) -> None:
     mailing_id = ended(book, 6, states.FAILED)
-    decide(book, mailing_id, bulk_actions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY_ALL)
     (batch,) = book.gather(mailing_id)
     lease = book.claim(batch)
     for id_ in book.inside(lease):
         book.trouble(lease, id_, states.FAILED)
     book.close(lease)
-    assert not carry_on(book, mailing_id, bulk_actions.RETRY)
+    assert not carry_on(book, mailing_id, bulk_actions.RETRY_ALL)
     assert book.states(mailing_id) == {"failed": STEP, "queued": 2}
     book.check()
 
 
 def test_the_mailing_does_not_end_before_it(book: Book) -> None:
     mailing_id = ended(book, 6, states.FAILED)
-    decide(book, mailing_id, bulk_actions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY_ALL)
     (batch,) = book.gather(mailing_id)
     lease = book.claim(batch)
     for id_ in book.inside(lease):
@@ -102,18 +102,18 @@ def test_the_mailing_does_not_end_before_it(book: Book) -> None:
         book.sent(lease, id_)
     book.close(lease)
     assert book.mailing(mailing_id).ended_at is None, "two more are to come"
-    carry_on(book, mailing_id, bulk_actions.RETRY)
+    carry_on(book, mailing_id, bulk_actions.RETRY_ALL)
     assert book.states(mailing_id) == {"sent": STEP, "queued": 2}
     book.check()
 
 
 def test_a_cancellation_ends_what_would_send_more(book: Book) -> None:
     mailing_id = ended(book, 10, states.FAILED)
-    decide(book, mailing_id, bulk_actions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY_ALL)
     with book.database.begin() as connection:
         mailings.cancel(connection, mailing_id)
         actions.end_due(connection, mailing_id, states.CANCELED)
-    assert not carry_on(book, mailing_id, bulk_actions.RETRY)
+    assert not carry_on(book, mailing_id, bulk_actions.RETRY_ALL)
     assert book.states(mailing_id) == {"failed": 6, "canceled": STEP}
     assert book.mailing(mailing_id).ended_at is not None
     book.check()
@@ -121,10 +121,10 @@ def test_a_cancellation_ends_what_would_send_more(book: Book) -> None:
 
 def test_twice_is_no_more_than_once(book: Book) -> None:
     mailing_id = ended(book, 10, states.FAILED)
-    decide(book, mailing_id, bulk_actions.RETRY)
-    assert isinstance(decide(book, mailing_id, bulk_actions.RETRY), Decision)
-    assert decide(book, mailing_id, bulk_actions.RETRY) == 2
-    assert not carry_on(book, mailing_id, bulk_actions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY_ALL)
+    assert isinstance(decide(book, mailing_id, bulk_actions.RETRY_ALL), Decision)
+    assert decide(book, mailing_id, bulk_actions.RETRY_ALL) == 2
+    assert not carry_on(book, mailing_id, bulk_actions.RETRY_ALL)
     assert book.states(mailing_id) == {"queued": 10}
     book.check()
 
@@ -132,7 +132,7 @@ def test_twice_is_no_more_than_once(book: Book) -> None:
 def test_the_sweeper_carries_it_out(book: Book, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeper, "ENDS_FOR", 30.0)  # all in one round, however busy the machine is
     mailing_id = ended(book, 50, states.FAILED)
-    decide(book, mailing_id, bulk_actions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY_ALL)
     book.queue = type(book.queue)(valkey.url)
     round_ = Sweeper(book.database, book.queue, "ann", {"": "sink:25"})
     assert not round_.round(), "the first one only makes the sweeper's row"
@@ -151,7 +151,7 @@ def test_the_sweeper_carries_it_out(book: Book, valkey: Valkey, monkeypatch: pyt
 
 def test_a_mailing_that_is_deleted_takes_it_along(book: Book) -> None:
     mailing_id = ended(book, 6, states.FAILED)
-    decide(book, mailing_id, bulk_actions.RETRY)
+    decide(book, mailing_id, bulk_actions.RETRY_ALL)
     with book.database.begin() as connection:
         connection.execute(deliveries.delete())
         connection.execute(mailings_table.delete().where(mailings_table.c.id == mailing_id))

@@ -117,7 +117,7 @@ def test_nothing_is_retried_while_its_mailing_is_being_canceled(book: Book) -> N
 
 def test_all_failed_are_tried_again(book: Book) -> None:
     mailing_id = failed(book, 10)
-    assert decide(book, mailing_id, bulk_actions.RETRY) == 10
+    assert decide(book, mailing_id, bulk_actions.RETRY_ALL) == 10
     assert book.states(mailing_id) == {"queued": 10}
     assert [batch.size for batch in book.gather(mailing_id)] == [10]
     book.check()
@@ -145,15 +145,15 @@ def test_an_unknown_one_is_sent_again(book: Book) -> None:
 
 def test_all_unknown_ones_arrived(book: Book) -> None:
     mailing_id, _ = unknown(book, 7)
-    assert decide(book, mailing_id, bulk_actions.CONFIRM) == 7
+    assert decide(book, mailing_id, bulk_actions.CONFIRM_ALL) == 7
     assert book.states(mailing_id) == {"sent": 7}
     book.check()
 
 
 def test_all_unknown_ones_are_sent_again_once(book: Book) -> None:
     mailing_id, _ = unknown(book, 7)
-    assert decide(book, mailing_id, bulk_actions.RESEND) == 7
-    assert decide(book, mailing_id, bulk_actions.RESEND) == 0
-    assert decide(book, mailing_id, bulk_actions.CONFIRM) == 0, "they are about to be sent"
+    assert decide(book, mailing_id, bulk_actions.RESEND_ALL) == 7
+    assert decide(book, mailing_id, bulk_actions.RESEND_ALL) == 0
+    assert decide(book, mailing_id, bulk_actions.CONFIRM_ALL) == 0, "they are about to be sent"
     assert [batch.size for batch in book.gather(mailing_id)] == [7]
     book.check()

@@ -64,7 +64,7 @@ def test_what_sends_nothing_is_still_possible(book: Book) -> None:
     forget(book)
     with book.database.begin() as connection:
         assert actions.change(connection, first, moves.CONFIRM)
-        assert bulk_actions.decide(connection, mailing_id, bulk_actions.CONFIRM) == 1
+        assert bulk_actions.decide(connection, mailing_id, bulk_actions.CONFIRM_ALL) == 1
     assert book.states(mailing_id) == {"sent": 2}
     book.check()
 
@@ -72,14 +72,14 @@ def test_what_sends_nothing_is_still_possible(book: Book) -> None:
 def test_a_decision_under_way_ends_when_its_content_is_deleted(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "AT_ONCE", 2)
+    monkeypatch.setattr(actions, "MOVED_AT_ONCE", 2)
     mailing_id, _ = ended(book, 5, states.FAILED)
     with book.database.begin() as connection:
-        decided = bulk_actions.decide(connection, mailing_id, bulk_actions.RETRY)
+        decided = bulk_actions.decide(connection, mailing_id, bulk_actions.RETRY_ALL)
         assert isinstance(decided, bulk_actions.Decision)
     forget(book)
     with book.database.begin() as connection:
-        assert not bulk_actions.carry_on(connection, mailing_id, bulk_actions.RETRY)
+        assert not bulk_actions.carry_on(connection, mailing_id, bulk_actions.RETRY_ALL)
         assert bulk_actions.of_mailing(connection, mailing_id) == []
     assert book.states(mailing_id) == {"queued": 2, "failed": 3}
     book.check()
@@ -98,4 +98,4 @@ def test_a_whole_message_is_gone_with_its_original(book: Book) -> None:
     with book.database.begin() as connection:
         assert contents.gone(connection, mailing_id) is None
         connection.execute(delete(originals))
-        assert contents.gone(connection, mailing_id) == contents.GONE
+        assert contents.gone(connection, mailing_id) == contents.CONTENT_IS_DELETED

@@ -47,7 +47,7 @@ def redis_is_flushed(stage: Stage) -> None:
 @drill(
     "9",
     "Redis hangs for 60 s (SIGSTOP)",
-    without="`REPLY_TIMEOUT` in `queue.connection`: every page waits as long as Redis does",
+    without="`REDIS_REPLY_TIMEOUT` in `queue.connection`: every page waits as long as Redis does",
 )
 def redis_hangs(stage: Stage) -> None:
     stage.build("any: delay dot 0.01")

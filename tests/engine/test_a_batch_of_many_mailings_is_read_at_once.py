@@ -16,7 +16,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
-from mailroom.engine.send.messages import KEPT, CompiledMessages
+from mailroom.engine.send.messages import COMPILED_KEPT, CompiledMessages
 from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.queue import Queue
 from tests.ledger.book import NO_QUEUE
@@ -66,7 +66,7 @@ def test_each_says_its_own(database: Database) -> None:
     file = Attachment("menu.txt", "text/plain", b"Soup")
     personal = Content(SENDER, "Hello {{ name }}", text="For you.", attachments=(file,))
     answered = replace(single(1), to=(BEN, ANN), cc=(CLEO,), reply_to=(BEN,), headers=(("X-Shop", "7"),))
-    singles = [single(number) for number in range(2, 2 * KEPT)]
+    singles = [single(number) for number in range(2, 2 * COMPILED_KEPT)]
     ids = accepted(database, [personal, answered, whole(), *singles])
     hello, answer, as_it_came, *others = rendered(database, ids)
 

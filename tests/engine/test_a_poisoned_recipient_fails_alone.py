@@ -13,7 +13,7 @@ from mailroom.content.original import read_original
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, Draft
-from mailroom.ledger.mailings.contents import GONE
+from mailroom.ledger.mailings.contents import CONTENT_IS_DELETED
 from mailroom.ledger.schema import attempts, contents, deliveries, originals
 from mailroom.ledger.schema import mailings as mailings_table
 from tests.system import SENDER, System
@@ -110,7 +110,7 @@ def test_what_was_deleted_meanwhile_fails_with_its_reason(start: Start, table: T
     system.wait_until_over(gone.mailing_id)
     system.wait_until_over(other.mailing_id)
     assert system.counts(gone.mailing_id) == {"failed": 1}
-    assert reasons(system, gone.mailing_id) == {"gone@mail.example": GONE}
+    assert reasons(system, gone.mailing_id) == {"gone@mail.example": CONTENT_IS_DELETED}
     assert system.counts(other.mailing_id) == {"sent": 1}
     with system.database.read() as connection:
         assert set(connection.execute(select(deliveries.c.deaths)).scalars()) == {0}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mailroom.http.client import PATIENCE, Client, HttpAnswer
+from mailroom.http.client import HTTP_PATIENCE_SECONDS, Client, HttpAnswer
 from mailroom.http.guard import Guard
 from tests.webhooks.receiver import Receiver
 
@@ -37,7 +37,7 @@ Call = Callable[..., Caller]
 def caller() -> Iterator[Call]:
     made: list[Caller] = []
 
-    def make(url: str, guard: Guard = GUARD, patience: float = PATIENCE) -> Caller:
+    def make(url: str, guard: Guard = GUARD, patience: float = HTTP_PATIENCE_SECONDS) -> Caller:
         made.append(Caller(Client(url, guard, patience)))
         return made[-1]
 

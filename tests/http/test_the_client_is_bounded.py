@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.http.client import LARGEST, NoAnswer
+from mailroom.http.client import LARGEST_HTTP_BODY, NoAnswer
 from mailroom.http.guard import Forbidden, Guard
 from mailroom.sink.certificates import Kind, make_certificate
 from tests.http.conftest import Call
@@ -59,7 +59,7 @@ def test_a_redirect_is_an_answer_and_not_followed(caller: Call, receiver: Receiv
 
 def test_of_a_large_answer_only_the_beginning_is_read(caller: Call, receiver: Receiver) -> None:
     receiver.answer = lambda *_: (200, {}, b"x" * 10_000_000)
-    assert len(caller(receiver.url).post().body) == LARGEST
+    assert len(caller(receiver.url).post().body) == LARGEST_HTTP_BODY
 
 
 @pytest.mark.parametrize("connection", ["close", "keep-alive"])

@@ -11,9 +11,9 @@ from mailroom.ledger.batches import gather
 from tests.ledger.book import Book
 
 STATEMENTS: list[tuple[Statement, dict[str, Any]]] = [
-    (gather.DUE, {"of_mailing": 1}),
-    (gather.TAKEN, {"by_batch": 1, "chosen": [1, 2, 3]}),
-    (gather.NEXT_DUE, {"of_mailing": 1}),
+    (gather.GATHER_DUE, {"of_mailing": 1}),
+    (gather.TAKE_INTO_BATCH, {"by_batch": 1, "chosen": [1, 2, 3]}),
+    (gather.NOTE_NEXT_DUE, {"of_mailing": 1}),
 ]
 
 

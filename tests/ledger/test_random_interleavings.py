@@ -28,7 +28,7 @@ from tests.ledger.book import Book
 
 NOW = 0
 LATER = 60_000
-AT_ONCE = actions.AT_ONCE
+AT_ONCE = actions.MOVED_AT_ONCE
 which = st.integers(0, 1_000)
 
 
@@ -60,7 +60,7 @@ class Post(RuleBasedStateMachine):
         self.again: Counter[int] = Counter()  # how often a person wanted it sent again
         self.before: dict[int, str] = {}
         self.owners = 0
-        actions.AT_ONCE = 2  # so that a decision about all takes several steps
+        actions.MOVED_AT_ONCE = 2  # so that a decision about all takes several steps
 
     # The web
 
@@ -210,7 +210,10 @@ class Post(RuleBasedStateMachine):
             self.again[delivery_id] += 1
 
     @precondition(lambda self: self.mailings)
-    @rule(which=which, move=st.sampled_from([bulk_actions.RETRY, bulk_actions.CONFIRM, bulk_actions.RESEND]))
+    @rule(
+        which=which,
+        move=st.sampled_from([bulk_actions.RETRY_ALL, bulk_actions.CONFIRM_ALL, bulk_actions.RESEND_ALL]),
+    )
     def decide_on_all(self, which: int, move: str) -> None:
         with self.noting(move) as connection:
             bulk_actions.decide(connection, self.mailing(which), move)
@@ -224,9 +227,9 @@ class Post(RuleBasedStateMachine):
             yield connection
             after = {row.id: row for row in connection.execute(what)}
         changed = [id_ for id_, row in after.items() if row != before[id_]]
-        if move == bulk_actions.CONFIRM:
+        if move == bulk_actions.CONFIRM_ALL:
             self.confirmed.update(changed)
-        if move == bulk_actions.RESEND:
+        if move == bulk_actions.RESEND_ALL:
             self.again.update(changed)
 
     # What holds at every moment
@@ -282,7 +285,7 @@ class Post(RuleBasedStateMachine):
             ).all()
         self.book.database.dispose()
         shutil.rmtree(self.folder)
-        actions.AT_ONCE = AT_ONCE
+        actions.MOVED_AT_ONCE = AT_ONCE
         assert not left, f"I1: {left}"
         assert not open_ones, f"I1: {open_ones}"
 

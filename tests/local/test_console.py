@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from mailroom.local.console import LONGEST_LINE, Console, Lines
+from mailroom.local.console import LONGEST_PRINTED_LINE, Console, Lines
 
 
 def console(stream: io.StringIO, *, colours: bool = False) -> Console:
@@ -22,8 +22,8 @@ def test_pieces_become_whole_lines() -> None:
 
 def test_a_line_without_end_is_cut() -> None:
     stream = io.StringIO()
-    Lines(console(stream), "web").feed(b"x" * (LONGEST_LINE + 1))
-    assert len(stream.getvalue()) > LONGEST_LINE
+    Lines(console(stream), "web").feed(b"x" * (LONGEST_PRINTED_LINE + 1))
+    assert len(stream.getvalue()) > LONGEST_PRINTED_LINE
 
 
 def test_processes_have_colours_at_a_terminal_only() -> None:

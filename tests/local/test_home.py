@@ -64,7 +64,7 @@ def test_it_waits_for_what_a_killed_run_left_behind(
 
 
 def test_it_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(home, "PATIENCE", 0.2)
+    monkeypatch.setattr(home, "EARLIER_RUN_PATIENCE_SECONDS", 0.2)
     first = hold(tmp_path, "3")
     first.kill()
     first.wait()

@@ -140,7 +140,7 @@ def test_stop_asks_the_leader_alone(heard: Heard) -> None:
 
 
 def test_who_does_not_listen_is_killed(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "GRACE", 0.3)
+    monkeypatch.setattr(processes, "TERMINATE_SECONDS", 0.3)
 
     async def main() -> None:
         one = process(heard, "one", sys.executable, "-c", STUBBORN)

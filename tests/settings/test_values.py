@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.settings import EXPECTED, Settings, SettingsError, load
+from mailroom.settings import EXPECTED_SETTINGS, Settings, SettingsError, load
 
 GOOD = {
     "SECRET_KEY": "a long enough secret",
@@ -104,7 +104,7 @@ def test_a_bad_value_is_one_line_that_says_what_to_do(good: dict[str, str], name
     with pytest.raises(SettingsError) as caught:
         load(good | {name: value})
     message = str(caught.value)
-    assert message.startswith(f"{name} must be {EXPECTED[name]}")
+    assert message.startswith(f"{name} must be {EXPECTED_SETTINGS[name]}")
     assert len(message.splitlines()) == 1
 
 
@@ -167,7 +167,7 @@ def test_a_user_name_needs_a_password(good: dict[str, str]) -> None:
 def test_every_field_has_its_variable_and_says_what_it_takes() -> None:
     fields = Settings.model_fields
     assert [name for name, field in fields.items() if not (field.alias and field.description)] == []
-    assert list(EXPECTED) == [field.alias for field in fields.values()]
+    assert list(EXPECTED_SETTINGS) == [field.alias for field in fields.values()]
 
 
 def test_of_several_bad_values_the_first_is_named(good: dict[str, str]) -> None:

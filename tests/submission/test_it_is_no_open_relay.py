@@ -18,7 +18,7 @@ from mailroom.local.ports import free_port
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from mailroom.submission import protocol
-from mailroom.submission.reception import LARGEST, MOST_RECIPIENTS, Reception
+from mailroom.submission.reception import LARGEST_SUBMISSION, MOST_RCPT, Reception
 from tests.servers import Valkey
 from tests.submission.conftest import Submission
 
@@ -103,14 +103,14 @@ def test_each_recipient_gets_an_answer(submission: Submission, key: str, ledger:
 def test_too_many_recipients_are_put_off(submission: Submission, key: str) -> None:
     with connected(submission, key) as client:
         client.mail("ann@example.com")
-        codes = [client.rcpt(f"p{number}@example.org")[0] for number in range(MOST_RECIPIENTS + 1)]
-    assert codes == [250] * MOST_RECIPIENTS + [452]
+        codes = [client.rcpt(f"p{number}@example.org")[0] for number in range(MOST_RCPT + 1)]
+    assert codes == [250] * MOST_RCPT + [452]
 
 
 def test_sizes_are_limited_before_and_after_the_content(submission: Submission, key: str) -> None:
     with connected(submission, key) as client:
-        assert client.esmtp_features["size"] == str(LARGEST)
-        assert client.mail("ann@example.com", [f"size={LARGEST + 1}"])[0] == 552
+        assert client.esmtp_features["size"] == str(LARGEST_SUBMISSION)
+        assert client.mail("ann@example.com", [f"size={LARGEST_SUBMISSION + 1}"])[0] == 552
 
 
 def test_what_cannot_be_mailed_is_refused_at_the_end(

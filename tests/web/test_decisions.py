@@ -54,7 +54,7 @@ def test_all_are_sent_again_once(app: Flask, client: FlaskClient) -> None:
 def test_a_large_one_goes_on_by_itself_and_the_page_says_so(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, button: str, words: str
 ) -> None:
-    monkeypatch.setattr(actions, "AT_ONCE", 2)
+    monkeypatch.setattr(actions, "MOVED_AT_ONCE", 2)
     mailing_id = a_mailing(ledger(app), *[{"state": "unknown"}] * 5, if_unknown="hold")
     page = f"/mailings/{mailing_id}"
     post(client, f"{page}/unknown/{button}", page)
@@ -66,7 +66,7 @@ def test_a_large_one_goes_on_by_itself_and_the_page_says_so(
 def test_many_failed_ones_are_tried_again_by_and_by(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "AT_ONCE", 2)
+    monkeypatch.setattr(actions, "MOVED_AT_ONCE", 2)
     mailing_id = a_mailing(ledger(app), *[{"state": "failed"}] * 5)
     page = f"/mailings/{mailing_id}"
     assert "Retry failed" in client.get(page).text

@@ -17,7 +17,7 @@ from mailroom.database.engine import Database
 from mailroom.ledger.schema import TROUBLED, attempts, deliveries, mailings
 from mailroom.ledger.states import COUNTED, MAILING_STATES, Event, LastEvent, MailingState, State
 from mailroom.web.api.openapi import document
-from mailroom.web.csv_export import HEADER
+from mailroom.web.csv_export import DELIVERIES_CSV_HEADER
 from tests.web.watching import a_mailing, delivery_ids, ledger
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def test_a_page_shows_it_with_its_colour_and_its_sentence(
         assert badge in unescape(client.get(f"/mailings/{mailing_id}{path}").text)
     assert f">{state}" in client.get("/mailings?q=person1").text
     line = client.get(f"/mailings/{mailing_id}/deliveries.csv").text.splitlines()[1]
-    assert line.split(",")[HEADER.index("state")] == state.value
+    assert line.split(",")[DELIVERIES_CSV_HEADER.index("state")] == state.value
 
 
 @pytest.mark.parametrize("state", MAILING_STATES)

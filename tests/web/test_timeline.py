@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.ledger.deliveries.timeline import Mark
-from mailroom.ledger.states import WORDS, State
+from mailroom.ledger.states import STATE_WORDS, State
 from mailroom.web.progress.timeline import MOST_BLOCKS, MOST_LANES, build
 from mailroom.web.progress.timescale import Timescale, words
 
@@ -14,7 +14,7 @@ NOW = 1_700_000_000_000
 def mark(
     number: int, begun: int, ended: int, worker: str = "host-1", session: int = 1, state: str = "sent"
 ) -> Mark:
-    return Mark(worker, session, number, WORDS[state], NOW + begun, NOW + ended)
+    return Mark(worker, session, number, STATE_WORDS[state], NOW + begun, NOW + ended)
 
 
 def test_nothing_is_drawn_before_anything_was_tried() -> None:

@@ -6,11 +6,11 @@ import re
 from itertools import pairwise
 
 from mailroom.content.addresses import AddressError, parse_bare
-from mailroom.content.fields import MOST_OCTETS, Field, Unmailable
+from mailroom.content.fields import MOST_LINE_OCTETS, Field, Unmailable
 from mailroom.content.header.mailboxes import Token, UnreadableMailboxes, tokens
 from mailroom.content.header.parameters import parameters
 from mailroom.content.header.words import WORD, Foreign, foreign
-from mailroom.content.headers import WIDTH, encoded_words
+from mailroom.content.headers import HEADER_WIDTH, encoded_words
 from mailroom.content.mime import encoded_parameter
 
 ADDRESS_FIELDS = frozenset(
@@ -53,7 +53,7 @@ def seven_bit(field: Field, declared: str | None = None, *, is_inner: bool = Fal
 
 
 def _is_long(raw: bytes) -> bool:
-    return len(raw) > MOST_OCTETS and max(map(len, raw.split(b"\r\n"))) > MOST_OCTETS
+    return len(raw) > MOST_LINE_OCTETS and max(map(len, raw.split(b"\r\n"))) > MOST_LINE_OCTETS
 
 
 def _without_high_octets(field: Field, declared: str | None, is_inner: bool) -> Field:
@@ -108,14 +108,14 @@ class _HeaderLine:
         blank = self._pieces[-1]
         # Not right after the colon: a field that begins with an empty line confuses some.
         if (
-            WIDTH - self._column < LEAST_ROOM
+            HEADER_WIDTH - self._column < LEAST_ROOM
             and blank.isspace()
             and "\r\n" not in blank
             and len(self._pieces) > 2
         ):
             self._pieces[-1] = ""
             self.put(f"\r\n{blank}")
-        words = encoded_words(text, max(WIDTH - self._column, LEAST_ROOM), given.charset, given.codec)
+        words = encoded_words(text, max(HEADER_WIDTH - self._column, LEAST_ROOM), given.charset, given.codec)
         self.put("\r\n ".join(words))
 
 
@@ -233,10 +233,10 @@ def _spaced_out(raw: bytes) -> bytes:
 def _folded(line: bytes, name: str) -> list[bytes]:
     """`line` in pieces that begin with the blanks that stood there, and are never blanks alone."""
     pieces = []
-    while len(line) > MOST_OCTETS:
-        at = max(line.rfind(b" ", 1, MOST_OCTETS + 1), line.rfind(b"\t", 1, MOST_OCTETS + 1))
+    while len(line) > MOST_LINE_OCTETS:
+        at = max(line.rfind(b" ", 1, MOST_LINE_OCTETS + 1), line.rfind(b"\t", 1, MOST_LINE_OCTETS + 1))
         if at < 1 or not line[:at].strip(b" \t"):
-            raise Unmailable(f"the header {name} has a line of more than {MOST_OCTETS} octets")
+            raise Unmailable(f"the header {name} has a line of more than {MOST_LINE_OCTETS} octets")
         pieces.append(line[:at])
         line = line[at:]
     return [*pieces, line]

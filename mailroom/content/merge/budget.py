@@ -21,7 +21,7 @@ same letter ends the same way on a fast machine and on a slow one; so this comes
 LOOK_EVERY = WORK // 20
 
 ITEMS = 10_000
-TEXT = 256 << 10
+MOST_OPERATION_TEXT = 256 << 10
 """What one operation may be given: items of a list, characters in all."""
 
 BITS = 1_024
@@ -30,7 +30,7 @@ BITS = 1_024
 ITEM = 16
 """Steps for an item of a list, beside its characters."""
 
-ADVICE = "Shorten its loops, or work the value out beforehand and give it in a column"
+SHORTEN_ADVICE = "Shorten its loops, or work the value out beforehand and give it in a column"
 
 
 class Budget:
@@ -54,7 +54,7 @@ class Budget:
         if self._began is None:
             self._began = now
         if self.left < 0 or now - self._began > SECONDS:
-            raise MergeError(f"the text takes more work than one mail may. {ADVICE}")
+            raise MergeError(f"the text takes more work than one mail may. {SHORTEN_ADVICE}")
         self._look_at = self.left - LOOK_EVERY
 
 
@@ -64,15 +64,17 @@ def size_of(value: object) -> int:
         size = len(value)
     elif isinstance(value, list | tuple):
         if len(value) > ITEMS:
-            raise MergeError(f"a list has more than {ITEMS:,} items. {ADVICE}")
+            raise MergeError(f"a list has more than {ITEMS:,} items. {SHORTEN_ADVICE}")
         size = sum(ITEM + (len(item) if isinstance(item, str) else size_of(item)) for item in value)
-        if size > TEXT + ITEM * ITEMS:
-            raise MergeError(f"a list holds more than {TEXT >> 10} kB of text. {ADVICE}")
+        if size > MOST_OPERATION_TEXT + ITEM * ITEMS:
+            raise MergeError(
+                f"a list holds more than {MOST_OPERATION_TEXT >> 10} kB of text. {SHORTEN_ADVICE}"
+            )
         return size
     elif isinstance(value, int) and value.bit_length() > BITS:
-        raise MergeError(f"a number has more than {BITS * 3 // 10} digits. {ADVICE}")
+        raise MergeError(f"a number has more than {BITS * 3 // 10} digits. {SHORTEN_ADVICE}")
     else:
         return 1
-    if size > TEXT:
-        raise MergeError(f"a value is longer than {TEXT >> 10} kB. {ADVICE}")
+    if size > MOST_OPERATION_TEXT:
+        raise MergeError(f"a value is longer than {MOST_OPERATION_TEXT >> 10} kB. {SHORTEN_ADVICE}")
     return size

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Protocol
 
-from mailroom.content.merge.budget import ADVICE, ITEM, TEXT, Budget, size_of
+from mailroom.content.merge.budget import ITEM, MOST_OPERATION_TEXT, SHORTEN_ADVICE, Budget, size_of
 from mailroom.content.merge.plain import MergeError
 
 Apply = Callable[..., Any]
@@ -57,7 +57,7 @@ class MeteredRender(Protocol):
 
 def metered(name: str, apply: Apply) -> Apply:
     """`apply` with its price paid first, its input bounded, and its result."""
-    price, judge = PRICES[name], JUDGES.get(name)
+    price, judge = PRICES[name], FILTER_JUDGES.get(name)
     wants_environment = getattr(apply, "with_environment", False)
 
     @wraps(apply)
@@ -67,7 +67,7 @@ def metered(name: str, apply: Apply) -> Apply:
         for one in given:
             if isinstance(one, range):
                 raise MergeError(f"{name} is given a range, which can only be looped over")
-            size += len(one) if type(one) is str and len(one) <= TEXT else size_of(one)
+            size += len(one) if type(one) is str and len(one) <= MOST_OPERATION_TEXT else size_of(one)
         steps = CALL + price * size // 4
         if judge is not None:
             steps += judge(*given)
@@ -87,7 +87,7 @@ def metered(name: str, apply: Apply) -> Apply:
 
 
 def too_long(name: str) -> MergeError:
-    return MergeError(f"{name} makes too long a text. {ADVICE}")
+    return MergeError(f"{name} makes too long a text. {SHORTEN_ADVICE}")
 
 
 def _replace(value: object, *arguments: object) -> int:
@@ -108,7 +108,7 @@ def _product(name: str, places: int, arguments: tuple[object, ...]) -> int:
 
 def _refuse_long(name: str, most: int, *given: object) -> None:
     if any(isinstance(one, str) and len(one) > most for one in given):
-        raise MergeError(f"{name} is given more than {most:,} characters. {ADVICE}")
+        raise MergeError(f"{name} is given more than {most:,} characters. {SHORTEN_ADVICE}")
 
 
 def _date(*given: object) -> int:
@@ -127,7 +127,7 @@ def _uniq(value: object, *arguments: object) -> int:
     return len(value) * size_of(value) // (5 * ITEM) if isinstance(value, list | tuple) else 0
 
 
-JUDGES: dict[str, Judge] = {
+FILTER_JUDGES: dict[str, Judge] = {
     "replace": _replace,
     "join": _join,
     "date": _date,

@@ -23,7 +23,7 @@ from liquid.expression import Expression
 from liquid.token import TOKEN_TAG, Token
 from liquid.undefined import UNDEFINED
 
-from mailroom.content.merge.budget import ADVICE, ITEMS, Budget, size_of
+from mailroom.content.merge.budget import ITEMS, SHORTEN_ADVICE, Budget, size_of
 from mailroom.content.merge.filters import PRICES, metered
 from mailroom.content.merge.plain import MergeError, Values, crlf, text_of
 from mailroom.content.merge.source import counted, judge_source
@@ -50,9 +50,9 @@ TOO_MUCH: dict[type[Exception], str] = {
 _REMOVED_TAGS = ("include", "render")
 _ALLOWED_PARTS = {"size", "first", "last"}
 
-NODE = 30
-EXPRESSION = 6
-READ = 10
+NODE_STEPS = 30
+EXPRESSION_STEPS = 6
+READ_STEPS = 10
 """Steps for a tag or a text between tags, for each name or value in it, for looking a name up."""
 
 
@@ -71,7 +71,7 @@ class RenderWithBudget(RenderContext):
 
     def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
         found = RenderContext.get(self, path, token=token, default=default)
-        self.budget.spend(READ + (len(found) >> 2 if isinstance(found, str) else size_of(found)))
+        self.budget.spend(READ_STEPS + (len(found) >> 2 if isinstance(found, str) else size_of(found)))
         return found
 
     def assign(self, key: str, val: Any) -> None:
@@ -110,7 +110,7 @@ class _Range(RangeLiteral):
     def evaluate(self, context: RenderContext) -> range:
         numbers = super().evaluate(context)
         if numbers and numbers[-1] - numbers[0] >= ITEMS:
-            raise MergeError(f"a range has more than {ITEMS:,} numbers. {ADVICE}")
+            raise MergeError(f"a range has more than {ITEMS:,} numbers. {SHORTEN_ADVICE}")
         assert isinstance(context, RenderWithBudget)
         context.budget.spend(len(numbers))
         return numbers
@@ -142,10 +142,10 @@ def _put_meters(template: BoundTemplate) -> None:
     waiting = [(template.nodes, Token(TOKEN_TAG, "", 0, ""))]
     while waiting:
         block, token = waiting.pop()
-        steps, inner = NODE, list(block)
+        steps, inner = NODE_STEPS, list(block)
         while inner:
             node = inner.pop()
-            steps += NODE + (len(node.text) >> 4 if isinstance(node, ContentNode) else 0)
+            steps += NODE_STEPS + (len(node.text) >> 4 if isinstance(node, ContentNode) else 0)
             steps += sum(map(_steps_of, _with_parts(node.expressions())))
             for child in node.children(static, include_partials=False):
                 if isinstance(child, BlockNode):
@@ -166,7 +166,7 @@ def _with_parts(expressions: Iterable[Expression]) -> Iterator[Expression]:
 def _steps_of(expression: Expression) -> int:
     if type(expression) is RangeLiteral:
         expression.__class__ = _Range  # the parser has no place to say so
-    return EXPRESSION + (len(expression.value) if isinstance(expression, StringLiteral) else 0)
+    return EXPRESSION_STEPS + (len(expression.value) if isinstance(expression, StringLiteral) else 0)
 
 
 @cache

@@ -19,7 +19,7 @@ from mailroom.content.merge.plain import (
     text_of,
 )
 
-ALWAYS = ("email", "name")
+TAGS_OF_EVERYBODY = ("email", "name")
 """Tags that every recipient of an individual mailing has."""
 
 FILLED = 1 << 20
@@ -71,7 +71,7 @@ def unknown_tags(source: str, columns: list[str]) -> list[str]:
         from mailroom.content.merge.liquid import names_in
 
         used = names_in(source)
-    known = {*ALWAYS, *columns}
+    known = {*TAGS_OF_EVERYBODY, *columns}
     return [name for name in dict.fromkeys(used) if name not in known]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from typing import BinaryIO
 
-CHUNK = 1 << 20
+DECODED_AT_ONCE = 1 << 20
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -32,7 +32,7 @@ def _decodes(data: BinaryIO, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     data.seek(0)
     try:
-        while chunk := data.read(CHUNK):
+        while chunk := data.read(DECODED_AT_ONCE):
             decoder.decode(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:

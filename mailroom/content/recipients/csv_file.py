@@ -15,12 +15,12 @@ from mailroom.content.formulas import restored
 from mailroom.content.recipients.columns import Columns, columns_of
 from mailroom.content.recipients.csv_encoding import encoding_of, separator_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Parsed, Problem, Recipient
-from mailroom.content.recipients.pasted import SHOWN
+from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
 
-SAMPLE = 20
+CSV_ROWS_SAMPLED = 20
 """Rows that are looked at to find the column of addresses."""
 
-AT_ONCE = 250
+CSV_ROWS_AT_ONCE = 250
 """Rows that are read column by column: few enough to be held, enough to spare Python a loop over each."""
 
 Numbered = tuple[int, list[str]]
@@ -64,26 +64,26 @@ def _rows(text: io.TextIOWrapper, parsed: Parsed) -> Iterator[Numbered]:
 
 
 def _parse(rows: Iterator[Numbered], parsed: Parsed) -> None:
-    sample = list(islice(rows, SAMPLE))
+    sample = list(islice(rows, CSV_ROWS_SAMPLED))
     if not sample:
         return
     if len(sample[0][1]) > MOST_COLUMNS:
         message = f"This file has {len(sample[0][1]):,} columns, and {MOST_COLUMNS:,} is the most."
-        parsed.problems.note(Problem(sample[0][0], ", ".join(sample[0][1])[:SHOWN], message))
+        parsed.problems.note(Problem(sample[0][0], ", ".join(sample[0][1])[:BAD_ENTRY_SHOWN], message))
         return
     for heading in sample[0][1]:
         if reason := misplaced_in_lines(heading.strip().strip(INVISIBLE)):
             message = f"A heading, or a value of the first row, {reason}: delete it, or type it anew."
-            parsed.problems.note(Problem(sample[0][0], heading[:SHOWN], message))
+            parsed.problems.note(Problem(sample[0][0], heading[:BAD_ENTRY_SHOWN], message))
             return
     columns = columns_of(sample[0][1], [row for _, row in sample[1:]])
     if columns is None:
         message = "No column holds e-mail addresses. Name it email in the first row."
-        parsed.problems.note(Problem(sample[0][0], ", ".join(sample[0][1])[:SHOWN], message))
+        parsed.problems.note(Problem(sample[0][0], ", ".join(sample[0][1])[:BAD_ENTRY_SHOWN], message))
         return
     parsed.columns = [tag for _, tag in columns.variables]
     reading, rest = _Reading(columns, parsed), chain(sample[columns.has_header :], rows)
-    while block := list(islice(rest, AT_ONCE)):
+    while block := list(islice(rest, CSV_ROWS_AT_ONCE)):
         if not reading.take(block):
             reading.take_one_by_one(block)
     parsed.problems.sort(key=lambda problem: problem.line)  # a block's unreadable rows were noted before it
@@ -124,7 +124,7 @@ class _Reading:
             try:
                 found = parse_address(cell)
             except AddressError as refusal:
-                self._parsed.problems.note(Problem(line, cell[:SHOWN], str(refusal)))
+                self._parsed.problems.note(Problem(line, cell[:BAD_ENTRY_SHOWN], str(refusal)))
                 continue
             good.append((line, cells, found.address, found.name))
         if good:
@@ -135,7 +135,7 @@ class _Reading:
         for place, cell in enumerate(cells):
             if place != self._columns.address and (reason := misplaced_in_lines(cell)):
                 message = f"The value in column {place + 1} {reason}: delete it, or type the words anew."
-                self._parsed.problems.note(Problem(line, cell[:SHOWN], message))
+                self._parsed.problems.note(Problem(line, cell[:BAD_ENTRY_SHOWN], message))
                 return True
         return False
 
@@ -143,7 +143,7 @@ class _Reading:
         count = self._columns.count
         if any(row[count:]):
             message = f"This row has {len(row)} cells for {count} columns. Does one need quotes?"
-            self._parsed.problems.note(Problem(line, ", ".join(row)[:SHOWN], message))
+            self._parsed.problems.note(Problem(line, ", ".join(row)[:BAD_ENTRY_SHOWN], message))
             return None
         return row[:count] + [""] * (count - len(row))
 

@@ -15,7 +15,7 @@ _BY_SEMICOLON = re.compile(rf"(?:{_PROTECTED}|[^;])+")
 _BY_COMMA = re.compile(rf"(?:{_PROTECTED}|[^,])+")
 _NEEDS_CARE = re.compile(r"[,;]").search
 
-SHOWN = 200
+BAD_ENTRY_SHOWN = 200
 """Characters of a bad entry that its problem repeats."""
 
 
@@ -27,10 +27,10 @@ def parse_pasted(text: str) -> Parsed:
         try:
             found = parse_address(entry)
         except AddressError as refusal:
-            parsed.problems.note(Problem(number, entry[:SHOWN], str(refusal)))
+            parsed.problems.note(Problem(number, entry[:BAD_ENTRY_SHOWN], str(refusal)))
             continue
         if first := lines_of.get(found.key):
-            parsed.duplicates.note(Problem(number, entry[:SHOWN], f"is on line {first} already"))
+            parsed.duplicates.note(Problem(number, entry[:BAD_ENTRY_SHOWN], f"is on line {first} already"))
             continue
         lines_of[found.key] = number
         parsed.recipients.append(Recipient(found.address, found.name))

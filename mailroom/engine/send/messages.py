@@ -19,7 +19,7 @@ from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import Shown, StoredFile, ToCompile
 
-KEPT = 16
+COMPILED_KEPT = 16
 """Compiled mailings that a worker remembers; one with a large attachment is some megabytes."""
 
 
@@ -52,7 +52,7 @@ class SendableMessage(NamedTuple):
 
 
 DELETED = SendableMessage(
-    "", "", "", is_shared=True, expires_at_ms=0, compiled=UnreadableContent(contents.GONE)
+    "", "", "", is_shared=True, expires_at_ms=0, compiled=UnreadableContent(contents.CONTENT_IS_DELETED)
 )
 
 
@@ -70,7 +70,7 @@ class CompiledMessages:
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
         for mailing_id in mailing_ids:
             self._kept.move_to_end(mailing_id)
-        while len(self._kept) > KEPT:
+        while len(self._kept) > COMPILED_KEPT:
             self._kept.popitem(last=False)
         return found
 

@@ -32,10 +32,10 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
-EVERY = 1.0
+DUE_CALLS_LOOKED_AT_EVERY = 1.0
 """Seconds between looks at what is due."""
 
-AT_ONCE = 20
+CALLS_AT_ONCE = 20
 """Calls that are claimed together, and made one after the other over one connection."""
 
 CLAIM_USED = 60.0
@@ -45,14 +45,14 @@ LANES = 12
 LANES_OF_ONE = 4
 """How many connections one endpoint may have in a process: a slow one must not have all."""
 
-GRACE = 1.0
+WEBHOOK_STOP_SECONDS = 1.0
 """Seconds that calls under way may still take once the process ends."""
 
 FORGETS_EVERY = 600.0
 LONGEST_WAIT_MS = 3600 * 1000
 ANSWER_SHOWN = 1_000
 
-GONE = 410
+HTTP_GONE = 410
 
 Claim = list[tuple[Call, bytes | None]]
 """Calls with what they say; None: it is not in the ledger any more."""
@@ -80,7 +80,7 @@ class Webhooks:
     async def run(self) -> None:
         """Until it is canceled."""
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(DUE_CALLS_LOOKED_AT_EVERY)
             try:
                 await self.round()
                 self._is_away = False
@@ -95,7 +95,7 @@ class Webhooks:
         """Begins no further call; one that is under way is due again if it is not over in time."""
         self._is_stopped = True
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=GRACE)
+            await asyncio.wait(self._tasks, timeout=WEBHOOK_STOP_SECONDS)
         for task in self._tasks:
             task.cancel()
 
@@ -150,7 +150,7 @@ class Webhooks:
         try:
             while not self._is_stopped:
                 claim = await self._in_ledger(lambda: self._claim(endpoint))
-                if not claim or not await self._make(client, endpoint, claim) or len(claim) < AT_ONCE:
+                if not claim or not await self._make(client, endpoint, claim) or len(claim) < CALLS_AT_ONCE:
                     return
                 self._open_lane(endpoint)
         finally:
@@ -158,7 +158,7 @@ class Webhooks:
 
     def _claim(self, endpoint: Endpoint) -> Claim:
         with self._database.begin() as connection:
-            calls = webhook_calls.claim(connection, endpoint.id, AT_ONCE)
+            calls = webhook_calls.claim(connection, endpoint.id, CALLS_AT_ONCE)
         with self._database.read() as connection:
             bodies = bodies_of(connection, calls)
         return [(call, bodies[call.id]) for call in calls]
@@ -193,7 +193,7 @@ class Webhooks:
                 given_up = webhook_endpoints.failed(connection, endpoint.id, trouble.wait_ms)
             elif any(result.is_good for result in results):
                 webhook_endpoints.worked(connection, endpoint.id)
-        if trouble is not None and trouble.status == GONE:
+        if trouble is not None and trouble.status == HTTP_GONE:
             self._disable(endpoint, "It answered 410 Gone.")
         elif given_up:
             assert trouble is not None
@@ -231,7 +231,7 @@ def _is_trouble(result: Result) -> bool:
     """Whether it speaks of the endpoint rather than of this one call."""
     if result.is_good:
         return False
-    return result.status is None or result.status in (GONE, 408, 425, 429) or result.status >= 500
+    return result.status is None or result.status in (HTTP_GONE, 408, 425, 429) or result.status >= 500
 
 
 def _shown(answer: HttpAnswer) -> str:

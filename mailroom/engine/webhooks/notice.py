@@ -17,7 +17,7 @@ from mailroom.settings import Settings
 
 log = structlog.get_logger()
 
-TEXT = """\
+NOTICE_TEXT = """\
 Mailroom does not call this webhook endpoint any more:
 
     {url}
@@ -43,7 +43,7 @@ def send(database: Database, queue: Queue, settings: Settings, endpoint: Endpoin
         content = Content(
             parse_address(settings.mail_default_sender),
             "A webhook endpoint was disabled",
-            text=TEXT.format(url=endpoint.url, why=why, page=page).replace("{", "(").replace("}", ")"),
+            text=NOTICE_TEXT.format(url=endpoint.url, why=why, page=page).replace("{", "(").replace("}", ")"),
         )
         accept(database, queue, Draft(content, people))
     except (AddressError, NotAccepted) as error:

@@ -55,9 +55,9 @@ class WaitingDelivery(NamedTuple):
 
 
 OF_BATCH = deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger)
-WAITS = or_(*(deliveries.c.state == state for state in WAITING))
+IS_WAITING = or_(*(deliveries.c.state == state for state in WAITING))
 
-CLAIMED = Statement(
+CLAIM_BATCH = Statement(
     update(batches)
     .where(
         batches.c.id == bindparam("of_batch"),
@@ -71,7 +71,7 @@ CLAIMED = Statement(
     )
     .returning(batches.c.queue, batches.c.route, batches.c.max_sessions)
 )
-STARTED = Statement(
+START_MAILINGS = Statement(
     update(mailings_table)
     .where(
         mailings_table.c.id.in_(select(deliveries.c.mailing_id).where(OF_BATCH)),
@@ -79,7 +79,7 @@ STARTED = Statement(
     )
     .values(started_at=now_millis())
 )
-CONTENTS = Statement(
+FIND_WAITING = Statement(
     select(
         deliveries.c.id,
         deliveries.c.mailing_id,
@@ -90,14 +90,14 @@ CONTENTS = Statement(
     )
     .where(
         OF_BATCH,
-        WAITS,
+        IS_WAITING,
         select(mailings_table.c.id)
         .where(mailings_table.c.id == deliveries.c.mailing_id, mailings_table.c.state == MailingState.ACTIVE)
         .exists(),
     )
     .order_by(deliveries.c.id)
 )
-CLOSED = Statement(
+CLOSE_BATCH = Statement(
     delete(batches).where(
         batches.c.id == bindparam("of_batch"),
         batches.c.epoch == bindparam("of_epoch"),
@@ -106,10 +106,10 @@ CLOSED = Statement(
     )
 )
 BEGAN_AT = func.coalesce(mailings_table.c.send_at, mailings_table.c.created_at)
-GIVEN_BACK = Statement(
+RETURN_UNTRIED = Statement(
     # due now when it began later than now: the clock was set back meanwhile
     update(deliveries)
-    .where(OF_BATCH, WAITS)
+    .where(OF_BATCH, IS_WAITING)
     .values(
         batch_id=None,
         due_at=select(case((now_millis() < BEGAN_AT, now_millis()), else_=BEGAN_AT))
@@ -118,7 +118,7 @@ GIVEN_BACK = Statement(
     )
     .returning(deliveries.c.mailing_id, deliveries.c.state, deliveries.c.due_at)
 )
-SETTLED = Statement(
+COUNT_BATCH_STATES = Statement(
     select(deliveries.c.mailing_id, deliveries.c.state, func.count())
     .where(OF_BATCH)
     .group_by(deliveries.c.mailing_id, deliveries.c.state)
@@ -127,10 +127,10 @@ SETTLED = Statement(
 
 def claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Lease | None:
     """The lease, or None when somebody else has the batch or it is gone."""
-    row = CLAIMED.one(connection, of_batch=batch_id, of_epoch=epoch, by_owner=owner, for_ms=LEASE_MS)
+    row = CLAIM_BATCH.one(connection, of_batch=batch_id, of_epoch=epoch, by_owner=owner, for_ms=LEASE_MS)
     if row is None:
         return None
-    STARTED.run(connection, of_batch=batch_id)
+    START_MAILINGS.run(connection, of_batch=batch_id)
     queue, route, max_sessions = row
     return Lease(batch_id, epoch + 1, owner, queue, route, max_sessions)
 
@@ -140,7 +140,7 @@ def contents_of(connection: Connection, lease: Lease) -> list[WaitingDelivery]:
 
     Nothing of a mailing that was paused or canceled after this batch was gathered.
     """
-    return [WaitingDelivery(*row) for row in CONTENTS.all(connection, of_batch=lease.batch_id)]
+    return [WaitingDelivery(*row) for row in FIND_WAITING.all(connection, of_batch=lease.batch_id)]
 
 
 def renew(connection: Connection, lease: Lease) -> bool:
@@ -172,7 +172,7 @@ def close(connection: Connection, lease: Lease) -> bool:
     That is so when the batch was lost, or while the outcome of a marked delivery is not
     recorded: the batch is then reaped once its lease runs out.
     """
-    if not CLOSED.run(connection, of_batch=lease.batch_id, of_epoch=lease.epoch, by_owner=lease.owner):
+    if not CLOSE_BATCH.run(connection, of_batch=lease.batch_id, of_epoch=lease.epoch, by_owner=lease.owner):
         return False
     give_back(connection, lease.batch_id)
     return True
@@ -183,9 +183,9 @@ def give_back(connection: Connection, batch_id: int) -> None:
 
     It is due since its mailing began: so it goes before what was never gathered.
     """
-    untouched = GIVEN_BACK.all(connection, of_batch=batch_id)
+    untouched = RETURN_UNTRIED.all(connection, of_batch=batch_id)
     found = counters.tally((mailing_id, state) for mailing_id, state, _ in untouched)
-    for mailing_id, state, number in SETTLED.all(connection, of_batch=batch_id):
+    for mailing_id, state, number in COUNT_BATCH_STATES.all(connection, of_batch=batch_id):
         found[mailing_id][state] += number
     webhook_events.note_sent(connection, batch_id)
     moves.settle(connection, found, due={row[0]: row[2] for row in untouched})

@@ -33,14 +33,14 @@ class _Due(NamedTuple):
     deaths: int
 
 
-OF_MAILING = mailings_table.c.id == bindparam("of_mailing", type_=BigInteger)
+IS_MAILING_GATHERED = mailings_table.c.id == bindparam("of_mailing", type_=BigInteger)
 
-GATHERED_FROM = Statement(
+LOCK_MAILING = Statement(
     select(mailings_table.c.queue, mailings_table.c.route, mailings_table.c.max_sessions)
-    .where(OF_MAILING, mailings_table.c.state == MailingState.ACTIVE)
+    .where(IS_MAILING_GATHERED, mailings_table.c.state == MailingState.ACTIVE)
     .with_for_update()
 )
-DUE = Statement(
+GATHER_DUE = Statement(
     select(deliveries.c.id, deliveries.c.state, deliveries.c.deaths)
     .where(
         deliveries.c.mailing_id == bindparam("of_mailing", type_=BigInteger),
@@ -50,18 +50,18 @@ DUE = Statement(
     .limit(SIZE)
     .with_for_update(skip_locked=True)
 )
-NEW = Statement(
+INSERT_BATCH = Statement(
     insert(batches).values(enqueued_at=now_millis()).returning(batches.c.id),
     ("queue", "size", "route", "max_sessions"),
 )
-TAKEN = Statement(
+TAKE_INTO_BATCH = Statement(
     update(deliveries)
     .where(any_of(deliveries.c.id, "chosen"))
     .values(batch_id=bindparam("by_batch", type_=BigInteger), due_at=None)
 )
-NEXT_DUE = Statement(
+NOTE_NEXT_DUE = Statement(
     update(mailings_table)
-    .where(OF_MAILING)
+    .where(IS_MAILING_GATHERED)
     .values(
         next_due_at=select(func.min(deliveries.c.due_at))
         .where(
@@ -79,7 +79,7 @@ WHOSE = (
     .correlate(batches)
     .scalar_subquery()
 )
-OTHERS = Statement(
+FIND_BATCH_OF_OTHERS = Statement(
     select(batches.c.id)
     .where(
         batches.c.queue == bindparam("in_queue", type_=String),
@@ -88,12 +88,12 @@ OTHERS = Statement(
     )
     .limit(1)
 )
-UNCLAIMED = Statement(
+COUNT_UNCLAIMED = Statement(
     select(func.count()).where(
         batches.c.queue == bindparam("in_queue", type_=String), batches.c.owner.is_(None)
     )
 )
-OF_THESE_DUE = Statement(
+FIND_DUE_AMONG = Statement(
     select(mailings_table.c.id).where(
         any_of(mailings_table.c.id, "chosen"),
         mailings_table.c.next_due_at <= now_millis(),
@@ -106,19 +106,19 @@ def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]
 
     Its row is locked first: whoever makes a delivery due meanwhile says so there, after us.
     """
-    mailing = GATHERED_FROM.one(connection, of_mailing=mailing_id)
+    mailing = LOCK_MAILING.one(connection, of_mailing=mailing_id)
     gathered: list[Gathered] = []
     if mailing is None:
         return gathered
     planner.read_in_order_of_an_index(connection)
     while len(gathered) < most:
-        due = [_Due(*row) for row in DUE.all(connection, of_mailing=mailing_id)]
+        due = [_Due(*row) for row in GATHER_DUE.all(connection, of_mailing=mailing_id)]
         if not due:
             break
         gathered += [_batch(connection, mailing_id, mailing, chosen) for chosen in _split(due)]
         if len(due) < SIZE:
             break
-    NEXT_DUE.run(connection, of_mailing=mailing_id)
+    NOTE_NEXT_DUE.run(connection, of_mailing=mailing_id)
     return gathered
 
 
@@ -130,14 +130,14 @@ def _split(due: list[_Due]) -> list[list[_Due]]:
 
 def _batch(connection: Connection, mailing_id: int, mailing: tuple[Any, ...], chosen: list[_Due]) -> Gathered:
     batch = new(connection, len(chosen), *mailing)
-    TAKEN.run(connection, by_batch=batch.id, chosen=[row.id for row in chosen])
+    TAKE_INTO_BATCH.run(connection, by_batch=batch.id, chosen=[row.id for row in chosen])
     counters.change(connection, counters.tally(((mailing_id, row.state) for row in chosen), -1))
     return batch
 
 
 def new(connection: Connection, size: int, queue: str, route: str, max_sessions: int | None) -> Gathered:
     """A batch that nothing is in yet."""
-    row = NEW.one(connection, size=size, queue=queue, route=route, max_sessions=max_sessions)
+    row = INSERT_BATCH.one(connection, size=size, queue=queue, route=route, max_sessions=max_sessions)
     assert row is not None
     return Gathered(row[0], 0, size, queue)
 
@@ -151,7 +151,7 @@ def next_of(
     What had to be gathered apart from it is to be enqueued.
     """
     for mailing_id in sorted(mailing_ids):
-        if OTHERS.one(connection, in_queue=lease.queue, of_mailing=mailing_id) is not None:
+        if FIND_BATCH_OF_OTHERS.one(connection, in_queue=lease.queue, of_mailing=mailing_id) is not None:
             return None, []
         if gathered := gather(connection, mailing_id, 1):
             first, *others = gathered
@@ -165,7 +165,7 @@ def refill(connection: Connection, queue: str, mailing_ids: Collection[int]) -> 
     room = READY - unclaimed(connection, queue)
     if room < READY // 2:
         return gathered  # ten at once cost little more than two at once
-    for (mailing_id,) in OF_THESE_DUE.all(connection, chosen=mailing_ids):
+    for (mailing_id,) in FIND_DUE_AMONG.all(connection, chosen=mailing_ids):
         if room > len(gathered):
             gathered += gather(connection, mailing_id, room - len(gathered))
     return gathered
@@ -173,6 +173,6 @@ def refill(connection: Connection, queue: str, mailing_ids: Collection[int]) -> 
 
 def unclaimed(connection: Connection, queue: str) -> int:
     """How many batches of this queue wait for a worker."""
-    row = UNCLAIMED.one(connection, in_queue=queue)
+    row = COUNT_UNCLAIMED.one(connection, in_queue=queue)
     assert row is not None
     return int(row[0])

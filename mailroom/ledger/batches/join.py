@@ -19,7 +19,7 @@ WAITS_MS = 1_000
 MORE = bindparam("more", type_=BigInteger)
 
 _waiting = batches.alias()
-JOINED = Statement(
+JOIN_BATCH = Statement(
     update(batches)
     .where(
         batches.c.id
@@ -48,5 +48,5 @@ def board(connection: Connection, number: int, queue: str, route: str) -> int | 
 
     None: there is no such batch. With one, nothing needs to be enqueued.
     """
-    row = JOINED.one(connection, in_queue=queue, by_route=route, more=number)
+    row = JOIN_BATCH.one(connection, in_queue=queue, by_route=route, more=number)
     return None if row is None else int(row[0])

@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, Connection, case, select, update
 from mailroom.database.clock import now_millis, to_millis
 from mailroom.ledger import moves
 from mailroom.ledger.mailings import contents, mailings
-from mailroom.ledger.moves import LIVE, Move, Picked
+from mailroom.ledger.moves import IS_IN_LIVE_BATCH, Move, Picked
 from mailroom.ledger.schema import TROUBLED, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
 
-AT_ONCE = 2_000
+MOVED_AT_ONCE = 2_000
 """Deliveries a transaction: others who write to SQLite must not wait long."""
 
 ENDED_AT_ONCE = 5_000
@@ -72,23 +72,25 @@ class Portion(NamedTuple):
 
 
 def change_some(connection: Connection, mailing_id: int, move: Move, after_id: int) -> Portion:
-    """A move of ALL for up to AT_ONCE deliveries after `after_id`, each of them at most once.
+    """A move of ALL for up to MOVED_AT_ONCE deliveries after `after_id`, each of them at most once.
 
     Raises ContentGone, like `change`.
     """
     chosen = ALL[move]
     rows = _move(connection, mailing_id, move, chosen & (deliveries.c.id > after_id))
-    return Portion(len(rows), rows[-1].id if len(rows) == AT_ONCE else None)
+    return Portion(len(rows), rows[-1].id if len(rows) == MOVED_AT_ONCE else None)
 
 
 ALL_FAILED = TROUBLED & (deliveries.c.state == State.FAILED)
-ALL_HELD = TROUBLED & (deliveries.c.state == State.UNKNOWN) & deliveries.c.due_at.is_(None) & ~LIVE
+ALL_HELD = (
+    TROUBLED & (deliveries.c.state == State.UNKNOWN) & deliveries.c.due_at.is_(None) & ~IS_IN_LIVE_BATCH
+)
 ALL = {moves.RETRY: ALL_FAILED, moves.CONFIRM: ALL_HELD, moves.RESEND: ALL_HELD}
 """What may be done with all of a mailing: what failed, and what nobody is about to send again."""
 
 
 def _move(connection: Connection, mailing_id: int, move: Move, chosen: ColumnElement[bool]) -> list[Picked]:
-    """Moves up to AT_ONCE deliveries of a mailing; its row is locked first, as in gather.gather.
+    """Moves up to MOVED_AT_ONCE deliveries of a mailing; its row is locked first, as in gather.gather.
 
     Only what ends may be taken out of a batch under way: its mark is refused then.
     """
@@ -99,8 +101,8 @@ def _move(connection: Connection, mailing_id: int, move: Move, chosen: ColumnEle
         raise ContentGone(words)
     conditions = [deliveries.c.mailing_id == mailing_id, chosen, moves.may_make(move)]
     if move.goes_on:
-        conditions.append(~LIVE)
-    rows = moves.pick(connection, *conditions, limit=AT_ONCE, skip_locked=True)
+        conditions.append(~IS_IN_LIVE_BATCH)
+    rows = moves.pick(connection, *conditions, limit=MOVED_AT_ONCE, skip_locked=True)
     if not rows:
         return []
     step = moves.Step(move, due_in_ms, {"deaths": 0}) if move.goes_on else moves.Step(move)

@@ -20,8 +20,8 @@ from mailroom.ledger.schema import decisions
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState
 
-MOVES = {move.name: move for move in actions.ALL}
-RETRY, CONFIRM, RESEND = MOVES
+BULK_MOVES = {move.name: move for move in actions.ALL}
+RETRY_ALL, CONFIRM_ALL, RESEND_ALL = BULK_MOVES
 
 
 class Decision(NamedTuple):
@@ -33,7 +33,7 @@ class Decision(NamedTuple):
     moved: int
 
 
-COLUMNS = tuple(decisions.c[name] for name in Decision._fields)
+BULK_ACTION_COLUMNS = tuple(decisions.c[name] for name in Decision._fields)
 
 
 def decide(connection: Connection, mailing_id: int, move: str) -> Decision | int:
@@ -41,7 +41,7 @@ def decide(connection: Connection, mailing_id: int, move: str) -> Decision | int
 
     Raises actions.ContentGone.
     """
-    first = actions.change_some(connection, mailing_id, MOVES[move], after_id=0)
+    first = actions.change_some(connection, mailing_id, BULK_MOVES[move], after_id=0)
     if first.last_id is None:
         return first.moved
     decision = Decision(mailing_id, move, first.last_id, first.moved)
@@ -52,12 +52,12 @@ def decide(connection: Connection, mailing_id: int, move: str) -> Decision | int
 
 def under_way(connection: Connection, limit: int) -> list[Decision]:
     """Those that wait for their next step, oldest first."""
-    rows = connection.execute(select(*COLUMNS).order_by(decisions.c.made_at).limit(limit))
+    rows = connection.execute(select(*BULK_ACTION_COLUMNS).order_by(decisions.c.made_at).limit(limit))
     return [Decision(*row) for row in rows]
 
 
 def of_mailing(connection: Connection, mailing_id: int) -> list[Decision]:
-    rows = connection.execute(select(*COLUMNS).where(decisions.c.mailing_id == mailing_id))
+    rows = connection.execute(select(*BULK_ACTION_COLUMNS).where(decisions.c.mailing_id == mailing_id))
     return [Decision(*row) for row in rows]
 
 
@@ -73,9 +73,9 @@ def carry_on(connection: Connection, mailing_id: int, move: str) -> bool:
     if row is None:
         return False
     moved, last_id = 0, None
-    if move == CONFIRM or state is not MailingState.CANCELED:
+    if move == CONFIRM_ALL or state is not MailingState.CANCELED:
         with suppress(actions.ContentGone):
-            moved, last_id = actions.change_some(connection, mailing_id, MOVES[move], row.after_id)
+            moved, last_id = actions.change_some(connection, mailing_id, BULK_MOVES[move], row.after_id)
     if last_id is None:
         connection.execute(delete(decisions).where(*mine))
         mailings.finish(connection, [mailing_id])

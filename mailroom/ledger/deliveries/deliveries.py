@@ -56,11 +56,11 @@ class Attempt:
     reply: str
 
 
-COLUMNS = tuple(deliveries.c[name] for name in Delivery.__slots__)
+DELIVERY_COLUMNS = tuple(deliveries.c[name] for name in Delivery.__slots__)
 
 
 def get(connection: Connection, delivery_id: int) -> Delivery | None:
-    row = connection.execute(select(*COLUMNS).where(deliveries.c.id == delivery_id)).one_or_none()
+    row = connection.execute(select(*DELIVERY_COLUMNS).where(deliveries.c.id == delivery_id)).one_or_none()
     return None if row is None else _delivery(row)
 
 
@@ -87,7 +87,7 @@ def each(connection: Connection, mailing_id: int, chunk: int = 1_000) -> Iterato
 
 
 def _of_mailing(mailing_id: int, state: State | None) -> Select[Any]:
-    statement = select(*COLUMNS).where(deliveries.c.mailing_id == mailing_id)
+    statement = select(*DELIVERY_COLUMNS).where(deliveries.c.mailing_id == mailing_id)
     if state is not None:
         statement = statement.where(deliveries.c.state == state)
     if state in UNUSUAL:
@@ -117,7 +117,7 @@ def search(connection: Connection, words: str, limit: int = 50) -> list[tuple[De
 
 def _searched(connection: Connection, conditions: list[Any], limit: int) -> list[tuple[Delivery, str]]:
     statement = (
-        select(*COLUMNS, mailings.c.subject)
+        select(*DELIVERY_COLUMNS, mailings.c.subject)
         .join(mailings, mailings.c.id == deliveries.c.mailing_id)
         .where(mailings.c.state != MailingState.STAGED, *conditions)
         .order_by(deliveries.c.id.desc())

@@ -88,7 +88,7 @@ def mark_statement() -> Update:
 def sent_statement() -> Update:
     """Records a 2xx after the dot. One whose delivery is not this batch's any more changes nothing."""
     sent = moves.moved(
-        moves.SENT,
+        moves.RECORD,
         attempts=deliveries.c.attempts + 1,
         code=bindparam("with_code", type_=Integer),
         reply=bindparam("with_reply", type_=Text),
@@ -100,14 +100,14 @@ def sent_statement() -> Update:
     )
 
 
-MARK, SENT = Statement(mark_statement()), Statement(sent_statement())
+MARK_DELIVERY, NOTE_SENT = Statement(mark_statement()), Statement(sent_statement())
 
 
 class Pen:
     """The two statements of every mail, for one worker's lease, as RawConnection.run takes them."""
 
     def __init__(self, engine: Engine, lease: Lease) -> None:
-        self.mark = MARK.bound(
+        self.mark = MARK_DELIVERY.bound(
             engine,
             ("by_session", "of_delivery"),
             of_batch=lease.batch_id,
@@ -116,7 +116,7 @@ class Pen:
         )
         """Takes the ids of a session and a delivery."""
         names = ("of_delivery", "with_code", "with_reply")
-        self.sent = SENT.bound(engine, names, of_batch=lease.batch_id)
+        self.sent = NOTE_SENT.bound(engine, names, of_batch=lease.batch_id)
         """Takes a delivery's id, and the code and the words of the server's reply."""
 
 

@@ -10,7 +10,7 @@ from mailroom.ledger.moves import MOVES
 from mailroom.ledger.schema import deliveries, sessions
 from mailroom.ledger.states import State
 
-SAMPLE = 1_500
+TIMELINE_ROWS = 1_500
 """Rows read for one picture, however many deliveries there are."""
 
 DRAWN = {State.SENDING, *(move.after for move in MOVES if State.SENDING in move.before)}
@@ -33,11 +33,11 @@ def marks_of(connection: Connection, mailing_id: int, total: int, now: int) -> t
     """The marks, and how many mails each of them stands for."""
     mine = deliveries.c.mailing_id == mailing_id
     chosen, weight = mine, 1.0
-    if total > SAMPLE:
+    if total > TIMELINE_ROWS:
         first = connection.execute(select(func.min(deliveries.c.id)).where(mine)).scalar_one()
         last = connection.execute(select(func.max(deliveries.c.id)).where(mine)).scalar_one()
-        weight = max(1.0, (last - first + 1) / SAMPLE)
-        places = (first + int(place * weight) for place in range(SAMPLE))
+        weight = max(1.0, (last - first + 1) / TIMELINE_ROWS)
+        places = (first + int(place * weight) for place in range(TIMELINE_ROWS))
         chosen = mine & deliveries.c.id.in_(list(places))
     rows = connection.execute(
         select(

@@ -63,14 +63,14 @@ class Shown(NamedTuple):
     role: str
 
 
-GONE = "What this mailing said is not kept any more: nothing of it can be sent."
+CONTENT_IS_DELETED = "What this mailing said is not kept any more: nothing of it can be sent."
 
-OF_MAILING = bindparam("mailing", type_=BigInteger)
+CONTENT_MAILING_ID = bindparam("mailing", type_=BigInteger)
 
-INSERTED = Statement(
+INSERT_CONTENT = Statement(
     insert(contents), ("mailing_id", "reply_to", "text", "html", "headers", "columns", "tags")
 )
-STORED = Statement(
+FIND_CONTENT = Statement(
     select(
         contents.c.text,
         contents.c.html,
@@ -78,9 +78,9 @@ STORED = Statement(
         contents.c.headers,
         contents.c.columns,
         contents.c.tags,
-    ).where(contents.c.mailing_id == OF_MAILING)
+    ).where(contents.c.mailing_id == CONTENT_MAILING_ID)
 )
-TO_COMPILE = Statement(
+FIND_TO_COMPILE = Statement(
     select(
         mailings.c.id,
         mailings.c.uid,
@@ -100,19 +100,19 @@ TO_COMPILE = Statement(
     .join(contents, contents.c.mailing_id == mailings.c.id)
     .where(any_of(mailings.c.id, "chosen"))
 )
-KEPT = select(
+FIND_IF_KEPT = select(
     select(contents.c.mailing_id).where(contents.c.mailing_id == mailings.c.id).exists()
     & (
         mailings.c.message_id.is_(None)
         | select(originals.c.mailing_id).where(originals.c.mailing_id == mailings.c.id).exists()
     )
-).where(mailings.c.id == OF_MAILING)
-FILES = Statement(
+).where(mailings.c.id == CONTENT_MAILING_ID)
+FIND_FILES = Statement(
     select(attachments.c.filename, attachments.c.content_type, attachments.c.content_id, attachments.c.data)
-    .where(attachments.c.mailing_id == OF_MAILING)
+    .where(attachments.c.mailing_id == CONTENT_MAILING_ID)
     .order_by(attachments.c.id)
 )
-SHOWN = Statement(
+FIND_SHOWN_RECIPIENTS = Statement(
     select(deliveries.c.mailing_id, deliveries.c.address, deliveries.c.name, deliveries.c.role)
     .where(any_of(deliveries.c.mailing_id, "chosen"), deliveries.c.role != "bcc")
     .order_by(deliveries.c.mailing_id, deliveries.c.id)
@@ -132,14 +132,14 @@ def insert_one(
         "columns": content.columns,
         "tags": [list(pair) for pair in content.tags],
     }
-    INSERTED.run(connection, **values)
+    INSERT_CONTENT.run(connection, **values)
     rows = [{"mailing_id": mailing_id, **file} for file in files]
     if rows:
         connection.execute(insert(attachments), rows)
 
 
 def of(connection: Connection, mailing_id: int) -> StoredContent | None:
-    row = STORED.one(connection, mailing=mailing_id)
+    row = FIND_CONTENT.one(connection, mailing=mailing_id)
     if row is None:
         return None
     text, html, reply_to, headers, columns, tags = row
@@ -148,24 +148,28 @@ def of(connection: Connection, mailing_id: int) -> StoredContent | None:
 
 def gone(connection: Connection, mailing_id: int) -> str | None:
     """Why nothing of this mailing can be sent any more; None: all that it says is there."""
-    return None if connection.execute(KEPT, {"mailing": mailing_id}).scalar_one_or_none() else GONE
+    return (
+        None
+        if connection.execute(FIND_IF_KEPT, {"mailing": mailing_id}).scalar_one_or_none()
+        else CONTENT_IS_DELETED
+    )
 
 
 def to_compile(connection: Connection, mailing_ids: Collection[int]) -> list[ToCompile]:
     """Of all these mailings in one question: of single mails, a batch holds a hundred."""
-    return [ToCompile(*row) for row in TO_COMPILE.all(connection, chosen=mailing_ids)]
+    return [ToCompile(*row) for row in FIND_TO_COMPILE.all(connection, chosen=mailing_ids)]
 
 
 def files_of(connection: Connection, mailing_id: int) -> list[StoredFile]:
     """In the order they were given."""
-    return [StoredFile(*row) for row in FILES.all(connection, mailing=mailing_id)]
+    return [StoredFile(*row) for row in FIND_FILES.all(connection, mailing=mailing_id)]
 
 
 def shown_addresses(connection: Connection, mailing_ids: Collection[int]) -> dict[int, list[Shown]]:
     """To and Cc of these shared mailings, in the order they were given; Bcc never shows."""
     found: dict[int, list[Shown]] = defaultdict(list)
     if mailing_ids:
-        for mailing_id, *shown in SHOWN.all(connection, chosen=mailing_ids):
+        for mailing_id, *shown in FIND_SHOWN_RECIPIENTS.all(connection, chosen=mailing_ids):
             found[mailing_id].append(Shown(*shown))
     return found
 

@@ -20,12 +20,12 @@ Changes = Mapping[int, Mapping[State, int]]
 """mailing id -> state -> how many more (or fewer)."""
 
 
-CHANGED = Statement(
+CHANGE_COUNTERS = Statement(
     update(mailings)
     .where(mailings.c.id == bindparam("of_mailing", type_=BigInteger))
     .values({state: mailings.c[state] + bindparam(f"more_{state}", type_=BigInteger) for state in COUNTED})
 )
-LIVE = (
+COUNT_LIVE = (
     select(deliveries.c.mailing_id, deliveries.c.state, func.count())
     .where(
         deliveries.c.batch_id.in_(select(batches.c.id)),
@@ -41,7 +41,7 @@ def live(connection: Connection, mailing_ids: Iterable[int]) -> dict[int, dict[S
     if not chosen:
         return {}
     found: dict[int, dict[State, int]] = defaultdict(dict)
-    for mailing_id, state, number in connection.execute(LIVE, {"chosen": chosen}):
+    for mailing_id, state, number in connection.execute(COUNT_LIVE, {"chosen": chosen}):
         found[mailing_id][state] = number
     return found
 
@@ -54,7 +54,7 @@ def change(connection: Connection, changes: Changes) -> None:
         if any(added.values())
     ]
     if rows:
-        CHANGED.run_each(connection, rows)
+        CHANGE_COUNTERS.run_each(connection, rows)
 
 
 def tally(pairs: Iterable[tuple[int, State]], sign: int = 1) -> dict[int, Counter[State]]:

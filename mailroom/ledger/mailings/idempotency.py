@@ -11,7 +11,7 @@ from mailroom.database.engine import AnyRow
 from mailroom.database.upsert import Upsert
 from mailroom.ledger.schema import idempotency_keys, mailings
 
-KEPT_MS = 24 * 3_600_000
+IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
 """How long a key is remembered."""
 
 
@@ -32,7 +32,7 @@ def _taken(insert: Any) -> Any:
             "created_at": given.created_at,
             "answer": None,
         },
-        where=idempotency_keys.c.created_at < now_millis() - KEPT_MS,
+        where=idempotency_keys.c.created_at < now_millis() - IDEMPOTENCY_KEPT_MS,
     )
 
 
@@ -55,7 +55,7 @@ def take(
 
 def earlier(connection: Connection, scope: str, key: str) -> AnyRow | None:
     """The use of this key that is still remembered, if there is one; like `take`, without taking it."""
-    recent = idempotency_keys.c.created_at >= now_millis() - KEPT_MS
+    recent = idempotency_keys.c.created_at >= now_millis() - IDEMPOTENCY_KEPT_MS
     return connection.execute(_earlier(scope, key).where(recent)).one_or_none()
 
 
@@ -71,7 +71,7 @@ def remember(connection: Connection, scope: str, key: str, answer: str) -> None:
 def forget_old(connection: Connection, limit: int = 1_000) -> int:
     """Deletes some keys that are past their time; how many."""
     old = select(idempotency_keys.c.scope, idempotency_keys.c.key).where(
-        idempotency_keys.c.created_at < now_millis() - KEPT_MS
+        idempotency_keys.c.created_at < now_millis() - IDEMPOTENCY_KEPT_MS
     )
     chosen = connection.execute(old.limit(limit)).all()
     for scope, key in chosen:
@@ -81,7 +81,9 @@ def forget_old(connection: Connection, limit: int = 1_000) -> int:
 
 def has_old(connection: Connection) -> bool:
     """Whether any key is past its time."""
-    old = select(idempotency_keys.c.key).where(idempotency_keys.c.created_at < now_millis() - KEPT_MS)
+    old = select(idempotency_keys.c.key).where(
+        idempotency_keys.c.created_at < now_millis() - IDEMPOTENCY_KEPT_MS
+    )
     return connection.execute(old.limit(1)).one_or_none() is not None
 
 
@@ -103,6 +105,6 @@ def _forget_old(connection: Connection, scope: str, key: str) -> None:
         delete(idempotency_keys).where(
             idempotency_keys.c.scope == scope,
             idempotency_keys.c.key == key,
-            idempotency_keys.c.created_at < now_millis() - KEPT_MS,
+            idempotency_keys.c.created_at < now_millis() - IDEMPOTENCY_KEPT_MS,
         )
     )

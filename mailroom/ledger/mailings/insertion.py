@@ -34,12 +34,12 @@ class NewDelivery(NamedTuple):
 
 
 _once = select(literal(1).label("one")).subquery()
-LOOK = Statement(
+FIND_SUPPRESSED = Statement(
     select(now_millis(), suppressions.c.address_key).select_from(
         _once.outerjoin(suppressions, any_of(suppressions.c.address_key, "address_keys"))
     )
 )
-MAILING = Statement(
+INSERT_MAILING = Statement(
     insert(mailings).returning(mailings.c.id),
     (
         *("uid", "kind", "state", "queue", "user_id", "program_id", "sender_address", "sender_name"),
@@ -54,13 +54,13 @@ def look(connection: Connection, address_keys: Sequence[str]) -> tuple[int, set[
     """The time by the ledger's clock (milliseconds), and which of these addresses (some thousand at
     most) are suppressed.
     """
-    rows = LOOK.all(connection, address_keys=address_keys)
+    rows = FIND_SUPPRESSED.all(connection, address_keys=address_keys)
     return rows[0][0], {key for _, key in rows if key is not None}
 
 
 def insert_mailing(connection: Connection, values: Mapping[str, Any]) -> int:
     """Writes a mailing, staged or in its state for good; its id."""
-    row = MAILING.one(connection, **values)
+    row = INSERT_MAILING.one(connection, **values)
     assert row is not None
     return int(row[0])
 

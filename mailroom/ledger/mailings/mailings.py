@@ -64,12 +64,12 @@ def _either(condition: Any, yes: MailingState, no: MailingState) -> Any:
 
 # What every acceptance and every job executes is made once: to make a statement costs more
 # than to execute it.
-OF_MAILING = mailings.c.id == bindparam("of_mailing", type_=BigInteger)
+IS_MAILING = mailings.c.id == bindparam("of_mailing", type_=BigInteger)
 
-ONE = select(mailings).where(OF_MAILING, mailings.c.state != MailingState.STAGED)
-ACTIVATED = (
+SELECT_MAILING = select(mailings).where(IS_MAILING, mailings.c.state != MailingState.STAGED)
+ACTIVATE_MAILING = (
     update(mailings)
-    .where(OF_MAILING, mailings.c.state == MailingState.STAGED)
+    .where(IS_MAILING, mailings.c.state == MailingState.STAGED)
     .values(
         state=_either(mailings.c.send_at > now_millis(), MailingState.SCHEDULED, MailingState.ACTIVE),
         total=bindparam("with_total"),
@@ -84,7 +84,7 @@ ACTIVATED = (
     .returning(mailings.c.state)
 )
 MAY_END = (MailingState.SCHEDULED, MailingState.ACTIVE, MailingState.PAUSED, MailingState.CANCELED)
-FINISHED = Statement(
+FINISH_MAILINGS = Statement(
     update(mailings)
     .where(
         any_of(mailings.c.id, "chosen"),
@@ -104,9 +104,9 @@ FINISHED = Statement(
     .returning(mailings.c.id)
 )
 AT = bindparam("at", type_=BigInteger)
-NEXT_LOOK = Statement(
+LOOK_AT_LATEST = Statement(
     update(mailings)
-    .where(OF_MAILING)
+    .where(IS_MAILING)
     .values(next_due_at=case((mailings.c.next_due_at <= AT, mailings.c.next_due_at), else_=AT))
 )
 
@@ -122,12 +122,12 @@ def activate(
         "with_suppressed": suppressed,
         "with_accept_ms": accept_ms,
     }
-    state: MailingState = connection.execute(ACTIVATED, values).scalar_one()
+    state: MailingState = connection.execute(ACTIVATE_MAILING, values).scalar_one()
     return state
 
 
 def get(connection: Connection, mailing_id: int) -> Mailing | None:
-    row = connection.execute(ONE, {"of_mailing": mailing_id}).one_or_none()
+    row = connection.execute(SELECT_MAILING, {"of_mailing": mailing_id}).one_or_none()
     return None if row is None else _with_counts(connection, [row])[0]
 
 
@@ -220,7 +220,7 @@ def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
     chosen = sorted(set(mailing_ids))
     if not chosen:
         return 0
-    ended = [row[0] for row in FINISHED.all(connection, chosen=chosen)]
+    ended = [row[0] for row in FINISH_MAILINGS.all(connection, chosen=chosen)]
     webhook_events.note_mailings(connection, ended)
     return len(ended)
 
@@ -231,7 +231,7 @@ def look_again(connection: Connection, mailing_id: int, at: int) -> None:
     Writes even where nothing changes: that waits for a sweeper who gathers at this very
     moment and, not seeing our delivery yet, is about to note that nothing is due.
     """
-    NEXT_LOOK.run(connection, of_mailing=mailing_id, at=at)
+    LOOK_AT_LATEST.run(connection, of_mailing=mailing_id, at=at)
 
 
 def _move(connection: Connection, mailing_id: int, action: Action, **values: Any) -> bool:

@@ -10,7 +10,7 @@ from mailroom.database.any_of import any_of
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import originals
 
-OF_MAILINGS = Statement(
+FIND_ORIGINALS = Statement(
     select(originals.c.mailing_id, originals.c.envelope_sender, originals.c.data).where(
         any_of(originals.c.mailing_id, "chosen")
     )
@@ -26,5 +26,5 @@ def of(connection: Connection, mailing_ids: Collection[int]) -> dict[int, tuple[
     """Mailing id -> the envelope's sender and the message, of those that came as one."""
     if not mailing_ids:
         return {}
-    rows = OF_MAILINGS.all(connection, chosen=mailing_ids)
+    rows = FIND_ORIGINALS.all(connection, chosen=mailing_ids)
     return {mailing_id: (sender, data) for mailing_id, sender, data in rows}

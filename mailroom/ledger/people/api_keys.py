@@ -81,9 +81,11 @@ class NoSuchKey(LookupError):
 
 
 IS_OVER = func.coalesce(api_keys.c.expires_at <= now_millis(), false())
-COLUMNS = (*(api_keys.c[name] for name in ApiKey.__slots__ if name in api_keys.c), IS_OVER)
-ACTIVE = api_keys.c.revoked_at.is_(None)
-FIND = Statement(select(*COLUMNS, api_keys.c.key_hash).where(api_keys.c.key_hash == bindparam("wanted")))
+API_KEY_COLUMNS = (*(api_keys.c[name] for name in ApiKey.__slots__ if name in api_keys.c), IS_OVER)
+IS_NOT_REVOKED = api_keys.c.revoked_at.is_(None)
+FIND_API_KEY = Statement(
+    select(*API_KEY_COLUMNS, api_keys.c.key_hash).where(api_keys.c.key_hash == bindparam("wanted"))
+)
 
 
 def add(
@@ -120,7 +122,7 @@ def add(
 def find(connection: Connection, key: str) -> ApiKey | None:
     """The key of this secret, whatever its state."""
     wanted = token_hash(key)
-    row = FIND.one(connection, wanted=wanted)
+    row = FIND_API_KEY.one(connection, wanted=wanted)
     # The index compared hashes, which tell nobody how near a guess was; this is the final word.
     if row is None or not hmac.compare_digest(row[-1], wanted):
         return None
@@ -129,7 +131,7 @@ def find(connection: Connection, key: str) -> ApiKey | None:
 
 def get(connection: Connection, key_id: int) -> ApiKey | None:
     """The key as it is now, for whoever signed in with it earlier."""
-    row = connection.execute(select(*COLUMNS).where(api_keys.c.id == key_id)).one_or_none()
+    row = connection.execute(select(*API_KEY_COLUMNS).where(api_keys.c.id == key_id)).one_or_none()
     return None if row is None else _key(row)
 
 
@@ -140,13 +142,13 @@ def reach_of(key: ApiKey) -> ColumnElement[bool]:
     end finds nothing.
     """
     still_valid = or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now_millis())
-    is_active = select(api_keys.c.id).where(api_keys.c.id == key.id, ACTIVE, still_valid).exists()
+    is_active = select(api_keys.c.id).where(api_keys.c.id == key.id, IS_NOT_REVOKED, still_valid).exists()
     return is_active if key.may(ADMIN) else is_active & (mailings.c.program_id == key.program)
 
 
 def everyone(connection: Connection) -> list[ApiKey]:
     """Newest first, with the email of who made each."""
-    query = select(*COLUMNS, users.c.email).outerjoin(users, users.c.id == api_keys.c.user_id)
+    query = select(*API_KEY_COLUMNS, users.c.email).outerjoin(users, users.c.id == api_keys.c.user_id)
     return [_key(row) for row in connection.execute(query.order_by(api_keys.c.id.desc()))]
 
 
@@ -157,7 +159,9 @@ def revoke(connection: Connection, key_id: int) -> bool:
 
 def revoke_of(connection: Connection, user_id: int, scope: str | None = None) -> list[str]:
     """Revokes what this person made: all keys, or those with the scope. The names of those it ended."""
-    query = select(*COLUMNS).where(api_keys.c.user_id == user_id, ACTIVE).order_by(api_keys.c.id)
+    query = (
+        select(*API_KEY_COLUMNS).where(api_keys.c.user_id == user_id, IS_NOT_REVOKED).order_by(api_keys.c.id)
+    )
     keys = [_key(row) for row in connection.execute(query)]
     chosen = [key for key in keys if scope is None or key.may(scope)]
     _revoke(connection, [key.id for key in chosen])
@@ -173,7 +177,7 @@ def note_use(connection: Connection, key_id: int) -> bool:
 
 
 def _revoke(connection: Connection, key_ids: Sequence[int]) -> int:
-    chosen = update(api_keys).where(api_keys.c.id.in_(key_ids), ACTIVE)
+    chosen = update(api_keys).where(api_keys.c.id.in_(key_ids), IS_NOT_REVOKED)
     return connection.execute(chosen.values(revoked_at=now_millis())).rowcount
 
 

@@ -16,7 +16,7 @@ from mailroom.ledger.people.tokens import new_token, token_hash
 from mailroom.ledger.people.users import User
 from mailroom.ledger.schema import sign_ins, users
 
-LIFETIME_MS = 30 * 24 * 3600 * 1000
+SIGN_IN_LIFETIME_MS = 30 * 24 * 3600 * 1000
 """Counted from when the browser was last seen."""
 
 SEEN_EVERY_MS = 3600 * 1000
@@ -37,7 +37,7 @@ class SignIn:
     """Whether it is time to write down that it was seen."""
 
 
-COLUMNS = (
+SIGN_IN_COLUMNS = (
     sign_ins.c.id,
     sign_ins.c.created_at,
     sign_ins.c.seen_at,
@@ -47,10 +47,10 @@ COLUMNS = (
     users.c.id.label("user_id"),
     users.c.email,
 )
-FROM_USERS = select(*COLUMNS).join_from(sign_ins, users)
+FROM_USERS = select(*SIGN_IN_COLUMNS).join_from(sign_ins, users)
 
 # Made once: every request asks this, and making it costs more than asking.
-FIND = Statement(
+FIND_SIGN_IN = Statement(
     FROM_USERS.where(sign_ins.c.token_hash == bindparam("hash"), sign_ins.c.expires_at > now_millis())
 )
 
@@ -65,7 +65,7 @@ def start(connection: Connection, user_id: int, user_agent: str, address: str) -
             token_hash=token_hash(token),
             created_at=now_millis(),
             seen_at=now_millis(),
-            expires_at=now_millis() + LIFETIME_MS,
+            expires_at=now_millis() + SIGN_IN_LIFETIME_MS,
             user_agent=user_agent[:300],
             address=address[:64],
         )
@@ -75,7 +75,7 @@ def start(connection: Connection, user_id: int, user_agent: str, address: str) -
 
 def find(connection: Connection, token: str) -> SignIn | None:
     """Who holds that token, if anybody still does."""
-    row = FIND.one(connection, hash=token_hash(token))
+    row = FIND_SIGN_IN.one(connection, hash=token_hash(token))
     if row is None:
         return None
     return _sign_in(row)
@@ -88,7 +88,7 @@ def _sign_in(row: AnyRow | Sequence[Any]) -> SignIn:
 
 def seen(connection: Connection, sign_in_id: int) -> None:
     """Moves its expiry on."""
-    seen = {"seen_at": now_millis(), "expires_at": now_millis() + LIFETIME_MS}
+    seen = {"seen_at": now_millis(), "expires_at": now_millis() + SIGN_IN_LIFETIME_MS}
     connection.execute(update(sign_ins).where(sign_ins.c.id == sign_in_id).values(seen))
 
 

@@ -22,7 +22,7 @@ from mailroom.ledger.schema import batches, deliveries, servers, sessions
 FIRST_PAUSE_MS = 5_000
 LONGEST_PAUSE_MS = 300_000
 
-JITTER = 0.2
+PAUSE_JITTER = 0.2
 """A pause is up to so much longer: the workers of several Mailrooms must not come in step."""
 
 TRIAL_MS = 30_000
@@ -61,15 +61,15 @@ class ServerTrouble:
 
 OURS = batches.alias()
 
-CLOSED_FOR = Statement(
+FIND_CLOSED_FOR = Statement(
     select(servers.c.closed_until - now_millis()).where(servers.c.server == bindparam("name"))
 )
-HEALED = Statement(delete(servers).where(servers.c.server == bindparam("name")))
+DELETE_SERVER_TROUBLE = Statement(delete(servers).where(servers.c.server == bindparam("name")))
 
 
 def admit(connection: Connection, server: str) -> Admission:
     """Asked before a batch is sent. Writes only when there is trouble."""
-    wait = CLOSED_FOR.one(connection, name=server)
+    wait = FIND_CLOSED_FOR.one(connection, name=server)
     if wait is None:
         return Admission(is_open=True)
     if wait[0] > 0:
@@ -134,7 +134,7 @@ def failed(
 
 def _pause(failures: int, asked_ms: int | None) -> int:
     pause = asked_ms or min(FIRST_PAUSE_MS * 2 ** min(failures - 1, 10), LONGEST_PAUSE_MS)
-    return round(pause * random.uniform(1, 1 + JITTER))
+    return round(pause * random.uniform(1, 1 + PAUSE_JITTER))
 
 
 def serves_others(connection: Connection, server: str, batch_id: int, owner: str) -> bool:
@@ -163,7 +163,7 @@ def serves_others(connection: Connection, server: str, batch_id: int, owner: str
 
 def healthy(connection: Connection, server: str) -> None:
     """Opens it for everybody: the server does its work."""
-    HEALED.run(connection, name=server)
+    DELETE_SERVER_TROUBLE.run(connection, name=server)
 
 
 def closed(connection: Connection) -> set[str]:

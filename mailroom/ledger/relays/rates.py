@@ -85,12 +85,12 @@ def set_rate(connection: Connection, server: str, interval_us: int | None) -> No
     connection.execute(changed.values(interval_us=interval_us, next_at=sooner, updated_at=0))
 
 
-INTERVAL = Statement(select(throttles.c.interval_us).where(throttles.c.name == bindparam("server")))
+FIND_INTERVAL = Statement(select(throttles.c.interval_us).where(throttles.c.name == bindparam("server")))
 
 
 def interval_us(connection: Connection, server: str) -> int | None:
     """The present spacing; None: no limit."""
-    row = INTERVAL.one(connection, server=server)
+    row = FIND_INTERVAL.one(connection, server=server)
     return None if row is None else row[0]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 from mailroom.database.clock import from_millis, now_millis
 from mailroom.database.engine import AnyRow
 from mailroom.ledger.schema import webhook_calls
-from mailroom.ledger.webhooks.webhook_events import DONE, GIVEN_UP, TRIED_FOR_MS, WAITING
+from mailroom.ledger.webhooks.webhook_events import CALL_DONE, CALL_GIVEN_UP, CALL_WAITING, TRIED_FOR_MS
 
 CLAIM_MS = 120_000
 """How long a process that says nothing keeps a call; then somebody else makes it."""
@@ -20,7 +20,7 @@ CLAIM_MS = 120_000
 BACKOFF_MS = tuple(seconds * 1000 for seconds in (5, 30, 120, 600, 1800, 3600, 7200, 14400))
 """Until the next try, by tries made; the last one repeated until a day is over."""
 
-KEPT_MS = 30 * 24 * 3600 * 1000
+CALLS_KEPT_MS = 30 * 24 * 3600 * 1000
 """How long the log goes back."""
 
 
@@ -100,10 +100,10 @@ def record(connection: Connection, result: Result) -> None:
     changes: dict[str, Any]
     told = {"status": result.status, "answer": result.answer, "took_ms": result.took_ms}
     if result.is_good:
-        changes = {"state": DONE, "due_at": None, "ended_at": now_millis()}
+        changes = {"state": CALL_DONE, "due_at": None, "ended_at": now_millis()}
     else:
         changes = {
-            "state": case((over, GIVEN_UP), else_=WAITING),
+            "state": case((over, CALL_GIVEN_UP), else_=CALL_WAITING),
             "due_at": case((over, None), else_=now_millis() + wait),
             "ended_at": case((over, now_millis()), else_=None),
         }
@@ -131,12 +131,14 @@ def get(connection: Connection, call_id: int) -> Call | None:
 
 def replay(connection: Connection, call_id: int) -> bool:
     """Makes it once more, under the same id. False: it waits already, or is not there."""
-    return _again(connection, webhook_calls.c.id == call_id, webhook_calls.c.state != WAITING) == 1
+    return _again(connection, webhook_calls.c.id == call_id, webhook_calls.c.state != CALL_WAITING) == 1
 
 
 def replay_failed(connection: Connection, endpoint_id: int) -> int:
     """Makes all those once more that were given up; how many."""
-    return _again(connection, webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.state == GIVEN_UP)
+    return _again(
+        connection, webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.state == CALL_GIVEN_UP
+    )
 
 
 def _again(connection: Connection, *which: ColumnElement[bool]) -> int:
@@ -144,7 +146,7 @@ def _again(connection: Connection, *which: ColumnElement[bool]) -> int:
         update(webhook_calls)
         .where(*which)
         .values(
-            state=WAITING,
+            state=CALL_WAITING,
             due_at=now_millis(),
             expires_at=now_millis() + TRIED_FOR_MS,
             attempts=0,
@@ -155,8 +157,10 @@ def _again(connection: Connection, *which: ColumnElement[bool]) -> int:
 
 
 def forget_old(connection: Connection, limit: int = 2_000) -> int:
-    """Drops what ended longer than KEPT_MS ago, some at a time."""
-    old = select(webhook_calls.c.id).where(webhook_calls.c.ended_at < now_millis() - KEPT_MS).limit(limit)
+    """Drops what ended longer than CALLS_KEPT_MS ago, some at a time."""
+    old = (
+        select(webhook_calls.c.id).where(webhook_calls.c.ended_at < now_millis() - CALLS_KEPT_MS).limit(limit)
+    )
     return connection.execute(delete(webhook_calls).where(webhook_calls.c.id.in_(old))).rowcount
 
 
@@ -164,7 +168,7 @@ def _mine(call: Call) -> tuple[ColumnElement[bool], ...]:
     return (
         webhook_calls.c.id == call.id,
         webhook_calls.c.attempts == call.attempts,
-        webhook_calls.c.state == WAITING,
+        webhook_calls.c.state == CALL_WAITING,
     )
 
 

@@ -103,7 +103,7 @@ def disable(connection: Connection, endpoint_id: int, why: str) -> None:
     connection.execute(
         update(webhook_calls)
         .where(webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.due_at.is_not(None))
-        .values(state=webhook_events.GIVEN_UP, due_at=None, ended_at=now_millis())
+        .values(state=webhook_events.CALL_GIVEN_UP, due_at=None, ended_at=now_millis())
     )
 
 

@@ -22,11 +22,11 @@ TEST = "webhook.test"
 EVENTS = {event.value: event.sentence for event in Event}
 """What an endpoint can be told of, and what it means."""
 
-OF_STATE = {state.value: state.about.event.value for state in State if state.about.event}
-OF_MAILING = {state.value: state.about.event.value for state in MailingState if state.about.event}
+EVENT_OF_STATE = {state.value: state.about.event.value for state in State if state.about.event}
+EVENT_OF_MAILING_STATE = {state.value: state.about.event.value for state in MailingState if state.about.event}
 
 TRIED_FOR_MS = 24 * 3600 * 1000
-WAITING, DONE, GIVEN_UP = "waiting", "done", "failed"
+CALL_WAITING, CALL_DONE, CALL_GIVEN_UP = "waiting", "done", "failed"
 
 KNOWN_FOR = 1.0
 """Seconds for which a process believes what it read of whether there is any endpoint."""
@@ -70,7 +70,7 @@ def note_suppressed(connection: Connection, mailing_id: int) -> None:
 
 
 def _note(connection: Connection, *which: ColumnElement[bool]) -> None:
-    kind = case(OF_STATE, value=deliveries.c.state)
+    kind = case(EVENT_OF_STATE, value=deliveries.c.state)
     happened = select(
         webhook_endpoints.c.id,
         kind,
@@ -80,7 +80,7 @@ def _note(connection: Connection, *which: ColumnElement[bool]) -> None:
         deliveries.c.code,
         deliveries.c.reply,
         *_when(),
-    ).where(*which, deliveries.c.state.in_(list(OF_STATE)), *_wants(kind))
+    ).where(*which, deliveries.c.state.in_(list(EVENT_OF_STATE)), *_wants(kind))
     _insert(connection, happened.order_by(deliveries.c.id))
 
 
@@ -89,23 +89,23 @@ def note_mailings(connection: Connection, mailing_ids: Iterable[int]) -> None:
     chosen = list(mailing_ids)
     if not chosen or not wanted(connection):
         return
-    kind = case(OF_MAILING, value=mailings.c.state)
+    kind = case(EVENT_OF_MAILING_STATE, value=mailings.c.state)
     happened = select(
         webhook_endpoints.c.id, kind, mailings.c.id, null(), mailings.c.ended_at, null(), null(), *_when()
-    ).where(mailings.c.id.in_(chosen), mailings.c.state.in_(list(OF_MAILING)), *_wants(kind))
+    ).where(mailings.c.id.in_(chosen), mailings.c.state.in_(list(EVENT_OF_MAILING_STATE)), *_wants(kind))
     _insert(connection, happened)
 
 
 def note_test(connection: Connection, endpoint_id: int) -> int:
     """An event for this endpoint alone; the call's id."""
-    values = {"endpoint_id": endpoint_id, "type": TEST, "at": now_millis(), "state": WAITING}
+    values = {"endpoint_id": endpoint_id, "type": TEST, "at": now_millis(), "state": CALL_WAITING}
     values |= {"due_at": now_millis(), "expires_at": now_millis() + TRIED_FOR_MS}
     made = insert(webhook_calls).values(values).returning(webhook_calls.c.id)
     return int(connection.execute(made).scalar_one())
 
 
 def _when() -> tuple[ColumnElement[Any], ...]:
-    return literal(WAITING), now_millis(), now_millis() + TRIED_FOR_MS
+    return literal(CALL_WAITING), now_millis(), now_millis() + TRIED_FOR_MS
 
 
 def _wants(kind: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:

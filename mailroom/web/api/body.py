@@ -14,13 +14,13 @@ from mailroom.web.api.errors import ApiError, Unprocessable
 
 M = TypeVar("M", bound=BaseModel)
 
-MOST_NAMED = 3
+MISTAKES_NAMED = 3
 """Mistakes that one message names."""
 
 MOST_MISTAKES = 1_000
 """Of one body: more are not told of one by one, for each takes a kilobyte."""
 
-PLAIN = {
+PLAIN_SENTENCES = {
     "extra_forbidden": "There is no such field; look for a misspelling.",
     "string_type": "This must be a string.",
     "dict_type": "This must be an object.",
@@ -64,7 +64,7 @@ def read_list(most: int) -> list[Any]:
     """A JSON array of up to `most` values, not checked any further."""
     values = value()
     if not isinstance(values, list):
-        raise Unprocessable(PLAIN["list_type"])
+        raise Unprocessable(PLAIN_SENTENCES["list_type"])
     if not 1 <= len(values) <= most:
         raise Unprocessable(f"Send an array of 1 to {most} emails, not of {len(values)}.")
     return values
@@ -90,15 +90,15 @@ def refusal(error: ValidationError, within: str = "") -> ApiError:
 def together(sentences: Sequence[str]) -> str:
     """As one message, which names the first few."""
     each = list(dict.fromkeys(sentences))
-    more = len(each) - MOST_NAMED
-    return " ".join(each[:MOST_NAMED]) + (f" And {more} more." if more > 0 else "")
+    more = len(each) - MISTAKES_NAMED
+    return " ".join(each[:MISTAKES_NAMED]) + (f" And {more} more." if more > 0 else "")
 
 
 def _sentence(detail: ErrorDetails, within: str) -> str:
     where = path_of(detail["loc"], within)
     if detail["type"] == "missing":
         return f"Missing `{where}` field."
-    message = PLAIN.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
+    message = PLAIN_SENTENCES.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
     if not message.endswith((".", "!")):
         message += "."
     return f"`{where}`: {message}" if where else message
@@ -111,12 +111,12 @@ def path_of(parts: Sequence[int | str], within: str = "") -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         elif part not in UNIONS:
-            part = part if len(part) <= LONGEST_NAME else f"{part[:LONGEST_NAME]}…"
+            part = part if len(part) <= LONGEST_FIELD_NAME else f"{part[:LONGEST_FIELD_NAME]}…"
             path += f".{part}" if path else part
     return path
 
 
-LONGEST_NAME = 100
+LONGEST_FIELD_NAME = 100
 """Characters of a field's name that a message repeats."""
 
 UNIONS = {"str", "int", "float", "bool"}

@@ -9,7 +9,7 @@ from flask import g, render_template
 from markupsafe import Markup, escape
 
 from mailroom.web import mailroom
-from mailroom.web.api.blueprint import ROOT, blueprint
+from mailroom.web.api.blueprint import API_ROOT, blueprint
 from mailroom.web.api.openapi import ERRORS, Document, document
 from mailroom.web.request.gate import current
 
@@ -35,7 +35,7 @@ def docs() -> str:
         "api/docs.html",
         api=found,
         errors=ERRORS,
-        base_url=f"{address}/api{ROOT}",
+        base_url=f"{address}/api{API_ROOT}",
         operations=operations,
         schemas={name: _fields(schema) for name, schema in found["components"]["schemas"].items()},
         as_json=lambda value: json.dumps(value, indent=2, ensure_ascii=False),

@@ -18,7 +18,7 @@ from mailroom.web.api import body
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.requests import EmailRequest, Letter, MailingRequest
 
-FIELDS = {"sender": "from"}
+API_FIELD_NAMES = {"sender": "from"}
 """What the content calls otherwise than the API."""
 
 
@@ -64,7 +64,7 @@ def _draft(
     if key.senders and (reason := disguise_of(content.sender)):
         raise ApiError(403, "validation_error", f"`from`: for this API key, {reason}.")
     if problems := check(content, columns, recipients):
-        sentences = [f"`{FIELDS.get(field, field)}`: {sentence}" for field, sentence in problems]
+        sentences = [f"`{API_FIELD_NAMES.get(field, field)}`: {sentence}" for field, sentence in problems]
         raise Unprocessable(body.together(sentences))
     return Draft(
         content=content,

@@ -19,10 +19,10 @@ from mailroom.web.api.drafts import draft_of_email
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED
 from mailroom.web.api.operations import answer, api_key, operation
-from mailroom.web.api.reach import EMAIL, Reached
+from mailroom.web.api.reach import EMAIL_THING, Reached
 from mailroom.web.api.requests import EmailRequest, Page, UpdateRequest
 
-MOST_OCTETS = 16 * 1024
+MOST_UPDATE_OCTETS = 16 * 1024
 """Of a change to one."""
 
 MOST_DELIVERIES = 1_000
@@ -106,7 +106,7 @@ def update_email(email: Reached) -> Response:
 
     As long as it waits for its time; 409 when it does not any more.
     """
-    update = body.read(UpdateRequest, MOST_OCTETS)
+    update = body.read(UpdateRequest, MOST_UPDATE_OCTETS)
     with mailroom().database.begin() as connection:
         mailing = email.find(connection)
         if not emails.reschedule(connection, mailing.id, update.scheduled_at, mailroom().settings.expires):
@@ -136,7 +136,7 @@ def cancel_email(email: Reached) -> Response:
 
 def _place(connection: Connection, uid: UUID | None) -> int | None:
     """Where an id of the query stands in the list."""
-    return None if uid is None else Reached(EMAIL, uid, api_key()).find(connection).id
+    return None if uid is None else Reached(EMAIL_THING, uid, api_key()).find(connection).id
 
 
 def _too_late(done: str, mailing: Mailing) -> str:

@@ -36,7 +36,7 @@ class Unprocessable(ApiError):
         super().__init__(422, name, message)
 
 
-NAMES = {
+ERROR_NAMES = {
     400: "validation_error",
     404: "not_found",
     405: "method_not_allowed",
@@ -64,7 +64,7 @@ def _refused(error: ApiError) -> Response:
 @blueprint.errorhandler(HTTPException)
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    response = answer(status, NAMES.get(status, "application_error"), error.description or error.name)
+    response = answer(status, ERROR_NAMES.get(status, "application_error"), error.description or error.name)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
@@ -75,7 +75,7 @@ def _http(error: HTTPException) -> Response:
 def _too_large(error: RequestEntityTooLarge) -> Response:
     limit = request.max_content_length or 0
     message = f"The request is too large: up to {size(limit)} can be sent at once, attachments included."
-    return answer(413, NAMES[413], message)
+    return answer(413, ERROR_NAMES[413], message)
 
 
 @blueprint.errorhandler(OperationalError)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-EMAIL: dict[str, Any] = {
+EXAMPLE_EMAIL: dict[str, Any] = {
     "from": "Acme <hello@acme.example>",
     "to": ["Ann Lee <ann@example.org>"],
     "subject": "Hello from Mailroom",
@@ -12,7 +12,7 @@ EMAIL: dict[str, Any] = {
     "text": "It works.",
 }
 
-MAILING: dict[str, Any] = {
+EXAMPLE_MAILING: dict[str, Any] = {
     "from": "Acme <hello@acme.example>",
     "subject": "News for {{ first_name }}",
     "text": "Dear {{ first_name }}, here is what is new.",
@@ -23,9 +23,9 @@ MAILING: dict[str, Any] = {
 }
 
 REQUESTS: dict[str, Any] = {
-    "send_email": EMAIL,
-    "send_batch": [EMAIL, {**EMAIL, "to": "bob@example.org"}],
-    "send_mailing": MAILING,
+    "send_email": EXAMPLE_EMAIL,
+    "send_batch": [EXAMPLE_EMAIL, {**EXAMPLE_EMAIL, "to": "bob@example.org"}],
+    "send_mailing": EXAMPLE_MAILING,
     "update_email": {"scheduled_at": "in 10 minutes"},
 }
 """By the name of the operation."""

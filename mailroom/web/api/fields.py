@@ -14,11 +14,11 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from mailroom.content.addresses import Address, parse_address
 from mailroom.content.characters import misplaced, misplaced_in_lines
-from mailroom.web.api.times import UNITS, moment
+from mailroom.web.api.times import WORDED_TIME_UNITS, moment
 
 Schema = dict[str, Any]
 
-MOST_ADDRESSES = 50
+MOST_ADDRESSES_IN_FIELD = 50
 """In each of To, Cc and Bcc. More people are a mailing, where each sees only themself."""
 
 ITEMS_NAMED = 3
@@ -65,12 +65,12 @@ TIME: Schema = {
     "A time that is over means now.",
     "anyOf": [
         {"format": "date-time", "pattern": "^(1|2)"},
-        {"pattern": f"^in (an?|[0-9]{{1,5}}) ({'|'.join(UNITS)})s?$"},
+        {"pattern": f"^in (an?|[0-9]{{1,5}}) ({'|'.join(WORDED_TIME_UNITS)})s?$"},
     ],
     "examples": ["2030-01-31T09:30:00Z", "in 10 minutes"],
 }
 
-FILE: Schema = {
+FILE_SCHEMA: Schema = {
     "description": "The file in Base64, or as a list of its bytes.",
     "anyOf": [
         {"type": "string", "contentEncoding": "base64", "pattern": BASE64},
@@ -172,7 +172,7 @@ def _moment(value: object) -> datetime:
 
 
 def _mailboxes(at_least: int, description: str) -> Schema:
-    several = {"type": "array", "items": MAILBOX, "minItems": at_least, "maxItems": MOST_ADDRESSES}
+    several = {"type": "array", "items": MAILBOX, "minItems": at_least, "maxItems": MOST_ADDRESSES_IN_FIELD}
     kinds: list[Schema] = [MAILBOX, several]
     return {
         "description": description,
@@ -212,20 +212,20 @@ Mailbox = Annotated[Address, PlainValidator(_mailbox), WithJsonSchema(MAILBOX)]
 
 Mailboxes = Annotated[
     tuple[Mailbox, ...],
-    at_most(MOST_ADDRESSES),
+    at_most(MOST_ADDRESSES_IN_FIELD),
     BeforeValidator(_listed),
-    Field(max_length=MOST_ADDRESSES),
-    WithJsonSchema(_mailboxes(0, f"One address, or up to {MOST_ADDRESSES}.")),
+    Field(max_length=MOST_ADDRESSES_IN_FIELD),
+    WithJsonSchema(_mailboxes(0, f"One address, or up to {MOST_ADDRESSES_IN_FIELD}.")),
 ]
 
 SomeMailboxes = Annotated[
     tuple[Mailbox, ...],
-    at_most(MOST_ADDRESSES),
+    at_most(MOST_ADDRESSES_IN_FIELD),
     BeforeValidator(_listed),
-    Field(min_length=1, max_length=MOST_ADDRESSES),
-    WithJsonSchema(_mailboxes(1, f"One address, or up to {MOST_ADDRESSES}; everybody sees them.")),
+    Field(min_length=1, max_length=MOST_ADDRESSES_IN_FIELD),
+    WithJsonSchema(_mailboxes(1, f"One address, or up to {MOST_ADDRESSES_IN_FIELD}; everybody sees them.")),
 ]
 
 Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema(TIME)]
 
-FileContent = Annotated[bytes, PlainValidator(_file), WithJsonSchema(FILE)]
+FileContent = Annotated[bytes, PlainValidator(_file), WithJsonSchema(FILE_SCHEMA)]

@@ -19,7 +19,7 @@ from mailroom.web import mailroom
 from mailroom.web.api import body
 from mailroom.web.api.errors import ApiError
 
-LONGEST = 256
+LONGEST_IDEMPOTENCY_KEY = 256
 
 REPLAYED = {"Idempotent-Replayed": "true"}
 
@@ -29,8 +29,8 @@ def idempotency_of(key: ApiKey) -> Idempotency | None:
     given = request.headers.get("Idempotency-Key")
     if given is None:
         return None
-    if not 1 <= len(given) <= LONGEST or not (given.isascii() and given.isprintable()):
-        message = f"The key must be between 1-{LONGEST} chars, all of printable ASCII."
+    if not 1 <= len(given) <= LONGEST_IDEMPOTENCY_KEY or not (given.isascii() and given.isprintable()):
+        message = f"The key must be between 1-{LONGEST_IDEMPOTENCY_KEY} chars, all of printable ASCII."
         raise ApiError(400, "invalid_idempotency_key", message)
     return Idempotency(f"key:{key.program}", given, _fingerprint())
 

@@ -11,7 +11,7 @@ from mailroom.content.addresses import AddressError, parse_address
 from mailroom.ledger.people import api_keys
 from mailroom.web.form_problems import FormProblems
 
-LONGEST_NAME = 100
+LONGEST_KEY_NAME = 100
 MOST_DAYS = 3650
 LONGEST_NUMBER = 18
 """Digits that any database holds."""
@@ -48,8 +48,8 @@ class KeyForm(FormProblems):
         name = " ".join(self.name.split())
         if not name or not name.isprintable():
             self.refuse("name", "Give it a name that tells who uses it.")
-        elif len(name) > LONGEST_NAME:
-            self.refuse("name", f"A name has at most {LONGEST_NAME} characters.")
+        elif len(name) > LONGEST_KEY_NAME:
+            self.refuse("name", f"A name has at most {LONGEST_KEY_NAME} characters.")
         return name
 
     def _scopes(self) -> list[str]:

@@ -22,10 +22,10 @@ from mailroom.web.api.drafts import draft_of_mailing
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED
 from mailroom.web.api.operations import answer, api_key, operation
-from mailroom.web.api.reach import MAILING, Reached
-from mailroom.web.csv_export import HEADER, line, row_of
+from mailroom.web.api.reach import MAILING_THING, Reached
+from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, line, row_of
 
-CHUNK = 1_000
+LISTED_AT_ONCE = 1_000
 
 
 @operation(
@@ -47,7 +47,7 @@ def send_mailing() -> Response:
     key = api_key()
     accepted = submit(key, lambda known: draft_of_mailing(body.read(requests.MailingRequest), key, known))
     with mailroom().database.read() as connection:
-        mailing = Reached(MAILING, UUID(accepted.uid), key).find(connection)
+        mailing = Reached(MAILING_THING, UUID(accepted.uid), key).find(connection)
     return answer(shown.accepted_mailing(mailing), REPLAYED if accepted.replayed else None)
 
 
@@ -135,7 +135,7 @@ def _json_lines(database: Database, asked: Reached, state: State | None) -> Iter
 
 
 def _csv(database: Database, asked: Reached, state: State | None) -> Iterator[str]:
-    yield line(HEADER)
+    yield line(DELIVERIES_CSV_HEADER)
     for mailing, rows in _chunks(database, asked, state):
         yield "".join(line(row_of(mailing, row)) for row in rows)
 
@@ -151,9 +151,9 @@ def _chunks(
     while True:
         with database.read() as connection:
             mailing = asked.find(connection)
-            rows = deliveries.page(connection, mailing.id, state=state, after_id=after, limit=CHUNK)
+            rows = deliveries.page(connection, mailing.id, state=state, after_id=after, limit=LISTED_AT_ONCE)
         yield mailing, rows
-        if len(rows) < CHUNK:
+        if len(rows) < LISTED_AT_ONCE:
             return
         after = rows[-1].id
 

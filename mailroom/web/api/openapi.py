@@ -13,28 +13,28 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from mailroom.content.addresses import Address
 from mailroom.web.api import responses
-from mailroom.web.api.blueprint import ROOT, blueprint
+from mailroom.web.api.blueprint import API_ROOT, blueprint
 from mailroom.web.api.examples import REQUESTS
-from mailroom.web.api.idempotency import LONGEST
+from mailroom.web.api.idempotency import LONGEST_IDEMPOTENCY_KEY
 from mailroom.web.api.operations import OPERATIONS, Operation
 
 Document = dict[str, Any]
 
 REF = "#/components/schemas/{model}"
 
-ABOUT = """\
+API_DESCRIPTION = """\
 Mailroom's API has the shape of Resend's: its official clients work unchanged with their base
 URL pointed here. An answer of 200 to a request that sends means that what was sent is on disk. A key
 reaches what its program sent; one with the scope `admin` reaches everything."""
 
-HEADERS: dict[str, Document] = {
+REQUEST_HEADERS: dict[str, Document] = {
     "Idempotency-Key": {
         "description": "The same request with the same key, within 24 hours, gets the first one's answer "
         "and the header `Idempotent-Replayed: true`; nothing is sent again.",
         "schema": {
             "type": "string",
             "minLength": 1,
-            "maxLength": LONGEST,
+            "maxLength": LONGEST_IDEMPOTENCY_KEY,
             "pattern": "^[!-~]([ -~]*[!-~])?$",
             "examples": ["welcome-user/123456789"],
         },
@@ -57,10 +57,10 @@ ERRORS = {
     429: "Too many requests with this key; `Retry-After` says when to go on.",
     503: "The ledger cannot be reached, and nothing was accepted; `Retry-After` says when to try again.",
 }
-ALWAYS = (401, 403, 422, 429, 503)
+ERRORS_OF_EVERY_OPERATION = (401, 403, 422, 429, 503)
 
 
-@blueprint.get(f"{ROOT}/openapi.json")
+@blueprint.get(f"{API_ROOT}/openapi.json")
 def openapi() -> Response:
     response = jsonify(document())
     response.headers["Cache-Control"] = "public, max-age=300"
@@ -77,9 +77,9 @@ def document() -> Document:
             "title": "Mailroom",
             "version": "1",
             "summary": "Send mail that is never lost.",
-            "description": ABOUT,
+            "description": API_DESCRIPTION,
         },
-        "servers": [{"url": f"/api{ROOT}"}],
+        "servers": [{"url": f"/api{API_ROOT}"}],
         "security": [{"key": []}],
         "tags": [{"name": "Emails"}, {"name": "Mailings"}],
         "paths": _paths(),
@@ -111,7 +111,7 @@ def _operation(operation: Operation) -> Document:
             "200": _success(operation),
             **{
                 str(status): {"$ref": f"#/components/responses/{_error_name(status)}"}
-                for status in sorted({*ALWAYS, *operation.errors})
+                for status in sorted({*ERRORS_OF_EVERY_OPERATION, *operation.errors})
             },
         },
     }
@@ -132,7 +132,7 @@ def _parameters(operation: Operation) -> list[Document]:
             if "description" in schema:
                 found[-1]["description"] = schema["description"]
     for name in operation.headers:
-        found.append({"name": name, "in": "header", **HEADERS[name]})
+        found.append({"name": name, "in": "header", **REQUEST_HEADERS[name]})
     return found
 
 

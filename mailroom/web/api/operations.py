@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web.api import bearer, rates
-from mailroom.web.api.blueprint import ROOT, blueprint
+from mailroom.web.api.blueprint import API_ROOT, blueprint
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.reach import Reached, thing_of
 
@@ -25,7 +25,7 @@ class Operation:
     """One operation, as the OpenAPI document and the docs page show it."""
 
     method: str
-    path: str  # below ROOT, as OpenAPI writes it: /emails/{id}
+    path: str  # below API_ROOT, as OpenAPI writes it: /emails/{id}
     tag: str
     scope: str
     name: str
@@ -71,7 +71,7 @@ def operation(method: str, path: str, *, tag: str, scope: str, **described: Any)
             key = _admit(scope)
             return view() if thing is None or id is None else view(Reached(thing, id, key))
 
-        rule = ROOT + path.replace("{id}", "<uuid:id>")
+        rule = API_ROOT + path.replace("{id}", "<uuid:id>")
         # OPTIONS: unknown.py tells of all methods of a path at once.
         blueprint.add_url_rule(
             rule, view.__name__, guarded, methods=[method], provide_automatic_options=False

@@ -27,9 +27,9 @@ class Thing:
     kinds: tuple[str, ...]
 
 
-EMAIL = Thing("Email", ("shared",))
-MAILING = Thing("Mailing", ("shared", "individual"))
-THINGS = {"emails": EMAIL, "mailings": MAILING}
+EMAIL_THING = Thing("Email", ("shared",))
+MAILING_THING = Thing("Mailing", ("shared", "individual"))
+THINGS = {"emails": EMAIL_THING, "mailings": MAILING_THING}
 """By the first part of a path."""
 
 

@@ -20,10 +20,10 @@ EXTENSION = "mailroom.fetch_attachment"
 
 REFUSED = "`path` is off here: send the file itself, in Base64, as `content`."
 
-LARGEST = 40 * 1024 * 1024
+LARGEST_REMOTE_FILE = 40 * 1024 * 1024
 """Octets of all files that one request names; a batch may name thousands."""
 
-PATIENCE = 20.0
+REMOTE_FILES_PATIENCE_SECONDS = 20.0
 """Seconds for all files that one request names: it keeps a thread waiting."""
 
 
@@ -55,8 +55,8 @@ def fetcher() -> Fetch | None:
 class _Allowance:
     """What is left for the request that is being answered, and what it has got already."""
 
-    until: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
-    octets: int = field(default_factory=lambda: LARGEST)
+    until: float = field(default_factory=lambda: time.monotonic() + REMOTE_FILES_PATIENCE_SECONDS)
+    octets: int = field(default_factory=lambda: LARGEST_REMOTE_FILE)
     files: dict[str, RemoteFile] = field(default_factory=dict)
 
 
@@ -66,7 +66,7 @@ def _fetch(url: str, guard: Guard) -> RemoteFile:
         allowance.files[url] = _fetch_now(url, guard, allowance)
     file = allowance.files[url]
     if len(file.content) > allowance.octets:  # fetched once, but kept with every email
-        raise ValueError(f"the files of one request may have {LARGEST:,} octets together.")
+        raise ValueError(f"the files of one request may have {LARGEST_REMOTE_FILE:,} octets together.")
     allowance.octets -= len(file.content)
     return file
 
@@ -74,7 +74,9 @@ def _fetch(url: str, guard: Guard) -> RemoteFile:
 def _fetch_now(url: str, guard: Guard, allowance: _Allowance) -> RemoteFile:
     left = allowance.until - time.monotonic()
     if left <= 0:
-        raise ValueError(f"the files of one request must arrive within {PATIENCE:.0f} s together.")
+        raise ValueError(
+            f"the files of one request must arrive within {REMOTE_FILES_PATIENCE_SECONDS:.0f} s together."
+        )
     try:
         answer = fetch(url, guard, allowance.octets, left, {"User-Agent": "Mailroom"})
     except Forbidden as error:

@@ -47,12 +47,12 @@ from mailroom.web.api.fields import (
 MOST_EMAILS = 100
 """In one batch."""
 
-MOST_RECIPIENTS = 200_000
+MOST_MAILING_RECIPIENTS = 200_000
 """Of one mailing by the API."""
 
 MOST_FILES, MOST_TAGS = 100, 75
 
-HEADERS: Schema = {
+HEADERS_SCHEMA: Schema = {
     "description": "Further headers. Those that Mailroom sets (From, Message-ID, Content-...) are refused.",
     "propertyNames": {"pattern": "^[!-9;-~]{1,60}$"},
     "additionalProperties": {"type": "string", "pattern": ONE_LINE, "maxLength": 10_000},
@@ -156,7 +156,7 @@ class Letter(RequestModel):
     )
     reply_to: Mailboxes = ()
     headers: Annotated[dict[Text, Text], _empty(dict)] = Field(
-        default_factory=dict, json_schema_extra=HEADERS
+        default_factory=dict, json_schema_extra=HEADERS_SCHEMA
     )
     attachments: Annotated[tuple[AttachmentRequest, ...], at_most(MOST_FILES), _empty(tuple)] = Field(
         default=(), max_length=MOST_FILES
@@ -220,9 +220,9 @@ class MailingRequest(Letter):
     recipients: Annotated[
         list[RecipientRequest],
         FailFast(),
-        Field(min_length=1, max_length=MOST_RECIPIENTS),
+        Field(min_length=1, max_length=MOST_MAILING_RECIPIENTS),
         WrapValidator(first_mistakes),
-        at_most(MOST_RECIPIENTS),
+        at_most(MOST_MAILING_RECIPIENTS),
     ]
     if_unknown: Literal["resend", "hold"] = Field(
         default="resend",

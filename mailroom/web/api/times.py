@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-UNITS = {"second": "seconds", "sec": "seconds", "minute": "minutes", "min": "minutes", "hour": "hours"}
-UNITS |= {"hr": "hours", "day": "days", "week": "weeks"}
-FROM_NOW = re.compile(rf"in (an?|[0-9]{{1,5}}) ({'|'.join(UNITS)})s?", re.IGNORECASE).fullmatch
+WORDED_TIME_UNITS = {
+    "second": "seconds",
+    "sec": "seconds",
+    "minute": "minutes",
+    "min": "minutes",
+    "hour": "hours",
+}
+WORDED_TIME_UNITS |= {"hr": "hours", "day": "days", "week": "weeks"}
+FROM_NOW = re.compile(rf"in (an?|[0-9]{{1,5}}) ({'|'.join(WORDED_TIME_UNITS)})s?", re.IGNORECASE).fullmatch
 
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
-EXPECTED = "write a time like 2030-01-31T09:30:00Z, or words like “in 10 minutes”"
+EXPECTED_TIME = "write a time like 2030-01-31T09:30:00Z, or words like “in 10 minutes”"
 
 
 def moment(text: str) -> datetime:
@@ -22,12 +28,12 @@ def moment(text: str) -> datetime:
     words = text.strip()
     if match := FROM_NOW(words):
         number = 1 if match[1].lower() in ("a", "an") else int(match[1])
-        return datetime.now(UTC) + timedelta(**{UNITS[match[2].lower()]: number})
+        return datetime.now(UTC) + timedelta(**{WORDED_TIME_UNITS[match[2].lower()]: number})
     try:
         found = datetime.fromisoformat(words.upper() if words[10:11] == "t" or words[-1:] == "z" else words)
         found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"This is no time we can read: {EXPECTED}.") from None
+        raise ValueError(f"This is no time we can read: {EXPECTED_TIME}.") from None
     if found >= LATEST:
         raise ValueError("Nobody will be there to read it: choose a time before the year 9999.")
     return found

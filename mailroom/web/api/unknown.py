@@ -6,7 +6,7 @@ from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
-from mailroom.web.api.blueprint import ROOT, blueprint
+from mailroom.web.api.blueprint import API_ROOT, blueprint
 from mailroom.web.api.errors import ApiError
 
 
@@ -18,11 +18,11 @@ class Anything(BaseConverter):
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-OTHERS = ("OPTIONS", "TRACE", "QUERY")
+UNUSUAL_METHODS = ("OPTIONS", "TRACE", "QUERY")
 
 
-@blueprint.route(f"{ROOT}/", defaults={"path": ""}, methods=[*METHODS, *OTHERS])
-@blueprint.route(f"{ROOT}/<anything:path>", methods=[*METHODS, *OTHERS])
+@blueprint.route(f"{API_ROOT}/", defaults={"path": ""}, methods=[*METHODS, *UNUSUAL_METHODS])
+@blueprint.route(f"{API_ROOT}/<anything:path>", methods=[*METHODS, *UNUSUAL_METHODS])
 def unknown(path: str) -> Response:
     """Needs no key: it tells what the docs tell everybody."""
     allowed = [method for method in METHODS if _endpoint(path, method) not in (None, "api.unknown")]
@@ -37,7 +37,7 @@ def unknown(path: str) -> Response:
 
 def _endpoint(path: str, method: str) -> str | None:
     try:
-        endpoint, _ = current_app.url_map.bind("").match(f"/api{ROOT}/{path}", method=method)
+        endpoint, _ = current_app.url_map.bind("").match(f"/api{API_ROOT}/{path}", method=method)
     except HTTPException:
         return None
     return str(endpoint)

@@ -23,7 +23,7 @@ FURTHEST = timedelta(days=366)
 MOST_REPLY_TO = 50
 """As by the API."""
 
-MOST_NAMED = 10
+PROBLEMS_NAMED = 10
 """Bad addresses of Reply-To."""
 
 NOBODY = Address("")
@@ -82,7 +82,7 @@ def _sender(form: ComposeForm) -> Address:
 
 def _reply_to(form: ComposeForm) -> tuple[Address, ...]:
     parsed = parse_pasted(form.value("reply_to"))
-    for problem in parsed.problems[:MOST_NAMED]:
+    for problem in parsed.problems[:PROBLEMS_NAMED]:
         form.problems.append(("reply_to", f"{without_direction(problem.text)}: {problem.message}"))
     if len(parsed.recipients) > MOST_REPLY_TO:
         form.problems.append(("reply_to", f"Answers can go to {MOST_REPLY_TO} addresses at the most."))

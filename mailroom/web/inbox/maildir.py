@@ -16,7 +16,7 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=,:+-]{0,250}")
+MAILDIR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=,:+-]{0,250}")
 """A message's file name: no slash and no leading dot, so it can name nothing outside the folder."""
 
 HEAD = 16_384
@@ -111,7 +111,7 @@ class Inbox:
 
     def raw(self, name: str, limit: int = -1) -> bytes | None:
         """The bytes of a message as it arrived; None for what is not one."""
-        if not NAME.fullmatch(name):
+        if not MAILDIR_NAME.fullmatch(name):
             return None
         try:
             with open(self.new / name, "rb") as file:

@@ -42,18 +42,20 @@ def cancel(mailing_id: int) -> Response:
 
 @blueprint.post("/mailings/<int:mailing_id>/retry")
 def retry_failed(mailing_id: int) -> Response:
-    return _decide(mailing_id, bulk_actions.RETRY, "tried again.", "Nothing failed that can be tried again.")
+    return _decide(
+        mailing_id, bulk_actions.RETRY_ALL, "tried again.", "Nothing failed that can be tried again."
+    )
 
 
 @blueprint.post("/mailings/<int:mailing_id>/unknown/arrived")
 def all_arrived(mailing_id: int) -> Response:
-    return _decide(mailing_id, bulk_actions.CONFIRM, "noted as arrived.", NOTHING_UNKNOWN)
+    return _decide(mailing_id, bulk_actions.CONFIRM_ALL, "noted as arrived.", NOTHING_UNKNOWN)
 
 
 @blueprint.post("/mailings/<int:mailing_id>/unknown/again")
 def all_again(mailing_id: int) -> Response:
     told = "sent once more, with the same Message-ID."
-    return _decide(mailing_id, bulk_actions.RESEND, told, NOTHING_UNKNOWN)
+    return _decide(mailing_id, bulk_actions.RESEND_ALL, told, NOTHING_UNKNOWN)
 
 
 def _decide(mailing_id: int, move: str, words: str, nothing: str) -> Response:

@@ -36,13 +36,13 @@ from mailroom.web.request.ids import number
 
 blueprint = Blueprint("compose", __name__)
 
-SENDER = "sender"
+SENDER_COOKIE = "sender"
 """Where the session cookie keeps whom this person last wrote as."""
 
 LONGEST_SENDER = 400
 """Characters. A browser throws a cookie of more than 4 KB away, and its owner would be signed out."""
 
-MOST_NAMED = 5
+DUPLICATES_NAMED = 5
 """Duplicates that are named; a message travels in a cookie, which holds little."""
 
 PREVIEW_POLICY = (
@@ -55,13 +55,13 @@ def page() -> Response:
     """An empty form, or one filled from the mailing that `copy` names."""
     copy = request.args.get("copy", type=number)
     if copy is None:
-        sender = session.get(SENDER) or mailroom().settings.mail_default_sender or ""
+        sender = session.get(SENDER_COOKIE) or mailroom().settings.mail_default_sender or ""
         return _shown(compose_form.blank(sender), 200)
     with mailroom().database.read() as connection:
         form = copied(connection, copy, _kept_files())
         is_known = mailings.get(connection, copy) is not None
     if form is None and is_known:
-        flash(contents.GONE, "warning")
+        flash(contents.CONTENT_IS_DELETED, "warning")
         return redirect(url_for("mailings.show", mailing_id=copy), 303)
     if form is None:
         abort(404)
@@ -86,14 +86,14 @@ def submit() -> Response:
         problem = "This is being accepted at this very moment. Wait a few seconds, then press Send again."
         form.problems = [("send", problem)]
         return _shown(form, 409)
-    except errors.LEDGER_AWAY:
+    except errors.LEDGER_AWAY_ERRORS:
         form.problems = [
             ("send", "The ledger cannot be written just now, so nothing was sent. Try again soon.")
         ]
         return _shown(form, 503)
     _kept_files().drop(file.kept for file in form.files if file.kept)
-    if session.get(SENDER) != form.value("sender") and len(form.value("sender")) <= LONGEST_SENDER:
-        session[SENDER] = form.value("sender")
+    if session.get(SENDER_COOKIE) != form.value("sender") and len(form.value("sender")) <= LONGEST_SENDER:
+        session[SENDER_COOKIE] = form.value("sender")
     _say(accepted, form, parsed)
     return redirect(f"/mailings/{accepted.mailing_id}", 303)
 
@@ -120,8 +120,8 @@ def _say(accepted: Accepted, form: ComposeForm, parsed: Parsed) -> None:
 
 
 def _about_duplicates(duplicates: Problems) -> str:
-    named = ", ".join(duplicate.text for duplicate in duplicates[:MOST_NAMED])
-    rest = duplicates.total - MOST_NAMED
+    named = ", ".join(duplicate.text for duplicate in duplicates[:DUPLICATES_NAMED])
+    rest = duplicates.total - DUPLICATES_NAMED
     more = f" and {rest:,} more" if rest > 0 else ""
     return f"Dropped as duplicates: {count(duplicates.total, 'address', 'addresses')} ({named}{more})."
 

@@ -17,14 +17,14 @@ from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import sign_ins
 from mailroom.web import mailroom
-from mailroom.web.csv_export import HEADER, line, message_id_of, row_of
+from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, line, message_id_of, row_of
 from mailroom.web.request import gate
 
 blueprint = Blueprint("deliveries", __name__)
 
-CHUNK = 1_000
+EXPORTED_AT_ONCE = 1_000
 
-ONE = "/mailings/<int:mailing_id>/deliveries/<int:delivery_id>"
+DELIVERY_PATH = "/mailings/<int:mailing_id>/deliveries/<int:delivery_id>"
 
 NOTHING = "That delivery is under way or over: nothing was changed."
 
@@ -45,7 +45,7 @@ BUTTONS = {
     moves.RESEND: Button("again", "Send again", "It is sent once more, with the same Message-ID."),
     moves.CANCEL: Button("cancel", "Cancel", "Canceled: it will not be sent.", look="button-danger"),
 }
-MOVES = {BUTTONS[move].name: move for move in moves.OF_A_PERSON}
+BUTTON_MOVES = {BUTTONS[move].name: move for move in moves.OF_A_PERSON}
 
 
 @blueprint.get("/mailings/<int:mailing_id>/deliveries.csv")
@@ -62,7 +62,7 @@ def as_csv(mailing_id: int) -> Response:
     )
 
 
-@blueprint.get(ONE)
+@blueprint.get(DELIVERY_PATH)
 def show(mailing_id: int, delivery_id: int) -> str:
     with mailroom().database.read() as connection:
         mailing, delivery = _found(connection, mailing_id, delivery_id)
@@ -79,9 +79,9 @@ def show(mailing_id: int, delivery_id: int) -> str:
     )
 
 
-@blueprint.post(f"{ONE}/<any({', '.join(MOVES)}):name>")
+@blueprint.post(f"{DELIVERY_PATH}/<any({', '.join(BUTTON_MOVES)}):name>")
 def change(mailing_id: int, delivery_id: int, name: str) -> Response:
-    move = MOVES[name]
+    move = BUTTON_MOVES[name]
     with mailroom().database.begin() as connection:
         _found(connection, mailing_id, delivery_id)
         try:
@@ -107,14 +107,14 @@ def _lines(database: Database, mailing: Mailing, token: str) -> Iterator[str]:
     A slow reader of a long file must not hold one open: SQLite's log would grow the while. Who is signed
     out meanwhile gets no more: the file breaks off.
     """
-    yield line(HEADER)
+    yield line(DELIVERIES_CSV_HEADER)
     after: int | None = None
     while True:
         with database.read() as connection:
             if sign_ins.find(connection, token) is None:
                 abort(401)
-            rows = deliveries.page(connection, mailing.id, after_id=after, limit=CHUNK)
+            rows = deliveries.page(connection, mailing.id, after_id=after, limit=EXPORTED_AT_ONCE)
         yield "".join(line(row_of(mailing, row)) for row in rows)
-        if len(rows) < CHUNK:
+        if len(rows) < EXPORTED_AT_ONCE:
             return
         after = rows[-1].id

@@ -13,7 +13,7 @@ from mailroom.web.inbox.message import Caught, html_page
 
 blueprint = Blueprint("inbox", __name__)
 
-PAGE = 50
+INBOX_PAGE_SIZE = 50
 
 HTML_POLICY = "; ".join(
     (
@@ -37,15 +37,17 @@ def only_in_a_local_run() -> None:
 def index() -> str:
     words = request.args.get("q", "").strip()
     before = request.args.get("before")
-    lines = _inbox().search(words, PAGE + 1) if words else _inbox().page(PAGE + 1, before)
+    lines = (
+        _inbox().search(words, INBOX_PAGE_SIZE + 1) if words else _inbox().page(INBOX_PAGE_SIZE + 1, before)
+    )
     return render_template(
         "inbox/index.html",
-        lines=lines[:PAGE],
+        lines=lines[:INBOX_PAGE_SIZE],
         total=_inbox().count(),
         words=words,
         searched=SEARCHED,
         before=before,
-        next_before=lines[PAGE - 1].name if len(lines) > PAGE and not words else None,
+        next_before=lines[INBOX_PAGE_SIZE - 1].name if len(lines) > INBOX_PAGE_SIZE and not words else None,
     )
 
 

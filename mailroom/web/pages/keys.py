@@ -15,12 +15,12 @@ from mailroom.web.request.gate import user
 
 blueprint = Blueprint("keys", __name__, url_prefix="/keys")
 
-USUAL = (api_keys.SEND, api_keys.READ)
+USUAL_SCOPES = (api_keys.SEND, api_keys.READ)
 
 
 @blueprint.get("")
 def page() -> Response:
-    return _shown(KeyForm("", USUAL), 200)
+    return _shown(KeyForm("", USUAL_SCOPES), 200)
 
 
 @blueprint.post("")
@@ -44,7 +44,7 @@ def create() -> Response:
     except api_keys.NoSuchKey:
         form.refuse_sharing()
         return _shown(form, 422)
-    return _shown(KeyForm("", USUAL), 200, key=key, name=values["name"])
+    return _shown(KeyForm("", USUAL_SCOPES), 200, key=key, name=values["name"])
 
 
 @blueprint.post("/<int:key_id>/revoke")

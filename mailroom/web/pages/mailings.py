@@ -16,7 +16,7 @@ from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.deliveries.timeline import marks_of
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
-from mailroom.ledger.states import WORDS, State
+from mailroom.ledger.states import STATE_WORDS, State
 from mailroom.web import mailroom
 from mailroom.web.pages import actions
 from mailroom.web.pages import deliveries as deliveries_pages
@@ -29,7 +29,7 @@ blueprint = Blueprint("mailings", __name__)
 blueprint.register_blueprint(deliveries_pages.blueprint)
 blueprint.register_blueprint(actions.blueprint)
 
-PAGE = 50
+MAILINGS_PAGE_SIZE = 50
 FOUND = 50
 
 
@@ -64,14 +64,14 @@ class View:
 
     @property
     def can_retry(self) -> bool:
-        is_decided = any(decision.move == bulk_actions.RETRY for decision in self.decisions)
+        is_decided = any(decision.move == bulk_actions.RETRY_ALL for decision in self.decisions)
         return bool(self.mailing.counts.get(State.FAILED)) and not is_decided and not self.gone
 
     @property
     def undecided(self) -> int:
         """How many nobody will send again unless a person says so."""
         is_settled = self.mailing.is_over or self.mailing.if_unknown == "hold"
-        if any(decision.move != bulk_actions.RETRY for decision in self.decisions):
+        if any(decision.move != bulk_actions.RETRY_ALL for decision in self.decisions):
             return 0
         return self.mailing.counts.get(State.UNKNOWN, 0) if is_settled else 0
 
@@ -95,13 +95,13 @@ def index() -> str:
                 limit=FOUND,
             )
         before = request.args.get("before", type=number)
-        listed = mailings.page(connection, before_id=before, limit=PAGE + 1)
+        listed = mailings.page(connection, before_id=before, limit=MAILINGS_PAGE_SIZE + 1)
     return render_template(
         "mailings/index.html",
-        mailings=_with_progress(listed[:PAGE], now),
+        mailings=_with_progress(listed[:MAILINGS_PAGE_SIZE], now),
         before=before,
-        next_before=listed[PAGE - 1].id if len(listed) > PAGE else None,
-        is_live=any(progress_of(mailing, now).is_live for mailing in listed[:PAGE]),
+        next_before=listed[MAILINGS_PAGE_SIZE - 1].id if len(listed) > MAILINGS_PAGE_SIZE else None,
+        is_live=any(progress_of(mailing, now).is_live for mailing in listed[:MAILINGS_PAGE_SIZE]),
     )
 
 
@@ -126,20 +126,22 @@ def _with_progress(listed: list[Mailing], now: datetime) -> list[tuple[Mailing, 
 
 def _view(mailing_id: int) -> View:
     word = request.args.get("state")
-    state = None if word is None else WORDS.get(word) or abort(404)
+    state = None if word is None else STATE_WORDS.get(word) or abort(404)
     after = request.args.get("after", type=number)
     with mailroom().database.read() as connection:
         mailing = mailings.get(connection, mailing_id) or abort(404)
         now = clock(connection)
-        rows = deliveries.page(connection, mailing_id, state=state, after_id=after, limit=PAGE + 1)
+        rows = deliveries.page(
+            connection, mailing_id, state=state, after_id=after, limit=MAILINGS_PAGE_SIZE + 1
+        )
         return View(
             mailing=mailing,
             progress=progress_of(mailing, from_millis(now)),
             hindrances=hindrances(connection, mailroom().queue, mailing, now),
             decisions=bulk_actions.of_mailing(connection, mailing_id),
             timeline=_timeline(connection, mailing, now),
-            rows=rows[:PAGE],
-            next_after=rows[PAGE - 1].id if len(rows) > PAGE else None,
+            rows=rows[:MAILINGS_PAGE_SIZE],
+            next_after=rows[MAILINGS_PAGE_SIZE - 1].id if len(rows) > MAILINGS_PAGE_SIZE else None,
             state=state,
             tabs=_tabs(mailing, state),
             now=from_millis(now),

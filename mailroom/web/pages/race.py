@@ -7,25 +7,25 @@ from werkzeug.wrappers import Response
 
 from mailroom.web import mailroom
 from mailroom.web.race.legs import catch_up, run_next
-from mailroom.web.race.record import FEWEST, MOST, USUAL, Race, Races
+from mailroom.web.race.record import FEWEST_MAILS, MOST_MAILS, USUAL_MAILS, Race, Races
 from mailroom.web.request.ids import number
 
 blueprint = Blueprint("race", __name__)
 
-KEPT = 8
+RACES_LISTED = 8
 """Earlier races in the list."""
 
 
 @blueprint.get("/race")
 def page() -> str:
-    latest = _races().latest(KEPT)
+    latest = _races().latest(RACES_LISTED)
     return render_template(
         "race/page.html",
         slow_server=mailroom().settings.slow_server,
         latest=latest,
-        mails=request.args.get("mails", USUAL, type=number),
-        fewest=FEWEST,
-        most=MOST,
+        mails=request.args.get("mails", USUAL_MAILS, type=number),
+        fewest=FEWEST_MAILS,
+        most=MOST_MAILS,
     )
 
 
@@ -34,8 +34,8 @@ def start() -> Response:
     if not mailroom().settings.slow_server:
         abort(404)
     mails = request.form.get("mails", type=number)
-    if mails is None or not FEWEST <= mails <= MOST:
-        flash(f"Choose from {FEWEST} to {MOST} mails.", "warning")
+    if mails is None or not FEWEST_MAILS <= mails <= MOST_MAILS:
+        flash(f"Choose from {FEWEST_MAILS} to {MOST_MAILS} mails.", "warning")
         return redirect(url_for("race.page"), 303)
     race = _races().start(mails)
     return redirect(url_for("race.show", race_id=race.id, go=1), 303)

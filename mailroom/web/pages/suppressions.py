@@ -21,9 +21,9 @@ from mailroom.web.layout.filters import count
 
 blueprint = Blueprint("suppressions", __name__)
 
-PAGE = 100
-CHUNK = 1_000
-HEADER = ("address", "reason", "note", "added_at")
+SUPPRESSIONS_PAGE_SIZE = 100
+SUPPRESSIONS_EXPORTED_AT_ONCE = 1_000
+SUPPRESSIONS_CSV_HEADER = ("address", "reason", "note", "added_at")
 
 
 @blueprint.get("/suppressions")
@@ -36,15 +36,17 @@ def _shown(bad: Parsed | None = None) -> Response:
     words = request.args.get("q", "").strip()
     after = request.args.get("after")
     with mailroom().database.read() as connection:
-        listed = suppressions.page(connection, after, words, PAGE + 1)
+        listed = suppressions.page(connection, after, words, SUPPRESSIONS_PAGE_SIZE + 1)
         total = suppressions.count(connection)
     body = render_template(
         "suppressions/page.html",
-        listed=listed[:PAGE],
+        listed=listed[:SUPPRESSIONS_PAGE_SIZE],
         total=total,
         words=words,
         after=after,
-        next_after=listed[PAGE - 1].address_key if len(listed) > PAGE else None,
+        next_after=listed[SUPPRESSIONS_PAGE_SIZE - 1].address_key
+        if len(listed) > SUPPRESSIONS_PAGE_SIZE
+        else None,
         typed=request.form,
         bad=bad,
         reasons=suppressions.REASONS,
@@ -61,7 +63,7 @@ def add() -> Response:
     reason = request.form.get("reason", "")
     note = request.form.get("note", "").strip()[:500]
     keys, added = iter(recipient.key for recipient in parsed.recipients), 0
-    while some := list(islice(keys, CHUNK)):
+    while some := list(islice(keys, SUPPRESSIONS_EXPORTED_AT_ONCE)):
         with mailroom().database.begin() as connection:
             added += suppressions.add_all(
                 connection, some, reason if reason in suppressions.REASONS else "manual", note
@@ -106,14 +108,14 @@ def as_csv() -> Response:
 
 def _lines(database: Database) -> Iterator[str]:
     """A page of the ledger a time: SQLite's log must not wait for a slow reader."""
-    yield line(HEADER)
+    yield line(SUPPRESSIONS_CSV_HEADER)
     after: str | None = None
     while True:
         with database.read() as connection:
-            found = suppressions.page(connection, after, limit=CHUNK)
+            found = suppressions.page(connection, after, limit=SUPPRESSIONS_EXPORTED_AT_ONCE)
         for one in found:
             added_at = one.created_at.astimezone(UTC).isoformat(timespec="seconds")
             yield line((one.address_key, one.reason, one.note, added_at))
-        if len(found) < CHUNK:
+        if len(found) < SUPPRESSIONS_EXPORTED_AT_ONCE:
             return
         after = found[-1].address_key

@@ -18,8 +18,8 @@ from mailroom.web.webhook_form import WebhookForm
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
-PAGE = 50
-STATES = (webhook_events.WAITING, webhook_events.DONE, webhook_events.GIVEN_UP)
+CALLS_PAGE_SIZE = 50
+STATES = (webhook_events.CALL_WAITING, webhook_events.CALL_DONE, webhook_events.CALL_GIVEN_UP)
 
 
 @blueprint.get("")
@@ -56,15 +56,15 @@ def _shown(endpoint: Endpoint, form: WebhookForm) -> Response:
     state = state if state in STATES else None
     with mailroom().database.read() as connection:
         calls = webhook_calls.page(
-            connection, endpoint.id, state, request.args.get("before", type=number), PAGE + 1
+            connection, endpoint.id, state, request.args.get("before", type=number), CALLS_PAGE_SIZE + 1
         )
     body = render_template(
         "webhooks/show.html",
         endpoint=endpoint,
         form=form,
         events=webhook_events.EVENTS,
-        calls=calls[:PAGE],
-        before=calls[PAGE - 1].id if len(calls) > PAGE else None,
+        calls=calls[:CALLS_PAGE_SIZE],
+        before=calls[CALLS_PAGE_SIZE - 1].id if len(calls) > CALLS_PAGE_SIZE else None,
         state=state,
         tabs_of_states=_tabs(endpoint.id, state),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailroom.ledger.mailings.mailings import Mailing
-from mailroom.ledger.states import SETTLED, TERMINAL, MailingState, State
+from mailroom.ledger.states import SETTLED_STATES, TERMINAL, MailingState, State
 
 MEASURABLE_MS = 1_000
 """Below this nobody can say how fast it goes; an end estimated from it would be a guess."""
@@ -31,7 +31,7 @@ class Progress:
 
 
 def progress_of(mailing: Mailing, now: datetime) -> Progress:
-    settled = sum(mailing.counts.get(state, 0) for state in (SETTLED if mailing.is_over else TERMINAL))
+    settled = sum(mailing.counts.get(state, 0) for state in (SETTLED_STATES if mailing.is_over else TERMINAL))
     elapsed = _elapsed(mailing, now)
     speed = settled_speed(mailing, elapsed)
     left = mailing.total - settled

@@ -1,7 +1,7 @@
 """rq-dashboard at /queue/, made safe: it trusts Redis, its visitors and every GET.
 
 The gate keeps strangers out of it as out of every page, its scripts included. A part of an
-address must name what exists (JUDGES). What its templates print is escaped for where it
+address must name what exists (ARGUMENT_JUDGES). What its templates print is escaped for where it
 stands: in a script by script_prints.py, in a table's row by templates/rq_dashboard/base.html.
 """
 
@@ -29,14 +29,14 @@ from mailroom.settings import Settings
 from mailroom.web.queue_page.script_prints import ScriptPrints
 from mailroom.web.request import errors
 
-NAME = rq_dashboard.blueprint.name
-REGISTRIES = {"queued", "scheduled", "deferred", "started", "finished", "failed", "canceled"}
+DASHBOARD_NAME = rq_dashboard.blueprint.name
+DASHBOARD_REGISTRIES = {"queued", "scheduled", "deferred", "started", "finished", "failed", "canceled"}
 JOB_ID = re.compile("[A-Za-z0-9_-]+")
-FILE = re.compile("(css|js)/[a-z0-9.-]+")
+DASHBOARD_FILE = re.compile("(css|js)/[a-z0-9.-]+")
 MOST_PER_PAGE = 200
 MOST_PAGES = 1_000_000
 
-POLICY = "; ".join(
+DASHBOARD_CONTENT_POLICY = "; ".join(
     (
         "default-src 'self'",
         # Its templates are compiled in the browser, hence eval; what a template shows cannot
@@ -56,7 +56,7 @@ DOWN = (
     "The queue cannot be shown just now. Mailings are accepted all the same, and sent when it is back.",
 )
 
-WRONG_KIND = (
+WRONG_KIND_PAGE = (
     "This list cannot be read",
     "Where one of Mailroom's lists should stand, Redis holds something of another kind. Workers put it "
     "aside within a minute; nothing that was accepted is lost.",
@@ -80,7 +80,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.before_request(_check)
     app.after_request(_set_policy)
     for endpoint, view in app.view_functions.items():
-        if endpoint.startswith(f"{NAME}."):
+        if endpoint.startswith(f"{DASHBOARD_NAME}."):
             app.view_functions[endpoint] = _answering(view)
     app.jinja_env.globals["script_nonce"] = _nonce
 
@@ -95,21 +95,21 @@ def _teach_it_our_jobs() -> None:
 
 def _check() -> Response | None:
     """Refuses what the dashboard would stumble over, or do without being asked by its own page."""
-    if request.blueprint != NAME:
+    if request.blueprint != DASHBOARD_NAME:
         return None
     try:
         if not all(_exists(part, asked) for part, asked in (request.view_args or {}).items()):
             abort(404)
     except RedisError as error:
         return _refused(error)
-    if request.method in ("GET", "HEAD") and request.endpoint == f"{NAME}.requeue_all":
+    if request.method in ("GET", "HEAD") and request.endpoint == f"{DASHBOARD_NAME}.requeue_all":
         raise MethodNotAllowed(valid_methods=["POST"])
     return None
 
 
 def _exists(part: str, asked: Any) -> bool:
     """Whether that part of an address names something. One that has no judge here names nothing."""
-    judge = JUDGES.get(part)
+    judge = ARGUMENT_JUDGES.get(part)
     return judge is not None and judge(asked)
 
 
@@ -129,15 +129,15 @@ def _is_between(fewest: int, asked: str | int, most: int) -> bool:
     return digits.isascii() and digits.isdecimal() and len(digits) < 9 and fewest <= int(digits) <= most
 
 
-JUDGES: dict[str, Callable[[Any], bool]] = {
+ARGUMENT_JUDGES: dict[str, Callable[[Any], bool]] = {
     "instance_number": lambda number: number == 0,
     "queue_name": _is_queue,
-    "registry_name": REGISTRIES.__contains__,
+    "registry_name": DASHBOARD_REGISTRIES.__contains__,
     "per_page": lambda asked: _is_between(1, asked, MOST_PER_PAGE),
     "order": {"asc", "dsc"}.__contains__,
     "page": lambda asked: _is_between(1, asked, MOST_PAGES),
     "job_id": _is_job,
-    "filename": lambda name: bool(FILE.fullmatch(name)),
+    "filename": lambda name: bool(DASHBOARD_FILE.fullmatch(name)),
 }
 """Allow-list: says of each part of the dashboard's addresses whether it names something that exists."""
 
@@ -153,11 +153,11 @@ def _answering(view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
     def answering(**asked: Any) -> Any:
         try:
-            if request.endpoint not in (f"{NAME}.static", f"{NAME}.favicon"):
+            if request.endpoint not in (f"{DASHBOARD_NAME}.static", f"{DASHBOARD_NAME}.favicon"):
                 _redis().ping()
             return view(**asked)
         except (NoSuchJobError, InvalidJobOperation):
-            return errors.answer(404, *errors.WORDS[404])
+            return errors.answer(404, *errors.ERROR_PAGE_WORDS[404])
         except RedisError as error:
             return _refused(error)
         except ValueError:  # not UTF-8, or not what RQ expects: the address was judged before
@@ -167,12 +167,12 @@ def _answering(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _refused(error: RedisError) -> Response:
-    return errors.answer(503, *(WRONG_KIND if is_wrong_kind(error) else DOWN))
+    return errors.answer(503, *(WRONG_KIND_PAGE if is_wrong_kind(error) else DOWN))
 
 
 def _set_policy(response: Response) -> Response:
-    if request.blueprint == NAME and response.mimetype == "text/html" and "script_nonce" in g:
-        response.headers["Content-Security-Policy"] = POLICY.format(nonce=g.script_nonce)
+    if request.blueprint == DASHBOARD_NAME and response.mimetype == "text/html" and "script_nonce" in g:
+        response.headers["Content-Security-Policy"] = DASHBOARD_CONTENT_POLICY.format(nonce=g.script_nonce)
     return response
 
 

@@ -10,10 +10,10 @@ from flask.cli import with_appcontext
 
 from mailroom.web import mailroom
 from mailroom.web.race.legs import catch_up, run_next
-from mailroom.web.race.record import FEWEST, MOST, USUAL, Leg, Race, Races
+from mailroom.web.race.record import FEWEST_MAILS, MOST_MAILS, USUAL_MAILS, Leg, Race, Races
 
-WIDTH = 40
-PATIENCE = 30
+BAR_WIDTH = 40
+RACE_PATIENCE_SECONDS = 30
 """Seconds beyond the slow server's own that a queued leg may take before we give up."""
 
 
@@ -23,7 +23,9 @@ def register_command(group: Flask | click.Group) -> None:
 
 
 @click.command("race")
-@click.option("--mails", type=click.IntRange(FEWEST, MOST), default=USUAL, show_default=True)
+@click.option(
+    "--mails", type=click.IntRange(FEWEST_MAILS, MOST_MAILS), default=USUAL_MAILS, show_default=True
+)
 @with_appcontext
 def race(mails: int) -> None:
     """Send the same mails inside a request and through the queue, and compare."""
@@ -67,7 +69,7 @@ def _report(leg: Leg, mails: int) -> None:
 
 def _wait_for_arrival(races: Races, run: Race) -> None:
     leg = run.legs[-1]
-    deadline = time.monotonic() + run.mails * 2 + PATIENCE
+    deadline = time.monotonic() + run.mails * 2 + RACE_PATIENCE_SECONDS
     while not leg.finished:
         if time.monotonic() > deadline:
             raise click.ClickException("The mails are accepted but not sent: does a worker run?")
@@ -92,5 +94,5 @@ def _summary(run: Race) -> None:
 
 def _bar(leg: Leg, seconds: float, longest: float) -> None:
     name = "synchronous" if leg.kind == "inline" else f"queue, {_sessions(leg.sessions)}"
-    bar = "█" * max(1, round(seconds / longest * WIDTH)) if longest else ""
-    click.echo(f"  {name:<18} {bar:<{WIDTH}} {seconds:.3f} s")
+    bar = "█" * max(1, round(seconds / longest * BAR_WIDTH)) if longest else ""
+    click.echo(f"  {name:<18} {bar:<{BAR_WIDTH}} {seconds:.3f} s")

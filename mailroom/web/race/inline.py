@@ -7,7 +7,7 @@ import time
 from flask import Flask
 from flask_mail import Mail, Message
 
-from mailroom.web.race.mails import SENDER, TEXT, recipients, subject
+from mailroom.web.race.mails import RACE_SENDER, RACE_TEXT, recipients, subject
 from mailroom.web.race.record import Leg
 
 
@@ -20,14 +20,14 @@ def send_inline(slow_server: str, mails: int) -> Leg:
     # An application of its own: Flask-Mail reads its server from the configuration, and
     # the server that this race runs against is not the one that Mailroom delivers to.
     article = Flask("race")
-    article.config.update(MAIL_SERVER=host, MAIL_PORT=int(port), MAIL_DEFAULT_SENDER=SENDER)
+    article.config.update(MAIL_SERVER=host, MAIL_PORT=int(port), MAIL_DEFAULT_SENDER=RACE_SENDER)
     mail = Mail(article)
     initiated_at, began = time.time(), time.perf_counter()
     last_arrived_at, error = None, ""
     try:
         with article.app_context(), mail.connect() as connection:
             for recipient in recipients(mails):
-                connection.send(Message(subject=subject(mails), recipients=[recipient], body=TEXT))
+                connection.send(Message(subject=subject(mails), recipients=[recipient], body=RACE_TEXT))
                 last_arrived_at = time.time()
     except OSError as problem:  # smtplib's errors are OSErrors too
         error = f"The slow server at {slow_server} did not take the mails: {problem}"

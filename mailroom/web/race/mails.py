@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-SENDER = "race@example.org"
+RACE_SENDER = "race@example.org"
 
-TEXT = """Hello,
+RACE_TEXT = """Hello,
 
 this mail was sent by Mailroom's race: the same few mails, once inside the
 request and once through the queue, to a server that takes its time.

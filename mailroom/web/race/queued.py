@@ -16,7 +16,7 @@ from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.states import MailingState, State
 from mailroom.queue import Queue
-from mailroom.web.race.mails import SENDER, TEXT, recipients, subject
+from mailroom.web.race.mails import RACE_SENDER, RACE_TEXT, recipients, subject
 from mailroom.web.race.record import Leg
 
 
@@ -54,7 +54,7 @@ def look_for_arrival(connection: Connection, leg: Leg) -> bool:
 
 def _draft(mails: int, sessions: int) -> Draft:
     return Draft(
-        content=Content(sender=Address(SENDER), subject=subject(mails), text=TEXT),
+        content=Content(sender=Address(RACE_SENDER), subject=subject(mails), text=RACE_TEXT),
         recipients=[Recipient(address) for address in recipients(mails)],
         columns=[],
         route="slow",

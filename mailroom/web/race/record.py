@@ -17,7 +17,7 @@ from pathlib import Path
 from mailroom import files
 
 RACE_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
-FEWEST, USUAL, MOST = 1, 5, 20
+FEWEST_MAILS, USUAL_MAILS, MOST_MAILS = 1, 5, 20
 """Mails in a race: the synchronous half really makes somebody wait two seconds for each."""
 
 

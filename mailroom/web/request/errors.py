@@ -14,7 +14,7 @@ from mailroom.web.request import origin
 from mailroom.web.request.negotiation import wants_page
 from mailroom.web.request.origin import ForeignForm, OriginRefusal
 
-WORDS = {
+ERROR_PAGE_WORDS = {
     400: (
         "That did not work",
         "The request could not be understood. Go back, reload the page and try again.",
@@ -31,7 +31,7 @@ WORDS = {
     ),
 }
 
-LEDGER_AWAY = (OperationalError, InterfaceError, TimeoutError)
+LEDGER_AWAY_ERRORS = (OperationalError, InterfaceError, TimeoutError)
 """What the ledger raises when it is away, locked or full: nothing was written then."""
 
 
@@ -40,7 +40,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, lambda error: refused(origin.of_token(error)))
     app.register_error_handler(ForeignForm, lambda _: refused(origin.of_foreign_form()))
     app.register_error_handler(413, _too_large)
-    for kind in LEDGER_AWAY:
+    for kind in LEDGER_AWAY_ERRORS:
         app.register_error_handler(kind, _no_ledger)
     app.register_error_handler(Exception, _broken)
 
@@ -63,7 +63,7 @@ def _http(error: HTTPException) -> Response:
     if error.response is not None:
         return make_response(error.response)
     status = error.code or 500
-    title, text = WORDS.get(status, (error.name, error.description or ""))
+    title, text = ERROR_PAGE_WORDS.get(status, (error.name, error.description or ""))
     response = answer(status, title, text)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
@@ -88,11 +88,11 @@ def _too_large(error: HTTPException) -> Response:
 
 def _no_ledger(error: SQLAlchemyError) -> Response:
     current_app.logger.error("the ledger cannot be used: %s", getattr(error, "orig", error))
-    response = answer(503, *WORDS[503])
+    response = answer(503, *ERROR_PAGE_WORDS[503])
     response.headers["Retry-After"] = "5"
     return response
 
 
 def _broken(error: Exception) -> Response:
     current_app.logger.exception("a request failed: %s %s", request.method, request.path)
-    return answer(500, *WORDS[500])
+    return answer(500, *ERROR_PAGE_WORDS[500])

@@ -7,7 +7,7 @@ import re
 from flask import Flask
 from werkzeug.routing import IntegerConverter
 
-LARGEST = 2**63 - 1
+LARGEST_ID = 2**63 - 1
 """SQLite's and PostgreSQL's largest."""
 
 
@@ -16,7 +16,7 @@ def number(text: str) -> int:
     if re.fullmatch("-?[0-9]{1,19}", text) is None:  # int() takes other scripts, and thousands of digits
         raise ValueError("this is no number of a row")
     value = int(text)
-    if not -LARGEST <= value <= LARGEST:
+    if not -LARGEST_ID <= value <= LARGEST_ID:
         raise ValueError("no row has this id")
     return value
 
@@ -25,7 +25,7 @@ class Id(IntegerConverter):
     """`<int:...>` in a route: a number that is too large for an id is a page that is not there."""
 
     def __init__(self, *arguments: object, **options: object) -> None:
-        super().__init__(*arguments, **{"max": LARGEST} | options)  # type: ignore[arg-type]
+        super().__init__(*arguments, **{"max": LARGEST_ID} | options)  # type: ignore[arg-type]
 
 
 def init_app(app: Flask) -> None:

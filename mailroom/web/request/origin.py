@@ -19,9 +19,9 @@ from werkzeug.exceptions import BadRequest
 from mailroom.web import mailroom
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-HOST = re.compile("[a-z0-9._:-]{1,255}")
+HOST_PATTERN = re.compile("[a-z0-9._:-]{1,255}")
 DEFAULT_PORTS: dict[str, int | None] = {"http": 80, "https": 443}
-TOLD_EVERY = 60.0
+REFUSALS_TOLD_EVERY = 60.0
 """Seconds between two lines in the log: a stranger must not fill it."""
 
 
@@ -58,7 +58,7 @@ UNNAMED = OriginRefusal(
 
 def init_app(app: Flask) -> None:
     app.before_request(refuse_foreign)
-    app.extensions["mailroom.refusal_told"] = -TOLD_EVERY
+    app.extensions["mailroom.refusal_told"] = -REFUSALS_TOLD_EVERY
 
 
 def refuse_foreign() -> None:
@@ -94,7 +94,7 @@ def of_token(error: CSRFError) -> OriginRefusal:
 def tell_operator(refusal: OriginRefusal) -> None:
     """One line in the log, once a minute at most: a page that nobody can use may be a wrong setting."""
     told: dict[str, float] = current_app.extensions
-    if refusal is TOO_OLD or time.monotonic() - told["mailroom.refusal_told"] < TOLD_EVERY:
+    if refusal is TOO_OLD or time.monotonic() - told["mailroom.refusal_told"] < REFUSALS_TOLD_EVERY:
         return
     told["mailroom.refusal_told"] = time.monotonic()
     current_app.logger.warning("a form was refused: %s. %s", refusal.title, refusal.text)
@@ -131,7 +131,7 @@ def _parts(url: str) -> tuple[str, str, int | None]:
         host = host if host.isascii() else host.encode("idna").decode()
     except ValueError:
         return "", "", None
-    if not HOST.fullmatch(host):  # it is shown, and written into the log
+    if not HOST_PATTERN.fullmatch(host):  # it is shown, and written into the log
         return "", "", None
     return parts.scheme, host, port or DEFAULT_PORTS.get(parts.scheme)
 

@@ -9,14 +9,14 @@ from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
 from itsdangerous import URLSafeTimedSerializer
 
-from mailroom.ledger.people.sign_ins import LIFETIME_MS
+from mailroom.ledger.people.sign_ins import SIGN_IN_LIFETIME_MS
 from mailroom.proxies import Proxies
 from mailroom.settings import Settings
 from mailroom.web.request import origin
 from mailroom.web.request.forwarded import Forwarded
 from mailroom.web.sign_in import known_browsers
 
-POLICY = "; ".join(
+CONTENT_POLICY = "; ".join(
     (
         "default-src 'self'",
         "script-src 'self'",
@@ -29,8 +29,8 @@ POLICY = "; ".join(
     )
 )
 
-HEADERS = {
-    "Content-Security-Policy": POLICY,
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -68,7 +68,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_https,
         SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=timedelta(milliseconds=LIFETIME_MS),
+        PERMANENT_SESSION_LIFETIME=timedelta(milliseconds=SIGN_IN_LIFETIME_MS),
         WTF_CSRF_TIME_LIMIT=int(TOKEN_LIFETIME.total_seconds()),
         WTF_CSRF_SSL_STRICT=False,  # it compares with the address that a proxy asks for: see origin.py
     )
@@ -76,7 +76,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     origin.init_app(app)
     csrf.init_app(app)
     app.before_request(_refuse_nul)
-    headers = dict(HEADERS)
+    headers = dict(SECURITY_HEADERS)
     if is_https:
         headers["Strict-Transport-Security"] = "max-age=31536000"
     app.wsgi_app = Forwarded(app.wsgi_app, Proxies(settings.forwarded_allow_ips))  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 from mailroom.web.sign_in.attempts import attempts
 
-LIFETIME = timedelta(days=365)
+KNOWN_BROWSER_LIFETIME = timedelta(days=365)
 
 
 def find(email: str) -> str:
@@ -22,7 +22,7 @@ def find(email: str) -> str:
     account = attempts().account(email)
     try:
         whose, number = _signer().loads(
-            request.cookies.get(_name(account), ""), max_age=int(LIFETIME.total_seconds())
+            request.cookies.get(_name(account), ""), max_age=int(KNOWN_BROWSER_LIFETIME.total_seconds())
         )
     except (BadData, TypeError, ValueError):
         return ""
@@ -40,7 +40,7 @@ def write(response: Response) -> None:
         response.set_cookie(
             _name(account),
             str(_signer().dumps([account, secrets.token_hex(16)])),
-            max_age=LIFETIME,
+            max_age=KNOWN_BROWSER_LIFETIME,
             path=url_for("sign_in.page"),
             secure=current_app.config["SESSION_COOKIE_SECURE"],
             httponly=True,

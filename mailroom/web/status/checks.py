@@ -16,7 +16,7 @@ from mailroom.ledger.schema import mailings, sweeper
 from mailroom.queue import QueueDown
 from mailroom.web import Mailroom
 
-PATIENCE = 2.0
+CHECKS_PATIENCE_SECONDS = 2.0
 """Seconds for all checks together."""
 
 SWEEP_EXPECTED = 15_000
@@ -79,7 +79,9 @@ QUESTIONS: Mapping[str, Question] = {"ledger": ledger, "redis": redis, "workers"
 
 
 def ask_all(
-    mailroom: Mailroom, questions: Mapping[str, Question] = QUESTIONS, patience: float = PATIENCE
+    mailroom: Mailroom,
+    questions: Mapping[str, Question] = QUESTIONS,
+    patience: float = CHECKS_PATIENCE_SECONDS,
 ) -> list[Check]:
     """All answers, in order; a part that does not answer within `patience` seconds does not work."""
     asked = {name: partial(_answered, mailroom, name, question) for name, question in questions.items()}
