@@ -1,1 +1,1 @@
-"""How fast Mailroom is, beside whom. `make bench`, or `make bench S2` for one goal."""
+"""Benchmarks: how fast Mailroom is, beside whom. `make bench`, or `make bench S2` for one goal."""

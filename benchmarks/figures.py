@@ -1,4 +1,4 @@
-"""What a goal's measurement gives: tables, checks, a chart. Plain enough for JSON."""
+"""Figures that a goal's measurement gives: tables, checks, a chart. Plain enough for JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured on: figures without it mean nothing."""
+"""Machine that was measured on: figures without it mean nothing."""
 
 from __future__ import annotations
 

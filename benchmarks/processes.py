@@ -1,4 +1,4 @@
-"""What processes cost: CPU seconds and memory of a process and all below it."""
+"""Cost of processes: CPU seconds and memory of a process and all below it."""
 
 from __future__ import annotations
 

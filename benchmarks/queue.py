@@ -1,4 +1,4 @@
-"""What RQ costs: our Worker beside RQ's own, on jobs that do nothing.
+"""Cost of RQ: our Worker beside RQ's own, on jobs that do nothing.
 
     python -m benchmarks.queue [JOBS]
 

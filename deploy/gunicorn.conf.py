@@ -1,4 +1,4 @@
-"""How gunicorn serves Mailroom, in a local run as in production.
+"""gunicorn's configuration, in a local run as in production.
 
 Overridden by GUNICORN_CMD_ARGS, e.g. GUNICORN_CMD_ARGS="--workers 4 --bind unix:web.sock".
 """

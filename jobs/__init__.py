@@ -1,1 +1,1 @@
-"""What RQ may run. Whole numbers in, one verb of the engine each."""
+"""Jobs that RQ may run. Whole numbers in, one verb of the engine each."""

@@ -1,4 +1,4 @@
-"""How Mailroom's processes log: one line an event, on stderr."""
+"""Logging of Mailroom's processes: one line an event, on stderr."""
 
 from __future__ import annotations
 

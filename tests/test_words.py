@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "mailroom").glob("**/*.py"))
+BESIDE = sorted(path for name in ("jobs", "deploy", "benchmarks") for path in (ROOT / name).glob("**/*.py"))
 
 
 def test_no_two_public_classes_have_one_name() -> None:
@@ -34,3 +36,13 @@ def test_no_two_modules_give_one_name_to_a_constant() -> None:
     assert {
         name: found for name, found in places.items() if len(found) > 1 and name not in TYPE_VARIABLES
     } == {}
+
+
+ASKING = re.compile(r"(What|How|Who|Whose|Whether|Why|When|Where|From|Trying)\b")
+
+
+def test_a_module_says_first_what_it_is() -> None:
+    """A docstring that begins with a question is read twice, and no search finds it."""
+    sources = [*ROOT.glob("*.py"), *SOURCES, *BESIDE]
+    first = {path: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for path in sources}
+    assert [str(path.relative_to(ROOT)) for path, words in first.items() if ASKING.match(words)] == []

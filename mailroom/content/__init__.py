@@ -1,4 +1,4 @@
-"""What is mailed and to whom, as pure text: no database, no queue, no network.
+"""Content: what is mailed and to whom, as pure text. No database, no queue, no network.
 
 content.py (what an author gives), check.py (what is wrong with it), compiled.py (laid out once per
 mailing, over body.py, mime.py, headers.py, encoding.py). Rooms: `recipients` (lists of people), `merge`

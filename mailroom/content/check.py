@@ -1,4 +1,4 @@
-"""What is wrong with a content, found before it is accepted."""
+"""Validation of a content: what is wrong with it, found before it is accepted."""
 
 from __future__ import annotations
 

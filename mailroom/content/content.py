@@ -1,4 +1,4 @@
-"""What is mailed, as its author gave it."""
+"""Content: what is mailed, as its author gave it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a webhook proves who sent it: Standard Webhooks, and Svix's names for the same headers."""
+"""Signature of a webhook: Standard Webhooks, and Svix's names for the same headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How SQL is run, on SQLite and PostgreSQL alike: above this floor nobody knows which one it is.
+"""Database: SQL on SQLite and PostgreSQL alike. Above this floor nobody knows which one it is.
 
 Read engine.py first (transactions that read, and that write), then clock.py (the one clock, and time
 columns). statement.py and raw.py run what every mail needs without SQLAlchemy's cost; write_lock.py and

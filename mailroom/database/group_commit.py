@@ -1,4 +1,4 @@
-"""What threads of one process write at the same moment goes into one transaction, on SQLite.
+"""Group commit: what threads of one process write at the same moment is one transaction, on SQLite.
 
 SQLite has one write lock, and a durable commit holds it for a disk's flush. So whoever has
 their turn writes for all who wait behind: one flush for all of them. PostgreSQL does this

@@ -1,4 +1,4 @@
-"""What PostgreSQL is told for one transaction, and SQLite need not be."""
+"""Planner hints: what PostgreSQL is told for one transaction, and SQLite need not be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where ledger, content, wire and queue meet.
+"""Engine: ledger, content, wire and queue meet here.
 
 In this order: `accept` (a draft becomes rows, and jobs by `enqueue`), `deliver` (the job, over the room
 `send`), `sweeper` (what is due, and what was lost), `probing` (a server in trouble),

@@ -1,4 +1,4 @@
-"""From the ledger onto the queue: after the commit, and allowed to fail."""
+"""Enqueueing: from the ledger onto the queue, after the commit, and allowed to fail."""
 
 from __future__ import annotations
 

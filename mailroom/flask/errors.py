@@ -1,4 +1,4 @@
-"""What `mail.send()` raises.
+"""Exceptions that `mail.send()` raises.
 
 smtplib.SMTPException   so that a view written for a mail server needs no change
 └── NotQueued           nothing was accepted; the message can be sent again

@@ -1,4 +1,4 @@
-"""How much the front keeps for clients, and how long it waits for them."""
+"""Limits of the front: how much it keeps for clients, and how long it waits for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits to be read by the application or by a client: in memory, and on disk from some size on."""
+"""Spooling: bytes that wait for the application or a client, in memory and, from some size on, on disk."""
 
 from __future__ import annotations
 

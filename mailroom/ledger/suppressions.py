@@ -1,4 +1,4 @@
-"""Addresses that must not be mailed, and why."""
+"""Suppression list: addresses that must not be mailed, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a local run prints: every line under the name of the process it comes from."""
+"""Console output of a local run: every line under the name of the process it comes from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the parts of a local run answer: asked of themselves, as their clients would."""
+"""Readiness: the parts of a local run are asked themselves, as their clients would."""
 
 from __future__ import annotations
 

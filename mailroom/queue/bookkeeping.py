@@ -1,4 +1,4 @@
-"""What RQ is told about a job, so that rq-dashboard shows it: one round trip before it, one after.
+"""Bookkeeping: RQ is told about a job, for rq-dashboard, in one round trip before it and one after.
 
 RQ's own worker needs some fifteen. Nothing here decides anything; the ledger does.
 """

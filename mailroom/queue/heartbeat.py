@@ -1,4 +1,4 @@
-"""The thread beside a worker's jobs: says that the worker lives, and sees to it that it ends."""
+"""Heartbeat: the thread beside a worker's jobs that says it lives, and sees to it that it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What RQ may run: batches of deliveries, and nothing else."""
+"""Jobs: what RQ may run. Batches of deliveries, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several workers on one machine: started, restarted when they die, stopped together."""
+"""Worker pool: several workers on one machine, started, restarted when they die, stopped together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a sink behaves apart from its rules."""
+"""Options of a sink, apart from its rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sink got: one JSON line for every recipient of every message."""
+"""Record of what the sink got: one JSON line for every recipient of every message."""
 
 from __future__ import annotations
 

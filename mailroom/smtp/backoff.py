@@ -1,4 +1,4 @@
-"""When to try again after a temporary failure."""
+"""Backoff: when to try again after a temporary failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is handed to a session, and its form on the wire."""
+"""Envelope: what is handed to a session, and its form on the wire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How handing over a message can fail.
+"""Failures of handing over a message.
 
 Failure      one family; `kind` says what becomes of the delivery, `scope` what is at fault
 Withdrawn    not the server's doing: the mark was refused, the message was not sent

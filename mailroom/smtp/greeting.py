@@ -1,4 +1,4 @@
-"""From a host name to a session that may send: connect, EHLO, STARTTLS, AUTH."""
+"""Greeting: connect, EHLO, STARTTLS, AUTH; from a host name to a session that may send."""
 
 from __future__ import annotations
 

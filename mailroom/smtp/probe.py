@@ -1,4 +1,4 @@
-"""Whether a server would take mail from us: everything that comes before the first recipient."""
+"""Probe: would a server take mail from us? Everything that comes before the first recipient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far apart mails must leave: by the setting, and by what the server answers."""
+"""Throttle: how far apart mails must leave, by the setting and by what the server answers."""
 
 from __future__ import annotations
 

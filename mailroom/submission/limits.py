@@ -1,4 +1,4 @@
-"""How much the submission port keeps for clients, and how long it waits for them: all figures."""
+"""Limits of the submission port: how much it keeps for clients, how long it waits for them; all figures."""
 
 from __future__ import annotations
 

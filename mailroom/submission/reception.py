@@ -1,4 +1,4 @@
-"""What happens with what a client says: its key, each recipient, the message."""
+"""Reception: a client's key, each recipient and the message, checked and accepted."""
 
 from __future__ import annotations
 

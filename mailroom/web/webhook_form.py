@@ -1,4 +1,4 @@
-"""What somebody wants an endpoint to be, checked before it is kept."""
+"""Form of a webhook endpoint, checked before it is kept."""
 
 from __future__ import annotations
 

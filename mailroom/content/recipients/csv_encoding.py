@@ -1,4 +1,4 @@
-"""How a CSV file is written: its encoding and its separator, found by looking."""
+"""CSV sniffing: a file's encoding and its separator, found by looking."""
 
 from __future__ import annotations
 

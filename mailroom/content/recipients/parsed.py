@@ -1,4 +1,4 @@
-"""What reading a list of recipients gives: who, what was wrong, what was there twice."""
+"""Parsed recipients: who is on a list, what was wrong there, what was there twice."""
 
 from __future__ import annotations
 

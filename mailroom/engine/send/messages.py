@@ -1,4 +1,4 @@
-"""From the ledger's content to what goes over the wire: compiled once per mailing."""
+"""Compiled messages: from the ledger's content to what goes over the wire, compiled once per mailing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a webhook says: Resend's shape, from what the ledger knows.
+"""Webhook payload: Resend's shape, from what the ledger knows.
 
 Made when it is sent, of what does not change any more, so a second try says the same.
 """

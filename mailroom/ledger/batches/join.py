@@ -1,4 +1,4 @@
-"""A burst of single mails shares batches: a job costs as much as ten mails.
+"""Joining a batch: a burst of single mails shares batches, for a job costs as much as ten mails.
 
 A batch that was enqueued a moment ago and is not claimed yet takes what is accepted
 meanwhile. On an idle system none is waiting, so a single mail gets its own and goes at once.

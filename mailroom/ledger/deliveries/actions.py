@@ -1,4 +1,4 @@
-"""What ends waiting deliveries from outside a batch: cancel, expire, retry, confirm."""
+"""Actions on waiting deliveries from outside a batch: cancel, expire, retry, confirm."""
 
 from __future__ import annotations
 

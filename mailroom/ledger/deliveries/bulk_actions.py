@@ -1,4 +1,4 @@
-"""A person's decision about all deliveries of a mailing, however many there are.
+"""Bulk actions: a person's decision about all deliveries of a mailing, however many there are.
 
 The first of them are moved at once. What is left is noted, and the sweeper moves some
 more in every round: so nobody waits for it, and a crash forgets nothing. Each delivery

@@ -1,4 +1,4 @@
-"""What mailings say: text, HTML, headers, files and the addresses that all may see."""
+"""Contents of mailings: text, HTML, headers, files and the addresses that all may see."""
 
 from __future__ import annotations
 

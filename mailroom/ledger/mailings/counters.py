@@ -1,4 +1,4 @@
-"""How many deliveries of a mailing are in which state, without counting a million rows.
+"""Counters: how many of a mailing's deliveries are in which state, without counting a million rows.
 
 A mailing's counters leave out what is in a live batch. Gathering takes deliveries out
 of the counters, closing a batch puts them back; what a live batch holds (at most some

@@ -1,4 +1,4 @@
-"""Keys that make a second submission get the first one's answer."""
+"""Idempotency keys: they make a second submission get the first one's answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole messages that were handed in, kept octet by octet."""
+"""Originals: whole messages that were handed in, kept octet by octet."""
 
 from __future__ import annotations
 

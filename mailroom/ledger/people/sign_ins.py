@@ -1,4 +1,4 @@
-"""Browsers that are signed in. Only hashes of their tokens are kept."""
+"""Sessions: browsers that are signed in. Only hashes of their tokens are kept."""
 
 from __future__ import annotations
 

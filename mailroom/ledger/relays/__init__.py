@@ -1,4 +1,4 @@
-"""What all workers know together of a mail server.
+"""Relays: what all workers know together of a mail server.
 
 circuit.py (circuit breaker), rates.py (rate limit, GCRA).
 """

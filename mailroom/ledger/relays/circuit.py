@@ -1,4 +1,4 @@
-"""The circuit: workers leave a server alone, all of them, while nothing can be sent there.
+"""Circuit breaker, the ledger's side: all workers leave a server alone while nothing can be sent there.
 
 A row means trouble. While it is closed (`closed_until`) nobody connects; then one worker at a
 time tries, and the first mail that the server takes or answers heals it. When no mail waits, an

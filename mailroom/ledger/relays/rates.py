@@ -1,4 +1,4 @@
-"""How fast mail may go to a server: one schedule that all workers on all machines share.
+"""Rate limiter (GCRA), the ledger's side: one schedule a server, for all workers on all machines.
 
 The generic cell rate algorithm: a row says when the next mail may leave (`next_at`) and how
 far apart mails are (`interval_us`). Who wants to send moves `next_at` on, and waits for the

@@ -1,4 +1,4 @@
-"""What the sweeper asks of the ledger: leader election, due work, dead workers, clocks that jump.
+"""The sweeper's questions to the ledger: leader election, due work, dead workers, clocks that jump.
 
 rounds.py (whose turn it is), due_mailings.py (what is due, over or abandoned), reap.py (what a dead
 worker left), clock_jump.py (when the clock was set).

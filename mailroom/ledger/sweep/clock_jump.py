@@ -1,4 +1,4 @@
-"""What to do with the ledger's times when its clock was set, or when it stood still.
+"""Clock jumps: the ledger's times, moved when its clock was set or when it stood still.
 
 A clock that jumps ahead needs no care but for leases: what is due comes early. One that
 is set back would leave everything waiting for as long.

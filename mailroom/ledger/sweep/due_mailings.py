@@ -1,4 +1,4 @@
-"""What the sweeper asks of mailings: whose time has come, which are to be ended, which were abandoned."""
+"""Due mailings: whose time has come, which are to be ended, which were abandoned at acceptance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker that died or stopped for too long leaves behind, and how it comes back."""
+"""Reaping: batches that a worker that died or stopped for too long left behind, and how they come back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose turn it is to sweep, how the last round went, and what to make of a gap before it."""
+"""Leader election: one sweeper at a time, how its last round went, and what a gap before it means."""
 
 from __future__ import annotations
 

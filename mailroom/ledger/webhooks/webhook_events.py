@@ -1,4 +1,4 @@
-"""Events for webhooks: written in the transaction that makes them true, so that none is lost.
+"""Outbox: events for webhooks, written in the transaction that makes them true, so that none is lost.
 
 One INSERT ... SELECT makes a call for every endpoint that wants to know. Without any
 endpoint there is no statement at all: whether there is one is asked once a second.

@@ -1,4 +1,4 @@
-"""Who asks: the key in the Authorization header, looked up anew for every request."""
+"""Bearer authentication: the key in the Authorization header, looked up anew for every request."""
 
 from __future__ import annotations
 

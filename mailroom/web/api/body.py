@@ -1,4 +1,4 @@
-"""What was sent, checked: bodies and query strings as models, and mistakes in a sentence."""
+"""Body parsing: bodies and query strings as checked models, and mistakes in a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a program sent to what the engine accepts."""
+"""Drafts of the API: from what a program sent to what the engine accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What programs are told when something cannot be done: {statusCode, name, message}, as Resend says it.
+"""Errors of the API: {statusCode, name, message}, as Resend says it.
 
 ApiError                one family: raised anywhere below a view
 ├── Unprocessable       422: what was sent cannot be used

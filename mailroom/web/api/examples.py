@@ -1,4 +1,4 @@
-"""What to send, once for each kind of request: shown in the docs, tried by the tests."""
+"""Examples: a body for each kind of request, shown in the docs and tried by the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody asks a new key to be, checked: by the page and by the command."""
+"""Form of a new API key, checked: by the page and by the command."""
 
 from __future__ import annotations
 

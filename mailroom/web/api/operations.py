@@ -1,4 +1,4 @@
-"""What the API can do: each operation checks its key, its rate and its input, and describes itself."""
+"""Operations of the API: each checks its key, its rate and its input, and describes itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What programs send: the models that check it, and that the OpenAPI document is made of."""
+"""Request models: they check what programs send, and the OpenAPI document is made of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What programs are answered: models that the OpenAPI document is made of. Views fill them."""
+"""Response models: the OpenAPI document is made of them, and views fill them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is below /api/v1 and no operation: 404, or 405 with what there is, as JSON; and OPTIONS."""
+"""Unknown routes below /api/v1: 404, or 405 with what there is, as JSON; and OPTIONS."""
 
 from __future__ import annotations
 

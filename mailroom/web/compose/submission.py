@@ -1,4 +1,4 @@
-"""From a compose form to a draft that the engine accepts, or to what is wrong with it."""
+"""Submission of the compose form: a draft that the engine accepts, or what is wrong with it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every page is made with: assets.py, navigation.py, filters.py."""
+"""Layout of every page: assets.py, navigation.py, filters.py."""

@@ -1,4 +1,4 @@
-"""Where one can go: the places of the navigation that this application has."""
+"""Navigation: the places that this application has."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How a mailing goes: progress.py (figures), timeline.py with timescale.py (who sent what when)."""
+"""Progress of a mailing: progress.py (figures), timeline.py with timescale.py (who sent what when)."""

@@ -1,4 +1,4 @@
-"""How far a mailing is, how fast it goes, and when it will have ended."""
+"""Progress: how far a mailing is, how fast it goes, and when it will have ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sent which mail when: the geometry of a mailing's timeline, one lane per SMTP session.
+"""Timeline: which session sent which mail when, as geometry, one lane per SMTP session.
 
 Pure arithmetic on what the ledger says; templates/mailings/timeline.html draws it. Places
 are per cents of the width, so that one picture fits every screen without a script.

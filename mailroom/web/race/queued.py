@@ -1,4 +1,4 @@
-"""The way that does not: one durable acceptance, and workers do the rest."""
+"""The queued leg of the race: one durable acceptance, and workers do the rest."""
 
 from __future__ import annotations
 

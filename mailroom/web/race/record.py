@@ -1,4 +1,4 @@
-"""What a race measured, kept as one small JSON file per race so that it can be shown again."""
+"""Record of a race: what it measured, in one small JSON file, so that it can be shown again."""
 
 from __future__ import annotations
 

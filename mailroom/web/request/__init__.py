@@ -1,4 +1,4 @@
-"""What every request passes.
+"""Every request passes here.
 
 forwarded.py (proxies), gate.py (who may come in), security.py (headers, form tokens), origin.py (cross-
 site requests), ids.py (numbers in addresses), senders.py (who may send a large body), negotiation.py

@@ -1,4 +1,4 @@
-"""What people and programs see when something cannot be done."""
+"""Error pages: what people and programs see when something cannot be done."""
 
 from __future__ import annotations
 

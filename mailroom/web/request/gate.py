@@ -1,4 +1,4 @@
-"""Who may come in: every request passes here first, and strangers are sent to sign in.
+"""Authentication gate: every request passes here first, and strangers are sent to sign in.
 
 Open to strangers are the blueprints in PUBLIC, which answer for themselves (the API has
 its own keys), and the static files.

@@ -1,4 +1,4 @@
-"""Whole numbers in addresses: the ids of rows, and nothing that a database could not hold."""
+"""Row ids in addresses: whole numbers, and nothing that a database could not hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kind of answer the one who asks can use."""
+"""Content negotiation: the kind of answer that the one who asks can use."""
 
 from __future__ import annotations
 

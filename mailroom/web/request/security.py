@@ -1,4 +1,4 @@
-"""What a browser is told to refuse on our pages, and the tokens that every form carries."""
+"""Security headers (CSP): what a browser is told to refuse; and the CSRF tokens that every form carries."""
 
 from __future__ import annotations
 

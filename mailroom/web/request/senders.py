@@ -1,4 +1,4 @@
-"""Who may send a large body: the front asks before it stores one."""
+"""Senders of large bodies: the front asks who it is before it stores one."""
 
 from __future__ import annotations
 

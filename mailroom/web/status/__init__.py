@@ -1,4 +1,4 @@
-"""How the system stands.
+"""Status: how the system stands.
 
 checks.py and health.py (probes), metrics.py (Prometheus), servers.py (the relays' table), banners.py
 (what every page says), blockers.py (why a mailing waits).

@@ -1,4 +1,4 @@
-"""What everybody should know on every page: a mail server that cannot be used, a webhook given up."""
+"""Banners on every page: a mail server that cannot be used, a webhook given up."""
 
 from __future__ import annotations
 

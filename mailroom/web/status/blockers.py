@@ -1,4 +1,4 @@
-"""Why a mailing does not go on just now, in sentences for its page."""
+"""Blockers: why a mailing does not go on just now, in sentences for its page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the parts of the system work, each asked by itself and within a bounded time."""
+"""Health checks: each part of the system is asked by itself and within a bounded time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each mail server stands: in trouble or not, and how fast mail may go there at present."""
+"""Server status: each mail server in trouble or not, and how fast mail may go there at present."""
 
 from __future__ import annotations
 
