@@ -16,7 +16,7 @@ from mailroom.content.content import Attachment, Content
 from mailroom.content.flask_message import MessageError, from_flask_mail
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.flask.errors import Refused
-from mailroom.flask.transport import WAY, Way, way_of
+from mailroom.flask.transport import MAIL_EXTENSION, Transport, transport_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,7 +34,7 @@ class Mail(flask_mail.Mail):
 
     def init_app(self, app: Flask) -> Any:
         state = super().init_app(app)
-        app.extensions.setdefault(WAY, {})
+        app.extensions.setdefault(MAIL_EXTENSION, {})
         return state
 
     def connect(self) -> Connection:
@@ -49,11 +49,11 @@ class Connection(flask_mail.Connection):
 
     def __init__(self, mail: Any) -> None:
         super().__init__(mail)
-        self.way: Way | None = None
+        self.transport: Transport | None = None
 
     def __enter__(self) -> Self:
         self.num_emails = 0
-        self.way = None if self.mail.suppress else way_of(_app())
+        self.transport = None if self.mail.suppress else transport_of(_app())
         return self
 
     def __exit__(
@@ -62,17 +62,17 @@ class Connection(flask_mail.Connection):
         exc_value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        if self.way is not None:
-            self.way.close()
+        if self.transport is not None:
+            self.transport.close()
 
     def send(self, message: flask_mail.Message, envelope_from: str | tuple[str, str] | None = None) -> None:
         """Queues the message. Raises NotQueued, and BadHeaderError as Flask-Mail does."""
         _check_as_flask_mail_does(message)
         if message.date is None:
             message.date = time.time()
-        if self.way is not None:
+        if self.transport is not None:
             content, recipients = _read(message, envelope_from, self.mail)
-            self.way.send(content, recipients)
+            self.transport.send(content, recipients)
         flask_mail.email_dispatched.send(_app(), message=message)
         self.num_emails += 1
 

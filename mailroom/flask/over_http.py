@@ -1,4 +1,4 @@
-"""Over Mailroom's API: for an application on another machine. The standard library's client."""
+"""HTTP transport, over the API: for an application on another machine. The standard library's client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Into the same ledger: the shortest way, for an application beside its Mailroom."""
+"""Ledger transport: the shortest, for an application beside its Mailroom."""
 
 from __future__ import annotations
 

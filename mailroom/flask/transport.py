@@ -1,4 +1,4 @@
-"""The way from an application into its Mailroom: over the API, or into the same ledger."""
+"""Transport into Mailroom from an application: over the API, or into the same ledger."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mailroom.flask.errors import NotSetUp
 from mailroom.flask.over_http import OverHttp
 from mailroom.flask.same_ledger import Parts, SameLedger
 
-WAY = "mailroom.flask"
+MAIL_EXTENSION = "mailroom.flask"
 TRANSPORT_SETTINGS = ("MAILROOM_API_URL", "MAILROOM_API_KEY")
 
 HOW = (
@@ -28,7 +28,7 @@ HOW = (
 _opening = threading.Lock()
 
 
-class Way(Protocol):
+class Transport(Protocol):
     """Takes messages for as long as a connection lasts."""
 
     def send(self, content: Content, recipients: list[Recipient]) -> None: ...
@@ -36,7 +36,7 @@ class Way(Protocol):
     def close(self) -> None: ...
 
 
-def way_of(app: Flask) -> Way:
+def transport_of(app: Flask) -> Transport:
     """What `app` says, read when it first sends. Raises NotSetUp."""
     api_url = app.config.get("MAILROOM_API_URL") or settings.of_a_client("MAILROOM_API_URL")
     if api_url:
@@ -55,7 +55,7 @@ def _key(config: Mapping[str, object]) -> object:
 
 def _parts(app: Flask) -> Parts:
     """The ledger and queue of this process: a fork must not share its parent's connections."""
-    kept: dict[int, Parts] = app.extensions.setdefault(WAY, {})
+    kept: dict[int, Parts] = app.extensions.setdefault(MAIL_EXTENSION, {})
     with _opening:
         if os.getpid() not in kept:
             kept.clear()

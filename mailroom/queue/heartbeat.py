@@ -58,11 +58,11 @@ class LivingWorker(Protocol):
     def register_death(self) -> None: ...
 
 
-class Pulse(Thread):
+class Heartbeat(Thread):
     """Beats for one worker. Asks Redis over a connection of its own, so a long job hinders nothing."""
 
     def __init__(self, worker: LivingWorker, redis: Redis, job_timeout: float) -> None:
-        super().__init__(name="pulse", daemon=True)
+        super().__init__(name="heartbeat", daemon=True)
         self.worker, self.redis, self.job_timeout = worker, redis, job_timeout
         self._beating = Lock()
         self._stopped = False

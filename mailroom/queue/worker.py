@@ -26,7 +26,7 @@ from rq.worker import SimpleWorker
 
 from mailroom.queue import bookkeeping
 from mailroom.queue.connection import connect
-from mailroom.queue.heartbeat import WORKER_TTL, Pulse
+from mailroom.queue.heartbeat import WORKER_TTL, Heartbeat
 from mailroom.queue.job import Job, JobList
 from mailroom.queue.queue import JOB_TIMEOUT, Queue
 from mailroom.queue.strays import is_wrong_kind, put_aside
@@ -128,26 +128,28 @@ class Worker(SimpleWorker):
         # By name: the engine imports this package, and `rq worker` knows only this package.
         engine = importlib.import_module(self.engine_module)
         queue = Queue(self.connection)
-        pulse = Pulse(self, queue.redis, JOB_TIMEOUT)
+        heartbeat = Heartbeat(self, queue.redis, JOB_TIMEOUT)
         engine.start(self.name, queue)
         self._engine = engine
-        pulse.start()
+        heartbeat.start()
         log.info("the worker listens", worker=self.name, queues=self.queue_names())
         try:
-            return self._work(pulse, burst, max_jobs, max_idle_time)
+            return self._work(heartbeat, burst, max_jobs, max_idle_time)
         finally:
             try:
                 engine.stop()
             finally:
-                pulse.stop()
+                heartbeat.stop()
                 log.info("the worker ends", worker=self.name)
 
-    def _work(self, pulse: Pulse, burst: bool, max_jobs: int | None, max_idle_time: int | None) -> bool:
+    def _work(
+        self, heartbeat: Heartbeat, burst: bool, max_jobs: int | None, max_idle_time: int | None
+    ) -> bool:
         done, idle_since = 0, time.monotonic()
         while not self._stop_requested and (max_jobs is None or done < max_jobs):
             try:
                 if not self._known:
-                    pulse.beat()
+                    heartbeat.beat()
                     self._reached()
                 if self.suspended:
                     time.sleep(POP_SECONDS)

@@ -20,7 +20,7 @@ from app import create_app
 from mailroom.ledger.people import api_keys
 from mailroom.queue import BULK, URGENT, Queue, QueueDown, Worker
 from mailroom.queue.connection import connect
-from mailroom.queue.heartbeat import Pulse
+from mailroom.queue.heartbeat import Heartbeat
 from mailroom.queue.queue import job_key, queue_key
 from mailroom.queue.strays import ASIDE
 from mailroom.settings import Settings, load
@@ -259,6 +259,6 @@ def test_a_lost_worker_s_job_calls_nothing_back(valkey: Valkey) -> None:
     valkey.client.zadd("rq:wip:bulk", {"deliver-7-0:1": time.time() - 60})
     redis = connect(valkey.url)
     worker = Worker([BULK], "tidy", connection=redis)
-    Pulse(worker, redis, 60).tidy()
+    Heartbeat(worker, redis, 60).tidy()
     assert valkey.client.zscore("rq:failed:bulk", "deliver-7-0"), "it was found, and filed"
     assert called == []

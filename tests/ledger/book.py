@@ -69,7 +69,7 @@ class Book:
     def mark(self, lease: Lease, delivery_id: int, session_id: int = 1) -> str:
         """As the recorder does: "" when it is marked, else why not."""
         direct = self.database.direct()
-        pen = marks.Pen(self.database.engine, lease)
+        pen = marks.LeaseStatements(self.database.engine, lease)
         (marked,) = direct.run([pen.mark(session_id, delivery_id)])
         direct.close()
         if marked:
@@ -81,7 +81,7 @@ class Book:
         """As the recorder does: in the batch, or late."""
         sent = delivery_id, 250, "2.0.0 Ok"
         direct = self.database.direct()
-        (recorded,) = direct.run([marks.Pen(self.database.engine, lease).sent(*sent)])
+        (recorded,) = direct.run([marks.LeaseStatements(self.database.engine, lease).sent(*sent)])
         direct.close()
         if recorded:
             return True

@@ -110,7 +110,9 @@ def test_a_mark_and_its_2xx_are_set_as_the_table_says_or_not_at_all(book: Book) 
         else:
             assert row == before
         direct = book.database.direct()
-        (sent,) = direct.run([marks.Pen(book.database.engine, lease).sent(delivery_id, 250, "2.0.0 Ok")])
+        (sent,) = direct.run(
+            [marks.LeaseStatements(book.database.engine, lease).sent(delivery_id, 250, "2.0.0 Ok")]
+        )
         direct.close()
         assert sent == (row.state in moves.RECORD.before)
         assert book.delivery(delivery_id).state == after(moves.RECORD, row.state)

@@ -85,9 +85,9 @@ def _batch(
 ) -> tuple[int | None, list[Gathered]]:
     """The batch for so many deliveries: one that waits already, or a new one, which is to be enqueued."""
     if begun.queue == URGENT and not _goes_alone(draft):
-        boarded = join.board(connection, number, URGENT, draft.route)
-        if boarded is not None:
-            return boarded, []
+        joined = join.join_batch(connection, number, URGENT, draft.route)
+        if joined is not None:
+            return joined, []
     new = gather.new(connection, number, begun.queue, draft.route, draft.max_sessions)
     return new.id, [new]
 

@@ -37,7 +37,7 @@ class Recorder:
         self._database = database
         self._direct = direct
         self._lease = lease
-        self._pen = marks.Pen(database.engine, lease)
+        self._bound = marks.LeaseStatements(database.engine, lease)
         self._loop = loop
         self.marked_at: dict[int, float] = {}
         """When each delivery's mark was committed (monotonic); whoever learns its outcome takes it."""
@@ -107,11 +107,11 @@ class Recorder:
             self._troubles = []
 
     def _write_sent_and_marks(self) -> None:
-        sent, asked, pen = self._sent, self._asked, self._pen
+        sent, asked, bound = self._sent, self._asked, self._bound
         if not sent and not asked:
             return
-        statements = [pen.sent(*one) for one in sent]
-        statements += [pen.mark(session_id, delivery_id) for session_id, delivery_id, _ in asked]
+        statements = [bound.sent(*one) for one in sent]
+        statements += [bound.mark(session_id, delivery_id) for session_id, delivery_id, _ in asked]
         changed = self._direct.run(statements)
         self._sent, self._asked = [], []
         now = time.monotonic()

@@ -34,7 +34,7 @@ JOIN_BATCH = Statement(
         )
         .order_by(_waiting.c.id.desc())
         .limit(1)
-        # A batch that somebody is claiming, or boarding, at this moment is not waited for.
+        # A batch that somebody is claiming, or joining, at this moment is not waited for.
         .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
@@ -43,7 +43,7 @@ JOIN_BATCH = Statement(
 )
 
 
-def board(connection: Connection, number: int, queue: str, route: str) -> int | None:
+def join_batch(connection: Connection, number: int, queue: str, route: str) -> int | None:
     """Keeps places for `number` deliveries, about to be written, in a waiting batch; its id.
 
     None: there is no such batch. With one, nothing needs to be enqueued.

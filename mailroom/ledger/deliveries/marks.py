@@ -103,7 +103,7 @@ def sent_statement() -> Update:
 MARK_DELIVERY, NOTE_SENT = Statement(mark_statement()), Statement(sent_statement())
 
 
-class Pen:
+class LeaseStatements:
     """The two statements of every mail, for one worker's lease, as RawConnection.run takes them."""
 
     def __init__(self, engine: Engine, lease: Lease) -> None:
