@@ -54,7 +54,7 @@ def a_worker_is_killed_and_nothing_is_sent_twice(stage: Stage) -> None:
 @drill(
     "2",
     "kill -9 of the pool's parent, workers left alive",
-    without="`os.kill(os.getpid(), signal.SIGTERM)` in `Pulse._watch`: the orphans never end",
+    without="`os.kill(os.getpid(), signal.SIGTERM)` in `Heartbeat._watch`: the orphans never end",
 )
 def the_parent_is_killed(stage: Stage) -> None:
     stage.build(BRISK)
