@@ -53,6 +53,11 @@ class Mailing:
         return self.ended_at is not None
 
     @property
+    def starts_at(self) -> datetime | None:
+        """When it begins by itself, if that is still to come."""
+        return self.send_at if self.state is MailingState.SCHEDULED else None
+
+    @property
     def actions(self) -> tuple[Action, ...]:
         """What a person may do with it now."""
         return () if self.is_over else self.state.about.actions

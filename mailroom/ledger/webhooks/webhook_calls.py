@@ -45,6 +45,11 @@ class Call:
     ended_at: datetime | None
 
     @property
+    def is_waiting(self) -> bool:
+        """It is made by itself; any other can be replayed."""
+        return self.state == WAITING
+
+    @property
     def uid(self) -> str:
         """The webhook-id: the same on every try, and unique also after a backup came back."""
         return f"evt_{self.id}_{round(self.at.timestamp() * 1000):x}"

@@ -12,6 +12,7 @@ from mailroom.ledger.deliveries import bulk_actions
 from mailroom.ledger.deliveries.actions import ContentGone
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.mailings.mailings import Mailing
+from mailroom.ledger.states import State
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 
@@ -32,7 +33,8 @@ def resume(mailing_id: int) -> Response:
 
 @blueprint.get("/mailings/<int:mailing_id>/cancel")
 def confirm_cancel(mailing_id: int) -> str:
-    return render_template("mailings/cancel.html", mailing=_mailing(mailing_id))
+    mailing = _mailing(mailing_id)
+    return render_template("mailings/cancel.html", mailing=mailing, sent=mailing.counts.get(State.SENT, 0))
 
 
 @blueprint.post("/mailings/<int:mailing_id>/cancel")

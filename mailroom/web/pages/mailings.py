@@ -16,7 +16,7 @@ from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.deliveries.timeline import marks_of
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
-from mailroom.ledger.states import STATE_WORDS, State
+from mailroom.ledger.states import STATE_WORDS, MailingState, State
 from mailroom.web import mailroom
 from mailroom.web.pages import actions
 from mailroom.web.pages import deliveries as deliveries_pages
@@ -63,6 +63,10 @@ class View:
         return self.progress.is_live or bool(self.decisions)
 
     @property
+    def is_going_out(self) -> bool:
+        return self.mailing.state is MailingState.ACTIVE and not self.mailing.is_over
+
+    @property
     def can_retry(self) -> bool:
         is_decided = any(decision.move == bulk_actions.RETRY_ALL for decision in self.decisions)
         return bool(self.mailing.counts.get(State.FAILED)) and not is_decided and not self.gone
@@ -79,6 +83,10 @@ class View:
     def retries(self) -> int:
         """How many wait for another try."""
         return self.mailing.counts.get(State.DEFERRED, 0)
+
+    @property
+    def next_try_at(self) -> datetime | None:
+        return self.mailing.next_due_at if self.retries and self.is_going_out else None
 
 
 @blueprint.get("/mailings")
