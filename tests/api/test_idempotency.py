@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
-from mailroom.engine.accept import write
+from mailroom.engine.accept.rows import delivery_rows
 from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.schema import api_keys, idempotency_keys, mailings
 from tests.api.conftest import EMAIL, Client, Served, new_key
@@ -126,16 +126,15 @@ def test_a_large_mailing_that_is_still_being_accepted_says_so(
 ) -> None:
     body = {**MAILING, "recipients": [{"address": f"p{number}@mail.example"} for number in range(6_000)]}
     staged, go_on = threading.Event(), threading.Event()
-    rows = write._rows
 
     def rows_of_the_second_chunk_late(*arguments: Any) -> list[NewDelivery]:
-        made = rows(*arguments)
+        made = delivery_rows(*arguments)
         if "p2500@mail.example" in (row.address for row in made):
             staged.set()
             assert go_on.wait(30)
         return made
 
-    monkeypatch.setattr(write, "_rows", rows_of_the_second_chunk_late)
+    monkeypatch.setattr("mailroom.engine.accept.write.delivery_rows", rows_of_the_second_chunk_late)
     first: list[TestResponse] = []
     thread = threading.Thread(target=lambda: first.append(client.post("/mailings", json=body, headers=KEY)))
     thread.start()

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
-from mailroom.engine.accept import thresholds, write
+from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft, Idempotency, KeyReused
 from mailroom.engine.sweeper import Sweeper
 from mailroom.ledger import states, suppressions
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import insertion, mailings
+from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import State
@@ -104,14 +106,14 @@ def test_a_large_one_is_there_all_at_once(
 ) -> None:
     monkeypatch.setattr(thresholds, "STAGED_AT_ONCE", 10)
     seen: list[int] = []
-    add = write._add
+    add = insertion.insert_deliveries
 
-    def watched(*arguments: object) -> int:
-        with database.read() as connection:
-            seen.append(len(mailings.page(connection)))
-        return add(*arguments)  # type: ignore[arg-type]
+    def watched(connection: Connection, rows: Sequence[NewDelivery]) -> None:
+        with database.read() as reader:
+            seen.append(len(mailings.page(reader)))
+        add(connection, rows)
 
-    monkeypatch.setattr(write, "_add", watched)
+    monkeypatch.setattr(insertion, "insert_deliveries", watched)
     accepted = accept(database, queue, draft(35))
     assert seen == [0, 0, 0, 0], "nobody sees a part of it"
     with database.read() as connection:
@@ -124,15 +126,15 @@ def test_one_that_broke_off_is_swept_away_and_never_sent(
     database: Database, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thresholds, "STAGED_AT_ONCE", 10)
-    real, calls = write._add, []
+    real, calls = insertion.insert_deliveries, []
 
-    def breaks_off(*arguments: object) -> int:
+    def breaks_off(connection: Connection, rows: Sequence[NewDelivery]) -> None:
         calls.append(1)
         if len(calls) == 3:
             raise OSError("the machine went down")
-        return real(*arguments)  # type: ignore[arg-type]
+        real(connection, rows)
 
-    monkeypatch.setattr(write, "_add", breaks_off)
+    monkeypatch.setattr(insertion, "insert_deliveries", breaks_off)
     with pytest.raises(OSError, match="went down"):
         accept(database, queue, draft(35, "once"))
     assert number_of(database, deliveries) == 20
@@ -148,7 +150,7 @@ def test_one_that_broke_off_is_swept_away_and_never_sent(
     sweeper.round()
     assert number_of(database, deliveries) == number_of(database, mailings_table) == 0
     assert queue.waiting("bulk") == queue.waiting("urgent") == 0
-    monkeypatch.setattr(write, "_add", real)
+    monkeypatch.setattr(insertion, "insert_deliveries", real)
     assert not accept(database, queue, draft(35, "once")).replayed, "its key is free again"
 
 

@@ -8,6 +8,7 @@ from threading import Event, Thread
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Connection
 
 from app import create_app
 from mailroom.ledger.people import users
@@ -91,13 +92,13 @@ def test_who_signs_in_meanwhile_is_not_let_in(
         users.add(connection, OWNER, passwords.hashed(OLD))
     compared, changed = Event(), Event()
 
-    def slowly(user: User, password_hash: str | None) -> bool:
+    def slowly(user: User, may: Callable[[Connection], bool]) -> bool:
         compared.set()
         assert changed.wait(10)
-        return by_password(user, password_hash)
+        return sign_in(user, may)
 
-    by_password = sign_in_page._by_password
-    monkeypatch.setattr(sign_in_page, "_by_password", slowly)
+    sign_in = sign_in_page.sign_in
+    monkeypatch.setattr(sign_in_page, "sign_in", slowly)
     late, codes = app.test_client(), list[int]()
     form = {"email": OWNER, "password": OLD, "csrf_token": csrf(late, "/sign-in")}
     thread = Thread(target=lambda: codes.append(late.post("/sign-in", data=form).status_code))
