@@ -15,7 +15,13 @@ from mailroom.ledger.webhooks import webhook_events
 FOLDER = Path(__file__).resolve().parents[1] / "templates"
 TEMPLATES = sorted(FOLDER.rglob("*.html"))
 WIDEST = 110
-WORDS = {*State, *MailingState, webhook_events.WAITING, webhook_events.DONE, webhook_events.GIVEN_UP}
+WORDS = {
+    *State,
+    *MailingState,
+    webhook_events.CALL_WAITING,
+    webhook_events.CALL_DONE,
+    webhook_events.CALL_GIVEN_UP,
+}
 MEMBERS = {*State.__members__, *MailingState.__members__}
 
 

@@ -47,7 +47,7 @@ class Call:
     @property
     def is_waiting(self) -> bool:
         """It is made by itself; any other can be replayed."""
-        return self.state == WAITING
+        return self.state == CALL_WAITING
 
     @property
     def uid(self) -> str:
