@@ -36,11 +36,17 @@ JUDGED: dict[str, set[str]] = {
         "@href: url_for('static', filename='css/tokens.css')",
         "@href: url_for('compose.page')",
         "@href: place.href",  # of navigation.PLACES
-        "@src: url_for('static', filename='logo.svg')",
+        "text: logo()",  # of components/icon.html
         "@src: url_for('rq_dashboard.static', filename='js/' ~ script ~ '.js')",
         "@nonce: script_nonce()",
         "text: place.label",
         "script: csrf_token()|tojson",
+    },
+    "components/icon.html": {
+        "@class: class",  # as our templates write them, both
+        "@href: name",
+        "@href: url_for('static', filename='vendor/lucide/icons.svg')",
+        "@src: url_for('static', filename='logo.svg')",
     },
     "footer.html": {"text: rq_dashboard_version", "text: rq_version"},
     "inline_js.html": {"script: poll_interval"},  # a number of the configuration

@@ -19,7 +19,7 @@ from liquid import Environment
 from mailroom.content.content import Content
 from mailroom.content.merge import liquid
 from mailroom.content.merge.budget import ITEMS, MOST_OPERATION_TEXT, WORK, Budget, size_of
-from mailroom.content.merge.filters import MADE, PRICES
+from mailroom.content.merge.filters import LOOK_UP, MADE, PRICES, metered
 from mailroom.content.merge.liquid import OUTPUT_BYTES, RenderWithBudget, environment
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.merge.tags import FILLED, parse_template, unknown_tags
@@ -138,6 +138,16 @@ def test_no_filter_costs_more_than_it_may(name: str, html: bool) -> None:
             assert context.budget.left < WORK or result == "", "it was free"
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", LOOK_UP)
+def test_a_list_where_a_name_belongs_is_looked_up_nowhere(name: str) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("its cost was not counted before")
+
+    context = RenderWithBudget(environment(False).from_string(""))
+    with pytest.raises(MergeError, match="more work"):
+        metered(name, never)(context, ["x"] * ITEMS, ["y"] * ITEMS)
 
 
 @pytest.mark.parametrize("name", sorted(environment(False).filters))

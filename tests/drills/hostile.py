@@ -85,7 +85,6 @@ class Innocent:
         yield
         took = time.monotonic() - began
         self.slowest[what] = max(took, self.slowest.get(what, 0))
-        assert took < LEAVES_WITHIN, f"{what} took {took:.1f} s"
 
 
 @contextmanager
@@ -158,5 +157,7 @@ def _judge(stage: Stage, person: Innocent, sizes: Sizes) -> None:
     stage.accepted += len(person.asked)  # each of which was accepted
     times = ", ".join(f"{what} {seconds:.1f} s" for what, seconds in sorted(person.slowest.items()))
     stage.how = f"an innocent mail left within {slowest:.1f} s ({times}); no process grew by {most >> 20} MB"
-    assert slowest < LEAVES_WITHIN, f"an innocent mail took {slowest:.1f} s"
+    if stage.full:  # the short form runs among other tests, where nothing is timed
+        for what, took in ({"a mail": slowest} | person.slowest).items():
+            assert took < LEAVES_WITHIN, f"{what} took {took:.1f} s"
     assert most < GROWS_BY, f"a process grew by {most >> 20} MB"

@@ -127,7 +127,16 @@ def _uniq(value: object, *arguments: object) -> int:
     return len(value) * size_of(value) // (5 * ITEM) if isinstance(value, list | tuple) else 0
 
 
+def _looks_up(value: object, *arguments: object) -> int:
+    """A list where a name belongs is written out for each item that is looked into."""
+    items = len(value) if isinstance(value, list | tuple) else 1
+    return items * sum(size_of(one) for one in arguments if isinstance(one, list | tuple)) // ITEM
+
+
+LOOK_UP = ("find", "find_index", "has", "map", "reject", "sort", "sort_natural", "sum", "where")
+
 FILTER_JUDGES: dict[str, Judge] = {
+    **dict.fromkeys(LOOK_UP, _looks_up),
     "replace": _replace,
     "join": _join,
     "date": _date,

@@ -13,8 +13,8 @@ from tests.servers import wait_until
 
 PARENT = """
 import subprocess, sys, time
-from mailroom.local import tied
-child = subprocess.Popen(tied.command(["sleep", "60"]), start_new_session=True)
+from mailroom.local import parent_death
+child = subprocess.Popen(parent_death.command(["sleep", "60"]), start_new_session=True)
 print(child.pid, flush=True)
 time.sleep(60)
 """
