@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 WHOEVER_CONNECTS = "*"
@@ -36,12 +37,12 @@ class Proxies:
     def believes(self, peer: str) -> bool:
         """Whether the other end of a connection is a proxy. One without an address came by a Unix socket,
         whose rights say who may."""
-        address = _address(peer.partition("%")[0])
+        address = _of_a_peer(peer)
         return self._whoever or address is None or self._has(address)
 
     def client(self, peer: str, forwarded_for: str) -> str:
         """The right-most address that is no proxy: of `peer` and, before it, X-Forwarded-For's."""
-        found = _address(peer.partition("%")[0])
+        found = _of_a_peer(peer)
         if self.believes(peer):
             for entry in filter(str.strip, reversed(forwarded_for.split(","))):
                 before = _address(entry)
@@ -62,6 +63,12 @@ def source(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         return str(IPv6Network((parsed, 64), strict=False))
     return address
+
+
+@lru_cache(1_024)
+def _of_a_peer(peer: str) -> Address | None:
+    """Read once: whoever connects is asked about twice in every request, and a proxy connects for all."""
+    return _address(peer.partition("%")[0])
 
 
 def _address(text: str) -> Address | None:
