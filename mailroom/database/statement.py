@@ -82,39 +82,39 @@ class _Compiled:
     def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str] | None) -> None:
         compiled: Any = statement.compile(dialect=dialect, column_keys=columns)  # type: ignore[attr-defined]
         self.sql = str(compiled)
-        self._order: list[str] | None = compiled.positiontup
-        converters = {
-            name: bind.type.dialect_impl(dialect).bind_processor(dialect)
-            for bind, name in compiled.bind_names.items()
+        binds = {name: bind for bind, name in compiled.bind_names.items()}
+        converters: dict[str, Converter | None] = {
+            name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in binds.items()
         }
-        self._converters: dict[str, Converter] = {n: c for n, c in converters.items() if c is not None}
         self._constants = {
-            name: self._converted(name, bind.effective_value)
-            for bind, name in compiled.bind_names.items()
+            name: convert(bind.effective_value) if (convert := converters[name]) else bind.effective_value
+            for name, bind in binds.items()
             if not bind.required
         }
+        # In the driver's own order, if it wants one; with what makes each value that is given the driver's.
+        self._is_ordered = compiled.positiontup is not None
+        self._places = [
+            (name, None if name in self._constants else converters[name])
+            for name in compiled.positiontup or binds
+        ]
         returned = getattr(statement, "exported_columns", ())
         results = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in returned]
         self._results: list[tuple[int, Converter]] = [
             (place, result) for place, result in enumerate(results) if result is not None
         ]
 
-    def _converted(self, name: str, value: Any) -> Any:
-        converter = self._converters.get(name)
-        return value if converter is None else converter(value)
-
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """As the driver takes them. Raises KeyError for a value that is missing."""
-        given = {**self._constants, **values}
-        for name in self._converters.keys() & values.keys():
-            given[name] = self._converters[name](given[name])
-        return given if self._order is None else tuple([given[name] for name in self._order])
+        given = {**self._constants, **values} if self._constants else values
+        if not self._is_ordered:
+            return {n: given[n] if convert is None else convert(given[n]) for n, convert in self._places}
+        return tuple([given[n] if convert is None else convert(given[n]) for n, convert in self._places])
 
     def bound(self, names: Sequence[str], values: Mapping[str, Any]) -> Callable[..., tuple[str, Any]]:
         sql, same = self.sql, {**self._constants, **values}
-        if self._order is None:
+        if not self._is_ordered:
             return lambda *given: (sql, {**same, **dict(zip(names, given, strict=True))})
-        order = self._order
+        order = [name for name, _ in self._places]
         template = [same.get(name) for name in order]
         places = [(order.index(name), at) for at, name in enumerate(names)]
         assert sorted(order) == sorted([*(n for n in order if n in same), *names]), "each name once"

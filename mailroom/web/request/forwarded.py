@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 FOR, SCHEME, HOST = (f"HTTP_X_FORWARDED_{name}" for name in ("FOR", "PROTO", "HOST"))
+OF_PROXIES = ("HTTP_X_FORWARDED", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 HOST_NAME = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 
 
@@ -27,7 +28,7 @@ class Forwarded:
         self._application, self._proxies = application, proxies
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        told = {name: str(environ.pop(name)) for name in list(environ) if _is_of_a_proxy(name)}
+        told = {name: str(environ.pop(name)) for name in [n for n in environ if n.startswith(OF_PROXIES)]}
         peer = str(environ.get("REMOTE_ADDR") or "")
         environ["REMOTE_ADDR"] = self._proxies.client(peer, told.get(FOR, ""))
         if self._proxies.believes(peer):
@@ -37,10 +38,6 @@ class Forwarded:
             if HOST_NAME.fullmatch(host):
                 environ["HTTP_HOST"] = host
         return self._application(environ, start_response)
-
-
-def _is_of_a_proxy(name: str) -> bool:
-    return name.startswith("HTTP_X_FORWARDED") or name in ("HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
 
 def _last(values: str) -> str:
