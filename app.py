@@ -23,7 +23,7 @@ MEBIBYTE = 1024 * 1024
 def create_app(settings: Settings | None = None) -> Flask:
     """The application for `settings`; by default for those of the environment."""
     settings = settings or load_or_exit()
-    log.configure()
+    log.configure(settings.log, settings.secrets)
     for folder in ("uploads", "races"):  # an older Mailroom made them as everybody may read them
         files.close_to_others(settings.home / folder)
     app = Flask(__name__)
@@ -35,7 +35,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["mailroom"] = Mailroom(
-        settings, Database(settings.database_url), Queue(settings.redis_url)
+        settings,
+        Database(settings.database_url, connections=settings.database_connections),
+        Queue(settings.redis_url),
     )
 
     ids.init_app(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mailroom import files
+from mailroom import files, log
 from mailroom.queue import BULK, URGENT, Pool
 from mailroom.settings import load_or_exit
 
@@ -18,6 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     files.keep_private()
     settings = load_or_exit()
+    log.configure(settings.log, settings.secrets)
     import jobs.deliver  # noqa: F401  before the fork, so that all workers share what it loads
 
     pool = Pool(options.queues or [URGENT, BULK], settings.redis_url, options.workers or settings.workers)

@@ -17,8 +17,9 @@ from sqlalchemy.exc import DBAPIError
 # The console script's folder is on sys.path, the checkout is not yet: gunicorn adds it later.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mailroom import files
+from mailroom import files, log
 from mailroom.engine.accept.warm_up import warm_up
+from mailroom.front.logger import FrontLogger
 from mailroom.front.worker import Front
 from mailroom.proxies import Proxies
 from mailroom.settings import load_or_exit
@@ -28,6 +29,7 @@ files.keep_private()
 
 # Here as well as in the app: one line from the master, not one from each worker for ever.
 settings = load_or_exit()
+log.configure(settings.log, settings.secrets)
 
 bind = f"127.0.0.1:{settings.port}" if settings.local else f"0.0.0.0:{settings.port}"
 
@@ -36,6 +38,7 @@ bind = f"127.0.0.1:{settings.port}" if settings.local else f"0.0.0.0:{settings.p
 workers = 2
 # A thread gets whole requests only: see mailroom/front.
 worker_class = Front
+logger_class = FrontLogger
 threads = 8
 keepalive = 75  # longer than a proxy's, so that the proxy is the one who closes
 

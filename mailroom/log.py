@@ -1,23 +1,111 @@
-"""Logging of Mailroom's processes: one line an event, on stderr."""
+"""Logging of Mailroom's processes: one line an event, on stderr, of ours and of the libraries alike.
+
+No secret of the settings gets into a line, whoever writes it: not a library, not a traceback.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
 import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
 
 import structlog
+from structlog.typing import Processor
+
+AS_TEXT, AS_JSON = "text", "json"
+
+BLOT = "***"
+SHORTEST_SECRET = 4
+"""Characters. A shorter one would be blotted out of words that have nothing to do with it."""
 
 
-def configure() -> None:
-    """Colours for a person's terminal only; tracebacks without local variables: they hold addresses."""
-    colours = sys.stderr.isatty()
+def configure(form: str = AS_TEXT, secrets: Iterable[str] = ()) -> None:
+    """For a program, at its start, and again once it knows its settings.
+
+    `json`: an object a line. `text`: with colours on a terminal; tracebacks without local variables,
+    for those hold addresses.
+    """
+    sys.stderr = _blotted(sys.stderr, secrets)
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(
+            fmt="iso" if form == AS_JSON else "%Y-%m-%d %H:%M:%S", utc=form == AS_JSON
+        ),
+    ]
+    last = _renderer(form)
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(
-                colors=colours, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
-            ),
-        ],
+        processors=[*shared, *last],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    handler = LineHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    for old in [handler for handler in root.handlers if isinstance(handler, LineHandler)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+
+
+def _renderer(form: str) -> list[Processor]:
+    if form == AS_JSON:
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
+        )
+    ]
+
+
+class LineHandler(logging.StreamHandler[Any]):
+    """What the libraries log, as lines like ours."""
+
+
+class Blotted:
+    """A stream that shows no secret."""
+
+    def __init__(self, stream: TextIO, secrets: frozenset[str]) -> None:
+        self.stream, self.secrets = stream, secrets
+        # The longest first: a URL before the password in it.
+        self._shapes = sorted(
+            {shape for secret in secrets for shape in _shapes(secret)}, key=len, reverse=True
+        )
+
+    def write(self, text: str) -> int:
+        shown = text
+        for shape in self._shapes:
+            if shape in shown:
+                shown = shown.replace(shape, BLOT)
+        self.stream.write(shown)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def _blotted(stream: Any, secrets: Iterable[str]) -> Any:
+    if isinstance(stream, Blotted):
+        return Blotted(stream.stream, stream.secrets | frozenset(secrets))
+    return Blotted(stream, frozenset(secrets))
+
+
+def _shapes(secret: str) -> set[str]:
+    """As it may stand in a line: plain, or as Python or JSON would quote it."""
+    quoted = {
+        secret,
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    }
+    return {shape for shape in quoted if len(shape) >= SHORTEST_SECRET}

@@ -5,6 +5,7 @@ SettingsError    str() is one line: the variable, what is wrong, what to do
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, NoReturn, Self
+from typing import Annotated, Literal, NoReturn, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -26,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from mailroom import urls
 from mailroom.proxies import LOOPBACK, Proxies
 
 LOCAL_FILE = "local.env"
@@ -70,6 +72,22 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
+GUESSED_FIRST = re.compile(
+    r"(change|replace)[ _-]?(me|this|it).*"
+    r"|((my|the|a|your|some|super|very|dev|test|flask|top)[ _-]*)*secret[ _-]*(key|password|word)?[0-9!]*"
+    r"|(pass(word)?|admin|mailroom|default|example|insecure|qwerty\w*)[0-9!._-]*"
+    r"|(0?123456789?0?)+|(?P<few>.{1,3})(?P=few)*",
+    re.IGNORECASE,
+).fullmatch
+"""What a stranger tries first: words of examples, and a few characters over and over."""
+
+
+def _unguessable(secret: str) -> str:
+    if GUESSED_FIRST(secret):
+        raise ValueError("a secret that is none")
+    return secret
+
+
 SETTING_TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 A_PORT = "a whole number from 1 to 65535"
 YES_OR_NO = "true or false"
@@ -107,6 +125,7 @@ class Settings(BaseModel):
             min_length=8,
             repr=False,
         ),
+        AfterValidator(_unguessable),
     ]
     database_url: Annotated[
         str,
@@ -116,6 +135,7 @@ class Settings(BaseModel):
             pattern=r"^(sqlite:///[^:]|postgres(ql)?(\+psycopg)?://)",
             repr=False,
         ),
+        AfterValidator(urls.check),
     ]
     redis_url: Annotated[
         str,
@@ -125,6 +145,7 @@ class Settings(BaseModel):
             pattern=r"^(rediss?|unix)://",
             repr=False,
         ),
+        AfterValidator(urls.check),
     ]
     mail_server: Annotated[
         str,
@@ -148,7 +169,7 @@ class Settings(BaseModel):
         Field(
             alias="MAIL_DEFAULT_SENDER",
             description="one address on one line, like Ann Lee <ann@example.org>",
-            pattern=r"^[^\r\n]*$",
+            pattern=r"^([^\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$",
         ),
     ] = None
     mail_timeout: Annotated[
@@ -196,6 +217,12 @@ class Settings(BaseModel):
         ),
     ] = LOOPBACK
     local: Annotated[bool, Field(alias="MAILROOM_LOCAL", description=YES_OR_NO)] = False
+    database_connections: Annotated[
+        int,
+        Field(
+            alias="MAILROOM_DATABASE_CONNECTIONS", description="a whole number from 2 to 100", ge=2, le=100
+        ),
+    ] = 16
     slow_server: Annotated[
         Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$"), AfterValidator(_with_a_port)] | None,
         Field(alias="MAILROOM_SLOW_SERVER", description="like 127.0.0.1:1026"),
@@ -216,9 +243,20 @@ class Settings(BaseModel):
             description="hosts separated by commas, like hooks.internal,10.0.0.7",
         ),
     ] = ()
+    log: Annotated[Literal["text", "json"], Field(alias="MAILROOM_LOG", description="text or json")] = "text"
     fetch_attachments: Annotated[bool, Field(alias="MAILROOM_FETCH_ATTACHMENTS", description=YES_OR_NO)] = (
         False
     )
+
+    @property
+    def secrets(self) -> set[str]:
+        """What must be in no line of a log."""
+        own = {self.secret_key, self.mail_username, self.mail_password} - {None}
+        return (
+            {secret for secret in own if secret}
+            | urls.secrets_of(self.database_url)
+            | urls.secrets_of(self.redis_url)
+        )
 
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
@@ -244,6 +282,19 @@ REQUIRED = [name for name, field in SETTINGS_FIELDS.items() if field.is_required
 FILED = [name for name, field in SETTINGS_FIELDS.items() if not field.repr]
 
 
+KNOWN_TO_OTHERS = {
+    *("MAIL", "MAILCHECK", "MAILPATH", "MAILTO", "MAILRC", "MAILDIR"),  # shells, cron and mail programs
+    *("MAIL_DEBUG", "MAIL_MAX_EMAILS", "MAIL_SUPPRESS_SEND", "MAIL_ASCII_ATTACHMENTS"),  # Flask-Mail
+    *(
+        "MAILROOM_API_URL",
+        "MAILROOM_API_KEY",
+        "MAILROOM_API_URL_FILE",
+        "MAILROOM_API_KEY_FILE",
+    ),  # our clients
+}
+"""Variables that somebody else reads."""
+
+
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings that `environ`, and the file of a local run beside it, describe.
 
@@ -266,9 +317,24 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 def load_or_exit(environ: Mapping[str, str] = os.environ) -> Settings:
     """load(), for programs: a bad value is one line on stderr and exit code 2."""
     try:
-        return load(environ)
+        settings = load(environ)
     except SettingsError as error:
         leave(str(error))
+    for sentence in misspelt(environ):
+        print(f"mailroom: {sentence}", file=sys.stderr)
+    return settings
+
+
+def misspelt(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """A sentence for each variable that looks like one of ours, and is none."""
+    known = {*SETTINGS_FIELDS, *(f"{name}_FILE" for name in FILED), *KNOWN_TO_OTHERS}
+    unknown = sorted(name for name in environ if name.startswith("MAIL") and name not in known)
+    return [f"{name} is no setting of Mailroom and says nothing{_nearest(name)}" for name in unknown]
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, SETTINGS_FIELDS, 1, 0.75)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def leave(message: str) -> NoReturn:
@@ -348,6 +414,9 @@ def _checked(values: dict[str, str]) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         # Of several the first one: with a bad port, the public URL that is made of it is bad as well.
-        name = str(error.errors()[0]["loc"][0])
+        first = error.errors()[0]
+        name, own = str(first["loc"][0]), first.get("ctx", {}).get("error")
+        if isinstance(own, urls.BadUrl):
+            raise SettingsError(f"{name} {own}") from None
         shown = "" if name in FILED else f", not {values[name]!r}"
         raise SettingsError(f"{name} must be {EXPECTED_SETTINGS[name]}{shown}") from None

@@ -8,6 +8,7 @@ import socket
 import click
 from flask.cli import with_appcontext
 
+from mailroom.settings import misspelt
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.server import server_from
 from mailroom.smtp.session import Session
@@ -40,5 +41,7 @@ def doctor() -> None:
     for check in checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
         click.echo(f"{mark}  {check.name:<12}{check.why}")
+    for sentence in misspelt():
+        click.echo(f"{click.style('note', fg='yellow')}  {'settings':<12}{sentence}")
     if not all(check.ok for check in checks):
         raise SystemExit(1)

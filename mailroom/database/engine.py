@@ -29,6 +29,9 @@ SQLITE_BUSY_TIMEOUT_MS = 30_000
 IDLE_TRANSACTION = 60_000
 """Milliseconds after which PostgreSQL takes back the locks of a worker that stands still meanwhile."""
 
+CONNECTIONS_KEPT = 8
+"""What a process opens beyond these it closes again at once."""
+
 NETWORK = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
@@ -61,6 +64,7 @@ class Database:
     `durable` is for whoever gives promises to people (acceptance, control): a commit
     then survives a power cut. Workers leave it off: their commits survive any
     process's death, which is what a mark needs (PostgreSQL: always survives both).
+    `connections`: the most that are open at once.
     """
 
     def __init__(
@@ -68,12 +72,17 @@ class Database:
         url: str,
         *,
         durable: bool = True,
-        connections: int = 8,
+        connections: int = 16,
         busy_timeout: int = SQLITE_BUSY_TIMEOUT_MS,
     ) -> None:
         self.url = normalized_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
-        options: dict[str, Any] = {"poolclass": QueuePool, "pool_size": connections, "max_overflow": 8}
+        kept = min(connections, CONNECTIONS_KEPT)
+        options: dict[str, Any] = {
+            "poolclass": QueuePool,
+            "pool_size": kept,
+            "max_overflow": connections - kept,
+        }
         if self.is_sqlite:
             options["connect_args"] = {"timeout": busy_timeout / 1000, "check_same_thread": False}
         else:

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from mailroom.database.telling import cause
 from mailroom.engine import enqueue, worker_process
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.feed import Feed
@@ -48,7 +49,7 @@ def deliver_batch(batch_id: int, epoch: int) -> None:
         _Job(worker).run(batch_id, epoch)
     except DBAPIError as error:
         # The batch is not lost: unclaimed it is enqueued again, claimed its lease runs out.
-        log.warning("the ledger is away", batch=batch_id, error=type(error.orig).__name__)
+        log.warning("the ledger is away", batch=batch_id, reason=cause(error))
         time.sleep(1)
     except Exception as error:
         log.exception("a batch was not delivered", batch=batch_id)

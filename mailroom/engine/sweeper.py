@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
+from mailroom.database.telling import cause
 from mailroom.engine import enqueue
 from mailroom.engine.send.batch_sender import JOB_WORKS_FOR
 from mailroom.ledger.batches import batches, gather
@@ -68,7 +69,7 @@ class Sweeper:
                 self._is_away = False
             except (DBAPIError, QueueDown) as error:
                 if not self._is_away:
-                    log.warning("the sweeper waits", error=type(error).__name__)
+                    log.warning("the sweeper waits", reason=cause(error))
                 self._is_away = True
             except Exception:
                 log.exception("a round of the sweeper failed; the next one tries again")

@@ -45,7 +45,12 @@ class WorkerProcess:
         self.name = name
         self.queue = queue
         self.settings = settings
-        self.database = Database(settings.database_url, durable=False, busy_timeout=WORKER_BUSY_TIMEOUT_MS)
+        self.database = Database(
+            settings.database_url,
+            durable=False,
+            connections=settings.database_connections,
+            busy_timeout=WORKER_BUSY_TIMEOUT_MS,
+        )
         self.direct = self.database.direct()  # the event loop's alone
         self.loop = asyncio.new_event_loop()
         self.messages = CompiledMessages()
@@ -138,8 +143,9 @@ _process: WorkerProcess | None = None
 def start(worker_name: str, queue: Queue) -> WorkerProcess:
     """Opens the ledger and begins to sweep. Raises SettingsError."""
     global _process
-    log.configure()
-    _process = WorkerProcess(worker_name, queue, settings_module.load())
+    settings = settings_module.load()
+    log.configure(settings.log, settings.secrets)
+    _process = WorkerProcess(worker_name, queue, settings)
     _process.begin()
     return _process
 

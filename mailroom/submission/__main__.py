@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging as logging_of_others
 import signal
 import socket
 import ssl
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import structlog
@@ -26,11 +28,14 @@ log = structlog.get_logger()
 SUBMISSION_STOP_SECONDS = 8.0
 """Seconds that messages being received may still take once the process was told to end."""
 
+PORT_TRIED_EVERY = 2.0
+"""Seconds between two looks at a port that another program has."""
+
 
 def main() -> None:
-    logging.configure()
     files.keep_private()
     settings = load_or_exit()
+    logging.configure(settings.log, settings.secrets)
     asyncio.run(serve(settings))
 
 
@@ -40,28 +45,56 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     context = _tls(settings)
-    database, queue = Database(settings.database_url), Queue(settings.redis_url)
+    database = Database(settings.database_url, connections=settings.database_connections)
+    queue = Queue(settings.redis_url)
     reception = Reception(database, queue, settings)
     hostname = urlsplit(settings.public_url).hostname or "mailroom"
     door = Door(fitting(SubmissionLimits()))
     loop.set_exception_handler(door.of_a_loop)
     for name in ("mail.log", "asyncio"):  # aiosmtpd's, of every command that it does not know
         logging_of_others.getLogger(name).setLevel(logging_of_others.CRITICAL)
-    listeners = _listen(settings)
+    listeners = await _listeners(settings, stopped)
     servers = [
         await loop.create_server(
             lambda: SubmissionProtocol(reception, hostname, context, door), sock=listener
         )
         for listener in listeners
     ]
-    shown = ", ".join(f"{listener.getsockname()[0]}:{listener.getsockname()[1]}" for listener in listeners)
-    log.info("submission is listening", on=shown, tls="STARTTLS" if context else "none: this machine only")
+    if listeners:
+        shown = ", ".join("{}:{}".format(*listener.getsockname()) for listener in listeners)
+        log.info(
+            "submission is listening", on=shown, tls="STARTTLS" if context else "none: this machine only"
+        )
     await stopped.wait()
     for server in servers:
         server.close()
     await reception.ended(SUBMISSION_STOP_SECONDS)
     queue.close()
     database.dispose()
+
+
+async def _listeners(settings: Settings, stopped: asyncio.Event) -> list[socket.socket]:
+    """None when it is to end before the port was free. It waits, for who starts it may start the web with
+    it, and would end that with it."""
+    is_told = False
+    while not stopped.is_set():
+        try:
+            return _listen(settings)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                leave(
+                    f"port {settings.submission_port} cannot be used ({error.strerror}): "
+                    "set MAILROOM_SUBMISSION_PORT"
+                )
+        if not is_told:
+            log.warning(
+                "submission waits: another program has its port; end that, or set MAILROOM_SUBMISSION_PORT",
+                port=settings.submission_port,
+            )
+            is_told = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), PORT_TRIED_EVERY)
+    return []
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
@@ -77,20 +110,20 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
-    """Every address with a certificate; without one only this machine's, as nobody else could sign in."""
+    """Every address with a certificate; without one only this machine's, as nobody else could sign in.
+
+    Raises OSError when the first of them cannot be had.
+    """
     hosts = ["127.0.0.1"] if settings.submission_cert is None else ["0.0.0.0", "::"]
     found: list[socket.socket] = []
     for host in hosts:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             listener = socket.create_server((host, settings.submission_port), family=family, backlog=100)
-        except OSError as error:
+        except OSError:
             if found:  # a machine without IPv6
                 continue
-            leave(
-                f"port {settings.submission_port} cannot be used ({error.strerror}): "
-                "free it, or set MAILROOM_SUBMISSION_PORT"
-            )
+            raise
         found.append(listener)
     return found
 

@@ -20,6 +20,7 @@ from mailroom.content.message_ids import message_id
 from mailroom.content.original import Original, read_original
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
+from mailroom.database.telling import cause
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft, NotAccepted
 from mailroom.engine.key_rates import Rates
@@ -132,7 +133,7 @@ class Reception:
             self._busy -= 1
 
     async def handle_exception(self, error: Exception) -> str:
-        log.error("a submission failed", error=type(error).__name__)
+        log.error("a submission failed", exc_info=error)
         return "451 4.3.0 Something broke here; nothing was accepted, try again"
 
     async def ended(self, patience: float) -> None:
@@ -169,7 +170,7 @@ class Reception:
         except NotAccepted as refusal:
             return f"554 5.6.0 {_words(refusal)}"
         except SQLAlchemyError as error:
-            log.error("the ledger cannot be used", error=type(error).__name__)
+            log.error("the ledger cannot be used", reason=cause(error))
             return REPLY_LEDGER_AWAY
         return f"250 2.6.0 Accepted as {accepted.uid}"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import structlog
+
 from mailroom.database import group_commit
 from mailroom.database.engine import Database
 from mailroom.engine import enqueue
@@ -12,6 +14,8 @@ from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, Replayed
 from mailroom.engine.accept.write import Written, write, write_in_parts
 from mailroom.ledger.mailings import mailings
 from mailroom.queue import Queue
+
+log = structlog.get_logger()
 
 
 def accept(database: Database, queue: Queue, draft: Draft) -> Accepted:
@@ -27,6 +31,13 @@ def accept(database: Database, queue: Queue, draft: Draft) -> Accepted:
     except Replayed as replayed:
         return _answer_again(database, replayed.mailing_id)
     enqueued = enqueue.onto(queue, gathered)
+    log.info(
+        "a mailing is accepted",
+        mailing=accepted.mailing_id,
+        uid=accepted.uid,
+        recipients=accepted.total,
+        **({"program": draft.program_id} if draft.program_id else {"user": draft.user_id}),
+    )
     return replace(accepted, enqueued=enqueued, ms=draft.elapsed_ms)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
 from mailroom.database.raw import RawConnection
+from mailroom.database.telling import cause
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import marks
@@ -147,6 +148,6 @@ class Recorder:
 
     def _wait_for_the_database(self, error: Exception) -> None:
         if not self._is_away:
-            log.warning("the ledger is away; outcomes are kept", error=type(error).__name__)
+            log.warning("the ledger is away; outcomes are kept", reason=cause(error))
         self._is_away = True
         self._loop.call_later(LEDGER_RETRY, self._write)

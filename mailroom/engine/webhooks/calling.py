@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mailroom.content.signature import signed_headers
 from mailroom.database.engine import Database
+from mailroom.database.telling import cause
 from mailroom.engine.webhooks import notice
 from mailroom.engine.webhooks.payload import bodies_of
 from mailroom.http.aside import aside
@@ -86,7 +87,7 @@ class Webhooks:
                 self._is_away = False
             except DBAPIError as error:
                 if not self._is_away:
-                    log.warning("webhooks wait for the ledger", error=type(error.orig).__name__)
+                    log.warning("webhooks wait for the ledger", reason=cause(error))
                 self._is_away = True
             except Exception:
                 log.exception("a round of webhooks failed; the next one tries again")
@@ -134,7 +135,7 @@ class Webhooks:
         try:
             await self._call_all(endpoint)
         except DBAPIError as error:
-            log.warning("webhooks wait for the ledger", error=type(error.orig).__name__)
+            log.warning("webhooks wait for the ledger", reason=cause(error))
         except Exception:
             log.exception("webhooks of an endpoint failed; they are tried again", endpoint=endpoint.id)
         finally:

@@ -47,4 +47,4 @@ def send(database: Database, queue: Queue, settings: Settings, endpoint: Endpoin
         )
         accept(database, queue, Draft(content, people))
     except (AddressError, NotAccepted) as error:
-        log.warning("nobody was told of the disabled endpoint", error=type(error).__name__)
+        log.warning("nobody was told of the disabled endpoint", reason=str(error))

@@ -13,6 +13,7 @@ from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
 from mailroom.database.statement import Statement
+from mailroom.database.telling import tell
 from mailroom.ledger.mailings import counters
 from mailroom.ledger.schema import decisions, deliveries, mailings
 from mailroom.ledger.states import COUNTED, TERMINAL, Action, MailingState, State, states_with
@@ -227,6 +228,8 @@ def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
         return 0
     ended = [row[0] for row in FINISH_MAILINGS.all(connection, chosen=chosen)]
     webhook_events.note_mailings(connection, ended)
+    if ended:
+        tell(connection, "mailings have ended", mailings=ended)
     return len(ended)
 
 
@@ -242,4 +245,7 @@ def look_again(connection: Connection, mailing_id: int, at: int) -> None:
 def _move(connection: Connection, mailing_id: int, action: Action, **values: Any) -> bool:
     may_move = mailings.c.state.in_(states_with(action))
     statement = update(mailings).where(mailings.c.id == mailing_id, may_move)
-    return connection.execute(statement.values(**values)).rowcount == 1
+    moved = connection.execute(statement.values(**values)).rowcount == 1
+    if moved:
+        tell(connection, "a mailing is changed", mailing=mailing_id, action=action)
+    return moved

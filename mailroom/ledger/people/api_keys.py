@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, false, func, insert
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
 from mailroom.database.statement import Statement
+from mailroom.database.telling import tell
 from mailroom.ledger.people.tokens import token_hash
 from mailroom.ledger.schema import api_keys, mailings, users
 
@@ -116,6 +117,7 @@ def add(
         "expires_at": expires_at,
     }
     row_id = connection.execute(insert(api_keys).values(values).returning(api_keys.c.id)).scalar_one()
+    tell(connection, "an API key is made", key=int(row_id), name=name, scopes=values["scopes"], by=user_id)
     return key, int(row_id)
 
 
@@ -178,7 +180,10 @@ def note_use(connection: Connection, key_id: int) -> bool:
 
 def _revoke(connection: Connection, key_ids: Sequence[int]) -> int:
     chosen = update(api_keys).where(api_keys.c.id.in_(key_ids), IS_NOT_REVOKED)
-    return connection.execute(chosen.values(revoked_at=now_millis())).rowcount
+    revoked = connection.execute(chosen.values(revoked_at=now_millis())).rowcount
+    if revoked:
+        tell(connection, "API keys are revoked", keys=list(key_ids))
+    return revoked
 
 
 def _program_of(connection: Connection, key_id: int) -> int:

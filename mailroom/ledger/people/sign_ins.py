@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
 from mailroom.database.statement import Statement
+from mailroom.database.telling import tell
 from mailroom.ledger.people.tokens import new_token, token_hash
 from mailroom.ledger.people.users import User
 from mailroom.ledger.schema import sign_ins, users
@@ -70,6 +71,7 @@ def start(connection: Connection, user_id: int, user_agent: str, address: str) -
             address=address[:64],
         )
     )
+    tell(connection, "somebody signed in", user=user_id, address=address[:64])
     return token
 
 

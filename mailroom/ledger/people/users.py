@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select, update
 
 from mailroom.database.clock import now_millis
+from mailroom.database.telling import tell
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.tokens import new_token, token_hash
 from mailroom.ledger.schema import sign_in_links, users
@@ -40,6 +41,7 @@ def add(connection: Connection, email: str, password_hash: str | None) -> User:
         raise EmailTaken(key(email))
     values = {"email": key(email), "password_hash": password_hash, "created_at": now_millis()}
     user_id = connection.execute(insert(users).values(values).returning(users.c.id)).scalar_one()
+    tell(connection, "somebody may sign in now", user=user_id, email=key(email))
     return User(user_id, key(email))
 
 
@@ -70,6 +72,7 @@ def set_password(connection: Connection, user_id: int, password_hash: str) -> li
     """
     connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
     connection.execute(delete(sign_in_links).where(sign_in_links.c.user_id == user_id))
+    tell(connection, "a password is changed", user=user_id)
     return api_keys.revoke_of(connection, user_id, api_keys.ADMIN)
 
 
@@ -86,6 +89,7 @@ def remove(connection: Connection, user_id: int) -> list[str]:
     hold(connection, user_id)
     revoked = api_keys.revoke_of(connection, user_id)
     connection.execute(delete(users).where(users.c.id == user_id))
+    tell(connection, "somebody may not sign in any more", user=user_id)
     return revoked
 
 

@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
+from mailroom.database.telling import cause
 from mailroom.web.layout.filters import size
 from mailroom.web.request import origin
 from mailroom.web.request.negotiation import wants_page
@@ -87,7 +88,7 @@ def _too_large(error: HTTPException) -> Response:
 
 
 def _no_ledger(error: SQLAlchemyError) -> Response:
-    current_app.logger.error("the ledger cannot be used: %s", getattr(error, "orig", error))
+    current_app.logger.error("the ledger cannot be used: %s", cause(error))
     response = answer(503, *ERROR_PAGE_WORDS[503])
     response.headers["Retry-After"] = "5"
     return response

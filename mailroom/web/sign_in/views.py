@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
 from flask import (
     Blueprint,
     Response,
@@ -26,6 +27,7 @@ from mailroom.web.request import gate
 from mailroom.web.sign_in import known_browsers, passwords
 from mailroom.web.sign_in.attempts import attempts
 
+log = structlog.get_logger()
 blueprint = Blueprint("sign_in", __name__)
 
 signed_in = gate.user
@@ -67,12 +69,14 @@ def submit() -> AnyResponse:
     email, password = request.form.get("email", "").replace("\0", ""), request.form.get("password", "")
     address, browser = request.remote_addr or "", known_browsers.find(email)
     if wait := attempts().begin(address, email, browser):
+        log.warning("a sign-in is refused", address=address, reason="too many attempts")
         problem = f"Too many attempts. Try again in {duration(wait * 1000)}."
         return _again(email, problem, 429, wait)
     with mailroom().database.read() as connection:
         user = passwords.user_of(connection, email, password)
         password_hash = users.password_hash(connection, user.id) if user else None  # the one compared with
     if user is None or not _by_password(user, password_hash):
+        log.warning("a sign-in is refused", address=address, reason="wrong address or password")
         return _again(email, "This e-mail address and password do not belong together.", 422)
     attempts().succeeded(email, address, browser)
     known_browsers.remember(email)
