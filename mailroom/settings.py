@@ -251,7 +251,9 @@ class Settings(BaseModel):
     @property
     def secrets(self) -> set[str]:
         """What must be in no line of a log."""
-        own = {self.secret_key, self.mail_username, self.mail_password} - {None}
+        # A login that is a plain word would be blotted out of sentences that only use that word.
+        login = None if (self.mail_username or "").isalpha() else self.mail_username
+        own = {self.secret_key, login, self.mail_password} - {None}
         return (
             {secret for secret in own if secret}
             | urls.secrets_of(self.database_url)

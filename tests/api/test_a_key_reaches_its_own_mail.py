@@ -42,8 +42,8 @@ def rules(app: Flask, *, with_id: bool) -> list[tuple[str, Rule]]:
 
 def path_of(rule: Rule, uid: str) -> str:
     """Fails for an id of another kind: then this file has to learn how to try it."""
-    assert rule.arguments == {"id"} and "<uuid:id>" in rule.rule, f"{rule.rule} is not tried here"
-    return rule.rule.removeprefix("/api/v1").replace("<uuid:id>", uid)
+    assert rule.arguments == {"id"} and "<named:id>" in rule.rule, f"{rule.rule} is not tried here"
+    return rule.rule.removeprefix("/api/v1").replace("<named:id>", uid)
 
 
 class Payroll:

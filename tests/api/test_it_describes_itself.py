@@ -24,7 +24,7 @@ def document(light_client: Client) -> dict[str, Any]:
 
 def test_it_names_every_operation_that_is_served(light_client: Client, document: dict[str, Any]) -> None:
     served = {
-        (re.sub(r"<uuid:(\w+)>", r"{\1}", rule.rule.removeprefix("/api/v1")), method)
+        (re.sub(r"<named:(\w+)>", r"{\1}", rule.rule.removeprefix("/api/v1")), method)
         for rule in light_client.app.url_map.iter_rules()
         if rule.rule.startswith("/api/v1/") and rule.endpoint not in ("api.unknown", "api.openapi")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}

@@ -30,5 +30,5 @@ def init_app(app: Flask) -> None:
     rates.init_app(app, mailroom.settings.redis_url)
     remote_files.init_app(app, mailroom.settings)
     csrf.exempt(blueprint)  # a key in a header, never a cookie: no browser sends it by itself
-    app.url_map.converters["anything"] = unknown.Anything
+    app.url_map.converters.update(anything=unknown.Anything, named=unknown.Named)
     app.register_blueprint(blueprint)

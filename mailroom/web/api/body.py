@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from mailroom.web.api import json_text
 from mailroom.web.api.errors import ApiError, Unprocessable
+from mailroom.web.api.wording import MISTAKE_SENTENCES, sentence
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -19,18 +20,6 @@ MISTAKES_NAMED = 3
 
 MOST_MISTAKES = 1_000
 """Of one body: more are not told of one by one, for each takes a kilobyte."""
-
-PLAIN_SENTENCES = {
-    "extra_forbidden": "There is no such field; look for a misspelling.",
-    "string_type": "This must be a string.",
-    "dict_type": "This must be an object.",
-    "model_type": "This must be an object.",
-    "model_attributes_type": "This must be an object.",
-    "string_unicode": "This holds half of a character (a lone surrogate).",
-    "list_type": "This must be a list.",
-    "tuple_type": "This must be a list.",
-    "uuid_parsing": "This must be an id, like 4ef9a417-02e9-4d39-ad75-9611e0fcc33c.",
-}
 
 
 def read(model: type[M], most: int | None = None) -> M:
@@ -64,13 +53,16 @@ def read_list(most: int) -> list[Any]:
     """A JSON array of up to `most` values, not checked any further."""
     values = value()
     if not isinstance(values, list):
-        raise Unprocessable(PLAIN_SENTENCES["list_type"])
+        raise Unprocessable(MISTAKE_SENTENCES["list_type"])
     if not 1 <= len(values) <= most:
         raise Unprocessable(f"Send an array of 1 to {most} emails, not of {len(values)}.")
     return values
 
 
 def read_query(model: type[M]) -> M:
+    twice = [name for name, values in request.args.lists() if len(values) > 1]
+    if twice:
+        raise Unprocessable(f"`{_shown(twice[0])}`: This is given twice.")
     try:
         return model.model_validate(request.args.to_dict())
     except ValidationError as error:
@@ -81,7 +73,7 @@ def refusal(error: ValidationError, within: str = "") -> ApiError:
     """What a program is answered; `within` names what the fields are fields of."""
     if error.error_count() > MOST_MISTAKES:
         return Unprocessable(f"There are {error.error_count():,} mistakes: is this the right body?")
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+    found = error.errors(include_url=False, include_input=False)
     first = found[0]["type"]
     name = "missing_required_field" if first == "missing" else "validation_error"
     return Unprocessable(together([_sentence(detail, within) for detail in found]), name)
@@ -98,9 +90,7 @@ def _sentence(detail: ErrorDetails, within: str) -> str:
     where = path_of(detail["loc"], within)
     if detail["type"] == "missing":
         return f"Missing `{where}` field."
-    message = PLAIN_SENTENCES.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
-    if not message.endswith((".", "!")):
-        message += "."
+    message = sentence(detail)
     return f"`{where}`: {message}" if where else message
 
 
@@ -111,9 +101,13 @@ def path_of(parts: Sequence[int | str], within: str = "") -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         elif part not in UNIONS:
-            part = part if len(part) <= LONGEST_FIELD_NAME else f"{part[:LONGEST_FIELD_NAME]}…"
+            part = _shown(part)
             path += f".{part}" if path else part
     return path
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= LONGEST_FIELD_NAME else f"{name[:LONGEST_FIELD_NAME]}…"
 
 
 LONGEST_FIELD_NAME = 100

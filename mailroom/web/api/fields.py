@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from mailroom.content.addresses import Address, parse_address
 from mailroom.content.characters import misplaced, misplaced_in_lines
 from mailroom.web.api.times import WORDED_TIME_UNITS, moment
+from mailroom.web.api.wording import sentence
 
 Schema = dict[str, Any]
 
@@ -39,7 +40,7 @@ SOME_LINE = rf"^[^{_NOT_IN_A_LINE}]*[^\s{_NOT_IN_A_LINE}][^{_NOT_IN_A_LINE}]*$"
 LOCAL = r"[A-Za-z0-9_+'-]{1,30}(\.[A-Za-z0-9_+'-]{1,30})?"
 DOMAIN = r"([A-Za-z0-9]{1,20}(-[A-Za-z0-9]{1,20}){0,2}\.)+[A-Za-z]{2,24}"
 NAMED = (
-    rf"^(\"[^\"\\{_NOT_IN_A_LINE}]*\"|[^\"<>@,;{_NOT_IN_A_LINE}]+)"
+    rf'^("[^"\\{_NOT_IN_A_LINE}]*"|[^"<>@,;{_NOT_IN_A_LINE}]+)'
     rf" <{LOCAL}@{DOMAIN}>$"
 )
 _LETTERS = (
@@ -70,11 +71,20 @@ TIME: Schema = {
     "examples": ["2030-01-31T09:30:00Z", "in 10 minutes"],
 }
 
+BYTES_SCHEMA: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}}
+
 FILE_SCHEMA: Schema = {
     "description": "The file in Base64, or as a list of its bytes.",
     "anyOf": [
         {"type": "string", "contentEncoding": "base64", "pattern": BASE64},
-        {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}},
+        BYTES_SCHEMA,
+        {
+            "type": "object",
+            "description": "A Buffer of Node, as JSON.stringify writes it.",
+            "properties": {"type": {"const": "Buffer"}, "data": BYTES_SCHEMA},
+            "required": ["type", "data"],
+            "additionalProperties": False,
+        },
     ],
     "examples": ["SGVsbG8h"],
 }
@@ -113,7 +123,7 @@ def first_mistakes(values: Any, validated: Callable[[Any], Any]) -> Any:
         try:
             found = validated(values[start:] if start else values)
         except ValidationError as error:
-            details = error.errors(include_url=False, include_context=False, include_input=False)
+            details = error.errors(include_url=False, include_input=False)
             if not details[0]["loc"]:
                 raise  # it is no list, or one of another length
             mistakes += [_moved(detail, start) for detail in details]
@@ -129,7 +139,8 @@ def first_mistakes(values: Any, validated: Callable[[Any], Any]) -> Any:
 
 def _moved(detail: ErrorDetails, by: int) -> InitErrorDetails:
     at, *path = detail["loc"]
-    kind = PydanticCustomError(detail["type"], "{words}", {"words": detail["msg"]})
+    known = "missing" if detail["type"] == "missing" else "ours"
+    kind = PydanticCustomError(known, "{words}", {"words": sentence(detail)})
     return InitErrorDetails(type=kind, loc=(int(at) + by, *path), input=None)
 
 
@@ -150,6 +161,8 @@ def _whole(number: object) -> int:
 
 
 def _file(value: object) -> bytes:
+    if isinstance(value, dict) and value.keys() == {"type", "data"} and value["type"] == "Buffer":
+        value = value["data"]  # Node's Buffer, as JSON.stringify writes it
     if isinstance(value, list):
         try:
             return bytes(map(_whole, value))

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from flask import Response, g, jsonify
+from flask import Response, g, jsonify, request
 from pydantic import BaseModel
 
 from mailroom.ledger.people.api_keys import ApiKey
-from mailroom.web.api import bearer, rates
+from mailroom.web.api import bearer, body, rates
 from mailroom.web.api.blueprint import API_ROOT, blueprint
-from mailroom.web.api.errors import ApiError
+from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.reach import Reached, thing_of
+from mailroom.web.api.requests import RequestModel
+from mailroom.web.api.wording import MISTAKE_SENTENCES
 
 View = Callable[..., Response]
+
+IS_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
+
+
+class NoParameters(RequestModel):
+    """An operation without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +76,13 @@ def operation(method: str, path: str, *, tag: str, scope: str, **described: Any)
         thing = thing_of(path) if "{" in path else None
 
         @wraps(view)
-        def guarded(id: UUID | None = None) -> Response:
+        def guarded(id: str = "") -> Response:
             key = _admit(scope)
-            return view() if thing is None or id is None else view(Reached(thing, id, key))
+            if known.query is None and request.args:
+                body.read_query(NoParameters)
+            return view() if thing is None else view(Reached(thing, _uuid(id), key))
 
-        rule = API_ROOT + path.replace("{id}", "<uuid:id>")
+        rule = API_ROOT + path.replace("{id}", "<named:id>")
         # OPTIONS: unknown.py tells of all methods of a path at once.
         blueprint.add_url_rule(
             rule, view.__name__, guarded, methods=[method], provide_automatic_options=False
@@ -91,6 +102,12 @@ def _admit(scope: str) -> ApiKey:
         raise
     bearer.require(key, scope)
     return key
+
+
+def _uuid(text: str) -> UUID:
+    if IS_UUID(text) is None:
+        raise Unprocessable(f"`id`: {MISTAKE_SENTENCES['uuid_type']}")
+    return UUID(text)
 
 
 def api_key() -> ApiKey:

@@ -233,7 +233,7 @@ class MailingRequest(Letter):
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
 
 
-class Page(BaseModel):
+class Page(RequestModel):
     """Which part of a list."""
 
     limit: int = Field(default=20, ge=1, le=100)
@@ -241,7 +241,7 @@ class Page(BaseModel):
     before: UUID | None = Field(default=None, description="Those that stand before this id, newer ones.")
 
 
-class Listing(BaseModel):
+class Listing(RequestModel):
     """Which deliveries, and how."""
 
     state: Annotated[State, one_of(State)] | None = Field(

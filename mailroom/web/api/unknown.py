@@ -17,6 +17,12 @@ class Anything(BaseConverter):
     regex = "(?s:.+)"
 
 
+class Named(BaseConverter):
+    """What a program wrote where an id belongs: the operation tells what is wrong with it."""
+
+    regex = "(?!batch$)[^/]+"  # that is an address of its own, with methods of its own
+
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 UNUSUAL_METHODS = ("OPTIONS", "TRACE", "QUERY")
 
