@@ -12,14 +12,28 @@ function mails({ good }) {
   return good === 1 ? "Send 1 mail" : `Send ${good.toLocaleString("en")} mails`;
 }
 
+const THOUSANDS = 1000;
+
+// What is asked before so many are mailed; see confirm.js.
+async function question() {
+  const [file] = form.querySelector("[data-list-file]").files;
+  const lines = file ? (await file.text()).split("\n").length : 0;
+  if (lines > THOUSANDS) return `Send it to everybody in ${file.name}, some ${lines.toLocaleString("en")} lines?`;
+  return found.good >= THOUSANDS ? `Send it to ${found.good.toLocaleString("en")} recipients?` : "";
+}
+
+async function show() {
+  label.textContent = mails(found);
+  form.dataset.confirm = await question();
+}
+
 let found = { good: 0 };
+form.dataset.confirmButton = "Send";
 form.addEventListener("recipients", (event) => {
   found = event.detail;
-  label.textContent = mails(found);
+  show();
 });
-form.addEventListener("change", () => {
-  label.textContent = mails(found);
-});
+form.addEventListener("change", show);
 
 function size() {
   let bytes = 100_000;

@@ -78,7 +78,7 @@ def end(app: Flask, user: User, way: str) -> str:
 
 
 def make_key(browser: FlaskClient, name: str, *scopes: str) -> str:
-    page = browser.post("/keys", data={"name": name, "scopes": list(scopes)}).text
+    page = browser.post("/keys", data={"name": name, "scopes": list(scopes)}, follow_redirects=True).text
     found = re.search(r"mr_[A-Za-z0-9]{43}", page)
     assert found, page
     return found[0]

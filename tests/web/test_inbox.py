@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import Envelope
+from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
@@ -179,3 +180,16 @@ def test_it_can_be_emptied(client: FlaskClient, folder: Path) -> None:
     assert "1 message" in client.get("/inbox").text
     assert post(client, "/inbox/empty", "/inbox").status_code == HTTPStatus.SEE_OTHER
     assert not list((folder / "new").iterdir())
+
+
+@pytest.mark.parametrize("written", ["cid:logo@shop", "cid:logo%40shop", "CID:logo@shop"])
+def test_a_picture_is_found_however_its_address_is_written(
+    app: Flask, client: FlaskClient, folder: Path, written: str
+) -> None:
+    letter = EmailMessage()
+    letter["Subject"] = "A picture"
+    letter.set_content("text")
+    letter.add_alternative(f'<img src="{written}">', subtype="html")
+    letter.get_payload()[1].add_related(PIXEL, "image", "png", cid="<logo@shop>")  # type: ignore[index,union-attr]
+    page = client.get(f"/inbox/{catch(folder, letter)}/html").text
+    assert page.strip().startswith('<img src="data:image/png;base64,')

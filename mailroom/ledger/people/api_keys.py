@@ -99,12 +99,14 @@ def add(
     expires_at: datetime | None = None,
     user_id: int | None = None,
     shares_with: int | None = None,
+    key: str = "",
 ) -> tuple[str, int]:
     """A new key, as it is shown this once, and its id. Raises NoSuchKey.
 
+    `key`: of key_of(), for who has to show it in another request; by default a random one.
     `shares_with`: a key, revoked or not, whose program it belongs to.
     """
-    key = PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    key = key or key_of(secrets.token_bytes(64))
     values = {
         "name": name,
         "key_hash": token_hash(key),
@@ -119,6 +121,15 @@ def add(
     row_id = connection.execute(insert(api_keys).values(values).returning(api_keys.c.id)).scalar_one()
     tell(connection, "an API key is made", key=int(row_id), name=name, scopes=values["scopes"], by=user_id)
     return key, int(row_id)
+
+
+def key_of(octets: bytes) -> str:
+    """The key that these make: 64 octets, as nobody can guess them."""
+    number, letters = int.from_bytes(octets), []
+    for _ in range(LENGTH):
+        number, place = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[place])
+    return PREFIX + "".join(letters)
 
 
 def find(connection: Connection, key: str) -> ApiKey | None:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from email.message import EmailMessage
 from functools import cached_property
+from urllib.parse import unquote
 
 from mailroom.web.inbox.maildir import decoded
 
@@ -100,7 +101,10 @@ def html_page(caught: Caught) -> str | None:
         for file in caught.attachments
         if file.content_id and file.content_type in PICTURES
     }
-    return CID.sub(lambda found: pictures.get(found[1], found[0]), caught.html)
+    # As it stands in a URL: with what is special in it percent-encoded, or not (RFC 2392, section 2).
+    return CID.sub(
+        lambda found: pictures.get(unquote(found[1])) or pictures.get(found[1], found[0]), caught.html
+    )
 
 
 def _filename(part: EmailMessage, number: int) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from flask import Flask
+from markupsafe import Markup, escape
 
 from mailroom.ledger import states
 
@@ -50,7 +52,16 @@ def utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def attributes(values: Mapping[str, object]) -> Markup:
+    """Attributes of an HTML element. True is written as HTML writes it: by its name alone; False and
+    None are left out.
+    """
+    given = {name: value for name, value in values.items() if value is not False and value is not None}
+    written = (name if value is True else f'{name}="{escape(value)}"' for name, value in given.items())
+    return Markup(" ").join(map(Markup, written))
+
+
 def init_app(app: Flask) -> None:
-    for filter_ in (number, count, duration, size, iso, utc):
+    for filter_ in (number, count, duration, size, iso, utc, attributes):
         app.jinja_env.filters[filter_.__name__] = filter_
     app.jinja_env.globals["states"] = states

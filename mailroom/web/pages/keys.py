@@ -1,10 +1,17 @@
-"""/keys: what programs carry to use the API; made here, shown once, revoked here."""
+"""/keys: what programs carry to use the API; made here, shown once, revoked here.
+
+A new key is made of SECRET_KEY and a word in the session of who made it. So the answer to the form can be a
+redirect, which no reload sends again, and the key is in no cookie and no URL.
+"""
 
 from __future__ import annotations
 
+import hmac
+import secrets
+from hashlib import sha512
 from typing import Any
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from mailroom.ledger.people import api_keys
@@ -15,17 +22,19 @@ from mailroom.web.request.gate import user
 
 blueprint = Blueprint("keys", __name__, url_prefix="/keys")
 
+NEW_KEY = "new_key"
 USUAL_SCOPES = (api_keys.SEND, api_keys.READ)
 
 
 @blueprint.get("")
 def page() -> Response:
-    return _shown(KeyForm("", USUAL_SCOPES), 200)
+    word = session.pop(NEW_KEY, None)
+    return _shown(KeyForm("", USUAL_SCOPES), 200, key=_key_of(word) if word else "")
 
 
 @blueprint.post("")
 def create() -> Response:
-    """Shows the new key in the answer itself: it is in no cookie, no URL and no page after this one."""
+    """The page that follows shows the key, once."""
     form = KeyForm(
         name=request.form.get("name", ""),
         scopes=request.form.getlist("scopes"),
@@ -40,11 +49,18 @@ def create() -> Response:
     try:
         with mailroom().database.begin() as connection:
             gate.hold(connection)
-            key, _ = api_keys.add(connection, **values, user_id=user().id)
+            word = secrets.token_urlsafe(32)
+            api_keys.add(connection, **values, user_id=user().id, key=_key_of(word))
     except api_keys.NoSuchKey:
         form.refuse_sharing()
         return _shown(form, 422)
-    return _shown(KeyForm("", USUAL_SCOPES), 200, key=key, name=values["name"])
+    session[NEW_KEY] = word
+    return redirect(url_for("keys.page", _anchor="new-key"), 303)
+
+
+def _key_of(word: str) -> str:
+    digest = hmac.digest(mailroom().settings.secret_key.encode(), f"a new API key:{word}".encode(), sha512)
+    return api_keys.key_of(digest)
 
 
 @blueprint.post("/<int:key_id>/revoke")
@@ -58,15 +74,16 @@ def revoke(key_id: int) -> Response:
     return redirect(url_for("keys.page"), 303)
 
 
-def _shown(form: KeyForm, status: int, key: str = "", name: str = "") -> Response:
+def _shown(form: KeyForm, status: int, key: str = "") -> Response:
     with mailroom().database.read() as connection:
         listed = api_keys.everyone(connection)
+        made = api_keys.find(connection, key) if key else None
     body = render_template(
         "keys/page.html",
         form=form,
         keys=listed,
-        key=key,
-        name=name,
+        key=key if made else "",
+        name=made.name if made else "",
         rate=api_keys.RATE,
         base_url=f"{mailroom().settings.public_url}/api/v1",
     )

@@ -40,7 +40,7 @@ def page() -> AnyResponse | str:
         return _by_link(request.args["token"])
     if gate.current() is not None:
         return redirect(gate.safe_next(request.args.get("next")), 303)
-    return render_template("sign_in/page.html", email="", problem="")
+    return _form()
 
 
 def _by_link(token: str) -> AnyResponse:
@@ -87,8 +87,13 @@ def _by_password(user: User, password_hash: str | None) -> bool:
     return sign_in(user, lambda connection: users.password_hash(connection, user.id) == password_hash)
 
 
+def _form(email: str = "", problem: str = "") -> str:
+    is_local = mailroom().settings.local
+    return render_template("sign_in/page.html", email=email, problem=problem, is_local=is_local)
+
+
 def _again(email: str, problem: str, status: int, wait: int = 0) -> Response:
-    response = make_response(render_template("sign_in/page.html", email=email, problem=problem), status)
+    response = make_response(_form(email, problem), status)
     if wait:
         response.headers["Retry-After"] = str(wait)
     return response

@@ -165,3 +165,66 @@ def test_every_field_has_a_label(page: Page) -> None:
                .map((field) => field.outerHTML)"""
         )
         assert unnamed == [], place
+
+
+def test_thousands_are_asked_about_first(page: Page) -> None:
+    people = "\n".join(f"person{number}@example.org" for number in range(1000))
+    write(page, "", "To a thousand")
+    paste(page, "Recipients", people)
+    page.get_by_label("Text", exact=True).fill("How are you?")
+    page.get_by_role("button", name="Send 1,000 mails").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Send it to 1,000 recipients?")
+    dialog.get_by_role("button", name="No, go back").click()
+    expect(dialog).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"/$"))
+    page.get_by_role("button", name="Send 1,000 mails").click()
+    page.get_by_role("dialog").get_by_role("button", name="Send", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/mailings/\d+$"))
+
+
+def test_a_key_is_copied_and_its_revocation_asked_about(page: Page) -> None:
+    page.goto("/keys")
+    page.get_by_label("Name", exact=True).fill("The shop")
+    page.get_by_role("button", name="Make the key").click()
+    key = page.locator("#key")
+    expect(key).to_contain_text("mr_")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name=re.compile("Copied|Marked"))).to_be_visible()
+    page.reload()
+    expect(key).to_have_count(0)
+    row = page.get_by_role("row").filter(has_text="The shop")
+    expect(row).to_have_count(1)
+    row.get_by_role("button", name="Revoke").click()
+    page.keyboard.press("Escape")
+    expect(row).not_to_contain_text("revoked")
+    row.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(row).to_contain_text("revoked")
+
+
+def test_what_was_typed_is_back_after_going_back(page: Page) -> None:
+    write(page, "ann@example.org", "A subject to keep")
+    page.get_by_role("button", name="Send 1 mail").click()
+    expect(page).to_have_url(re.compile(r"/mailings/\d+$"))
+    page.go_back()
+    expect(page.get_by_label("Subject")).to_have_value("A subject to keep")
+    expect(page.get_by_label("From")).to_have_value("Ann Lee <ann@example.org>")
+
+
+IS_IN_SIGHT = """() => {
+  const focused = document.activeElement, bar = document.querySelector(".send-bar");
+  const [its, line] = [focused.getBoundingClientRect(), bar.getBoundingClientRect().top];
+  const first = focused.tagName === "TEXTAREA" ? its.top + 48 : its.bottom;  // where its cursor is
+  return bar.contains(focused) || focused === document.body || (its.top >= 0 && first <= line + 1);
+}"""
+
+
+def test_the_focus_is_never_behind_the_bar(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.emulate_media(reduced_motion="reduce")
+    page.goto("/")
+    page.get_by_label("Recipients", exact=True).focus()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        page.wait_for_function(IS_IN_SIGHT, timeout=5_000)
