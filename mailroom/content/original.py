@@ -85,7 +85,7 @@ def read_original(
     fields = [field for field in without(fields, *NOT_MAILED) if field.value or field.name not in NOT_EMPTY]
     fields = _completed(fields, message_id, date, trace)
     # A bare CR ends a line here. In a header, readers disagree about it, and it was refused.
-    wire = _wire(fields, _crlf(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")))
+    wire = _wire(fields, _crlf(_without_bare_cr(body)))
     # Whatever was changed on the way: what is judged is what leaves.
     leaving = part_at(wire)
     named = _check(leaving.fields)
@@ -104,7 +104,15 @@ def read_original(
 
 def _crlf(octets: bytes) -> bytes:
     """Line ends as CRLF. (A regular expression would keep an object for each line.)"""
+    if octets.count(b"\n") == octets.count(b"\r\n"):  # as usual: no copies of a large message
+        return octets
     return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def _without_bare_cr(octets: bytes) -> bytes:
+    if octets.count(b"\r") == octets.count(b"\r\n"):
+        return octets
+    return octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def _completed(fields: list[Field], message_id: str, date: datetime, trace: str) -> list[Field]:

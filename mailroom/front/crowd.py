@@ -12,8 +12,12 @@ class CrowdMember(Protocol):
     """`address`: where it comes from. `memory`, `disk`: the bytes that are kept for it."""
 
     address: str
-    memory: int
-    disk: int
+
+    @property
+    def memory(self) -> int: ...
+
+    @property
+    def disk(self) -> int: ...
 
     @property
     def deadline(self) -> float: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass, replace
 
-from mailroom.front.limits import KIBIBYTE, MEBIBYTE
+from mailroom.front.limits import KIBIBYTE
 
 RESERVE = 300
 """Files that the process has open for other ends: ledger, Redis, libraries, and clients that it has yet
@@ -32,8 +32,8 @@ class SubmissionLimits:
 
     strangers_line: int = 16 * KIBIBYTE
     """A line before sign-in. AUTH needs the most: 12,288 (RFC 4954, 4)."""
-    line: int = 1 * MEBIBYTE
-    """After it: long lines are taken, and broken before they are sent on."""
+    piece: int = 64 * KIBIBYTE
+    """After it, what is taken in at once of a message, whose lines may be of any length."""
 
     strangers_replies: int = 50
     replies: int = 5_000
@@ -52,7 +52,7 @@ class SubmissionLimits:
 def fitting(limits: SubmissionLimits) -> SubmissionLimits:
     """As many connections as this process may have files open, after asking for as many as it needs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = limits.strangers + limits.clients + RESERVE
+    wanted = limits.strangers + 2 * limits.clients + RESERVE  # a large message has a file
     if soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -60,4 +60,4 @@ def fitting(limits: SubmissionLimits) -> SubmissionLimits:
         return limits
     room = max(20, soft - RESERVE) if soft > 2 * RESERVE else max(20, soft // 2)
     strangers = min(limits.strangers, room // 2)
-    return replace(limits, strangers=strangers, clients=room - strangers)
+    return replace(limits, strangers=strangers, clients=(room - strangers) // 2)

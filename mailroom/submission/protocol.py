@@ -7,10 +7,11 @@ import ipaddress
 import ssl
 from typing import Any, AnyStr, cast
 
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, syntax
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session, syntax
 
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.submission.door import Door, is_theirs, whence
+from mailroom.submission.incoming import IncomingMessage, pieces
 from mailroom.submission.limits import SubmissionLimits
 from mailroom.submission.reception import LARGEST_SUBMISSION, Reception
 
@@ -20,8 +21,6 @@ COMMANDS = {"AUTH": 5, "STARTTLS": 1, "VRFY": 1, "EXPN": 1, "HELP": 10, "*": 100
 
 class SubmissionProtocol(SMTP):
     """One connection. To the door's crowds it is somebody who waits."""
-
-    memory = disk = 0  # what is kept for it is bounded by the length of a line, and by LARGEST_SUBMISSION
 
     def __init__(
         self, reception: Reception, hostname: str, tls: ssl.SSLContext | None, door: Door | None = None
@@ -46,6 +45,7 @@ class SubmissionProtocol(SMTP):
         self._reception = reception
         self._came_at = self.loop.time()
         self._crowd = self.door.strangers
+        self._incoming: IncomingMessage | None = None
         self._data_since: float | None = None
         self._received = self._replies = self._errors = self._wrong = 0
 
@@ -73,26 +73,68 @@ class SubmissionProtocol(SMTP):
 
     @syntax("DATA")
     async def smtp_DATA(self, arg: str | None) -> None:
-        """Asks whether a message may come, if nothing else speaks against it."""
-        refusal = await self._refusal() if not arg else None
-        if refusal is not None:
-            self.envelope = self._create_envelope()  # the next MAIL begins anew, as after any end of DATA
-            await self.push(refusal)
+        """Asks whether a message may come, and takes it: aiosmtpd keeps an object for each of its lines."""
+        if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
             return
+        if self.envelope is None or not self.envelope.rcpt_tos:
+            await self.push("503 Error: need RCPT command")
+        elif arg:
+            await self.push("501 Syntax: DATA")
+        else:
+            reply = await self._reception.admit(self._known_session) or await self._take_message()
+            self.envelope = self._create_envelope()  # the next MAIL begins anew, as after any end of DATA
+            await self.push(reply)
+
+    async def _take_message(self) -> str:
+        """The reply to a message's final dot."""
+        await self.push("354 End data with <CR><LF>.<CR><LF>")
         self._data_since, self._received = self.loop.time(), 0
         self._reset_timeout()
+        self._incoming = IncomingMessage(self._reception.folder, LARGEST_SUBMISSION)
         try:
-            await super().smtp_DATA(arg)
+            async for piece in pieces(self._reader):
+                self._keep(self._incoming, piece)
+            if self._incoming.refusal:
+                return self._incoming.refusal
+            return await self._hand_over(self._incoming)
         finally:
+            self._incoming.close()
+            self._incoming = None
+            self._crowd.measure(self)
             self._data_since = None
             if self.transport is not None:
                 self._reset_timeout()
 
-    async def _refusal(self) -> str | None:
-        session, envelope = self.session, self.envelope
-        if session is None or not session.authenticated or envelope is None or not envelope.rcpt_tos:
-            return None  # aiosmtpd says what comes first
-        return await self._reception.admit(session)
+    def _keep(self, message: IncomingMessage, piece: bytes) -> None:
+        message.append(piece)
+        self._crowd.measure(self)
+        if message.size > 2 * LARGEST_SUBMISSION:  # it does not even hear that
+            self._end(message.refusal, "a client went on without end")
+
+    async def _hand_over(self, message: IncomingMessage) -> str:
+        """While we work it may stay, however long that takes."""
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
+        self._data_since = None
+        self._crowd.work(self)
+        assert self.envelope is not None
+        try:
+            return await self._reception.take(self._known_session, self.envelope, message)
+        finally:
+            if self.transport is not None:
+                self._reset_timeout()
+
+    @property
+    def memory(self) -> int:
+        return self._incoming.memory if self._incoming else 0
+
+    @property
+    def disk(self) -> int:
+        return self._incoming.disk if self._incoming else 0
+
+    @property
+    def _known_session(self) -> Session:
+        return cast(Session, self.session)
 
     async def _judged(self, read: AuthResult) -> AuthResult:
         if not isinstance(read.auth_data, LoginPassword):
@@ -111,7 +153,7 @@ class SubmissionProtocol(SMTP):
         self._crowd.remove(self)
         self._crowd, self.address = self.door.clients, f"key {key.id}"
         self._crowd.add(self)
-        self.line_length_limit = self._reader._limit = self._limits.line  # type: ignore[attr-defined]
+        self.line_length_limit = self._reader._limit = self._limits.piece  # type: ignore[attr-defined]
         self._replies = self._errors = 0
         self._reset_timeout()
 
@@ -155,19 +197,6 @@ class SubmissionProtocol(SMTP):
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
         super().data_received(data)
-
-    async def _call_handler_hook(self, command: str, *args: Any) -> Any:
-        """While we work it may stay, however long that takes."""
-        if command != "DATA" or self._timeout_handle is None:
-            return await super()._call_handler_hook(command, *args)
-        self._data_since = None
-        self._timeout_handle.cancel()
-        self._crowd.work(self)
-        try:
-            return await super()._call_handler_hook(command, *args)
-        finally:
-            if self.transport is not None:
-                self._reset_timeout()
 
     # How much it may say
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import cast
 
 import structlog
@@ -28,6 +30,7 @@ from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.queue import Queue
 from mailroom.settings import Settings
+from mailroom.submission.incoming import IncomingMessage
 
 log = structlog.get_logger()
 
@@ -38,6 +41,9 @@ MOST_RCPT = 1000
 
 READERS = 4
 """Messages that are read and written at the same time."""
+
+LARGE_SUBMISSION = 4 * 1024 * 1024
+"""Octets of a message of which only one is read at a time: reading takes a few times its size in memory."""
 
 QUOTES = str.maketrans("“”‘’", "\"\"''")
 
@@ -56,6 +62,12 @@ class Reception:
         self._busy = 0
         # Not the pool that signs people in: a large message may take its time.
         self._readers = ThreadPoolExecutor(READERS, "message")
+        self._large_readers = ThreadPoolExecutor(1, "large message")
+
+    @property
+    def folder(self) -> Path:
+        """Where a message waits that is too large for memory."""
+        return self._settings.home if self._settings.home.is_dir() else Path(tempfile.gettempdir())
 
     async def sign_in(self, password: bytes) -> AuthResult:
         try:
@@ -123,12 +135,14 @@ class Reception:
         may = f"This API key may hand in {key.rate.replace('/', ' messages a ')}"
         return f"450 4.7.1 {may}: try again in {standing.seconds_left} seconds"
 
-    async def handle_DATA(self, server: object, session: Session, envelope: Envelope) -> str:
+    async def take(self, session: Session, envelope: Envelope, message: IncomingMessage) -> str:
+        """The reply to a whole message."""
         started = time.perf_counter()
         self._busy += 1
+        readers = self._large_readers if message.size > LARGE_SUBMISSION else self._readers
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._readers, self._accept, session, envelope, started)
+            return await loop.run_in_executor(readers, self._accept, session, envelope, message, started)
         finally:
             self._busy -= 1
 
@@ -142,10 +156,10 @@ class Reception:
         while self._busy and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
 
-    def _accept(self, session: Session, envelope: Envelope, started: float) -> str:
+    def _accept(self, session: Session, envelope: Envelope, message: IncomingMessage, started: float) -> str:
         key = _key(session)
         try:
-            original = _read(session, envelope)
+            original = _read(session, envelope, message.octets())
         except Unmailable as reason:
             return f"554 5.6.0 This message cannot be mailed: {_words(reason)}"
         for author in original.authors:
@@ -190,11 +204,11 @@ def _key(session: Session) -> ApiKey:
     return cast(ApiKey, session.auth_data)  # aiosmtpd lets nobody come so far without it
 
 
-def _read(session: Session, envelope: Envelope) -> Original:
+def _read(session: Session, envelope: Envelope, given: bytes) -> Original:
     sender = str(envelope.mail_from)
     name = str(uuid.uuid4())
     return read_original(
-        envelope.original_content or b"",
+        given,
         envelope_sender=sender,
         message_id=message_id(name, None, sender.rpartition("@")[2]),
         date=datetime.now(UTC),

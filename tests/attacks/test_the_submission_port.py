@@ -287,6 +287,31 @@ def test_a_message_that_is_made_to_cost_is_answered(door: Door, head: str) -> No
     assert "Traceback" not in door.submission.log()
 
 
+MADE_OF = {
+    "line ends": b"\r\n",
+    "short lines": b"x\r\n",
+    "dots": b"..\r\n",
+    "letters of eight bits": b"\xe9\r\n",
+}
+LARGE = 6_000_000
+MOST_GROWN = 150
+"""Megabytes: that many octets of line ends were three million objects, and half a gigabyte."""
+
+
+@pytest.mark.parametrize("line", MADE_OF.values(), ids=MADE_OF)
+def test_a_message_of_very_short_lines_is_taken_at_its_size(door: Door, line: bytes) -> None:
+    before = most_memory(door)
+    wire = door.hand_in(f"From: {MINE}", (line * (LARGE // len(line))).decode("latin-1"))
+    assert wire is not None and len(wire) >= LARGE // 2
+    assert most_memory(door) - before < MOST_GROWN
+
+
+def most_memory(door: Door) -> int:
+    """Megabytes that the process has had at most."""
+    status = Path(f"/proc/{door.submission.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) >> 10
+
+
 REVOKED_WHEN = ("before MAIL", "before RCPT", "before DATA", "while its message comes")
 
 

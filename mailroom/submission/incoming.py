@@ -1,0 +1,67 @@
+"""A message while it comes: kept in memory and, from some size on, in a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from mailroom.front.storage import Storage
+
+END_OF_DATA = b"\r\n.\r\n"
+
+
+class IncomingMessage:
+    """What follows DATA. Kept as it came, in large pieces: an object for each of its lines would be
+    forty times as much as a message of empty lines.
+    """
+
+    def __init__(self, folder: Path, most: int) -> None:
+        self.size = 0  # of all that came, kept or not
+        self.refusal = ""  # a reply; what comes from then on is thrown away
+        self._most = most
+        self._stored = Storage(folder)
+
+    @property
+    def memory(self) -> int:
+        return self._stored.memory
+
+    @property
+    def disk(self) -> int:
+        return self._stored.disk
+
+    def append(self, piece: bytes) -> None:
+        self.size += len(piece)
+        if self.size > self._most:
+            self._refuse("552 5.3.4 Error: Too much mail data")
+        if self.refusal:
+            return
+        try:
+            self._stored.append(piece)
+        except OSError:
+            self._refuse("452 4.3.1 There is no room for this message now, try again")
+
+    def octets(self) -> bytes:
+        """The message, without what SMTP puts around it: doubled dots and the last one."""
+        # It begins on the line end of DATA, so that its first line is like every other.
+        whole = self._stored.file().read().removesuffix(END_OF_DATA[2:])
+        return whole.replace(b"\r\n.", b"\r\n")[2:]
+
+    def close(self) -> None:
+        self._stored.close()
+
+    def _refuse(self, reply: str) -> None:
+        self.refusal = self.refusal or reply
+        self._stored.close()
+
+
+async def pieces(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """All up to the final dot, its line included; the line end of DATA comes first."""
+    # A dot alone may follow at once. asyncio has no way to look at what has come and leave it there.
+    reader._buffer[:0] = END_OF_DATA[:2]  # type: ignore[attr-defined]
+    while True:
+        try:
+            yield await reader.readuntil(END_OF_DATA)
+            return
+        except asyncio.LimitOverrunError as more:
+            yield await reader.read(more.consumed)
