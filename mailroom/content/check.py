@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mailroom.content.addresses import UNSAFE_IN_ADDRESS, Address
 from mailroom.content.characters import misplaced
-from mailroom.content.content import Attachment, Content
+from mailroom.content.content import LONGEST_SUBJECT, Attachment, Content
 from mailroom.content.header.authors import AUTHOR_FIELDS, SIGNATURES, VERDICTS
 from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.merge.tags import TAGS_OF_EVERYBODY, trial, unknown_tags
@@ -31,6 +31,13 @@ _OUR_PREFIXES = ("content-", "resent-", "arc-")
 MOST_UNKNOWN, MOST_KNOWN, SHOWN = 10, 30, 80
 """Tags without a value that are named, names that there are, and characters of one."""
 
+LONGEST_NAME, LONGEST_FILENAME = 1_000, 255
+LONGEST_VALUE = 10_000
+"""Characters, of a further header's value."""
+MOST_HEADERS_TEXT = 64 * 1024
+"""Characters of all further headers: a word of another script takes a microsecond for each to be encoded,
+and nobody else's mail is sent meanwhile."""
+
 TRIED = 10
 """For so many recipients Liquid is rendered before it is accepted: a loop without end shows with each."""
 
@@ -41,7 +48,7 @@ def check(content: Content, columns: Sequence[str], recipients: Sequence[Recipie
     `columns` are the names that the recipients' variables have.
     """
     return [
-        *_check_addresses(content),
+        *_check_addresses(content, recipients),
         *_check_subject(content),
         *_check_bodies(content),
         *(_check_tags(content, list(columns), recipients) if content.is_personal else ()),
@@ -50,7 +57,7 @@ def check(content: Content, columns: Sequence[str], recipients: Sequence[Recipie
     ]
 
 
-def _check_addresses(content: Content) -> Iterator[Finding]:
+def _check_addresses(content: Content, recipients: Sequence[Recipient]) -> Iterator[Finding]:
     fields: dict[str, tuple[Address, ...]] = {
         "sender": (content.sender,),
         "reply_to": content.reply_to,
@@ -65,6 +72,10 @@ def _check_addresses(content: Content) -> Iterator[Finding]:
             yield field, "A name or address cannot contain a line break or another control character."
         elif reason := next(filter(None, (misplaced(address.name) for address in addresses)), ""):
             yield field, f"A name here {reason}."
+        elif max((len(address.name) for address in addresses), default=0) > LONGEST_NAME:
+            yield field, f"A name here has more than {LONGEST_NAME:,} characters."
+    if content.is_personal and max((len(one.name) for one in recipients), default=0) > LONGEST_NAME:
+        yield "recipients", f"A recipient's name has more than {LONGEST_NAME:,} characters."
     if not content.sender.address:
         yield "sender", "Say who the mail is from."
 
@@ -78,6 +89,8 @@ def _check_subject(content: Content) -> Iterator[Finding]:
         yield "subject", "The subject holds a character that is not valid Unicode."
     elif reason := misplaced(content.subject):
         yield "subject", f"The subject {reason}."
+    elif len(content.subject) > LONGEST_SUBJECT:
+        yield "subject", f"The subject has more than {LONGEST_SUBJECT:,} characters."
 
 
 def _check_bodies(content: Content) -> Iterator[Finding]:
@@ -120,6 +133,9 @@ def _some(recipients: Sequence[Recipient]) -> Iterator[tuple[str, Values]]:
 
 
 def _check_headers(content: Content) -> Iterator[Finding]:
+    if sum(len(name) + len(value) for name, value in content.headers) > MOST_HEADERS_TEXT:
+        yield "headers", f"Further headers have at most {MOST_HEADERS_TEXT:,} characters in all."
+        return
     for name, value in content.headers:
         if not _FIELD_NAME(name):
             yield "headers", f"“{name[:80]}” cannot be the name of a header."
@@ -129,6 +145,8 @@ def _check_headers(content: Content) -> Iterator[Finding]:
             yield "headers", f"The header {name} cannot contain a line break or another control character."
         elif reason := misplaced(value):
             yield "headers", f"The header {name} {reason}."
+        elif len(value) > LONGEST_VALUE:
+            yield "headers", f"The header {name} has more than {LONGEST_VALUE:,} characters."
 
 
 def _attachment_problem(attachment: Attachment) -> str:
@@ -137,6 +155,8 @@ def _attachment_problem(attachment: Attachment) -> str:
     if reason := misplaced(attachment.filename):
         return f"The name of a file {reason}."
     shown = f"“{attachment.filename[:80]}”"
+    if len(attachment.filename) > LONGEST_FILENAME:
+        return f"{shown}, the name of a file, has more than {LONGEST_FILENAME} characters."
     if not CONTENT_TYPE(attachment.content_type):
         return f"{shown} has no valid content type."
     if attachment.content_id is not None and not _CONTENT_ID(attachment.content_id):

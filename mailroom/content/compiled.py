@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Protocol
 
 from mailroom.content.body import Personal, Piece
-from mailroom.content.content import Content
+from mailroom.content.content import LONGEST_SUBJECT, Content
 from mailroom.content.headers import address_header, extra_header, text_header, to_header
-from mailroom.content.merge.plain import Template, names_used
+from mailroom.content.merge.plain import MergeError, Template, names_used
 from mailroom.content.merge.tags import parse_template, refuse_overfull
 from mailroom.content.mime import root_part
 
@@ -54,9 +54,16 @@ class Compiled:
         values = {"email": address.address, "name": address.name, **(variables or {})}
         refuse_overfull(self._uses, values)
         if self._subject is not None:
-            head.append(text_header("Subject", self._subject.render(values)))
+            head.append(text_header("Subject", _bounded(self._subject.render(values))))
         rest = [piece if isinstance(piece, bytes) else piece.render(values) for piece in self._rest]
         return b"".join(head + rest)
+
+
+def _bounded(subject: str) -> str:
+    if len(subject) > LONGEST_SUBJECT:
+        found = f"The subject has {len(subject):,} characters for this recipient"
+        raise MergeError(f"{found}, and {LONGEST_SUBJECT:,} is the most.")
+    return subject
 
 
 def compile_message(content: Content, uid: str, date: datetime) -> Compiled:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from mailroom.content.addresses import Address
 
+LONGEST_SUBJECT = 2_000
+"""Characters, also of what merge tags make of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:

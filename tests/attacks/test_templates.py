@@ -6,10 +6,13 @@ somebody who has the values below.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from mailroom.content.addresses import Address
 from mailroom.content.check import check
+from mailroom.content.compiled import compile_message
 from mailroom.content.content import Content
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.merge.tags import parse_template, unknown_tags
@@ -99,6 +102,9 @@ RENDERED = {
 }
 
 READ = {
+    "plain tags": ("{{ name }}" * 100_000, TOKENS),
+    "plain tags, and a long text": ("{{ name }}" * 100_001 + "x" * 100_000, "can have 1 MB at most"),
+    "a long text with one": ("x" * (9 << 20) + "{{ name }}", "can have 1 MB at most"),
     "blocks in blocks": ("{% if name %}" * 5_000 + "{% endif %}" * 5_000, TOKENS),
     "blocks in blocks, fewer": (
         "{% if name %}" * 500 + "{% endif %}" * 500,
@@ -149,3 +155,11 @@ def test_it_is_refused_at_its_field_before_it_is_accepted(source: str) -> None:
     content = Content(Address("a@b.example"), "Hi", text="Hi", html=source)
     (finding,) = check(content, list(VALUES), [Recipient("ann@b.example", "Ann", variables=VALUES)])
     assert finding[0] == "html" and finding[1].startswith("Tried for ann@b.example. ")
+
+
+def test_a_subject_is_no_longer_for_one_recipient_than_for_all() -> None:
+    content = Content(Address("a@b.example"), "{{ big }}", text="Hi")
+    compiled = compile_message(content, "uid", datetime.now(UTC))
+    assert b"Subject: Ann" in compiled.render(Address("ann@b.example"), {"big": "Ann"}, "<a@b>")
+    with pytest.raises(MergeError, match=r"The subject has 128,000 characters for this recipient"):
+        compiled.render(Address("ann@b.example"), VALUES, "<a@b>")

@@ -141,3 +141,29 @@ def test_a_long_list_tells_of_its_first_bad_ones(light_client: Client) -> None:
         *(False, True, False, True, True),
         *(False, False, False),
     ]
+
+
+LONG = "é" * 12_000
+TO_OTHERS = {**EXAMPLE_MAILING, "recipients": [{"address": f"{LONG} <bob@mail.example>"}]}
+MADE_TO_HOLD_UP = {
+    "a name that speaks": ("/emails", {**EMAIL, "from": f"{LONG} <{MINE}>"}),
+    "names in To": ("/emails", {**EMAIL, "to": [f"{LONG} <b{n}@mail.example>" for n in range(50)]}),
+    "a name in Cc": ("/emails", {**EMAIL, "cc": f"{LONG} <bob@mail.example>"}),
+    "a name in Reply-To": ("/emails", {**EMAIL, "reply_to": f"{LONG} <bob@mail.example>"}),
+    "a name of a mailing": ("/mailings", TO_OTHERS),
+    "a header": ("/emails", {**EMAIL, "headers": {"X-Note": LONG}}),
+    "many headers": ("/emails", {**EMAIL, "headers": {f"X-{n}": "é" * 1_000 for n in range(900)}}),
+    "a subject": ("/emails", {**EMAIL, "subject": LONG}),
+    "the name of a file": ("/emails", {**EMAIL, "attachments": [{"filename": LONG, "content": ""}]}),
+    "tags": ("/mailings", {**EXAMPLE_MAILING, "text": "{{ name }}" * 50_001}),
+    "a text with a tag": ("/mailings", {**EXAMPLE_MAILING, "html": "x" * (8 << 20) + "{{ name }}"}),
+}
+"""What is laid out for each recipient, or letter by letter: nobody else's mail is sent meanwhile."""
+
+
+@pytest.mark.parametrize("tried", MADE_TO_HOLD_UP.values(), ids=MADE_TO_HOLD_UP)
+def test_what_takes_long_to_lay_out_is_refused(light_client: Client, tried: tuple[str, Any]) -> None:
+    path, letter = tried
+    answer = light_client.post(path, json=letter, key=new_key(light_client.database, senders=[]))
+    assert answer.status_code == 422, answer.text[:500]
+    assert len(answer.text) < 1_000

@@ -25,6 +25,10 @@ TAGS_OF_EVERYBODY = ("email", "name")
 FILLED = 1 << 20
 """Characters of values that the plain tags of one mail may put in: it takes few to put one in often."""
 
+MOST_PLAIN_TAGS = 50_000
+PLAIN_SOURCE = 8 << 20
+"""Plain tags of a text, and its characters: it is cut at each, and much of it made anew for everybody."""
+
 _PLAIN_TAG = re.compile(r"\{\{\s*([A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)\s*\}\}")
 _LIQUID_WORDS = {"true", "false", "nil", "null", "empty", "blank"}
 
@@ -52,6 +56,8 @@ def has_tags(source: str) -> bool:
 
 def plain_pieces(source: str) -> list[str] | None:
     """`source` cut at its tags, or None when it has any that are more than a name."""
+    if len(source) > PLAIN_SOURCE or source.count("{{") > MOST_PLAIN_TAGS:
+        return None  # Liquid refuses it
     pieces = _PLAIN_TAG.split(source)
     texts, names = pieces[::2], pieces[1::2]
     if any("{{" in text or "{%" in text for text in texts) or not _LIQUID_WORDS.isdisjoint(names):

@@ -61,11 +61,11 @@ def _draft(
         allowed = ", ".join(key.senders)
         message = f"`from`: this API key may not send from {content.sender.address}, only from: {allowed}."
         raise ApiError(403, "validation_error", message)
-    if key.senders and (reason := disguise_of(content.sender)):
-        raise ApiError(403, "validation_error", f"`from`: for this API key, {reason}.")
     if problems := check(content, columns, recipients):
         sentences = [f"`{API_FIELD_NAMES.get(field, field)}`: {sentence}" for field, sentence in problems]
         raise Unprocessable(body.together(sentences))
+    if key.senders and (reason := disguise_of(content.sender)):
+        raise ApiError(403, "validation_error", f"`from`: for this API key, {reason}.")
     return Draft(
         content=content,
         recipients=recipients,

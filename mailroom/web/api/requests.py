@@ -17,7 +17,8 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from mailroom.content.content import Attachment
+from mailroom.content.check import LONGEST_FILENAME, LONGEST_VALUE
+from mailroom.content.content import LONGEST_SUBJECT, Attachment
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
 from mailroom.web.api.enumerations import one_of
@@ -55,7 +56,7 @@ MOST_FILES, MOST_TAGS = 100, 75
 HEADERS_SCHEMA: Schema = {
     "description": "Further headers. Those that Mailroom sets (From, Message-ID, Content-...) are refused.",
     "propertyNames": {"pattern": "^[!-9;-~]{1,60}$"},
-    "additionalProperties": {"type": "string", "pattern": ONE_LINE, "maxLength": 10_000},
+    "additionalProperties": {"type": "string", "pattern": ONE_LINE, "maxLength": LONGEST_VALUE},
     "examples": [{"X-Entity-Ref-ID": "order-1234"}],
 }
 
@@ -83,7 +84,7 @@ class AttachmentRequest(RequestModel):
 
     filename: Text = Field(
         default="",
-        max_length=255,
+        max_length=LONGEST_FILENAME,
         json_schema_extra={"pattern": SOME_LINE},
         examples=["hello.txt"],
     )
@@ -141,7 +142,7 @@ class Letter(RequestModel):
 
     from_: Mailbox = Field(alias="from")
     subject: Text = Field(
-        max_length=2000, json_schema_extra={"pattern": SOME_LINE}, examples=["Hello from Mailroom"]
+        max_length=LONGEST_SUBJECT, json_schema_extra={"pattern": SOME_LINE}, examples=["Hello from Mailroom"]
     )
     text: Text | None = Field(
         default=None,
