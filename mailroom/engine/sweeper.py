@@ -22,12 +22,16 @@ from mailroom.ledger.deliveries import actions, bulk_actions
 from mailroom.ledger.mailings import idempotency
 from mailroom.ledger.relays import circuit, rates
 from mailroom.ledger.sweep import due_mailings, reap, rounds
-from mailroom.queue import BULK, URGENT, Queue, QueueDown
+from mailroom.queue import BULK, URGENT, BatchId, Queue, QueueDown
 
 log = structlog.get_logger()
 
 LOOKED_FOR_AFTER_MS = 10_000
 """A batch enqueued longer ago than this and not claimed is looked for in RQ."""
+
+CLAIMED_WITHIN = 60.0
+"""Seconds in which a worker that has a batch's job claims the batch; later it is enqueued once more, which
+is harmless: one claims it."""
 
 STAGED_AT_MOST_MS = 3_600_000
 """A submission that was not finished after an hour never will be."""
@@ -54,6 +58,7 @@ class Sweeper:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         self._is_away = False
+        self._unclaimed: dict[BatchId, float] = {}  # since when (monotonic)
 
     def start(self) -> None:
         self._thread.start()
@@ -149,13 +154,23 @@ class Sweeper:
             forgotten = batches.forgotten(connection, LOOKED_FOR_AFTER_MS)
         if not forgotten:
             return
-        missing = set(self._queue.missing([(batch.id, batch.epoch) for batch in forgotten]))
+        missing = set(self._missing([(batch.id, batch.epoch) for batch in forgotten]))
         lost = [batch for batch in forgotten if (batch.id, batch.epoch) in missing]
         if lost:
             log.warning("batches were lost from the queue; they are enqueued again", batches=len(lost))
         if enqueue.onto(self._queue, lost, again=True):
             with self._database.begin() as connection:
                 batches.looked_for(connection, [batch.id for batch in forgotten])
+
+    def _missing(self, unclaimed: list[BatchId]) -> list[BatchId]:
+        now = time.monotonic()
+        overdue = {batch for batch in unclaimed if now - self._unclaimed.get(batch, now) >= CLAIMED_WITHIN}
+        # What is not looked for now was so a few seconds ago, and will be again.
+        self._unclaimed = {
+            **{batch: since for batch, since in self._unclaimed.items() if now - since < 2 * CLAIMED_WITHIN},
+            **{batch: self._unclaimed.get(batch, now) for batch in unclaimed},
+        }
+        return self._queue.missing(unclaimed, overdue)
 
     def _drop_abandoned(self) -> None:
         with self._database.read() as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 from rq.defaults import RQ_KEY_PREFIX
 from rq.job import JobStatus
+from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import as_text, now, utcformat, utcparse
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
@@ -127,8 +128,10 @@ class Queue:
             enqueued = True
         return enqueued
 
-    def missing(self, batches: Iterable[BatchId]) -> list[BatchId]:
+    def missing(self, batches: Iterable[BatchId], overdue: Collection[BatchId] = ()) -> list[BatchId]:
         """Those (batch_id, epoch) whose job is in no queue and is not being run by a live worker.
+
+        Of `overdue` ones no worker is believed: whoever can write to Redis can list one that is none.
 
         What RQ says of a job's state is not enough: a worker killed right after its pop
         leaves it "queued" for ever, one killed later leaves it "started". So the queues
@@ -145,12 +148,20 @@ class Queue:
             for key in workers:
                 pipe.hget(key, "job")
             running = pipe.execute(raise_on_error=False)  # a worker's record may be none
-        found = {id for id in [*urgent, *bulk, *running] if isinstance(id, bytes)}
-        return [batch for id, batch in wanted.items() if id not in found]
+        waiting, held = {*urgent, *bulk}, {id for id in running if isinstance(id, bytes)}
+        return [
+            batch
+            for id, batch in wanted.items()
+            if id not in waiting and (id not in held or batch in overdue)
+        ]
 
     def waiting(self, name: str) -> int:
         """How many jobs wait in that queue."""
         return self._ask(lambda: int(self.redis.llen(JobList(name, self.redis).key)))
+
+    def is_suspended(self) -> bool:
+        """Whether workers rest until somebody says `rq resume`."""
+        return self._ask(lambda: bool(self.redis.exists(WORKERS_SUSPENDED)))
 
     def ping(self) -> bool:
         try:

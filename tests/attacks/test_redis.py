@@ -15,13 +15,16 @@ from typing import Any, cast
 import pytest
 from flask import Flask
 from redis import Redis
+from sqlalchemy import delete, insert
 
 from app import create_app
+from mailroom.engine import sweeper
 from mailroom.ledger.people import api_keys
+from mailroom.ledger.schema import batches
 from mailroom.queue import BULK, URGENT, Queue, QueueDown, Worker
 from mailroom.queue.connection import connect
 from mailroom.queue.heartbeat import Heartbeat
-from mailroom.queue.queue import job_key, queue_key
+from mailroom.queue.queue import job_id, job_key, queue_key
 from mailroom.queue.strays import ASIDE
 from mailroom.settings import Settings, load
 from tests.queue.stage import Stage
@@ -243,6 +246,37 @@ def test_it_is_said_what_is_wrong_not_that_redis_is_away(
     with pytest.raises(QueueDown, match="something else"):
         queue.waiting(BULK)
     queue.close()
+
+
+def test_workers_that_are_none_hold_no_batch_back(
+    attacked: tuple[Redis, Queue, Stage], web: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that says that it has a batch's job is believed for a minute."""
+    redis, queue, _ = attacked
+    monkeypatch.setattr(sweeper, "LOOKED_FOR_AFTER_MS", -1)
+    database = web.extensions["mailroom"].database
+    sweep = sweeper.Sweeper(database, queue, "ann")
+    with database.begin() as connection:
+        row = {"queue": "nobody's", "size": 1, "epoch": 0, "enqueued_at": 0}
+        batch = connection.execute(insert(batches).values(row).returning(batches.c.id)).scalar_one()
+    a_worker(redis, job=job_id(batch, 0).encode())
+    assert not queue.missing([(batch, 0)])
+    sweep._find_forgotten()
+    assert not redis.exists(job_key(job_id(batch, 0)))
+    monkeypatch.setattr(sweeper, "CLAIMED_WITHIN", 0)
+    sweep._find_forgotten()
+    assert redis.exists(job_key(job_id(batch, 0)))
+    with database.begin() as connection:
+        connection.execute(delete(batches).where(batches.c.id == batch))
+    redis.delete(queue_key("nobody's"))
+
+
+def test_workers_that_are_suspended_are_told_of(attacked: tuple[Redis, Queue, Stage], web: Flask) -> None:
+    redis, _, _ = attacked
+    redis.set("rq:suspended", "1")
+    workers = web.test_client().get("/readyz").json["parts"]["workers"]  # type: ignore[index]
+    assert not workers["ok"] and "rq resume" in workers["why"]
+    redis.delete("rq:suspended")
 
 
 called: list[object] = []

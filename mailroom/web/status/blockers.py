@@ -14,6 +14,7 @@ from mailroom.ledger.relays import circuit, rates
 from mailroom.ledger.states import MailingState
 from mailroom.queue import Queue, QueueDown
 from mailroom.web.status.banners import trouble_words
+from mailroom.web.status.checks import SUSPENDED
 
 SILENT_MS = batches.LEASE_MS // 3 + 3_000
 """A worker renews its lease every third of it; one that is three seconds late is in trouble."""
@@ -41,7 +42,7 @@ def hindrances(connection: Connection, queue: Queue, mailing: Mailing, now: int)
 
 def _lost_queue(queue: Queue) -> Iterator[Hindrance]:
     try:
-        workers = queue.workers()
+        workers, is_suspended = queue.workers(), queue.is_suspended()
     except QueueDown as problem:
         yield Hindrance(
             "warning",
@@ -50,6 +51,8 @@ def _lost_queue(queue: Queue) -> Iterator[Hindrance]:
         return
     if not workers:
         yield Hindrance("warning", "No worker is running. Start one with: python worker.py")
+    elif is_suspended:
+        yield Hindrance("warning", f"{SUSPENDED}.")
 
 
 def _closed_servers(connection: Connection, now: int) -> Iterator[Hindrance]:

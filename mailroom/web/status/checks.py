@@ -22,6 +22,8 @@ CHECKS_PATIENCE_SECONDS = 2.0
 SWEEP_EXPECTED = 15_000
 """Milliseconds after which a sweeper that has not been seen is missed."""
 
+SUSPENDED = "The workers rest, for somebody has suspended them (rq suspend); rq resume lets them go on"
+
 T = TypeVar("T")
 
 
@@ -57,11 +59,13 @@ def redis(mailroom: Mailroom) -> str:
 
 def workers(mailroom: Mailroom) -> str:
     try:
-        found = mailroom.queue.workers()
+        found, is_suspended = mailroom.queue.workers(), mailroom.queue.is_suspended()
     except QueueDown as down:
         raise CheckFailed(f"cannot be counted: {down}") from None
     if not found:
         raise CheckFailed("no worker is running; start one: python worker.py")
+    if is_suspended:
+        raise CheckFailed(SUSPENDED)
     return f"{len(found)} running"
 
 
