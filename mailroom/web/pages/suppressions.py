@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC
 from itertools import islice
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from mailroom.content.addresses import AddressError, parse_address
@@ -15,9 +15,11 @@ from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.database.engine import Database
 from mailroom.ledger import suppressions
+from mailroom.ledger.people import sign_ins
 from mailroom.web import mailroom
 from mailroom.web.csv_export import line
 from mailroom.web.layout.filters import count
+from mailroom.web.request import gate
 
 blueprint = Blueprint("suppressions", __name__)
 
@@ -97,7 +99,7 @@ def _key(typed: str) -> str:
 @blueprint.get("/suppressions.csv")
 def as_csv() -> Response:
     return Response(
-        _lines(mailroom().database),
+        _lines(mailroom().database, session[gate.TOKEN]),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": 'attachment; filename="suppressions.csv"',
@@ -106,12 +108,14 @@ def as_csv() -> Response:
     )
 
 
-def _lines(database: Database) -> Iterator[str]:
-    """A page of the ledger a time: SQLite's log must not wait for a slow reader."""
+def _lines(database: Database, token: str) -> Iterator[str]:
+    """A page of the ledger a time: SQLite's log must not wait for a slow reader, who may be signed out."""
     yield line(SUPPRESSIONS_CSV_HEADER)
     after: str | None = None
     while True:
         with database.read() as connection:
+            if sign_ins.find(connection, token) is None:
+                abort(401)
             found = suppressions.page(connection, after, limit=SUPPRESSIONS_EXPORTED_AT_ONCE)
         for one in found:
             added_at = one.created_at.astimezone(UTC).isoformat(timespec="seconds")
