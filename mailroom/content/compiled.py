@@ -27,9 +27,9 @@ class Addressee(Protocol):
 
 
 class Compiled:
-    """One mailing's message, ready to be rendered for each recipient."""
+    """One mailing's message, ready to be rendered for each recipient. `size`: octets that all of them get."""
 
-    __slots__ = ("_before_to", "_rest", "_subject", "_to", "_uses")
+    __slots__ = ("_before_to", "_rest", "_subject", "_to", "_uses", "size")
 
     def __init__(
         self, before_to: bytes, to: bytes | None, subject: Template | None, rest: Sequence[Piece]
@@ -38,6 +38,7 @@ class Compiled:
         self._to = to
         self._subject = subject
         self._rest = _joined(rest)
+        self.size = sum([len(piece) for piece in self._rest if isinstance(piece, bytes)])
         uses = names_used(subject)
         for piece in self._rest:
             uses.update(piece.names_used if isinstance(piece, Personal) else ())

@@ -61,6 +61,10 @@ class Verbatim:
 
     data: bytes
 
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
     def render(self, address: object, variables: object, message_id: str) -> bytes:
         """Its own Message-ID counts, whatever `message_id` says."""
         return self.data

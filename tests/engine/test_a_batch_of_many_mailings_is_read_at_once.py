@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import event
+import pytest
+from sqlalchemy import event, select
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import Attachment, Content
@@ -16,8 +17,10 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.thresholds import SHARES_A_BATCH_AT_MOST
 from mailroom.engine.send.messages import COMPILED_KEPT, CompiledMessages
 from mailroom.ledger.batches.batches import WaitingDelivery
+from mailroom.ledger.schema import deliveries
 from mailroom.queue import Queue
 from tests.ledger.book import NO_QUEUE
 
@@ -106,4 +109,27 @@ def test_it_is_one_question_per_table(sqlite_url: str) -> None:
         cursor = connection.connection.cursor()
         steps = [row[3] for sql in asked for row in cursor.execute(f"EXPLAIN QUERY PLAN {sql}")]
     assert [step for step in steps if step.startswith("SCAN") and not step.startswith("SCAN json_each")] == []
+    database.dispose()
+
+
+def test_large_ones_are_not_kept_for_later(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker of whom many hold each some megabytes would never shrink again."""
+    database, messages = Database(sqlite_url), CompiledMessages()
+    monkeypatch.setattr("mailroom.engine.send.messages.COMPILED_OCTETS_KEPT", 25_000)
+    large = [replace(single(number), text="x" * 10_000) for number in range(5)]
+    ids = accepted(database, large)
+    for mailing_id in ids:
+        assert set(messages.of(database, {mailing_id})) == {mailing_id}
+    assert list(messages._kept) == ids[-2:]
+    assert set(messages.of(database, set(ids))) == set(ids), "who is in a batch has all of it"
+    database.dispose()
+
+
+def test_a_long_letter_shares_no_batch(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    long = "x" * (SHARES_A_BATCH_AT_MOST + 1)
+    accepted(database, [single(1), *(replace(single(number), text=long) for number in (2, 3))])
+    with database.read() as connection:
+        held = connection.execute(select(deliveries.c.batch_id).order_by(deliveries.c.id)).scalars().all()
+    assert len(held) == 6 and len(set(held)) == 3
     database.dispose()

@@ -94,7 +94,9 @@ def _batch(
 
 def _goes_alone(draft: Draft) -> bool:
     """Is large: a worker holds a whole batch."""
-    return bool(draft.original or draft.content.attachments or draft.max_sessions is not None)
+    content = draft.content
+    is_long = len(content.text) + len(content.html) > thresholds.SHARES_A_BATCH_AT_MOST
+    return is_long or bool(draft.original or content.attachments or draft.max_sessions is not None)
 
 
 def _begin(connection: Connection, draft: Draft) -> Begun:

@@ -20,13 +20,16 @@ from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import Shown, StoredFile, ToCompile
 
 COMPILED_KEPT = 16
-"""Compiled mailings that a worker remembers; one with a large attachment is some megabytes."""
+COMPILED_OCTETS_KEPT = 32 << 20
+"""Compiled mailings that a worker remembers, and their octets in all: one may have eighty megabytes."""
 
 
 class UnreadableContent:
     """What was accepted and cannot be sent any more: its template is not understood now, or it was deleted.
     Each of its deliveries fails for that reason, and nobody else's who is in the same batch.
     """
+
+    size = 0
 
     def __init__(self, words: str) -> None:
         self._words = words
@@ -70,8 +73,10 @@ class CompiledMessages:
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
         for mailing_id in mailing_ids:
             self._kept.move_to_end(mailing_id)
-        while len(self._kept) > COMPILED_KEPT:
-            self._kept.popitem(last=False)
+        octets = sum(message.compiled.size for message in self._kept.values())
+        while len(self._kept) > 1 and (len(self._kept) > COMPILED_KEPT or octets > COMPILED_OCTETS_KEPT):
+            _, dropped = self._kept.popitem(last=False)
+            octets -= dropped.compiled.size
         return found
 
 
