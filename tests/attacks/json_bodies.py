@@ -75,6 +75,15 @@ VALUES = {
     "lists that do not end": "[" * SIZE,
 }
 
+TEN_TIMES = {
+    "many small objects": '{"a":0},',
+    "many small lists": "[0],",
+    "many short texts": '"ab",',
+    "many fractions": "1.5,",
+    "many large numbers": "12345,",
+}
+"""Each takes ten to thirty times its length in memory, so these are of 15 MB."""
+
 IN_A_FIELD = (
     *("zeros", "empty lists", "bad addresses", "names", "objects with unknown names", "deep lists"),
     *("recipients with bad variables", "recipients with unknown names", "files of lists"),
@@ -106,6 +115,11 @@ def bodies(operation: str) -> dict[str, bytes]:
         base
         | {"recipients": [{"address": f"a{n}@b.example", "variables": {f"v{n}": "1"}} for n in range(30_000)]}
     )
+    if operation == "POST /emails":
+        found |= {
+            shape: with_field(base, "to", f"[{item * (10 * SIZE // len(item))}0]")
+            for shape, item in TEN_TIMES.items()
+        }
     encoded = {shape: text.encode("utf-8", "surrogatepass") for shape, text in found.items()}
     encoded["UTF-16"] = json.dumps(base).encode("utf-16")
     encoded["octets"] = b"\xff" * SIZE

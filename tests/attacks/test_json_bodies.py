@@ -14,7 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.web.api.json_text import MOST_NAMES, MOST_VALUES, NotJson, read
+from mailroom.web.api.json_text import (
+    MOST_NAMES,
+    MOST_VALUES,
+    ROOM_FOR_EMAILS,
+    ROOM_FOR_MAILING,
+    NotJson,
+    read,
+)
 from mailroom.web.api.operations import OPERATIONS
 from tests.attacks.json_bodies import FIELDS, VALUES
 
@@ -110,3 +117,21 @@ def test_what_is_read() -> None:
     given = {"a": ["\U0001f600", "\\ud800", 1.5, 10**40, None, True, "," * 5], "": {"a": {}}}
     assert read(json.dumps(given).encode()) == read(json.dumps(given, ensure_ascii=False).encode()) == given
     assert read(json.dumps("," * (MOST_VALUES + 1)).encode()) == "," * (MOST_VALUES + 1)
+
+
+def test_the_largest_bodies_that_are_meant_are_read() -> None:
+    file = {"filename": "a", "content": list(range(256)) * 4_000}
+    people = [f"p{number}@mail.example" for number in range(50)]
+    tags = [{"name": f"t{number}", "value": "x"} for number in range(75)]
+    email = {
+        "to": people,
+        "cc": people,
+        "bcc": people,
+        "tags": tags,
+        "headers": dict.fromkeys(map(str, range(999))),
+    }
+    batch = [{**email, "attachments": [file]}, *[email] * 99]
+    assert read(json.dumps(batch).encode(), ROOM_FOR_EMAILS) == batch
+    values = {f"v{number}": "x" for number in range(8)}
+    mailing = {"recipients": [{"address": "a@b.example", "name": "Ann", "variables": values}] * 200_000}
+    assert read(json.dumps(mailing).encode(), ROOM_FOR_MAILING) == mailing

@@ -36,7 +36,7 @@ def value() -> Any:
     """The body as JSON, which is read once. Raises ApiError."""
     if "json_body" not in g:
         try:
-            g.json_body = json_text.read(raw())
+            g.json_body = json_text.read(raw(), g.get("json_room", json_text.ROOM_FOR_EMAILS))
         except json_text.NotJson as error:
             raise ApiError(400, "validation_error", str(error)) from None
     return g.json_body

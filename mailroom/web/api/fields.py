@@ -48,7 +48,7 @@ _LETTERS = (
     "\uf900-\ufdcf\ufdf0-\ufefe\uff00-\uff9f\uffa1-\uffef"
 )
 TAG_NAMES = f"^[A-Za-z_{_LETTERS}][A-Za-z0-9_{_LETTERS}]{{0,60}}$"
-TAG_NAME = re.compile(TAG_NAMES).match
+TAG_NAME = re.compile(TAG_NAMES).fullmatch
 MEDIA_TYPE = r"^[A-Za-z0-9.+-]{1,60}/[A-Za-z0-9.+-]{1,60}(; ?[a-z]{1,20}=[A-Za-z0-9._-]{1,40})?$"
 CONTENT_ID = "^[!-;=?-~]{1,200}$"
 BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"

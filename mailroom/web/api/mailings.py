@@ -21,6 +21,7 @@ from mailroom.web.api.accepting import submit
 from mailroom.web.api.drafts import draft_of_mailing
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED
+from mailroom.web.api.json_text import ROOM_FOR_MAILING
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import MAILING_THING, Reached
 from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, line, row_of
@@ -34,6 +35,7 @@ LISTED_AT_ONCE = 1_000
     tag="Mailings",
     scope=api_keys.SEND,
     takes=requests.MailingRequest,
+    json_room=ROOM_FOR_MAILING,
     gives=responses.AcceptedMailingAnswer,
     headers=("Idempotency-Key",),
     errors=(400, 409, 413),

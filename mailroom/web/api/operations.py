@@ -16,6 +16,7 @@ from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web.api import bearer, body, rates
 from mailroom.web.api.blueprint import API_ROOT, blueprint
 from mailroom.web.api.errors import ApiError, Unprocessable
+from mailroom.web.api.json_text import ROOM_FOR_EMAILS, JsonRoom
 from mailroom.web.api.reach import Reached, thing_of
 from mailroom.web.api.requests import RequestModel
 from mailroom.web.api.wording import MISTAKE_SENTENCES
@@ -47,6 +48,7 @@ class Operation:
     headers: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict)
+    json_room: JsonRoom = ROOM_FOR_EMAILS
 
 
 OPERATIONS: list[Operation] = []
@@ -78,6 +80,7 @@ def operation(method: str, path: str, *, tag: str, scope: str, **described: Any)
         @wraps(view)
         def guarded(id: str = "") -> Response:
             key = _admit(scope)
+            g.json_room = known.json_room
             if known.query is None and request.args:
                 body.read_query(NoParameters)
             return view() if thing is None else view(Reached(thing, _uuid(id), key))
