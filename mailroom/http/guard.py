@@ -6,6 +6,7 @@ once, what it resolved to is judged, and the connection goes to that very addres
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -56,6 +57,9 @@ NOT_PUBLIC_V6 = [
 NAT64 = IPv6Network("64:ff9b::/96")
 ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
 """What an interface's id begins with before an IPv4 address that it is tunnelled to (RFC 5214)."""
+
+NUMBER = re.compile("[0-9]+|0x[0-9a-f]*")
+"""As the last part of a host: it makes of the whole an IPv4 address, however that is written (WHATWG)."""
 
 LONGEST_URL = 2_000
 
@@ -144,7 +148,7 @@ def _is_private_literal(host: str) -> bool:
     try:
         return not is_public(host)
     except ValueError:
-        return host.replace(".", "").isdigit()
+        return NUMBER.fullmatch(host.rpartition(".")[2]) is not None
 
 
 def _private(host: str) -> str:

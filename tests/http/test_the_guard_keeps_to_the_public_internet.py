@@ -140,6 +140,10 @@ def test_every_spelling_of_this_machine_is_refused(host: str) -> None:
         "https://example.org/\r\nX: y",
         "https://exämple.org/",
         "https://example.org/" + "x" * 2000,
+        *(
+            f"https://{number}/"
+            for number in ("2130706433", "0x7f000001", "0x7f.1", "127.0x1", "0x", "1.2.3.4.5")
+        ),
     ],
 )
 def test_odd_urls_are_refused_before_anything_is_resolved(url: str) -> None:
