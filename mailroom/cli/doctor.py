@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import click
 from flask.cli import with_appcontext
 
 from mailroom.settings import misspelt
 from mailroom.smtp.failure import Failure
+from mailroom.smtp.own_name import own_full_name
 from mailroom.smtp.server import server_from
 from mailroom.smtp.session import Session
 from mailroom.web import Mailroom, mailroom
@@ -20,10 +20,10 @@ DOCTOR_PATIENCE_SECONDS = 15.0
 
 def mail_server(mailroom: Mailroom) -> str:
     """Connects, encrypts and logs in as a worker does; sends nothing."""
-    server = server_from(mailroom.settings)
+    server = server_from(mailroom.settings, own_full_name())
 
     async def visit() -> None:
-        session = await Session.open(server, socket.getfqdn())
+        session = await Session.open(server)
         await session.close()
 
     try:

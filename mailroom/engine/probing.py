@@ -6,7 +6,6 @@ Pages must not speak of trouble for longer than it lasts.
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -62,7 +61,7 @@ class Probing:
 
     async def _try(self, relay: Relay) -> None:
         try:
-            await probe(relay.server, socket.getfqdn())
+            await probe(relay.server)
         except Failure as failure:
             with self._database.begin() as connection:
                 relay.circuit.failed(connection, failure, is_trial=True)

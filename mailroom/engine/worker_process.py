@@ -29,6 +29,7 @@ from mailroom.engine.sweeper import Sweeper
 from mailroom.engine.webhooks.calling import Webhooks
 from mailroom.queue import Queue
 from mailroom.settings import Settings
+from mailroom.smtp.own_name import own_full_name
 from mailroom.smtp.server import Server, server_from
 from mailroom.smtp.throttle import spacing_us
 
@@ -117,10 +118,11 @@ class WorkerProcess:
 
 def _relays(settings: Settings, database: Database, worker: str) -> Relays:
     """The mail server of the settings, and beside it whatever else they name."""
-    servers = {"": server_from(settings)}
+    helo = settings.helo or own_full_name()
+    servers = {"": server_from(settings, helo)}
     if settings.slow_server is not None:
         host, _, port = settings.slow_server.rpartition(":")
-        servers["slow"] = Server(host=host, port=int(port), timeout=settings.mail_timeout)
+        servers["slow"] = Server(host=host, port=int(port), timeout=settings.mail_timeout, helo=helo)
     spacing, numbers = spacing_us(settings.rate) if settings.rate else None, SessionNumbers()
     return Relays(
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +13,12 @@ from mailroom.smtp.reply import Reply
 from mailroom.smtp.server import Server
 from mailroom.smtp.transaction import Dialogue
 from mailroom.smtp.wire import Broken, Wire
+
+TOO_MANY_IN_SESSION = re.compile(
+    r"(?=.*\b(?:too many|limit|max|exceed))(?=.*\b(?:message|mail|e-?mail|transaction)s?\b)"
+    r".*\b(?:this|one|per|each|single|an?|the) (?:smtp )?(?:connection|session)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 
 GOODBYE = 2.0
 """Seconds for QUIT: politeness must not hold up a shutdown."""
@@ -32,9 +39,9 @@ class Session:
         self._dialogue = Dialogue(server, wire, extensions)
 
     @classmethod
-    async def open(cls, server: Server, local_hostname: str) -> Session:
+    async def open(cls, server: Server) -> Session:
         """Connect, greet, encrypt, log in. Raises Failure with scope `server`."""
-        return cls(server, *await greet(server, local_hostname))
+        return cls(server, *await greet(server))
 
     def __repr__(self) -> str:
         return f"<Session {self.server.name} {'closed' if self.closed else 'open'} {self.sent} sent>"
@@ -50,7 +57,8 @@ class Session:
     @property
     def full(self) -> bool:
         """Whether it has sent as many messages as one session may: close it, open another."""
-        return self.server.max_messages is not None and self.sent >= self.server.max_messages
+        limit = self.server.messages_a_session
+        return limit is not None and self.sent >= limit
 
     async def run(self, source: Source) -> None:
         """Hand over what `source` gives, until it gives no more or the session is closed or full.
@@ -112,15 +120,24 @@ class Session:
                     outcome = Withdrawn()
             if isinstance(outcome, Reply):
                 self.sent += 1
+            elif isinstance(outcome, Failure) and self._has_had_enough(outcome.reply):
+                self.server.learned.takes_no_more(self.sent)
+                if outcome.stage != "dot":
+                    outcome.scope = "session"
             source.outcome(envelope, outcome)
             if following is None:
                 following, commands = self._next(source)
                 self._wire.write(commands)
             envelope = following
 
+    def _has_had_enough(self, reply: Reply | None) -> bool:
+        """Whether it takes no more in this session, and would in another."""
+        is_told = reply is not None and reply.is_temporary and TOO_MANY_IN_SESSION.search(reply.text)
+        return self.sent > 0 and bool(is_told)
+
     def _next(self, source: Source, ahead: int = 0) -> tuple[Envelope | None, bytes]:
         """The source's next envelope and the commands to write for it."""
-        limit = self.server.max_messages
+        limit = self.server.messages_a_session
         while not self.closed and (limit is None or self.sent + ahead < limit):
             envelope = source.next_envelope()
             if envelope is None:

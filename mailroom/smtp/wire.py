@@ -10,6 +10,7 @@ from typing import Literal
 from mailroom.smtp.reply import Reply, words
 
 LONGEST_REPLY = 32 * 1024
+LOOPBACK = "127.0.0.1"
 MOST_REPLIES = 16  # that may wait unread: a group of commands has at most five
 
 
@@ -59,6 +60,12 @@ class Wire(asyncio.Protocol):
         # So low that drained() returns only when next to nothing waits above the socket.
         transport.set_write_buffer_limits(high=1)
         self._transport = transport
+
+    @property
+    def own_address(self) -> str:
+        """Ours, as the other side sees it if nothing between translates it."""
+        name = self.transport.get_extra_info("sockname")
+        return str(name[0]) if name else LOOPBACK
 
     @property
     def has_unread(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from dataclasses import dataclass
 
@@ -97,7 +96,7 @@ class SessionPool:
 
     async def _open(self) -> PooledSession:
         try:
-            session = await Session.open(self._server, socket.getfqdn())
+            session = await Session.open(self._server)
         except Failure as failure:
             if is_about_one_connection(failure):
                 await asyncio.sleep(HEARD_WITHIN)
