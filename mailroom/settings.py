@@ -210,8 +210,8 @@ class Settings(BaseModel):
         str | None,
         Field(
             alias="MAILROOM_RATE",
-            description="like 30/minute (second, minute or hour)",
-            pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour)$",
+            description="like 30/minute (second, minute, hour or day)",
+            pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$",
         ),
     ] = None
     backoff: Annotated[

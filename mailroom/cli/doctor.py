@@ -7,6 +7,8 @@ import asyncio
 import click
 from flask.cli import with_appcontext
 
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.relays import circuit
 from mailroom.settings import misspelt
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.own_name import own_full_name
@@ -30,6 +32,13 @@ def mail_server(mailroom: Mailroom) -> str:
         asyncio.run(visit())
     except Failure as failure:
         raise CheckFailed(str(failure)) from None
+    with mailroom.database.read() as connection:
+        refused = [found for found in circuit.troubled(connection, [server.name]) if found.is_about_us]
+        held = mailings.held(connection)
+    if refused:
+        raise CheckFailed(f"{server.name} lets us in, and takes no mail from us: {refused[0].reply}")
+    if held:
+        raise CheckFailed(f"a mailing is paused ({held[0][1]}): {held[0][2]}")
     return f"{server.name} lets us in"
 
 

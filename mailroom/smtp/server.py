@@ -91,6 +91,21 @@ def server_from(settings: Settings, helo: str | None = None) -> Server:
     )
 
 
+def servers_of(settings: Settings, helo: str | None = None) -> dict[str, Server]:
+    """Every server that the settings name, by the name of its relay."""
+    servers = {"": server_from(settings, helo)}
+    if settings.slow_server is not None:
+        host, _, port = settings.slow_server.rpartition(":")
+        timeout = settings.mail_timeout
+        servers["slow"] = Server(host, int(port), timeout=timeout, helo=settings.helo or helo)
+    return servers
+
+
+def configured(settings: Settings) -> set[str]:
+    """The names of these servers: what is known of any other concerns nobody any more."""
+    return {server.name for server in servers_of(settings).values()}
+
+
 @lru_cache(maxsize=8)
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Certificates and host names are always checked. Made once: reading the authorities costs 20 ms."""

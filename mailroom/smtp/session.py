@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 
+from mailroom.smtp.blame import is_about_session
 from mailroom.smtp.envelope import Envelope, Outcome, Source, unsendable
 from mailroom.smtp.failure import Failure, Withdrawn
 from mailroom.smtp.greeting import Extensions, greet
@@ -13,12 +13,6 @@ from mailroom.smtp.reply import Reply
 from mailroom.smtp.server import Server
 from mailroom.smtp.transaction import Dialogue
 from mailroom.smtp.wire import Broken, Wire
-
-TOO_MANY_IN_SESSION = re.compile(
-    r"(?=.*\b(?:too many|limit|max|exceed))(?=.*\b(?:message|mail|e-?mail|transaction)s?\b)"
-    r".*\b(?:this|one|per|each|single|an?|the) (?:smtp )?(?:connection|session)\b",
-    re.IGNORECASE | re.DOTALL,
-)
 
 GOODBYE = 2.0
 """Seconds for QUIT: politeness must not hold up a shutdown."""
@@ -131,9 +125,7 @@ class Session:
             envelope = following
 
     def _has_had_enough(self, reply: Reply | None) -> bool:
-        """Whether it takes no more in this session, and would in another."""
-        is_told = reply is not None and reply.is_temporary and TOO_MANY_IN_SESSION.search(reply.text)
-        return self.sent > 0 and bool(is_told)
+        return self.sent > 0 and reply is not None and is_about_session(reply)
 
     def _next(self, source: Source, ahead: int = 0) -> tuple[Envelope | None, bytes]:
         """The source's next envelope and the commands to write for it."""

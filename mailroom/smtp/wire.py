@@ -10,7 +10,6 @@ from typing import Literal
 from mailroom.smtp.reply import Reply, words
 
 LONGEST_REPLY = 32 * 1024
-LOOPBACK = "127.0.0.1"
 MOST_REPLIES = 16  # that may wait unread: a group of commands has at most five
 
 
@@ -65,7 +64,7 @@ class Wire(asyncio.Protocol):
     def own_address(self) -> str:
         """Ours, as the other side sees it if nothing between translates it."""
         name = self.transport.get_extra_info("sockname")
-        return str(name[0]) if name else LOOPBACK
+        return str(name[0]) if name else "127.0.0.1"
 
     @property
     def has_unread(self) -> bool:

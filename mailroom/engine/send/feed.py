@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from mailroom.engine.send.messages import SendableMessage
 from mailroom.ledger.batches.batches import WaitingDelivery
@@ -14,6 +14,10 @@ from mailroom.smtp.envelope import Envelope
 RENDERING_BREATH = 0.05
 """Seconds of rendering after which the event loop has its turn: with it, who waits is heard, leases are
 renewed and replies are read, however long each mail of a mailing takes to render."""
+
+
+def domain_of(address: str) -> str:
+    return address.rpartition("@")[2].lower()
 
 
 class Feed:
@@ -85,6 +89,18 @@ class Feed:
         with that one's again, and be late.
         """
         return not self._losses or not self._waiting or not self._losses[self._waiting[0].id]
+
+    def has_other_domains(self, domains: Set[str]) -> bool:
+        """Whether somebody waits who is of none of these."""
+        return not self.is_closed and any(domain_of(row.address) not in domains for row in self._waiting)
+
+    def bring_forward(self, domains: Set[str]) -> None:
+        """The first who is of none of these domains goes next."""
+        for row in self._waiting:
+            if domain_of(row.address) not in domains:
+                self._waiting.remove(row)
+                self._waiting.appendleft(row)
+                return
 
     def leave_out(self, mailing_id: int) -> None:
         """Gives no more of this mailing: it was paused, canceled or is over."""

@@ -30,7 +30,8 @@ LONGEST_STAND_BACK = 30.0
 
 def is_about_one_connection(failure: Failure) -> bool:
     """Whether it may be this connection only that the server does not want: because it has enough of them."""
-    return failure.stage in ("connect", "ehlo") or (failure.reply is not None and failure.reply.code < 500)
+    is_later = failure.stage in ("tls", "auth") and failure.reply is not None and failure.reply.code < 500
+    return failure.stage in ("connect", "ehlo") or is_later
 
 
 class SessionNumbers:

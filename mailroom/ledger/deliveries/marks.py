@@ -142,6 +142,20 @@ def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Out
     moves.apply(connection, [(row, _step(of[row.id])) for row in picked])
 
 
+def spare(connection: Connection, lease: Lease, refused: Iterable[Outcome]) -> None:
+    """Puts back what was refused because of us. It costs no attempt, and what was said is kept."""
+    of = {outcome.delivery_id: outcome for outcome in refused}
+    if not of:
+        return
+    mine = (deliveries.c.id.in_(of), select(batches.c.id).where(*owned(lease)).exists())
+    steps = []
+    for row in moves.pick(connection, *mine, of_batch=lease.batch_id):
+        outcome = of[row.id]
+        tried = Try(outcome.server, outcome.stage, outcome.code, outcome.reply)
+        steps.append((row, Step(moves.SPARE, outcome.due_in_ms, tried=tried)))
+    moves.apply(connection, steps)
+
+
 def _step(outcome: Outcome) -> Step:
     return Step(
         moves.OF_A_TRY[outcome.state],

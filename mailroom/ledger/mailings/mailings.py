@@ -47,6 +47,7 @@ class Mailing:
     started_at: datetime | None
     ended_at: datetime | None
     next_due_at: datetime | None
+    held_for: str | None = None
     counts: Mapping[State, int] = field(default_factory=dict)
 
     @property
@@ -193,6 +194,21 @@ def _mailing(row: AnyRow, live: Mapping[State, int]) -> Mailing:
 def pause(connection: Connection, mailing_id: int) -> bool:
     """No further mail of it leaves; what is at its final dot still does. False: nothing to pause."""
     return _move(connection, mailing_id, "pause", state=MailingState.PAUSED)
+
+
+def hold(connection: Connection, mailing_id: int, why: str) -> bool:
+    """Pauses it until a person has seen `why`: what a server says of its sender, or to everybody."""
+    return _move(connection, mailing_id, "pause", state=MailingState.PAUSED, held_for=why)
+
+
+def held(connection: Connection) -> list[tuple[int, str, str]]:
+    """(id, subject, why) of every mailing that workers paused and nobody has resumed."""
+    statement = (
+        select(mailings.c.id, mailings.c.subject, mailings.c.held_for)
+        .where(mailings.c.state == MailingState.PAUSED, mailings.c.held_for.is_not(None))
+        .order_by(mailings.c.id.desc())
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
 
 
 def resume(connection: Connection, mailing_id: int) -> bool:
