@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from mailroom.content.addresses import Address
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Draft
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit, rates
 from mailroom.settings import Settings
 
@@ -56,6 +63,28 @@ def test_a_command_does_the_same(app: Flask, in_use: str) -> None:
     assert listed == f"{in_use}  works, rate: no limit\n"
     again = runner.invoke(args=["relays", "reset", in_use]).output
     assert again == f"{in_use}: was in no trouble, and not slowed down\n"
+
+
+def test_a_paused_mailing_is_told_of_until_it_is_resumed_and_has_all_its_time_then(
+    app: Flask, client: FlaskClient
+) -> None:
+    parts = app.extensions["mailroom"]
+    content = Content(Address("post@mailroom.example"), "Hello", text="Hello.")
+    mailing_id = accept(parts.database, parts.queue, Draft(content, [Recipient("ann@x.example")])).mailing_id
+    with parts.database.begin() as connection:
+        connection.exec_driver_sql("UPDATE mailings SET created_at = created_at - 400000000, expires_at = 7")
+        connection.exec_driver_sql("UPDATE mailings SET expires_at = created_at + 172800000")
+        assert mailings.hold(connection, mailing_id, "mx.example:25 refuses the sender <b>: 553 no")
+    for path in ("/mailings", f"/mailings/{mailing_id}"):
+        page = client.get(path).text
+        assert "refuses the sender &lt;b&gt;: 553 no. No recipient is blamed" in page.replace("</bdi>", "")
+    assert "mailroom_mailings_held 1.0" in client.get("/metrics").text
+    with parts.database.begin() as connection:
+        assert mailings.resume(connection, mailing_id)
+        mailing = mailings.get(connection, mailing_id)
+    assert mailing is not None and mailing.expires_at > datetime.now(UTC) + timedelta(hours=47)
+    assert "refuses the sender" not in client.get("/mailings").text
+    assert "mailroom_mailings_held 0.0" in client.get("/metrics").text
 
 
 def test_a_trouble_about_us_ends_by_a_mail_that_is_taken_and_by_nothing_less(app: Flask, in_use: str) -> None:

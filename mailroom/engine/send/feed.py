@@ -7,6 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence, Set
 
+from mailroom.database.clock import from_millis
 from mailroom.engine.send.messages import SendableMessage
 from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.smtp.envelope import Envelope
@@ -33,6 +34,8 @@ class Feed:
         self.is_closed = False
         self._waiting = deque(deliveries)
         self._losses: Counter[int] = Counter()  # of sessions, by delivery
+        self.dates: dict[int, int] = {}  # milliseconds, by delivery that was rendered: goes with its mark
+        self._of_shared: dict[int, int] = {}  # the same, by shared mailing
         self._rendering = 0.0  # seconds since the event loop's last turn
 
     def __len__(self) -> int:
@@ -69,9 +72,18 @@ class Feed:
         message = self.messages[delivery.mailing_id]
         began = time.monotonic()
         try:
-            return Envelope(message.sender, delivery.address, message.render(delivery), delivery.id)
+            raw = message.render(delivery, from_millis(self._date_of(delivery, message)))
+            return Envelope(message.sender, delivery.address, raw, delivery.id)
         finally:
             self._rendering += time.monotonic() - began
+
+    def _date_of(self, delivery: WaitingDelivery, message: SendableMessage) -> int:
+        """Now, unless it (or its message, to another) was about to be handed over before; milliseconds."""
+        dated_at = delivery.dated_at or self._of_shared.get(delivery.mailing_id) or round(time.time() * 1000)
+        if message.is_shared:
+            self._of_shared.setdefault(delivery.mailing_id, dated_at)
+        self.dates[delivery.id] = dated_at
+        return dated_at
 
     def put_back(self, delivery: WaitingDelivery) -> None:
         """It goes first."""

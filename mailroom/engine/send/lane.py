@@ -133,7 +133,7 @@ class Lane:
 
     def mark(self, envelope: Envelope) -> Awaitable[bool]:
         assert self._taken is not None
-        return self._recorder.mark(self._taken.id, envelope.id)
+        return self._recorder.mark(self._taken.id, envelope.id, self._feed.dates.get(envelope.id))
 
     def outcome(self, envelope: Envelope, outcome: Outcome) -> None:
         recorder, owner = self._recorder, self._owner

@@ -58,6 +58,18 @@ class WaitingDelivery(NamedTuple):
 
 
 OF_BATCH = deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger)
+OTHERS = deliveries.alias()
+DATE_OF_SHARED = case(
+    (
+        mailings_table.c.kind == "shared",
+        select(func.min(OTHERS.c.dated_at))
+        .where(OTHERS.c.mailing_id == mailings_table.c.id)
+        .correlate(mailings_table)
+        .scalar_subquery(),
+    )
+)
+"""One message to several: whoever is its first gives all of it its Date."""
+
 IS_SPARED = (deliveries.c.state == State.QUEUED) & deliveries.c.code.is_not(None)
 IS_WAITING = or_(*(deliveries.c.state == state for state in WAITING))
 
@@ -93,7 +105,7 @@ FIND_WAITING = Statement(
         deliveries.c.attempts,
         case((IS_SPARED, deliveries.c.updated_at)),
         mailings_table.c.held_for.is_not(None),
-        deliveries.c.dated_at,
+        func.coalesce(deliveries.c.dated_at, DATE_OF_SHARED),
     )
     .join(mailings_table, mailings_table.c.id == deliveries.c.mailing_id)
     .where(OF_BATCH, IS_WAITING, mailings_table.c.state == MailingState.ACTIVE)

@@ -215,7 +215,14 @@ def resume(connection: Connection, mailing_id: int) -> bool:
     """Goes on at once, or at its time if that is still to come."""
     later = mailings.c.send_at > now_millis()
     state = _either(later, MailingState.SCHEDULED, MailingState.ACTIVE)
-    return _move(connection, mailing_id, "resume", state=state)
+    return _move(connection, mailing_id, "resume", state=state, expires_at=_not_expired_by_workers())
+
+
+def _not_expired_by_workers() -> Any:
+    """SQL: what workers paused has all of its time again."""
+    given = mailings.c.expires_at - mailings.c.created_at
+    is_short = mailings.c.held_for.is_not(None) & (mailings.c.expires_at < now_millis() + given)
+    return case((is_short, now_millis() + given), else_=mailings.c.expires_at)
 
 
 def cancel(connection: Connection, mailing_id: int) -> bool:
