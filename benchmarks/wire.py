@@ -50,7 +50,7 @@ def cpu() -> float:
 
 
 async def measure(server: Server, sessions: int, messages: int, content: bytes) -> None:
-    opened = [await Session.open(server, "bench.example") for _ in range(sessions)]
+    opened = [await Session.open(server) for _ in range(sessions)]
     letters = Letters(messages, content)
     began, used = time.perf_counter(), cpu()
     await asyncio.gather(*(session.run(letters) for session in opened))

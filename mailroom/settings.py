@@ -55,6 +55,17 @@ def _host(text: str) -> str:
     return text
 
 
+def _greeting(text: str | None) -> str | None:
+    """What may stand in EHLO. Raises ValueError."""
+    if text is None:
+        return None
+    if text.startswith("[") and text.endswith("]"):
+        ip_address(text[1:-1].removeprefix("IPv6:"))
+    elif re.fullmatch(r"(?=.{1,253}\Z)[A-Za-z0-9_-]+(\.[A-Za-z0-9-]+)+", text) is None:
+        raise ValueError("not a full name")
+    return text
+
+
 def _with_a_port(text: str) -> str:
     """Raises ValueError, as urlsplit does when it is asked for a port that is none."""
     if urlsplit(text if "//" in text else f"//{text}").port == 0:
@@ -172,6 +183,18 @@ class Settings(BaseModel):
             pattern=r"^([^\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$",
         ),
     ] = None
+    mail_max_emails: Annotated[
+        int | None,
+        Field(alias="MAIL_MAX_EMAILS", description="a whole number from 1 to 1000000", ge=1, le=1_000_000),
+    ] = None
+    helo: Annotated[
+        str | None,
+        Field(
+            alias="MAILROOM_HELO",
+            description="a full name like mailroom.example.org, or an address like [192.0.2.1]",
+        ),
+        AfterValidator(_greeting),
+    ] = None
     mail_timeout: Annotated[
         float,
         Field(alias="MAILROOM_TIMEOUT", description="seconds, more than 0 and at most 3600", gt=0, le=3600),
@@ -187,8 +210,8 @@ class Settings(BaseModel):
         str | None,
         Field(
             alias="MAILROOM_RATE",
-            description="like 30/minute (second, minute or hour)",
-            pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour)$",
+            description="like 30/minute (second, minute, hour or day)",
+            pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$",
         ),
     ] = None
     backoff: Annotated[

@@ -128,12 +128,12 @@ class System:
         path = self.folder / "workers.log"
         return path.read_text() if path.exists() else ""
 
-    def accept(self, count: int | Iterable[str], **options: object) -> Accepted:
+    def accept(self, count: int | Iterable[str], *, sender: Address = SENDER, **options: object) -> Accepted:
         """Accepts a small mailing to `count` people, or to these addresses."""
         addresses = (
             [f"person{number}@mail.example" for number in range(count)] if isinstance(count, int) else count
         )
-        content = Content(SENDER, "Hello {{ name }}", text="Hello {{ name }}, this is for you.")
+        content = Content(sender, "Hello {{ name }}", text="Hello {{ name }}, this is for you.")
         recipients = [Recipient(address, f"Person {address}") for address in addresses]
         return accept(self.database, self.queue, Draft(content, recipients, **options))  # type: ignore[arg-type]
 

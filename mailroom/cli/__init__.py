@@ -6,6 +6,7 @@ from flask import Flask
 
 from mailroom.cli.db import db
 from mailroom.cli.doctor import doctor
+from mailroom.cli.relays import relays
 from mailroom.cli.send import send
 from mailroom.cli.users import users
 from mailroom.web.api.commands import keys
@@ -13,6 +14,6 @@ from mailroom.web.race.command import register_command
 
 
 def init_app(app: Flask) -> None:
-    for command in (db, doctor, keys, send, users):
+    for command in (db, doctor, keys, relays, send, users):
         app.cli.add_command(command)
     register_command(app)

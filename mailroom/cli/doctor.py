@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import click
 from flask.cli import with_appcontext
 
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.relays import circuit
 from mailroom.settings import misspelt
 from mailroom.smtp.failure import Failure
+from mailroom.smtp.own_name import own_full_name
 from mailroom.smtp.server import server_from
 from mailroom.smtp.session import Session
 from mailroom.web import Mailroom, mailroom
@@ -20,16 +22,23 @@ DOCTOR_PATIENCE_SECONDS = 15.0
 
 def mail_server(mailroom: Mailroom) -> str:
     """Connects, encrypts and logs in as a worker does; sends nothing."""
-    server = server_from(mailroom.settings)
+    server = server_from(mailroom.settings, own_full_name())
 
     async def visit() -> None:
-        session = await Session.open(server, socket.getfqdn())
+        session = await Session.open(server)
         await session.close()
 
     try:
         asyncio.run(visit())
     except Failure as failure:
         raise CheckFailed(str(failure)) from None
+    with mailroom.database.read() as connection:
+        refused = [found for found in circuit.troubled(connection, [server.name]) if found.is_about_us]
+        held = mailings.held(connection)
+    if refused:
+        raise CheckFailed(f"{server.name} lets us in, and takes no mail from us: {refused[0].reply}")
+    if held:
+        raise CheckFailed(f"a mailing is paused ({held[0][1]}): {held[0][2]}")
     return f"{server.name} lets us in"
 
 

@@ -29,11 +29,17 @@ class Addressee(Protocol):
 class Compiled:
     """One mailing's message, ready to be rendered for each recipient. `size`: octets that all of them get."""
 
-    __slots__ = ("_before_to", "_rest", "_subject", "_to", "_uses", "size")
+    __slots__ = ("_before_to", "_date", "_rest", "_subject", "_to", "_uses", "size")
 
     def __init__(
-        self, before_to: bytes, to: bytes | None, subject: Template | None, rest: Sequence[Piece]
+        self,
+        before_to: bytes,
+        to: bytes | None,
+        subject: Template | None,
+        date: datetime,
+        rest: Sequence[Piece],
     ) -> None:
+        self._date = date
         self._before_to = before_to
         self._to = to
         self._subject = subject
@@ -44,11 +50,18 @@ class Compiled:
             uses.update(piece.names_used if isinstance(piece, Personal) else ())
         self._uses = list(uses.items())
 
-    def render(self, address: Addressee, variables: Mapping[str, str] | None, message_id: str) -> bytes:
+    def render(
+        self,
+        address: Addressee,
+        variables: Mapping[str, str] | None,
+        message_id: str,
+        date: datetime | None = None,
+    ) -> bytes:
         """The whole message of RFC 5322: CRLF line ends, 7-bit, not dot-stuffed.
 
-        A shared one is the same for everybody but for the Message-ID. Raises MergeError
-        when this recipient's variables do not fit the template.
+        `date`: another Date than that of the compiled message. A shared one is the
+        same for everybody but for the Message-ID. Raises MergeError when this recipient's variables
+        do not fit the template.
         """
         to = self._to if self._to is not None else to_header(address.address, address.name)
         head = [self._before_to, to, f"Message-ID: {message_id}\r\n".encode("ascii", "replace")]
@@ -56,6 +69,8 @@ class Compiled:
         refuse_overfull(self._uses, values)
         if self._subject is not None:
             head.append(text_header("Subject", _bounded(self._subject.render(values))))
+        shown = date or self._date
+        head.append(_date_and_version(shown.replace(microsecond=0), shown.utcoffset()))
         rest = [piece if isinstance(piece, bytes) else piece.render(values) for piece in self._rest]
         return b"".join(head + rest)
 
@@ -70,18 +85,17 @@ def _bounded(subject: str) -> str:
 def compile_message(content: Content, uid: str, date: datetime) -> Compiled:
     """Everything that is the same for all recipients, laid out and encoded.
 
-    `uid` names the mailing; `date` is the Date that every message shows. Raises
+    `uid` names the mailing; `date` is the Date of every message that is rendered without one. Raises
     MergeError for a template that `check` would have refused.
     """
     subject = parse_template(content.subject) if content.is_personal else None
     constant = [] if subject else [text_header("Subject", content.subject)]
     if content.reply_to:
         constant.append(address_header("Reply-To", content.reply_to))
-    constant.append(_date_and_version(date.replace(microsecond=0), date.utcoffset()))
     constant += [extra_header(name, value) for name, value in content.headers]
     root = root_part(content, uid)
     rest = [*constant, root.fields, b"\r\n", *root.body]
-    return Compiled(address_header("From", [content.sender]), _shown_recipients(content), subject, rest)
+    return Compiled(address_header("From", [content.sender]), _shown_recipients(content), subject, date, rest)
 
 
 @lru_cache(maxsize=10)

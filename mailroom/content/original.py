@@ -65,8 +65,8 @@ class Verbatim:
     def size(self) -> int:
         return len(self.data)
 
-    def render(self, address: object, variables: object, message_id: str) -> bytes:
-        """Its own Message-ID counts, whatever `message_id` says."""
+    def render(self, address: object, variables: object, message_id: str, date: object = None) -> bytes:
+        """Its own Message-ID and Date count, whatever is given."""
         return self.data
 
 

@@ -97,11 +97,13 @@ class _Job:
         # Apart from the transaction that took the batch, which holds SQLite's one write lock.
         with worker.database.read() as connection:
             relay.rate.look(connection)
+            accepted_at = relay.circuit.accepted_at(connection)
             deliveries = batches.contents_of(connection, lease)
         messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})
         recorder = Recorder(worker.loop, worker.database, worker.direct, lease)
+        feed = Feed(deliveries, messages)
         return BatchSender(
-            worker.database, relay, lease, Feed(deliveries, messages), recorder, is_trial=is_trial
+            *(worker.database, relay, lease, feed, recorder), is_trial=is_trial, accepted_at=accepted_at
         )
 
     def _wait(self, sender: BatchSender, lease: Lease) -> None:
@@ -153,6 +155,7 @@ class _Job:
         with self._worker.database.begin() as connection:
             if sender is not None:
                 sender.tell_relay(connection)
+                sender.spare(connection)
             if not batches.close(connection, lease):
                 log.warning("this batch could not be closed; it comes back by itself", batch=lease.batch_id)
                 return None, []

@@ -6,7 +6,6 @@ Pages must not speak of trouble for longer than it lasts.
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -50,6 +49,11 @@ class Probing:
                 await self._see_to(trouble, self._known[trouble.server])
 
     async def _see_to(self, trouble: ServerTrouble, relay: Relay) -> None:
+        if trouble.is_about_us:
+            # It lets us in: only a mail could show that it is over.
+            with self._database.begin() as connection:
+                relay.circuit.reset_when_idle(connection)
+            return
         if trouble.stage in ("connect", "ehlo") and relay.sessions.idle:
             # Another worker is refused, and we keep sessions for later: perhaps these are too many.
             if await relay.sessions.give_up():
@@ -62,7 +66,7 @@ class Probing:
 
     async def _try(self, relay: Relay) -> None:
         try:
-            await probe(relay.server, socket.getfqdn())
+            await probe(relay.server)
         except Failure as failure:
             with self._database.begin() as connection:
                 relay.circuit.failed(connection, failure, is_trial=True)

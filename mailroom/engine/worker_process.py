@@ -29,7 +29,8 @@ from mailroom.engine.sweeper import Sweeper
 from mailroom.engine.webhooks.calling import Webhooks
 from mailroom.queue import Queue
 from mailroom.settings import Settings
-from mailroom.smtp.server import Server, server_from
+from mailroom.smtp.own_name import own_full_name
+from mailroom.smtp.server import servers_of
 from mailroom.smtp.throttle import spacing_us
 
 WORKER_BUSY_TIMEOUT_MS = 2_000
@@ -117,10 +118,7 @@ class WorkerProcess:
 
 def _relays(settings: Settings, database: Database, worker: str) -> Relays:
     """The mail server of the settings, and beside it whatever else they name."""
-    servers = {"": server_from(settings)}
-    if settings.slow_server is not None:
-        host, _, port = settings.slow_server.rpartition(":")
-        servers["slow"] = Server(host=host, port=int(port), timeout=settings.mail_timeout)
+    servers = servers_of(settings, own_full_name())
     spacing, numbers = spacing_us(settings.rate) if settings.rate else None, SessionNumbers()
     return Relays(
         [

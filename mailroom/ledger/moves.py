@@ -54,6 +54,9 @@ RECORD = Move((_S,), State.SENT, "record", _OWNER, "the server answered 2xx")
 DOUBT = Move((_S, _U), State.UNKNOWN, "record", _OWNER, "no answer after the dot, or a refused resend")
 DEFER = Move((_S, _Q, _D), State.DEFERRED, "record", _OWNER, "4xx, or no answer before the dot", DOUBT)
 FAIL = Move((_S, _Q, _D), State.FAILED, "record", _OWNER, "5xx on this recipient", DOUBT)
+SPARE = Move(
+    (_S, _Q, _D), State.QUEUED, "spare", _OWNER, "a refusal about us, not about this recipient", DOUBT
+)
 SENT_LATE = Move(
     (_U,), State.SENT, "record", "the batch's former owner", "the server's 2xx is recorded after the reap"
 )
@@ -75,7 +78,7 @@ CONFIRM = Move((_U,), State.SENT, "confirm", _PERSON, '"it arrived"')
 RESEND = Move((_U,), State.UNKNOWN, "resend", _PERSON, '"send again"')
 
 MOVES = (
-    *(ACCEPT, SUPPRESS, MARK, RECORD, DEFER, FAIL, DOUBT, SENT_LATE, REAP, GIVE_UP, KEEP, REFUSE),
+    *(ACCEPT, SUPPRESS, MARK, RECORD, DEFER, FAIL, DOUBT, SPARE, SENT_LATE, REAP, GIVE_UP, KEEP, REFUSE),
     *(STOP, EXPIRE, RETRY, CONFIRM, RESEND, CANCEL),
 )
 OF_A_PERSON = [move for move in MOVES if move.who == _PERSON]

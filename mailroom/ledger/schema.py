@@ -109,6 +109,7 @@ mailings = Table(
     # Never later than the earliest due_at of its deliveries; NULL when none is due.
     # The sweeper looks here, not at a million deliveries.
     Column("next_due_at", UtcTime),
+    Column("held_for", Text),  # why workers paused it: a refusal that is about its sender, or about all of it
     Index("ix_mailings_state_next_due_at", "state", "next_due_at"),
     partial_index("ix_mailings_program_id_id", "program_id", "id", where=condition("program_id IS NOT NULL")),
     **NEVER_REUSED,
@@ -172,6 +173,7 @@ deliveries = Table(
     Column("code", SmallInteger),  # the last reply's
     Column("reply", Text),  # the server's words
     Column("marked_at", Millis),
+    Column("dated_at", Millis),  # the Date that it bears: when it was first about to be handed over
     Column("updated_at", Millis, nullable=False),
     Index("ix_deliveries_mailing_id_id", "mailing_id", "id"),
     partial_index(
@@ -264,7 +266,7 @@ servers = Table(  # what workers know together about a mail server
     "servers",
     metadata,
     Column("server", String(300), primary_key=True),
-    Column("failures", Integer, nullable=False),  # in a row; 0: healthy
+    Column("failures", Integer, nullable=False),  # in a row; 0: it took a mail at `updated_at`
     Column("closed_until", Millis, nullable=False),  # the circuit: no connecting before this
     Column("stage", String(10), nullable=False),
     Column("code", SmallInteger),
@@ -279,7 +281,13 @@ throttles = Table(  # when the next mail may leave, for all workers together (GC
     Column("name", String(300), primary_key=True),
     Column("next_at", BigInteger, nullable=False),  # MICROseconds: 5,000 mails a second must fit
     Column("interval_us", BigInteger, nullable=False),  # present spacing; grows when the server slows us
-    Column("updated_at", Millis, nullable=False),
+    Column(
+        "updated_at", Millis, nullable=False
+    ),  # when a server last changed it; 0: it is the one that is set
+    Column("set_us", BigInteger),  # the spacing of the settings; NULL: none
+    Column(
+        "refused_us", BigInteger
+    ),  # the spacing at which the server last asked for more; NULL: it held since
 )
 
 api_keys = Table(  # what a program carries to use the API

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
 from mailroom.database.clock import now_millis
-from mailroom.ledger.schema import batches, mailings, servers, sweeper
+from mailroom.ledger.mailings.mailings import held
+from mailroom.ledger.relays import circuit
+from mailroom.ledger.schema import batches, mailings, sweeper
 from mailroom.ledger.states import COUNTED, MailingState, State
 
 
@@ -19,11 +22,13 @@ class Totals:
     deliveries: dict[State, int]
     in_batches: int
     servers_in_trouble: int
+    mailings_held: int
     swept_ms_ago: int | None
     round_ms: int | None
 
 
-def totals(connection: Connection) -> Totals:
+def totals(connection: Connection, relays: Collection[str]) -> Totals:
+    """`relays`: the servers in use, whose trouble counts."""
     by_state = connection.execute(
         select(mailings.c.state, func.count(), *(func.sum(mailings.c[state]) for state in COUNTED))
         .where(mailings.c.state != MailingState.STAGED)
@@ -36,7 +41,8 @@ def totals(connection: Connection) -> Totals:
             state: sum(int(row[index]) for row in by_state) for index, state in enumerate(COUNTED, start=2)
         },
         in_batches=int(connection.execute(select(func.coalesce(func.sum(batches.c.size), 0))).scalar_one()),
-        servers_in_trouble=int(connection.execute(select(func.count()).select_from(servers)).scalar_one()),
+        servers_in_trouble=len(circuit.troubled(connection, relays)),
+        mailings_held=len(held(connection)),
         swept_ms_ago=None if swept is None else int(swept[0]),
         round_ms=None if swept is None else int(swept[1]),
     )

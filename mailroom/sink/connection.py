@@ -44,10 +44,12 @@ class SinkConnection(Peer):
             offers.append("AUTH PLAIN LOGIN")
         lines = [f"250-{offer}\r\n" for offer in offers[:-1]]
         self._reset()
+        self._context.helo = rest
         self.stage("ehlo", "".join([*lines, f"250 {offers[-1]}\r\n"]).encode())
 
     def _helo(self, rest: str) -> None:
         self._reset()
+        self._context.helo = rest
         self.stage("ehlo", b"250 sink\r\n")
 
     def _starttls(self, rest: str) -> None:
@@ -156,7 +158,9 @@ class SinkConnection(Peer):
         def record() -> None:
             self._messages += 1
             connection = self._context.connection
-            self._sink.record.add(time.time(), connection, self._peer, sender, recipients, raw)
+            self._sink.record.add(
+                time.time(), connection, self._peer, sender, recipients, raw, self._context.helo
+            )
             self.stage("after-record", b"250 2.0.0 Ok: recorded\r\n", lambda: self.stage("after-250", b""))
 
         self.stage("dot", b"", record)

@@ -27,6 +27,7 @@ class RecordedMessage:
     size: int
     sha: str  # SHA-256 of the message, hex
     content: str | None = None  # the message itself, as latin-1
+    helo: str = ""  # the client's name
 
     @property
     def raw(self) -> bytes:
@@ -47,7 +48,14 @@ class Record:
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def add(
-        self, now: float, connection: int, peer: str, sender: str, recipients: Sequence[str], raw: bytes
+        self,
+        now: float,
+        connection: int,
+        peer: str,
+        sender: str,
+        recipients: Sequence[str],
+        raw: bytes,
+        helo: str = "",
     ) -> None:
         """One message, its dots no longer doubled."""
         found = MESSAGE_ID.search(raw, 0, max(raw.find(b"\r\n\r\n"), 0))
@@ -56,7 +64,7 @@ class Record:
         content = raw.decode("latin-1") if self._keep else None
         for recipient in recipients:
             message = RecordedMessage(
-                now, connection, peer, sender, recipient, message_id, len(raw), sha, content
+                now, connection, peer, sender, recipient, message_id, len(raw), sha, content, helo
             )
             if self._file is not None:
                 os.write(self._file, json.dumps(asdict(message)).encode() + b"\n")

@@ -4,6 +4,7 @@ A rule reads `MATCH: ACTION`. MATCH is `any`, or one or more of
 
     rcpt PATTERN     the recipient (`slow@*`; without an @ the local part: `slow`)
     from PATTERN     the sender
+    helo PATTERN     the client's name in EHLO or HELO (`localhost`, `*.example.org`)
     message N        the Nth message (MAIL command) since the start
     every N          every Nth message
     connection N     the Nth connection since the start
@@ -64,6 +65,7 @@ class RuleContext:
     message: int = 0
     sender: str | None = None
     recipient: str | None = None
+    helo: str = ""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class Rule:
     times: int = 0  # greylist
     rcpt: re.Pattern[str] | None = None
     sender: re.Pattern[str] | None = None
+    helo: re.Pattern[str] | None = None
     message: int = 0
     every: int = 0
     connection: int = 0
@@ -89,6 +92,8 @@ class Rule:
         if self.rcpt and not (context.recipient and self.rcpt.match(context.recipient)):
             return False
         if self.sender and not (context.sender is not None and self.sender.match(context.sender)):
+            return False
+        if self.helo and not self.helo.match(context.helo):
             return False
         if self.message and context.message != self.message:
             return False
@@ -177,6 +182,8 @@ def _match(rule: Rule, words: list[str]) -> None:
             rule.rcpt = _pattern(value)
         elif name == "from":
             rule.sender = _pattern(value)
+        elif name == "helo":
+            rule.helo = re.compile(fnmatch.translate(value), re.IGNORECASE)
         elif name == "chance":
             rule.chance = float(value)
         elif name in NUMBERS:

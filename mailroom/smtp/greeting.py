@@ -11,6 +11,7 @@ import ssl
 from dataclasses import dataclass, replace
 
 from mailroom.smtp.failure import Failure, Stage, refused
+from mailroom.smtp.own_name import address_literal
 from mailroom.smtp.reply import Reply
 from mailroom.smtp.server import Server, tls_context
 from mailroom.smtp.wire import Broken, Wire
@@ -29,15 +30,16 @@ class Extensions:
     auth: frozenset[str] = frozenset()
 
 
-async def greet(server: Server, local_hostname: str) -> tuple[Wire, Extensions]:
+async def greet(server: Server) -> tuple[Wire, Extensions]:
     """A connection that is ready for MAIL. Raises Failure with scope `server`."""
     wire = await _connect(server)
     try:
-        await _expect(wire, "connect", server.timeout, None)
-        extensions = await _hello(wire, server, local_hostname)
+        banner = await _expect(wire, "connect", server.timeout, None)
+        server.learned.meet(banner.text)
+        extensions = await _hello(wire, server)
         if server.tls == "starttls":
             await _start_tls(wire, server, extensions)
-            extensions = await _hello(wire, server, local_hostname)
+            extensions = await _hello(wire, server)
         if server.username is not None:
             await _log_in(wire, server, extensions)
         return wire, extensions
@@ -69,11 +71,12 @@ async def _connect(server: Server) -> Wire:
     return wire
 
 
-async def _hello(wire: Wire, server: Server, local_hostname: str) -> Extensions:
-    wire.write(b"EHLO %s\r\n" % local_hostname.encode("ascii", "replace"))
+async def _hello(wire: Wire, server: Server) -> Extensions:
+    name = (server.helo or address_literal(wire.own_address)).encode("ascii", "replace")
+    wire.write(b"EHLO %s\r\n" % name)
     reply = await _answer(wire, "ehlo", server.timeout)
     if reply.is_permanent:
-        wire.write(b"HELO %s\r\n" % local_hostname.encode("ascii", "replace"))
+        wire.write(b"HELO %s\r\n" % name)
         await _expect(wire, "ehlo", server.timeout, None)
         return Extensions()
     if not reply.is_positive:
@@ -137,18 +140,34 @@ async def _log_in(wire: Wire, server: Server, extensions: Extensions) -> None:
     user, secret = base64.b64encode(username), base64.b64encode(password)
     # Some servers repeat what they were sent; a password must not get into a log that way.
     hidden = tuple(part.decode() for part in (token, secret, password) if part)
-    if "PLAIN" in extensions.auth:
-        wire.write(b"AUTH PLAIN %s\r\n" % token)
-    elif "LOGIN" in extensions.auth:
-        wire.write(b"AUTH LOGIN\r\n")
-        await _challenge(wire, server, hidden)
-        wire.write(b"%s\r\n" % user)
-        await _challenge(wire, server, hidden)
-        wire.write(b"%s\r\n" % secret)
-    else:
+    if not extensions.auth & {"PLAIN", "LOGIN"}:
         names = ", ".join(sorted(extensions.auth)) or "none"
         message = f"{server.name} offers no login of a kind that we know (PLAIN, LOGIN); it offers: {names}"
         raise _server_failure("auth", message)
+    refusal: Failure | None = None
+    if "PLAIN" in extensions.auth:
+        wire.write(b"AUTH PLAIN %s\r\n" % token)
+        reply = _without(await _answer(wire, "auth", server.timeout), hidden)
+        if reply.is_positive:
+            return
+        refusal = refused("auth", reply, "server")
+        if reply.is_temporary or "LOGIN" not in extensions.auth:
+            raise refusal
+    # After a refused PLAIN too: some servers offer both, and know people by LOGIN only.
+    try:
+        await _log_in_step_by_step(wire, server, (user, secret), hidden)
+    except Failure as failure:
+        raise failure if failure.reply else refusal or failure from None
+
+
+async def _log_in_step_by_step(
+    wire: Wire, server: Server, answers: tuple[bytes, bytes], hidden: tuple[str, ...]
+) -> None:
+    """AUTH LOGIN: the name and the password, each when it is asked for."""
+    wire.write(b"AUTH LOGIN\r\n")
+    for answer in answers:
+        await _challenge(wire, server, hidden)
+        wire.write(b"%s\r\n" % answer)
     await _expect(wire, "auth", server.timeout, hidden)
 
 
@@ -158,10 +177,11 @@ async def _challenge(wire: Wire, server: Server, hidden: tuple[str, ...]) -> Non
         raise refused("auth", reply, "server")
 
 
-async def _expect(wire: Wire, stage: Stage, timeout: float, hidden: tuple[str, ...] | None) -> None:
+async def _expect(wire: Wire, stage: Stage, timeout: float, hidden: tuple[str, ...] | None) -> Reply:
     reply = _without(await _answer(wire, stage, timeout), hidden or ())
     if not reply.is_positive:
         raise refused(stage, reply, "server")
+    return reply
 
 
 async def _answer(wire: Wire, stage: Stage, timeout: float) -> Reply:

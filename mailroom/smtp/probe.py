@@ -15,18 +15,18 @@ PROBE_SECONDS = 25.0
 """Seconds for all of it: a server that takes longer is in trouble."""
 
 
-async def probe(server: Server, local_hostname: str) -> None:
+async def probe(server: Server) -> None:
     """Connect, EHLO, TLS, AUTH, MAIL, QUIT. Raises Failure with scope `server`."""
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            await _probe(server, local_hostname)
+            await _probe(server)
     except TimeoutError:
         words = f"{server.name} did not answer within {PROBE_SECONDS:g} seconds"
         raise Failure(words, stage="connect", scope="server") from None
 
 
-async def _probe(server: Server, local_hostname: str) -> None:
-    wire, extensions = await greet(server, local_hostname)
+async def _probe(server: Server) -> None:
+    wire, extensions = await greet(server)
     try:
         # From nobody, as a bounce is: some servers ask for a login no earlier.
         wire.write(b"MAIL FROM:<>\r\n")

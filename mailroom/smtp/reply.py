@@ -11,10 +11,10 @@ LONGEST_TOLD_WAIT_SECONDS = 24 * 3600
 # Control characters could forge lines in a log; the bidirectional ones turn text around on a page.
 UNSAFE_IN_REPLY = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
-REPLY_TIME_UNITS = {"s": 1, "m": 60, "h": 3600}
+REPLY_TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 TOLD_WAIT = re.compile(
-    r"(?:again|retry|retrying|come back|wait|delay\w*|gr[ea]ylist\w*)\b.{0,40}?\b"
-    r"(?:(\d{1,2}):(\d\d):(\d\d)\b|(\d{1,6})\s*(s|m|h)(?:ec|in|our|r|econd|inute)?s?\b)",
+    r"(?:again|retry|retrying|come back|wait|resets?|delay\w*|gr[ea]ylist\w*)\b.{0,40}?\b"
+    r"(?:(\d{1,2}):(\d\d):(\d\d)\b|(\d{1,6})\s*(s|m|h|d)(?:ec|in|our|r|ay|econd|inute)?s?\b)",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -49,7 +49,12 @@ class Reply(NamedTuple):
     @property
     def retry_after(self) -> int | None:
         """The seconds that the server asks us to wait, a day at most."""
-        found = TOLD_WAIT.search(self.text) if self.is_temporary else None
+        return self.told_wait if self.is_temporary else None
+
+    @property
+    def told_wait(self) -> int | None:
+        """The same, also of a refusal for good: a quota is often told with a 5xx."""
+        found = TOLD_WAIT.search(self.text)
         if not found:
             return None
         hours, minutes, seconds, number, unit = found.groups()

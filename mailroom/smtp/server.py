@@ -15,12 +15,27 @@ PLAIN_FOR = 600.0
 """Seconds for which a server that broke its promise of PIPELINING gets the plain dialogue."""
 
 
+EXIM_TAKES = 10
+"""Messages in one session. Exim answers 250 to further ones as well, and leaves them to its queue runner
+(smtp_accept_queue_per_connection), by its default for half an hour."""
+
+
 class Learned:
     """What this process knows of a server beyond its settings; shared by its sessions."""
 
     def __init__(self) -> None:
         self._plain_until = 0.0
         self._suspicions = 0
+        self.usual_messages: int | None = None  # in one session, by default of its kind
+        self.told_messages: int | None = None  # in one session, by its own words
+
+    def meet(self, banner: str) -> None:
+        """Its first words: they may say of what kind it is."""
+        self.usual_messages = EXIM_TAKES if "ESMTP Exim" in banner else None
+
+    def takes_no_more(self, messages: int) -> None:
+        """It said that so many in one session are enough."""
+        self.told_messages = min(messages, self.told_messages or messages)
 
     @property
     def can_pipeline(self) -> bool:
@@ -47,16 +62,23 @@ class Server:
     password: str | None = field(default=None, repr=False)
     timeout: float = 60.0
     ca_file: str | None = None  # certificate authorities trusted beside the system's
-    max_messages: int | None = None  # a session is closed after so many
+    max_messages: int | None = None  # a session is closed after so many; None: as many as its kind takes
+    helo: str | None = None  # our name in EHLO; None: our address
     learned: Learned = field(default_factory=Learned, repr=False, compare=False)
 
     @cached_property
     def name(self) -> str:
         return f"{self.host}:{self.port}"
 
+    @property
+    def messages_a_session(self) -> int | None:
+        """After so many messages a session is over; None: no end."""
+        limits = (self.max_messages or self.learned.usual_messages, self.learned.told_messages)
+        return min((limit for limit in limits if limit is not None), default=None)
 
-def server_from(settings: Settings) -> Server:
-    """The server that the settings name."""
+
+def server_from(settings: Settings, helo: str | None = None) -> Server:
+    """The server that the settings name. `helo`: our name there if they name none."""
     return Server(
         host=settings.mail_server,
         port=settings.mail_port,
@@ -64,7 +86,24 @@ def server_from(settings: Settings) -> Server:
         username=settings.mail_username,
         password=settings.mail_password,
         timeout=settings.mail_timeout,
+        max_messages=settings.mail_max_emails,
+        helo=settings.helo or helo,
     )
+
+
+def servers_of(settings: Settings, helo: str | None = None) -> dict[str, Server]:
+    """Every server that the settings name, by the name of its relay."""
+    servers = {"": server_from(settings, helo)}
+    if settings.slow_server is not None:
+        host, _, port = settings.slow_server.rpartition(":")
+        timeout = settings.mail_timeout
+        servers["slow"] = Server(host, int(port), timeout=timeout, helo=settings.helo or helo)
+    return servers
+
+
+def configured(settings: Settings) -> set[str]:
+    """The names of these servers: what is known of any other concerns nobody any more."""
+    return {server.name for server in servers_of(settings).values()}
 
 
 @lru_cache(maxsize=8)

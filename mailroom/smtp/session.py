@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 
+from mailroom.smtp.blame import is_about_session
 from mailroom.smtp.envelope import Envelope, Outcome, Source, unsendable
 from mailroom.smtp.failure import Failure, Withdrawn
 from mailroom.smtp.greeting import Extensions, greet
@@ -32,9 +33,9 @@ class Session:
         self._dialogue = Dialogue(server, wire, extensions)
 
     @classmethod
-    async def open(cls, server: Server, local_hostname: str) -> Session:
+    async def open(cls, server: Server) -> Session:
         """Connect, greet, encrypt, log in. Raises Failure with scope `server`."""
-        return cls(server, *await greet(server, local_hostname))
+        return cls(server, *await greet(server))
 
     def __repr__(self) -> str:
         return f"<Session {self.server.name} {'closed' if self.closed else 'open'} {self.sent} sent>"
@@ -50,7 +51,8 @@ class Session:
     @property
     def full(self) -> bool:
         """Whether it has sent as many messages as one session may: close it, open another."""
-        return self.server.max_messages is not None and self.sent >= self.server.max_messages
+        limit = self.server.messages_a_session
+        return limit is not None and self.sent >= limit
 
     async def run(self, source: Source) -> None:
         """Hand over what `source` gives, until it gives no more or the session is closed or full.
@@ -112,15 +114,22 @@ class Session:
                     outcome = Withdrawn()
             if isinstance(outcome, Reply):
                 self.sent += 1
+            elif isinstance(outcome, Failure) and self._has_had_enough(outcome.reply):
+                self.server.learned.takes_no_more(self.sent)
+                if outcome.stage != "dot":
+                    outcome.scope = "session"
             source.outcome(envelope, outcome)
             if following is None:
                 following, commands = self._next(source)
                 self._wire.write(commands)
             envelope = following
 
+    def _has_had_enough(self, reply: Reply | None) -> bool:
+        return self.sent > 0 and reply is not None and is_about_session(reply)
+
     def _next(self, source: Source, ahead: int = 0) -> tuple[Envelope | None, bytes]:
         """The source's next envelope and the commands to write for it."""
-        limit = self.server.max_messages
+        limit = self.server.messages_a_session
         while not self.closed and (limit is None or self.sent + ahead < limit):
             envelope = source.next_envelope()
             if envelope is None:

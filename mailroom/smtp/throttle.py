@@ -6,7 +6,7 @@ import re
 
 from mailroom.smtp.reply import Reply
 
-PERIODS_US = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000}
+PERIODS_US = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000, "day": 86_400_000_000}
 
 MARGIN_US = 20_000
 """A period is stretched by so much: mails leave evenly and arrive a little unevenly, and a

@@ -61,6 +61,12 @@ class Wire(asyncio.Protocol):
         self._transport = transport
 
     @property
+    def own_address(self) -> str:
+        """Ours, as the other side sees it if nothing between translates it."""
+        name = self.transport.get_extra_info("sockname")
+        return str(name[0]) if name else "127.0.0.1"
+
+    @property
     def has_unread(self) -> bool:
         """Whether the server has said more than it was asked."""
         return bool(self._replies or self._lines or self._partial)

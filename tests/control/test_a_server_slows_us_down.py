@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
+from mailroom.database.clock import now_millis
 from mailroom.database.engine import Database
 from mailroom.ledger.relays import rates
+from mailroom.ledger.relays import recovery as recovery_of
+from mailroom.ledger.schema import throttles
 from mailroom.ledger.states import State
 from mailroom.smtp.reply import Reply
 from mailroom.smtp.throttle import asks_to_slow_down, spacing_us
@@ -138,3 +142,77 @@ def test_a_server_that_answers_451_gets_less(start: Start) -> None:
     assert found is not None and found.is_slowed
     system.sink.set_rules([])
     assert system.wait_until_over(mailing.mailing_id, 40).counts[State.SENT] == 30
+
+
+def learned(database: Database, interval_us: int, set_us: int | None) -> None:
+    """The server got us down to this."""
+    with database.begin() as connection:
+        if set_us is not None:
+            rates.set_rate(connection, SERVER, set_us)
+        else:
+            rates.slow_down(connection, SERVER, per_second=10)
+        values = {"interval_us": interval_us, "refused_us": interval_us // 2, "updated_at": now_millis()}
+        connection.execute(update(throttles).values(next_at=(now_millis() + 60_000) * 1000, **values))
+
+
+def recovery(database: Database, set_us: int) -> tuple[int, float]:
+    """How many mails and seconds it takes from the slowest rate to the one that is set."""
+    learned(database, rates.SLOWEST_US, set_us)
+    mails, seconds, interval = 0, 0.0, rates.SLOWEST_US
+    while interval != set_us:
+        mails += 1
+        if mails > 1:
+            seconds += interval / 1_000_000
+            age(database, -(-interval // 1_000_000))
+        with database.begin() as connection:
+            interval = rates.speed_up(connection, SERVER, set_us) or 0
+        assert mails < 200
+    return mails, seconds
+
+
+@pytest.mark.parametrize(("rate", "most"), [("30/minute", 25), ("2/second", 30), ("50/second", 40)])
+def test_it_recovers_quickly_once_mail_goes_through(database: Database, rate: str, most: float) -> None:
+    mails, seconds = recovery(database, spacing_us(rate))
+    assert seconds <= most, f"{mails} mails in {seconds:.0f} s"
+
+
+def test_who_comes_after_a_recovery_does_not_wait_by_the_rate_before(database: Database) -> None:
+    set_us = spacing_us("30/minute")
+    learned(database, rates.SLOWEST_US, set_us)
+    with database.begin() as connection:
+        assert rates.reserve(connection, SERVER, 1, 20_000) is None
+        interval = rates.speed_up(connection, SERVER, set_us)
+        places = rates.reserve(connection, SERVER, 1, 20_000)
+    assert interval == rates.SLOWEST_US // 4
+    assert places is not None and places.wait_us <= interval
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(None, "30/minute"), ("10/minute", None), ("10/minute", "30/minute")]
+)
+def test_another_setting_ends_what_was_learned(
+    database: Database, before: str | None, after: str | None
+) -> None:
+    learned(database, rates.SLOWEST_US, spacing_us(before) if before else None)
+    with database.begin() as connection:
+        rates.set_rate(connection, SERVER, spacing_us(after) if after else None)
+    found = present(database)
+    assert (found and found.interval_us) == (spacing_us(after) if after else None)
+    assert found is None or not found.is_slowed
+
+
+@pytest.mark.parametrize("setting", [None, "30/minute"])
+def test_a_person_may_end_it(database: Database, setting: str | None) -> None:
+    set_us = spacing_us(setting) if setting else None
+    learned(database, rates.SLOWEST_US, set_us)
+    with database.begin() as connection:
+        assert recovery_of.reset(connection, SERVER)
+        assert not recovery_of.reset(connection, SERVER)
+        assert rates.interval_us(connection, SERVER) == set_us
+        if set_us:
+            assert rates.reserve(connection, SERVER, 1, 2_001) is not None
+
+
+def test_the_mail_of_a_day_is_spread_over_it() -> None:
+    assert spacing_us("500/day") / 1_000_000 == pytest.approx(172.8, rel=0.001)
+    assert str(rates.Present(SERVER, spacing_us("12/day"), False)) == "12.0/day"

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import time
 
+from sqlalchemy import insert
+
+from mailroom.ledger.schema import throttles
 from tests.control.conftest import Start, on_both
 from tests.system import System
 
@@ -42,8 +45,8 @@ def test_a_worker_of_another_process_learns_the_slower_rate(start: Start) -> Non
     with system.database.begin() as connection:
         name = f"127.0.0.1:{system.sink.port}"
         now = round(time.time() * 1000)
-        sql = f"INSERT INTO throttles VALUES ('{name}', {now * 1000}, 500000, {now + 60_000})"
-        connection.exec_driver_sql(sql)
+        values = {"name": name, "next_at": now * 1000, "interval_us": 500_000, "updated_at": now + 60_000}
+        connection.execute(insert(throttles).values(values))
     time.sleep(1.5)
     before = system.sink.count()
     time.sleep(2)

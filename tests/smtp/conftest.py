@@ -73,7 +73,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 async def _run(server: Server, tray: Tray) -> Session:
-    session = await Session.open(server, "client.example")
+    session = await Session.open(server)
     await session.run(tray)
     if not session.closed:
         await session.close()

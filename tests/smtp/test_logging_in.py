@@ -24,6 +24,18 @@ def test_it_logs_in(sink: Sink, deliver: Deliver, rules: tuple[str, ...]) -> Non
     assert isinstance(deliver(server, "a@x.org", **LOGIN).outcomes["a@x.org"], Reply)
 
 
+@pytest.mark.parametrize("words", ["535 5.7.8 no", "504 5.5.4 not known here", "501 5.5.2 no"])
+def test_login_is_tried_after_a_refused_plain(sink: Sink, deliver: Deliver, words: str) -> None:
+    server = sink(f"first 1: reply auth {words}", auth="ann:open sesame")
+    assert isinstance(deliver(server, "a@x.org", **LOGIN).outcomes["a@x.org"], Reply)
+    assert server.connections_seen == 1
+
+
+def test_a_plain_put_off_until_later_is_not_tried_in_another_way(sink: Sink, deliver: Deliver) -> None:
+    with pytest.raises(Failure, match="454"):
+        deliver(sink("first 1: reply auth 454 4.7.0 later", auth="ann:open sesame"), "a@x.org", **LOGIN)
+
+
 @pytest.mark.parametrize("rules", [(), (ONLY_LOGIN,)], ids=["PLAIN", "LOGIN"])
 def test_a_refused_login_is_the_servers_fault(sink: Sink, deliver: Deliver, rules: tuple[str, ...]) -> None:
     with pytest.raises(Failure, match="535") as caught:
@@ -78,5 +90,5 @@ def test_a_password_never_leaves_this_machine_in_clear(sink: Sink) -> None:
         pytest.skip("this machine has no address but loopback")
     server = sink(host="0.0.0.0", auth="ann:open sesame")
     with pytest.raises(Failure, match="not encrypted") as caught:
-        asyncio.run(Session.open(Server(here, server.port, timeout=5, **LOGIN), "client.example"))
+        asyncio.run(Session.open(Server(here, server.port, timeout=5, **LOGIN)))
     assert (caught.value.stage, caught.value.scope) == ("auth", "server")

@@ -87,7 +87,7 @@ def test_a_large_message_cut_short_is_known_to_be_unsent(sink: Sink, tray: type[
         server.hang_up()
 
     async def send() -> None:
-        session = await Session.open(Server("127.0.0.1", server.port, timeout=5), "client.example")
+        session = await Session.open(Server("127.0.0.1", server.port, timeout=5))
         await asyncio.gather(session.run(letters), cut())
 
     asyncio.run(send())
@@ -98,7 +98,7 @@ def test_a_large_message_cut_short_is_known_to_be_unsent(sink: Sink, tray: type[
 def test_a_kept_session_found_dead_may_be_tried_again_at_once(sink: Sink, tray: type[Tray]) -> None:
     server = sink()
     loop = asyncio.new_event_loop()
-    session = loop.run_until_complete(Session.open(Server("127.0.0.1", server.port), "client.example"))
+    session = loop.run_until_complete(Session.open(Server("127.0.0.1", server.port)))
     first, second = tray("a@x.org"), tray("b@x.org")
     loop.run_until_complete(session.run(first))
     assert (session.sent, session.closed) == (1, False)
@@ -115,7 +115,7 @@ def test_a_session_that_idles_between_runs_still_works(sink: Sink, tray: type[Tr
     server = sink()
     loop = asyncio.new_event_loop()
     settings = Server("127.0.0.1", server.port, timeout=0.1)
-    session = loop.run_until_complete(Session.open(settings, "client.example"))
+    session = loop.run_until_complete(Session.open(settings))
     loop.run_until_complete(session.run(tray("a@x.org")))
     time.sleep(0.3)
     loop.run_until_complete(session.run(tray("b@x.org")))
@@ -128,7 +128,7 @@ def test_quit_never_raises(sink: Sink) -> None:
     server = sink()
 
     async def leave() -> None:
-        session = await Session.open(Server("127.0.0.1", server.port), "client.example")
+        session = await Session.open(Server("127.0.0.1", server.port))
         server.hang_up()
         await session.close()
         await session.close()

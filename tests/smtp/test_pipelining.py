@@ -16,7 +16,7 @@ from tests.smtp.conftest import Deliver, Sink, Tray
 async def reopening(server: Server, letters: Tray, tries: int = 3) -> None:
     """What an engine does: reopen as long as sessions end and something waits."""
     for _ in range(tries):
-        session = await Session.open(server, "client.example")
+        session = await Session.open(server)
         await session.run(letters)
         if not session.closed:
             await session.close()
@@ -109,7 +109,7 @@ def test_an_outcome_does_not_wait_for_a_slow_next_envelope(sink: Sink, tray: typ
     letters = tray("a@x.org", "slow@x.org")
 
     async def watch() -> None:
-        session = await Session.open(Server("127.0.0.1", server.port, timeout=5), "client.example")
+        session = await Session.open(Server("127.0.0.1", server.port, timeout=5))
         running = asyncio.create_task(session.run(letters))
         await asyncio.sleep(0.4)
         assert list(letters.outcomes) == ["a@x.org"]

@@ -52,7 +52,7 @@ def test_send_returns_the_reply_or_raises(sink: Sink) -> None:
     server = sink("rcpt bad: reply rcpt 550 5.1.1 No such user")
 
     async def three() -> None:
-        session = await Session.open(Server("127.0.0.1", server.port), "client.example")
+        session = await Session.open(Server("127.0.0.1", server.port))
         reply = await session.send(Envelope("n@x.org", "a@x.org", b"hi\r\n"), yes)
         assert isinstance(reply, Reply) and reply.text == "2.0.0 Ok: recorded"
         with pytest.raises(Failure, match="No such user"):
@@ -94,7 +94,7 @@ def test_a_mark_that_breaks_closes_the_session(
         raise Broken
 
     async def send() -> None:
-        session = await Session.open(Server("127.0.0.1", server.port), "client.example")
+        session = await Session.open(Server("127.0.0.1", server.port))
         letters = tray("a@x.org")
         monkeypatch.setattr(letters, "mark", broken)
         with pytest.raises(Broken):
@@ -157,7 +157,7 @@ def test_a_session_ends_after_its_number_of_messages(sink: Sink, tray: type[Tray
     letters = tray("a@x.org", "b@x.org", "c@x.org")
 
     async def send() -> Session:
-        session = await Session.open(settings, "client.example")
+        session = await Session.open(settings)
         await session.run(letters)
         assert session.full and not session.closed
         await session.close()
@@ -173,7 +173,7 @@ def test_a_servers_own_limit_sends_nothing_twice(sink: Sink, tray: type[Tray], p
     letters = tray("a@x.org", "b@x.org", "c@x.org")
 
     async def send() -> None:
-        session = await Session.open(Server("127.0.0.1", server.port), "client.example")
+        session = await Session.open(Server("127.0.0.1", server.port))
         await session.run(letters)
         assert session.closed
 

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import psycopg
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -58,10 +59,15 @@ def mail_servers(stranger: FlaskClient) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.fixture
+def settings_env(settings_env: dict[str, str]) -> dict[str, str]:
+    return {**settings_env, "MAILROOM_SLOW_SERVER": "other:25"}
+
+
 def test_it_shows_how_the_mail_servers_stand(app: Flask, settings: Settings, stranger: FlaskClient) -> None:
     ours = f"{settings.mail_server}:{settings.mail_port}"
     healthy = {"in_trouble": False, "rate": "no limit", "slowed_down": False}
-    assert mail_servers(stranger) == [{"server": ours, **healthy}]
+    assert mail_servers(stranger) == [{"server": name, **healthy} for name in (ours, "other:25")]
     words = "535 5.7.8 ann@example.org: wrong password"
     with ledger(app).begin() as connection:
         circuit.failed(connection, ours, "auth", 535, words)

@@ -9,6 +9,11 @@ from mailroom.ledger.webhooks import webhook_endpoints
 
 
 @pytest.fixture
+def settings_env(settings_env: dict[str, str]) -> dict[str, str]:
+    return {**settings_env, "MAIL_SERVER": "smtp.example.org", "MAIL_PORT": "587"}
+
+
+@pytest.fixture
 def in_trouble(app: Flask) -> Flask:
     with app.extensions["mailroom"].database.begin() as connection:
         words = "the server refused our login: 535 5.7.8 <b>no</b>"

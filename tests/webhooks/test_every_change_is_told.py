@@ -64,7 +64,7 @@ def outcome(delivery_id: int, state: states.State, due_in_ms: int | None = None)
 def mark(connection: Connection, lease: batches.Lease, delivery_id: int) -> None:
     session = marks.open_session(connection, "worker", 1, "server")
     of = {"of_batch": lease.batch_id, "of_epoch": lease.epoch, "of_owner": "worker"}
-    marked = {**of, "of_delivery": delivery_id, "by_session": session}
+    marked = {**of, "of_delivery": delivery_id, "by_session": session, "with_date": None}
     assert connection.execute(marks.mark_statement(), marked).rowcount == 1
 
 

@@ -11,14 +11,18 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
+from mailroom.engine.send import verdict
 from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.lane import Lane
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.session_pool import WAIT_WORTH_A_SESSION
+from mailroom.engine.send.suspects import Conclusion, Suspects
 from mailroom.ledger.batches import batches
-from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.batches.batches import Lease, WaitingDelivery
+from mailroom.ledger.deliveries import marks
 from mailroom.ledger.mailings import mailings
+from mailroom.smtp.envelope import Envelope
 from mailroom.smtp.failure import Failure
 
 log = structlog.get_logger()
@@ -32,6 +36,9 @@ within two turns of the event loop share a commit, and that is a fifth of a mail
 
 MAILINGS_LOOKED_AT_EVERY = 1.0
 """Seconds between two looks whether a mailing was paused, and whether the rate has changed."""
+
+SPARED_AT_MOST_MS = 600_000
+"""Milliseconds until those who were refused because of us are due again, at most."""
 
 STOP_GRACE = 7.0
 """Seconds that mails in flight may still take once the worker was told to stop."""
@@ -49,12 +56,16 @@ class BatchSender:
         recorder: Recorder,
         *,
         is_trial: bool = False,
+        accepted_at: int | None = None,
     ) -> None:
-        """`is_trial`: the server was in trouble, and this worker alone finds out whether it still is."""
+        """`is_trial`: the server was in trouble, and this worker alone finds out whether it still is.
+        `accepted_at`: when it was last known to work again, by the ledger's clock (milliseconds).
+        """
         self.relay = relay
         self.feed = feed
         self.is_trial = is_trial
         self.was_heard = False
+        self.accepted_at: float | None = None  # when the last mail that was taken was marked (monotonic)
         self.failure: Failure | None = None  # why nothing can be sent there
         self.is_throttled = False
         self.gave_way = False
@@ -62,6 +73,8 @@ class BatchSender:
         self._database = database
         self._lease = lease
         self._recorder = recorder
+        self._suspects = Suspects(relay.streak, accepted_at)
+        self._conclusion = Conclusion([], [], None, {})
         self._ending = asyncio.Event()
         self._until = time.monotonic() + JOB_WORKS_FOR
         self._at_most = min(relay.sessions.at_most, lease.max_sessions or relay.sessions.at_most)
@@ -84,6 +97,7 @@ class BatchSender:
             for lane in self._lanes.values():
                 lane.abort()
             await asyncio.gather(*self._lanes, return_exceptions=True)
+        self._conclude()
         await self._recorder.drained()
 
     # What its worker tells and asks
@@ -95,8 +109,26 @@ class BatchSender:
 
     def tell_relay(self, connection: Connection) -> None:
         """Opens or closes its circuit, by what was found out."""
+        ago = None if self.accepted_at is None else round((time.monotonic() - self.accepted_at) * 1000)
         self.relay.learn(
-            connection, self._lease, self.failure, was_heard=self.was_heard, is_trial=self.is_trial
+            connection,
+            self._lease,
+            self.failure,
+            was_heard=self.was_heard,
+            accepted_ms_ago=ago,
+            is_trial=self.is_trial,
+        )
+
+    def spare(self, connection: Connection) -> None:
+        """Gives back whom no blame belongs to, and pauses the mailings whose sender is refused."""
+        server = self.relay.server.name
+        for mailing_id, suspect in self._conclusion.held.items():
+            mailings.hold(connection, mailing_id, verdict.held_for(suspect, server))
+        # Later than the server is tried again: others who wait go first, and show whether it is about us.
+        due_in_ms = min(2 * self.relay.circuit.wait_ms(connection), SPARED_AT_MOST_MS)
+        spared = self._conclusion.spared
+        marks.spare(
+            connection, self._lease, [verdict.of_a_spared(suspect, server, due_in_ms) for suspect in spared]
         )
 
     def hand_back(self) -> None:
@@ -130,12 +162,46 @@ class BatchSender:
         return False
 
     def heard(self) -> None:
-        """The server takes mails or refuses them one by one: it works."""
+        """The server refuses mails one by one: it works."""
         self.was_heard = True
-        if self.is_trial:
-            self.is_trial, self._most = False, self._at_most
-            with suppress(DBAPIError), self._database.begin() as connection:
-                self.relay.circuit.healthy(connection)
+        self._end_trial(None)
+
+    def accepted(self, envelope: Envelope, marked_at: float) -> None:
+        """The server takes mails, so those that it refused before were refused for themselves."""
+        self.was_heard, self.accepted_at = True, marked_at
+        for suspect in self._suspects.cleared(envelope.sender, marked_at):
+            self.failed(suspect.delivery, suspect.failure)
+        self._end_trial(round((time.monotonic() - marked_at) * 1000))
+
+    def _end_trial(self, accepted_ms_ago: int | None) -> None:
+        if not self.is_trial:
+            return
+        with suppress(DBAPIError), self._database.begin() as connection:
+            if self.relay.circuit.healthy(connection, accepted_ms_ago):
+                self.is_trial, self._most = False, self._at_most
+
+    def suspects(self, delivery: WaitingDelivery, envelope: Envelope, failure: Failure) -> bool:
+        """Keeps a refusal back that may be about us, and looks who else can tell."""
+        if not self._suspects.take(delivery, failure, envelope.sender):
+            return False
+        if not self._suspects.look_further(self.feed):
+            self.hand_back()
+        return True
+
+    def failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
+        """Notes what a refusal, or a silence, means for this delivery alone."""
+        relay, message = self.relay, self.feed.messages[delivery.mailing_id]
+        now_ms = round(time.time() * 1000)
+        self._recorder.trouble(
+            verdict.of_failure(delivery, failure, message, relay.backoff, relay.server.name, now_ms)
+        )
+
+    def _conclude(self) -> None:
+        self._conclusion = conclusion = self._suspects.conclude(self.feed)
+        for suspect in conclusion.failed:
+            self.was_heard = True
+            self.failed(suspect.delivery, suspect.failure)
+        self.failure = self.failure or conclusion.trouble
 
     def cannot_be_used(self, failure: Failure) -> None:
         """Nothing can be sent there now, and no delivery is to blame."""

@@ -5,11 +5,14 @@ All of it works in the caller's transaction: what was learned is written with wh
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from sqlalchemy import Connection
 
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.relays.circuit import Admission
+from mailroom.smtp.blame import quota_pause, told_moment
 from mailroom.smtp.failure import Failure
 
 
@@ -35,13 +38,25 @@ class CircuitBreaker:
         """This worker's trial tried nothing: the next one's turn."""
         circuit.not_tried(connection, self._server)
 
-    def healthy(self, connection: Connection) -> None:
-        """Closes the circuit: the server does its work."""
-        circuit.healthy(connection, self._server)
+    def healthy(self, connection: Connection, accepted_ms_ago: int | None = None) -> bool:
+        """Closes the circuit: the server does its work. False: it stays as it is."""
+        return circuit.healthy(connection, self._server, accepted_ms_ago)
+
+    def accepted_at(self, connection: Connection) -> int | None:
+        """When the server took a mail again after its last trouble; milliseconds by the ledger."""
+        return circuit.accepted_at(connection, self._server)
+
+    def reset_when_idle(self, connection: Connection) -> bool:
+        """Forgets a trouble about us when its time is over and no mail waits."""
+        return circuit.reset_when_idle(connection, self._server)
+
+    def wait_ms(self, connection: Connection) -> int:
+        """For how long nobody may use it."""
+        return circuit.wait_ms(connection, self._server)
 
     def failed(self, connection: Connection, failure: Failure, *, is_trial: bool) -> None:
         """Opens the circuit, for as long as the server asked if it did."""
-        asked = failure.reply.retry_after if failure.reply else None
+        asked = _asked(failure, is_again=is_trial) if failure.reply else None
         circuit.failed(
             connection,
             self._server,
@@ -49,9 +64,20 @@ class CircuitBreaker:
             failure.code,
             failure.message,
             is_trial=is_trial,
-            pause_ms=asked * 1000 if asked else None,
+            pause_ms=asked,
         )
 
     def serves_others(self, connection: Connection, lease: Lease) -> bool:
         """Whether the server works for another worker at this moment."""
         return circuit.serves_others(connection, self._server, lease.batch_id, lease.owner)
+
+
+def _asked(failure: Failure, *, is_again: bool) -> int | None:
+    """Milliseconds to leave the server alone, where its words tell. `is_again`: they were believed once."""
+    reply = failure.reply
+    assert reply is not None
+    now = datetime.now(UTC)
+    pause = told_moment(reply, now) or (reply.told_wait and timedelta(seconds=reply.told_wait))
+    if not pause and failure.stage in circuit.ABOUT_US:
+        pause = quota_pause(reply, now, is_again=is_again)
+    return round(pause.total_seconds() * 1000) if pause else None

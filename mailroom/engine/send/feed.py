@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
+from mailroom.database.clock import from_millis
 from mailroom.engine.send.messages import SendableMessage
 from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.smtp.envelope import Envelope
@@ -14,6 +15,10 @@ from mailroom.smtp.envelope import Envelope
 RENDERING_BREATH = 0.05
 """Seconds of rendering after which the event loop has its turn: with it, who waits is heard, leases are
 renewed and replies are read, however long each mail of a mailing takes to render."""
+
+
+def domain_of(address: str) -> str:
+    return address.rpartition("@")[2].lower()
 
 
 class Feed:
@@ -29,6 +34,8 @@ class Feed:
         self.is_closed = False
         self._waiting = deque(deliveries)
         self._losses: Counter[int] = Counter()  # of sessions, by delivery
+        self.dates: dict[int, int] = {}  # milliseconds, by delivery that was rendered: goes with its mark
+        self._of_shared: dict[int, int] = {}  # the same, by shared mailing
         self._rendering = 0.0  # seconds since the event loop's last turn
 
     def __len__(self) -> int:
@@ -65,9 +72,18 @@ class Feed:
         message = self.messages[delivery.mailing_id]
         began = time.monotonic()
         try:
-            return Envelope(message.sender, delivery.address, message.render(delivery), delivery.id)
+            raw = message.render(delivery, from_millis(self._date_of(delivery, message)))
+            return Envelope(message.sender, delivery.address, raw, delivery.id)
         finally:
             self._rendering += time.monotonic() - began
+
+    def _date_of(self, delivery: WaitingDelivery, message: SendableMessage) -> int:
+        """Now, unless it (or its message, to another) was about to be handed over before; milliseconds."""
+        dated_at = delivery.dated_at or self._of_shared.get(delivery.mailing_id) or round(time.time() * 1000)
+        if message.is_shared:
+            self._of_shared.setdefault(delivery.mailing_id, dated_at)
+        self.dates[delivery.id] = dated_at
+        return dated_at
 
     def put_back(self, delivery: WaitingDelivery) -> None:
         """It goes first."""
@@ -85,6 +101,18 @@ class Feed:
         with that one's again, and be late.
         """
         return not self._losses or not self._waiting or not self._losses[self._waiting[0].id]
+
+    def has_other_domains(self, domains: Set[str]) -> bool:
+        """Whether somebody waits who is of none of these."""
+        return not self.is_closed and any(domain_of(row.address) not in domains for row in self._waiting)
+
+    def bring_forward(self, domains: Set[str]) -> None:
+        """The first who is of none of these domains goes next."""
+        for row in self._waiting:
+            if domain_of(row.address) not in domains:
+                self._waiting.remove(row)
+                self._waiting.appendleft(row)
+                return
 
     def leave_out(self, mailing_id: int) -> None:
         """Gives no more of this mailing: it was paused, canceled or is over."""

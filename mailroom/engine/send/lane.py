@@ -28,8 +28,17 @@ class LaneOwner(Protocol):
     async def wait_for_turn(self) -> bool:
         """Until the rate lets a mail go. False: not within this job's time."""
 
+    def accepted(self, envelope: Envelope, marked_at: float) -> None:
+        """The server has taken a mail, which was marked at that moment (monotonic)."""
+
+    def suspects(self, delivery: WaitingDelivery, envelope: Envelope, failure: Failure) -> bool:
+        """Whether a refusal is kept back, for it may be about us."""
+
+    def failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
+        """Notes what a refusal, or a silence, means for this delivery alone."""
+
     def heard(self) -> None:
-        """The server takes mails or refuses them one by one: it works."""
+        """The server refuses mails one by one: it works."""
 
     def cannot_be_used(self, failure: Failure) -> None:
         """Nothing can be sent there now, and no delivery is to blame."""
@@ -124,7 +133,7 @@ class Lane:
 
     def mark(self, envelope: Envelope) -> Awaitable[bool]:
         assert self._taken is not None
-        return self._recorder.mark(self._taken.id, envelope.id)
+        return self._recorder.mark(self._taken.id, envelope.id, self._feed.dates.get(envelope.id))
 
     def outcome(self, envelope: Envelope, outcome: Outcome) -> None:
         recorder, owner = self._recorder, self._owner
@@ -133,7 +142,7 @@ class Lane:
         now = owner.answered_at = time.monotonic()
         if isinstance(outcome, Reply):
             recorder.sent(envelope.id, *outcome)
-            owner.heard()
+            owner.accepted(envelope, now if marked_at is None else marked_at)
             self._rate.answered(now)
             if marked_at is not None:
                 self._sessions.answered(now - marked_at)
@@ -142,13 +151,15 @@ class Lane:
         elif outcome.scope == "server":
             self._feed.put_back(delivery)
             owner.cannot_be_used(outcome)
+        elif owner.suspects(delivery, envelope, outcome):
+            pass
         elif outcome.scope == "session" and marked_at is None and self._goes_again(delivery, outcome):
             self._feed.put_back(delivery)
         else:
             if outcome.scope == "delivery" and outcome.reply is not None:
                 owner.heard()
             self._rate.refused(outcome.reply)
-            self._failed(delivery, outcome)
+            owner.failed(delivery, outcome)
 
     def _goes_again(self, delivery: WaitingDelivery, failure: Failure) -> bool:
         had_worked = self._taken is not None and self._taken.session.sent > 0
@@ -163,10 +174,3 @@ class Lane:
             self._recorder.trouble(verdict.of_suppression(delivery, self._relay.server.name))
         elif why != "taken":
             self._feed.leave_out(delivery.mailing_id)
-
-    def _failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
-        relay, message = self._relay, self._feed.messages[delivery.mailing_id]
-        now_ms = round(time.time() * 1000)
-        self._recorder.trouble(
-            verdict.of_failure(delivery, failure, message, relay.backoff, relay.server.name, now_ms)
-        )

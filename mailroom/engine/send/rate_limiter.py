@@ -37,6 +37,9 @@ FEW_ANSWERS = 5
 GUESSED_SPEED = 20.0
 """Mails a second that a worker is taken to send when there were fewer answers than FEW_ANSWERS."""
 
+LOOKED_AT_EVERY = 0.5
+"""Seconds between two looks whether a turn that is waited for is still the next one."""
+
 SPEEDS_UP_EVERY = 1.0
 """Seconds between two questions to the ledger whether a higher rate may be tried."""
 
@@ -74,7 +77,13 @@ class RateLimiter:
 
     def look(self, connection: Connection) -> None:
         """Learns the present rate: another worker may have been asked to slow down."""
-        self._interval_us = rates.interval_us(connection, self._server) or self._set_us
+        self._note(rates.interval_us(connection, self._server) or self._set_us)
+
+    def _note(self, interval_us: int | None) -> None:
+        """Turns that were taken at a lower rate are not waited for: sooner ones may be had."""
+        if self._interval_us is not None and (interval_us or 0) < self._interval_us:
+            self._mine.clear()
+        self._interval_us = interval_us
 
     def take_now(self) -> bool:
         """A turn that has come already, if there is one."""
@@ -93,7 +102,8 @@ class RateLimiter:
                 if not self._mine and not await self._reserve(until):
                     return False
                 try:
-                    await asyncio.wait_for(ending.wait(), max(0.0, self._mine[0] - time.monotonic()))
+                    wait = min(LOOKED_AT_EVERY, max(0.0, self._mine[0] - time.monotonic()))
+                    await asyncio.wait_for(ending.wait(), wait)
                 except TimeoutError:
                     continue
         return False
@@ -155,7 +165,7 @@ class RateLimiter:
         self._asked_at = now
         try:
             with self._database.begin() as connection:
-                self._interval_us = rates.speed_up(connection, self._server, self._set_us)
+                self._note(rates.speed_up(connection, self._server, self._set_us))
         except DBAPIError:
             return
 

@@ -22,8 +22,8 @@ from mailroom.ledger.deliveries import marks
 
 log = structlog.get_logger()
 
-Asked = tuple[int, int, "asyncio.Future[bool]"]
-"""session id, delivery id, and the answer: whether it is marked."""
+Asked = tuple[int, int, "asyncio.Future[bool]", int | None]
+"""session id, delivery id, the answer (whether it is marked), and the Date that it bears (milliseconds)."""
 
 Sent = tuple[int, int, str]
 """delivery id, and the code and the words of the server's reply."""
@@ -53,10 +53,13 @@ class Recorder:
         self._is_away = False
         self._drained: asyncio.Future[None] | None = None
 
-    def mark(self, session_id: int, delivery_id: int) -> asyncio.Future[bool]:
-        """Resolves, once committed, to whether this delivery may be sent; `refused` tells why not."""
+    def mark(self, session_id: int, delivery_id: int, dated_at: int | None = None) -> asyncio.Future[bool]:
+        """Resolves, once committed, to whether this delivery may be sent; `refused` tells why not.
+
+        `dated_at`: the Date that it bears, kept for a resend (milliseconds).
+        """
         answer: asyncio.Future[bool] = self._loop.create_future()
-        self._asked.append((session_id, delivery_id, answer))
+        self._asked.append((session_id, delivery_id, answer, dated_at))
         self._soon()
         return answer
 
@@ -112,7 +115,9 @@ class Recorder:
         if not sent and not asked:
             return
         statements = [bound.sent(*one) for one in sent]
-        statements += [bound.mark(session_id, delivery_id) for session_id, delivery_id, _ in asked]
+        statements += [
+            bound.mark(session_id, delivery_id, date) for session_id, delivery_id, _, date in asked
+        ]
         changed = self._direct.run(statements)
         self._sent, self._asked = [], []
         now = time.monotonic()
@@ -141,7 +146,7 @@ class Recorder:
             left = [question[1] for question in self._unanswered]
             why = {r.delivery_id: r.why for r in marks.why_refused(connection, self._lease, left)}
         self.refused.update(why)
-        for _, _, answer in self._unanswered:
+        for _, _, answer, _ in self._unanswered:
             if not answer.done():
                 answer.set_result(False)
         self._unanswered = []

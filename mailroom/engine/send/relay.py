@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
 from mailroom.engine.send.rate_limiter import RateLimiter
 from mailroom.engine.send.session_pool import IDLE_AT_MOST, SessionPool, is_about_one_connection
+from mailroom.engine.send.suspects import Streak
 from mailroom.ledger.batches.batches import Lease
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.server import Server
@@ -29,6 +30,7 @@ class Relay:
     rate: RateLimiter
     circuit: CircuitBreaker
     backoff: Sequence[timedelta]  # the waits between the tries of one delivery
+    streak: Streak = field(default_factory=Streak)
 
     def learn(
         self,
@@ -37,12 +39,14 @@ class Relay:
         failure: Failure | None,
         *,
         was_heard: bool,
+        accepted_ms_ago: int | None,
         is_trial: bool,
     ) -> None:
         """Opens or closes the circuit, by what a batch found out.
 
         `failure`: why nothing can be sent there; `was_heard`: it took mails or refused them one by
-        one; `is_trial`: this worker was the only one to try.
+        one; `accepted_ms_ago`: when the last that it took was handed over; `is_trial`: this worker was the
+        only one to try.
         """
         if failure is not None and self._is_turned_away(connection, lease, failure):
             self.sessions.turn_away()
@@ -51,8 +55,8 @@ class Relay:
             self.circuit.failed(connection, failure, is_trial=is_trial)
         elif was_heard:
             # Perhaps another worker could not connect while this one's sessions were fine.
-            self.circuit.healthy(connection)
-        elif is_trial:
+            self.circuit.healthy(connection, accepted_ms_ago)
+        if failure is None and is_trial:
             self.circuit.not_tried(connection)
 
     def _is_turned_away(self, connection: Connection, lease: Lease, failure: Failure) -> bool:

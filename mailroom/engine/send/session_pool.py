@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from dataclasses import dataclass
 
@@ -31,7 +30,8 @@ LONGEST_STAND_BACK = 30.0
 
 def is_about_one_connection(failure: Failure) -> bool:
     """Whether it may be this connection only that the server does not want: because it has enough of them."""
-    return failure.stage in ("connect", "ehlo") or (failure.reply is not None and failure.reply.code < 500)
+    is_later = failure.stage in ("tls", "auth") and failure.reply is not None and failure.reply.code < 500
+    return failure.stage in ("connect", "ehlo") or is_later
 
 
 class SessionNumbers:
@@ -97,7 +97,7 @@ class SessionPool:
 
     async def _open(self) -> PooledSession:
         try:
-            session = await Session.open(self._server, socket.getfqdn())
+            session = await Session.open(self._server)
         except Failure as failure:
             if is_about_one_connection(failure):
                 await asyncio.sleep(HEARD_WITHIN)

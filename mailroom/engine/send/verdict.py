@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from mailroom.engine.send.messages import SendableMessage
+from mailroom.engine.send.suspects import Suspect
 from mailroom.ledger.batches import batches
 from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.ledger.deliveries.marks import Outcome
 from mailroom.ledger.states import State
 from mailroom.smtp import backoff
+from mailroom.smtp.blame import Blame
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.reply import Reply
 
@@ -63,6 +65,25 @@ def of_suppression(delivery: WaitingDelivery, server: str) -> Outcome:
     """Its mark was refused for its address: no attempt was made."""
     words = "the address is on the suppression list"
     return Outcome(delivery.id, State.SUPPRESSED, None, words, server, "data", is_attempt=False)
+
+
+def of_a_spared(suspect: Suspect, server: str, due_in_ms: int) -> Outcome:
+    """It was refused because of us: it waits as it did before, and only the log of tries knows."""
+    failure = suspect.failure
+    words = failure.reply.text if failure.reply else failure.message
+    return Outcome(
+        suspect.delivery.id, State.QUEUED, failure.code, words, server, failure.stage, due_in_ms, False
+    )
+
+
+def held_for(suspect: Suspect, server: str) -> str:
+    """Why workers pause a mailing, in a sentence."""
+    what = (
+        f"the sender {suspect.sender}"
+        if suspect.blame is Blame.SENDER
+        else "it to one recipient after another"
+    )
+    return f"{server} refuses {what}: {suspect.failure.reply}".rstrip(".")
 
 
 def backoff_ms(

@@ -52,9 +52,25 @@ class WaitingDelivery(NamedTuple):
     name: str
     variables: Mapping[str, str] | None
     attempts: int
+    refused_at: int | None = None  # milliseconds; set where it was refused because of us, and spared
+    is_resumed: bool = False  # its mailing was paused by workers, and a person had it go on
+    dated_at: int | None = None  # milliseconds: the Date that it bears, once it had one
 
 
 OF_BATCH = deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger)
+OTHERS = deliveries.alias()
+DATE_OF_SHARED = case(
+    (
+        mailings_table.c.kind == "shared",
+        select(func.min(OTHERS.c.dated_at))
+        .where(OTHERS.c.mailing_id == mailings_table.c.id)
+        .correlate(mailings_table)
+        .scalar_subquery(),
+    )
+)
+"""One message to several: whoever is its first gives all of it its Date."""
+
+IS_SPARED = (deliveries.c.state == State.QUEUED) & deliveries.c.code.is_not(None)
 IS_WAITING = or_(*(deliveries.c.state == state for state in WAITING))
 
 CLAIM_BATCH = Statement(
@@ -87,14 +103,12 @@ FIND_WAITING = Statement(
         deliveries.c.name,
         deliveries.c.variables,
         deliveries.c.attempts,
+        case((IS_SPARED, deliveries.c.updated_at)),
+        mailings_table.c.held_for.is_not(None),
+        func.coalesce(deliveries.c.dated_at, DATE_OF_SHARED),
     )
-    .where(
-        OF_BATCH,
-        IS_WAITING,
-        select(mailings_table.c.id)
-        .where(mailings_table.c.id == deliveries.c.mailing_id, mailings_table.c.state == MailingState.ACTIVE)
-        .exists(),
-    )
+    .join(mailings_table, mailings_table.c.id == deliveries.c.mailing_id)
+    .where(OF_BATCH, IS_WAITING, mailings_table.c.state == MailingState.ACTIVE)
     .order_by(deliveries.c.id)
 )
 CLOSE_BATCH = Statement(

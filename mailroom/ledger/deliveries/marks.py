@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Update,
     bindparam,
     case,
+    func,
     insert,
     select,
 )
@@ -74,6 +76,7 @@ def mark_statement() -> Update:
         moves.MARK,
         session_id=bindparam("by_session", type_=BigInteger),
         marked_at=now_millis(),
+        dated_at=func.coalesce(deliveries.c.dated_at, bindparam("with_date", type_=BigInteger)),
         resends=deliveries.c.resends + case((deliveries.c.state == State.UNKNOWN, 1), else_=0),
     )
     return marked.where(
@@ -107,17 +110,20 @@ class LeaseStatements:
     """The two statements of every mail, for one worker's lease, as RawConnection.run takes them."""
 
     def __init__(self, engine: Engine, lease: Lease) -> None:
-        self.mark = MARK_DELIVERY.bound(
+        self._mark = MARK_DELIVERY.bound(
             engine,
-            ("by_session", "of_delivery"),
+            ("by_session", "of_delivery", "with_date"),
             of_batch=lease.batch_id,
             of_epoch=lease.epoch,
             of_owner=lease.owner,
         )
-        """Takes the ids of a session and a delivery."""
         names = ("of_delivery", "with_code", "with_reply")
         self.sent = NOTE_SENT.bound(engine, names, of_batch=lease.batch_id)
         """Takes a delivery's id, and the code and the words of the server's reply."""
+
+    def mark(self, session_id: int, delivery_id: int, dated_at: int | None = None) -> tuple[str, Any]:
+        """`dated_at`: the Date that it bears, if it had none before; milliseconds."""
+        return self._mark(session_id, delivery_id, dated_at)
 
 
 def record_late(connection: Connection, delivery_id: int, code: int, reply: str) -> bool:
@@ -140,6 +146,20 @@ def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Out
     mine = (deliveries.c.id.in_(of), select(batches.c.id).where(*owned(lease)).exists())
     picked = moves.pick(connection, *mine, of_batch=lease.batch_id)
     moves.apply(connection, [(row, _step(of[row.id])) for row in picked])
+
+
+def spare(connection: Connection, lease: Lease, refused: Iterable[Outcome]) -> None:
+    """Puts back what was refused because of us. It costs no attempt, and what was said is kept."""
+    of = {outcome.delivery_id: outcome for outcome in refused}
+    if not of:
+        return
+    mine = (deliveries.c.id.in_(of), select(batches.c.id).where(*owned(lease)).exists())
+    steps = []
+    for row in moves.pick(connection, *mine, of_batch=lease.batch_id):
+        outcome = of[row.id]
+        tried = Try(outcome.server, outcome.stage, outcome.code, outcome.reply)
+        steps.append((row, Step(moves.SPARE, outcome.due_in_ms, tried=tried)))
+    moves.apply(connection, steps)
 
 
 def _step(outcome: Outcome) -> Step:

@@ -47,6 +47,7 @@ class Mailing:
     started_at: datetime | None
     ended_at: datetime | None
     next_due_at: datetime | None
+    held_for: str | None = None
     counts: Mapping[State, int] = field(default_factory=dict)
 
     @property
@@ -195,11 +196,33 @@ def pause(connection: Connection, mailing_id: int) -> bool:
     return _move(connection, mailing_id, "pause", state=MailingState.PAUSED)
 
 
+def hold(connection: Connection, mailing_id: int, why: str) -> bool:
+    """Pauses it until a person has seen `why`: what a server says of its sender, or to everybody."""
+    return _move(connection, mailing_id, "pause", state=MailingState.PAUSED, held_for=why)
+
+
+def held(connection: Connection) -> list[tuple[int, str, str]]:
+    """(id, subject, why) of every mailing that workers paused and nobody has resumed."""
+    statement = (
+        select(mailings.c.id, mailings.c.subject, mailings.c.held_for)
+        .where(mailings.c.state == MailingState.PAUSED, mailings.c.held_for.is_not(None))
+        .order_by(mailings.c.id.desc())
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+
+
 def resume(connection: Connection, mailing_id: int) -> bool:
     """Goes on at once, or at its time if that is still to come."""
     later = mailings.c.send_at > now_millis()
     state = _either(later, MailingState.SCHEDULED, MailingState.ACTIVE)
-    return _move(connection, mailing_id, "resume", state=state)
+    return _move(connection, mailing_id, "resume", state=state, expires_at=_not_expired_by_workers())
+
+
+def _not_expired_by_workers() -> Any:
+    """SQL: what workers paused has all of its time again."""
+    given = mailings.c.expires_at - mailings.c.created_at
+    is_short = mailings.c.held_for.is_not(None) & (mailings.c.expires_at < now_millis() + given)
+    return case((is_short, now_millis() + given), else_=mailings.c.expires_at)
 
 
 def cancel(connection: Connection, mailing_id: int) -> bool:

@@ -1,23 +1,27 @@
 """Circuit breaker, the ledger's side: all workers leave a server alone while nothing can be sent there.
 
-A row means trouble. While it is closed (`closed_until`) nobody connects; then one worker at a
+A row with failures means trouble. While it is closed (`closed_until`) nobody connects; then one worker at a
 time tries, and the first mail that the server takes or answers heals it. When no mail waits, an
 idle worker tries without one.
+
+Trouble at MAIL or later is about us: the server lets us in and takes nothing. There only a mail that it
+takes proves anything; the row then stays, without failures, and says when that was.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, select, update
 
 from mailroom.database.clock import from_millis, now_millis
 from mailroom.database.statement import Statement
 from mailroom.database.upsert import insert_once
 from mailroom.ledger import states
-from mailroom.ledger.schema import batches, deliveries, servers, sessions
+from mailroom.ledger.schema import batches, deliveries, mailings, servers, sessions
 
 FIRST_PAUSE_MS = 5_000
 LONGEST_PAUSE_MS = 300_000
@@ -36,6 +40,10 @@ HANDED_OVER_WITHIN_MS = 60_000
 """An answer that is so old, or a mail that waits so long for one, shows that a server serves somebody."""
 
 LATEST_SESSIONS = 50
+
+
+ABOUT_US = ("mail", "rcpt", "data", "dot")
+"""Stages of a trouble that a connection says nothing about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +66,35 @@ class ServerTrouble:
     since: datetime
     closed_until: datetime
 
+    @property
+    def is_about_us(self) -> bool:
+        """It lets us in, and refuses our mail whoever it is for."""
+        return self.stage in ABOUT_US
+
 
 OURS = batches.alias()
 
 FIND_CLOSED_FOR = Statement(
-    select(servers.c.closed_until - now_millis()).where(servers.c.server == bindparam("name"))
+    select(servers.c.closed_until - now_millis()).where(
+        servers.c.server == bindparam("name"), servers.c.failures > 0
+    )
 )
-DELETE_SERVER_TROUBLE = Statement(delete(servers).where(servers.c.server == bindparam("name")))
+DELETE_SERVER_TROUBLE = Statement(
+    delete(servers).where(
+        servers.c.server == bindparam("name"),
+        servers.c.failures > 0,
+        and_(*(servers.c.stage != stage for stage in ABOUT_US)),
+    )
+)
+NOTE_ACCEPTED = Statement(
+    update(servers)
+    .where(
+        servers.c.server == bindparam("name"),
+        servers.c.failures > 0,
+        servers.c.updated_at <= now_millis() - bindparam("ago", type_=BigInteger),
+    )
+    .values(failures=0, updated_at=now_millis())
+)
 
 
 def admit(connection: Connection, server: str) -> Admission:
@@ -74,7 +104,8 @@ def admit(connection: Connection, server: str) -> Admission:
         return Admission(is_open=True)
     if wait[0] > 0:
         return Admission(is_open=False)
-    mine = update(servers).where(servers.c.server == server, servers.c.closed_until <= now_millis())
+    is_due = servers.c.closed_until <= now_millis()
+    mine = update(servers).where(servers.c.server == server, servers.c.failures > 0, is_due)
     tried = connection.execute(mine.values(closed_until=now_millis() + TRIAL_MS))
     return Admission(is_open=tried.rowcount == 1, is_trial=tried.rowcount == 1)
 
@@ -82,7 +113,7 @@ def admit(connection: Connection, server: str) -> Admission:
 def try_without_mail(connection: Connection, server: str) -> bool:
     """Whether the caller, alone, may see if it is back: no mail has tried it since it might be."""
     since = servers.c.closed_until <= now_millis() - MAIL_FIRST_MS
-    mine = update(servers).where(servers.c.server == server, since)
+    mine = update(servers).where(servers.c.server == server, servers.c.failures > 0, since)
     return connection.execute(mine.values(closed_until=now_millis() + TRIAL_MS)).rowcount == 1
 
 
@@ -119,12 +150,14 @@ def failed(
         return
     chosen = [servers.c.server == server]
     if not is_trial:
-        chosen.append(servers.c.closed_until <= now)
+        chosen.append((servers.c.closed_until <= now) | (servers.c.failures == 0))
     before = connection.execute(
         select(servers.c.failures).where(*chosen).with_for_update()
     ).scalar_one_or_none()
     if before is None:
         return
+    if before == 0:
+        values["since"] = now
     connection.execute(
         update(servers)
         .where(servers.c.server == server)
@@ -161,20 +194,58 @@ def serves_others(connection: Connection, server: str, batch_id: int, owner: str
     return connection.execute(opened.limit(1)).one_or_none() is not None
 
 
-def healthy(connection: Connection, server: str) -> None:
-    """Opens it for everybody: the server does its work."""
-    DELETE_SERVER_TROUBLE.run(connection, name=server)
+def healthy(connection: Connection, server: str, accepted_ms_ago: int | None = None) -> bool:
+    """Opens it for everybody: the server does its work.
+
+    `accepted_ms_ago`: when the last mail that it took was handed over; None: it took none. Where the
+    trouble is about us, only a mail that was handed over since then ends it. False: nothing was ended.
+    """
+    ended = 0
+    if accepted_ms_ago is not None:
+        ended = NOTE_ACCEPTED.run(connection, name=server, ago=accepted_ms_ago)
+    return ended + DELETE_SERVER_TROUBLE.run(connection, name=server) > 0
+
+
+def accepted_at(connection: Connection, server: str) -> int | None:
+    """When the server took a mail again after its last trouble; milliseconds."""
+    known = select(servers.c.updated_at).where(servers.c.server == server, servers.c.failures == 0)
+    return connection.execute(known).scalar_one_or_none()
+
+
+def reset(connection: Connection, server: str) -> bool:
+    """A person says that it may be tried at once, as if nothing had been. False: it was in no trouble."""
+    forgotten = delete(servers).where(servers.c.server == server, servers.c.failures > 0)
+    return connection.execute(forgotten).rowcount == 1
+
+
+def reset_when_idle(connection: Connection, server: str) -> bool:
+    """Forgets what nobody can find out: its time is over, and no mail waits that could show more."""
+    waits = select(mailings.c.id).where(mailings.c.state == states.ACTIVE, mailings.c.ended_at.is_(None))
+    is_over = servers.c.closed_until <= now_millis() - MAIL_FIRST_MS
+    forgotten = delete(servers).where(
+        servers.c.server == server, servers.c.failures > 0, is_over, ~waits.exists()
+    )
+    return connection.execute(forgotten).rowcount == 1
+
+
+def wait_ms(connection: Connection, server: str) -> int:
+    """For how long nobody may use it."""
+    wait = FIND_CLOSED_FOR.one(connection, name=server)
+    return 0 if wait is None else max(0, int(wait[0]))
 
 
 def closed(connection: Connection) -> set[str]:
     """The servers that nobody may use at present."""
-    statement = select(servers.c.server).where(servers.c.closed_until > now_millis())
+    statement = select(servers.c.server).where(servers.c.closed_until > now_millis(), servers.c.failures > 0)
     return set(connection.execute(statement).scalars())
 
 
-def troubled(connection: Connection) -> list[ServerTrouble]:
-    """Every server that cannot be used at present."""
-    rows = connection.execute(select(servers).order_by(servers.c.server))
+def troubled(connection: Connection, names: Collection[str] | None = None) -> list[ServerTrouble]:
+    """Every server that cannot be used at present. `names`: of these only."""
+    statement = select(servers).where(servers.c.failures > 0).order_by(servers.c.server)
+    if names is not None:
+        statement = statement.where(servers.c.server.in_(list(names)))
+    rows = connection.execute(statement)
     return [
         ServerTrouble(
             row.server,

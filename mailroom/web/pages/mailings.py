@@ -17,6 +17,7 @@ from mailroom.ledger.deliveries.timeline import marks_of
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import STATE_WORDS, MailingState, State
+from mailroom.smtp.server import configured
 from mailroom.web import mailroom
 from mailroom.web.pages import actions
 from mailroom.web.pages import deliveries as deliveries_pages
@@ -145,7 +146,9 @@ def _view(mailing_id: int) -> View:
         return View(
             mailing=mailing,
             progress=progress_of(mailing, from_millis(now)),
-            hindrances=hindrances(connection, mailroom().queue, mailing, now),
+            hindrances=hindrances(
+                connection, mailroom().queue, configured(mailroom().settings), mailing, now
+            ),
             decisions=bulk_actions.of_mailing(connection, mailing_id),
             timeline=_timeline(connection, mailing, now),
             rows=rows[:MAILINGS_PAGE_SIZE],

@@ -7,7 +7,8 @@ from werkzeug.wrappers import Response
 
 from mailroom.database.engine import product_of
 from mailroom.ledger.people import sign_ins, users
-from mailroom.ledger.relays import rates
+from mailroom.ledger.relays import rates, recovery
+from mailroom.smtp.server import configured
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count, duration
 from mailroom.web.request import gate
@@ -40,6 +41,7 @@ def _shown(problems: Problems) -> Response:
         problems=problems,
         facts=_facts(),
         checks=ask_all(mailroom()),
+        slowed=_slowed(),
     )
     return make_response(body, 422 if problems else 200)
 
@@ -61,12 +63,27 @@ def _facts() -> list[tuple[str, str]]:
 
 def _rate(setting: str | None) -> str:
     """What is set, and what each server that asked us to slow down gets at present."""
-    with mailroom().database.read() as connection:
-        slowed = [rate for rate in rates.present(connection) if rate.is_slowed]
     words = [setting or "as fast as the server takes it"]
     return "; ".join(
-        [*words, *(f"{rate.server} asked us to slow down and gets {rate} now" for rate in slowed)]
+        [*words, *(f"{rate.server} asked us to slow down and gets {rate} now" for rate in _slowed())]
     )
+
+
+def _slowed() -> list[rates.Present]:
+    with mailroom().database.read() as connection:
+        present = rates.present(connection, configured(mailroom().settings))
+    return [rate for rate in present if rate.is_slowed]
+
+
+@blueprint.post("/relay")
+def reset_relay() -> Response:
+    """Forgets what a mail server asked for or refused, and has it tried at once."""
+    server = request.form.get("server", "")
+    with mailroom().database.begin() as connection:
+        is_news = recovery.reset(connection, server)
+    words = "is tried now, at the rate that is set." if is_news else "was in no trouble, and not slowed down."
+    flash(f"{server} {words}", "good")
+    return redirect(url_for("settings.page"), 303)
 
 
 @blueprint.post("/password")

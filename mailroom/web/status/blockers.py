@@ -26,16 +26,22 @@ class Hindrance:
     text: str
 
 
-def hindrances(connection: Connection, queue: Queue, mailing: Mailing, now: int) -> list[Hindrance]:
-    """What holds `mailing` up, worst first; nothing for one that is over."""
+def hindrances(
+    connection: Connection, queue: Queue, names: set[str], mailing: Mailing, now: int
+) -> list[Hindrance]:
+    """What holds `mailing` up, worst first; nothing for one that is over. `names`: of the servers in use."""
+    if mailing.state is MailingState.PAUSED and mailing.held_for is not None:
+        return [
+            Hindrance("error", f"Paused by the workers: {mailing.held_for}. No recipient is blamed for it.")
+        ]
     if mailing.is_over or mailing.state not in (MailingState.ACTIVE, MailingState.CANCELED):
         return []
     if mailing.state is MailingState.CANCELED:
         return [Hindrance("info", "Canceled. What is under way ends; nothing new begins.")]
     return [
         *_lost_queue(queue),
-        *_closed_servers(connection, now),
-        *_slowed_down(connection),
+        *_closed_servers(connection, names, now),
+        *_slowed_down(connection, names),
         *_silent_workers(connection, mailing.id, now),
     ]
 
@@ -55,13 +61,13 @@ def _lost_queue(queue: Queue) -> Iterator[Hindrance]:
         yield Hindrance("warning", f"{SUSPENDED}.")
 
 
-def _closed_servers(connection: Connection, now: int) -> Iterator[Hindrance]:
-    for trouble in circuit.troubled(connection):
+def _closed_servers(connection: Connection, names: set[str], now: int) -> Iterator[Hindrance]:
+    for trouble in circuit.troubled(connection, names):
         yield Hindrance("error", trouble_words(trouble, now))
 
 
-def _slowed_down(connection: Connection) -> Iterator[Hindrance]:
-    for rate in rates.present(connection):
+def _slowed_down(connection: Connection, names: set[str]) -> Iterator[Hindrance]:
+    for rate in rates.present(connection, names):
         if rate.is_slowed:
             yield Hindrance(
                 "info",

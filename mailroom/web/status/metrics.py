@@ -18,6 +18,7 @@ from mailroom.ledger import states
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.totals import totals
 from mailroom.queue import BULK, URGENT, QueueDown
+from mailroom.smtp.server import configured
 from mailroom.web import Mailroom, mailroom
 from mailroom.web.api import bearer
 from mailroom.web.api.errors import ApiError
@@ -55,11 +56,12 @@ class Now(Collector):
 
     def _ledger(self) -> Iterator[Metric]:
         with self._mailroom.database.read() as connection:
-            found = totals(connection)
+            found = totals(connection, configured(self._mailroom.settings))
         yield _by("mailings", "Mailings by state.", "state", found.mailings, states.MAILING_STATES)
         yield _by("deliveries", "Deliveries outside batches, by state.", "state", found.deliveries)
         yield _one("deliveries_in_batches", "Deliveries that are in a batch now.", found.in_batches)
         yield _one("servers_in_trouble", "Mail servers that cannot be used.", found.servers_in_trouble)
+        yield _one("mailings_held", "Mailings that workers paused.", found.mailings_held)
         if found.swept_ms_ago is not None and found.round_ms is not None:
             yield _one(
                 "sweeper_age_seconds", "Since the sweeper's last round began.", found.swept_ms_ago / 1000

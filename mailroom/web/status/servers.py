@@ -11,26 +11,26 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailroom.database.clock import from_millis, now_millis
 from mailroom.ledger.relays import circuit, rates
 from mailroom.ledger.relays.circuit import ServerTrouble
-from mailroom.smtp.server import server_from
+from mailroom.smtp.server import servers_of
 from mailroom.web import Mailroom
 
 NO_LIMIT = "no limit"
 
 
 def standings(mailroom: Mailroom) -> list[dict[str, Any]] | None:
-    """The server of the settings, and every other one that workers know something about; as JSON.
+    """Every server of the settings, as workers found it; as JSON.
 
     For strangers too, so without the server's words: they may name who logs in. None: the
     ledger cannot be asked.
     """
+    names = [server.name for server in servers_of(mailroom.settings).values()]
     try:
         with mailroom.database.read() as connection:
-            troubles = {trouble.server: trouble for trouble in circuit.troubled(connection)}
-            present = {rate.server: rate for rate in rates.present(connection)}
+            troubles = {trouble.server: trouble for trouble in circuit.troubled(connection, names)}
+            present = {rate.server: rate for rate in rates.present(connection, names)}
             now = from_millis(connection.execute(select(now_millis())).scalar_one())
     except SQLAlchemyError:
         return None
-    names = dict.fromkeys([server_from(mailroom.settings).name, *troubles, *present])
     return [
         {
             "server": name,
