@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from mailroom.content.formulas import harmless
-from mailroom.content.message_ids import message_id
+from mailroom.engine.letterhead import message_id_of
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings.mailings import Mailing
 
@@ -30,14 +30,6 @@ def row_of(mailing: Mailing, delivery: Delivery) -> tuple[str, ...]:
         str(delivery.attempts),
         "" if delivery.code is None else str(delivery.code),
         delivery.reply or "",
-        message_id_of(mailing, delivery),
+        message_id_of(mailing, delivery.id),
         delivery.updated_at.astimezone(UTC).isoformat(timespec="milliseconds"),
     )
-
-
-def message_id_of(mailing: Mailing, delivery: Delivery) -> str:
-    """The Message-ID under which this delivery is sent, however often."""
-    if mailing.message_id is not None:
-        return mailing.message_id
-    own = None if mailing.kind == "shared" else delivery.id
-    return message_id(mailing.uid, own, mailing.sender_address.rpartition("@")[2])

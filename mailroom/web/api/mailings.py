@@ -17,10 +17,9 @@ from mailroom.ledger.people import api_keys
 from mailroom.ledger.states import MailingState, State
 from mailroom.web import mailroom
 from mailroom.web.api import body, requests, responses, shown
-from mailroom.web.api.accepting import submit
 from mailroom.web.api.drafts import draft_of_mailing
 from mailroom.web.api.errors import ApiError
-from mailroom.web.api.idempotency import REPLAYED
+from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import MAILING_THING, Reached
 from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, line, row_of
@@ -31,12 +30,11 @@ LISTED_AT_ONCE = 1_000
 @operation(
     "POST",
     "/mailings",
-    tag="Mailings",
     scope=api_keys.SEND,
     takes=requests.MailingRequest,
     gives=responses.AcceptedMailingAnswer,
     headers=("Idempotency-Key",),
-    errors=(400, 409, 413),
+    errors=(409, 413),
 )
 def send_mailing() -> Response:
     """Send a mailing.
@@ -51,9 +49,7 @@ def send_mailing() -> Response:
     return answer(shown.accepted_mailing(mailing), REPLAYED if accepted.replayed else None)
 
 
-@operation(
-    "GET", "/mailings/{id}", tag="Mailings", scope=api_keys.READ, gives=responses.MailingAnswer, errors=(404,)
-)
+@operation("GET", "/mailings/{id}", scope=api_keys.READ, gives=responses.MailingAnswer)
 def get_mailing(mailing: Reached) -> Response:
     """Look at a mailing.
 
@@ -63,14 +59,7 @@ def get_mailing(mailing: Reached) -> Response:
         return answer(shown.mailing(mailing.find(connection)))
 
 
-@operation(
-    "POST",
-    "/mailings/{id}/pause",
-    tag="Mailings",
-    scope=api_keys.SEND,
-    gives=responses.MailingAnswer,
-    errors=(404, 409),
-)
+@operation("POST", "/mailings/{id}/pause", scope=api_keys.SEND, gives=responses.MailingAnswer, errors=(409,))
 def pause_mailing(mailing: Reached) -> Response:
     """Pause a mailing.
 
@@ -79,27 +68,13 @@ def pause_mailing(mailing: Reached) -> Response:
     return _move(mailing, mailings.pause, MailingState.PAUSED)
 
 
-@operation(
-    "POST",
-    "/mailings/{id}/resume",
-    tag="Mailings",
-    scope=api_keys.SEND,
-    gives=responses.MailingAnswer,
-    errors=(404, 409),
-)
+@operation("POST", "/mailings/{id}/resume", scope=api_keys.SEND, gives=responses.MailingAnswer, errors=(409,))
 def resume_mailing(mailing: Reached) -> Response:
     """Resume a paused mailing."""
     return _move(mailing, mailings.resume, MailingState.ACTIVE)
 
 
-@operation(
-    "POST",
-    "/mailings/{id}/cancel",
-    tag="Mailings",
-    scope=api_keys.SEND,
-    gives=responses.MailingAnswer,
-    errors=(404, 409),
-)
+@operation("POST", "/mailings/{id}/cancel", scope=api_keys.SEND, gives=responses.MailingAnswer, errors=(409,))
 def cancel_mailing(mailing: Reached) -> Response:
     """Cancel a mailing.
 
@@ -108,14 +83,7 @@ def cancel_mailing(mailing: Reached) -> Response:
     return _move(mailing, mailings.cancel, MailingState.CANCELED)
 
 
-@operation(
-    "GET",
-    "/mailings/{id}/deliveries",
-    tag="Mailings",
-    scope=api_keys.READ,
-    query=requests.Listing,
-    errors=(404,),
-)
+@operation("GET", "/mailings/{id}/deliveries", scope=api_keys.READ, query=requests.Listing)
 def list_deliveries(mailing: Reached) -> Response:
     """Every delivery, as JSON lines or CSV.
 

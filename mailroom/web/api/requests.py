@@ -20,7 +20,6 @@ from pydantic.json_schema import SkipJsonSchema
 from mailroom.content.content import Attachment
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
-from mailroom.web.api.enumerations import one_of
 from mailroom.web.api.fields import (
     CONTENT_ID,
     LINES,
@@ -42,6 +41,7 @@ from mailroom.web.api.fields import (
     Text,
     at_most,
     first_mistakes,
+    one_of,
 )
 
 MOST_EMAILS = 100

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, format_address
+from mailroom.engine.letterhead import sender_of
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings import contents, mailings
@@ -25,10 +26,9 @@ def copied(connection: Connection, mailing_id: int, kept: KeptFiles) -> ComposeF
     mailing, content = mailings.get(connection, mailing_id), contents.of(connection, mailing_id)
     if mailing is None or content is None:
         return None
-    sender = format_address(Address(mailing.sender_address, mailing.sender_name))
     form = ComposeForm(
         {
-            "sender": sender,
+            "sender": sender_of(mailing),
             "reply_to": ", ".join(content.reply_to),
             "subject": mailing.subject,
             "text": content.text,

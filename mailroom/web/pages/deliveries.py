@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.database.engine import Database
+from mailroom.engine.letterhead import message_id_of
 from mailroom.ledger import moves
 from mailroom.ledger.deliveries import actions, deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
@@ -17,7 +18,7 @@ from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import sign_ins
 from mailroom.web import mailroom
-from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, line, message_id_of, row_of
+from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, line, row_of
 from mailroom.web.request import gate
 
 blueprint = Blueprint("deliveries", __name__)
@@ -75,7 +76,7 @@ def show(mailing_id: int, delivery_id: int) -> str:
         attempts=attempts,
         buttons=[BUTTONS[m] for m in moves.by_person(delivery.state) if not (gone and m.goes_on)],
         gone=gone,
-        message_id=message_id_of(mailing, delivery),
+        message_id=message_id_of(mailing, delivery.id),
     )
 
 
