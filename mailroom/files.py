@@ -1,15 +1,31 @@
-"""Files and folders for this user alone: what Mailroom writes holds people's addresses, letters and keys."""
+"""Files and folders for this user alone: what Mailroom writes holds people's addresses, letters and keys.
+
+And how many of them may be open.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import resource
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 log = logging.getLogger(__name__)
+
+
+def places_for(wanted: int) -> int:
+    """How many files this process may have open: as many as wanted, if the hard limit lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        more = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            return more
+    return wanted if soft == resource.RLIM_INFINITY else soft
 
 
 def keep_private() -> None:
