@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect
+from sqlalchemy import BigInteger, Connection, Dialect, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
@@ -56,6 +56,11 @@ NOW_MILLIS = {
     "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
 """The same clock for handwritten SQL, by dialect."""
+
+
+def now(connection: Connection) -> int:
+    """What that clock says."""
+    return int(connection.execute(select(now_millis())).scalar_one())
 
 
 @compiles(now_millis, "sqlite")

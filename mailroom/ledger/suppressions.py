@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, select
 
-from mailroom.database.clock import from_millis, now_millis
+from mailroom.database import clock
+from mailroom.database.clock import from_millis
 from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import suppressions
 
@@ -39,7 +40,7 @@ def add_all(
     connection: Connection, address_keys: Iterable[str], reason: str = "manual", note: str = ""
 ) -> int:
     """Puts these on the list; says how many were not there yet. From their next mark on they get no mail."""
-    created_at = from_millis(connection.execute(select(now_millis())).scalar_one())
+    created_at = from_millis(clock.now(connection))
     same = {"reason": reason, "note": note, "created_at": created_at}
     keys, added = iter(dict.fromkeys(address_keys)), 0
     while some := list(islice(keys, ADDRESSES_AT_ONCE)):

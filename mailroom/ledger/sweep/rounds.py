@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
+from mailroom.database import clock
 from mailroom.database.clock import from_millis, now_millis
 from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import sweeper
@@ -32,7 +33,7 @@ def take(connection: Connection, owner: str) -> bool:
 
     The first round after a gap, or after the clock was set, puts the ledger's times right.
     """
-    now: int = connection.execute(select(now_millis())).scalar_one()
+    now = clock.now(connection)
     statement = select(sweeper.c.swept_at).where(sweeper.c.id == 1).with_for_update()
     before = connection.execute(statement).scalar_one_or_none()
     if before is None:

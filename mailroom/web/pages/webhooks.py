@@ -98,8 +98,7 @@ def change(endpoint_id: int) -> Response:
 @blueprint.post("/<int:endpoint_id>/test")
 def test(endpoint_id: int) -> Response:
     if _endpoint(endpoint_id).disabled_at is not None:
-        flash("This endpoint is disabled: enable it first.", "warning")
-        return _to(endpoint_id)
+        return _disabled(_to(endpoint_id))
     with mailroom().database.begin() as connection:
         webhook_events.note_test(connection, endpoint_id)
     flash("A test is on its way: its answer is in the log in a second or two.", "good")
@@ -135,8 +134,7 @@ def remove(endpoint_id: int) -> Response:
 @blueprint.post("/<int:endpoint_id>/replay")
 def replay_failed(endpoint_id: int) -> Response:
     if _endpoint(endpoint_id).disabled_at is not None:
-        flash("This endpoint is disabled: enable it first.", "warning")
-        return _to(endpoint_id)
+        return _disabled(_to(endpoint_id))
     with mailroom().database.begin() as connection:
         calls = webhook_calls.replay_failed(connection, endpoint_id)
     flash(f"{count(calls, 'call is', 'calls are')} made again.", "good")
@@ -163,12 +161,16 @@ def replay(endpoint_id: int, call_id: int) -> Response:
         if found is None or found.endpoint_id != endpoint_id:
             abort(404)
         replayed = endpoint.disabled_at is None and webhook_calls.replay(connection, call_id)
-    if replayed:
-        flash("It is made again, under the same id.", "good")
-    else:
-        disabled = endpoint.disabled_at is not None
-        flash("This endpoint is disabled: enable it first." if disabled else "It waits already.", "warning")
-    return redirect(url_for("webhooks.call", endpoint_id=endpoint_id, call_id=call_id), 303)
+    back = redirect(url_for("webhooks.call", endpoint_id=endpoint_id, call_id=call_id), 303)
+    if endpoint.disabled_at is not None:
+        return _disabled(back)
+    flash(*("It is made again, under the same id.", "good") if replayed else ("It waits already.", "warning"))
+    return back
+
+
+def _disabled(back: Response) -> Response:
+    flash("This endpoint is disabled: enable it first.", "warning")
+    return back
 
 
 def _form() -> WebhookForm:
@@ -179,10 +181,7 @@ def _form() -> WebhookForm:
 
 def _endpoint(endpoint_id: int) -> Endpoint:
     with mailroom().database.read() as connection:
-        endpoint = webhook_endpoints.get(connection, endpoint_id)
-    if endpoint is None:
-        abort(404)
-    return endpoint
+        return webhook_endpoints.get(connection, endpoint_id) or abort(404)
 
 
 def _to(endpoint_id: int) -> Response:
