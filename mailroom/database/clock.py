@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,12 @@ def to_millis(moment: datetime) -> int:
 
 def from_millis(millis: int) -> datetime:
     return EPOCH + timedelta(milliseconds=millis)
+
+
+def with_moments(values: Mapping[Any, Any], *names: str) -> dict[str, Any]:
+    """A row's values, with those of `names` as datetimes: for columns that are read as they stand."""
+    moments = {name: None if values[name] is None else from_millis(values[name]) for name in names}
+    return {**values, **moments}
 
 
 class UtcTime(TypeDecorator[datetime]):

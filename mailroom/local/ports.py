@@ -56,11 +56,3 @@ def free_port() -> int:
         if is_free(port):
             return port
     raise OSError("no free port between 20,000 and 32,000")
-
-
-def answers(port: int) -> bool:
-    try:
-        with socket.create_connection((LOOPBACK_HOST, port), timeout=1):
-            return True
-    except OSError:
-        return False

@@ -155,7 +155,7 @@ def test_our_own_export_is_read_with_the_same_addresses_and_names() -> None:
 
 def test_the_suppressions_of_a_page_are_harmless(app: Flask, client: FlaskClient) -> None:
     with app.extensions["mailroom"].database.begin() as connection:
-        suppressions.add_all(connection, ["-5@example.org"], "manual", "seen;=1+1;\uff1d1")
+        suppressions.add(connection, ["-5@example.org"], "manual", "seen;=1+1;\uff1d1")
     exported = client.get("/suppressions.csv").text
     assert "-5@example.org" in exported and live(exported) == []
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from mailroom.database import clock
-from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.clock import now_millis
 from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import sweeper
 from mailroom.ledger.sweep import clock_jump
@@ -17,15 +14,6 @@ EVERY_MS = 1_000
 
 GAP_MS = 5_000
 """After so long without a round nothing can be said of leases: maybe nobody could write."""
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """The last round: when it began, whose it was, how many milliseconds it took."""
-
-    owner: str
-    swept_at: datetime
-    round_ms: int
 
 
 def take(connection: Connection, owner: str) -> bool:
@@ -59,8 +47,3 @@ def is_late() -> ColumnElement[bool]:
 def took(connection: Connection, owner: str, milliseconds: int) -> None:
     done = update(sweeper).where(sweeper.c.id == 1, sweeper.c.owner == owner)
     connection.execute(done.values(round_ms=milliseconds))
-
-
-def last(connection: Connection) -> Round | None:
-    row = connection.execute(select(sweeper)).one_or_none()
-    return None if row is None else Round(row.owner, from_millis(row.swept_at), row.round_ms)

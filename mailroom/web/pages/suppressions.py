@@ -67,7 +67,7 @@ def add() -> Response:
     keys, added = iter(recipient.key for recipient in parsed.recipients), 0
     while some := list(islice(keys, SUPPRESSIONS_ADDED_AT_ONCE)):
         with mailroom().database.begin() as connection:
-            added += suppressions.add_all(
+            added += suppressions.add(
                 connection, some, reason if reason in suppressions.REASONS else "manual", note
             )
     known = len(parsed.recipients) - added

@@ -30,8 +30,6 @@ from mailroom.web.sign_in.attempts import attempts
 log = structlog.get_logger()
 blueprint = Blueprint("sign_in", __name__)
 
-signed_in = gate.user
-
 
 @blueprint.get("/sign-in")
 def page() -> AnyResponse | str:
