@@ -141,9 +141,8 @@ def _uploads() -> Uploads:
 @blueprint.post("/preview")
 def preview() -> Response:
     """The HTML as typed, locked into a sandbox of its own."""
-    response = make_response(request.form.get("html") or "<p>There is no HTML yet.</p>")
-    response.headers["Content-Security-Policy"] = PREVIEW_POLICY
-    return response
+    page = request.form.get("html") or "<p>There is no HTML yet.</p>"
+    return make_response(page, {"Content-Security-Policy": PREVIEW_POLICY})
 
 
 @blueprint.errorhandler(CSRFError)

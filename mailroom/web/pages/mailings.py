@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, make_response, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
@@ -122,11 +122,8 @@ def show(mailing_id: int) -> str:
 @blueprint.get("/mailings/<int:mailing_id>/progress")
 def progress(mailing_id: int) -> Response:
     """The moving part of a mailing's page."""
-    response = Response(
-        render_template("mailings/live.html", view=_view(mailing_id)), content_type="text/html; charset=utf-8"
-    )
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    body = render_template("mailings/live.html", view=_view(mailing_id))
+    return make_response(body, {"Cache-Control": "no-store"})
 
 
 def _with_progress(listed: list[Mailing], now: datetime) -> list[tuple[Mailing, Progress]]:

@@ -86,10 +86,8 @@ def _by_password(user: User, password_hash: str | None) -> bool:
 
 
 def _again(email: str, problem: str, status: int, wait: int = 0) -> Response:
-    response = make_response(render_template("sign_in/page.html", email=email, problem=problem), status)
-    if wait:
-        response.headers["Retry-After"] = str(wait)
-    return response
+    page = render_template("sign_in/page.html", email=email, problem=problem)
+    return make_response(page, status, {"Retry-After": str(wait)} if wait else {})
 
 
 def sign_in(user: User, may: Callable[[Connection], bool]) -> bool:
