@@ -48,6 +48,12 @@ def create(path: Path) -> None:
         close_to_others(path)
 
 
+def write_new(path: Path, text: str) -> None:
+    """A file that is not there yet. Raises FileExistsError."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
 def close_to_others(path: Path) -> None:
     """Takes away the rights of group and others, and says so; or says who has to, when it is not ours."""
     try:

@@ -26,10 +26,7 @@ T = TypeVar("T")
 
 
 def download(lines: Iterable[str], filename: str) -> Response:
-    headers = {
-        "Content-Disposition": f'attachment; filename="{filename}"',
-        "Cache-Control": "no-store",
-    }
+    headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
     return Response(lines, content_type="text/csv; charset=utf-8", headers=headers)
 
 

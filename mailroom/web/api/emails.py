@@ -102,11 +102,7 @@ def update_email(email: Reached) -> Response:
 
 
 @operation(
-    "POST",
-    "/emails/{id}/cancel",
-    scope=api_keys.SEND,
-    gives=responses.ChangedEmailAnswer,
-    errors=(409,),
+    "POST", "/emails/{id}/cancel", scope=api_keys.SEND, gives=responses.ChangedEmailAnswer, errors=(409,)
 )
 def cancel_email(email: Reached) -> Response:
     """Cancel an email.

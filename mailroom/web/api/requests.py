@@ -6,15 +6,7 @@ import mimetypes
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    FailFast,
-    Field,
-    WrapValidator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WrapValidator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from mailroom.content.content import Attachment
@@ -82,10 +74,7 @@ class AttachmentRequest(RequestModel):
     """A file that goes along. With a `content_id` it is a picture inside the HTML: `<img src="cid:...">`."""
 
     filename: Text = Field(
-        default="",
-        max_length=255,
-        json_schema_extra={"pattern": SOME_LINE},
-        examples=["hello.txt"],
+        default="", max_length=255, json_schema_extra={"pattern": SOME_LINE}, examples=["hello.txt"]
     )
     content: FileContent = b""
     content_type: Text | None = Field(
