@@ -68,7 +68,12 @@ FLOORS = (  # from the top
         62,
         {"log": (302, 372), "settings": (428, 564), "database": (650, 762)},
     ),
-    Floor(("paths, and whom", "to believe"), 640, 62, {"proxies": (146, 564), "files": (650, 936)}),
+    Floor(
+        ("paths, and whom", "to believe"),
+        640,
+        62,
+        {"proxies": (146, 340), "urls": (356, 564), "files": (650, 936)},
+    ),
 )
 PLACES = {part: (floor, *ends) for floor in FLOORS for part, ends in floor.rooms.items()}
 MARGIN = 11

@@ -1,15 +1,31 @@
-"""Files and folders for this user alone: what Mailroom writes holds people's addresses, letters and keys."""
+"""Files and folders for this user alone: what Mailroom writes holds people's addresses, letters and keys.
+
+And how many of them may be open.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import resource
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 log = logging.getLogger(__name__)
+
+
+def places_for(wanted: int) -> int:
+    """How many files this process may have open: as many as wanted, if the hard limit lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        more = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            return more
+    return wanted if soft == resource.RLIM_INFINITY else soft
 
 
 def keep_private() -> None:
@@ -30,6 +46,12 @@ def create(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
         close_to_others(path)
+
+
+def write_new(path: Path, text: str) -> None:
+    """A file that is not there yet. Raises FileExistsError."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
 
 
 def close_to_others(path: Path) -> None:

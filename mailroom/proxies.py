@@ -59,10 +59,10 @@ class Proxies:
 
 def source(address: str) -> str:
     """One place that requests come from: of IPv6 the /64, since who has one address there has them all."""
-    parsed = _address(address)
+    parsed = _of_a_peer(address)
     if isinstance(parsed, IPv6Address):
         return str(IPv6Network((parsed, 64), strict=False))
-    return address
+    return address if parsed is None else str(parsed)
 
 
 @lru_cache(1_024)

@@ -84,6 +84,7 @@ def mailroom(mails: int) -> Drained:
         began, used = _first(sink, workers)
         system.wait_until_over(accepted.mailing_id)
         seconds = time.perf_counter() - began
+        sink.wait(mails)
         assert sink.count == mails, f"{sink.count} of {mails} mails arrived"
         return Drained(mails / seconds, (workers.cpu() - used) * 1000 / mails)
 

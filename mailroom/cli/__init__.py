@@ -10,10 +10,9 @@ from mailroom.cli.relays import relays
 from mailroom.cli.send import send
 from mailroom.cli.users import users
 from mailroom.web.api.commands import keys
-from mailroom.web.race.command import register_command
+from mailroom.web.race.command import race
 
 
 def init_app(app: Flask) -> None:
-    for command in (db, doctor, keys, relays, send, users):
+    for command in (db, doctor, keys, race, relays, send, users):
         app.cli.add_command(command)
-    register_command(app)

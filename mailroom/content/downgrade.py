@@ -7,10 +7,9 @@ a signature over an untouched part still holds.
 from __future__ import annotations
 
 import re
-from binascii import b2a_qp
 from collections.abc import Iterator, Sequence
 
-from mailroom.content.encoding import base64_lines
+from mailroom.content.encoding import base64_lines, quoted_printable_octets
 from mailroom.content.fields import MOST_HEADER_OCTETS, MOST_LINE_OCTETS, Field, Unmailable, joined, without
 from mailroom.content.header.seven_bit import seven_bit
 from mailroom.content.parts import DEEPEST, MOST_PARTS, ParsedPart, decoded_body, part_at, spans
@@ -110,17 +109,11 @@ def _leaf(fields: Sequence[Field], part: ParsedPart) -> tuple[list[Field], bytes
         raise Unmailable(f"a part does not fit, and its encoding {part.encoding[:40]!r} is unknown")
     plain = decoded_body(part.body, part.encoding)
     if part.content_type.startswith("text/") and part.encoding != "base64":
-        encoding, encoded = b"quoted-printable", _quoted_printable(plain)
+        encoding, encoded = b"quoted-printable", quoted_printable_octets(plain)
     else:
         encoding, encoded = b"base64", base64_lines(plain)
     kept.append(Field("content-transfer-encoding", b"Content-Transfer-Encoding: " + encoding))
     return kept, encoded
-
-
-def _quoted_printable(plain: bytes) -> bytes:
-    encoded = b2a_qp(plain)
-    # Without a CRLF before it, the codec took LF for this text's line end.
-    return encoded if b"\r\n" in plain else encoded.replace(b"\n", b"\r\n")
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -19,14 +19,17 @@ def quoted_printable(text: str) -> bytes:
 
 def quoted_printable_part(text: str) -> bytes:
     """Text that ends within a line, in quoted-printable, closed by a soft line break."""
-    raw = text.encode("utf-8", "replace")
-    encoded = b2a_qp(raw)
-    if b"\r\n" not in raw:  # the codec took LF for this text's line end
-        encoded = encoded.replace(b"\n", b"\r\n")
+    encoded = quoted_printable_octets(text.encode("utf-8", "replace"))
     if len(encoded) - encoded.rfind(b"\n") > 76:  # no room for the "=" that follows
         cut = -3 if encoded[-3:-2] == b"=" else -1
         encoded = b"%s=\r\n%s" % (encoded[:cut], encoded[cut:])
     return _without_lone_dots(encoded + b"=\r\n")
+
+
+def quoted_printable_octets(raw: bytes) -> bytes:
+    encoded = b2a_qp(raw)
+    # Without a CRLF in it, the codec took LF for this text's line end.
+    return encoded if b"\r\n" in raw else encoded.replace(b"\n", b"\r\n")
 
 
 def _without_lone_dots(encoded: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.content import Attachment, Content
-from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.recipients.parsed import Recipient, each_once
 
 if TYPE_CHECKING:
     import flask_mail
@@ -61,7 +61,7 @@ def from_flask_mail(message: flask_mail.Message) -> tuple[Content, list[Recipien
         to=to,
         cc=cc,
     )
-    return content, _each_once(to=to, cc=cc, bcc=bcc)
+    return content, each_once(to=to, cc=cc, bcc=bcc)
 
 
 def _read(field: str, given: Given, problems: list[tuple[str, str]]) -> Address | None:
@@ -82,11 +82,3 @@ def _attachment(given: flask_mail.Attachment) -> Attachment:
     return Attachment(
         given.filename or "", given.content_type, data, content_id.strip("<>") if content_id else None
     )
-
-
-def _each_once(**roles: tuple[Address, ...]) -> list[Recipient]:
-    found: dict[str, Recipient] = {}
-    for role, addresses in roles.items():
-        for address in addresses:
-            found.setdefault(address.key, Recipient(address.address, address.name, role=role))
-    return list(found.values())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect
+from sqlalchemy import BigInteger, Connection, Dialect, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
@@ -22,6 +23,12 @@ def to_millis(moment: datetime) -> int:
 
 def from_millis(millis: int) -> datetime:
     return EPOCH + timedelta(milliseconds=millis)
+
+
+def with_moments(values: Mapping[Any, Any], *names: str) -> dict[str, Any]:
+    """A row's values, with those of `names` as datetimes: for columns that are read as they stand."""
+    moments = {name: None if values[name] is None else from_millis(values[name]) for name in names}
+    return {**values, **moments}
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -56,6 +63,11 @@ NOW_MILLIS = {
     "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
 """The same clock for handwritten SQL, by dialect."""
+
+
+def now(connection: Connection) -> int:
+    """What that clock says."""
+    return int(connection.execute(select(now_millis())).scalar_one())
 
 
 @compiles(now_millis, "sqlite")

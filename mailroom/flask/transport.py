@@ -17,7 +17,6 @@ from mailroom.flask.over_http import OverHttp
 from mailroom.flask.same_ledger import Parts, SameLedger
 
 MAIL_EXTENSION = "mailroom.flask"
-TRANSPORT_SETTINGS = ("MAILROOM_API_URL", "MAILROOM_API_KEY")
 
 HOW = (
     "Say where your Mailroom is, in app.config or the environment: "

@@ -83,9 +83,6 @@ class Crowd:
     def waiting(self) -> Iterator[CrowdMember]:
         return (member for mates in list(self._waiting.values()) for member in list(mates))
 
-    def members(self) -> list[CrowdMember]:
-        return list(self._members)
-
     @property
     def is_too_large(self) -> bool:
         """Even without those who could be let go."""

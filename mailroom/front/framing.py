@@ -5,26 +5,18 @@ So nothing depends on both seeing the same: what was cut wrongly here is refused
 
 from __future__ import annotations
 
-from typing import Protocol
-
 LONGEST_CHUNK_LINE = 8190
 """Of a chunk's size and its extensions, or a trailer: gunicorn's own limit."""
 
 
-class Framing(Protocol):
-    """take() removes from a buffer what belongs to the body; then `is_whole` says whether it has ended."""
-
-    is_whole: bool
-    length: int  # as announced
-
-    def take(self, buffer: bytearray) -> bytes: ...
-
-
 class Sized:
-    """A body as long as Content-Length says."""
+    """A body as long as Content-Length says.
+
+    take() removes from a buffer what belongs to the body; then `is_whole` says whether it has ended.
+    """
 
     def __init__(self, length: int) -> None:
-        self.length = self._left = length
+        self.length = self._left = length  # as announced
         self.is_whole = length == 0
 
     def take(self, buffer: bytearray) -> bytes:
@@ -78,3 +70,6 @@ class Chunked:
             self._left = size + len(b"\r\n")
         else:
             self._in_trailers = True
+
+
+Framing = Sized | Chunked

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import resource
 import socket
 import tempfile
 import threading
@@ -20,6 +19,7 @@ from typing import Any, ClassVar
 
 from gunicorn.workers.base import Worker
 
+from mailroom import files
 from mailroom.front.connection import ClientConnection
 from mailroom.front.crowd import Crowd
 from mailroom.front.limits import MEBIBYTE, FrontLimits
@@ -55,7 +55,7 @@ class Front(Worker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         self.loop = asyncio.new_event_loop()
-        places = _files(2 * self.limits.connections + FILES_OF_OUR_OWN) - FILES_OF_OUR_OWN
+        places = files.places_for(2 * self.limits.connections + FILES_OF_OUR_OWN) - FILES_OF_OUR_OWN
         self.crowd = Crowd(
             replace(self.limits, connections=min(self.limits.connections, max(1, places // 2)))
         )
@@ -128,14 +128,3 @@ class Front(Worker):  # type: ignore[misc]
         for member in list(self.crowd.waiting()):
             if member.deadline <= now:
                 member.expire()
-
-
-def _files(wanted: int) -> int:
-    """How many files may be open: as many as wanted, if the hard limit lets us."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        more = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
-            return more
-    return wanted if soft == resource.RLIM_INFINITY else soft

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -19,10 +20,10 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.schema import SchemaItem
 
 from mailroom.database.clock import Millis, UtcTime
-from mailroom.database.keys import NEVER_REUSED, Id
-from mailroom.database.partial_index import condition, partial_index
+from mailroom.database.ddl import NEVER_REUSED, Id, condition, partial_index
 from mailroom.ledger.states import COUNTED, MailingState, State
 
 metadata = MetaData(
@@ -46,18 +47,20 @@ def word_of(states: type[StrEnum]) -> Enum:
     return Enum(states, native_enum=False, length=10, values_callable=lambda known: [s.value for s in known])
 
 
-users = Table(
+def table(name: str, *parts: SchemaItem, **options: Any) -> Table:
+    return Table(name, metadata, *parts, **options)
+
+
+users = table(
     "users",
-    metadata,
     Column("id", Id, primary_key=True),
     Column("email", String(320), nullable=False, unique=True),  # lower case
     Column("password_hash", Text),  # argon2; NULL: signs in by link only
     Column("created_at", UtcTime, nullable=False),
 )
 
-sign_ins = Table(  # a browser that is signed in
+sign_ins = table(  # a browser that is signed in
     "sign_ins",
-    metadata,
     Column("id", Id, primary_key=True),
     Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("token_hash", String(64), nullable=False, unique=True),  # sha-256, hex
@@ -68,17 +71,15 @@ sign_ins = Table(  # a browser that is signed in
     Column("address", String(64), nullable=False, server_default=""),
 )
 
-sign_in_links = Table(  # the printed link of a local run
+sign_in_links = table(  # the printed link of a local run
     "sign_in_links",
-    metadata,
     Column("token_hash", String(64), primary_key=True),
     Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("expires_at", UtcTime, nullable=False),
 )
 
-mailings = Table(
+mailings = table(
     "mailings",
-    metadata,
     Column("id", Id, primary_key=True),
     Column("uid", String(36), nullable=False, unique=True),  # UUID: its name in the API and in Message-IDs
     Column("kind", String(10), nullable=False),  # individual | shared
@@ -115,9 +116,8 @@ mailings = Table(
     **NEVER_REUSED,
 )
 
-contents = Table(  # what is mailed, apart from the mailing: lists must not read megabytes
+contents = table(  # what is mailed, apart from the mailing: lists must not read megabytes
     "contents",
-    metadata,
     Column("mailing_id", Id, ForeignKey("mailings.id", ondelete="CASCADE"), primary_key=True),
     Column("reply_to", JSON, nullable=False),  # ["Ann Lee <ann@example.org>", ...]
     Column("text", Text, nullable=False, server_default=""),
@@ -127,9 +127,8 @@ contents = Table(  # what is mailed, apart from the mailing: lists must not read
     Column("tags", JSON, nullable=False),  # [[name, value], ...]
 )
 
-attachments = Table(
+attachments = table(
     "attachments",
-    metadata,
     Column("id", Id, primary_key=True),
     Column("mailing_id", Id, ForeignKey("mailings.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("filename", Text, nullable=False),
@@ -138,9 +137,8 @@ attachments = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-batches = Table(
+batches = table(
     "batches",
-    metadata,
     Column("id", Id, primary_key=True),
     Column("queue", String(10), nullable=False),
     Column("size", Integer, nullable=False),
@@ -153,9 +151,8 @@ batches = Table(
     **NEVER_REUSED,  # a batch's id stays on its deliveries, so it must never come again
 )
 
-deliveries = Table(
+deliveries = table(
     "deliveries",
-    metadata,
     Column("id", Id, primary_key=True),
     Column("mailing_id", Id, ForeignKey("mailings.id"), nullable=False),
     Column("address", String(320), nullable=False),  # as it goes into RCPT TO
@@ -183,25 +180,14 @@ deliveries = Table(
         "id",  # else PostgreSQL sorts all that became due at one moment, for every batch
         where=condition("due_at IS NOT NULL"),
     ),
-    partial_index(
-        "ix_deliveries_batch_id",
-        "batch_id",
-        where=condition("batch_id IS NOT NULL"),
-    ),
+    partial_index("ix_deliveries_batch_id", "batch_id", where=condition("batch_id IS NOT NULL")),
     Index("ix_deliveries_address_key", "address_key"),
-    partial_index(
-        "ix_deliveries_troubled",
-        "mailing_id",
-        "state",
-        "id",
-        where=TROUBLED,
-    ),
+    partial_index("ix_deliveries_troubled", "mailing_id", "state", "id", where=TROUBLED),
     **NEVER_REUSED,
 )
 
-attempts = Table(  # every try that did not end in `sent`
+attempts = table(  # every try that did not end in `sent`
     "attempts",
-    metadata,
     Column("id", Id, primary_key=True),
     Column("delivery_id", Id, ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("at", Millis, nullable=False),
@@ -212,9 +198,8 @@ attempts = Table(  # every try that did not end in `sent`
     Column("reply", Text, nullable=False),
 )
 
-sessions = Table(  # one open SMTP connection of a worker: a lane of the timeline
+sessions = table(  # one open SMTP connection of a worker: a lane of the timeline
     "sessions",
-    metadata,
     Column("id", Id, primary_key=True),
     Column("worker", String(100), nullable=False),
     Column("number", Integer, nullable=False),  # 1, 2, 3... within its worker
@@ -223,9 +208,8 @@ sessions = Table(  # one open SMTP connection of a worker: a lane of the timelin
     **NEVER_REUSED,
 )
 
-decisions = Table(  # what a person decided for all deliveries of a mailing, while it is carried out
+decisions = table(  # what a person decided for all deliveries of a mailing, while it is carried out
     "decisions",
-    metadata,
     Column("mailing_id", Id, ForeignKey("mailings.id", ondelete="CASCADE"), primary_key=True),
     Column("move", String(10), primary_key=True),  # retry | confirm | resend
     Column("after_id", BigInteger, nullable=False),  # deliveries up to this one had their turn
@@ -233,18 +217,16 @@ decisions = Table(  # what a person decided for all deliveries of a mailing, whi
     Column("made_at", Millis, nullable=False),
 )
 
-suppressions = Table(
+suppressions = table(
     "suppressions",
-    metadata,
     Column("address_key", String(320), primary_key=True),
     Column("reason", String(20), nullable=False),  # manual | unsubscribed | bounced | complained
     Column("note", Text, nullable=False, server_default=""),
     Column("created_at", UtcTime, nullable=False),
 )
 
-idempotency_keys = Table(
+idempotency_keys = table(
     "idempotency_keys",
-    metadata,
     Column("scope", String(100), nullable=False, primary_key=True),  # "form:<user>" | "key:<api key>"
     Column("key", String(256), nullable=False, primary_key=True),
     Column("fingerprint", String(64), nullable=False),  # sha-256 of what was submitted, hex
@@ -253,18 +235,16 @@ idempotency_keys = Table(
     Column("answer", Text),  # what was answered, where no single mailing tells it
 )
 
-sweeper = Table(  # one row: whose turn it is, and how the last round went
+sweeper = table(  # one row: whose turn it is, and how the last round went
     "sweeper",
-    metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("owner", String(100), nullable=False),
     Column("swept_at", Millis, nullable=False),
     Column("round_ms", Integer, nullable=False),
 )
 
-servers = Table(  # what workers know together about a mail server
+servers = table(  # what workers know together about a mail server
     "servers",
-    metadata,
     Column("server", String(300), primary_key=True),
     Column("failures", Integer, nullable=False),  # in a row; 0: it took a mail at `updated_at`
     Column("closed_until", Millis, nullable=False),  # the circuit: no connecting before this
@@ -275,9 +255,8 @@ servers = Table(  # what workers know together about a mail server
     Column("updated_at", Millis, nullable=False),
 )
 
-throttles = Table(  # when the next mail may leave, for all workers together (GCRA)
+throttles = table(  # when the next mail may leave, for all workers together (GCRA)
     "throttles",
-    metadata,
     Column("name", String(300), primary_key=True),
     Column("next_at", BigInteger, nullable=False),  # MICROseconds: 5,000 mails a second must fit
     Column("interval_us", BigInteger, nullable=False),  # present spacing; grows when the server slows us
@@ -290,9 +269,8 @@ throttles = Table(  # when the next mail may leave, for all workers together (GC
     ),  # the spacing at which the server last asked for more; NULL: it held since
 )
 
-api_keys = Table(  # what a program carries to use the API
+api_keys = table(  # what a program carries to use the API
     "api_keys",
-    metadata,
     Column("id", Id, primary_key=True),
     Column("name", String(100), nullable=False),
     Column("key_hash", String(64), nullable=False, unique=True),  # sha-256, hex
@@ -308,17 +286,15 @@ api_keys = Table(  # what a program carries to use the API
     **NEVER_REUSED,  # idempotency keys and logs go on naming an id, so it must never come again
 )
 
-originals = Table(  # a whole message that somebody handed in, mailed as it came
+originals = table(  # a whole message that somebody handed in, mailed as it came
     "originals",
-    metadata,
     Column("mailing_id", Id, ForeignKey("mailings.id", ondelete="CASCADE"), primary_key=True),
     Column("envelope_sender", String(320), nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
 
-webhook_endpoints = Table(  # who wants to be told of what
+webhook_endpoints = table(  # who wants to be told of what
     "webhook_endpoints",
-    metadata,
     Column("id", Id, primary_key=True),
     Column("url", Text, nullable=False),
     Column("secret", String(100), nullable=False),  # whsec_...: signing needs it as it is
@@ -332,9 +308,8 @@ webhook_endpoints = Table(  # who wants to be told of what
     **NEVER_REUSED,  # an id never comes again: it is in the log
 )
 
-webhook_calls = Table(  # one event for one endpoint: written with the change itself, then called out
+webhook_calls = table(  # one event for one endpoint: written with the change itself, then called out
     "webhook_calls",
-    metadata,
     Column("id", Id, primary_key=True),
     Column("endpoint_id", Id, ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False),
     Column("type", String(40), nullable=False),
@@ -352,16 +327,7 @@ webhook_calls = Table(  # one event for one endpoint: written with the change it
     Column("took_ms", Integer),
     Column("ended_at", Millis),
     Index("ix_webhook_calls_endpoint_id_id", "endpoint_id", "id"),
-    partial_index(
-        "ix_webhook_calls_due",
-        "endpoint_id",
-        "due_at",
-        where=condition("due_at IS NOT NULL"),
-    ),
-    partial_index(
-        "ix_webhook_calls_ended_at",
-        "ended_at",
-        where=condition("ended_at IS NOT NULL"),
-    ),
+    partial_index("ix_webhook_calls_due", "endpoint_id", "due_at", where=condition("due_at IS NOT NULL")),
+    partial_index("ix_webhook_calls_ended_at", "ended_at", where=condition("ended_at IS NOT NULL")),
     **NEVER_REUSED,
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
-from mailroom.database.clock import from_millis, now_millis
+from mailroom.database import clock
+from mailroom.database.clock import from_millis
 from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import suppressions
 
@@ -30,16 +30,9 @@ class Suppression:
     created_at: datetime
 
 
-def add(connection: Connection, address_key: str, reason: str = "manual", note: str = "") -> bool:
-    """Puts an address on the list. False: it was there already, and stays as it was."""
-    return add_all(connection, [address_key], reason, note) == 1
-
-
-def add_all(
-    connection: Connection, address_keys: Iterable[str], reason: str = "manual", note: str = ""
-) -> int:
+def add(connection: Connection, address_keys: Iterable[str], reason: str = "manual", note: str = "") -> int:
     """Puts these on the list; says how many were not there yet. From their next mark on they get no mail."""
-    created_at = from_millis(connection.execute(select(now_millis())).scalar_one())
+    created_at = from_millis(clock.now(connection))
     same = {"reason": reason, "note": note, "created_at": created_at}
     keys, added = iter(dict.fromkeys(address_keys)), 0
     while some := list(islice(keys, ADDRESSES_AT_ONCE)):
@@ -61,22 +54,9 @@ def page(
     connection: Connection, after: str | None = None, words: str = "", limit: int = 100
 ) -> list[Suppression]:
     """The next `limit` in alphabetical order, those containing `words` only."""
-    rows = connection.execute(_listed(after, words).limit(limit))
-    return [Suppression(*row) for row in rows]
-
-
-def each(connection: Connection, words: str = "", chunk: int = 1_000) -> Iterator[Suppression]:
-    """All of them, some at a time: memory stays flat."""
-    after: str | None = None
-    while found := page(connection, after, words, chunk):
-        yield from found
-        after = found[-1].address_key
-
-
-def _listed(after: str | None, words: str) -> Select[Any]:
     statement = select(suppressions).order_by(suppressions.c.address_key)
     if after is not None:
         statement = statement.where(suppressions.c.address_key > after)
     if words:
         statement = statement.where(suppressions.c.address_key.contains(words.lower(), autoescape=True))
-    return statement
+    return [Suppression(*row) for row in connection.execute(statement.limit(limit))]

@@ -78,6 +78,5 @@ def write_local(home: Path, values: Mapping[str, str]) -> None:
     unfinished = home / f".{LOCAL_FILE}.{secrets.token_hex(4)}"
     lines = ["# Written by start.py at every start. What works beside the run reads it."]
     lines += [f"{name}={value}" for name, value in values.items()]
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write("\n".join(lines) + "\n")
+    files.write_new(unfinished, "\n".join(lines) + "\n")
     unfinished.rename(home / LOCAL_FILE)

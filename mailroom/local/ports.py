@@ -10,16 +10,7 @@ LOOPBACK_HOST = "127.0.0.1"
 
 def listen(port: int) -> socket.socket:
     """A socket that listens on `port`; 0 takes any free one. OSError when it is taken."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        # As servers do: what an ended program left in TIME_WAIT does not count as taken.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((LOOPBACK_HOST, port))
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
+    return socket.create_server((LOOPBACK_HOST, port), backlog=128)
 
 
 def listen_from(first: int) -> socket.socket:
@@ -56,11 +47,3 @@ def free_port() -> int:
         if is_free(port):
             return port
     raise OSError("no free port between 20,000 and 32,000")
-
-
-def answers(port: int) -> bool:
-    try:
-        with socket.create_connection((LOOPBACK_HOST, port), timeout=1):
-            return True
-    except OSError:
-        return False

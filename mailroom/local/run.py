@@ -66,22 +66,16 @@ class Run:
     def _queue(self) -> dict[str, readiness.Check]:
         if self.defaults.valkey_config:
             command = valkey.command(self.defaults.valkey_config)
-            self._begin(
-                Process("valkey", command, self._console, (self._lock,), hide=valkey.OVERCOMMIT_ADVICE)
-            )
+            hide = valkey.OVERCOMMIT_ADVICE
+            self._begin(Process("valkey", command, self._console, (self._lock,), hide))
         return {"valkey": readiness.redis(self.settings.redis_url)}
 
     def _catchers(self) -> dict[str, readiness.Check]:
         catcher, slow = self.defaults.catcher, self.defaults.slow_catcher
         if catcher is None or slow is None:
             return {}
-        words = [
-            sys.executable,
-            "-m",
-            "mailroom.local.catcher",
-            "--maildir",
-            str(self.settings.home / "inbox"),
-        ]
+        inbox = str(self.settings.home / "inbox")
+        words = [sys.executable, "-m", "mailroom.local.catcher", "--maildir", inbox]
         slowly = [*words, "--delay", str(SLOWNESS)]
         # The ports are ours and only lent: mail that comes while a catcher is started
         # again waits in the backlog, and is not refused.

@@ -43,16 +43,9 @@ def write_config(folder: Path, port: int, password: str, *, append_only: bool = 
     files.make_folder(folder)
     path = folder / "valkey.conf"
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(
-            CONFIG.format(
-                host=LOOPBACK_HOST,
-                port=port,
-                password=password,
-                folder=_quoted(folder),
-                append_only="yes" if append_only else "no",
-            )
-        )
+    keeps = "yes" if append_only else "no"
+    known = {"host": LOOPBACK_HOST, "port": port, "password": password, "folder": _quoted(folder)}
+    files.write_new(path, CONFIG.format(**known, append_only=keeps))
     return path
 
 

@@ -19,7 +19,7 @@ from rq.job import JobStatus
 from rq.utils import as_text, now, utcformat
 from rq.worker import WorkerStatus
 
-from mailroom.queue.heartbeat import WORKER_TTL
+from mailroom.queue.heartbeat import WORKER_TTL, AnyWorker
 from mailroom.queue.job import Job, JobRefused
 from mailroom.queue.queue import EXECUTION, FAILURE_TTL, RESULT_TTL
 from mailroom.queue.strays import is_wrong_kind
@@ -27,20 +27,14 @@ from mailroom.queue.strays import is_wrong_kind
 log = structlog.get_logger()
 
 
-class WorkerAtWork(Protocol):
-    """The worker whose job it is, as far as the notes about it know it."""
+class WorkerAtWork(AnyWorker, Protocol):
+    """The worker whose job it is."""
 
-    name: str
     connection: Redis
-    job: Job | None
-    job_began_at: float | None
     full: bool
 
     @property
     def job_class(self) -> type[Job]: ...
-
-    @property
-    def key(self) -> str: ...
 
     def set_state(self, state: WorkerStatus, pipeline: Pipeline) -> None: ...
 

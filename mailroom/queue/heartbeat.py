@@ -38,18 +38,23 @@ STOP_WITHIN = 9.0
 then is found again by its lease."""
 
 
-class LivingWorker(Protocol):
-    """The worker that is looked after, as far as its heartbeat knows it."""
+class AnyWorker(Protocol):
+    """A worker, as far as those beside it know it."""
 
     name: str
-    parent: int | None
     job: Job | None
     job_began_at: float | None
-    stop_requested_at: float | None
-    suspended: bool
 
     @property
     def key(self) -> str: ...
+
+
+class LivingWorker(AnyWorker, Protocol):
+    """The worker that is looked after."""
+
+    parent: int | None
+    stop_requested_at: float | None
+    suspended: bool
 
     def queue_names(self) -> list[str]: ...
 

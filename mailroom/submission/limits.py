@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import resource
 from dataclasses import dataclass, replace
 
+from mailroom import files
 from mailroom.front.limits import KIBIBYTE
 
 RESERVE = 300
@@ -51,13 +51,10 @@ class SubmissionLimits:
 
 def fitting(limits: SubmissionLimits) -> SubmissionLimits:
     """As many connections as this process may have files open, after asking for as many as it needs."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = limits.strangers + 2 * limits.clients + RESERVE  # a large message has a file
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft >= wanted:
+    places = files.places_for(wanted)
+    if places >= wanted:
         return limits
-    room = max(20, soft - RESERVE) if soft > 2 * RESERVE else max(20, soft // 2)
+    room = max(20, places - RESERVE) if places > 2 * RESERVE else max(20, places // 2)
     strangers = min(limits.strangers, room // 2)
     return replace(limits, strangers=strangers, clients=(room - strangers) // 2)

@@ -10,7 +10,8 @@ from typing import Any, AnyStr, cast
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session, syntax
 
 from mailroom.ledger.people.api_keys import ApiKey
-from mailroom.submission.door import Door, is_theirs, whence
+from mailroom.proxies import source
+from mailroom.submission.door import Door, is_theirs
 from mailroom.submission.incoming import IncomingMessage, pieces
 from mailroom.submission.limits import SubmissionLimits
 from mailroom.submission.reception import LARGEST_SUBMISSION, Reception
@@ -58,7 +59,7 @@ class SubmissionProtocol(SMTP):
         is_new = self.transport is None
         super().connection_made(transport)
         if is_new:
-            self.address = whence(peer)
+            self.address = source(str(peer[0])) if peer else ""
             self._crowd.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -76,7 +76,7 @@ class Reception:
             return AuthResult(
                 success=False, handled=False, message="454 4.7.0 The ledger cannot be used just now"
             )
-        if key is None or key.state != "active":
+        if key is None or not key.is_active:
             message = "535 5.7.8 The password must be an API key of this Mailroom (mr_...)"
             return AuthResult(success=False, handled=False, message=message)
         if not key.may(api_keys.SEND):
@@ -86,7 +86,7 @@ class Reception:
     def _find(self, password: str) -> ApiKey | None:
         with self._database.read() as connection:
             key = api_keys.find(connection, password)
-        if key is not None and key.state == "active":
+        if key is not None and key.is_active:
             with self._database.begin() as connection:
                 api_keys.note_use(connection, key.id)
         return key
@@ -191,7 +191,7 @@ class Reception:
     def _is_active(self, key: ApiKey) -> bool:
         with self._database.read() as connection:
             present = api_keys.get(connection, key.id)
-        return present is not None and present.state == "active"
+        return present is not None and present.is_active
 
 
 def _words(reason: object) -> str:

@@ -1,18 +1,49 @@
-"""Deliveries as lines of a CSV file that a spreadsheet opens without running anything."""
+"""CSV files, as long as they may be, that a spreadsheet opens without running anything."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC
+from typing import TypeVar
+
+from flask import Response
+from sqlalchemy import Connection
 
 from mailroom.content.formulas import harmless
-from mailroom.content.message_ids import message_id
+from mailroom.database.engine import Database
+from mailroom.engine.letterhead import message_id_of
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings.mailings import Mailing
 
 DELIVERIES_CSV_HEADER = ("address", "name", "state", "attempts", "code", "reply", "message_id", "updated_at")
+
+EXPORTED_AT_ONCE = 1_000
+"""Rows."""
+
+T = TypeVar("T")
+
+
+def download(lines: Iterable[str], filename: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
+    return Response(lines, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def pages(database: Database, read: Callable[[Connection, T | None], list[T]]) -> Iterator[list[T]]:
+    """A page of the ledger a time, each in a transaction of its own; `read` is given the last row before.
+
+    It gives EXPORTED_AT_ONCE rows, or the rest. A slow reader of a long file must not hold a transaction
+    open: SQLite's log would grow the while.
+    """
+    last: T | None = None
+    while True:
+        with database.read() as connection:
+            rows = read(connection, last)
+        yield rows
+        if len(rows) < EXPORTED_AT_ONCE:
+            return
+        last = rows[-1]
 
 
 def line(cells: Sequence[str]) -> str:
@@ -30,14 +61,6 @@ def row_of(mailing: Mailing, delivery: Delivery) -> tuple[str, ...]:
         str(delivery.attempts),
         "" if delivery.code is None else str(delivery.code),
         delivery.reply or "",
-        message_id_of(mailing, delivery),
+        message_id_of(mailing, delivery.id),
         delivery.updated_at.astimezone(UTC).isoformat(timespec="milliseconds"),
     )
-
-
-def message_id_of(mailing: Mailing, delivery: Delivery) -> str:
-    """The Message-ID under which this delivery is sent, however often."""
-    if mailing.message_id is not None:
-        return mailing.message_id
-    own = None if mailing.kind == "shared" else delivery.id
-    return message_id(mailing.uid, own, mailing.sender_address.rpartition("@")[2])

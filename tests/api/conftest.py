@@ -2,18 +2,21 @@
 
 client        .get(), .post(), ... on the API with a key for everything, in this process
 served        .url, .key, .system: a gunicorn of its own, workers, and what arrived
+shared        the same for all tests of a module, and its workers run; give each test a key of its own
 make_key      makes further keys for `client`'s or `served`'s ledger
 """
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +106,35 @@ class Served:
     def url(self) -> str:
         return f"{self.origin}/api/v1"
 
+    def with_a_key_of_its_own(self) -> Served:
+        """For a program that sees what it sends, and nothing else."""
+        return replace(self, key=new_key(self.system.database, scopes=["send", "read"]))
+
 
 @pytest.fixture
 def served(tmp_path: Path, sqlite_url: str, valkey: Valkey) -> Iterator[Served]:
-    whole = System(tmp_path, sqlite_url, valkey.url)
-    whole.sink = SinkProcess(tmp_path / "sink", (), "--keep")
+    with serving(tmp_path, sqlite_url, valkey) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("shared")
+    shutil.copy(_sqlite_template, folder / "mailroom.db")
+    valkey = Valkey(folder / "valkey")
+    valkey.start()
+    try:
+        with serving(folder, f"sqlite:///{folder}/mailroom.db", valkey) as served:
+            served.system.start_workers()
+            yield served
+    finally:
+        valkey.kill()
+
+
+@contextmanager
+def serving(folder: Path, database_url: str, valkey: Valkey) -> Iterator[Served]:
+    whole = System(folder, database_url, valkey.url)
+    whole.sink = SinkProcess(folder / "sink", (), "--keep")
     with whole as system, socket.create_server(("127.0.0.1", 0)) as listening:
         web = start_web(system, listening)
         try:

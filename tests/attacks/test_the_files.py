@@ -25,7 +25,7 @@ from mailroom.ledger.migrate import upgrade
 from mailroom.ledger.people import users
 from mailroom.settings import load
 from mailroom.sink.process import SinkProcess
-from mailroom.web.compose.uploads import KeptFiles
+from mailroom.web.compose.uploads import Uploads
 from mailroom.web.race.record import Races
 from tests.servers import wait_until
 from tests.web_server import WebServer
@@ -119,7 +119,7 @@ def test_a_ledger_that_cannot_be_made_is_still_the_database_s_own_error(place: P
 
 def test_files_of_a_form(place: Path) -> None:
     home = place / "instance"
-    kept = KeptFiles(home, 1).keep("list.csv", "text/csv", BytesIO(b"ann@example.org"))
+    kept = Uploads(home, 1).keep("list.csv", "text/csv", BytesIO(b"ann@example.org"))
     assert mode(kept.path) == 0o600 and open_to_others(place) == []
 
 

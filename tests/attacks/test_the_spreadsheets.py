@@ -25,7 +25,7 @@ from mailroom.database.engine import Database
 from mailroom.ledger import suppressions
 from mailroom.ledger.schema import contents
 from mailroom.web.compose.prefill import copied
-from mailroom.web.compose.uploads import KeptFiles
+from mailroom.web.compose.uploads import Uploads
 from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, line
 from tests.web.watching import a_mailing
 
@@ -155,7 +155,7 @@ def test_our_own_export_is_read_with_the_same_addresses_and_names() -> None:
 
 def test_the_suppressions_of_a_page_are_harmless(app: Flask, client: FlaskClient) -> None:
     with app.extensions["mailroom"].database.begin() as connection:
-        suppressions.add_all(connection, ["-5@example.org"], "manual", "seen;=1+1;\uff1d1")
+        suppressions.add(connection, ["-5@example.org"], "manual", "seen;=1+1;\uff1d1")
     exported = client.get("/suppressions.csv").text
     assert "-5@example.org" in exported and live(exported) == []
 
@@ -169,7 +169,7 @@ def test_a_copied_mailing_has_the_values_that_it_had(app: Flask, client: FlaskCl
     with database.begin() as connection:
         connection.execute(update(contents).values(columns=["note"]))
     with database.read() as connection, app.test_request_context():
-        form = copied(connection, mailing_id, KeptFiles(app.extensions["mailroom"].settings.home, 1))
+        form = copied(connection, mailing_id, Uploads(app.extensions["mailroom"].settings.home, 1))
     assert form is not None and form.recipients_file is not None
     read = parse_csv(form.recipients_file.data).recipients
     assert [(one.variables or {})["note"] for one in read] == people

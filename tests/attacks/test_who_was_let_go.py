@@ -218,7 +218,7 @@ def test_a_download_breaks_off_for_who_is_signed_out(app: Flask, mallory: User, 
     people = [Recipient(f"p{number}@mail.example") for number in range(3_500)]
     mailing = accept(ledger(app), app.extensions["mailroom"].queue, Draft(CONTENT, people))
     with ledger(app).begin() as connection:
-        suppressions.add_all(connection, [one.address for one in people], "manual", "")
+        suppressions.add(connection, [one.address for one in people])
     downloads = []
     for path in (f"/mailings/{mailing.mailing_id}/deliveries.csv", "/suppressions.csv"):
         downloads.append(iter(browser.get(path, buffered=False).response))

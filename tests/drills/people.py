@@ -54,7 +54,7 @@ def people_interfere(stage: Stage) -> None:
     unwanted = [address for address in unwanted if address not in arrived][-20:]
     with system.database.begin() as connection:
         for address in unwanted:
-            suppressions.add(connection, address, "unsubscribed")
+            suppressions.add(connection, [address], "unsubscribed")
         assert mailings.resume(connection, paused)
     stage.wait_until_over()
     found = stage.check().by_state

@@ -83,7 +83,7 @@ def test_a_key_that_belongs_to_something_else_is_refused(database: Database, que
 
 def test_who_is_suppressed_is_accepted_and_never_mailed(database: Database, queue: Queue) -> None:
     with database.begin() as connection:
-        suppressions.add(connection, "p1@mail.example")
+        suppressions.add(connection, ["p1@mail.example"])
     accepted = accept(database, queue, draft(3))
     with database.read() as connection:
         mailing = mailings.get(connection, accepted.mailing_id)

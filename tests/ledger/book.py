@@ -77,6 +77,27 @@ class Book:
         with self.database.read() as connection:
             return marks.why_refused(connection, lease, [delivery_id])[0].why
 
+    def marked(self, **options: Any) -> tuple[int, Lease, int]:
+        """A mailing to one, about to be handed over: its id, the lease of its batch, the delivery's id."""
+        mailing_id = self.accept(1, **options)
+        lease = self.claim()
+        (delivery_id,) = self.inside(lease)
+        assert self.mark(lease, delivery_id) == ""
+        return mailing_id, lease, delivery_id
+
+    def in_doubt(self, **options: Any) -> tuple[int, Lease, int]:
+        """The same, but its worker died."""
+        found = self.marked(**options)
+        self.die(found[1])
+        return found
+
+    def mark_again(self, mailing_id: int, delivery_id: int, owner: str = "ann") -> Lease:
+        """In a new batch."""
+        self.gather(mailing_id)
+        lease = self.claim(owner=owner)
+        assert self.mark(lease, delivery_id) == ""
+        return lease
+
     def sent(self, lease: Lease, delivery_id: int) -> bool:
         """As the recorder does: in the batch, or late."""
         sent = delivery_id, 250, "2.0.0 Ok"

@@ -68,7 +68,7 @@ def test_a_retried_delivery_is_not_canceled_by_a_sweeper_that_comes_late(book: B
 
 def test_when_everybody_is_suppressed_though_its_time_has_not_come(book: Book) -> None:
     with book.database.begin() as connection:
-        suppressions.add(connection, "p0@mail.example")
+        suppressions.add(connection, ["p0@mail.example"])
     mailing_id = book.accept(1, send_at=datetime.now(UTC) + timedelta(hours=1))
     assert book.states(mailing_id) == {"suppressed": 1}
     assert book.mailing(mailing_id).ended_at is not None

@@ -26,7 +26,7 @@ def expire(connection: Connection, mailing_id: int) -> None:
     [
         (mailings.pause, "paused"),
         (mailings.cancel, "canceled"),
-        (lambda connection, _: suppressions.add(connection, "p0@mail.example"), "suppressed"),
+        (lambda connection, _: suppressions.add(connection, ["p0@mail.example"]), "suppressed"),
         (expire, "expired"),
     ],
 )

@@ -189,7 +189,7 @@ class Post(RuleBasedStateMachine):
     def suppress(self, which: int) -> None:
         with self.book.database.begin() as connection:
             keys = connection.execute(select(deliveries.c.address_key)).scalars().all()
-            suppressions.add(connection, keys[which % len(keys)])
+            suppressions.add(connection, [keys[which % len(keys)]])
 
     @precondition(lambda self: self.mailings)
     @rule(which=which, act=st.sampled_from(["cancel", "retry", "confirm", "again"]))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -116,12 +117,31 @@ Start = Callable[..., LocalRun]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a local run; by default in tmp_path/home on a free port. It does not wait for it."""
+    with starting(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
+    """One for all tests of a module that leave it as it is. It came when the catcher's port was taken."""
+    with starting(tmp_path_factory.mktemp("running")) as start, socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # another run has it: as good
+            taken.bind(("127.0.0.1", 1025))
+            taken.listen()
+        run = start()
+        assert run.link
+        yield run
+
+
+@contextmanager
+def starting(folder: Path) -> Iterator[Start]:
     runs: list[LocalRun] = []
 
-    def _start(home: Path | None = None, **environ: str) -> LocalRun:
-        runs.append(LocalRun(home or tmp_path / "home", **environ))
+    def start(home: Path | None = None, **environ: str) -> LocalRun:
+        runs.append(LocalRun(home or folder / "home", **environ))
         return runs[-1]
 
-    yield _start
+    yield start
     for run in runs:
         run.kill_all()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mailroom.local import parent_death
-from mailroom.local.ports import answers, free_port
+from mailroom.local.ports import free_port, is_free
 from tests.servers import wait_until
 
 Start = Callable[..., int]
@@ -29,7 +29,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         port = free_port()
         words = ["-m", "mailroom.local.catcher", "--port", str(port), "--maildir", str(tmp_path / "inbox")]
         started.append(subprocess.Popen(parent_death.command([sys.executable, *words, *options])))
-        wait_until(lambda: answers(port), what="the catcher")
+        wait_until(lambda: not is_free(port), what="the catcher")
         return port
 
     yield _start

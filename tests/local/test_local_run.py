@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import signal
-import socket
 import stat
 import time
 from email.message import EmailMessage
-from pathlib import Path
 from smtplib import SMTP
 
 import psutil
-import pytest
 from redis import Redis
 
 from mailroom.local import valkey
@@ -29,8 +26,8 @@ def listening(processes: list[psutil.Process]) -> set[str]:
     }
 
 
-def test_it_prints_one_link_that_signs_the_owner_in(start: Start) -> None:
-    run = start()
+def test_it_prints_one_link_that_signs_the_owner_in(running: LocalRun) -> None:
+    run = running
     path = run.link.removeprefix(f"http://127.0.0.1:{run.port}")
     assert len(READY.findall(run.printed)) == 1
     assert "\x1b" not in run.printed
@@ -103,17 +100,22 @@ def test_killed_outright_it_takes_its_processes_along_and_can_start_again(start:
     assert first.left() == []
 
 
-@pytest.mark.parametrize("words", [["worker.py"], ["gunicorn"], ["valkey-server"], ["catcher", "--delay"]])
-def test_what_dies_is_started_again(start: Start, words: list[str]) -> None:
+def test_what_dies_is_started_again(start: Start) -> None:
     run = start()
     assert run.link
-    killed = run.process_of(*words)
-    killed.kill()
-    wait_until(lambda: "(killed by SIGKILL); starting it again" in run.printed, 20, "the news of it")
-    wait_until(lambda: is_there(run, words, killed.pid), 20, "another one")
-    wait_until(lambda: run.answers() and valkey.answers(run.values["REDIS_URL"]), 20, "answers")
+    for words in (["worker.py"], ["gunicorn"], ["valkey-server"], ["catcher", "--delay"]):
+        kill_and_see(run, words)
     assert run.interrupt() == 0
     assert run.left() == []
+
+
+def kill_and_see(run: LocalRun, words: list[str]) -> None:
+    news = "(killed by SIGKILL); starting it again"
+    told, killed = run.printed.count(news), run.process_of(*words)
+    killed.kill()
+    wait_until(lambda: run.printed.count(news) == told + 1, 20, f"the news of {words}")
+    wait_until(lambda: is_there(run, words, killed.pid), 20, f"another {words}")
+    wait_until(lambda: run.answers() and valkey.answers(run.values["REDIS_URL"]), 20, "answers")
 
 
 def is_there(run: LocalRun, words: list[str], but: int) -> bool:
@@ -123,26 +125,23 @@ def is_there(run: LocalRun, words: list[str], but: int) -> bool:
         return False
 
 
-def test_two_runs_live_beside_each_other(start: Start, tmp_path: Path) -> None:
-    one, two = start(tmp_path / "one"), start(tmp_path / "two")
-    assert one.link
-    assert two.link
+def test_two_runs_live_beside_each_other(running: LocalRun, start: Start) -> None:
+    other = start()
+    assert other.link
     for name in ("REDIS_URL", "SECRET_KEY", "DATABASE_URL", "MAIL_PORT", "MAILROOM_SLOW_SERVER"):
-        assert one.values[name] != two.values[name]
-    assert one.interrupt() == 0
-    assert two.answers()
+        assert running.values[name] != other.values[name]
+    assert other.interrupt() == 0
+    assert running.answers()
 
 
-def test_a_second_run_in_the_same_home_is_refused(start: Start) -> None:
-    first = start()
-    assert first.link
-    second = start()
+def test_a_second_run_in_the_same_home_is_refused(running: LocalRun, start: Start) -> None:
+    second = start(running.home)
     assert second.process.wait(10) == 2
     assert second.printed == (
-        f"mailroom: Mailroom is already running in {first.home} (process {first.process.pid}); "
+        f"mailroom: Mailroom is already running in {running.home} (process {running.process.pid}); "
         "for a second one choose another MAILROOM_HOME and PORT\n"
     )
-    assert first.answers()
+    assert running.answers()
 
 
 def test_a_busy_port_is_named_before_anything_starts(start: Start) -> None:
@@ -154,18 +153,10 @@ def test_a_busy_port_is_named_before_anything_starts(start: Start) -> None:
     assert not (run.home / "local.env").exists()
 
 
-def test_catchers_take_the_next_free_ports(start: Start) -> None:
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            taken.bind(("127.0.0.1", 1025))
-            taken.listen()
-        except OSError:
-            pass  # another run has it: as good
-        run = start()
-        assert run.link
-        assert int(run.values["MAIL_PORT"]) > 1025
-        assert int(run.values["MAILROOM_SLOW_SERVER"].rpartition(":")[2]) > int(run.values["MAIL_PORT"])
+def test_catchers_take_the_next_free_ports(running: LocalRun) -> None:
+    mail_port = int(running.values["MAIL_PORT"])
+    assert mail_port > 1025
+    assert int(running.values["MAILROOM_SLOW_SERVER"].rpartition(":")[2]) > mail_port
 
 
 def test_what_is_given_is_not_started(start: Start, settings_env: dict[str, str]) -> None:

@@ -18,9 +18,10 @@ import pytest
 
 from mailroom.database.engine import Database
 from mailroom.local.ports import free_port
+from mailroom.proxies import source
 from mailroom.queue import Queue
 from mailroom.settings import Settings
-from mailroom.submission.door import Door, Guesses, whence
+from mailroom.submission.door import Door, Guesses
 from mailroom.submission.limits import SubmissionLimits
 from mailroom.submission.protocol import SubmissionProtocol
 from mailroom.submission.reception import Reception
@@ -263,7 +264,7 @@ def test_the_delay_of_a_wrong_key_has_an_end() -> None:
     ],
 )
 def test_a_network_of_ipv6_is_one_address(peer: str, address: str) -> None:
-    assert whence((peer, 4711)) == address
+    assert source(peer) == address
 
 
 @pytest.fixture

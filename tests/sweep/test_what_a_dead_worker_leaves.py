@@ -38,33 +38,21 @@ def test_what_may_have_arrived_is_sent_once_more_and_then_never(book: Book) -> N
 
 
 def test_under_hold_a_person_decides(book: Book) -> None:
-    mailing_id = book.accept(1, if_unknown="hold")
-    lease = book.claim()
-    (delivery_id,) = book.inside(lease)
-    book.mark(lease, delivery_id)
-    book.die(lease)
+    mailing_id, _, delivery_id = book.in_doubt(if_unknown="hold")
     assert book.mailing(mailing_id).ended_at is not None
     assert book.gather(mailing_id) == []
     with book.database.begin() as connection:
         assert actions.change(connection, delivery_id, moves.RESEND)
     assert book.mailing(mailing_id).ended_at is None
-    book.gather(mailing_id)
-    lease = book.claim()
-    book.mark(lease, delivery_id)
+    lease = book.mark_again(mailing_id, delivery_id)
     book.sent(lease, delivery_id)
     book.close(lease)
     assert book.states(mailing_id) == {"sent": 1}
 
 
 def test_a_refused_resend_stays_unknown(book: Book) -> None:
-    mailing_id = book.accept(1)
-    lease = book.claim()
-    (delivery_id,) = book.inside(lease)
-    book.mark(lease, delivery_id)
-    book.die(lease)
-    book.gather(mailing_id)
-    lease = book.claim()
-    book.mark(lease, delivery_id)
+    mailing_id, _, delivery_id = book.in_doubt()
+    lease = book.mark_again(mailing_id, delivery_id)
     book.trouble(lease, delivery_id, states.FAILED)
     book.close(lease)
     assert book.states(mailing_id) == {"unknown": 1}, "it may have arrived the first time"
@@ -85,10 +73,7 @@ def test_a_mail_that_three_workers_died_of_is_given_up(book: Book) -> None:
 
 
 def test_an_unknown_one_that_kills_workers_is_not_tried_for_ever(book: Book) -> None:
-    mailing_id = book.accept(1)
-    lease = book.claim()
-    book.mark(lease, book.inside(lease)[0])
-    book.die(lease)
+    mailing_id, _, _ = book.in_doubt()
     for _ in range(2):
         book.gather(mailing_id)
         book.die(book.claim())

@@ -26,7 +26,7 @@ TOKENS = (ROOT / "static" / "css" / "tokens.css").read_text()
 DOCS = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("api", "webhooks", "reliability")}
 
 TEMPLATES = ROOT / "templates"
-ONLY_COLOURS = {"settings/page.html", "webhooks/parts.html", "keys/page.html"}
+ONLY_COLOURS = {"settings/page.html", "components/status.html"}
 """Badges of other things, in the colour of a state."""
 
 each_state = pytest.mark.parametrize("state", State)

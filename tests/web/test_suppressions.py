@@ -12,7 +12,7 @@ PAGE = "/suppressions"
 
 def listed(app: Flask) -> list[str]:
     with ledger(app).read() as connection:
-        return [one.address_key for one in suppressions.each(connection)]
+        return [one.address_key for one in suppressions.page(connection)]
 
 
 def test_one_or_many_are_added(app: Flask, client: FlaskClient) -> None:
@@ -53,7 +53,7 @@ def test_one_is_taken_off(app: Flask, client: FlaskClient) -> None:
 
 def test_the_list_is_searched_and_paged(app: Flask, client: FlaskClient) -> None:
     with ledger(app).begin() as connection:
-        added = suppressions.add_all(connection, (f"p{number:04}@example.org" for number in range(1_205)))
+        added = suppressions.add(connection, (f"p{number:04}@example.org" for number in range(1_205)))
         assert added == 1_205
     first = client.get(PAGE).text
     assert "1,205 addresses" in first and "p0099@" in first and "p0100@" not in first

@@ -70,7 +70,7 @@ def mailing_id(app: Flask) -> int:
     made = a_mailing(database, row, subject=f"Hello{TURN}", sender_name=f"News{TURN}")
     with database.begin() as connection:
         connection.execute(update(deliveries).values(variables={f"town{TURN}": f"Rome{TURN}"}))
-        suppressions.add_all(connection, ["eve@example.org"], "manual", f"said{TURN}")
+        suppressions.add(connection, ["eve@example.org"], "manual", f"said{TURN}")
     return made
 
 

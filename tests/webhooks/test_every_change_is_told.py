@@ -150,7 +150,7 @@ def test_canceled_by_a_person(database: Database, add: Any, mail: Any) -> None:
 def test_suppressed_at_acceptance(database: Database, add: Any, mail: Any) -> None:
     add(URL)
     with database.begin() as connection:
-        suppressions.add(connection, "p0@mail.example", "manual")
+        suppressions.add(connection, ["p0@mail.example"], "manual")
     mail(2)
     assert told(database) == ["email.suppressed"]
 

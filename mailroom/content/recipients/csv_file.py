@@ -148,11 +148,7 @@ class _Reading:
         return row[:count] + [""] * (count - len(row))
 
     def _add(
-        self,
-        lines: Sequence[int],
-        rows: Sequence[list[str]],
-        addresses: Sequence[str],
-        names: Iterable[str],
+        self, lines: Sequence[int], rows: Sequence[list[str]], addresses: Sequence[str], names: Iterable[str]
     ) -> None:
         if (place := self._columns.name) is not None:
             names = [clean_name(row[place]) or name for row, name in zip(rows, names, strict=False)]

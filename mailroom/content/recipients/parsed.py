@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from mailroom.content.addresses import Address
 
 
 class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass takes its time
@@ -18,6 +21,15 @@ class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass
     def key(self) -> str:
         """The same for two spellings of one mailbox."""
         return self.address.lower()
+
+
+def each_once(**roles: Iterable[Address]) -> list[Recipient]:
+    """Everybody of a shared message (to, cc, bcc), in the first role that they are given."""
+    found: dict[str, Recipient] = {}
+    for role, addresses in roles.items():
+        for address in addresses:
+            found.setdefault(address.key, Recipient(address.address, address.name, role=role))
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)

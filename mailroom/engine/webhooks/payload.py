@@ -12,10 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mailroom.content.addresses import Address, format_address
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.merge.tags import parse_template
-from mailroom.content.message_ids import message_id
+from mailroom.engine.letterhead import message_id_of, sender_of
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings import contents, mailings
@@ -74,7 +73,7 @@ def _of_mailing(mailing: Mailing) -> dict[str, Any]:
         "mailing_id": mailing.uid,
         "created_at": _instant(mailing.created_at),
         "ended_at": None if mailing.ended_at is None else _instant(mailing.ended_at),
-        "from": _sender(mailing),
+        "from": sender_of(mailing),
         "subject": mailing.subject,
         "total": mailing.total,
         "counts": {state: number for state, number in mailing.counts.items() if number},
@@ -83,15 +82,13 @@ def _of_mailing(mailing: Mailing) -> dict[str, Any]:
 
 def _of_email(call: Call, mailing: Mailing, tags: Tags, delivery: Delivery) -> dict[str, Any]:
     """`to` is the recipient that this event is about: each has a fate of its own."""
-    own = None if mailing.kind == "shared" else delivery.id
     data: dict[str, Any] = {
         "email_id": mailing.uid,
         "created_at": _instant(mailing.created_at),
-        "from": _sender(mailing),
+        "from": sender_of(mailing),
         "to": [delivery.address],
         "subject": _subject(mailing, delivery),
-        "message_id": mailing.message_id
-        or message_id(mailing.uid, own, mailing.sender_address.rpartition("@")[2]),
+        "message_id": message_id_of(mailing, delivery.id),
         "delivery_id": delivery.id,
         "role": delivery.role,
     }
@@ -112,10 +109,6 @@ def _subject(mailing: Mailing, delivery: Delivery) -> str:
         return template.render(values) if template is not None else mailing.subject
     except MergeError:
         return mailing.subject
-
-
-def _sender(mailing: Mailing) -> str:
-    return format_address(Address(mailing.sender_address, mailing.sender_name))
 
 
 def _instant(moment: datetime) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from mailroom.database.clock import from_millis
+from mailroom.database.clock import from_millis, with_moments
 from mailroom.database.engine import AnyRow
 from mailroom.ledger.schema import TROUBLED, attempts, deliveries, mailings
 from mailroom.ledger.states import UNUSUAL, MailingState, State
@@ -135,6 +135,4 @@ def attempts_of(connection: Connection, delivery_id: int) -> list[Attempt]:
 
 def _delivery(row: AnyRow | Sequence[Any]) -> Delivery:
     values = dict(zip(Delivery.__slots__, row, strict=True))
-    for name in ("due_at", "marked_at", "updated_at"):
-        values[name] = None if values[name] is None else from_millis(values[name])
-    return Delivery(**values)
+    return Delivery(**with_moments(values, "due_at", "marked_at", "updated_at"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,8 +14,7 @@ from mailroom.database.statement import Statement
 from mailroom.ledger.schema import attachments, contents, deliveries, mailings, originals
 
 
-@dataclass(frozen=True, slots=True)
-class StoredContent:
+class StoredContent(NamedTuple):
     """What a mailing says. Pairs are (name, value)."""
 
     text: str
@@ -67,18 +65,11 @@ CONTENT_IS_DELETED = "What this mailing said is not kept any more: nothing of it
 
 CONTENT_MAILING_ID = bindparam("mailing", type_=BigInteger)
 
-INSERT_CONTENT = Statement(
-    insert(contents), ("mailing_id", "reply_to", "text", "html", "headers", "columns", "tags")
-)
+INSERT_CONTENT = Statement(insert(contents), ("mailing_id", *StoredContent._fields))
 FIND_CONTENT = Statement(
-    select(
-        contents.c.text,
-        contents.c.html,
-        contents.c.reply_to,
-        contents.c.headers,
-        contents.c.columns,
-        contents.c.tags,
-    ).where(contents.c.mailing_id == CONTENT_MAILING_ID)
+    select(*(contents.c[name] for name in StoredContent._fields)).where(
+        contents.c.mailing_id == CONTENT_MAILING_ID
+    )
 )
 FIND_TO_COMPILE = Statement(
     select(
@@ -123,16 +114,7 @@ def insert_one(
     connection: Connection, mailing_id: int, content: StoredContent, files: Iterable[Mapping[str, Any]]
 ) -> None:
     """Stores text, HTML and headers, and `files`: rows of `attachments` without their mailing."""
-    values = {
-        "mailing_id": mailing_id,
-        "reply_to": content.reply_to,
-        "text": content.text,
-        "html": content.html,
-        "headers": [list(pair) for pair in content.headers],
-        "columns": content.columns,
-        "tags": [list(pair) for pair in content.tags],
-    }
-    INSERT_CONTENT.run(connection, **values)
+    INSERT_CONTENT.run(connection, mailing_id=mailing_id, **content._asdict())
     rows = [{"mailing_id": mailing_id, **file} for file in files]
     if rows:
         connection.execute(insert(attachments), rows)
@@ -148,11 +130,8 @@ def of(connection: Connection, mailing_id: int) -> StoredContent | None:
 
 def gone(connection: Connection, mailing_id: int) -> str | None:
     """Why nothing of this mailing can be sent any more; None: all that it says is there."""
-    return (
-        None
-        if connection.execute(FIND_IF_KEPT, {"mailing": mailing_id}).scalar_one_or_none()
-        else CONTENT_IS_DELETED
-    )
+    is_kept = connection.execute(FIND_IF_KEPT, {"mailing": mailing_id}).scalar_one_or_none()
+    return None if is_kept else CONTENT_IS_DELETED
 
 
 def to_compile(connection: Connection, mailing_ids: Collection[int]) -> list[ToCompile]:

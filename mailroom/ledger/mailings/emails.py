@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from mailroom.database.clock import from_millis, now_millis, to_millis
+from mailroom.database import clock
+from mailroom.database.clock import from_millis, to_millis
 from mailroom.database.engine import AnyRow
 from mailroom.ledger import states
 from mailroom.ledger.mailings import mailings as ledger_mailings
@@ -63,8 +64,7 @@ def reschedule(connection: Connection, mailing_id: int, send_at: datetime, lasts
 
     False: it does not wait for its time any more.
     """
-    now = from_millis(connection.execute(select(now_millis())).scalar_one())
-    send_at = max(send_at, now)
+    send_at = max(send_at, from_millis(clock.now(connection)))
     moved = (
         update(mailings)
         .where(mailings.c.id == mailing_id, mailings.c.state == states.SCHEDULED)

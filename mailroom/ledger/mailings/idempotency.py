@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, select, tuple_, update
 
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
@@ -13,6 +13,8 @@ from mailroom.ledger.schema import idempotency_keys, mailings
 
 IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
 """How long a key is remembered."""
+
+IS_OLD = idempotency_keys.c.created_at < now_millis() - IDEMPOTENCY_KEPT_MS
 
 
 # What is past its time is taken over; in the way of what is not, it changes no row.
@@ -32,7 +34,7 @@ def _taken(insert: Any) -> Any:
             "created_at": given.created_at,
             "answer": None,
         },
-        where=idempotency_keys.c.created_at < now_millis() - IDEMPOTENCY_KEPT_MS,
+        where=IS_OLD,
     )
 
 
@@ -55,8 +57,7 @@ def take(
 
 def earlier(connection: Connection, scope: str, key: str) -> AnyRow | None:
     """The use of this key that is still remembered, if there is one; like `take`, without taking it."""
-    recent = idempotency_keys.c.created_at >= now_millis() - IDEMPOTENCY_KEPT_MS
-    return connection.execute(_earlier(scope, key).where(recent)).one_or_none()
+    return connection.execute(_earlier(scope, key).where(~IS_OLD)).one_or_none()
 
 
 def remember(connection: Connection, scope: str, key: str, answer: str) -> None:
@@ -70,21 +71,16 @@ def remember(connection: Connection, scope: str, key: str, answer: str) -> None:
 
 def forget_old(connection: Connection, limit: int = 1_000) -> int:
     """Deletes some keys that are past their time; how many."""
-    old = select(idempotency_keys.c.scope, idempotency_keys.c.key).where(
-        idempotency_keys.c.created_at < now_millis() - IDEMPOTENCY_KEPT_MS
-    )
-    chosen = connection.execute(old.limit(limit)).all()
-    for scope, key in chosen:
-        _forget_old(connection, scope, key)
-    return len(chosen)
+    name = tuple_(idempotency_keys.c.scope, idempotency_keys.c.key)
+    some = select(idempotency_keys.c.scope, idempotency_keys.c.key).where(IS_OLD).limit(limit)
+    # Asked of each again: it may have been taken over meanwhile.
+    return connection.execute(delete(idempotency_keys).where(name.in_(some), IS_OLD)).rowcount
 
 
 def has_old(connection: Connection) -> bool:
     """Whether any key is past its time."""
-    old = select(idempotency_keys.c.key).where(
-        idempotency_keys.c.created_at < now_millis() - IDEMPOTENCY_KEPT_MS
-    )
-    return connection.execute(old.limit(1)).one_or_none() is not None
+    old = select(idempotency_keys.c.key).where(IS_OLD).limit(1)
+    return connection.execute(old).one_or_none() is not None
 
 
 def _earlier(scope: str, key: str) -> Select[Any]:
@@ -97,14 +93,4 @@ def _earlier(scope: str, key: str) -> Select[Any]:
         )
         .outerjoin(mailings, mailings.c.id == idempotency_keys.c.mailing_id)
         .where(idempotency_keys.c.scope == scope, idempotency_keys.c.key == key)
-    )
-
-
-def _forget_old(connection: Connection, scope: str, key: str) -> None:
-    connection.execute(
-        delete(idempotency_keys).where(
-            idempotency_keys.c.scope == scope,
-            idempotency_keys.c.key == key,
-            idempotency_keys.c.created_at < now_millis() - IDEMPOTENCY_KEPT_MS,
-        )
     )

@@ -73,7 +73,8 @@ def _either(condition: Any, yes: MailingState, no: MailingState) -> Any:
 # than to execute it.
 IS_MAILING = mailings.c.id == bindparam("of_mailing", type_=BigInteger)
 
-SELECT_MAILING = select(mailings).where(IS_MAILING, mailings.c.state != MailingState.STAGED)
+LISTED = select(mailings).where(mailings.c.state != MailingState.STAGED)
+SELECT_MAILING = LISTED.where(IS_MAILING)
 ACTIVATE_MAILING = (
     update(mailings)
     .where(IS_MAILING, mailings.c.state == MailingState.STAGED)
@@ -134,46 +135,32 @@ def activate(
 
 
 def get(connection: Connection, mailing_id: int) -> Mailing | None:
-    row = connection.execute(SELECT_MAILING, {"of_mailing": mailing_id}).one_or_none()
-    return None if row is None else _with_counts(connection, [row])[0]
+    rows = connection.execute(SELECT_MAILING, {"of_mailing": mailing_id})
+    return next(iter(_with_counts(connection, rows)), None)
 
 
 def by_uid(connection: Connection, uid: str, reach: ColumnElement[bool]) -> Mailing | None:
     """The mailing of this name, if it is among those of `reach` (api_keys.reach_of)."""
-    row = connection.execute(
-        select(mailings).where(mailings.c.uid == uid, mailings.c.state != MailingState.STAGED, reach)
-    ).one_or_none()
-    return None if row is None else _with_counts(connection, [row])[0]
+    rows = connection.execute(LISTED.where(mailings.c.uid == uid, reach))
+    return next(iter(_with_counts(connection, rows)), None)
 
 
 def several(connection: Connection, mailing_ids: Iterable[int]) -> list[Mailing]:
     """Those of these mailings that there are, newest first."""
-    rows = connection.execute(
-        select(mailings)
-        .where(mailings.c.id.in_(list(mailing_ids)), mailings.c.state != MailingState.STAGED)
-        .order_by(mailings.c.id.desc())
-    ).all()
-    return _with_counts(connection, rows)
+    chosen = LISTED.where(mailings.c.id.in_(list(mailing_ids)))
+    return _with_counts(connection, connection.execute(chosen.order_by(mailings.c.id.desc())))
 
 
 def page(connection: Connection, before_id: int | None = None, limit: int = 50) -> list[Mailing]:
     """The newest `limit` mailings with an id below `before_id`."""
-    statement = select(mailings).where(mailings.c.state != MailingState.STAGED)
-    if before_id is not None:
-        statement = statement.where(mailings.c.id < before_id)
-    rows = connection.execute(statement.order_by(mailings.c.id.desc()).limit(limit)).all()
-    return _with_counts(connection, rows)
+    older = LISTED if before_id is None else LISTED.where(mailings.c.id < before_id)
+    return _with_counts(connection, connection.execute(older.order_by(mailings.c.id.desc()).limit(limit)))
 
 
 def search(connection: Connection, words: str, limit: int = 50) -> list[Mailing]:
     """The newest mailings whose subject contains `words`, whatever the case."""
-    rows = connection.execute(
-        select(mailings)
-        .where(mailings.c.state != MailingState.STAGED, mailings.c.subject.icontains(words, autoescape=True))
-        .order_by(mailings.c.id.desc())
-        .limit(limit)
-    ).all()
-    return _with_counts(connection, rows)
+    fitting = LISTED.where(mailings.c.subject.icontains(words, autoescape=True))
+    return _with_counts(connection, connection.execute(fitting.order_by(mailings.c.id.desc()).limit(limit)))
 
 
 def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing]:

@@ -64,6 +64,10 @@ class ApiKey:
         return "expired" if self.is_expired else "active"
 
     @property
+    def is_active(self) -> bool:
+        return self.state == "active"
+
+    @property
     def program(self) -> int:
         """To whom belongs what it hands in: the number of the first key among those that share."""
         return self.program_id or self.id

@@ -78,9 +78,7 @@ def start(connection: Connection, user_id: int, user_agent: str, address: str) -
 def find(connection: Connection, token: str) -> SignIn | None:
     """Who holds that token, if anybody still does."""
     row = FIND_SIGN_IN.one(connection, hash=token_hash(token))
-    if row is None:
-        return None
-    return _sign_in(row)
+    return None if row is None else _sign_in(row)
 
 
 def _sign_in(row: AnyRow | Sequence[Any]) -> SignIn:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from mailroom.database.clock import from_millis, now_millis
+from mailroom.database import clock
+from mailroom.database.clock import now_millis
 from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import sweeper
 from mailroom.ledger.sweep import clock_jump
@@ -18,21 +16,12 @@ GAP_MS = 5_000
 """After so long without a round nothing can be said of leases: maybe nobody could write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """The last round: when it began, whose it was, how many milliseconds it took."""
-
-    owner: str
-    swept_at: datetime
-    round_ms: int
-
-
 def take(connection: Connection, owner: str) -> bool:
     """Whether this round is `owner`'s: one worker sweeps per second, whoever comes first.
 
     The first round after a gap, or after the clock was set, puts the ledger's times right.
     """
-    now: int = connection.execute(select(now_millis())).scalar_one()
+    now = clock.now(connection)
     statement = select(sweeper.c.swept_at).where(sweeper.c.id == 1).with_for_update()
     before = connection.execute(statement).scalar_one_or_none()
     if before is None:
@@ -58,8 +47,3 @@ def is_late() -> ColumnElement[bool]:
 def took(connection: Connection, owner: str, milliseconds: int) -> None:
     done = update(sweeper).where(sweeper.c.id == 1, sweeper.c.owner == owner)
     connection.execute(done.values(round_ms=milliseconds))
-
-
-def last(connection: Connection) -> Round | None:
-    row = connection.execute(select(sweeper)).one_or_none()
-    return None if row is None else Round(row.owner, from_millis(row.swept_at), row.round_ms)

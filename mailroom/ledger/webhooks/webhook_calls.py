@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 
-from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.clock import now_millis, with_moments
 from mailroom.database.engine import AnyRow
 from mailroom.ledger.schema import webhook_calls
 from mailroom.ledger.webhooks.webhook_events import CALL_DONE, CALL_GIVEN_UP, CALL_WAITING, TRIED_FOR_MS
@@ -124,9 +124,8 @@ def page(
         statement = statement.where(webhook_calls.c.state == state)
     if before_id:
         statement = statement.where(webhook_calls.c.id < before_id)
-    return [
-        _call(row) for row in connection.execute(statement.order_by(webhook_calls.c.id.desc()).limit(limit))
-    ]
+    newest = statement.order_by(webhook_calls.c.id.desc()).limit(limit)
+    return [_call(row) for row in connection.execute(newest)]
 
 
 def get(connection: Connection, call_id: int) -> Call | None:
@@ -147,18 +146,9 @@ def replay_failed(connection: Connection, endpoint_id: int) -> int:
 
 
 def _again(connection: Connection, *which: ColumnElement[bool]) -> int:
-    changed = (
-        update(webhook_calls)
-        .where(*which)
-        .values(
-            state=CALL_WAITING,
-            due_at=now_millis(),
-            expires_at=now_millis() + TRIED_FOR_MS,
-            attempts=0,
-            ended_at=None,
-        )
-    )
-    return connection.execute(changed).rowcount
+    anew = {"state": CALL_WAITING, "due_at": now_millis(), "expires_at": now_millis() + TRIED_FOR_MS}
+    chosen = update(webhook_calls).where(*which)
+    return connection.execute(chosen.values(**anew, attempts=0, ended_at=None)).rowcount
 
 
 def forget_old(connection: Connection, limit: int = 2_000) -> int:
@@ -178,7 +168,4 @@ def _mine(call: Call) -> tuple[ColumnElement[bool], ...]:
 
 
 def _call(row: AnyRow) -> Call:
-    values = row._asdict()
-    for name in ("at", "due_at", "ended_at"):
-        values[name] = None if values[name] is None else from_millis(values[name])
-    return Call(**values)
+    return Call(**with_moments(row._mapping, "at", "due_at", "ended_at"))

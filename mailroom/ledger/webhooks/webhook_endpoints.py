@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, case, delete, func, insert, select, update
 
-from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.clock import now_millis, with_moments
 from mailroom.database.engine import AnyRow
 from mailroom.ledger.schema import webhook_calls, webhook_endpoints
 from mailroom.ledger.webhooks import webhook_events
@@ -24,6 +24,8 @@ GIVEN_UP_AFTER_MS = 3 * 24 * 3600 * 1000
 
 GIVEN_UP_AFTER = 10
 """...and at least so many times in a row."""
+
+HEALTHY = {"failures": 0, "failing_since": None, "paused_until": 0}
 
 BY_HAND = "Disabled by hand."
 """Why an endpoint is disabled that somebody wanted so."""
@@ -49,6 +51,9 @@ class Endpoint:
         return "failing" if self.failures else "enabled"
 
 
+FIND_ENDPOINTS = select(*(webhook_endpoints.c[name] for name in Endpoint.__slots__))
+
+
 def add(connection: Connection, url: str, events: Iterable[str]) -> int:
     values = {
         "url": url,
@@ -62,22 +67,17 @@ def add(connection: Connection, url: str, events: Iterable[str]) -> int:
 
 
 def everyone(connection: Connection) -> list[Endpoint]:
-    rows = connection.execute(select(webhook_endpoints).order_by(webhook_endpoints.c.id))
-    return [_endpoint(row) for row in rows]
+    return _found(connection, FIND_ENDPOINTS)
 
 
 def given_up(connection: Connection) -> list[Endpoint]:
     """Those that nobody disabled by hand, and that are told nothing all the same."""
-    table = webhook_endpoints
-    disabled = select(table).where(table.c.disabled_at.is_not(None), table.c.disabled_why != BY_HAND)
-    return [_endpoint(row) for row in connection.execute(disabled.order_by(table.c.id))]
+    by_itself = webhook_endpoints.c.disabled_why != BY_HAND
+    return _found(connection, FIND_ENDPOINTS.where(webhook_endpoints.c.disabled_at.is_not(None), by_itself))
 
 
 def get(connection: Connection, endpoint_id: int) -> Endpoint | None:
-    row = connection.execute(
-        select(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
-    ).one_or_none()
-    return None if row is None else _endpoint(row)
+    return next(iter(_found(connection, FIND_ENDPOINTS.where(webhook_endpoints.c.id == endpoint_id))), None)
 
 
 def change(connection: Connection, endpoint_id: int, url: str, events: Iterable[str]) -> None:
@@ -86,15 +86,7 @@ def change(connection: Connection, endpoint_id: int, url: str, events: Iterable[
 
 def enable(connection: Connection, endpoint_id: int) -> None:
     """Begins anew; what happened meanwhile is not told."""
-    _set(
-        connection,
-        endpoint_id,
-        disabled_at=None,
-        disabled_why="",
-        failures=0,
-        failing_since=None,
-        paused_until=0,
-    )
+    _set(connection, endpoint_id, disabled_at=None, disabled_why="", **HEALTHY)
 
 
 def disable(connection: Connection, endpoint_id: int, why: str) -> None:
@@ -119,31 +111,27 @@ def to_be_called(connection: Connection, but: Sequence[int] = ()) -> list[Endpoi
     due = select(webhook_calls.c.id).where(
         webhook_calls.c.endpoint_id == webhook_endpoints.c.id, webhook_calls.c.due_at <= now_millis()
     )
-    statement = select(webhook_endpoints).where(
+    statement = FIND_ENDPOINTS.where(
         webhook_endpoints.c.disabled_at.is_(None),
         webhook_endpoints.c.paused_until <= now_millis(),
         webhook_endpoints.c.id.not_in(list(but)),
         due.exists(),
     )
-    return [_endpoint(row) for row in connection.execute(statement)]
+    return _found(connection, statement)
 
 
 def worked(connection: Connection, endpoint_id: int) -> None:
     connection.execute(
         update(webhook_endpoints)
         .where(webhook_endpoints.c.id == endpoint_id, webhook_endpoints.c.failures > 0)
-        .values(failures=0, failing_since=None, paused_until=0)
+        .values(HEALTHY)
     )
 
 
 def failed(connection: Connection, endpoint_id: int, pause_ms: int = 0) -> bool:
     """Leaves it alone for a while, at least `pause_ms`. True: it has failed for too long."""
     table = webhook_endpoints
-    pause = case(
-        dict(enumerate(PAUSES_MS)),
-        value=table.c.failures,
-        else_=PAUSES_MS[-1],
-    )
+    pause = case(dict(enumerate(PAUSES_MS)), value=table.c.failures, else_=PAUSES_MS[-1])
     longer = case((pause < pause_ms, pause_ms), else_=pause)
     row = connection.execute(
         update(table)
@@ -167,15 +155,9 @@ def _joined(events: Iterable[str]) -> str:
     return f" {' '.join(events)} "
 
 
+def _found(connection: Connection, query: Select[Any]) -> list[Endpoint]:
+    return [_endpoint(row) for row in connection.execute(query.order_by(webhook_endpoints.c.id))]
+
+
 def _endpoint(row: AnyRow) -> Endpoint:
-    return Endpoint(
-        id=row.id,
-        url=row.url,
-        secret=row.secret,
-        events=tuple(row.events.split()),
-        created_at=row.created_at,
-        disabled_at=row.disabled_at,
-        disabled_why=row.disabled_why,
-        failures=row.failures,
-        failing_since=None if row.failing_since is None else from_millis(row.failing_since),
-    )
+    return Endpoint(**with_moments({**row._mapping, "events": tuple(row.events.split())}, "failing_since"))

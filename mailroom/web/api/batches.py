@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, request
-from pydantic import ValidationError
 
 from mailroom.engine.accept.draft import Accepted, Draft
 from mailroom.engine.accept.several import AnswerForAll, accept_several
@@ -27,13 +26,12 @@ STRICT, PERMISSIVE = "strict", "permissive"
 @operation(
     "POST",
     "/emails/batch",
-    tag="Emails",
     scope=api_keys.SEND,
     takes=EmailRequest,
     takes_many=MOST_EMAILS,
     gives=responses.SentBatchAnswer,
     headers=("Idempotency-Key", "x-batch-validation"),
-    errors=(400, 409, 413),
+    errors=(409, 413),
 )
 def send_batch() -> Response:
     """Send up to 100 emails.
@@ -73,7 +71,7 @@ def _drafts(key: ApiKey, mode: str) -> tuple[list[Draft], list[dict[str, Any]]]:
     errors: list[dict[str, Any]] = []
     for index, value in enumerate(body.read_list(MOST_EMAILS)):
         try:
-            drafts.append(_draft(key, value))
+            drafts.append(draft_of_email(body.checked(EmailRequest, value), key))
         except ApiError as error:
             if mode == STRICT:
                 raise ApiError(
@@ -81,13 +79,6 @@ def _drafts(key: ApiKey, mode: str) -> tuple[list[Draft], list[dict[str, Any]]]:
                 ) from None
             errors.append({"index": index, "message": error.message})
     return drafts, errors
-
-
-def _draft(key: ApiKey, value: Any) -> Draft:
-    try:
-        return draft_of_email(EmailRequest.model_validate(value), key)
-    except ValidationError as error:
-        raise body.refusal(error) from None
 
 
 def _answer(given: AnswerForAll) -> Response:

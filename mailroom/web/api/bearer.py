@@ -60,7 +60,7 @@ def _find(token: str) -> ApiKey:
         key = api_keys.find(connection, token)
     if key is None:
         raise ApiError(403, "invalid_api_key", "API key is invalid.")
-    if key.state != "active":
+    if not key.is_active:
         raise ApiError(403, "invalid_api_key", f"API key is invalid: it is {key.state}.")
     return key
 

@@ -26,10 +26,22 @@ def read(model: type[M], most: int | None = None) -> M:
     """The request's JSON body, of `most` octets. Raises ApiError with what is wrong with it."""
     if most is not None:
         request.max_content_length = most
+    return checked(model, value())
+
+
+def read_query(model: type[M]) -> M:
+    twice = [name for name, values in request.args.lists() if len(values) > 1]
+    if twice:
+        raise Unprocessable(f"`{_shown(twice[0])}`: This is given twice.")
+    return checked(model, request.args.to_dict())
+
+
+def checked(model: type[M], given: Any) -> M:
+    """Raises ApiError with what is wrong with it."""
     try:
-        return model.model_validate(value())
+        return model.model_validate(given)
     except ValidationError as error:
-        raise refusal(error) from None
+        raise _refusal(error) from None
 
 
 def value() -> Any:
@@ -59,24 +71,14 @@ def read_list(most: int) -> list[Any]:
     return values
 
 
-def read_query(model: type[M]) -> M:
-    twice = [name for name, values in request.args.lists() if len(values) > 1]
-    if twice:
-        raise Unprocessable(f"`{_shown(twice[0])}`: This is given twice.")
-    try:
-        return model.model_validate(request.args.to_dict())
-    except ValidationError as error:
-        raise refusal(error) from None
-
-
-def refusal(error: ValidationError, within: str = "") -> ApiError:
-    """What a program is answered; `within` names what the fields are fields of."""
+def _refusal(error: ValidationError) -> ApiError:
+    """What a program is answered."""
     if error.error_count() > MOST_MISTAKES:
         return Unprocessable(f"There are {error.error_count():,} mistakes: is this the right body?")
     found = error.errors(include_url=False, include_input=False)
     first = found[0]["type"]
     name = "missing_required_field" if first == "missing" else "validation_error"
-    return Unprocessable(together([_sentence(detail, within) for detail in found]), name)
+    return Unprocessable(together([_sentence(detail) for detail in found]), name)
 
 
 def together(sentences: Sequence[str]) -> str:
@@ -86,17 +88,17 @@ def together(sentences: Sequence[str]) -> str:
     return " ".join(each[:MISTAKES_NAMED]) + (f" And {more} more." if more > 0 else "")
 
 
-def _sentence(detail: ErrorDetails, within: str) -> str:
-    where = path_of(detail["loc"], within)
+def _sentence(detail: ErrorDetails) -> str:
+    where = path_of(detail["loc"])
     if detail["type"] == "missing":
         return f"Missing `{where}` field."
     message = sentence(detail)
     return f"`{where}`: {message}" if where else message
 
 
-def path_of(parts: Sequence[int | str], within: str = "") -> str:
+def path_of(parts: Sequence[int | str]) -> str:
     """attachments[0].filename"""
-    path = within
+    path = ""
     for part in parts:
         if isinstance(part, int):
             path += f"[{part}]"

@@ -39,12 +39,7 @@ keys = AppGroup("keys", help="Keys for the JSON API.")
     help="A key's number (see: flask keys list): the new one reaches what that one sent, and the other way.",
 )
 def add(
-    name: str,
-    scopes: tuple[str, ...],
-    senders: tuple[str, ...],
-    expires_in: str,
-    rate: str,
-    shares_with: str,
+    name: str, scopes: tuple[str, ...], senders: tuple[str, ...], expires_in: str, rate: str, shares_with: str
 ) -> None:
     """Make a key called NAME. It is printed this once, alone on the last line."""
     form = KeyForm(name, scopes, " ".join(senders), expires_in, rate, shares_with)

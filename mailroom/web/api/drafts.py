@@ -10,7 +10,7 @@ from mailroom.content.addresses import Address
 from mailroom.content.check import check
 from mailroom.content.content import Content
 from mailroom.content.header.authors import disguise_of
-from mailroom.content.recipients.parsed import MOST_COLUMNS, Recipient
+from mailroom.content.recipients.parsed import MOST_COLUMNS, Recipient, each_once
 from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
@@ -24,9 +24,11 @@ API_FIELD_NAMES = {"sender": "from"}
 
 def draft_of_email(email: EmailRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
     """Raises ApiError with what is wrong with it."""
-    recipients = _everybody(email)
-    shown = {role: tuple(_address(r) for r in recipients if r.role == role) for role in ("to", "cc")}
-    content = _content(email, kind="shared", to=shown["to"], cc=shown["cc"])
+    recipients = each_once(to=email.to, cc=email.cc, bcc=email.bcc)
+    to, cc = (
+        tuple(Address(r.address, r.name) for r in recipients if r.role == role) for role in ("to", "cc")
+    )
+    content = _content(email, kind="shared", to=to, cc=cc)
     given = len(email.to) + len(email.cc) + len(email.bcc)
     return _draft(email, key, content, recipients, (), given - len(recipients), idempotency)
 
@@ -101,19 +103,6 @@ def _content(
         to=to,
         cc=cc,
     )
-
-
-def _everybody(email: EmailRequest) -> list[Recipient]:
-    """Each address once, in the first role that it is given."""
-    found: dict[str, Recipient] = {}
-    for role, addresses in (("to", email.to), ("cc", email.cc), ("bcc", email.bcc)):
-        for address in addresses:
-            found.setdefault(address.key, Recipient(address.address, address.name, role=role))
-    return list(found.values())
-
-
-def _address(recipient: Recipient) -> Address:
-    return Address(recipient.address, recipient.name)
 
 
 def _words(value: str | float | bool) -> str:

@@ -14,10 +14,9 @@ from mailroom.ledger.people import api_keys
 from mailroom.ledger.states import MailingState
 from mailroom.web import mailroom
 from mailroom.web.api import body, responses, shown
-from mailroom.web.api.accepting import submit
 from mailroom.web.api.drafts import draft_of_email
 from mailroom.web.api.errors import ApiError
-from mailroom.web.api.idempotency import REPLAYED
+from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import EMAIL_THING, Reached
 from mailroom.web.api.requests import EmailRequest, Page, UpdateRequest
@@ -32,12 +31,11 @@ MOST_DELIVERIES = 1_000
 @operation(
     "POST",
     "/emails",
-    tag="Emails",
     scope=api_keys.SEND,
     takes=EmailRequest,
     gives=responses.SentEmailAnswer,
     headers=("Idempotency-Key",),
-    errors=(400, 409, 413),
+    errors=(409, 413),
 )
 def send_email() -> Response:
     """Send an email.
@@ -49,15 +47,7 @@ def send_email() -> Response:
     return answer({"id": accepted.uid}, REPLAYED if accepted.replayed else None)
 
 
-@operation(
-    "GET",
-    "/emails",
-    tag="Emails",
-    scope=api_keys.READ,
-    query=Page,
-    gives=responses.EmailListAnswer,
-    errors=(404,),
-)
+@operation("GET", "/emails", scope=api_keys.READ, query=Page, gives=responses.EmailListAnswer, errors=(404,))
 def list_emails() -> Response:
     """List emails.
 
@@ -77,9 +67,7 @@ def list_emails() -> Response:
     return answer({"object": "list", "has_more": more, "data": rows})
 
 
-@operation(
-    "GET", "/emails/{id}", tag="Emails", scope=api_keys.READ, gives=responses.EmailAnswer, errors=(404,)
-)
+@operation("GET", "/emails/{id}", scope=api_keys.READ, gives=responses.EmailAnswer)
 def get_email(email: Reached) -> Response:
     """Look at an email.
 
@@ -95,11 +83,10 @@ def get_email(email: Reached) -> Response:
 @operation(
     "PATCH",
     "/emails/{id}",
-    tag="Emails",
     scope=api_keys.SEND,
     takes=UpdateRequest,
     gives=responses.ChangedEmailAnswer,
-    errors=(400, 404, 409),
+    errors=(409,),
 )
 def update_email(email: Reached) -> Response:
     """Move an email to another time.
@@ -115,12 +102,7 @@ def update_email(email: Reached) -> Response:
 
 
 @operation(
-    "POST",
-    "/emails/{id}/cancel",
-    tag="Emails",
-    scope=api_keys.SEND,
-    gives=responses.ChangedEmailAnswer,
-    errors=(404, 409),
+    "POST", "/emails/{id}/cancel", scope=api_keys.SEND, gives=responses.ChangedEmailAnswer, errors=(409,)
 )
 def cancel_email(email: Reached) -> Response:
     """Cancel an email.

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flask import Response, current_app, jsonify, make_response, request
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.layout.filters import size
+from mailroom.web.request.errors import LEDGER_AWAY_ERRORS, later, with_headers_of
 
 
 class ApiError(Exception):
@@ -64,11 +64,8 @@ def _refused(error: ApiError) -> Response:
 @blueprint.errorhandler(HTTPException)
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    response = answer(status, ERROR_NAMES.get(status, "application_error"), error.description or error.name)
-    for name, value in error.get_headers():
-        if name not in ("Content-Type", "Content-Length"):
-            response.headers[name] = value
-    return response
+    name = ERROR_NAMES.get(status, "application_error")
+    return with_headers_of(error, answer(status, name, error.description or error.name))
 
 
 @blueprint.errorhandler(413)
@@ -78,15 +75,13 @@ def _too_large(error: RequestEntityTooLarge) -> Response:
     return answer(413, ERROR_NAMES[413], message)
 
 
-@blueprint.errorhandler(OperationalError)
-@blueprint.errorhandler(NoConnectionFree)
-def _no_ledger(error: OperationalError | NoConnectionFree) -> Response:
-    reason = error.orig if isinstance(error, DBAPIError) else "no connection is free"
-    current_app.logger.error("the ledger cannot be used: %s", reason)
+def _no_ledger(error: SQLAlchemyError) -> Response:
     message = "The ledger cannot be reached, so nothing was accepted. Try again in a moment."
-    response = answer(503, "application_error", message)
-    response.headers["Retry-After"] = "5"
-    return response
+    return later(error, answer(503, "application_error", message))
+
+
+for kind in LEDGER_AWAY_ERRORS:
+    blueprint.register_error_handler(kind, _no_ledger)
 
 
 @blueprint.errorhandler(Exception)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError, WithJsonSchema
@@ -88,6 +89,11 @@ FILE_SCHEMA: Schema = {
     ],
     "examples": ["SGVsbG8h"],
 }
+
+
+def one_of(words: Iterable[StrEnum]) -> WithJsonSchema:
+    """With a string: it is one of these. Written where it is used, as OpenAPI's `enum`."""
+    return WithJsonSchema({"type": "string", "enum": [word.value for word in words]})
 
 
 def _no_nul(text: str) -> str:
@@ -200,24 +206,21 @@ def _tag_name(text: str) -> str:
     return text
 
 
-def _line(text: str) -> str:
-    if reason := misplaced(text):
-        raise ValueError(f"This {reason}.")
-    return text
+def _without(misplaced_in: Callable[[str], str]) -> AfterValidator:
+    def check(text: str) -> str:
+        if reason := misplaced_in(text):
+            raise ValueError(f"This {reason}.")
+        return text
 
-
-def _lines(text: str) -> str:
-    if reason := misplaced_in_lines(text):
-        raise ValueError(f"This {reason}.")
-    return text
+    return AfterValidator(check)
 
 
 Text = Annotated[str, AfterValidator(_no_nul)]
 
-Line = Annotated[str, AfterValidator(_no_nul), AfterValidator(_line)]
+Line = Annotated[Text, _without(misplaced)]
 """Words that stand in a line beside others."""
 
-Lines = Annotated[str, AfterValidator(_no_nul), AfterValidator(_lines)]
+Lines = Annotated[Text, _without(misplaced_in_lines)]
 
 TagName = Annotated[str, AfterValidator(_tag_name)]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 
 from flask import request
 
 from mailroom.engine.accept import keys
-from mailroom.engine.accept.draft import Idempotency, KeyReused, StillUnderWay
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Accepted, Draft, Idempotency, KeyReused, StillUnderWay
 from mailroom.ledger.mailings import idempotency as ledger
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.mailings.mailings import Mailing
@@ -22,6 +23,21 @@ from mailroom.web.api.errors import ApiError
 LONGEST_IDEMPOTENCY_KEY = 256
 
 REPLAYED = {"Idempotent-Replayed": "true"}
+
+
+def submit(key: ApiKey, make: Callable[[Idempotency | None], Draft]) -> Accepted:
+    """Accepts the draft that `make` makes of the request. Raises ApiError; nothing was accepted then."""
+    idempotency = idempotency_of(key)
+    try:
+        draft = make(idempotency)
+    except ApiError:
+        # What has changed since the first time must not turn a retry into an error.
+        before = _earlier_mailing(idempotency) if idempotency is not None else None
+        if before is None:
+            raise
+        return Accepted(before.id, before.uid, before.total, before.state, replayed=True)
+    with conflicts():
+        return accept(mailroom().database, mailroom().queue, draft)
 
 
 def idempotency_of(key: ApiKey) -> Idempotency | None:
@@ -58,7 +74,7 @@ def conflicts() -> Iterator[None]:
         raise ApiError(409, "concurrent_idempotent_requests", message, headers) from None
 
 
-def earlier_mailing(key: Idempotency) -> Mailing | None:
+def _earlier_mailing(key: Idempotency) -> Mailing | None:
     """The mailing that this very submission made before. Raises ApiError when the key is taken."""
     with conflicts(), mailroom().database.read() as connection:
         row = ledger.earlier(connection, key.scope, key.key)

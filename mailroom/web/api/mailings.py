@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import chain
 from uuid import UUID
 
 from flask import Response
@@ -11,34 +12,30 @@ from sqlalchemy import Connection
 
 from mailroom.database.engine import Database
 from mailroom.ledger.deliveries import deliveries
+from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings import mailings
-from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.states import MailingState, State
 from mailroom.web import mailroom
 from mailroom.web.api import body, requests, responses, shown
-from mailroom.web.api.accepting import submit
 from mailroom.web.api.drafts import draft_of_mailing
 from mailroom.web.api.errors import ApiError
-from mailroom.web.api.idempotency import REPLAYED
+from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.json_text import ROOM_FOR_MAILING
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import MAILING_THING, Reached
-from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, line, row_of
-
-LISTED_AT_ONCE = 1_000
+from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, EXPORTED_AT_ONCE, line, pages, row_of
 
 
 @operation(
     "POST",
     "/mailings",
-    tag="Mailings",
     scope=api_keys.SEND,
     takes=requests.MailingRequest,
     json_room=ROOM_FOR_MAILING,
     gives=responses.AcceptedMailingAnswer,
     headers=("Idempotency-Key",),
-    errors=(400, 409, 413),
+    errors=(409, 413),
 )
 def send_mailing() -> Response:
     """Send a mailing.
@@ -53,9 +50,7 @@ def send_mailing() -> Response:
     return answer(shown.accepted_mailing(mailing), REPLAYED if accepted.replayed else None)
 
 
-@operation(
-    "GET", "/mailings/{id}", tag="Mailings", scope=api_keys.READ, gives=responses.MailingAnswer, errors=(404,)
-)
+@operation("GET", "/mailings/{id}", scope=api_keys.READ, gives=responses.MailingAnswer)
 def get_mailing(mailing: Reached) -> Response:
     """Look at a mailing.
 
@@ -65,14 +60,7 @@ def get_mailing(mailing: Reached) -> Response:
         return answer(shown.mailing(mailing.find(connection)))
 
 
-@operation(
-    "POST",
-    "/mailings/{id}/pause",
-    tag="Mailings",
-    scope=api_keys.SEND,
-    gives=responses.MailingAnswer,
-    errors=(404, 409),
-)
+@operation("POST", "/mailings/{id}/pause", scope=api_keys.SEND, gives=responses.MailingAnswer, errors=(409,))
 def pause_mailing(mailing: Reached) -> Response:
     """Pause a mailing.
 
@@ -81,27 +69,13 @@ def pause_mailing(mailing: Reached) -> Response:
     return _move(mailing, mailings.pause, MailingState.PAUSED)
 
 
-@operation(
-    "POST",
-    "/mailings/{id}/resume",
-    tag="Mailings",
-    scope=api_keys.SEND,
-    gives=responses.MailingAnswer,
-    errors=(404, 409),
-)
+@operation("POST", "/mailings/{id}/resume", scope=api_keys.SEND, gives=responses.MailingAnswer, errors=(409,))
 def resume_mailing(mailing: Reached) -> Response:
     """Resume a paused mailing."""
     return _move(mailing, mailings.resume, MailingState.ACTIVE)
 
 
-@operation(
-    "POST",
-    "/mailings/{id}/cancel",
-    tag="Mailings",
-    scope=api_keys.SEND,
-    gives=responses.MailingAnswer,
-    errors=(404, 409),
-)
+@operation("POST", "/mailings/{id}/cancel", scope=api_keys.SEND, gives=responses.MailingAnswer, errors=(409,))
 def cancel_mailing(mailing: Reached) -> Response:
     """Cancel a mailing.
 
@@ -110,14 +84,7 @@ def cancel_mailing(mailing: Reached) -> Response:
     return _move(mailing, mailings.cancel, MailingState.CANCELED)
 
 
-@operation(
-    "GET",
-    "/mailings/{id}/deliveries",
-    tag="Mailings",
-    scope=api_keys.READ,
-    query=requests.Listing,
-    errors=(404,),
-)
+@operation("GET", "/mailings/{id}/deliveries", scope=api_keys.READ, query=requests.Listing)
 def list_deliveries(mailing: Reached) -> Response:
     """Every delivery, as JSON lines or CSV.
 
@@ -125,39 +92,23 @@ def list_deliveries(mailing: Reached) -> Response:
     """
     listing = body.read_query(requests.Listing)
     with mailroom().database.read() as connection:
-        mailing.find(connection)  # while there is still a status to answer with
-    lines = _csv if listing.format == "csv" else _json_lines
-    kind = "text/csv" if listing.format == "csv" else "application/jsonl"
-    return Response(lines(mailroom().database, mailing, listing.state), content_type=f"{kind}; charset=utf-8")
+        found = mailing.find(connection)  # while there is still a status to answer with
+    rows = _deliveries(mailroom().database, mailing, listing.state)
+    if listing.format == "csv":
+        csv = chain([line(DELIVERIES_CSV_HEADER)], (line(row_of(found, row)) for row in rows))
+        return Response(csv, content_type="text/csv; charset=utf-8")
+    lines = (json.dumps(shown.delivery(found, row)) + "\n" for row in rows)
+    return Response(lines, content_type="application/jsonl; charset=utf-8")
 
 
-def _json_lines(database: Database, asked: Reached, state: State | None) -> Iterator[str]:
-    for mailing, rows in _chunks(database, asked, state):
-        yield "".join(json.dumps(shown.delivery(mailing, row)) + "\n" for row in rows)
+def _deliveries(database: Database, asked: Reached, state: State | None) -> Iterator[Delivery]:
+    """A key that ends meanwhile gets no more: the answer breaks off."""
 
+    def read(connection: Connection, last: Delivery | None) -> list[Delivery]:
+        mailing_id = asked.find(connection).id
+        return deliveries.page(connection, mailing_id, state, last.id if last else None, EXPORTED_AT_ONCE)
 
-def _csv(database: Database, asked: Reached, state: State | None) -> Iterator[str]:
-    yield line(DELIVERIES_CSV_HEADER)
-    for mailing, rows in _chunks(database, asked, state):
-        yield "".join(line(row_of(mailing, row)) for row in rows)
-
-
-def _chunks(
-    database: Database, asked: Reached, state: State | None
-) -> Iterator[tuple[Mailing, list[deliveries.Delivery]]]:
-    """Each in a transaction of its own: a slow reader must not hold one open.
-
-    A key that ends meanwhile gets no more: the answer breaks off.
-    """
-    after: int | None = None
-    while True:
-        with database.read() as connection:
-            mailing = asked.find(connection)
-            rows = deliveries.page(connection, mailing.id, state=state, after_id=after, limit=LISTED_AT_ONCE)
-        yield mailing, rows
-        if len(rows) < LISTED_AT_ONCE:
-            return
-        after = rows[-1].id
+    return chain.from_iterable(pages(database, read))
 
 
 def _move(asked: Reached, move: Callable[[Connection, int], bool], wanted: MailingState) -> Response:

@@ -57,7 +57,6 @@ ERRORS = {
     429: "Too many requests with this key; `Retry-After` says when to go on.",
     503: "The ledger cannot be reached, and nothing was accepted; `Retry-After` says when to try again.",
 }
-ERRORS_OF_EVERY_OPERATION = (401, 403, 422, 429, 503)
 
 
 @blueprint.get(f"{API_ROOT}/openapi.json")
@@ -111,7 +110,7 @@ def _operation(operation: Operation) -> Document:
             "200": _success(operation),
             **{
                 str(status): {"$ref": f"#/components/responses/{_error_name(status)}"}
-                for status in sorted({*ERRORS_OF_EVERY_OPERATION, *operation.errors})
+                for status in operation.all_errors
             },
         },
     }

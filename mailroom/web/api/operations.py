@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,9 @@ View = Callable[..., Response]
 IS_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 
 
+ERRORS_OF_EVERY_OPERATION = (401, 403, 422, 429, 503)
+
+
 class NoParameters(RequestModel):
     """An operation without any."""
 
@@ -36,7 +39,6 @@ class Operation:
 
     method: str
     path: str  # below API_ROOT, as OpenAPI writes it: /emails/{id}
-    tag: str
     scope: str
     name: str
     summary: str
@@ -46,16 +48,26 @@ class Operation:
     gives: type[BaseModel] | None = None  # None: lines of text, see openapi.py
     query: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
-    errors: tuple[int, ...] = ()
-    examples: Mapping[str, Any] = field(default_factory=dict)
+    errors: tuple[int, ...] = ()  # beside those that its shape makes possible
     json_room: JsonRoom = ROOM_FOR_EMAILS
+
+    @property
+    def tag(self) -> str:
+        return self.path.split("/")[1].title()
+
+    @property
+    def all_errors(self) -> list[int]:
+        """The statuses that it may refuse with."""
+        of_body = {400} if self.takes is not None else set()
+        of_id = {404} if "{id}" in self.path else set()
+        return sorted({*ERRORS_OF_EVERY_OPERATION, *of_body, *of_id, *self.errors})
 
 
 OPERATIONS: list[Operation] = []
 """All that views registered."""
 
 
-def operation(method: str, path: str, *, tag: str, scope: str, **described: Any) -> Callable[[View], View]:
+def operation(method: str, path: str, *, scope: str, **described: Any) -> Callable[[View], View]:
     """Serves a view at `path`. Its docstring is the summary and, below it, the description.
 
     For an `{id}` in the path the view is given a Reached: no other way leads to a mailing.
@@ -66,7 +78,6 @@ def operation(method: str, path: str, *, tag: str, scope: str, **described: Any)
         known = Operation(
             method,
             path,
-            tag,
             scope,
             name=view.__name__,
             summary=summary.strip().rstrip("."),

@@ -6,22 +6,13 @@ import mimetypes
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    FailFast,
-    Field,
-    WrapValidator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WrapValidator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from mailroom.content.check import LONGEST_FILENAME, LONGEST_VALUE
 from mailroom.content.content import LONGEST_SUBJECT, Attachment
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
-from mailroom.web.api.enumerations import one_of
 from mailroom.web.api.fields import (
     CONTENT_ID,
     LINES,
@@ -43,6 +34,7 @@ from mailroom.web.api.fields import (
     Text,
     at_most,
     first_mistakes,
+    one_of,
 )
 
 MOST_EMAILS = 100

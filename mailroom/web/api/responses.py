@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from mailroom.ledger.states import MAILING_STATES, LastEvent, State
-from mailroom.web.api.enumerations import one_of
+from mailroom.web.api.fields import one_of
 
 DeliveryState = Annotated[str, one_of(State)]
 
@@ -107,24 +107,6 @@ class EmailAnswer(ListedEmailAnswer):
     deliveries: list[DeliveryAnswer] = Field(description="One for each recipient, Bcc included.")
 
 
-class MailingAnswer(AnswerModel):
-    """A mailing and how many of its deliveries are in which state."""
-
-    object: Literal["mailing"] = "mailing"
-    id: UUID = Field(examples=[ID])
-    number: int = Field(description="Its page is `/mailings/<number>`.", examples=[42])
-    state: Annotated[str, one_of(MAILING_STATES)] = Field(examples=["active"])
-    from_: str = Field(alias="from", examples=["Acme <hello@acme.example>"])
-    subject: str
-    total: int = Field(description="Recipients.", examples=[2])
-    duplicates: int = Field(description="Addresses that were given more than once, and dropped.")
-    counts: dict[DeliveryState, int] = Field(examples=[{"sent": 2}])
-    created_at: datetime
-    scheduled_at: datetime | None
-    started_at: datetime | None
-    ended_at: datetime | None
-
-
 class AcceptedMailingAnswer(AnswerModel):
     """Accepted: it is on disk, and goes out."""
 
@@ -133,3 +115,16 @@ class AcceptedMailingAnswer(AnswerModel):
     number: int = Field(description="Its page is `/mailings/<number>`.", examples=[42])
     total: int = Field(description="Recipients.", examples=[2])
     duplicates: int = Field(description="Addresses that were given more than once, and dropped.")
+
+
+class MailingAnswer(AcceptedMailingAnswer):
+    """A mailing and how many of its deliveries are in which state."""
+
+    state: Annotated[str, one_of(MAILING_STATES)] = Field(examples=["active"])
+    from_: str = Field(alias="from", examples=["Acme <hello@acme.example>"])
+    subject: str
+    counts: dict[DeliveryState, int] = Field(examples=[{"sent": 2}])
+    created_at: datetime
+    scheduled_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None

@@ -7,13 +7,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mailroom.content.addresses import Address, format_address
-from mailroom.content.message_ids import message_id
 from mailroom.database.engine import AnyRow
+from mailroom.engine.letterhead import message_id_of, sender_of
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings.contents import StoredContent
 from mailroom.ledger.mailings.mailings import Mailing
-from mailroom.web.api.events import last_event
-from mailroom.web.csv_export import message_id_of
+from mailroom.ledger.states import LastEvent, MailingState
+
+
+def last_event(mailing: Mailing) -> LastEvent:
+    """Where an email stands, in Resend's words: one for all recipients; `deliveries` tell of each."""
+    if mailing.state is MailingState.SCHEDULED:
+        return LastEvent.SCHEDULED
+    found = {state.about.last_event for state, number in mailing.counts.items() if number}
+    if mailing.state is MailingState.CANCELED and LastEvent.QUEUED in found:
+        found = found - {LastEvent.QUEUED} | {LastEvent.CANCELED}  # the sweeper is about to write it down
+    return next((event for event in LastEvent if event in found), LastEvent.QUEUED)
 
 
 def listed_email(mailing: Mailing, addressed: Sequence[AnyRow], reply_to: Sequence[str]) -> dict[str, Any]:
@@ -23,9 +32,8 @@ def listed_email(mailing: Mailing, addressed: Sequence[AnyRow], reply_to: Sequen
         by_role[row.role].append(format_address(Address(row.address, row.name)))
     return {
         "id": mailing.uid,
-        "message_id": mailing.message_id
-        or message_id(mailing.uid, None, mailing.sender_address.rpartition("@")[2]),
-        "from": sender(mailing),
+        "message_id": message_id_of(mailing),
+        "from": sender_of(mailing),
         "to": by_role["to"],
         "cc": by_role["cc"] or None,
         "bcc": by_role["bcc"] or None,
@@ -61,7 +69,7 @@ def delivery(mailing: Mailing, row: Delivery) -> dict[str, Any]:
         "attempts": row.attempts,
         "code": row.code,
         "reply": row.reply,
-        "message_id": message_id_of(mailing, row),
+        "message_id": message_id_of(mailing, row.id),
         "updated_at": instant(row.updated_at),
     }
 
@@ -82,7 +90,7 @@ def mailing(found: Mailing) -> Mapping[str, Any]:
     return {
         **accepted_mailing(found),
         "state": found.state,
-        "from": sender(found),
+        "from": sender_of(found),
         "subject": found.subject,
         "counts": {state: number for state, number in found.counts.items() if number},
         "created_at": instant(found.created_at),
@@ -90,10 +98,6 @@ def mailing(found: Mailing) -> Mapping[str, Any]:
         "started_at": instant(found.started_at),
         "ended_at": instant(found.ended_at),
     }
-
-
-def sender(found: Mailing) -> str:
-    return format_address(Address(found.sender_address, found.sender_name))
 
 
 def instant(moment: datetime | None) -> str | None:

@@ -11,8 +11,10 @@ WORDED_TIME_UNITS = {
     "minute": "minutes",
     "min": "minutes",
     "hour": "hours",
+    "hr": "hours",
+    "day": "days",
+    "week": "weeks",
 }
-WORDED_TIME_UNITS |= {"hr": "hours", "day": "days", "week": "weeks"}
 FROM_NOW = re.compile(rf"in (an?|[0-9]{{1,5}}) ({'|'.join(WORDED_TIME_UNITS)})s?", re.IGNORECASE).fullmatch
 
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)

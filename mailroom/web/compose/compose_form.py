@@ -11,7 +11,7 @@ from flask import request
 from werkzeug.datastructures import FileStorage
 
 from mailroom.content.recipients.parsed import Problem, Problems
-from mailroom.web.compose.uploads import KeptFile, KeptFiles
+from mailroom.web.compose.uploads import Upload, Uploads
 from mailroom.web.form_problems import FormProblems
 
 TYPED = ("sender", "reply_to", "recipients", "subject", "text", "html", "send_at", "time_zone", "if_unknown")
@@ -27,7 +27,7 @@ class ChosenFile:
     filename: str
     content_type: str
     data: BinaryIO
-    kept: KeptFile | None = None
+    kept: Upload | None = None
 
 
 @dataclass(slots=True)
@@ -67,20 +67,20 @@ class ComposeForm(FormProblems):
         chosen = [self.recipients_file] if self.recipients_file else []
         return chosen + self.attachments
 
-    def keep_files(self, kept: KeptFiles) -> None:
+    def keep_files(self, kept: Uploads) -> None:
         """Puts what was uploaded where the next try finds it."""
         if self.recipients_file:
             self.recipients_file = _kept(self.recipients_file, kept)
         self.attachments = [_kept(file, kept) for file in self.attachments]
 
 
-def _kept(file: ChosenFile, kept: KeptFiles) -> ChosenFile:
+def _kept(file: ChosenFile, kept: Uploads) -> ChosenFile:
     if file.kept:
         return file
     return chosen(kept.keep(file.filename, file.content_type, file.data))
 
 
-def chosen(file: KeptFile) -> ChosenFile:
+def chosen(file: Upload) -> ChosenFile:
     return ChosenFile(file.filename, file.content_type, file.open(), file)
 
 
@@ -88,7 +88,7 @@ def blank(sender: str) -> ComposeForm:
     return ComposeForm({"sender": sender, "if_unknown": "resend"})
 
 
-def from_request(kept: KeptFiles) -> ComposeForm:
+def from_request(kept: Uploads) -> ComposeForm:
     """The form as the browser sent it; a kept file that is gone is a problem already."""
     # Neither a mail nor PostgreSQL's text can hold a NUL; nobody types one.
     typed = {name: request.form.get(name, "").replace("\x00", "") for name in TYPED}
@@ -99,7 +99,7 @@ def from_request(kept: KeptFiles) -> ComposeForm:
     return form
 
 
-def _choose_list(form: ComposeForm, kept: KeptFiles) -> None:
+def _choose_list(form: ComposeForm, kept: Uploads) -> None:
     uploaded = request.files.get("recipients_file")
     if uploaded and uploaded.filename:
         form.recipients_file = _uploaded(uploaded)
@@ -111,7 +111,7 @@ def _choose_list(form: ComposeForm, kept: KeptFiles) -> None:
             form.refuse("recipients_file", "The file is not here any more: choose it again.")
 
 
-def _choose_attachments(form: ComposeForm, kept: KeptFiles) -> None:
+def _choose_attachments(form: ComposeForm, kept: Uploads) -> None:
     for token in request.form.getlist("kept_attachments"):
         if file := kept.find(token):
             form.attachments.append(chosen(file))

@@ -8,27 +8,27 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, format_address
+from mailroom.engine.letterhead import sender_of
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.web.compose.compose_form import ChosenFile, ComposeForm, chosen
-from mailroom.web.compose.uploads import KeptFiles
+from mailroom.web.compose.uploads import Uploads
 from mailroom.web.csv_export import line
 
 MOST_PASTED = 2_000
 """More recipients than this come as a file: a text field of a megabyte is slow to edit."""
 
 
-def copied(connection: Connection, mailing_id: int, kept: KeptFiles) -> ComposeForm | None:
+def copied(connection: Connection, mailing_id: int, kept: Uploads) -> ComposeForm | None:
     """None when there is nothing to copy: no such mailing, or what it said is not kept any more."""
     mailing, content = mailings.get(connection, mailing_id), contents.of(connection, mailing_id)
     if mailing is None or content is None:
         return None
-    sender = format_address(Address(mailing.sender_address, mailing.sender_name))
     form = ComposeForm(
         {
-            "sender": sender,
+            "sender": sender_of(mailing),
             "reply_to": ", ".join(content.reply_to),
             "subject": mailing.subject,
             "text": content.text,
@@ -50,7 +50,7 @@ def copied(connection: Connection, mailing_id: int, kept: KeptFiles) -> ComposeF
 
 
 def _as_file(
-    mailing: Mailing, columns: list[str], recipients: Iterable[Delivery], kept: KeptFiles
+    mailing: Mailing, columns: list[str], recipients: Iterable[Delivery], kept: Uploads
 ) -> ChosenFile:
     data = io.BytesIO(line(["email", "name", *columns]).encode())
     data.seek(0, io.SEEK_END)

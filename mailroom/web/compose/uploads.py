@@ -18,14 +18,13 @@ from typing import BinaryIO
 
 from mailroom import files
 
-DAY = 24 * 3600
-KEPT_FOR = DAY
+UPLOAD_KEPT_SECONDS = 24 * 3600
 
 _TOKEN = re.compile(r"[0-9a-f]{32}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
-class KeptFile:
+class Upload:
     """One file, found again by its token."""
 
     token: str
@@ -41,14 +40,14 @@ class KeptFile:
         return self.path.open("rb")
 
 
-class KeptFiles:
+class Uploads:
     """The kept files of one user. Nobody else's can be named."""
 
     def __init__(self, home: Path, user_id: int) -> None:
         self._all = home / "uploads"
         self._mine = self._all / str(user_id)
 
-    def keep(self, filename: str, content_type: str, data: BinaryIO) -> KeptFile:
+    def keep(self, filename: str, content_type: str, data: BinaryIO) -> Upload:
         """Copies `data` from its start; clears away what is older than a day, of everybody."""
         self._sweep()
         for folder in (self._all, self._mine):
@@ -61,9 +60,9 @@ class KeptFiles:
         with (self._mine / token).open("wb") as target:
             shutil.copyfileobj(data, target)
         (self._mine / f"{token}.json").write_text(json.dumps(about), encoding="utf-8")
-        return KeptFile(token, filename, content_type, self._mine / token)
+        return Upload(token, filename, content_type, self._mine / token)
 
-    def find(self, token: str) -> KeptFile | None:
+    def find(self, token: str) -> Upload | None:
         """None when it is not there any more, or never was."""
         path = self._mine / token
         if not _TOKEN(token) or not path.is_file():
@@ -72,15 +71,15 @@ class KeptFiles:
             about = json.loads((self._mine / f"{token}.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return KeptFile(token, about["filename"], about["content_type"], path)
+        return Upload(token, about["filename"], about["content_type"], path)
 
-    def drop(self, files: Iterable[KeptFile]) -> None:
+    def drop(self, files: Iterable[Upload]) -> None:
         for file in files:
             file.path.unlink(missing_ok=True)
             file.path.with_name(f"{file.token}.json").unlink(missing_ok=True)
 
     def _sweep(self) -> None:
-        oldest = time.time() - KEPT_FOR
+        oldest = time.time() - UPLOAD_KEPT_SECONDS
         for path in self._all.glob("*/*"):
             try:
                 if path.stat().st_mtime < oldest:

@@ -28,7 +28,7 @@ from mailroom.web.compose import compose_form
 from mailroom.web.compose.compose_form import ComposeForm
 from mailroom.web.compose.prefill import copied
 from mailroom.web.compose.submission import draft_of
-from mailroom.web.compose.uploads import KeptFiles
+from mailroom.web.compose.uploads import Uploads
 from mailroom.web.layout.filters import count
 from mailroom.web.request import errors, origin
 from mailroom.web.request.gate import user
@@ -58,7 +58,7 @@ def page() -> Response:
         sender = session.get(SENDER_COOKIE) or mailroom().settings.mail_default_sender or ""
         return _shown(compose_form.blank(sender), 200)
     with mailroom().database.read() as connection:
-        form = copied(connection, copy, _kept_files())
+        form = copied(connection, copy, _uploads())
         is_known = mailings.get(connection, copy) is not None
     if form is None and is_known:
         flash(contents.CONTENT_IS_DELETED, "warning")
@@ -71,7 +71,7 @@ def page() -> Response:
 @blueprint.post("/mailings")
 def submit() -> Response:
     """303 to the mailing's page, or the form as typed with what is wrong at each field."""
-    form = compose_form.from_request(_kept_files())
+    form = compose_form.from_request(_uploads())
     draft, parsed = draft_of(form, user().id, g.started)
     if form.problems:
         return _shown(form, 422)
@@ -91,7 +91,7 @@ def submit() -> Response:
             ("send", "The ledger cannot be written just now, so nothing was sent. Try again soon.")
         ]
         return _shown(form, 503)
-    _kept_files().drop(file.kept for file in form.files if file.kept)
+    _uploads().drop(file.kept for file in form.files if file.kept)
     if session.get(SENDER_COOKIE) != form.value("sender") and len(form.value("sender")) <= LONGEST_SENDER:
         session[SENDER_COOKIE] = form.value("sender")
     _say(accepted, form, parsed)
@@ -129,21 +129,20 @@ def _about_duplicates(duplicates: Problems) -> str:
 def _shown(form: ComposeForm, status: int) -> Response:
     form.idempotency_key = form.idempotency_key or str(uuid.uuid4())
     if status != 200:
-        form.keep_files(_kept_files())
+        form.keep_files(_uploads())
     limit = request.max_content_length or 0
     return make_response(render_template("compose/page.html", form=form, limit=limit), status)
 
 
-def _kept_files() -> KeptFiles:
-    return KeptFiles(mailroom().settings.home, user().id)
+def _uploads() -> Uploads:
+    return Uploads(mailroom().settings.home, user().id)
 
 
 @blueprint.post("/preview")
 def preview() -> Response:
     """The HTML as typed, locked into a sandbox of its own."""
-    response = make_response(request.form.get("html") or "<p>There is no HTML yet.</p>")
-    response.headers["Content-Security-Policy"] = PREVIEW_POLICY
-    return response
+    page = request.form.get("html") or "<p>There is no HTML yet.</p>"
+    return make_response(page, {"Content-Security-Policy": PREVIEW_POLICY})
 
 
 @blueprint.errorhandler(CSRFError)
@@ -151,7 +150,7 @@ def expired(error: CSRFError) -> Response:
     """The form as typed, with a fresh token: it is one of our own, as was judged before."""
     if request.endpoint != "compose.submit":
         return errors.refused(origin.of_token(error))
-    form = compose_form.from_request(_kept_files())
+    form = compose_form.from_request(_uploads())
     draft_of(form, user().id, g.started)
     form.problems.insert(
         0, ("send", "This page was open for too long. Everything is still here: press Send again.")

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.database.engine import Database
+from mailroom.engine.letterhead import message_id_of
 from mailroom.ledger import moves
 from mailroom.ledger.deliveries import actions, deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
@@ -17,12 +18,10 @@ from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import sign_ins
 from mailroom.web import mailroom
-from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, line, message_id_of, row_of
+from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, EXPORTED_AT_ONCE, download, line, pages, row_of
 from mailroom.web.request import gate
 
 blueprint = Blueprint("deliveries", __name__)
-
-EXPORTED_AT_ONCE = 1_000
 
 DELIVERY_PATH = "/mailings/<int:mailing_id>/deliveries/<int:delivery_id>"
 
@@ -52,14 +51,8 @@ BUTTON_MOVES = {BUTTONS[move].name: move for move in moves.OF_A_PERSON}
 def as_csv(mailing_id: int) -> Response:
     with mailroom().database.read() as connection:
         mailing = mailings.get(connection, mailing_id) or abort(404)
-    return Response(
-        _lines(mailroom().database, mailing, session[gate.TOKEN]),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="mailing-{mailing.id}.csv"',
-            "Cache-Control": "no-store",
-        },
-    )
+    lines = _lines(mailroom().database, mailing, session[gate.TOKEN])
+    return download(lines, f"mailing-{mailing.id}.csv")
 
 
 @blueprint.get(DELIVERY_PATH)
@@ -75,7 +68,7 @@ def show(mailing_id: int, delivery_id: int) -> str:
         attempts=attempts,
         buttons=[BUTTONS[m] for m in moves.by_person(delivery.state) if not (gone and m.goes_on)],
         gone=gone,
-        message_id=message_id_of(mailing, delivery),
+        message_id=message_id_of(mailing, delivery.id),
     )
 
 
@@ -102,19 +95,15 @@ def _found(connection: Connection, mailing_id: int, delivery_id: int) -> tuple[M
 
 
 def _lines(database: Database, mailing: Mailing, token: str) -> Iterator[str]:
-    """A page of the ledger a time, each in a transaction of its own.
+    """Who is signed out meanwhile gets no more: the file breaks off."""
 
-    A slow reader of a long file must not hold one open: SQLite's log would grow the while. Who is signed
-    out meanwhile gets no more: the file breaks off.
-    """
+    def read(connection: Connection, last: Delivery | None) -> list[Delivery]:
+        if sign_ins.find(connection, token) is None:
+            abort(401)
+        return deliveries.page(
+            connection, mailing.id, after_id=last.id if last else None, limit=EXPORTED_AT_ONCE
+        )
+
     yield line(DELIVERIES_CSV_HEADER)
-    after: int | None = None
-    while True:
-        with database.read() as connection:
-            if sign_ins.find(connection, token) is None:
-                abort(401)
-            rows = deliveries.page(connection, mailing.id, after_id=after, limit=EXPORTED_AT_ONCE)
+    for rows in pages(database, read):
         yield "".join(line(row_of(mailing, row)) for row in rows)
-        if len(rows) < EXPORTED_AT_ONCE:
-            return
-        after = rows[-1].id

@@ -87,6 +87,4 @@ def _shown(form: KeyForm, status: int, key: str = "") -> Response:
         rate=api_keys.RATE,
         base_url=f"{mailroom().settings.public_url}/api/v1",
     )
-    response = make_response(body, status)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return make_response(body, status, {"Cache-Control": "no-store"})

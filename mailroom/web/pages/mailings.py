@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, make_response, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from mailroom.database import clock
 from mailroom.database.clock import from_millis
 from mailroom.ledger.deliveries import bulk_actions, deliveries
 from mailroom.ledger.deliveries.bulk_actions import Decision
@@ -24,7 +25,7 @@ from mailroom.web.pages import deliveries as deliveries_pages
 from mailroom.web.progress.progress import Progress, progress_of
 from mailroom.web.progress.timeline import Timeline, build
 from mailroom.web.request.ids import number
-from mailroom.web.status.blockers import Hindrance, clock, hindrances
+from mailroom.web.status.blockers import Blocker, blockers
 
 blueprint = Blueprint("mailings", __name__)
 blueprint.register_blueprint(deliveries_pages.blueprint)
@@ -48,7 +49,7 @@ class View:
 
     mailing: Mailing
     progress: Progress
-    hindrances: list[Hindrance]
+    blockers: list[Blocker]
     decisions: list[Decision]  # that are being carried out
     timeline: Timeline | None
     rows: list[Delivery]
@@ -94,7 +95,7 @@ class View:
 def index() -> str:
     words = request.args.get("q", "").strip()
     with mailroom().database.read() as connection:
-        now = from_millis(clock(connection))
+        now = from_millis(clock.now(connection))
         if words:
             return render_template(
                 "mailings/search.html",
@@ -122,11 +123,8 @@ def show(mailing_id: int) -> str:
 @blueprint.get("/mailings/<int:mailing_id>/progress")
 def progress(mailing_id: int) -> Response:
     """The moving part of a mailing's page."""
-    response = Response(
-        render_template("mailings/live.html", view=_view(mailing_id)), content_type="text/html; charset=utf-8"
-    )
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    body = render_template("mailings/live.html", view=_view(mailing_id))
+    return make_response(body, {"Cache-Control": "no-store"})
 
 
 def _with_progress(listed: list[Mailing], now: datetime) -> list[tuple[Mailing, Progress]]:
@@ -139,16 +137,14 @@ def _view(mailing_id: int) -> View:
     after = request.args.get("after", type=number)
     with mailroom().database.read() as connection:
         mailing = mailings.get(connection, mailing_id) or abort(404)
-        now = clock(connection)
+        now = clock.now(connection)
         rows = deliveries.page(
             connection, mailing_id, state=state, after_id=after, limit=MAILINGS_PAGE_SIZE + 1
         )
         return View(
             mailing=mailing,
             progress=progress_of(mailing, from_millis(now)),
-            hindrances=hindrances(
-                connection, mailroom().queue, configured(mailroom().settings), mailing, now
-            ),
+            blockers=blockers(connection, mailroom().queue, configured(mailroom().settings), mailing, now),
             decisions=bulk_actions.of_mailing(connection, mailing_id),
             timeline=_timeline(connection, mailing, now),
             rows=rows[:MAILINGS_PAGE_SIZE],

@@ -7,6 +7,7 @@ from datetime import UTC
 from itertools import islice
 
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, session, url_for
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.content.addresses import AddressError, parse_address
@@ -16,15 +17,16 @@ from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.database.engine import Database
 from mailroom.ledger import suppressions
 from mailroom.ledger.people import sign_ins
+from mailroom.ledger.suppressions import Suppression
 from mailroom.web import mailroom
-from mailroom.web.csv_export import line
+from mailroom.web.csv_export import EXPORTED_AT_ONCE, download, line, pages
 from mailroom.web.layout.filters import count
 from mailroom.web.request import gate
 
 blueprint = Blueprint("suppressions", __name__)
 
 SUPPRESSIONS_PAGE_SIZE = 100
-SUPPRESSIONS_EXPORTED_AT_ONCE = 1_000
+SUPPRESSIONS_ADDED_AT_ONCE = 1_000
 SUPPRESSIONS_CSV_HEADER = ("address", "reason", "note", "added_at")
 
 
@@ -65,9 +67,9 @@ def add() -> Response:
     reason = request.form.get("reason", "")
     note = request.form.get("note", "").strip()[:500]
     keys, added = iter(recipient.key for recipient in parsed.recipients), 0
-    while some := list(islice(keys, SUPPRESSIONS_EXPORTED_AT_ONCE)):
+    while some := list(islice(keys, SUPPRESSIONS_ADDED_AT_ONCE)):
         with mailroom().database.begin() as connection:
-            added += suppressions.add_all(
+            added += suppressions.add(
                 connection, some, reason if reason in suppressions.REASONS else "manual", note
             )
     known = len(parsed.recipients) - added
@@ -98,28 +100,17 @@ def _key(typed: str) -> str:
 
 @blueprint.get("/suppressions.csv")
 def as_csv() -> Response:
-    return Response(
-        _lines(mailroom().database, session[gate.TOKEN]),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": 'attachment; filename="suppressions.csv"',
-            "Cache-Control": "no-store",
-        },
-    )
+    return download(_lines(mailroom().database, session[gate.TOKEN]), "suppressions.csv")
 
 
 def _lines(database: Database, token: str) -> Iterator[str]:
-    """A page of the ledger a time: SQLite's log must not wait for a slow reader, who may be signed out."""
+    def read(connection: Connection, last: Suppression | None) -> list[Suppression]:
+        if sign_ins.find(connection, token) is None:  # signed out meanwhile
+            abort(401)
+        return suppressions.page(connection, last.address_key if last else None, limit=EXPORTED_AT_ONCE)
+
     yield line(SUPPRESSIONS_CSV_HEADER)
-    after: str | None = None
-    while True:
-        with database.read() as connection:
-            if sign_ins.find(connection, token) is None:
-                abort(401)
-            found = suppressions.page(connection, after, limit=SUPPRESSIONS_EXPORTED_AT_ONCE)
+    for found in pages(database, read):
         for one in found:
             added_at = one.created_at.astimezone(UTC).isoformat(timespec="seconds")
             yield line((one.address_key, one.reason, one.note, added_at))
-        if len(found) < SUPPRESSIONS_EXPORTED_AT_ONCE:
-            return
-        after = found[-1].address_key

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from mailroom.engine.webhooks.payload import body_of
-from mailroom.http.guard import Guard
+from mailroom.http.guard import Forbidden, Guard
 from mailroom.ledger.webhooks import webhook_calls, webhook_endpoints, webhook_events
 from mailroom.ledger.webhooks.webhook_endpoints import Endpoint
 from mailroom.web import mailroom
+from mailroom.web.form_problems import FormProblems
 from mailroom.web.layout.filters import count
 from mailroom.web.request.ids import number
-from mailroom.web.webhook_form import WebhookForm
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
 CALLS_PAGE_SIZE = 50
 STATES = (webhook_events.CALL_WAITING, webhook_events.CALL_DONE, webhook_events.CALL_GIVEN_UP)
+
+
+@dataclass(slots=True)
+class WebhookForm(FormProblems):
+    """As typed; `problems`: (field, sentence)."""
+
+    url: str = ""
+    events: Sequence[str] = tuple(webhook_events.EVENTS)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def check(self, guard: Guard) -> bool:
+        """Whether it is all right. Asks no name server: a host that is away may come back."""
+        try:
+            guard.target(self.url)
+        except Forbidden as reason:
+            self.refuse("url", str(reason))
+        self.events = [event for event in webhook_events.EVENTS if event in self.events]
+        if not self.events:
+            self.refuse("events", "Choose at least one event.")
+        return not self.problems
 
 
 @blueprint.get("")
@@ -68,9 +90,8 @@ def _shown(endpoint: Endpoint, form: WebhookForm) -> Response:
         state=state,
         tabs_of_states=_tabs(endpoint.id, state),
     )
-    response = make_response(body, 422 if form.problems else 200)
-    response.headers["Cache-Control"] = "no-store"  # it shows the secret
-    return response
+    status = 422 if form.problems else 200
+    return make_response(body, status, {"Cache-Control": "no-store"})  # it shows the secret
 
 
 def _tabs(endpoint_id: int, state: str | None) -> list[dict[str, object]]:
@@ -98,8 +119,7 @@ def change(endpoint_id: int) -> Response:
 @blueprint.post("/<int:endpoint_id>/test")
 def test(endpoint_id: int) -> Response:
     if _endpoint(endpoint_id).disabled_at is not None:
-        flash("This endpoint is disabled: enable it first.", "warning")
-        return _to(endpoint_id)
+        return _disabled(_to(endpoint_id))
     with mailroom().database.begin() as connection:
         webhook_events.note_test(connection, endpoint_id)
     flash("A test is on its way: its answer is in the log in a second or two.", "good")
@@ -135,8 +155,7 @@ def remove(endpoint_id: int) -> Response:
 @blueprint.post("/<int:endpoint_id>/replay")
 def replay_failed(endpoint_id: int) -> Response:
     if _endpoint(endpoint_id).disabled_at is not None:
-        flash("This endpoint is disabled: enable it first.", "warning")
-        return _to(endpoint_id)
+        return _disabled(_to(endpoint_id))
     with mailroom().database.begin() as connection:
         calls = webhook_calls.replay_failed(connection, endpoint_id)
     flash(f"{count(calls, 'call is', 'calls are')} made again.", "good")
@@ -163,12 +182,16 @@ def replay(endpoint_id: int, call_id: int) -> Response:
         if found is None or found.endpoint_id != endpoint_id:
             abort(404)
         replayed = endpoint.disabled_at is None and webhook_calls.replay(connection, call_id)
-    if replayed:
-        flash("It is made again, under the same id.", "good")
-    else:
-        disabled = endpoint.disabled_at is not None
-        flash("This endpoint is disabled: enable it first." if disabled else "It waits already.", "warning")
-    return redirect(url_for("webhooks.call", endpoint_id=endpoint_id, call_id=call_id), 303)
+    back = redirect(url_for("webhooks.call", endpoint_id=endpoint_id, call_id=call_id), 303)
+    if endpoint.disabled_at is not None:
+        return _disabled(back)
+    flash(*("It is made again, under the same id.", "good") if replayed else ("It waits already.", "warning"))
+    return back
+
+
+def _disabled(back: Response) -> Response:
+    flash("This endpoint is disabled: enable it first.", "warning")
+    return back
 
 
 def _form() -> WebhookForm:
@@ -179,10 +202,7 @@ def _form() -> WebhookForm:
 
 def _endpoint(endpoint_id: int) -> Endpoint:
     with mailroom().database.read() as connection:
-        endpoint = webhook_endpoints.get(connection, endpoint_id)
-    if endpoint is None:
-        abort(404)
-    return endpoint
+        return webhook_endpoints.get(connection, endpoint_id) or abort(404)
 
 
 def _to(endpoint_id: int) -> Response:

@@ -12,6 +12,7 @@ from string import ascii_uppercase
 
 from mailroom.ledger.deliveries.timeline import Mark
 from mailroom.ledger.states import GRAVEST_FIRST, State
+from mailroom.web.layout.filters import duration
 from mailroom.web.progress.timescale import Tick, Timescale
 
 MOST_BLOCKS = 600
@@ -163,7 +164,7 @@ def _singles(marks: Iterable[Mark], scale: Timescale, *, numbered: bool) -> list
                 width=round(width, 3),
                 state=mark.state,
                 share=1.0,
-                label=f"Mail {mark.number}: {mark.state}, {_seconds(mark.ended - mark.begun)}",
+                label=f"Mail {mark.number}: {mark.state}, {duration(mark.ended - mark.begun)}",
                 number=mark.number if numbered else None,
             )
         )
@@ -207,7 +208,3 @@ def _numbers(lane: TimelineLane) -> str:
 
 def _letter(index: int) -> str:
     return ascii_uppercase[index] if index < 26 else f"{ascii_uppercase[index % 26]}{index // 26}"
-
-
-def _seconds(millis: int) -> str:
-    return f"{millis} ms" if millis < 1000 else f"{millis / 1000:.1f} s"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import click
-from flask import Flask
 from flask.cli import with_appcontext
 
 from mailroom.web import mailroom
@@ -15,11 +14,6 @@ from mailroom.web.race.record import FEWEST_MAILS, MOST_MAILS, USUAL_MAILS, Leg,
 BAR_WIDTH = 40
 RACE_PATIENCE_SECONDS = 30
 """Seconds beyond the slow server's own that a queued leg may take before we give up."""
-
-
-def register_command(group: Flask | click.Group) -> None:
-    """Adds `race` to an application's commands, or to a group of them."""
-    (group.cli if isinstance(group, Flask) else group).add_command(race)
 
 
 @click.command("race")

@@ -65,7 +65,11 @@ def _http(error: HTTPException) -> Response:
         return make_response(error.response)
     status = error.code or 500
     title, text = ERROR_PAGE_WORDS.get(status, (error.name, error.description or ""))
-    response = answer(status, title, text)
+    return with_headers_of(error, answer(status, title, text))
+
+
+def with_headers_of(error: HTTPException, response: Response) -> Response:
+    """`response`, with what the error says beside its body: Allow, and the like."""
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
@@ -88,8 +92,12 @@ def _too_large(error: HTTPException) -> Response:
 
 
 def _no_ledger(error: SQLAlchemyError) -> Response:
+    return later(error, answer(503, *ERROR_PAGE_WORDS[503]))
+
+
+def later(error: SQLAlchemyError, response: Response) -> Response:
+    """`response` to one who cannot be served without the ledger: logged, and when to try again."""
     current_app.logger.error("the ledger cannot be used: %s", cause(error))
-    response = answer(503, *ERROR_PAGE_WORDS[503])
     response.headers["Retry-After"] = "5"
     return response
 

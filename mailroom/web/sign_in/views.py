@@ -30,8 +30,6 @@ from mailroom.web.sign_in.attempts import attempts
 log = structlog.get_logger()
 blueprint = Blueprint("sign_in", __name__)
 
-signed_in = gate.user
-
 
 @blueprint.get("/sign-in")
 def page() -> AnyResponse | str:
@@ -93,10 +91,7 @@ def _form(email: str = "", problem: str = "") -> str:
 
 
 def _again(email: str, problem: str, status: int, wait: int = 0) -> Response:
-    response = make_response(_form(email, problem), status)
-    if wait:
-        response.headers["Retry-After"] = str(wait)
-    return response
+    return make_response(_form(email, problem), status, {"Retry-After": str(wait)} if wait else {})
 
 
 def sign_in(user: User, may: Callable[[Connection], bool]) -> bool:

@@ -2,59 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from flask import Flask, g
-from sqlalchemy import select
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailroom.database.clock import now_millis, to_millis
+from mailroom.database import clock
+from mailroom.database.clock import to_millis
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.relays.circuit import ServerTrouble
 from mailroom.ledger.webhooks import webhook_endpoints
-from mailroom.ledger.webhooks.webhook_endpoints import Endpoint
 from mailroom.smtp.server import configured
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import duration
 
+T = TypeVar("T")
+
 
 def init_app(app: Flask) -> None:
-    shown = (notices, held_mailings, given_up_endpoints)
-    app.jinja_env.globals.update({function.__name__: function for function in shown})
+    app.jinja_env.globals.update(
+        notices=lambda: _found(_server_troubles),
+        # (id, subject, why): that workers paused, until somebody resumes or cancels them.
+        held_mailings=lambda: _found(mailings.held),
+        # That Mailroom disabled by itself: until somebody enables or removes them.
+        given_up_endpoints=lambda: _found(webhook_endpoints.given_up),
+    )
 
 
-def notices() -> list[tuple[ServerTrouble, str]]:
-    """Every server in trouble, and a sentence about it; asked while a page is rendered."""
+def _found(find: Callable[[Connection], list[T]]) -> list[T]:
+    """Asked while a page is rendered."""
     if getattr(g, "user", None) is None:
         return []  # a stranger's error page
     try:
         with mailroom().database.read() as connection:
-            troubles = circuit.troubled(connection, configured(mailroom().settings))
-            now: int = connection.execute(select(now_millis())).scalar_one() if troubles else 0
+            return find(connection)
     except SQLAlchemyError:
         return []  # a page that needs the ledger says so itself; one that does not shall be shown
+
+
+def _server_troubles(connection: Connection) -> list[tuple[ServerTrouble, str]]:
+    """Every server in trouble, and a sentence about it."""
+    troubles = circuit.troubled(connection, configured(mailroom().settings))
+    now = clock.now(connection) if troubles else 0
     return [(trouble, trouble_words(trouble, now)) for trouble in troubles]
-
-
-def held_mailings() -> list[tuple[int, str, str]]:
-    """(id, subject, why) of the mailings that workers paused, until somebody resumes or cancels them."""
-    if getattr(g, "user", None) is None:
-        return []
-    try:
-        with mailroom().database.read() as connection:
-            return mailings.held(connection)
-    except SQLAlchemyError:
-        return []
-
-
-def given_up_endpoints() -> list[Endpoint]:
-    """Webhook endpoints that Mailroom disabled by itself: until somebody enables or removes them."""
-    if getattr(g, "user", None) is None:
-        return []
-    try:
-        with mailroom().database.read() as connection:
-            return webhook_endpoints.given_up(connection)
-    except SQLAlchemyError:
-        return []
 
 
 def trouble_words(trouble: ServerTrouble, now: int) -> str:

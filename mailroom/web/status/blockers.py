@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from mailroom.database.clock import now_millis
 from mailroom.ledger.batches import batches
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.relays import circuit, rates
@@ -21,23 +20,23 @@ SILENT_MS = batches.LEASE_MS // 3 + 3_000
 
 
 @dataclass(frozen=True, slots=True)
-class Hindrance:
+class Blocker:
     category: str  # of the note: info, warning, error
     text: str
 
 
-def hindrances(
+def blockers(
     connection: Connection, queue: Queue, names: set[str], mailing: Mailing, now: int
-) -> list[Hindrance]:
+) -> list[Blocker]:
     """What holds `mailing` up, worst first; nothing for one that is over. `names`: of the servers in use."""
     if mailing.state is MailingState.PAUSED and mailing.held_for is not None:
         return [
-            Hindrance("error", f"Paused by the workers: {mailing.held_for}. No recipient is blamed for it.")
+            Blocker("error", f"Paused by the workers: {mailing.held_for}. No recipient is blamed for it.")
         ]
     if mailing.is_over or mailing.state not in (MailingState.ACTIVE, MailingState.CANCELED):
         return []
     if mailing.state is MailingState.CANCELED:
-        return [Hindrance("info", "Canceled. What is under way ends; nothing new begins.")]
+        return [Blocker("info", "Canceled. What is under way ends; nothing new begins.")]
     return [
         *_lost_queue(queue),
         *_closed_servers(connection, names, now),
@@ -46,52 +45,47 @@ def hindrances(
     ]
 
 
-def _lost_queue(queue: Queue) -> Iterator[Hindrance]:
+def _lost_queue(queue: Queue) -> Iterator[Blocker]:
     try:
         workers, is_suspended = queue.workers(), queue.is_suspended()
     except QueueDown as problem:
-        yield Hindrance(
+        yield Blocker(
             "warning",
             f"The queue cannot be reached ({problem}). Nothing is lost: sending goes on when it is back.",
         )
         return
     if not workers:
-        yield Hindrance("warning", "No worker is running. Start one with: python worker.py")
+        yield Blocker("warning", "No worker is running. Start one with: python worker.py")
     elif is_suspended:
-        yield Hindrance("warning", f"{SUSPENDED}.")
+        yield Blocker("warning", f"{SUSPENDED}.")
 
 
-def _closed_servers(connection: Connection, names: set[str], now: int) -> Iterator[Hindrance]:
+def _closed_servers(connection: Connection, names: set[str], now: int) -> Iterator[Blocker]:
     for trouble in circuit.troubled(connection, names):
-        yield Hindrance("error", trouble_words(trouble, now))
+        yield Blocker("error", trouble_words(trouble, now))
 
 
-def _slowed_down(connection: Connection, names: set[str]) -> Iterator[Hindrance]:
+def _slowed_down(connection: Connection, names: set[str]) -> Iterator[Blocker]:
     for rate in rates.present(connection, names):
         if rate.is_slowed:
-            yield Hindrance(
+            yield Blocker(
                 "info",
                 f"The mail server {rate.server} asked us to slow down: it gets {rate} at present, "
                 "and more again step by step.",
             )
 
 
-def _silent_workers(connection: Connection, mailing_id: int, now: int) -> Iterator[Hindrance]:
+def _silent_workers(connection: Connection, mailing_id: int, now: int) -> Iterator[Blocker]:
     until = batches.earliest_lease(connection, mailing_id)
     if until is None or until - now > batches.LEASE_MS - SILENT_MS:
         return
     silent, left = batches.LEASE_MS - (until - now), until - now
     again = f"in {_seconds(left)}" if left > 0 else "now"
-    yield Hindrance(
+    yield Blocker(
         "warning",
         f"A worker died, or has said nothing for {_seconds(silent)}. "
         f"The rest of its mails goes out again {again}.",
     )
-
-
-def clock(connection: Connection) -> int:
-    """The ledger's time: the one clock by which leases run."""
-    return int(connection.execute(select(now_millis())).scalar_one())
 
 
 def _seconds(millis: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailroom.database.clock import from_millis, now_millis
+from mailroom.database import clock
+from mailroom.database.clock import from_millis
 from mailroom.ledger.relays import circuit, rates
 from mailroom.ledger.relays.circuit import ServerTrouble
 from mailroom.smtp.server import servers_of
@@ -28,7 +28,7 @@ def standings(mailroom: Mailroom) -> list[dict[str, Any]] | None:
         with mailroom.database.read() as connection:
             troubles = {trouble.server: trouble for trouble in circuit.troubled(connection, names)}
             present = {rate.server: rate for rate in rates.present(connection, names)}
-            now = from_millis(connection.execute(select(now_millis())).scalar_one())
+            now = from_millis(clock.now(connection))
     except SQLAlchemyError:
         return None
     return [

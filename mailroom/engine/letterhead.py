@@ -1,0 +1,19 @@
+"""Letterhead: what the mails of a mailing carry in From and Message-ID, for those who tell of them."""
+
+from __future__ import annotations
+
+from mailroom.content.addresses import Address, format_address
+from mailroom.content.message_ids import message_id
+from mailroom.ledger.mailings.mailings import Mailing
+
+
+def sender_of(mailing: Mailing) -> str:
+    return format_address(Address(mailing.sender_address, mailing.sender_name))
+
+
+def message_id_of(mailing: Mailing, delivery_id: int | None = None) -> str:
+    """The Message-ID under which this delivery is sent, however often; of a shared mailing they have one."""
+    if mailing.message_id is not None:
+        return mailing.message_id
+    own = None if mailing.kind == "shared" else delivery_id
+    return message_id(mailing.uid, own, mailing.sender_address.rpartition("@")[2])
