@@ -78,7 +78,7 @@ def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> No
         ("MAILROOM_CONNECTIONS", "-1"),
         ("MAILROOM_RATE", "30"),
         ("MAILROOM_RATE", "0/minute"),
-        ("MAILROOM_RATE", "30/day"),
+        ("MAILROOM_RATE", "30/week"),
         ("MAILROOM_BACKOFF", "1m,,5m"),
         ("MAILROOM_BACKOFF", "1 minute"),
         ("MAILROOM_BACKOFF", "0s"),

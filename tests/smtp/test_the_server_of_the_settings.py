@@ -8,7 +8,7 @@ from mailroom.settings import load
 from mailroom.smtp.server import server_from
 
 ENVIRONMENT = {
-    "SECRET_KEY": "x" * 32,
+    "SECRET_KEY": "a secret for tests only",
     "DATABASE_URL": "sqlite:///ledger.db",
     "REDIS_URL": "redis://localhost:6379/0",
     "MAIL_SERVER": "mail.example.org",
