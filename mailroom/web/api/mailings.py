@@ -93,22 +93,22 @@ def list_deliveries(mailing: Reached) -> Response:
     listing = body.read_query(requests.Listing)
     with mailroom().database.read() as connection:
         found = mailing.find(connection)  # while there is still a status to answer with
-    rows = _deliveries(mailroom().database, mailing, listing.state)
+    read = _pages(mailroom().database, mailing, listing.state)
     if listing.format == "csv":
-        csv = chain([line(DELIVERIES_CSV_HEADER)], (line(row_of(found, row)) for row in rows))
-        return Response(csv, content_type="text/csv; charset=utf-8")
-    lines = (json.dumps(shown.delivery(found, row)) + "\n" for row in rows)
+        rows = ("".join(line(row_of(found, row)) for row in some) for some in read)
+        return Response(chain([line(DELIVERIES_CSV_HEADER)], rows), content_type="text/csv; charset=utf-8")
+    lines = ("".join(json.dumps(shown.delivery(found, row)) + "\n" for row in some) for some in read)
     return Response(lines, content_type="application/jsonl; charset=utf-8")
 
 
-def _deliveries(database: Database, asked: Reached, state: State | None) -> Iterator[Delivery]:
+def _pages(database: Database, asked: Reached, state: State | None) -> Iterator[list[Delivery]]:
     """A key that ends meanwhile gets no more: the answer breaks off."""
 
     def read(connection: Connection, last: Delivery | None) -> list[Delivery]:
         mailing_id = asked.find(connection).id
         return deliveries.page(connection, mailing_id, state, last.id if last else None, EXPORTED_AT_ONCE)
 
-    return chain.from_iterable(pages(database, read))
+    return pages(database, read)
 
 
 def _move(asked: Reached, move: Callable[[Connection, int], bool], wanted: MailingState) -> Response:

@@ -48,8 +48,8 @@ class Operation:
     gives: type[BaseModel] | None = None  # None: lines of text, see openapi.py
     query: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
-    errors: tuple[int, ...] = ()  # beside those that its shape makes possible
     json_room: JsonRoom = ROOM_FOR_EMAILS
+    errors: tuple[int, ...] = ()  # beside those that its shape makes possible
 
     @property
     def tag(self) -> str:

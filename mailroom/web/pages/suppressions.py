@@ -104,8 +104,10 @@ def as_csv() -> Response:
 
 
 def _lines(database: Database, token: str) -> Iterator[str]:
+    """Who is signed out meanwhile gets no more: the file breaks off."""
+
     def read(connection: Connection, last: Suppression | None) -> list[Suppression]:
-        if sign_ins.find(connection, token) is None:  # signed out meanwhile
+        if sign_ins.find(connection, token) is None:
             abort(401)
         return suppressions.page(connection, last.address_key if last else None, limit=EXPORTED_AT_ONCE)
 

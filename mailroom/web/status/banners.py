@@ -25,7 +25,7 @@ T = TypeVar("T")
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         notices=lambda: _found(_server_troubles),
-        # (id, subject, why): that workers paused, until somebody resumes or cancels them.
+        # (id, subject, why) of those that workers paused, until somebody resumes or cancels them.
         held_mailings=lambda: _found(mailings.held),
         # That Mailroom disabled by itself: until somebody enables or removes them.
         given_up_endpoints=lambda: _found(webhook_endpoints.given_up),
