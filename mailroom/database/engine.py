@@ -20,7 +20,7 @@ SQLITE_BUSY_TIMEOUT_MS = 30_000
 """Milliseconds a connection waits for another's lock before it gives up."""
 
 IDLE_TRANSACTION = 60_000
-"""Milliseconds after which PostgreSQL takes back the locks of a worker that stands still meanwhile."""
+"""Milliseconds after which PostgreSQL takes back the locks of a process that stands still meanwhile."""
 
 CONNECTIONS_KEPT = 8
 """What a process opens beyond these it closes again at once."""
@@ -33,6 +33,14 @@ NETWORK = {
     "tcp_user_timeout": 20_000,
 }
 """A PostgreSQL whose machine vanished is found out within half a minute, not within two hours."""
+
+OUR_MACHINE_VANISHED = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""And the other way about: what PostgreSQL held for us, an idempotency key's lock, is free as soon."""
 
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns the type checker is not told."""
@@ -88,7 +96,7 @@ class Database:
         if self._write_lock is not None:
             _configure_sqlite(self.engine, "FULL" if durable else "NORMAL", busy_timeout, self._write_lock)
         else:
-            _configure_postgresql(self.engine, busy_timeout, is_worker=not durable)
+            _configure_postgresql(self.engine, busy_timeout)
         self._writing = self.engine.execution_options(mailroom_writes=True)
         # On PostgreSQL each statement would see what was committed before it, so that a batch
         # which is closed between two of them would be in none of the two counts.
@@ -135,11 +143,13 @@ def _make_private(path: Path) -> None:
             files.close_to_others(path.with_name(path.name + end))
 
 
-def _configure_postgresql(engine: Engine, lock_timeout: int, *, is_worker: bool) -> None:
+def _configure_postgresql(engine: Engine, lock_timeout: int) -> None:
     # No statement_timeout: what waits for nobody is at work, and tried again would take as long.
-    settings = {"lock_timeout": lock_timeout}
-    if is_worker:  # a page's download may wait for its reader, and holds no locks
-        settings["idle_in_transaction_session_timeout"] = IDLE_TRANSACTION
+    settings = {
+        "lock_timeout": lock_timeout,
+        "idle_in_transaction_session_timeout": IDLE_TRANSACTION,
+        **OUR_MACHINE_VANISHED,
+    }
 
     @event.listens_for(engine, "connect")
     def _set(dbapi_connection: Any, record: Any) -> None:

@@ -19,7 +19,7 @@ from mailroom.engine import enqueue
 from mailroom.engine.send.batch_sender import JOB_WORKS_FOR
 from mailroom.ledger.batches import batches, gather
 from mailroom.ledger.deliveries import actions, bulk_actions
-from mailroom.ledger.mailings import idempotency
+from mailroom.ledger.mailings import idempotency, staging
 from mailroom.ledger.relays import circuit, rates
 from mailroom.ledger.sweep import due_mailings, reap, rounds
 from mailroom.queue import BULK, URGENT, BatchId, Queue, QueueDown
@@ -33,12 +33,9 @@ CLAIMED_WITHIN = 60.0
 """Seconds in which a worker that has a batch's job claims the batch; later it is enqueued once more, which
 is harmless: one claims it."""
 
-STAGED_AT_MOST_MS = 3_600_000
-"""A submission that was not finished after an hour never will be."""
-
 ENDS_FOR = 0.3
-"""Seconds of a round for what was canceled, and for what people decided: the rest of a large
-mailing has its turn in the next ones."""
+"""Seconds of a round for each of what was canceled, what people decided and what was given up: the rest
+of a large mailing has its turn in the next ones."""
 
 BACKLOG = 100
 """How many mailings one round looks at."""
@@ -174,10 +171,16 @@ class Sweeper:
 
     def _drop_abandoned(self) -> None:
         with self._database.read() as connection:
-            abandoned = due_mailings.abandoned(connection, STAGED_AT_MOST_MS)
-        if abandoned is not None:
+            abandoned = staging.abandoned(connection)
+        if abandoned is None:
+            return
+        with self._database.begin() as connection:
+            # As for batches: before this statement we may have stood still for an hour.
+            is_over = not staging.give_up(connection, abandoned, ~rounds.is_late())
+        until = time.monotonic() + ENDS_FOR
+        while not is_over and time.monotonic() < until:
             with self._database.begin() as connection:
-                due_mailings.drop(connection, abandoned)
+                is_over = staging.drop(connection, abandoned)
 
     def _forget_old_keys(self) -> None:
         with self._database.read() as connection:

@@ -111,6 +111,7 @@ mailings = table(
     # The sweeper looks here, not at a million deliveries.
     Column("next_due_at", UtcTime),
     Column("held_for", Text),  # why workers paused it: a refusal that is about its sender, or about all of it
+    Column("staged_until", Millis),  # the lease of its acceptance while it is staged; 0: given up
     Index("ix_mailings_state_next_due_at", "state", "next_due_at"),
     partial_index("ix_mailings_program_id_id", "program_id", "id", where=condition("program_id IS NOT NULL")),
     **NEVER_REUSED,

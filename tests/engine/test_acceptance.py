@@ -144,8 +144,7 @@ def test_one_that_broke_off_is_swept_away_and_never_sent(
     sweeper.round()
     assert number_of(database, deliveries) == 20, "it may still be under way"
     with database.begin() as connection:
-        raw = "UPDATE mailings SET created_at = created_at - 7200000"
-        connection.exec_driver_sql(raw)
+        connection.exec_driver_sql("UPDATE mailings SET staged_until = staged_until - 20000")
         connection.exec_driver_sql("UPDATE sweeper SET swept_at = swept_at - 2000")
     sweeper.round()
     assert number_of(database, deliveries) == number_of(database, mailings_table) == 0

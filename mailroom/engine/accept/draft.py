@@ -4,6 +4,7 @@ NotAccepted         one family: nothing was written
 ├── DraftRefused    `problems`: (field, what to do) for the person who submitted
 ├── KeyReused       the idempotency key belongs to another submission
 └── StillUnderWay   the same submission is being accepted right now
+    └── Overtaken   this one stood still for so long that it was given up; a retry may have its key
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class KeyReused(NotAccepted):
 
 class StillUnderWay(NotAccepted):
     """The same submission is being accepted; its answer is not there yet."""
+
+
+class Overtaken(StillUnderWay):
+    """The lease of this acceptance ran out, and what it had staged was given up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import format_address
 from mailroom.content.merge.tags import is_plain
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.database.clock import to_millis
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.draft import Draft
 from mailroom.ledger import moves
-from mailroom.ledger.mailings import contents, originals
+from mailroom.ledger.mailings import contents, originals, staging
 from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.states import MailingState
 from mailroom.queue import BULK, URGENT
@@ -63,6 +64,7 @@ def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:
         "send_at": draft.send_at,
         "expires_at": draft.expires_at or start + draft.expires_after,
         "next_due_at": None,
+        "staged_until": to_millis(now) + staging.STAGING_LEASE_MS,
     }
 
 

@@ -1,7 +1,8 @@
 """Writing a draft into the ledger: one way, in two sizes.
 
 one batch   some six statements, each row written once, as it shall stay
-staged      a mailing that nobody sees; then its deliveries, some at a time; the last commit makes it real
+staged      a mailing that nobody sees; then its deliveries, some at a time, each time with a new lease;
+            the last commit makes it real
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from mailroom.database import planner
 from mailroom.database.clock import from_millis, to_millis
 from mailroom.database.engine import Database
 from mailroom.engine.accept import keys, thresholds
-from mailroom.engine.accept.draft import Accepted, Draft
+from mailroom.engine.accept.draft import Accepted, Draft, Overtaken
 from mailroom.engine.accept.rows import delivery_rows, insert_content, mailing_row
 from mailroom.ledger.batches import gather, join
 from mailroom.ledger.batches.batches import Gathered
-from mailroom.ledger.mailings import insertion, mailings
+from mailroom.ledger.mailings import insertion, mailings, staging
 from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.states import MailingState, State
 from mailroom.ledger.webhooks import webhook_events
@@ -73,6 +74,7 @@ def _write_one_batch(connection: Connection, draft: Draft) -> Written:
         queued=queued if is_later else 0,  # the counters leave out what is in a batch
         suppressed=suppressed,
         next_due_at=draft.send_at if is_later and queued else None,
+        staged_until=None,
     )
     batch_id, gathered = _batch(connection, draft, begun, queued) if queued and not is_later else (None, [])
     rows = delivery_rows(begun.mailing_id, draft.recipients, listed, begun.starts_at, batch_id)
@@ -136,6 +138,8 @@ def _add_in_parts(database: Database, begun: Begun, recipients: Sequence[Recipie
 def _add_some(database: Database, rows: Sequence[NewDelivery]) -> int:
     with database.begin() as connection:
         planner.flush_with_a_later_commit(connection)
+        if not staging.renew(connection, rows[0].mailing_id):
+            raise Overtaken
         return _add(connection, rows)
 
 
@@ -155,6 +159,8 @@ def _activate(connection: Connection, draft: Draft, begun: Begun, suppressed: in
     state = mailings.activate(
         connection, mailing_id, total=total, suppressed=suppressed, accept_ms=draft.elapsed_ms
     )
+    if state is None:
+        raise Overtaken
     is_active = state is MailingState.ACTIVE
     gathered = gather.gather(connection, mailing_id, gather.READY) if is_active else []
     return _end(connection, draft, begun, state, suppressed), gathered

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, select, tuple_, up
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
 from mailroom.database.upsert import Upsert
+from mailroom.ledger.mailings import staging
 from mailroom.ledger.schema import idempotency_keys, mailings
 
 IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
@@ -46,18 +47,29 @@ def take(
 ) -> AnyRow | None:
     """Takes the key for this mailing; or its earlier use: mailing_id, fingerprint, answer, state.
 
-    Of several at once exactly one takes it: the others wait here for that one's commit.
+    Of several at once exactly one takes it: the others wait here for that one's commit. From an
+    acceptance that died, whatever it was of, it is taken over.
     `mailing_id` is None for a submission of several mailings, whose `answer` follows.
     """
     values = {"scope": scope, "key": key, "fingerprint": fingerprint, "mailing_id": mailing_id}
     if TAKE_KEY.run(connection, **values) == 1:
         return None
-    return connection.execute(_earlier(scope, key)).one()
+    found = connection.execute(_earlier(scope, key)).one()
+    if not (found.is_abandoned and staging.give_up(connection, found.mailing_id)):
+        return found
+    # Nobody else changes this row: on PostgreSQL our attempt has locked it.
+    connection.execute(
+        update(idempotency_keys)
+        .where(idempotency_keys.c.scope == scope, idempotency_keys.c.key == key)
+        .values(fingerprint=fingerprint, mailing_id=mailing_id, created_at=now_millis(), answer=None)
+    )
+    return None
 
 
 def earlier(connection: Connection, scope: str, key: str) -> AnyRow | None:
     """The use of this key that is still remembered, if there is one; like `take`, without taking it."""
-    return connection.execute(_earlier(scope, key).where(~IS_OLD)).one_or_none()
+    found = connection.execute(_earlier(scope, key).where(~IS_OLD)).one_or_none()
+    return None if found is None or found.is_abandoned else found
 
 
 def remember(connection: Connection, scope: str, key: str, answer: str) -> None:
@@ -90,6 +102,7 @@ def _earlier(scope: str, key: str) -> Select[Any]:
             idempotency_keys.c.fingerprint,
             idempotency_keys.c.answer,
             mailings.c.state,
+            staging.is_abandoned().label("is_abandoned"),
         )
         .outerjoin(mailings, mailings.c.id == idempotency_keys.c.mailing_id)
         .where(idempotency_keys.c.scope == scope, idempotency_keys.c.key == key)

@@ -44,7 +44,7 @@ INSERT_MAILING = Statement(
     (
         *("uid", "kind", "state", "queue", "user_id", "program_id", "sender_address", "sender_name"),
         *("subject", "message_id", "total", "duplicates", "queued", "suppressed", "if_unknown", "route"),
-        *("max_sessions", "created_at", "accept_ms", "send_at", "expires_at", "next_due_at"),
+        *("max_sessions", "created_at", "accept_ms", "send_at", "expires_at", "next_due_at", "staged_until"),
     ),
 )
 DELIVERIES = BulkInsert("deliveries", NewDelivery._fields)

@@ -14,7 +14,7 @@ from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
 from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
-from mailroom.ledger.mailings import counters
+from mailroom.ledger.mailings import counters, staging
 from mailroom.ledger.schema import decisions, deliveries, mailings
 from mailroom.ledger.states import COUNTED, TERMINAL, Action, MailingState, State, states_with
 from mailroom.ledger.webhooks import webhook_events
@@ -77,8 +77,9 @@ LISTED = select(mailings).where(mailings.c.state != MailingState.STAGED)
 SELECT_MAILING = LISTED.where(IS_MAILING)
 ACTIVATE_MAILING = (
     update(mailings)
-    .where(IS_MAILING, mailings.c.state == MailingState.STAGED)
+    .where(IS_MAILING, staging.is_held)
     .values(
+        staged_until=None,
         state=_either(mailings.c.send_at > now_millis(), MailingState.SCHEDULED, MailingState.ACTIVE),
         total=bindparam("with_total"),
         queued=bindparam("with_queued"),
@@ -121,8 +122,11 @@ LOOK_AT_LATEST = Statement(
 
 def activate(
     connection: Connection, mailing_id: int, *, total: int, suppressed: int, accept_ms: int
-) -> MailingState:
-    """Makes a staged mailing real: `scheduled` when its time is to come, else `active`."""
+) -> MailingState | None:
+    """Makes a staged mailing real: `scheduled` when its time is to come, else `active`.
+
+    None: it was given up, because its acceptance stood still for longer than its lease.
+    """
     values = {
         "of_mailing": mailing_id,
         "with_total": total,
@@ -130,7 +134,7 @@ def activate(
         "with_suppressed": suppressed,
         "with_accept_ms": accept_ms,
     }
-    state: MailingState = connection.execute(ACTIVATE_MAILING, values).scalar_one()
+    state: MailingState | None = connection.execute(ACTIVATE_MAILING, values).scalar_one_or_none()
     return state
 
 
@@ -171,6 +175,7 @@ def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing
 
 def _mailing(row: AnyRow, live: Mapping[State, int]) -> Mailing:
     values = row._asdict()
+    del values["staged_until"]
     counted = {state: values.pop(state) for state in COUNTED}
     counted[State.SENDING] = 0
     for state, number in live.items():

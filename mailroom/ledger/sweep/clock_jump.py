@@ -11,8 +11,16 @@ from sqlalchemy import Connection, Table, func, select, update
 from mailroom.database.clock import now_millis
 from mailroom.ledger import states
 from mailroom.ledger.batches import batches
+from mailroom.ledger.mailings import staging
 from mailroom.ledger.schema import batches as batches_table
-from mailroom.ledger.schema import deliveries, mailings, servers, throttles
+from mailroom.ledger.schema import (
+    deliveries,
+    mailings,
+    servers,
+    throttles,
+    webhook_calls,
+    webhook_endpoints,
+)
 
 
 def renew_leases(connection: Connection) -> None:
@@ -25,6 +33,9 @@ def renew_leases(connection: Connection) -> None:
     until = batches_table.c.lease_until
     held = update(batches_table).where(until < now_millis() + term)
     connection.execute(held.values(lease_until=now_millis() + term))
+    term = staging.STAGING_LEASE_MS // 2
+    staged = update(mailings).where(staging.is_held, mailings.c.staged_until < now_millis() + term)
+    connection.execute(staged.values(staged_until=now_millis() + term))
 
 
 def set_back(connection: Connection, by_ms: int) -> None:
@@ -32,6 +43,9 @@ def set_back(connection: Connection, by_ms: int) -> None:
     _earlier(connection, batches_table, "lease_until", by_ms)
     _earlier(connection, batches_table, "enqueued_at", by_ms)
     _earlier(connection, servers, "closed_until", by_ms)
+    _earlier(connection, mailings, "staged_until", by_ms)
+    _earlier(connection, webhook_calls, "due_at", by_ms)
+    _earlier(connection, webhook_endpoints, "paused_until", by_ms)
     _earlier(connection, throttles, "next_at", by_ms, per_ms=1_000)
     has_begun = (
         mailings.c.state.in_((states.ACTIVE, states.PAUSED, states.MailingState.CANCELED)),

@@ -1,14 +1,14 @@
-"""Due mailings: whose time has come, which are to be ended, which were abandoned at acceptance."""
+"""Due mailings: whose time has come, and which are to be ended."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select, update
 
 from mailroom.database.clock import now_millis
-from mailroom.ledger.schema import deliveries, mailings
+from mailroom.ledger.schema import mailings
 from mailroom.ledger.states import MailingState, State
 
 
@@ -43,24 +43,6 @@ def to_be_ended(connection: Connection, limit: int) -> list[tuple[int, State]]:
     )
     rows = connection.execute(statement.limit(limit))
     return [(row[0], State.CANCELED if row[1] else State.EXPIRED) for row in rows]
-
-
-def abandoned(connection: Connection, older_than_ms: int) -> int | None:
-    """A mailing that was staged so long ago that nobody will finish it."""
-    statement = select(mailings.c.id).where(
-        mailings.c.state == MailingState.STAGED, mailings.c.created_at < now_millis() - older_than_ms
-    )
-    return connection.execute(statement.limit(1)).scalar_one_or_none()
-
-
-def drop(connection: Connection, mailing_id: int, limit: int = 5_000) -> None:
-    """Deletes a staged mailing, some of its deliveries at a time."""
-    some = select(deliveries.c.id).where(deliveries.c.mailing_id == mailing_id).limit(limit)
-    dropped = connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
-    if dropped < limit:
-        connection.execute(
-            delete(mailings).where(mailings.c.id == mailing_id, mailings.c.state == MailingState.STAGED)
-        )
 
 
 def _is_time(*chosen: MailingState) -> Any:
