@@ -10,6 +10,7 @@ import sys
 import worker
 from mailroom.engine import sweeper, worker_process
 from mailroom.ledger.batches import batches
+from mailroom.ledger.mailings import staging
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.sweep import rounds
 from mailroom.queue import heartbeat
@@ -22,6 +23,7 @@ def be_hasty(lease: float = LEASE) -> None:
     """All proportions stay: a lease is renewed in thirds, a silent worker is dead when it is over."""
     milliseconds = round(lease * 1000)
     batches.LEASE_MS = milliseconds
+    staging.STAGING_LEASE_MS = min(staging.STAGING_LEASE_MS, milliseconds)
     sweeper.LOOKED_FOR_AFTER_MS = milliseconds // 3
     # Not in proportion: a gap is longer than a round, and shorter than what is left of a lease.
     rounds.GAP_MS = max(1_500, milliseconds // 6)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from urllib.parse import urlencode
 
 from mailroom.database.engine import Database
 from mailroom.ledger.people import api_keys, users
@@ -29,7 +30,10 @@ CONFIGURATION = ROOT / "deploy" / "gunicorn.conf.py"
 
 
 class WebServer:
-    """`with WebServer(...) as web:`; `limits` are fields of mailroom.front.limits.Limits."""
+    """`with WebServer(...) as web:`; `limits` are fields of mailroom.front.limits.FrontLimits.
+
+    `configuration`: what gunicorn is told beyond its own configuration, in Python.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class WebServer:
         environment: Mapping[str, str],
         options: str = "--workers 1 --threads 2",
         application: str = MAILROOM,
+        configuration: str = "",
         **limits: float,
     ) -> None:
         self.port = free_port()
@@ -55,6 +60,7 @@ class WebServer:
             f"{CONFIGURATION.read_text() if application == MAILROOM else BARE}\n"
             "from mailroom.front.limits import FrontLimits\n"
             f"Front.limits = FrontLimits(**{limits!r})\n"
+            f"{configuration}"
         )
 
     def __enter__(self) -> WebServer:
@@ -103,6 +109,18 @@ class WebServer:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
             return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def submit(self, path: str, fields: Mapping[str, str], cookie: str) -> tuple[int, str]:
+        """A form of a browser that is signed in; the answer's status and Location."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+        try:
+            connection.request("POST", path, urlencode(fields), headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, answer.headers.get("Location", "")
         finally:
             connection.close()
 

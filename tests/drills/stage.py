@@ -141,6 +141,10 @@ class Stage:
             for statement in statements:
                 connection.execute(text(statement))
 
+    def value(self, statement: str) -> object:
+        with self.system.database.read() as connection:
+            return connection.execute(text(statement)).scalar_one()
+
     # The end
 
     def wait_until_over(self, seconds: float = 60) -> None:
@@ -149,8 +153,7 @@ class Stage:
         self.system.wait(self._no_batch_is_left, seconds)
 
     def _no_batch_is_left(self) -> bool:
-        with self.system.database.read() as connection:
-            return not connection.execute(text("SELECT count(*) FROM batches")).scalar_one()
+        return not self.value("SELECT count(*) FROM batches")
 
     def check(self) -> Account:
         """All invariants. That every mail is `sent` a drill says itself, where it must be so."""
