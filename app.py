@@ -14,6 +14,7 @@ from mailroom.web.pages import compose, inbox, keys, mailings, race, suppression
 from mailroom.web.pages import settings as settings_page
 from mailroom.web.queue_page import dashboard
 from mailroom.web.request import compression, errors, gate, ids, security
+from mailroom.web.request.accepted import Application
 from mailroom.web.sign_in import attempts, views
 from mailroom.web.status import banners, health, metrics
 
@@ -26,7 +27,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     log.configure(settings.log, settings.secrets)
     for folder in ("uploads", "races"):  # an older Mailroom made them as everybody may read them
         files.close_to_others(settings.home / folder)
-    app = Flask(__name__)
+    app = Application(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=64 * MEBIBYTE,

@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, TextIO
 
 import structlog
@@ -69,7 +70,7 @@ class LineHandler(logging.StreamHandler[Any]):
 
 
 class Blotted:
-    """A stream that shows no secret."""
+    """A stream that shows no secret, and takes what it can: a full disk is no reason not to accept mail."""
 
     def __init__(self, stream: TextIO, secrets: frozenset[str]) -> None:
         self.stream, self.secrets = stream, secrets
@@ -83,8 +84,13 @@ class Blotted:
         for shape in self._shapes:
             if shape in shown:
                 shown = shown.replace(shape, BLOT)
-        self.stream.write(shown)
+        with suppress(OSError, ValueError):
+            self.stream.write(shown)
         return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self.stream.flush()
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -17,7 +18,8 @@ from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft, DraftRefused
+from mailroom.engine.accept.aftermath import aftermath
+from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, Overtaken
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 
@@ -61,9 +63,24 @@ def send(
     except DraftRefused as refused:
         _stop_at([sentence for _, sentence in refused.problems])
         return
+    except Overtaken:
+        raise click.ClickException("Not sent: this took too long and was given up. Send it again.") from None
+    with aftermath("its report"):  # nobody may read it; a script that is told of an error sends again
+        _report(accepted)
+
+
+def _report(accepted: Accepted) -> None:
     later = "" if accepted.enqueued else " (sending starts when the queue is back)"
-    click.echo(f"Accepted {count(accepted.total, 'mail')} in {accepted.ms} ms{later}")
-    click.echo(f"{mailroom().settings.public_url}/mailings/{accepted.mailing_id}")
+    lines = (
+        f"Accepted {count(accepted.total, 'mail')} in {accepted.ms} ms{later}",
+        f"{mailroom().settings.public_url}/mailings/{accepted.mailing_id}",
+    )
+    try:
+        click.echo("\n".join(lines))
+    except OSError:
+        # What is left in the buffer would be tried again at the end, and that be the exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def _recipients(to: tuple[str, ...], csv_file: Path | None) -> Parsed:

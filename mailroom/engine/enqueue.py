@@ -22,4 +22,8 @@ def onto(queue: Queue, gathered: Sequence[Gathered], *, at_front: bool = False, 
     except QueueDown as down:
         log.warning("the queue is away; sending starts when it is back", reason=str(down))
         return False
+    except Exception:
+        # Whatever it is, the batches are on disk, and who is told of an error submits them again.
+        log.exception("a batch was not enqueued; the sweeper will do it")
+        return False
     return True

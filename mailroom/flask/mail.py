@@ -15,6 +15,7 @@ from mailroom.content.check import check
 from mailroom.content.content import Attachment, Content
 from mailroom.content.flask_message import MessageError, from_flask_mail
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.engine.accept.aftermath import aftermath
 from mailroom.flask.errors import Refused
 from mailroom.flask.transport import MAIL_EXTENSION, Transport, transport_of
 
@@ -70,7 +71,10 @@ class Connection(flask_mail.Connection):
         if self.transport is not None:
             content, recipients = _read(message, envelope_from, self.mail)
             self.transport.send(content, recipients)
-        flask_mail.email_dispatched.send(_app(), message=message)
+            with aftermath("email_dispatched"):
+                flask_mail.email_dispatched.send(_app(), message=message)
+        else:
+            flask_mail.email_dispatched.send(_app(), message=message)
         self.num_emails += 1
 
 

@@ -7,9 +7,19 @@ from limits.storage import RedisStorage
 from mailroom.queue.connection import connect
 
 
-def counters(redis_url: str) -> RedisStorage:
-    """Raises limits' StorageError while Redis is away, when it is asked."""
+class Counters(RedisStorage):
+    """Whatever is raised while Redis is asked, also for nonsense in place of an answer, is a StorageError."""
+
+    STORAGE_SCHEME: list[str] = []
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return Exception
+
+
+def counters(redis_url: str) -> Counters:
+    """Raises limits' StorageError while Redis is of no use, when it is asked."""
     # The address only names the kind of storage; the pool knows the way and the timeouts.
     kind = "redis+unix:///" if redis_url.startswith("unix:") else "redis://"
     pool = connect(redis_url).connection_pool
-    return RedisStorage(kind, connection_pool=pool, key_prefix="mailroom", wrap_exceptions=True)
+    return Counters(kind, connection_pool=pool, key_prefix="mailroom", wrap_exceptions=True)

@@ -212,8 +212,14 @@ class Queue:
             if mend:
                 self._put_aside()
             raise QueueDown(WRONG_KIND_IN_REDIS) from error
+        except QueueDown:
+            raise
         except (RedisError, OSError) as error:
             raise QueueDown(f"Redis cannot be used: {error}") from error
+        except Exception as error:
+            # Another server's words. What is left of them shall not be the answer to the next question.
+            self.redis.connection_pool.disconnect()
+            raise QueueDown(f"Redis answers nonsense ({type(error).__name__})") from error
 
     def _put_aside(self) -> None:
         with self._asking():

@@ -9,6 +9,7 @@ from typing import Any, AnyStr, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session, syntax
 
+from mailroom.engine.accept.aftermath import aftermath
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.proxies import source
 from mailroom.submission.door import Door, is_theirs
@@ -99,12 +100,12 @@ class SubmissionProtocol(SMTP):
                 return self._incoming.refusal
             return await self._hand_over(self._incoming)
         finally:
-            self._incoming.close()
-            self._incoming = None
-            self._crowd.measure(self)
-            self._data_since = None
-            if self.transport is not None:
-                self._reset_timeout()
+            incoming, self._incoming, self._data_since = self._incoming, None, None
+            with aftermath("the end of a message"):  # which may be on disk
+                incoming.close()
+                self._crowd.measure(self)
+                if self.transport is not None:
+                    self._reset_timeout()
 
     def _keep(self, message: IncomingMessage, piece: bytes) -> None:
         message.append(piece)
@@ -122,8 +123,9 @@ class SubmissionProtocol(SMTP):
         try:
             return await self._reception.take(self._known_session, self.envelope, message)
         finally:
-            if self.transport is not None:
-                self._reset_timeout()
+            with aftermath("the clock of its connection"):
+                if self.transport is not None:
+                    self._reset_timeout()
 
     @property
     def memory(self) -> int:

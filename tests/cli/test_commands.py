@@ -11,6 +11,7 @@ from mailroom.database.engine import Database
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.people import users
 from mailroom.web.sign_in import passwords
+from tests.no_redis import ANSWERS, NoRedis
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,3 +112,21 @@ def test_a_missing_setting_is_one_line(flask: Flask) -> None:
     done = flask("users", "list")
     assert done.returncode == 2
     assert done.stderr.startswith("mailroom: SECRET_KEY is not set") and done.stderr.count("\n") == 1
+
+
+def test_a_mailing_is_sent_though_nobody_reads_the_report_and_redis_is_none(
+    flask: Flask, database: Database
+) -> None:
+    words = ("send", "--from", "ann@example.org", "--to", "bob@example.org", "--subject", "s", "--text", "t")
+    with NoRedis(ANSWERS["a web server"]) as url, open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "flask", *words],
+            cwd=ROOT,
+            env={**flask.environment, "REDIS_URL": url},
+            stdout=full,
+            stderr=full,
+            timeout=60,
+        )
+    assert done.returncode == 0
+    with database.read() as connection:
+        assert len(mailings.page(connection)) == 1

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from mailroom.database.engine import Database
 from mailroom.flask import Attachment, BadHeaderError, Mail, Message, NotSetUp, Refused, email_dispatched
 from mailroom.ledger.schema import deliveries, mailings
+from tests.no_redis import ANSWERS, NoRedis
 from tests.servers import Catcher
 from tests.system import System
 
@@ -183,3 +184,13 @@ def test_a_ledger_without_tables_is_named(tmp_path: Path, valkey: object) -> Non
 def count(database: Database) -> int:
     with database.read() as connection:
         return len(connection.execute(select(deliveries.c.id)).all())
+
+
+def test_what_fails_after_a_mail_is_queued_is_not_an_error_of_sending_it(system: System) -> None:
+    def fails(app: Flask, message: Message) -> None:
+        raise ValueError("a listener of the application's own")
+
+    with NoRedis(ANSWERS["a web server"]) as url, email_dispatched.connected_to(fails):
+        app = create_app(DATABASE_URL=system.database.url, REDIS_URL=url)
+        assert app.test_client().post("/news").text == "sent"
+    assert count(system.database) == 3

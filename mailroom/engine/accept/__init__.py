@@ -2,5 +2,6 @@
 
 In this order: `draft` (what is submitted, what is answered, why something is refused), `thresholds`
 (every number, with its reason), `acceptance` (one mailing) and `several` (many, one answer), `write`
-(one way in two sizes), `rows` (what is written), `keys` (idempotency), `warm_up`.
+(one way in two sizes), `rows` (what is written), `keys` (idempotency), `aftermath` (what follows the
+commit), `warm_up`.
 """

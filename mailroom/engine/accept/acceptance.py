@@ -10,9 +10,11 @@ from mailroom.database import group_commit
 from mailroom.database.engine import Database
 from mailroom.engine import enqueue
 from mailroom.engine.accept import thresholds
+from mailroom.engine.accept.aftermath import aftermath
 from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, Replayed, StillUnderWay
 from mailroom.engine.accept.write import Written, write, write_in_parts
 from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.queue import Queue
 
 log = structlog.get_logger()
@@ -31,13 +33,14 @@ def accept(database: Database, queue: Queue, draft: Draft) -> Accepted:
     except Replayed as replayed:
         return _answer_again(database, replayed.mailing_id)
     enqueued = enqueue.onto(queue, gathered)
-    log.info(
-        "a mailing is accepted",
-        mailing=accepted.mailing_id,
-        uid=accepted.uid,
-        recipients=accepted.total,
-        **({"program": draft.program_id} if draft.program_id else {"user": draft.user_id}),
-    )
+    with aftermath("its line in the log"):
+        log.info(
+            "a mailing is accepted",
+            mailing=accepted.mailing_id,
+            uid=accepted.uid,
+            recipients=accepted.total,
+            **({"program": draft.program_id} if draft.program_id else {"user": draft.user_id}),
+        )
     return replace(accepted, enqueued=enqueued, ms=draft.elapsed_ms)
 
 
@@ -55,6 +58,17 @@ def _answer_again(database: Database, mailing_id: int) -> Accepted:
         mailing = mailings.get(connection, mailing_id)
     if mailing is None:
         raise StillUnderWay
+    return answer_again(mailing)
+
+
+def answer_again(mailing: Mailing) -> Accepted:
+    """What the first submission was answered."""
     return Accepted(
-        mailing.id, mailing.uid, mailing.total, mailing.state, replayed=True, ms=mailing.accept_ms
+        mailing.id,
+        mailing.uid,
+        mailing.total,
+        mailing.state,
+        replayed=True,
+        ms=mailing.accept_ms,
+        duplicates=mailing.duplicates,
     )

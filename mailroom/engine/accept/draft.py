@@ -93,6 +93,7 @@ class Accepted:
     enqueued: bool = True
     replayed: bool = False
     ms: int = 0
+    duplicates: int = 0
 
 
 class Replayed(Exception):

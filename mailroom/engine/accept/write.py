@@ -174,4 +174,4 @@ def _end(
         webhook_events.note_suppressed(connection, begun.mailing_id)
     if suppressed == total:  # nothing waits, so nobody else will end it
         mailings.finish(connection, [begun.mailing_id])
-    return Accepted(begun.mailing_id, begun.uid, total, state)
+    return Accepted(begun.mailing_id, begun.uid, total, state, duplicates=draft.duplicates)

@@ -19,6 +19,7 @@ from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.idempotency import REPLAYED, conflicts, earlier_answer, idempotency_of
 from mailroom.web.api.operations import api_key, operation
 from mailroom.web.api.requests import MOST_EMAILS, EmailRequest
+from mailroom.web.request.accepted import stands
 
 STRICT, PERMISSIVE = "strict", "permissive"
 
@@ -55,7 +56,8 @@ def send_batch() -> Response:
         return json.dumps(data | ({"errors": errors} if _mode() == PERMISSIVE else {}))
 
     with conflicts():
-        return _answer(accept_several(mailroom().database, mailroom().queue, drafts, text, idempotency))
+        given = accept_several(mailroom().database, mailroom().queue, drafts, text, idempotency)
+        return stands(_answer(given))
 
 
 def _mode() -> str:

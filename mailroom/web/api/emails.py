@@ -20,6 +20,7 @@ from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import EMAIL_THING, Reached
 from mailroom.web.api.requests import EmailRequest, Page, UpdateRequest
+from mailroom.web.request.accepted import stands
 
 MOST_UPDATE_OCTETS = 16 * 1024
 """Of a change to one."""
@@ -44,7 +45,7 @@ def send_email() -> Response:
     """
     key = api_key()
     accepted = submit(key, lambda idempotency: draft_of_email(body.read(EmailRequest), key, idempotency))
-    return answer({"id": accepted.uid}, REPLAYED if accepted.replayed else None)
+    return stands(answer({"id": accepted.uid}, REPLAYED if accepted.replayed else None))
 
 
 @operation("GET", "/emails", scope=api_keys.READ, query=Page, gives=responses.EmailListAnswer, errors=(404,))

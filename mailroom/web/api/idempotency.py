@@ -10,7 +10,7 @@ from hashlib import sha256
 from flask import request
 
 from mailroom.engine.accept import keys
-from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.acceptance import accept, answer_again
 from mailroom.engine.accept.draft import Accepted, Draft, Idempotency, KeyReused, StillUnderWay
 from mailroom.ledger.mailings import idempotency as ledger
 from mailroom.ledger.mailings import mailings
@@ -35,7 +35,7 @@ def submit(key: ApiKey, make: Callable[[Idempotency | None], Draft]) -> Accepted
         before = _earlier_mailing(idempotency) if idempotency is not None else None
         if before is None:
             raise
-        return Accepted(before.id, before.uid, before.total, before.state, replayed=True)
+        return answer_again(before)
     with conflicts():
         return accept(mailroom().database, mailroom().queue, draft)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from itertools import chain
-from uuid import UUID
 
 from flask import Response
 from sqlalchemy import Connection
@@ -23,8 +22,9 @@ from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.json_text import ROOM_FOR_MAILING
 from mailroom.web.api.operations import answer, api_key, operation
-from mailroom.web.api.reach import MAILING_THING, Reached
+from mailroom.web.api.reach import Reached
 from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, EXPORTED_AT_ONCE, line, pages, row_of
+from mailroom.web.request.accepted import stands
 
 
 @operation(
@@ -45,9 +45,8 @@ def send_mailing() -> Response:
     """
     key = api_key()
     accepted = submit(key, lambda known: draft_of_mailing(body.read(requests.MailingRequest), key, known))
-    with mailroom().database.read() as connection:
-        mailing = Reached(MAILING_THING, UUID(accepted.uid), key).find(connection)
-    return answer(shown.accepted_mailing(mailing), REPLAYED if accepted.replayed else None)
+    told = shown.accepted_mailing(accepted.uid, accepted.mailing_id, accepted.total, accepted.duplicates)
+    return stands(answer(told, REPLAYED if accepted.replayed else None))
 
 
 @operation("GET", "/mailings/{id}", scope=api_keys.READ, gives=responses.MailingAnswer)

@@ -74,21 +74,18 @@ def delivery(mailing: Mailing, row: Delivery) -> dict[str, Any]:
     }
 
 
-def accepted_mailing(mailing: Mailing) -> Mapping[str, Any]:
-    """A responses.AcceptedMailingAnswer: the same however often it is asked for."""
-    return {
-        "object": "mailing",
-        "id": mailing.uid,
-        "number": mailing.id,
-        "total": mailing.total,
-        "duplicates": mailing.duplicates,
-    }
+def accepted_mailing(uid: str, number: int, total: int, duplicates: int) -> Mapping[str, Any]:
+    """A responses.AcceptedMailingAnswer: the same however often it is asked for.
+
+    Of plain values: right after the commit nothing is asked that could fail.
+    """
+    return {"object": "mailing", "id": uid, "number": number, "total": total, "duplicates": duplicates}
 
 
 def mailing(found: Mailing) -> Mapping[str, Any]:
     """A responses.MailingAnswer."""
     return {
-        **accepted_mailing(found),
+        **accepted_mailing(found.uid, found.id, found.total, found.duplicates),
         "state": found.state,
         "from": sender_of(found),
         "subject": found.subject,

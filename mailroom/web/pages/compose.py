@@ -31,6 +31,7 @@ from mailroom.web.compose.submission import draft_of
 from mailroom.web.compose.uploads import Uploads
 from mailroom.web.layout.filters import count
 from mailroom.web.request import errors, origin
+from mailroom.web.request.accepted import stands
 from mailroom.web.request.gate import user
 from mailroom.web.request.ids import number
 
@@ -91,11 +92,12 @@ def submit() -> Response:
             ("send", "The ledger cannot be written just now, so nothing was sent. Try again soon.")
         ]
         return _shown(form, 503)
+    answer = stands(redirect(f"/mailings/{accepted.mailing_id}", 303))
     _uploads().drop(file.kept for file in form.files if file.kept)
     if session.get(SENDER_COOKIE) != form.value("sender") and len(form.value("sender")) <= LONGEST_SENDER:
         session[SENDER_COOKIE] = form.value("sender")
     _say(accepted, form, parsed)
-    return redirect(f"/mailings/{accepted.mailing_id}", 303)
+    return answer
 
 
 def _ask_again(form: ComposeForm) -> Response:

@@ -1,0 +1,44 @@
+"""Accepted is accepted: from the commit on, nothing that goes wrong in a request becomes its answer.
+
+A view says `stands(response)` as soon as its submission is on disk. An error in what follows, in the
+view or in what the application does with every answer, is logged, and the response sent as it stands.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from flask import Flask, current_app, request
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+PLACE = "mailroom.accepted"
+"""In the request's environ: Flask's g may outlive a request."""
+
+R = TypeVar("R", bound=Response)
+
+
+def stands(response: R) -> R:
+    """The answer of this request, whatever else happens."""
+    request.environ[PLACE] = response
+    return response
+
+
+class Application(Flask):
+    """Flask, which asks for the standing answer before it makes an error of an exception."""
+
+    def handle_user_exception(self, e: Exception) -> ResponseReturnValue:
+        return _standing() or super().handle_user_exception(e)
+
+    def handle_exception(self, e: Exception) -> Response:  # type: ignore[override]
+        response = _standing()
+        if response is None:
+            return super().handle_exception(e)
+        return self.finalize_request(response, from_error_handler=True)
+
+
+def _standing() -> Response | None:
+    response: Response | None = request.environ.get(PLACE)
+    if response is not None:
+        current_app.logger.exception("accepted; a step after it failed: %s %s", request.method, request.path)
+    return response
