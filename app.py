@@ -13,7 +13,7 @@ from mailroom.web.layout import assets, filters, navigation
 from mailroom.web.pages import compose, inbox, keys, mailings, race, suppressions, webhooks
 from mailroom.web.pages import settings as settings_page
 from mailroom.web.queue_page import dashboard
-from mailroom.web.request import compression, errors, gate, ids, security
+from mailroom.web.request import compression, errors, gate, ids, schema, security
 from mailroom.web.request.accepted import Application
 from mailroom.web.sign_in import attempts, views
 from mailroom.web.status import banners, health, metrics
@@ -43,7 +43,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     ids.init_app(app)
     compression.init_app(app)  # last, what runs after a request: it sees the whole answer
-    gate.init_app(app)  # first: nobody gets past it
+    schema.init_app(app)  # before the gate, which needs its tables
+    gate.init_app(app)  # nobody gets past it
     security.init_app(app, settings)
     attempts.init_app(app, settings)
     assets.init_app(app)

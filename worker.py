@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from mailroom import files, log
+from mailroom.ledger import migrate
 from mailroom.queue import BULK, URGENT, Pool
 from mailroom.settings import load_or_exit
 
@@ -19,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     files.keep_private()
     settings = load_or_exit()
     log.configure(settings.log, settings.secrets)
+    migrate.leave_if_misfit(settings.database_url)
     import jobs.deliver  # noqa: F401  before the fork, so that all workers share what it loads
 
     pool = Pool(options.queues or [URGENT, BULK], settings.redis_url, options.workers or settings.workers)

@@ -12,15 +12,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 # The console script's folder is on sys.path, the checkout is not yet: gunicorn adds it later.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mailroom import files, log
+from mailroom.database.engine import Database
 from mailroom.engine.accept.warm_up import warm_up
 from mailroom.front.logger import FrontLogger
 from mailroom.front.worker import Front
+from mailroom.ledger import migrate
 from mailroom.proxies import Proxies
 from mailroom.settings import load_or_exit
 from mailroom.web.request.senders import largest_body
@@ -68,6 +70,15 @@ if settings.home.is_dir():
 # about the path.
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
+
+
+def on_starting(server: Any) -> None:
+    """One line from the master; its workers say it on every page until it is mended."""
+    database = Database(settings.database_url)
+    with suppress(SQLAlchemyError):
+        if why := migrate.misfit_of(database):
+            print(f"mailroom: {why}", file=sys.stderr, flush=True)
+    database.dispose()  # what forks holds no database
 
 
 def post_worker_init(worker: Any) -> None:

@@ -22,9 +22,10 @@ from mailroom.engine.accept.aftermath import aftermath
 from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, Overtaken
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
+from mailroom.web.ledger_command import LedgerCommand
 
 
-@click.command()
+@click.command(cls=LedgerCommand)
 @click.option("--from", "sender", help="Who it is from; MAIL_DEFAULT_SENDER when left out.")
 @click.option("--to", multiple=True, help="A recipient, or several.")
 @click.option("--csv", "csv_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

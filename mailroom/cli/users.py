@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import click
-from flask.cli import AppGroup
 
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.ledger.people import sign_ins
@@ -13,9 +12,10 @@ from mailroom.ledger.people import users as ledger_users
 from mailroom.ledger.people.users import EmailTaken, User
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
+from mailroom.web.ledger_command import LedgerGroup
 from mailroom.web.sign_in import passwords
 
-users = AppGroup("users", help="Who may sign in.")
+users = LedgerGroup("users", help="Who may sign in.")
 
 
 @users.command()

@@ -27,6 +27,7 @@ from mailroom.engine.send.relay import Relay, Relays
 from mailroom.engine.send.session_pool import SessionNumbers, SessionPool
 from mailroom.engine.sweeper import Sweeper
 from mailroom.engine.webhooks.calling import Webhooks
+from mailroom.ledger import migrate
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from mailroom.smtp.own_name import own_full_name
@@ -139,10 +140,11 @@ _process: WorkerProcess | None = None
 
 
 def start(worker_name: str, queue: Queue) -> WorkerProcess:
-    """Opens the ledger and begins to sweep. Raises SettingsError."""
+    """Opens the ledger and begins to sweep. Raises SettingsError; ends where the ledger does not fit."""
     global _process
     settings = settings_module.load()
     log.configure(settings.log, settings.secrets)
+    migrate.leave_if_misfit(settings.database_url)
     _process = WorkerProcess(worker_name, queue, settings)
     _process.begin()
     return _process

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from contextlib import suppress
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
 from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
@@ -35,12 +37,16 @@ class SameLedger:
         except (DBAPIError, TimeoutError) as error:
             # Only the driver's words: SQLAlchemy's own would show the statement.
             words = str(getattr(error, "orig", None) or error)
-            hint = (
-                " (is it migrated? flask db upgrade)"
-                if "no such table" in words or "does not exist" in words
-                else ""
-            )
+            why = self._misfit()
+            hint = f" (is it migrated? {why})" if why else ""
             raise Away(f"Mailroom's ledger cannot be used{hint}: {words}") from error
+
+    def _misfit(self) -> str | None:
+        from mailroom.ledger import migrate  # for the one line that is needed at most once
+
+        with suppress(SQLAlchemyError):
+            return migrate.misfit_of(self._parts.database)
+        return None
 
     def close(self) -> None:
         """The connections stay for the next message."""

@@ -1,15 +1,23 @@
-"""Brings a ledger to its newest migration."""
+"""Migrations: brings a ledger to its newest form, and says in one line when it has another one."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from mailroom.database.engine import normalized_url
+from mailroom.database.engine import Database, normalized_url
+from mailroom.settings import leave
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+UPGRADE = "run `flask db upgrade`"
 
 
 def alembic_config(database_url: str) -> Config:
@@ -22,3 +30,52 @@ def alembic_config(database_url: str) -> Config:
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Creates what is missing; harmless when nothing is. SQLite's folder must exist."""
     command.upgrade(alembic_config(database_url), revision)
+
+
+@cache
+def known_revisions() -> list[str]:
+    """All that this Mailroom knows, the newest first."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The migration that the ledger is at; None: it was never migrated."""
+    return ",".join(sorted(MigrationContext.configure(connection).get_current_heads())) or None
+
+
+def misfit(revision: str | None) -> str | None:
+    """Why a ledger at this migration does not fit this Mailroom, in one line; None when it does."""
+    known = known_revisions()
+    if revision is None:
+        return f"the ledger was never migrated: {UPGRADE}"
+    if revision not in known:
+        return (
+            f"the ledger is ahead of this Mailroom (at {revision}, and {known[0]} is the newest known here): "
+            "start the newer Mailroom whose `flask db upgrade` brought it there"
+        )
+    behind = known.index(revision)
+    if behind:
+        return f"the ledger is {behind} migration{'s' if behind > 1 else ''} behind this Mailroom: {UPGRADE}"
+    return None
+
+
+def misfit_of(database: Database) -> str | None:
+    """The same of this ledger. Raises SQLAlchemyError when it cannot be asked."""
+    with database.read() as connection:
+        return misfit(revision_of(connection))
+
+
+def leave_if_misfit(database_url: str) -> None:
+    """For programs: a ledger that does not fit is one line on stderr and exit code 2.
+
+    One that is away is no reason not to start: what needs it waits for it.
+    """
+    database = Database(database_url)
+    try:
+        with suppress(SQLAlchemyError):
+            if why := misfit_of(database):
+                leave(why)
+    finally:
+        database.dispose()

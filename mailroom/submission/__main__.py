@@ -16,6 +16,7 @@ import structlog
 from mailroom import files
 from mailroom import log as logging
 from mailroom.database.engine import Database
+from mailroom.ledger import migrate
 from mailroom.queue import Queue
 from mailroom.settings import Settings, leave, load_or_exit
 from mailroom.submission.door import Door
@@ -36,6 +37,7 @@ def main() -> None:
     files.keep_private()
     settings = load_or_exit()
     logging.configure(settings.log, settings.secrets)
+    migrate.leave_if_misfit(settings.database_url)
     asyncio.run(serve(settings))
 
 

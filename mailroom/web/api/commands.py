@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from flask.cli import AppGroup
 
 from mailroom.ledger.people import api_keys
 from mailroom.web import mailroom
 from mailroom.web.api.key_form import KeyForm
 from mailroom.web.layout.filters import utc
+from mailroom.web.ledger_command import LedgerGroup
 
-keys = AppGroup("keys", help="Keys for the JSON API.")
+keys = LedgerGroup("keys", help="Keys for the JSON API.")
 
 
 @keys.command()

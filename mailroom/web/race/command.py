@@ -8,6 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from mailroom.web import mailroom
+from mailroom.web.ledger_command import LedgerCommand
 from mailroom.web.race.legs import catch_up, run_next
 from mailroom.web.race.record import FEWEST_MAILS, MOST_MAILS, USUAL_MAILS, Leg, Race, Races
 
@@ -16,7 +17,7 @@ RACE_PATIENCE_SECONDS = 30
 """Seconds beyond the slow server's own that a queued leg may take before we give up."""
 
 
-@click.command("race")
+@click.command("race", cls=LedgerCommand)
 @click.option(
     "--mails", type=click.IntRange(FEWEST_MAILS, MOST_MAILS), default=USUAL_MAILS, show_default=True
 )

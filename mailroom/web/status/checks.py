@@ -12,6 +12,7 @@ from typing import TypeVar
 from sqlalchemy import func, select
 
 from mailroom.database.clock import now_millis
+from mailroom.ledger import migrate
 from mailroom.ledger.schema import mailings, sweeper
 from mailroom.queue import QueueDown
 from mailroom.web import Mailroom
@@ -45,6 +46,8 @@ class CheckFailed(Exception):
 
 
 def ledger(mailroom: Mailroom) -> str:
+    if why := migrate.misfit_of(mailroom.database):
+        raise CheckFailed(why)
     with mailroom.database.read() as connection:
         # A strangers' question too: it reads a table, and tells nothing of what is in it.
         connection.execute(select(func.max(mailings.c.id)))

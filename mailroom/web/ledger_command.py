@@ -1,0 +1,30 @@
+"""Flask commands that need the ledger as this Mailroom knows it, and say so when it is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from flask.cli import AppGroup, ScriptInfo
+from sqlalchemy.exc import SQLAlchemyError
+
+from mailroom.ledger import migrate
+from mailroom.settings import leave
+
+
+class LedgerCommand(click.Command):
+    """Ends with one line when the ledger does not fit; not for the commands that mend that."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        app = ctx.ensure_object(ScriptInfo).load_app()
+        try:
+            why = migrate.misfit_of(app.extensions["mailroom"].database)
+        except SQLAlchemyError:
+            why = None  # it is away: the command says so itself
+        if why:
+            leave(why)
+        return super().invoke(ctx)
+
+
+class LedgerGroup(AppGroup):
+    command_class = LedgerCommand
