@@ -267,6 +267,7 @@ class Settings(BaseModel):
         ),
     ] = ()
     log: Annotated[Literal["text", "json"], Field(alias="MAILROOM_LOG", description="text or json")] = "text"
+    hold: Annotated[bool, Field(alias="MAILROOM_HOLD", description=YES_OR_NO)] = False
     fetch_attachments: Annotated[bool, Field(alias="MAILROOM_FETCH_ATTACHMENTS", description=YES_OR_NO)] = (
         False
     )

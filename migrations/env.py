@@ -13,13 +13,18 @@ UPGRADE_LOCK = 7_245_001
 
 
 def run() -> None:
-    database = Database(context.config.attributes["database_url"])
+    attributes = context.config.attributes
+    database = Database(attributes["database_url"])
     with database.begin() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
         with context.begin_transaction():
+            if stamp := attributes.get("stamp"):
+                context.get_context().stamp(context.script, stamp)
             context.run_migrations()
+            if afterwards := attributes.get("afterwards"):
+                afterwards(connection)
     database.dispose()
 
 

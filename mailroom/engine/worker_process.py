@@ -13,11 +13,15 @@ import threading
 import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import log
 from mailroom import settings as settings_module
 from mailroom.database.engine import Database
+from mailroom.engine.hold import HoldWatch
 from mailroom.engine.probing import Probing
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
@@ -58,9 +62,10 @@ class WorkerProcess:
         self.messages = CompiledMessages()
         self.relays = _relays(settings, self.database, name)
         routes = {relay.name: relay.server.name for relay in self.relays}
-        self.sweeper = Sweeper(self.database, queue, name, routes)
-        self.probing = Probing(self.database, self.relays)
-        self.webhooks = Webhooks(self.database, queue, settings)
+        self.hold = HoldWatch(self.database, settings.hold)
+        self.sweeper = Sweeper(self.database, queue, name, routes, self.hold)
+        self.probing = Probing(self.database, self.relays, self.hold)
+        self.webhooks = Webhooks(self.database, queue, settings, self.hold)
         self.is_stopping = False
         self._sender: BatchSender | None = None
         self._thread = threading.Thread(target=self._run_loop, name="smtp", daemon=True)
@@ -70,6 +75,8 @@ class WorkerProcess:
         sys.setswitchinterval(0.0005)
         # Deliveries come and go by the hundred, and none of them refers to itself.
         gc.set_threshold(10_000)
+        with suppress(SQLAlchemyError):  # then the sweeper asks until it is answered
+            self.hold.look()
         self._thread.start()
         self.sweeper.start()
         beside = self._tidy(), self.probing.run(), self.webhooks.run()
@@ -161,6 +168,11 @@ def stop() -> None:
 def request_stop() -> None:
     if _process is not None:
         _process.request_stop()
+
+
+def is_held() -> bool:
+    """Whether jobs are left where they are."""
+    return _process is not None and _process.hold.is_on
 
 
 def current() -> WorkerProcess:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -27,9 +28,20 @@ def alembic_config(database_url: str) -> Config:
     return config
 
 
-def upgrade(database_url: str, revision: str = "head") -> None:
-    """Creates what is missing; harmless when nothing is. SQLite's folder must exist."""
-    command.upgrade(alembic_config(database_url), revision)
+def upgrade(
+    database_url: str,
+    revision: str = "head",
+    *,
+    stamp: str | None = None,
+    afterwards: Callable[[Connection], None] | None = None,
+) -> None:
+    """Creates what is missing; harmless when nothing is. SQLite's folder must exist.
+
+    `stamp`: the migration that tables without one are at. `afterwards`: more of the same transaction.
+    """
+    config = alembic_config(database_url)
+    config.attributes |= {"stamp": stamp, "afterwards": afterwards}
+    command.upgrade(config, revision)
 
 
 @cache

@@ -244,6 +244,13 @@ sweeper = table(  # one row: whose turn it is, and how the last round went
     Column("round_ms", Integer, nullable=False),
 )
 
+holds = table(  # one row while nothing may be sent: see holding.py
+    "holds",
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("since", Millis, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
 servers = table(  # what workers know together about a mail server
     "servers",
     Column("server", String(300), primary_key=True),

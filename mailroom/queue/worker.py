@@ -68,7 +68,7 @@ class Worker(SimpleWorker):
 
     engine_module: ClassVar[str] = "mailroom.engine.worker_process"
     """What is opened before the first job and closed after the last: start(name, queue),
-    request_stop() from a signal handler, stop()."""
+    is_held() before each job, request_stop() from a signal handler, stop()."""
 
     parent: int | None = None
     """The pool's process; when it is gone, so shall be the worker, or the next pool doubles them."""
@@ -151,7 +151,10 @@ class Worker(SimpleWorker):
                 if not self._known:
                     heartbeat.beat()
                     self._reached()
-                if self.suspended:
+                is_held = self._engine.is_held()
+                if is_held and burst:
+                    break
+                if self.suspended or is_held:
                     time.sleep(POP_SECONDS)
                     continue
                 taken = self._take(burst)

@@ -47,6 +47,10 @@ def stop() -> None:
     note("stop")
 
 
+def is_held() -> bool:
+    return False
+
+
 def request_stop() -> None:
     global _stopping
     _stopping = True

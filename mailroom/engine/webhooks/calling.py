@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from mailroom.content.signature import signed_headers
 from mailroom.database.engine import Database
 from mailroom.database.telling import cause
+from mailroom.engine.hold import HoldWatch
 from mailroom.engine.webhooks import notice
 from mailroom.engine.webhooks.payload import bodies_of
 from mailroom.http.aside import aside
@@ -62,7 +63,10 @@ Claim = list[tuple[Call, bytes | None]]
 class Webhooks:
     """One process's part. Belongs to its event loop."""
 
-    def __init__(self, database: Database, queue: Queue, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, queue: Queue, settings: Settings, hold: HoldWatch | None = None
+    ) -> None:
+        self._hold = hold
         self._database = database
         self._queue = queue
         self._settings = settings
@@ -83,7 +87,8 @@ class Webhooks:
         while True:
             await asyncio.sleep(DUE_CALLS_LOOKED_AT_EVERY)
             try:
-                await self.round()
+                if self._hold is None or not self._hold.is_on:
+                    await self.round()
                 self._is_away = False
             except DBAPIError as error:
                 if not self._is_away:

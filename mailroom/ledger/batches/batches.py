@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, or
 
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
-from mailroom.ledger import moves
+from mailroom.ledger import holding, moves
 from mailroom.ledger.mailings import counters
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
@@ -79,6 +79,7 @@ CLAIM_BATCH = Statement(
         batches.c.id == bindparam("of_batch"),
         batches.c.epoch == bindparam("of_epoch"),
         batches.c.owner.is_(None),
+        holding.is_free(),
     )
     .values(
         owner=bindparam("by_owner"),
@@ -140,7 +141,7 @@ COUNT_BATCH_STATES = Statement(
 
 
 def claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Lease | None:
-    """The lease, or None when somebody else has the batch or it is gone."""
+    """The lease, or None when somebody else has the batch, it is gone, or sending is held."""
     row = CLAIM_BATCH.one(connection, of_batch=batch_id, of_epoch=epoch, by_owner=owner, for_ms=LEASE_MS)
     if row is None:
         return None

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.ledger import holding
 from mailroom.ledger.deliveries import bulk_actions, deliveries
 from mailroom.ledger.deliveries.bulk_actions import Decision
 from mailroom.ledger.deliveries.deliveries import Delivery
@@ -144,7 +145,14 @@ def _view(mailing_id: int) -> View:
         return View(
             mailing=mailing,
             progress=progress_of(mailing, from_millis(now)),
-            blockers=blockers(connection, mailroom().queue, configured(mailroom().settings), mailing, now),
+            blockers=blockers(
+                connection,
+                mailroom().queue,
+                configured(mailroom().settings),
+                mailing,
+                now,
+                holding.present(connection, mailroom().settings.hold),
+            ),
             decisions=bulk_actions.of_mailing(connection, mailing_id),
             timeline=_timeline(connection, mailing, now),
             rows=rows[:MAILINGS_PAGE_SIZE],

@@ -6,6 +6,7 @@ from flask import Blueprint, flash, g, make_response, redirect, render_template,
 from werkzeug.wrappers import Response
 
 from mailroom.database.engine import product_of
+from mailroom.ledger import holding
 from mailroom.ledger.people import sign_ins, users
 from mailroom.ledger.relays import rates, recovery
 from mailroom.smtp.server import configured
@@ -26,6 +27,17 @@ Problems = dict[str, str]
 @blueprint.get("")
 def page() -> Response:
     return _shown({})
+
+
+@blueprint.post("/release")
+def release() -> Response:
+    """Lets go what is held."""
+    with mailroom().database.begin() as connection:
+        gate.hold(connection)
+        released = holding.release(connection)
+    words = "Sending goes on within seconds." if released else "Nothing was held any more."
+    flash(words, "good" if released else "info")
+    return redirect(url_for(".page"), 303)
 
 
 def _shown(problems: Problems) -> Response:

@@ -1,4 +1,4 @@
-"""Banners on every page: a mail server that cannot be used, a webhook given up."""
+"""Banners on every page: sending is held, a mail server that cannot be used, a webhook given up."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.database import clock
 from mailroom.database.clock import to_millis
+from mailroom.ledger import holding
+from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.relays.circuit import ServerTrouble
@@ -24,6 +26,8 @@ T = TypeVar("T")
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
+        # Why no mail leaves: one, if somebody holds it.
+        sending_holds=lambda: _found(_holds),
         notices=lambda: _found(_server_troubles),
         # (id, subject, why) of those that workers paused, until somebody resumes or cancels them.
         held_mailings=lambda: _found(mailings.held),
@@ -41,6 +45,11 @@ def _found(find: Callable[[Connection], list[T]]) -> list[T]:
             return find(connection)
     except SQLAlchemyError:
         return []  # a page that needs the ledger says so itself; one that does not shall be shown
+
+
+def _holds(connection: Connection) -> list[Hold]:
+    hold = holding.present(connection, mailroom().settings.hold)
+    return [hold] if hold else []
 
 
 def _server_troubles(connection: Connection) -> list[tuple[ServerTrouble, str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from mailroom.ledger.batches import batches
+from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.relays import circuit, rates
 from mailroom.ledger.states import MailingState
@@ -26,7 +27,12 @@ class Blocker:
 
 
 def blockers(
-    connection: Connection, queue: Queue, names: set[str], mailing: Mailing, now: int
+    connection: Connection,
+    queue: Queue,
+    names: set[str],
+    mailing: Mailing,
+    now: int,
+    hold: Hold | None = None,
 ) -> list[Blocker]:
     """What holds `mailing` up, worst first; nothing for one that is over. `names`: of the servers in use."""
     if mailing.state is MailingState.PAUSED and mailing.held_for is not None:
@@ -38,6 +44,7 @@ def blockers(
     if mailing.state is MailingState.CANCELED:
         return [Blocker("info", "Canceled. What is under way ends; nothing new begins.")]
     return [
+        *([Blocker("warning", f"Sending is held: {hold.reason}.")] if hold else []),
         *_lost_queue(queue),
         *_closed_servers(connection, names, now),
         *_slowed_down(connection, names),

@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
+from sqlalchemy.exc import SQLAlchemyError
 
-from mailroom.web import mailroom
+from mailroom.ledger import holding
+from mailroom.web import Mailroom, mailroom
 from mailroom.web.status.checks import CHECKS_PATIENCE_SECONDS, Check, ask_all, within
 from mailroom.web.status.servers import standings
 
@@ -25,10 +27,11 @@ def lives() -> Response:
 def ready() -> tuple[Response, int]:
     """The ledger, Redis, workers and sweeper, each named; 503 when one does not work.
 
-    How the mail servers stand is told beside it: Mailroom is ready whatever they do.
+    How the mail servers stand, and whether sending is held, is told beside it: it is ready all the same.
     """
     here = mailroom()
     asked: dict[str, Callable[[], Any]] = {
+        "sending": partial(_sending, here),
         "parts": partial(ask_all, here),
         "mail_servers": partial(standings, here),
     }
@@ -36,5 +39,16 @@ def ready() -> tuple[Response, int]:
     checks: list[Check] = found["parts"]
     fine = all(check.ok for check in checks)
     parts = {check.name: {"ok": check.ok, "why": check.why} for check in checks}
-    answer = {"ok": fine, "parts": parts, "mail_servers": found.get("mail_servers")}
-    return jsonify(answer), 200 if fine else 503
+    beside = {name: found.get(name) for name in ("sending", "mail_servers")}
+    return jsonify({"ok": fine, "parts": parts, **beside}), 200 if fine else 503
+
+
+def _sending(mailroom: Mailroom) -> dict[str, Any] | None:
+    """Whether it is held; the reason may be in a person's words, which are not for strangers."""
+    try:
+        with mailroom.database.read() as connection:
+            hold = holding.present(connection, mailroom.settings.hold)
+    except SQLAlchemyError:
+        return None
+    since = {"since": hold.since.isoformat(timespec="seconds")} if hold and hold.since else {}
+    return {"held": hold is not None, **since}

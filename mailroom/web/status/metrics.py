@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from mailroom.ledger import states
+from mailroom.ledger import holding, states
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.totals import totals
 from mailroom.queue import BULK, URGENT, QueueDown
@@ -57,6 +57,8 @@ class Now(Collector):
     def _ledger(self) -> Iterator[Metric]:
         with self._mailroom.database.read() as connection:
             found = totals(connection, configured(self._mailroom.settings))
+            is_held = holding.present(connection, self._mailroom.settings.hold) is not None
+        yield _one("sending_held", "Whether mail is accepted and none is sent.", int(is_held))
         yield _by("mailings", "Mailings by state.", "state", found.mailings, states.MAILING_STATES)
         yield _by("deliveries", "Deliveries outside batches, by state.", "state", found.deliveries)
         yield _one("deliveries_in_batches", "Deliveries that are in a batch now.", found.in_batches)

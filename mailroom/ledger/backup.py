@@ -1,0 +1,111 @@
+"""Backup and restore of the ledger. What was restored is held: it may have been mailed since it was saved."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from mailroom import files
+from mailroom.database.backup import BackupFailed, store_of
+from mailroom.database.engine import Database
+from mailroom.ledger import holding, migrate
+from mailroom.ledger.schema import mailings, metadata
+
+__all__ = ["BackupFailed", "Restored", "Saved", "restore", "save"]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    revision: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """`kept`: where that is which was there before."""
+
+    revision: str
+    kept: Path | None
+
+
+def save(database_url: str, target: Path) -> Saved:
+    """Writes and checks a backup, for our user alone. Raises BackupFailed; there is no file then."""
+    if target.exists():
+        raise BackupFailed(f"{target} is there already: choose another name, or remove it")
+    if not target.parent.is_dir():
+        raise BackupFailed(f"there is no folder {target.parent}")
+    store, fresh = store_of(database_url, metadata.tables), target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        files.create(fresh)
+        store.save(fresh)
+        revision = _fitting(store.check(fresh), "the ledger")
+        _flush(fresh)
+        fresh.rename(target)
+        return Saved(revision, target.stat().st_size)
+    except OSError as error:
+        raise BackupFailed(f"{target} cannot be written: {error.strerror}") from None
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def restore(database_url: str, source: Path, kept: Path, *, replace: bool = False) -> Restored:
+    """Makes the ledger anew from a backup, brings it to its newest migration, and holds all sending.
+
+    What is there goes into the file `kept`. Raises BackupFailed: for a backup that is none, is damaged or
+    ahead of this Mailroom; for a ledger that somebody uses or, without `replace`, that has mailings.
+    """
+    if not source.is_file():
+        raise BackupFailed(f"there is no file {source}")
+    store = store_of(database_url, metadata.tables)
+    try:
+        revision = _fitting(store.check(source), str(source))
+        if users := store.users():
+            shown = f"{users} connection{'s' if users > 1 else ''}"
+            raise BackupFailed(f"the ledger is in use ({shown}): stop web, workers and submission first")
+        if not replace and _has_mailings(database_url):
+            raise BackupFailed("the ledger that is there has mailings: to replace it, add --replace")
+        return Restored(revision, store.replace(source, revision, kept, _make_fit))
+    except OSError as error:
+        raise BackupFailed(f"a file cannot be read or written: {error.strerror}") from None
+    except SQLAlchemyError as error:
+        raise BackupFailed(f"the ledger cannot be used: {getattr(error, 'orig', error)}") from None
+
+
+def _make_fit(database_url: str, stamp: str | None) -> None:
+    migrate.upgrade(database_url, stamp=stamp, afterwards=_hold)
+
+
+def _hold(connection: Connection) -> None:
+    holding.release(connection)
+    holding.hold(connection, holding.AFTER_RESTORE)
+
+
+def _fitting(revision: str | None, what: str) -> str:
+    if revision is None:
+        raise BackupFailed(f"{what} was never migrated: there is nothing in it")
+    if revision not in migrate.known_revisions():
+        raise BackupFailed(f"{what} is of a newer Mailroom (at {revision}): use that one for this")
+    return revision
+
+
+def _has_mailings(database_url: str) -> bool:
+    database = Database(database_url)
+    try:
+        if not inspect(database.engine).has_table(mailings.name):
+            return False
+        with database.read() as connection:
+            return connection.execute(select(mailings.c.id).limit(1)).one_or_none() is not None
+    finally:
+        database.dispose()
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
