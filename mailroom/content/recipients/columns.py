@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailroom.content.addresses import AddressError, parse_address
+from mailroom.content.merge.names import identifier
 
 _ADDRESS_NAMES = (
     *("email", "email_address", "e_mail", "e_mail_address", "mail", "mail_address", "recipient"),
@@ -17,8 +17,6 @@ _NAME_NAMES = ("name", "full_name", "display_name")
 
 _TAKEN = {"email", "name"}
 """Merge tags that every recipient has anyway."""
-
-_LIQUID_WORDS = {"true", "false", "nil", "null", "empty", "blank", "and", "or", "not", "contains", "in"}
 
 Row = Sequence[str]
 
@@ -73,16 +71,6 @@ def _free(tag: str, taken: dict[str, int]) -> str:
         taken[tag] += 1
     taken[candidate] = 2
     return candidate
-
-
-def identifier(heading: str) -> str:
-    """`First Name` as `first_name`: what a merge tag may be called. Empty when nothing is left."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", heading)
-    tag = re.sub(r"[^\w\u0080-\uffff]+|_+", "_", words.lower()).strip("_")
-    tag = "".join(c if c == "_" or c.isalnum() else "_" for c in tag if ord(c) <= 0xFFFF).strip("_")
-    if tag[:1].isdigit() or tag in _LIQUID_WORDS:
-        return f"column_{tag}"
-    return tag
 
 
 def _is_address(cell: str) -> bool:

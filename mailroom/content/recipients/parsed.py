@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mailroom.content.addresses import Address
+from mailroom.content.merge.plain import Value
 
 
 class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass takes its time
@@ -14,7 +15,7 @@ class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass
 
     address: str
     name: str = ""
-    variables: dict[str, str] | None = None
+    variables: Mapping[str, Value] | None = None
     role: str = "to"
 
     @property
