@@ -74,6 +74,13 @@ class Parsed:
     problems: Problems = field(default_factory=Problems)
     duplicates: Problems = field(default_factory=Problems)
     columns: list[str] = field(default_factory=list)
+    refusal: str = ""  # why nothing could be read at all, and what to do
+
+    def refuse(self, reason: str) -> Parsed:
+        """The whole of it cannot be read."""
+        self.refusal = reason
+        self.problems.note(Problem(0, "", reason))
+        return self
 
 
 def merge(*lists: Parsed) -> Parsed:
