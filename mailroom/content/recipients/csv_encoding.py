@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Iterator
+from itertools import pairwise, starmap
 from typing import BinaryIO, NamedTuple
 
 from mailroom.content.characters import misplaced_in_lines
@@ -57,6 +59,9 @@ ENCODINGS = {
     "utf-32": "Unicode (UTF-32)",
 }
 """Python's names, the commoner ones first, and what people call them."""
+
+ODDITY_SEEN = 4_000
+"""Characters that are looked at for each likely encoding."""
 
 _WIDER = {
     "utf-8": "utf-8-sig",
@@ -161,11 +166,27 @@ def _guesses(lines: bytes) -> Iterator[str]:
     )
     order = list(ENCODINGS)
     ranked = [
-        (round(match.chaos, 1), order.index(ours[name]))
+        (round(match.chaos + _oddity(str(match)), 1), order.index(ours[name]))
         for match in matches
         for name in match.could_be_from_charset  # those that read the same
     ]
     yield from (order[place] for _, place in sorted(ranked))
+
+
+def _oddity(text: str) -> float:
+    """How many of the neighbours in `text` stand together in nobody's words, from 0 to 1.
+
+    Two Latin letters with accents, letters of two scripts, a sign within a word.
+    """
+    pairs = [pair for pair in pairwise(text[:ODDITY_SEEN]) if not "".join(pair).isascii()]
+    return sum(starmap(_are_odd, pairs)) / max(len(pairs), 1)
+
+
+def _are_odd(one: str, other: str) -> bool:
+    if not (one.isalpha() and other.isalpha()):
+        return one.isalpha() != other.isalpha() and not (one if other.isalpha() else other).isascii()
+    latin = [unicodedata.name(letter, "").startswith("LATIN") for letter in (one, other)]
+    return latin[0] != latin[1] or (all(latin) and not one.isascii() and not other.isascii())
 
 
 def _foreign_lines(data: BinaryIO) -> bytes:
