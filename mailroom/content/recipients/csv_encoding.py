@@ -152,7 +152,7 @@ def choices(data: BinaryIO) -> list[Choice]:
 
 
 def _some_words(text: str) -> str:
-    words = ", ".join(_WORD.findall(text[:2_000])[:3])[:60]
+    words = ", ".join(_WORD.findall(text[:2_000])[:2])[:40]
     return "".join(filter(str.isprintable, words))
 
 

@@ -123,7 +123,9 @@ def _listed(form: ComposeForm, data: BinaryIO) -> Parsed:
     offered = choices(data) if chosen or not reading.is_sure else []
     if not reading.is_sure and not listed.refusal:
         form.refuse("recipients_encoding", ASK_ENCODING)
-    if chosen or not listed.refusal:
+    if listed.refusal and not chosen:
+        form.recipients_file = None  # there is nothing in it to be tried again
+    else:
         rows = [] if listed.refusal else first_rows(data, reading.codec, ROWS_SHOWN)
         form.list_shown = ListShown(reading.codec, offered, rows)
     return listed
