@@ -12,7 +12,7 @@ _BEGINNINGS = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel or Office file (XLS)", AS_CSV),
     (b"%PDF", "a PDF", "Export the list as CSV from where the PDF was made."),
     (b"{\\rtf", "a text document (RTF)", AS_CSV),
-    (b"SQLite format 3\0", "a database (SQLite)", "Export the table as CSV, and choose that file."),
+    (b"SQLite format 3\0", "a database", "Export the table as CSV, and choose that file."),
     (b"\x89PNG", "a picture", "Choose the list itself, as CSV."),
     (b"\xff\xd8\xff", "a picture", "Choose the list itself, as CSV."),
     (b"GIF8", "a picture", "Choose the list itself, as CSV."),
