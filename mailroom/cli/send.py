@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 import click
 from flask.cli import with_appcontext
@@ -14,6 +14,7 @@ from flask.cli import with_appcontext
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check
 from mailroom.content.content import Content
+from mailroom.content.recipients.csv_encoding import ENCODINGS, choices, encoding_named, reading_of
 from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
@@ -24,11 +25,17 @@ from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 from mailroom.web.ledger_command import LedgerCommand
 
+CHOICES_NAMED = 8
+"""Ways to read a file, the likely ones first."""
+
 
 @click.command(cls=LedgerCommand)
 @click.option("--from", "sender", help="Who it is from; MAIL_DEFAULT_SENDER when left out.")
 @click.option("--to", multiple=True, help="A recipient, or several.")
 @click.option("--csv", "csv_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--encoding", help="How the CSV file is written, such as windows-1251; needed where it is no Unicode."
+)
 @click.option("--subject", required=True)
 @click.option("--text", default="", help="The text; - reads it from standard input.")
 @click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
@@ -37,13 +44,14 @@ def send(
     sender: str | None,
     to: tuple[str, ...],
     csv_file: Path | None,
+    encoding: str | None,
     subject: str,
     text: str,
     html: TextIO | None,
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
-    parsed = _recipients(to, csv_file)
+    parsed = _recipients(to, csv_file, encoding)
     content = Content(
         sender=_sender(sender or mailroom().settings.mail_default_sender),
         subject=subject,
@@ -84,19 +92,39 @@ def _report(accepted: Accepted) -> None:
         raise
 
 
-def _recipients(to: tuple[str, ...], csv_file: Path | None) -> Parsed:
+def _recipients(to: tuple[str, ...], csv_file: Path | None, encoding: str | None) -> Parsed:
     parsed = parse_pasted("\n".join(to))
     if csv_file:
         with csv_file.open("rb") as data:
-            parsed = merge(parsed, parse_csv(data))
+            listed = parse_csv(data, _encoding(data, encoding))
+            _stop_at([listed.refusal] if listed.refusal else [])
+            parsed = merge(parsed, listed)
     more = parsed.problems.total - len(parsed.problems)
     _stop_at(
         [
-            *(f"{problem.text}: {problem.message}" for problem in parsed.problems),
+            *(f"{problem.text}: {problem.message}".removeprefix(": ") for problem in parsed.problems),
             *([f"and {more:,} more"] if more else []),
         ]
     )
     return parsed
+
+
+def _encoding(data: BinaryIO, given: str | None) -> str:
+    """The one that was given, or that the file surely has; nothing is sent on a guess."""
+    if given is not None:
+        if known := encoding_named(given):
+            return known
+        raise click.ClickException(f"--encoding: {given} is not one of {', '.join(ENCODINGS)}.")
+    reading = reading_of(data)
+    if not reading.is_sure and not parse_csv(data, reading.codec).refusal:
+        offered = choices(data)[:CHOICES_NAMED]
+        _stop_at(
+            [
+                "The letters of the CSV file can be read in several ways. Say which is right:",
+                *(f"--encoding {choice.codec}: {choice.words}" for choice in offered),
+            ]
+        )
+    return reading.codec
 
 
 def _sender(text: str | None) -> Address:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from mailroom.content.addresses import UNSAFE_IN_ADDRESS, Address
 from mailroom.content.characters import misplaced
 from mailroom.content.content import LONGEST_SUBJECT, Attachment, Content
+from mailroom.content.custom_headers import personal_header, structure_problem
 from mailroom.content.header.authors import AUTHOR_FIELDS, SIGNATURES, VERDICTS
 from mailroom.content.merge.plain import MergeError, Values
-from mailroom.content.merge.tags import TAGS_OF_EVERYBODY, trial, unknown_tags
+from mailroom.content.merge.tags import (
+    TAGS_OF_EVERYBODY,
+    first_refusal,
+    has_tags,
+    heading_hint,
+    trial,
+    unknown_tags,
+)
 from mailroom.content.mime import CONTENT_TYPE
 from mailroom.content.recipients.parsed import Recipient
 
@@ -38,8 +47,20 @@ MOST_HEADERS_TEXT = 64 * 1024
 """Characters of all further headers: a word of another script takes a microsecond for each to be encoded,
 and nobody else's mail is sent meanwhile."""
 
+MOST_FILLED_HEADERS = 10
+"""Each is rendered and encoded for every mail."""
+
 TRIED = 10
 """For so many recipients Liquid is rendered before it is accepted: a loop without end shows with each."""
+
+
+UNFILLED = {
+    "sender": "the sender's name",
+    "reply_to": "the names of Reply-To",
+    "headers": "a header's name",
+    "attachments": "the name of a file",
+}
+"""Where merge tags mean nothing, by field."""
 
 
 def check(content: Content, columns: Sequence[str], recipients: Sequence[Recipient] = ()) -> list[Finding]:
@@ -104,19 +125,51 @@ def _check_bodies(content: Content) -> Iterator[Finding]:
 
 
 def _check_tags(content: Content, columns: list[str], recipients: Sequence[Recipient]) -> Iterator[Finding]:
-    for field, source in (("subject", content.subject), ("text", content.text), ("html", content.html)):
+    for field, source, attempt in _templates(content):
         try:
             unknown = unknown_tags(source, columns)
         except MergeError as trouble:
-            yield field, str(trouble)
+            yield field, heading_hint(source, columns) or str(trouble)
             continue
         there_are = _named([*dict.fromkeys([*TAGS_OF_EVERYBODY, *columns])], MOST_KNOWN) if unknown else ""
         for name in unknown[:MOST_UNKNOWN]:
             yield field, f"No recipient has a value for {{{{ {name[:SHOWN]} }}}}. There are: {there_are}."
         if len(unknown) > MOST_UNKNOWN:
             yield field, f"And there are {len(unknown) - MOST_UNKNOWN:,} more such tags."
-        if not unknown and (words := trial(source, _some(recipients), html=field == "html")):
+        if not unknown and (words := attempt(_some(recipients))):
             yield field, words
+    yield from _check_unfilled(content)
+
+
+Attempt = Callable[[Iterable[tuple[str, Values]]], str]
+"""What goes wrong for the first of these people that it does not work for; "" when it works for all."""
+
+
+def _templates(content: Content) -> Iterator[tuple[str, str, Attempt]]:
+    """Where merge tags are filled: the field, its source, and how it is tried."""
+    for field, source in (("subject", content.subject), ("text", content.text), ("html", content.html)):
+        yield field, source, partial(trial, source, html=field == "html")
+    for name, value in content.headers:
+        if has_tags(value):
+            yield "headers", value, partial(_try_header, name, value)
+
+
+def _try_header(name: str, value: str, people: Iterable[tuple[str, Values]]) -> str:
+    header = personal_header(name, value)
+    return first_refusal(header.render, people) if header else ""
+
+
+def _check_unfilled(content: Content) -> Iterator[Finding]:
+    """Merge tags where none are filled: they would be mailed as they stand."""
+    places = {
+        "sender": [content.sender.name],
+        "reply_to": [address.name for address in content.reply_to],
+        "headers": [name for name, _ in content.headers],
+        "attachments": [attachment.filename for attachment in content.attachments],
+    }
+    for field, texts in places.items():
+        if any(map(has_tags, texts)):
+            yield field, f"Merge tags are not filled in {UNFILLED[field]}: write it out."
 
 
 def _named(names: Sequence[str], most: int) -> str:
@@ -133,8 +186,14 @@ def _some(recipients: Sequence[Recipient]) -> Iterator[tuple[str, Values]]:
 
 
 def _check_headers(content: Content) -> Iterator[Finding]:
+    def is_filled(value: str) -> bool:
+        return content.is_personal and has_tags(value)
+
     if sum(len(name) + len(value) for name, value in content.headers) > MOST_HEADERS_TEXT:
         yield "headers", f"Further headers have at most {MOST_HEADERS_TEXT:,} characters in all."
+        return
+    if sum(is_filled(value) for _, value in content.headers) > MOST_FILLED_HEADERS:
+        yield "headers", f"At most {MOST_FILLED_HEADERS} further headers can hold merge tags."
         return
     for name, value in content.headers:
         if not _FIELD_NAME(name):
@@ -143,7 +202,7 @@ def _check_headers(content: Content) -> Iterator[Finding]:
             yield "headers", f"The header {name} is set by Mailroom."
         elif _BREAK(value) or _SURROGATE(value):
             yield "headers", f"The header {name} cannot contain a line break or another control character."
-        elif reason := misplaced(value):
+        elif reason := misplaced(value) or (not is_filled(value) and structure_problem(name, value)):
             yield "headers", f"The header {name} {reason}."
         elif len(value) > LONGEST_VALUE:
             yield "headers", f"The header {name} has more than {LONGEST_VALUE:,} characters."

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Protocol
 
 from mailroom.content.body import Personal, Piece
+from mailroom.content.characters import misplaced
 from mailroom.content.content import LONGEST_SUBJECT, Content
-from mailroom.content.headers import address_header, extra_header, text_header, to_header
-from mailroom.content.merge.plain import MergeError, Template, names_used
+from mailroom.content.custom_headers import custom_header
+from mailroom.content.headers import address_header, clean, text_header, to_header
+from mailroom.content.merge.plain import MergeError, Template, Values, names_used
 from mailroom.content.merge.tags import parse_template, refuse_overfull
 from mailroom.content.mime import root_part
 
@@ -53,7 +55,7 @@ class Compiled:
     def render(
         self,
         address: Addressee,
-        variables: Mapping[str, str] | None,
+        variables: Values | None,
         message_id: str,
         date: datetime | None = None,
     ) -> bytes:
@@ -68,18 +70,11 @@ class Compiled:
         values = {"email": address.address, "name": address.name, **(variables or {})}
         refuse_overfull(self._uses, values)
         if self._subject is not None:
-            head.append(text_header("Subject", _bounded(self._subject.render(values))))
+            head.append(_personal_subject(self._subject.render(values)))
         shown = date or self._date
         head.append(_date_and_version(shown.replace(microsecond=0), shown.utcoffset()))
         rest = [piece if isinstance(piece, bytes) else piece.render(values) for piece in self._rest]
         return b"".join(head + rest)
-
-
-def _bounded(subject: str) -> str:
-    if len(subject) > LONGEST_SUBJECT:
-        found = f"The subject has {len(subject):,} characters for this recipient"
-        raise MergeError(f"{found}, and {LONGEST_SUBJECT:,} is the most.")
-    return subject
 
 
 def compile_message(content: Content, uid: str, date: datetime) -> Compiled:
@@ -89,13 +84,24 @@ def compile_message(content: Content, uid: str, date: datetime) -> Compiled:
     MergeError for a template that `check` would have refused.
     """
     subject = parse_template(content.subject) if content.is_personal else None
-    constant = [] if subject else [text_header("Subject", content.subject)]
+    constant: list[Piece] = [] if subject else [text_header("Subject", content.subject)]
     if content.reply_to:
         constant.append(address_header("Reply-To", content.reply_to))
-    constant += [extra_header(name, value) for name, value in content.headers]
+    constant += [custom_header(name, value, personal=content.is_personal) for name, value in content.headers]
     root = root_part(content, uid)
     rest = [*constant, root.fields, b"\r\n", *root.body]
     return Compiled(address_header("From", [content.sender]), _shown_recipients(content), subject, date, rest)
+
+
+def _personal_subject(subject: str) -> bytes:
+    """Raises MergeError for too much, and for what a value or a filter of Liquid put in and nobody sees."""
+    if len(subject) > LONGEST_SUBJECT:
+        found = f"The subject has {len(subject):,} characters for this recipient"
+        raise MergeError(f"{found}, and {LONGEST_SUBJECT:,} is the most.")
+    subject = clean(subject)
+    if reason := misplaced(subject):
+        raise MergeError(f"The subject {reason}.")
+    return text_header("Subject", subject)
 
 
 @lru_cache(maxsize=10)

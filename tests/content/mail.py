@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -10,6 +9,7 @@ from email.message import EmailMessage
 from mailroom.content.addresses import Address
 from mailroom.content.compiled import compile_message
 from mailroom.content.content import Content
+from mailroom.content.merge.plain import Values
 from mailroom.content.message_ids import message_id
 
 DATE = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -18,7 +18,7 @@ JOHN = Address("john@example.com", "John Doe")
 UID = "0198-uid"
 
 
-def rendered(content: Content, to: Address = ANN, variables: Mapping[str, str] | None = None) -> bytes:
+def rendered(content: Content, to: Address = ANN, variables: Values | None = None) -> bytes:
     return compile_message(content, UID, DATE).render(to, variables, message_id(UID, 7, to.domain))
 
 
@@ -28,7 +28,7 @@ def parsed(raw: bytes) -> EmailMessage:
     return message
 
 
-def received(content: Content, to: Address = ANN, variables: Mapping[str, str] | None = None) -> EmailMessage:
+def received(content: Content, to: Address = ANN, variables: Values | None = None) -> EmailMessage:
     raw = rendered(content, to, variables)
     assert_fit_for_the_wire(raw)
     return parsed(raw)

@@ -20,7 +20,8 @@ from mailroom.content.check import check
 from mailroom.content.content import Content
 from mailroom.content.formulas import harmless, restored
 from mailroom.content.headers import address_header, extra_header, text_header
-from mailroom.content.recipients.columns import columns_of, identifier
+from mailroom.content.merge.names import identifier
+from mailroom.content.recipients.columns import columns_of
 from mailroom.content.recipients.csv_encoding import separator_of
 from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.parsed import MOST_COLUMNS, MOST_KEPT, Parsed, merge

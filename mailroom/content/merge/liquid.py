@@ -24,8 +24,9 @@ from liquid.token import TOKEN_TAG, Token
 from liquid.undefined import UNDEFINED
 
 from mailroom.content.merge.budget import ITEMS, SHORTEN_ADVICE, Budget, size_of
+from mailroom.content.merge.conditions import judge_as_meant
 from mailroom.content.merge.filters import PRICES, metered
-from mailroom.content.merge.plain import MergeError, Values, crlf, text_of
+from mailroom.content.merge.plain import MergeError, Value, Values, crlf, text_of, value_of
 from mailroom.content.merge.source import counted, judge_source
 
 LOOPS = 10_000
@@ -147,6 +148,7 @@ def _put_meters(template: BoundTemplate) -> None:
             node = inner.pop()
             steps += NODE_STEPS + (len(node.text) >> 4 if isinstance(node, ContentNode) else 0)
             steps += sum(map(_steps_of, _with_parts(node.expressions())))
+            judge_as_meant(node, _with_parts)
             for child in node.children(static, include_partials=False):
                 if isinstance(child, BlockNode):
                     waiting.append((child.nodes, child.token))
@@ -186,13 +188,26 @@ class LiquidTemplate:
 
     def render(self, values: Values) -> str:
         # Every name is there, so that a recipient without a value gets an empty text.
-        known = {name: _lf(text_of(values.get(name))) for name in self._names}
+        known = {name: _known(value_of(values, name)) for name in self._names}
         try:
             return crlf(self._template.render(known))
         except (LiquidError, MergeError) as trouble:
             raise MergeError(_for_recipient(trouble)) from None
         except Exception as trouble:  # a filter given what its author did not expect
             raise MergeError(_for_recipient(trouble)) from trouble
+
+
+class _Written(float):
+    """A number that is printed as plain tags print it."""
+
+    __str__ = text_of
+
+
+def _known(value: Value) -> Value:
+    """A value as Liquid gets it: numbers and truths are themselves, all else is a text."""
+    if isinstance(value, float):
+        return _Written(value)
+    return value if isinstance(value, int) else _lf(text_of(value))
 
 
 def _lf(text: str) -> str:

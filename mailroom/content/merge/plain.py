@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
 from typing import Protocol
 
 from markupsafe import escape
 
-Values = Mapping[str, str]
+from mailroom.content.merge.names import identifier
+
+Value = str | int | float | bool | None
+"""As a spreadsheet or JSON has it."""
+
+Values = Mapping[str, Value]
 
 
 class MergeError(ValueError):
@@ -18,6 +25,9 @@ class MergeError(ValueError):
 class Template(Protocol):
     def render(self, values: Values) -> str:
         """The text for one recipient; a missing value is empty. Raises MergeError."""
+
+
+_heading_tag = lru_cache(maxsize=1_000)(identifier)
 
 
 class PlainTemplate:
@@ -33,7 +43,7 @@ class PlainTemplate:
     def render(self, values: Values) -> str:
         texts, html = self._texts.copy(), self.html
         for at, name in self._slots:
-            value = text_of(values.get(name))
+            value = text_of(values[name] if name in values else value_of(values, name))
             # Letters and digits need no escaping, and most values are nothing else.
             texts[at] = escape(value) if html and not value.isalnum() else value
         return "".join(texts)
@@ -44,11 +54,27 @@ def names_used(template: Template | None) -> Counter[str]:
     return Counter(template.pieces[1::2]) if isinstance(template, PlainTemplate) else Counter()
 
 
+def value_of(values: Values, name: str) -> Value:
+    """The value for a tag of this name, or of a tag that is written as its column's heading is."""
+    return values[name] if name in values else values.get(_heading_tag(name))
+
+
 def text_of(value: object) -> str:
     """A value as it goes into a mail, its line ends all CRLF."""
     if type(value) is not str:
-        return "" if value is None else crlf(str(value))
+        return _written(value)
     return crlf(value) if "\n" in value or "\r" in value else value
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        text = float.__repr__(value)
+        return format(Decimal(text), "f") if "e" in text else text  # 0.00001, not 1e-05
+    return crlf(str(value))
 
 
 def crlf(text: str) -> str:

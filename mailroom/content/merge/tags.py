@@ -7,8 +7,9 @@ recipient; Liquid does the rest (liquid.py), with the same result.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from mailroom.content.merge.names import identifier
 from mailroom.content.merge.plain import (
     MergeError,
     PlainTemplate,
@@ -17,6 +18,7 @@ from mailroom.content.merge.plain import (
     crlf,
     names_used,
     text_of,
+    value_of,
 )
 
 TAGS_OF_EVERYBODY = ("email", "name")
@@ -30,6 +32,7 @@ PLAIN_SOURCE = 8 << 20
 """Plain tags of a text, and its characters: it is cut at each, and much of it made anew for everybody."""
 
 _PLAIN_TAG = re.compile(r"\{\{\s*([A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)\s*\}\}")
+_AS_HEADING = re.compile(r"\{\{-?([^{}|\r\n]{1,100})")
 _LIQUID_WORDS = {"true", "false", "nil", "null", "empty", "blank"}
 
 
@@ -78,15 +81,25 @@ def unknown_tags(source: str, columns: list[str]) -> list[str]:
 
         used = names_in(source)
     known = {*TAGS_OF_EVERYBODY, *columns}
-    return [name for name in dict.fromkeys(used) if name not in known]
+    return [name for name in dict.fromkeys(used) if name not in known and identifier(name) not in known]
+
+
+def heading_hint(source: str, columns: list[str]) -> str:
+    """How a tag is written that stands there as its heading does: `{{ First Name }}`; "" when none does."""
+    known = {*TAGS_OF_EVERYBODY, *columns}
+    for found in _AS_HEADING.finditer(source):
+        heading = found[1].strip()
+        if (name := identifier(heading)) in known and not _PLAIN_TAG.fullmatch(f"{{{{ {heading} }}}}"):
+            return f"The tag for “{heading}” is {{{{ {name} }}}}: letters, digits and _ only."
+    return ""
 
 
 def refuse_overfull(uses: Iterable[tuple[str, int]], values: Values) -> None:
     """Raises MergeError when the values are too much text, each as often as its tag is used."""
     try:
-        filled = sum([times * len(values[name]) for name, times in uses])
+        filled = sum([times * len(values[name]) for name, times in uses])  # type: ignore[arg-type, misc]
     except (KeyError, TypeError):  # a value that is not there, or is no text
-        filled = sum([times * len(text_of(values.get(name))) for name, times in uses])
+        filled = sum([times * len(text_of(value_of(values, name))) for name, times in uses])
     if filled > FILLED:
         raise MergeError(
             f"The merge tags put in {filled:,} characters for this recipient, and {FILLED:,} is the most. "
@@ -102,11 +115,21 @@ def trial(source: str, people: Iterable[tuple[str, Values]], *, html: bool = Fal
     if template is None:
         return ""
     uses = names_used(template).items()
+    is_plain_one = isinstance(template, PlainTemplate)
+
+    def attempt(values: Values) -> None:
+        refuse_overfull(uses, values)
+        if not is_plain_one:
+            template.render(values)
+
+    return first_refusal(attempt, people)
+
+
+def first_refusal(attempt: Callable[[Values], object], people: Iterable[tuple[str, Values]]) -> str:
+    """The first of these people (address, values) whom `attempt` raises MergeError for, and why."""
     for address, values in people:
         try:
-            refuse_overfull(uses, values)
-            if not isinstance(template, PlainTemplate):
-                template.render(values)
+            attempt(values)
         except MergeError as trouble:
             return f"Tried for {address}. {trouble}"
     return ""

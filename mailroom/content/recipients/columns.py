@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailroom.content.addresses import AddressError, parse_address
+from mailroom.content.merge.names import identifier
 
 _ADDRESS_NAMES = (
     *("email", "email_address", "e_mail", "e_mail_address", "mail", "mail_address", "recipient"),
     *("recipient_email", "to", "address", "adresse", "mailadresse", "e_mail_adresse", "email_adresse"),
     *("correo", "courriel"),
 )
+_MAIL_NAMES = (
+    *("e_mail_1_value", "email_1_value", "primary_email", "e_mail_1_address", "email_1_address"),
+    *(name for name in _ADDRESS_NAMES if "mail" in name),
+)
+"""Headings that mean nothing else. The first ones are of exported contacts."""
+
+SEVERAL = ":::"
+"""Between the addresses of one cell, in Google's exports."""
+
 _NAME_NAMES = ("name", "full_name", "display_name")
 
 _TAKEN = {"email", "name"}
 """Merge tags that every recipient has anyway."""
-
-_LIQUID_WORDS = {"true", "false", "nil", "null", "empty", "blank", "and", "or", "not", "contains", "in"}
 
 Row = Sequence[str]
 
@@ -36,7 +43,7 @@ class Columns:
 
 def columns_of(first: Row, sample: Sequence[Row]) -> Columns | None:
     """Read from the file's first row and some that follow; None: no column holds addresses."""
-    without_header = next((i for i, cell in enumerate(first) if _is_address(cell)), None)
+    without_header = next((i for i, cell in enumerate(first) if holds_address(cell)), None)
     if without_header is not None:
         headings = ["" for _ in first]
         return _named(headings, without_header, None, has_header=False)
@@ -49,8 +56,13 @@ def columns_of(first: Row, sample: Sequence[Row]) -> Columns | None:
 
 
 def _address_column(headings: list[str], sample: Sequence[Row]) -> int | None:
-    named = [headings.index(word) for word in _ADDRESS_NAMES if word in headings]
-    holding = [i for i in range(len(headings)) if any(_is_address(row[i]) for row in sample if i < len(row))]
+    named = [headings.index(word) for word in (*_MAIL_NAMES, *_ADDRESS_NAMES) if word in headings]
+    holding = [
+        i for i in range(len(headings)) if any(holds_address(row[i]) for row in sample if i < len(row))
+    ]
+    surely = next((headings.index(word) for word in _MAIL_NAMES if word in headings), None)
+    if surely is not None and not any(row[surely].strip() for row in sample if surely < len(row)):
+        return surely  # of people who stand first, and have none
     # `Address` is often a street: a name alone decides only where no cell does.
     return next((i for i in named if i in holding), next(iter(holding or named), None))
 
@@ -75,19 +87,12 @@ def _free(tag: str, taken: dict[str, int]) -> str:
     return candidate
 
 
-def identifier(heading: str) -> str:
-    """`First Name` as `first_name`: what a merge tag may be called. Empty when nothing is left."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", heading)
-    tag = re.sub(r"[^\w\u0080-\uffff]+|_+", "_", words.lower()).strip("_")
-    tag = "".join(c if c == "_" or c.isalnum() else "_" for c in tag if ord(c) <= 0xFFFF).strip("_")
-    if tag[:1].isdigit() or tag in _LIQUID_WORDS:
-        return f"column_{tag}"
-    return tag
+def holds_address(cell: str) -> bool:
+    """Whether one address stands in it, or several."""
+    return "@" in cell and any(map(_is_address, cell.split(SEVERAL)))
 
 
 def _is_address(cell: str) -> bool:
-    if "@" not in cell:
-        return False
     try:
         parse_address(cell)
     except AddressError:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice, repeat
 from operator import itemgetter
 from typing import BinaryIO
 
-from mailroom.content.addresses import INVISIBLE, AddressError, all_plain, clean_name, parse_address
+from mailroom.content.addresses import INVISIBLE, Address, AddressError, all_plain, clean_name, parse_address
 from mailroom.content.characters import misplaced_in_lines, suspicious
 from mailroom.content.formulas import restored
-from mailroom.content.recipients.columns import Columns, columns_of
-from mailroom.content.recipients.csv_encoding import encoding_of, separator_of
+from mailroom.content.recipients.columns import SEVERAL, Columns, columns_of, holds_address
+from mailroom.content.recipients.csv_encoding import ENCODINGS, can_be_read_as, reading_of, separator_of
+from mailroom.content.recipients.file_kind import no_list
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Parsed, Problem, Recipient
 from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
 
@@ -26,19 +28,42 @@ CSV_ROWS_AT_ONCE = 250
 Numbered = tuple[int, list[str]]
 
 
-def parse_csv(data: BinaryIO) -> Parsed:
+def parse_csv(data: BinaryIO, encoding: str | None = None) -> Parsed:
     """Every address in a seekable file, each once, the row's other cells as its variables.
 
-    UTF-8, UTF-16 or Windows-1252; separated by commas, semicolons or tabs; with or
-    without a row of headings. `data` stays open.
+    In the encoding that somebody chose, or as `reading_of` finds it; separated by commas, semicolons,
+    tabs or bars; with or without a row of headings. `data` stays open.
     """
     parsed = Parsed()
-    text = io.TextIOWrapper(data, encoding_of(data), newline="")
+    name = encoding or reading_of(data).codec
+    if refusal := no_list(data, is_wide=name.startswith(("utf-16", "utf-32"))):
+        return parsed.refuse(refusal)
+    if not can_be_read_as(data, name):
+        return parsed.refuse(f"This file cannot be read as {ENCODINGS[name]}: choose another way to read it.")
+    with _text(data, name) as text:
+        columns = _columns(_rows(text, Parsed()), parsed)
+    if columns is not None:
+        with _text(data, name) as text:
+            _read(_rows(text, parsed), columns, parsed)
+    return parsed
+
+
+def first_rows(data: BinaryIO, encoding: str, most: int) -> list[list[str]]:
+    """The first rows as they are read in this encoding, headings included."""
+    with _text(data, encoding) as text:
+        return [row for _, row in islice(_rows(text, Parsed()), most)]
+
+
+@contextmanager
+def _text(data: BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
+    """`data` from its beginning, to which it is put back."""
+    data.seek(0)
+    text = io.TextIOWrapper(data, encoding, newline="")
     try:
-        _parse(_rows(text, parsed), parsed)
+        yield text
     finally:
         text.detach()
-    return parsed
+        data.seek(0)
 
 
 def _rows(text: io.TextIOWrapper, parsed: Parsed) -> Iterator[Numbered]:
@@ -63,26 +88,33 @@ def _rows(text: io.TextIOWrapper, parsed: Parsed) -> Iterator[Numbered]:
             line = skipped + reader.line_num + 1
 
 
-def _parse(rows: Iterator[Numbered], parsed: Parsed) -> None:
+def _columns(rows: Iterator[Numbered], parsed: Parsed) -> Columns | None:
+    """Read from the first rows, or from the first of all that holds an address; None: that is a problem."""
     sample = list(islice(rows, CSV_ROWS_SAMPLED))
     if not sample:
-        return
+        return None
     if len(sample[0][1]) > MOST_COLUMNS:
         message = f"This file has {len(sample[0][1]):,} columns, and {MOST_COLUMNS:,} is the most."
         parsed.problems.note(Problem(sample[0][0], ", ".join(sample[0][1])[:BAD_ENTRY_SHOWN], message))
-        return
+        return None
     for heading in sample[0][1]:
         if reason := misplaced_in_lines(heading.strip().strip(INVISIBLE)):
             message = f"A heading, or a value of the first row, {reason}: delete it, or type it anew."
             parsed.problems.note(Problem(sample[0][0], heading[:BAD_ENTRY_SHOWN], message))
-            return
-    columns = columns_of(sample[0][1], [row for _, row in sample[1:]])
+            return None
+    first, others = sample[0][1], [row for _, row in sample[1:]]
+    columns = columns_of(first, others)
+    if columns is None:  # people without an address may stand first
+        columns = columns_of(first, list(islice((row for _, row in rows if any(map(holds_address, row))), 1)))
     if columns is None:
         message = "No column holds e-mail addresses. Name it email in the first row."
-        parsed.problems.note(Problem(sample[0][0], ", ".join(sample[0][1])[:BAD_ENTRY_SHOWN], message))
-        return
+        parsed.problems.note(Problem(sample[0][0], ", ".join(first)[:BAD_ENTRY_SHOWN], message))
+    return columns
+
+
+def _read(rows: Iterator[Numbered], columns: Columns, parsed: Parsed) -> None:
     parsed.columns = [tag for _, tag in columns.variables]
-    reading, rest = _Reading(columns, parsed), chain(sample[columns.has_header :], rows)
+    reading, rest = _Reading(columns, parsed), islice(rows, int(columns.has_header), None)
     while block := list(islice(rest, CSV_ROWS_AT_ONCE)):
         if not reading.take(block):
             reading.take_one_by_one(block)
@@ -118,17 +150,30 @@ class _Reading:
             if cells is None:
                 continue
             cells = [cell.strip().strip(INVISIBLE) for cell in cells]
-            cell = cells[self._columns.address]
             if self._is_misplaced(line, cells):
                 continue
-            try:
-                found = parse_address(cell)
-            except AddressError as refusal:
-                self._parsed.problems.note(Problem(line, cell[:BAD_ENTRY_SHOWN], str(refusal)))
-                continue
-            good.append((line, cells, found.address, found.name))
+            for found in self._addresses(line, cells):
+                good.append((line, cells, found.address, found.name))
         if good:
             self._add(*zip(*good, strict=True))
+
+    def _addresses(self, line: int, cells: Sequence[str]) -> Iterable[Address]:
+        """Those of one row, each once; what is none becomes a problem."""
+        cell = cells[self._columns.address]
+        found: dict[str, Address] = {}
+        if not cell:
+            known = ", ".join(list(filter(None, cells))[:3])[:BAD_ENTRY_SHOWN]
+            message = f"This row has no address: {known}" if known else "The address is empty."
+            self._parsed.problems.note(Problem(line, "", message))
+            return ()
+        for part in cell.split(SEVERAL):
+            try:
+                address = parse_address(part)
+            except AddressError as refusal:
+                self._parsed.problems.note(Problem(line, part.strip()[:BAD_ENTRY_SHOWN], str(refusal)))
+                continue
+            found.setdefault(address.key, address)
+        return found.values()
 
     def _is_misplaced(self, line: int, cells: Sequence[str]) -> bool:
         """Whether a value holds what nobody sees. The address is judged when it is read."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mailroom.content.addresses import Address
+from mailroom.content.merge.plain import Value
 
 
 class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass takes its time
@@ -14,7 +15,7 @@ class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass
 
     address: str
     name: str = ""
-    variables: dict[str, str] | None = None
+    variables: Mapping[str, Value] | None = None
     role: str = "to"
 
     @property
@@ -73,6 +74,13 @@ class Parsed:
     problems: Problems = field(default_factory=Problems)
     duplicates: Problems = field(default_factory=Problems)
     columns: list[str] = field(default_factory=list)
+    refusal: str = ""  # why nothing could be read at all, and what to do
+
+    def refuse(self, reason: str) -> Parsed:
+        """The whole of it cannot be read."""
+        self.refusal = reason
+        self.problems.note(Problem(0, "", reason))
+        return self
 
 
 def merge(*lists: Parsed) -> Parsed:

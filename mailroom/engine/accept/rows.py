@@ -35,7 +35,8 @@ def _has_liquid(draft: Draft) -> bool:
     content = draft.content
     if draft.original or not content.is_personal:
         return False
-    return not all(map(is_plain, (content.subject, content.text, content.html)))
+    headers = (value for _, value in content.headers)
+    return not all(map(is_plain, (content.subject, content.text, content.html, *headers)))
 
 
 def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:

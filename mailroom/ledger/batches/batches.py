@@ -50,7 +50,7 @@ class WaitingDelivery(NamedTuple):
     mailing_id: int
     address: str
     name: str
-    variables: Mapping[str, str] | None
+    variables: Mapping[str, str | int | float | bool | None] | None
     attempts: int
     refused_at: int | None = None  # milliseconds; set where it was refused because of us, and spared
     is_resumed: bool = False  # its mailing was paused by workers, and a person had it go on

@@ -27,7 +27,7 @@ class Delivery:
     address: str
     name: str
     role: str
-    variables: Mapping[str, str] | None
+    variables: Mapping[str, str | int | float | bool | None] | None
     state: State
     due_at: datetime | None
     attempts: int

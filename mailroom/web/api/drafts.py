@@ -38,12 +38,11 @@ def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempote
     recipients: dict[str, Recipient] = {}
     columns: dict[str, None] = {}
     for given in mailing.recipients:
-        variables = {name: _words(value) for name, value in given.variables.items() if value is not None}
         columns |= dict.fromkeys(given.variables)
         if len(columns) > MOST_COLUMNS:
             raise Unprocessable(f"`recipients`: a mailing has {MOST_COLUMNS:,} variables at the most.")
         name = given.name or given.address.name
-        recipient = Recipient(given.address.address, name, variables or None)
+        recipient = Recipient(given.address.address, name, given.variables or None)
         recipients.setdefault(recipient.key, recipient)
     content = _content(mailing, kind="individual")
     duplicates = len(mailing.recipients) - len(recipients)
@@ -103,8 +102,3 @@ def _content(
         to=to,
         cc=cc,
     )
-
-
-def _words(value: str | float | bool) -> str:
-    """A variable as it stands in a mail; true and false as Liquid writes them."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

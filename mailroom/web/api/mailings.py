@@ -40,8 +40,9 @@ from mailroom.web.request.accepted import stands
 def send_mailing() -> Response:
     """Send a mailing.
 
-    One letter to many recipients, each alone in To; `{{ first_name }}` in subject, text and
-    html is filled from each recipient's `variables` (`{{ name }}` and `{{ email }}` are always there).
+    One letter to many recipients, each alone in To; `{{ first_name }}` in subject, text, html and the
+    values of `headers` is filled from each recipient's `variables` (`{{ name }}` and `{{ email }}` are
+    always there).
     """
     key = api_key()
     accepted = submit(key, lambda known: draft_of_mailing(body.read(requests.MailingRequest), key, known))

@@ -197,10 +197,15 @@ class RecipientRequest(RequestModel):
     variables: dict[TagName, Lines | int | float | bool | None] = Field(
         default_factory=dict,
         json_schema_extra={
-            "description": "`first_name` here fills `{{ first_name }}` in subject, text and html.",
+            "description": "`first_name` here fills `{{ first_name }}` in subject, text, html and headers.",
             "propertyNames": {"pattern": TAG_NAMES},
             "additionalProperties": {
-                "anyOf": [{"type": "string", "pattern": LINES}, {"type": "number"}, {"type": "boolean"}]
+                "anyOf": [
+                    {"type": "string", "pattern": LINES},
+                    {"type": "number"},
+                    {"type": "boolean"},
+                    {"type": "null"},
+                ]
             },
         },
         examples=[{"first_name": "Ann"}],

@@ -10,11 +10,15 @@ from typing import BinaryIO
 from flask import request
 from werkzeug.datastructures import FileStorage
 
+from mailroom.content.recipients.csv_encoding import Choice
 from mailroom.content.recipients.parsed import Problem, Problems
 from mailroom.web.compose.uploads import Upload, Uploads
 from mailroom.web.form_problems import FormProblems
 
-TYPED = ("sender", "reply_to", "recipients", "subject", "text", "html", "send_at", "time_zone", "if_unknown")
+TYPED = (
+    *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
+    *("send_at", "time_zone", "if_unknown"),
+)
 
 MOST_SHOWN = 100
 """Bad entries of a list that are shown one by one."""
@@ -46,6 +50,15 @@ class BadEntries:
         return self.problems.total
 
 
+@dataclass(frozen=True, slots=True)
+class ListShown:
+    """A file of recipients as it is read: in which encoding, which others there are, its first rows."""
+
+    codec: str
+    choices: Sequence[Choice]  # empty when there is nothing to choose
+    rows: Sequence[Sequence[str]]
+
+
 @dataclass(slots=True)
 class ComposeForm(FormProblems):
     """Typed values by field name, chosen files, and problems as (field, sentence)."""
@@ -54,6 +67,7 @@ class ComposeForm(FormProblems):
     idempotency_key: str = field(default_factory=lambda: str(uuid.uuid4()))
     leave_out: bool = False  # whether entries that cannot be mailed are simply left out
     recipients_file: ChosenFile | None = None
+    list_shown: ListShown | None = None
     attachments: list[ChosenFile] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
     bad: dict[str, BadEntries] = field(default_factory=dict)
@@ -61,6 +75,11 @@ class ComposeForm(FormProblems):
 
     def value(self, name: str) -> str:
         return self.typed.get(name, "")
+
+    @property
+    def may_leave_out(self) -> bool:
+        """Whether somebody is left to send to."""
+        return any(bad.good for bad in self.bad.values())
 
     @property
     def files(self) -> list[ChosenFile]:
@@ -103,6 +122,8 @@ def _choose_list(form: ComposeForm, kept: Uploads) -> None:
     uploaded = request.files.get("recipients_file")
     if uploaded and uploaded.filename:
         form.recipients_file = _uploaded(uploaded)
+        if "chosen_for_kept" in request.form:
+            form.typed["recipients_encoding"] = ""  # of the file that this one takes the place of
         return
     for token in request.form.getlist("kept_recipients_file")[:1]:
         if file := kept.find(token):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, format_address
+from mailroom.content.merge.plain import text_of
 from mailroom.engine.letterhead import sender_of
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
@@ -56,6 +57,6 @@ def _as_file(
     data.seek(0, io.SEEK_END)
     for delivery in recipients:
         values = delivery.variables or {}
-        cells = [delivery.address, delivery.name, *(values.get(column, "") for column in columns)]
+        cells = [delivery.address, delivery.name, *(text_of(values.get(column)) for column in columns)]
         data.write(line(cells).encode())
     return chosen(kept.keep(f"recipients of mailing {mailing.id}.csv", "text/csv", data))

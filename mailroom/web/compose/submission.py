@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.characters import without_direction
 from mailroom.content.check import check
 from mailroom.content.content import Attachment, Content
-from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.csv_encoding import Reading, choices, encoding_named, reading_of
+from mailroom.content.recipients.csv_file import first_rows, parse_csv
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.web import mailroom
-from mailroom.web.compose.compose_form import BadEntries, ComposeForm
+from mailroom.web.compose.compose_form import BadEntries, ComposeForm, ListShown
 from mailroom.web.layout.filters import count
 
 FURTHEST = timedelta(days=366)
@@ -25,6 +27,14 @@ MOST_REPLY_TO = 50
 
 PROBLEMS_NAMED = 10
 """Bad addresses of Reply-To."""
+
+ROWS_SHOWN = 5
+"""Of a file, headings included."""
+
+ASK_ENCODING = (
+    "The letters of this file can be read in several ways. Look at its first rows, choose the way in which "
+    "the names are right, and press Send again."
+)
 
 NOBODY = Address("")
 """Stands for a sender that could not be read, so that everything else is checked as well."""
@@ -94,7 +104,7 @@ def _recipients(form: ComposeForm) -> Parsed:
     lists = [pasted]
     _report(form, "recipients", pasted)
     if form.recipients_file:
-        listed = parse_csv(form.recipients_file.data)
+        listed = _listed(form, form.recipients_file.data)
         lists.append(listed)
         _report(form, "recipients_file", listed)
     parsed = merge(*lists)
@@ -105,8 +115,27 @@ def _recipients(form: ComposeForm) -> Parsed:
     return parsed
 
 
+def _listed(form: ComposeForm, data: BinaryIO) -> Parsed:
+    """The file as somebody chose to read it, or as it surely is; on a mere guess nothing is sent."""
+    chosen = encoding_named(form.value("recipients_encoding"))
+    reading = Reading(chosen, is_sure=True) if chosen else reading_of(data)
+    listed = parse_csv(data, reading.codec)
+    offered = choices(data) if chosen or not reading.is_sure else []
+    if not reading.is_sure and not listed.refusal:
+        form.refuse("recipients_encoding", ASK_ENCODING)
+    if listed.refusal and not chosen:
+        form.recipients_file = None  # there is nothing in it to be tried again
+    else:
+        rows = [] if listed.refusal else first_rows(data, reading.codec, ROWS_SHOWN)
+        form.list_shown = ListShown(reading.codec, offered, rows)
+    return listed
+
+
 def _report(form: ComposeForm, name: str, parsed: Parsed) -> None:
     form.found[name] = len(parsed.recipients)
+    if parsed.refusal:
+        form.refuse(name, parsed.refusal)
+        return
     if not parsed.problems:
         return
     form.bad[name] = BadEntries(parsed.problems, len(parsed.recipients))
