@@ -20,7 +20,7 @@ from mailroom.database.backup.store import VERSION_TABLE, Prepare
 from mailroom.database.engine import Database, normalized_url
 
 DUMP_MAGIC = b"PGDMP"
-OTHERS = text(
+OTHER_CONNECTIONS = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
@@ -51,7 +51,7 @@ class PostgresqlDump:
         database = Database(self._url)
         try:
             with database.read() as connection:
-                return int(connection.execute(OTHERS).scalar_one())
+                return int(connection.execute(OTHER_CONNECTIONS).scalar_one())
         finally:
             database.dispose()
 
