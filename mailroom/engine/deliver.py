@@ -17,7 +17,7 @@ from mailroom.engine.send.messages import SendableMessage
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
-from mailroom.ledger.batches import batches, gather
+from mailroom.ledger.batches import batches, gather, park
 from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.relays.circuit import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
@@ -119,7 +119,7 @@ class _Job:
 
     def _wait(self, sender: BatchSender, lease: Lease) -> None:
         worker = self._worker
-        done = worker.run(sender.run())
+        done = worker.run(worker.parking.attend(sender))
         worker.work_on(sender)
         try:
             while True:
@@ -166,7 +166,9 @@ class _Job:
         with self._worker.database.begin() as connection:
             if sender is not None:
                 sender.tell_relay(connection)
-            if not batches.close(connection, lease):
+            if sender is not None and sender.parked:
+                park.close_all_but(connection, lease, sender.parked)
+            elif not batches.close(connection, lease):
                 log.warning("this batch could not be closed; it comes back by itself", batch=lease.batch_id)
                 return None, []
             if sender is None or sender.is_stuck:

@@ -22,6 +22,7 @@ from mailroom.engine.probing import Probing
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
 from mailroom.engine.send.messages import CompiledMessages
+from mailroom.engine.send.parking import Parking
 from mailroom.engine.send.rate_limiter import RateLimiter
 from mailroom.engine.send.relay import Relay, Relays
 from mailroom.engine.send.session_pool import SessionNumbers, SessionPool
@@ -57,6 +58,7 @@ class WorkerProcess:
         self.relays = _relays(settings, self.database, name)
         routes = {relay.name: relay.server.name for relay in self.relays}
         self.sweeper = Sweeper(self.database, queue, name, routes)
+        self.parking = Parking(self.database, name)
         self.probing = Probing(self.database, self.relays)
         self.webhooks = Webhooks(self.database, queue, settings)
         self.is_stopping = False
@@ -70,10 +72,11 @@ class WorkerProcess:
         gc.set_threshold(10_000)
         self._thread.start()
         self.sweeper.start()
-        beside = self._tidy(), self.probing.run(), self.webhooks.run()
+        beside = self._tidy(), self.probing.run(), self.webhooks.run(), self.parking.run()
         self._beside = [self.run(coroutine) for coroutine in beside]
 
     def end(self) -> None:
+        self.run(self.parking.ended()).result()
         for task in self._beside:
             task.cancel()
         self.run(self.webhooks.stop()).result(timeout=3)
@@ -99,6 +102,7 @@ class WorkerProcess:
         self.is_stopping = True
         if self._sender is not None:
             asyncio.run_coroutine_threadsafe(self._sender.stop(), self.loop)
+        self.loop.call_soon_threadsafe(self.parking.stop)
 
     def stand_back(self) -> None:
         """Leaves the mail to other workers for a while, if a server has sessions for them only."""

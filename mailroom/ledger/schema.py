@@ -224,6 +224,17 @@ sessions = Table(  # one open SMTP connection of a worker: a lane of the timelin
     **NEVER_REUSED,
 )
 
+parked_sessions = Table(  # one that waits for its server while its worker goes on with other mail
+    "parked_sessions",
+    metadata,
+    Column("worker", String(100), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("server", String(300), nullable=False),
+    Column("stage", String(10), nullable=False),  # of the dialogue
+    Column("since", Millis, nullable=False),
+    Column("noted_until", Millis, nullable=False),  # its worker says it again before
+)
+
 decisions = Table(  # what a person decided for all deliveries of a mailing, while it is carried out
     "decisions",
     metadata,

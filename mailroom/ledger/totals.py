@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
 from mailroom.database.clock import now_millis
+from mailroom.ledger.relays import parked_sessions
 from mailroom.ledger.schema import batches, mailings, servers, sweeper
 from mailroom.ledger.states import COUNTED, MailingState, State
 
@@ -19,6 +21,7 @@ class Totals:
     deliveries: dict[State, int]
     in_batches: int
     servers_in_trouble: int
+    parked_sessions: dict[str, int]  # by stage
     swept_ms_ago: int | None
     round_ms: int | None
 
@@ -37,6 +40,14 @@ def totals(connection: Connection) -> Totals:
         },
         in_batches=int(connection.execute(select(func.coalesce(func.sum(batches.c.size), 0))).scalar_one()),
         servers_in_trouble=int(connection.execute(select(func.count()).select_from(servers)).scalar_one()),
+        parked_sessions=_by_stage(connection),
         swept_ms_ago=None if swept is None else int(swept[0]),
         round_ms=None if swept is None else int(swept[1]),
     )
+
+
+def _by_stage(connection: Connection) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for there in parked_sessions.present(connection):
+        found[there.stage] += there.sessions
+    return dict(found)

@@ -33,8 +33,17 @@ within two turns of the event loop share a commit, and that is a fifth of a mail
 MAILINGS_LOOKED_AT_EVERY = 1.0
 """Seconds between two looks whether a mailing was paused, and whether the rate has changed."""
 
+PARKED_AFTER = 1.0
+"""Seconds without a word from the server after which nothing else waits for a session."""
+
+PARKED_AFTER_AT_MOST = 3.0
+"""The same for a server that is known to take its time: half as long again as it takes for a mail."""
+
 STOP_GRACE = 7.0
 """Seconds that mails in flight may still take once the worker was told to stop."""
+
+
+Lanes = dict["asyncio.Task[None]", Lane]
 
 
 class BatchSender:
@@ -57,47 +66,55 @@ class BatchSender:
         self.was_heard = False
         self.failure: Failure | None = None  # why nothing can be sent there
         self.is_throttled = False
+        self.is_crowded_out = False  # no session was left for some of it
         self.gave_way = False
+        self.left_behind: Lanes = {}
+        """The lanes that wait for a silent server when the job ends: see parking.py."""
+        self.parked: list[int] = []
+        """The deliveries that these have in hand."""
+        self.lease = lease
+        self.recorder = recorder
         self.answered_at = time.monotonic()
         self._database = database
-        self._lease = lease
-        self._recorder = recorder
+        self._is_stopping = False
         self._ending = asyncio.Event()
         self._until = time.monotonic() + JOB_WORKS_FOR
         self._at_most = min(relay.sessions.at_most, lease.max_sessions or relay.sessions.at_most)
         self._most = 1 if is_trial else self._at_most
-        self._lanes: dict[asyncio.Task[None], Lane] = {}
+        self._lanes: Lanes = {}
         self._in_hand = not lease.is_of_suspect  # as the ledger has it: what nobody noted may be
 
     async def run(self) -> None:
-        """Returns when all is sent or handed back, and every outcome is on disk."""
+        """Returns when all is sent, handed back or left behind, and every outcome is on disk."""
         self._open_lanes(self._wanted())
         watch = asyncio.create_task(self._watch())
         try:
             while self._lanes:
-                done, _ = await asyncio.wait(self._lanes, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait({*self._lanes, watch}, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    del self._lanes[task]
+                    self._lanes.pop(task, None)
                     if not task.cancelled():
                         task.result()
+                self._leave_behind_what_only_waits()
         finally:
             watch.cancel()
             for lane in self._lanes.values():
                 lane.abort()
             await asyncio.gather(*self._lanes, return_exceptions=True)
-        await self._recorder.drained()
+        self._note_leftovers()
+        await self.recorder.drained()
 
     # What its worker tells and asks
 
     @property
     def is_stuck(self) -> bool:
         """Whether nothing more can be sent there for now."""
-        return self.failure is not None or self.is_throttled
+        return self.failure is not None or self.is_throttled or self.is_crowded_out
 
     def tell_relay(self, connection: Connection) -> None:
         """Opens or closes its circuit, by what was found out."""
         self.relay.learn(
-            connection, self._lease, self.failure, was_heard=self.was_heard, is_trial=self.is_trial
+            connection, self.lease, self.failure, was_heard=self.was_heard, is_trial=self.is_trial
         )
 
     def hand_back(self) -> None:
@@ -112,6 +129,7 @@ class BatchSender:
 
     async def stop(self) -> None:
         """Hands back, and cuts off what is still in flight after the grace; who connects just stops."""
+        self._is_stopping = True
         self.hand_back()
         for task, lane in self._lanes.items():
             if not lane.is_connected:
@@ -134,7 +152,10 @@ class BatchSender:
 
     def begins(self) -> bool:
         """Notes that something is in hand, where it was noted that nothing is. False: the ledger is away."""
-        return self._in_hand or self._note_in_hand(True)
+        if self._in_hand or self._note_in_hand(True):
+            return True
+        self.hand_back()
+        return False
 
     def heard(self) -> None:
         """The server takes mails or refuses them one by one: it works."""
@@ -149,7 +170,7 @@ class BatchSender:
         self.failure = failure
         self.hand_back()
 
-    def cannot_connect(self, failure: Failure) -> None:
+    def cannot_connect(self, failure: Failure, since: float) -> None:
         """Without any session the server is unreachable; beside others it has just enough of them."""
         connected = sum(lane.is_connected for lane in self._lanes.values())
         self._most = max(1, connected)
@@ -158,7 +179,7 @@ class BatchSender:
 
     def lose(self) -> None:
         """The batch is somebody else's now."""
-        log.warning("lost the lease; what is left is not ours any more", batch=self._lease.batch_id)
+        log.warning("lost the lease; what is left is not ours any more", batch=self.lease.batch_id)
         self.feed.drop()
         self.hand_back()
 
@@ -166,7 +187,7 @@ class BatchSender:
         if self._in_hand is not in_hand:
             try:
                 with self._database.begin() as connection:
-                    batches.note_in_hand(connection, self._lease, in_hand)
+                    batches.note_in_hand(connection, self.lease, in_hand)
             except DBAPIError:
                 return False
             self._in_hand = in_hand
@@ -178,11 +199,11 @@ class BatchSender:
         """A few sessions for a server that answers at once, all for one that takes its time."""
         waits = round((self.relay.sessions.reply_time or 0.0) / WAIT_WORTH_A_SESSION)
         called_for = max(waits, len(self.feed) // MAILS_WORTH_A_SESSION)
-        return max(1, min(self._most, len(self.feed), called_for))
+        return min(self.relay.sessions.room, max(1, min(self._most, len(self.feed), called_for)))
 
     def _open_lanes(self, number: int) -> None:
         for _ in range(number):
-            lane = Lane(self, self.feed, self.relay, self._recorder)
+            lane = Lane(self, self.feed, self.relay, self.recorder)
             self._lanes[asyncio.create_task(lane.run())] = lane
 
     async def _watch(self) -> None:
@@ -191,6 +212,9 @@ class BatchSender:
             await asyncio.sleep(WAIT_WORTH_A_SESSION)
             now = time.monotonic()
             self._open_more(now)
+            self._free_what_is_behind(now)
+            if self._leave_behind_what_only_waits():
+                return
             if now >= self._until:
                 self.hand_back()
             if now - looked >= MAILINGS_LOOKED_AT_EVERY:
@@ -204,8 +228,50 @@ class BatchSender:
         """Twice as many while nobody is answered, unless they would wait for the rate as well."""
         is_waiting = now - self.answered_at >= WAIT_WORTH_A_SESSION
         if is_waiting and not self.feed.is_closed and not self.relay.rate.is_awaited:
-            room = min(self._most - len(self._lanes), len(self.feed))
-            self._open_lanes(min(room, max(1, len(self._lanes))))
+            self._open_lanes(min(self._room(), len(self.feed), max(1, len(self._lanes))))
+
+    def _room(self) -> int:
+        """How many lanes may be opened."""
+        return min(self._most - len(self._lanes), self.relay.sessions.room)
+
+    # What waits for a silent server
+
+    def _silent_since(self, now: float) -> float:
+        """Who heard nothing since then (monotonic) waits for a silent server."""
+        usual = 1.5 * (self.relay.sessions.reply_time or 0.0)
+        return now - min(PARKED_AFTER_AT_MOST, max(PARKED_AFTER, usual))
+
+    def _free_what_is_behind(self, now: float) -> None:
+        silent_since = self._silent_since(now)
+        for lane in self._lanes.values():
+            if lane.since <= silent_since:
+                lane.free_what_is_behind()
+
+    def _leave_behind_what_only_waits(self) -> bool:
+        """Whether the job has nothing more to do here: all that is left waits for a server."""
+        if self._is_stopping or self.recorder.is_away or (self.feed.has_more() and self._room() > 0):
+            return False
+        silent_since = self._silent_since(time.monotonic())
+        if not all(lane.only_waits(silent_since) for lane in self._lanes.values()):
+            return False
+        if self._lanes:
+            self._leave_behind()
+        return True
+
+    def _leave_behind(self) -> None:
+        self.left_behind, self._lanes = self._lanes, {}
+        lanes = self.left_behind.values()
+        self.parked = [delivery_id for lane in lanes for delivery_id in lane.park()]
+        if self.is_trial:
+            stage = next(lane.stage for lane in lanes)
+            self.failure = Failure("the server has said nothing for a while", stage=stage, scope="server")
+        self._note_leftovers()
+        self.feed.close()
+
+    def _note_leftovers(self) -> None:
+        if self.feed.has_more():
+            self.is_crowded_out = True
+            self.relay.sessions.stand_back()
 
     def _look_at_mailings(self) -> None:
         """A pause stops a mail at its mark; seeing it earlier saves the server the start of one."""
@@ -221,7 +287,7 @@ class BatchSender:
     def _renew(self) -> None:
         try:
             with self._database.begin() as connection:
-                is_held = batches.renew(connection, self._lease)
+                is_held = batches.renew(connection, self.lease)
                 if self.is_trial:
                     self.relay.circuit.keep_trying(connection)
         except DBAPIError:

@@ -1,4 +1,4 @@
 """Relays: what all workers know together of a mail server.
 
-circuit.py (circuit breaker), rates.py (rate limit, GCRA).
+circuit.py (circuit breaker), rates.py (rate limit, GCRA), parked_sessions.py (which keep workers waiting).
 """

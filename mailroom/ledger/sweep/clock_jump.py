@@ -12,7 +12,7 @@ from mailroom.database.clock import now_millis
 from mailroom.ledger import states
 from mailroom.ledger.batches import batches
 from mailroom.ledger.schema import batches as batches_table
-from mailroom.ledger.schema import deliveries, mailings, servers, throttles
+from mailroom.ledger.schema import deliveries, mailings, parked_sessions, servers, throttles
 
 
 def renew_leases(connection: Connection) -> None:
@@ -32,6 +32,7 @@ def set_back(connection: Connection, by_ms: int) -> None:
     _earlier(connection, batches_table, "lease_until", by_ms)
     _earlier(connection, batches_table, "enqueued_at", by_ms)
     _earlier(connection, servers, "closed_until", by_ms)
+    _earlier(connection, parked_sessions, "noted_until", by_ms)
     _earlier(connection, throttles, "next_at", by_ms, per_ms=1_000)
     has_begun = (
         mailings.c.state.in_((states.ACTIVE, states.PAUSED, states.MailingState.CANCELED)),

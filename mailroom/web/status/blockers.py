@@ -10,10 +10,11 @@ from sqlalchemy import Connection, select
 from mailroom.database.clock import now_millis
 from mailroom.ledger.batches import batches
 from mailroom.ledger.mailings.mailings import Mailing
-from mailroom.ledger.relays import circuit, rates
+from mailroom.ledger.relays import circuit, parked_sessions, rates
 from mailroom.ledger.states import MailingState
 from mailroom.queue import Queue, QueueDown
 from mailroom.web.status.banners import trouble_words
+from mailroom.web.status.servers import parked_words
 
 SILENT_MS = batches.LEASE_MS // 3 + 3_000
 """A worker renews its lease every third of it; one that is three seconds late is in trouble."""
@@ -35,6 +36,7 @@ def hindrances(connection: Connection, queue: Queue, mailing: Mailing, now: int)
         *_lost_queue(queue),
         *_closed_servers(connection, now),
         *_slowed_down(connection),
+        *_parked(connection),
         *_silent_workers(connection, mailing.id, now),
     ]
 
@@ -65,6 +67,11 @@ def _slowed_down(connection: Connection) -> Iterator[Hindrance]:
                 f"The mail server {rate.server} asked us to slow down: it gets {rate} at present, "
                 "and more again step by step.",
             )
+
+
+def _parked(connection: Connection) -> Iterator[Hindrance]:
+    for words in parked_words(parked_sessions.present(connection)):
+        yield Hindrance("info", f"{words}. Other mail goes on beside them.")
 
 
 def _silent_workers(connection: Connection, mailing_id: int, now: int) -> Iterator[Hindrance]:

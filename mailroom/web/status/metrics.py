@@ -25,6 +25,8 @@ from mailroom.web.request.gate import current
 
 blueprint = Blueprint("metrics", __name__)
 
+STAGES = ("connect", "mail", "rcpt", "data", "dot")
+
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
@@ -60,6 +62,9 @@ class Now(Collector):
         yield _by("deliveries", "Deliveries outside batches, by state.", "state", found.deliveries)
         yield _one("deliveries_in_batches", "Deliveries that are in a batch now.", found.in_batches)
         yield _one("servers_in_trouble", "Mail servers that cannot be used.", found.servers_in_trouble)
+        yield _by(
+            "parked_sessions", "Sessions that wait for a server.", "stage", found.parked_sessions, STAGES
+        )
         if found.swept_ms_ago is not None and found.round_ms is not None:
             yield _one(
                 "sweeper_age_seconds", "Since the sweeper's last round began.", found.swept_ms_ago / 1000
