@@ -170,7 +170,7 @@ deliveries = Table(
     Column("session_id", Id),  # the SMTP session that had it last
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("deaths", SmallInteger, nullable=False, server_default="0"),  # workers that died during it
-    Column("deaths_alone", SmallInteger, nullable=False, server_default="0"),  # with nothing else in hand
+    Column("deaths_alone", SmallInteger, nullable=False, server_default="0"),  # since it is suspect
     Column("resends", SmallInteger, nullable=False, server_default="0"),  # after unknown
     Column("code", SmallInteger),  # the last reply's
     Column("reply", Text),  # the server's words

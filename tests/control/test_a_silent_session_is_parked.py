@@ -29,6 +29,13 @@ def held(system: System) -> list[int]:
         return list(connection.execute(select(batches.c.size).where(batches.c.owner.is_not(None))).scalars())
 
 
+def in_hand(system: System) -> list[bool | None]:
+    """What the ledger says of the batches that a worker has."""
+    with system.database.read() as connection:
+        of_held = select(batches.c.in_hand).where(batches.c.owner.is_not(None))
+        return list(connection.execute(of_held).scalars())
+
+
 def parked(system: System) -> dict[str, int]:
     """Sessions by stage, as everybody sees them."""
     with system.database.read() as connection:
@@ -94,9 +101,18 @@ def test_a_kill_leaves_in_doubt_only_what_was_at_its_dot(start: Start) -> None:
         connection.exec_driver_sql("UPDATE batches SET lease_until = 1")
     system.wait(lambda: system.counts(mailing.mailing_id) == {"sent": 2, "unknown": 1}, 40)
     assert sorted(recipients(system)) == people("ann", "at-rcpt")
-    with system.database.read() as connection:
-        worst = connection.execute(select(func.max(deliveries.c.deaths))).scalar_one()
-    assert worst == 0, "who only waits kills nobody"
+
+
+def test_nobody_dies_of_what_has_waited_for_a_server_for_long(start: Start) -> None:
+    system = start("any: stall rcpt")
+    system.start_workers(lease=3)
+    mailing = system.accept(people("ann"))
+    for _ in range(4):
+        system.wait(lambda: parked(system) and in_hand(system) == [False])
+        os.kill(system.workers()[0], signal.SIGKILL)
+        system.wait(lambda: not held(system))
+    assert system.counts(mailing.mailing_id) == {"queued": 1}
+    assert row(system, "ann").deaths == 0
 
 
 def test_a_stop_does_not_wait_for_it_and_hands_it_back(start: Start) -> None:

@@ -121,13 +121,11 @@ def some_hang_and_others_leave(stage: Stage) -> None:
     for place in stages:
         for number in (1, 2, 4) if stage.full else (4,):
             _others_leave(stage, place, number)
-    stage.start_workers()
-    stage.wait_until_over()
     stage.all_sent()
 
 
 def _others_leave(stage: Stage, place: str, number: int) -> None:
-    """While so many sessions hang there; then both workers are killed, with all that hangs."""
+    """While so many sessions hang there; then both workers are killed, and all that hung leaves as well."""
     system = stage.system
     system.sink.set_rules([f"first {number}: stall {place}"])
     pool = stage.start_workers()
@@ -139,6 +137,9 @@ def _others_leave(stage: Stage, place: str, number: int) -> None:
     system.wait(lambda: _parked(stage) >= number, 5)
     system.sink.set_rules([])
     stage.kill_group(pool)
+    pool = stage.start_workers()
+    stage.wait_until_over()
+    stage.kill_group(pool)  # the next ones shall have no open sessions
     system.wait(lambda: not system.queue.workers() and not _parked(stage))
 
 

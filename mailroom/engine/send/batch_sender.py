@@ -82,10 +82,12 @@ class BatchSender:
         self._at_most = min(relay.sessions.at_most, lease.max_sessions or relay.sessions.at_most)
         self._most = 1 if is_trial else self._at_most
         self._lanes: Lanes = {}
-        self._in_hand = not lease.is_of_suspect  # as the ledger has it: what nobody noted may be
+        self._in_hand = True  # as the ledger has it: what nobody noted may be
 
     async def run(self) -> None:
         """Returns when all is sent, handed back or left behind, and every outcome is on disk."""
+        if self.lease.is_of_suspect or self.relay.rate.is_slow:
+            self._note_in_hand(False)
         self._open_lanes(self._wanted())
         watch = asyncio.create_task(self._watch())
         try:

@@ -102,6 +102,8 @@ class ParkedBatch:
             try:
                 with self._database.begin() as connection:
                     self._has_lease = batches.renew(connection, self._lease)
+                    # What has waited for so long is not what a worker dies of.
+                    batches.note_in_hand(connection, self._lease, False)
             except DBAPIError:
                 continue
 

@@ -19,8 +19,7 @@ def close_all_but(connection: Connection, lease: Lease, parked: Collection[int])
     False: it was lost, or has ended meanwhile. The others are moved to a batch that ends at once, so
     there is one way in which a batch ends; done twice it changes nothing.
     """
-    # What only waits is not in hand: its worker does not die of it.
-    mine = update(batches_table).where(*batches.owned(lease)).values(size=len(parked), in_hand=False)
+    mine = update(batches_table).where(*batches.owned(lease)).values(size=len(parked))
     if connection.execute(mine).rowcount != 1:
         return False
     apart = gather.new(connection, 0, lease.queue, lease.route, lease.max_sessions)
