@@ -268,7 +268,6 @@ class BatchSender:
             stage = next(lane.stage for lane in lanes)
             self.failure = Failure("the server has said nothing for a while", stage=stage, scope="server")
         self._note_leftovers()
-        self.feed.close()
 
     def _note_leftovers(self) -> None:
         if self.feed.has_more():

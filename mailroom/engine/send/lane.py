@@ -80,10 +80,10 @@ class Lane:
         return "connect" if self._taken is None else self._taken.session.stage
 
     def only_waits(self, silent_since: float) -> bool:
-        """Whether its job need not stay: its server said nothing since then, or it has nothing to send."""
+        """Whether its job need not stay: its server said nothing since then, or it connects for nothing."""
         if self._awaits_turn:
             return False
-        return self.since <= silent_since or not (self._in_hand or self._feed.has_more())
+        return self.since <= silent_since or not (self.is_connected or self._feed.has_more())
 
     def free_what_is_behind(self) -> None:
         """Gives back what was announced ahead: it need not wait for the reply to another one."""
@@ -112,7 +112,7 @@ class Lane:
                 self._rate.put_back()
 
     async def _run(self) -> None:
-        while self._feed.has_more():
+        while self._feed.has_more() and not self._is_parked:
             if self._feed.is_out_of_breath:
                 await self._feed.breathe()
                 continue
@@ -145,7 +145,7 @@ class Lane:
         return self.owner.begins()
 
     def next_envelope(self) -> Envelope | None:
-        if self._in_hand and not self._may_look_ahead():
+        if self._is_parked or (self._in_hand and not self._may_look_ahead()):
             return None
         while self._may_begin() and (delivery := self._feed.next()) is not None:
             try:
