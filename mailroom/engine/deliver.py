@@ -16,7 +16,7 @@ from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
-from mailroom.ledger.batches import batches, gather
+from mailroom.ledger.batches import batches, gather, park
 from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.relays.circuit import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
@@ -108,7 +108,7 @@ class _Job:
 
     def _wait(self, sender: BatchSender, lease: Lease) -> None:
         worker = self._worker
-        done = worker.run(sender.run())
+        done = worker.run(worker.parking.attend(sender))
         worker.work_on(sender)
         try:
             while True:
@@ -155,8 +155,10 @@ class _Job:
         with self._worker.database.begin() as connection:
             if sender is not None:
                 sender.tell_relay(connection)
-                sender.spare(connection)
-            if not batches.close(connection, lease):
+                sender.refusals.spare(connection)
+            if sender is not None and sender.parked:
+                park.close_all_but(connection, lease, sender.parked)
+            elif not batches.close(connection, lease):
                 log.warning("this batch could not be closed; it comes back by itself", batch=lease.batch_id)
                 return None, []
             if sender is None or sender.is_stuck:

@@ -115,7 +115,6 @@ class Picked(NamedTuple):
     mailing_id: int
     state: State
     resends: int
-    deaths: int
     if_unknown: str
     is_counted: bool  # the counters of its mailing leave out what is in a batch
     now: int  # the ledger's clock
@@ -151,7 +150,7 @@ def pick(
     is_counted = ~IS_IN_LIVE_BATCH if of_batch is None else ~true()
     if of_batch is not None:
         where = (deliveries.c.batch_id == of_batch, *where)
-    names = ("id", "mailing_id", "state", "resends", "deaths")
+    names = ("id", "mailing_id", "state", "resends")
     chosen = (
         select(*(deliveries.c[name] for name in names), IF_UNKNOWN, is_counted, NOW)
         .where(*where)
