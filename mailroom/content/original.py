@@ -20,8 +20,10 @@ from mailroom.content.downgrade import downgraded, fits
 from mailroom.content.fields import Field, Unmailable, joined, split, values, without
 from mailroom.content.header.authors import VERDICTS, authors, disguises, without_foreign_signatures
 from mailroom.content.header.mailboxes import readable_mailboxes
+from mailroom.content.header.once import each_once
 from mailroom.content.header.words import decoded
 from mailroom.content.headers import clean
+from mailroom.content.message_ids import message_id
 from mailroom.content.parts import ParsedPart, declared_charset, part_at, texts
 
 MOST_HOPS = 50
@@ -36,7 +38,6 @@ SHOWN_FIELDS = ("subject", "from", "sender", "reply-to", "to", "cc", "resent-fro
 """What readers show in a line."""
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
-_MESSAGE_ID = re.compile(r"<[!-;=?-~]+>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +75,21 @@ def read_original(
     given: bytes,
     *,
     envelope_sender: str,
-    message_id: str,
+    uid: str,
     date: datetime,
     trace: str,
     is_bound: bool = False,
 ) -> Original:
-    """A message as it came over the wire. `message_id` and `date`: for one that has none.
+    """A message as it came over the wire. `uid` and `date`: for one without Message-ID or Date.
 
-    `trace` becomes its first field, Received. `is_bound`: whoever handed it in may speak for
-    some addresses only: signatures of other domains are left out, and disguises looked for.
+    `envelope_sender`: "" where nobody was named; From's first author is it then. `trace` becomes
+    its first field, Received. `is_bound`: whoever handed it in may speak for some addresses only:
+    signatures of other domains are left out, and disguises looked for.
     Raises Unmailable.
     """
     fields, body = split(_crlf(given.lstrip(b"\r\n")))
     fields = [field for field in without(fields, *NOT_MAILED) if field.value or field.name not in NOT_EMPTY]
-    fields = _completed(fields, message_id, date, trace)
+    fields = _completed(each_once(fields), _new_id(uid, envelope_sender, fields), date, trace)
     # A bare CR ends a line here. In a header, readers disagree about it, and it was refused.
     wire = _wire(fields, _crlf(_without_bare_cr(body)))
     # Whatever was changed on the way: what is judged is what leaves.
@@ -101,7 +103,7 @@ def read_original(
         leaving.first("message-id"),
         _shown(leaving, named[0]),
         named,
-        envelope_sender,
+        envelope_sender or named[0].address,
         disguises(leaving.fields) if is_bound else "",
     )
 
@@ -119,13 +121,18 @@ def _without_bare_cr(octets: bytes) -> bytes:
     return octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def _completed(fields: list[Field], message_id: str, date: datetime, trace: str) -> list[Field]:
+def _new_id(uid: str, envelope_sender: str, fields: Sequence[Field]) -> str:
+    author = next(iter(readable_mailboxes(next(iter(values(fields, "from")), ""))), Address(""))
+    return message_id(uid, None, Address(envelope_sender).domain or author.domain)
+
+
+def _completed(fields: list[Field], new_id: str, date: datetime, trace: str) -> list[Field]:
     stamp = format_datetime(date)
     made = [Field("received", f"Received: {trace}; {stamp}".encode())]
     if not values(fields, "date"):
         made.append(Field("date", f"Date: {stamp}".encode()))
     if not values(fields, "message-id"):
-        made.append(Field("message-id", f"Message-ID: {message_id}".encode()))
+        made.append(Field("message-id", f"Message-ID: {new_id}".encode()))
     return made + fields
 
 
@@ -175,6 +182,4 @@ def _check(fields: Sequence[Field]) -> tuple[Address, ...]:
         raise Unmailable("it has no From header")
     if len(values(fields, "received")) > MOST_HOPS + 1:  # and ours
         raise Unmailable(f"it went through more than {MOST_HOPS} servers already: a loop")
-    if _MESSAGE_ID.fullmatch(values(fields, "message-id")[0]) is None:
-        raise Unmailable("its Message-ID is not like <left@right>")
     return tuple(authors(fields))

@@ -12,6 +12,13 @@ RESERVE = 300
 to greet (two hundred at once, before any can be let go)."""
 
 
+LARGEST_SUBMISSION = 64 * 1024 * KIBIBYTE
+"""Octets of a message: what the API takes as well."""
+
+LONGEST_COMMAND = 4 * KIBIBYTE
+"""A command's line: of 512 octets, MAIL may add 160 for DSN and 500 for AUTH, RCPT 500 for DSN."""
+
+
 @dataclass(frozen=True)
 class SubmissionLimits:
     """Of the process. Sizes in bytes, times in seconds. A stranger has not signed in yet."""

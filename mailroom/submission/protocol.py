@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
+from collections import defaultdict
 from typing import Any, AnyStr, cast
 
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session, syntax
+from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Session, syntax
 
 from mailroom.engine.accept.aftermath import aftermath
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.proxies import source
+from mailroom.submission.arguments import ArgumentRefused, argument_of
 from mailroom.submission.door import Door, is_theirs
 from mailroom.submission.incoming import IncomingMessage, pieces
-from mailroom.submission.limits import SubmissionLimits
-from mailroom.submission.reception import LARGEST_SUBMISSION, Reception
+from mailroom.submission.limits import LARGEST_SUBMISSION, LONGEST_COMMAND, SubmissionLimits
+from mailroom.submission.reception import Reception
+from mailroom.submission.replies import enhanced
 
 COMMANDS = {"AUTH": 5, "STARTTLS": 1, "VRFY": 1, "EXPN": 1, "HELP": 10, "*": 100_000}
 """How often a connection may give each."""
@@ -23,6 +26,8 @@ COMMANDS = {"AUTH": 5, "STARTTLS": 1, "VRFY": 1, "EXPN": 1, "HELP": 10, "*": 100
 
 class SubmissionProtocol(SMTP):
     """One connection. To the door's crowds it is somebody who waits."""
+
+    command_size_limit = LONGEST_COMMAND
 
     def __init__(
         self, reception: Reception, hostname: str, tls: ssl.SSLContext | None, door: Door | None = None
@@ -34,6 +39,7 @@ class SubmissionProtocol(SMTP):
         super().__init__(
             reception,
             data_size_limit=LARGEST_SUBMISSION,
+            enable_SMTPUTF8=True,  # to answer whoever writes so in our words; it is not announced
             hostname=hostname,
             ident="Mailroom",
             tls_context=tls,
@@ -44,7 +50,10 @@ class SubmissionProtocol(SMTP):
             command_call_limit=COMMANDS,
             loop=asyncio.get_running_loop(),
         )
+        # aiosmtpd's is one for all connections, and grows with each EHLO.
+        self.command_size_limits = defaultdict(lambda: LONGEST_COMMAND)
         self._reception = reception
+        self._greets = True
         self._came_at = self.loop.time()
         self._crowd = self.door.strangers
         self._incoming: IncomingMessage | None = None
@@ -67,21 +76,80 @@ class SubmissionProtocol(SMTP):
         self._crowd.remove(self)
         super().connection_lost(error)
 
+    @syntax("HELO hostname")
+    async def smtp_HELO(self, hostname: str) -> None:
+        self._greets = True
+        await super().smtp_HELO(hostname)
+        self._greets = False
+
+    @syntax("EHLO hostname")
+    async def smtp_EHLO(self, hostname: str) -> None:
+        self._greets = True
+        await super().smtp_EHLO(hostname)
+        self._greets = False
+
+    async def smtp_AUTH(self, arg: str) -> None:
+        mechanism, blank, words = (arg or "").partition(" ")
+        await super().smtp_AUTH(f"{mechanism.upper()}{blank}{words}")
+
+    async def challenge_auth(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super().challenge_auth(*arguments, **options)
+        except ValueError:  # of a line that is too long
+            await self.push("500 5.5.6 This answer is too long")
+            return MISSING
+
     async def auth_PLAIN(self, _: Any, args: list[str]) -> AuthResult:
         return await self._judged(await super().auth_PLAIN(_, args))
 
     async def auth_LOGIN(self, _: Any, args: list[str]) -> AuthResult:
         return await self._judged(await super().auth_LOGIN(_, args))
 
+    # A message
+
+    @syntax("MAIL FROM: <address>", extended=" [SP <mail-parameters>]")
+    async def smtp_MAIL(self, arg: str | None) -> None:
+        """aiosmtpd's refuses the null path, and every parameter that it does not know."""
+        if await self.check_helo_needed() or await self.check_auth_needed("MAIL"):
+            return
+        if self._known_envelope.mail_from is not None:
+            await self.push("503 5.5.1 Error: nested MAIL command")
+            return
+        try:
+            sender = argument_of("MAIL", "FROM:", arg).address
+        except ArgumentRefused as refusal:
+            await self.push(str(refusal))
+            return
+        await self.push(self._reception.take_sender(self._known_session, self._known_envelope, sender))
+
+    @syntax("RCPT TO: <address>", extended=" [SP <mail-parameters>]")
+    async def smtp_RCPT(self, arg: str | None) -> None:
+        if await self.check_helo_needed() or await self.check_auth_needed("RCPT"):
+            return
+        if self._known_envelope.mail_from is None:
+            await self.push("503 5.5.1 Error: need MAIL command")
+            return
+        try:
+            recipient = argument_of("RCPT", "TO:", arg).address
+        except ArgumentRefused as refusal:
+            await self.push(str(refusal))
+            return
+        await self.push(self._reception.take_recipient(self._known_envelope, recipient))
+
+    @syntax("VRFY <address>")
+    async def smtp_VRFY(self, arg: str | None) -> None:
+        if not await self.check_auth_needed("VRFY"):
+            await self.push("252 2.5.0 Addresses are looked at when they are given to RCPT")
+
     @syntax("DATA")
     async def smtp_DATA(self, arg: str | None) -> None:
         """Asks whether a message may come, and takes it: aiosmtpd keeps an object for each of its lines."""
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
             return
-        if self.envelope is None or not self.envelope.rcpt_tos:
-            await self.push("503 Error: need RCPT command")
+        if not self._known_envelope.rcpt_tos:
+            await self.push("503 5.5.1 Error: need RCPT command")
         elif arg:
-            await self.push("501 Syntax: DATA")
+            await self.push("501 5.5.4 Syntax: DATA")
         else:
             reply = await self._reception.admit(self._known_session) or await self._take_message()
             self.envelope = self._create_envelope()  # the next MAIL begins anew, as after any end of DATA
@@ -119,9 +187,8 @@ class SubmissionProtocol(SMTP):
             self._timeout_handle.cancel()
         self._data_since = None
         self._crowd.work(self)
-        assert self.envelope is not None
         try:
-            return await self._reception.take(self._known_session, self.envelope, message)
+            return await self._reception.take(self._known_session, self._known_envelope, message)
         finally:
             with aftermath("the clock of its connection"):
                 if self.transport is not None:
@@ -138,6 +205,10 @@ class SubmissionProtocol(SMTP):
     @property
     def _known_session(self) -> Session:
         return cast(Session, self.session)
+
+    @property
+    def _known_envelope(self) -> Envelope:
+        return cast(Envelope, self.envelope)
 
     async def _judged(self, read: AuthResult) -> AuthResult:
         if not isinstance(read.auth_data, LoginPassword):
@@ -204,8 +275,10 @@ class SubmissionProtocol(SMTP):
     # How much it may say
 
     async def push(self, status: AnyStr) -> None:
-        await super().push(status)
         reply = status if isinstance(status, str) else status.decode("ascii", "replace")
+        # The first one, and what HELO and EHLO hear, have no such code (RFC 2034, 4).
+        reply = reply if self._greets else enhanced(reply)
+        await super().push(reply.encode("ascii", "replace"))
         if reply.startswith("250 2.6.0"):  # a message was accepted
             self._replies = self._errors = 0
         self._replies += 1

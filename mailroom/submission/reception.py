@@ -14,11 +14,10 @@ from typing import cast
 
 import structlog
 from aiosmtpd.smtp import AuthResult, Envelope, Session
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.fields import Unmailable
-from mailroom.content.message_ids import message_id
 from mailroom.content.original import Original, read_original
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
@@ -34,9 +33,6 @@ from mailroom.submission.incoming import IncomingMessage
 
 log = structlog.get_logger()
 
-LARGEST_SUBMISSION = 64 * 1024 * 1024
-"""Octets of a message: what the API takes as well."""
-
 MOST_RCPT = 1000
 
 READERS = 4
@@ -47,7 +43,16 @@ LARGE_SUBMISSION = 4 * 1024 * 1024
 
 QUOTES = str.maketrans("“”‘’", "\"\"''")
 
+ANNOUNCED = ("250-PIPELINING", "250-ENHANCEDSTATUSCODES")
+"""Beside aiosmtpd's own. No DSN: nobody is told by a program's wish when a mail arrived."""
+
 KEY_ENDED = "535 5.7.8 This API key is not active any more"
+REPLY_BROKEN = "451 4.3.0 Something broke here; nothing was accepted, try again"
+REPLY_UNREADABLE = "554 5.6.0 This message cannot be read here; to try again would not help"
+OF_THE_MESSAGE = (ValueError, LookupError, ArithmeticError, RecursionError, DataError)
+"""What no check foresaw breaks in these ways, and would with each try (UnicodeError is a ValueError). Trouble
+of our own (ledger, disk, memory) has other names, and is waited for."""
+
 REPLY_LEDGER_AWAY = "451 4.3.0 The ledger cannot be used just now; nothing was accepted, try again"
 
 
@@ -91,21 +96,26 @@ class Reception:
                 api_keys.note_use(connection, key.id)
         return key
 
-    async def handle_MAIL(
-        self, server: object, session: Session, envelope: Envelope, address: str, options: Sequence[str]
-    ) -> str:
+    async def handle_EHLO(
+        self, server: object, session: Session, envelope: Envelope, hostname: str, replies: Sequence[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        ours, *others = replies
+        return [ours, *ANNOUNCED, *(line for line in others if line != "250-SMTPUTF8")]
+
+    def take_sender(self, session: Session, envelope: Envelope, address: str) -> str:
+        """The reply to MAIL. The null path is anybody's: the author stands for it, once that is read."""
         try:
-            sender = parse_address(address)
+            sender = parse_address(address).address if address else ""
         except AddressError as refusal:
             return f"553 5.1.7 {_words(refusal)}"
-        if not _key(session).may_send_from(sender.address):
-            return f"553 5.7.1 This API key may not send from {sender.address}"
-        envelope.mail_from = sender.address
+        if sender and not _key(session).may_send_from(sender):
+            return f"553 5.7.1 This API key may not send from {sender}"
+        envelope.mail_from = sender
         return "250 2.1.0 OK"
 
-    async def handle_RCPT(
-        self, server: object, session: Session, envelope: Envelope, address: str, options: Sequence[str]
-    ) -> str:
+    def take_recipient(self, envelope: Envelope, address: str) -> str:
+        """The reply to RCPT."""
         if len(envelope.rcpt_tos) >= MOST_RCPT:
             return f"452 4.5.3 {MOST_RCPT} recipients a message at most; send the rest in another"
         try:
@@ -148,7 +158,7 @@ class Reception:
 
     async def handle_exception(self, error: Exception) -> str:
         log.error("a submission failed", exc_info=error)
-        return "451 4.3.0 Something broke here; nothing was accepted, try again"
+        return REPLY_BROKEN
 
     async def ended(self, patience: float) -> None:
         """Returns when no message is being written any more, or after `patience` seconds."""
@@ -157,11 +167,28 @@ class Reception:
             await asyncio.sleep(0.02)
 
     def _accept(self, session: Session, envelope: Envelope, message: IncomingMessage, started: float) -> str:
-        key = _key(session)
         try:
-            original = _read(session, envelope, message.octets())
+            return self._judge(session, envelope, message.octets(), started)
         except Unmailable as reason:
             return f"554 5.6.0 This message cannot be mailed: {_words(reason)}"
+        except NotAccepted as refusal:
+            return f"554 5.6.0 {_words(refusal)}"
+        except OF_THE_MESSAGE as error:
+            log.error("a message cannot be read", exc_info=error)
+            return REPLY_UNREADABLE
+        except SQLAlchemyError as error:
+            if isinstance(getattr(error, "orig", None), OF_THE_MESSAGE):
+                log.error("a message cannot be kept", reason=cause(error))
+                return REPLY_UNREADABLE
+            log.error("the ledger cannot be used", reason=cause(error))
+            return REPLY_LEDGER_AWAY
+        except OSError as error:  # of a disk; the client's connection is out of reach here
+            log.error("a submission failed", exc_info=error)
+            return REPLY_BROKEN
+
+    def _judge(self, session: Session, envelope: Envelope, given: bytes, started: float) -> str:
+        key = _key(session)
+        original = _read(session, envelope, given)
         for author in original.authors:
             if not key.may_send_from(author.address):
                 return f"550 5.7.1 This API key may not send from {author.address}"
@@ -176,17 +203,10 @@ class Reception:
             original=original,
             started=started,
         )
-        try:
-            # The key may have been revoked while the message came.
-            if not self._is_active(key):
-                return KEY_ENDED
-            accepted = accept(self._database, self._queue, draft)
-        except NotAccepted as refusal:
-            return f"554 5.6.0 {_words(refusal)}"
-        except SQLAlchemyError as error:
-            log.error("the ledger cannot be used", reason=cause(error))
-            return REPLY_LEDGER_AWAY
-        return f"250 2.6.0 Accepted as {accepted.uid}"
+        # The key may have been revoked while the message came.
+        if not self._is_active(key):
+            return KEY_ENDED
+        return f"250 2.6.0 Accepted as {accept(self._database, self._queue, draft).uid}"
 
     def _is_active(self, key: ApiKey) -> bool:
         with self._database.read() as connection:
@@ -205,12 +225,11 @@ def _key(session: Session) -> ApiKey:
 
 
 def _read(session: Session, envelope: Envelope, given: bytes) -> Original:
-    sender = str(envelope.mail_from)
     name = str(uuid.uuid4())
     return read_original(
         given,
-        envelope_sender=sender,
-        message_id=message_id(name, None, sender.rpartition("@")[2]),
+        envelope_sender=str(envelope.mail_from),
+        uid=name,
         date=datetime.now(UTC),
         trace=f"by mailroom with ESMTP{'S' if session.ssl else ''}A id {name}",
         is_bound=bool(_key(session).senders),

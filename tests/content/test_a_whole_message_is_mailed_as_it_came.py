@@ -30,7 +30,7 @@ def read(message: bytes, *, is_bound: bool = False) -> Original:
     return read_original(
         message,
         envelope_sender="bounces@example.com",
-        message_id="<new@example.com>",
+        uid="new",
         date=NOW,
         trace="by mx",
         is_bound=is_bound,
@@ -125,7 +125,9 @@ def test_a_line_that_is_too_long_is_broken(encoding: str) -> None:
         (b"From: a@example.com\r\nFrom: b@example.com\r\n\r\nHi", "more than one From"),
         (b"From: nobody\r\n\r\nHi", "From header"),
         (b"From: a@example.com\r\nno field\r\n\r\nHi", "no header field: 'no field'"),
-        (b"From: a@example.com\r\nMessage-ID: none\r\n\r\nHi", "Message-ID"),
+        (b"From: a@example.com\r\nMessage-ID: <a@x>\r\nMessage-ID: <b@x>\r\n\r\nHi", "than one Message-Id"),
+        (b"From: a@example.com\r\nSubject: a\r\nSubject: b\r\n\r\nHi", "more than one Subject"),
+        (b'From: a@example.com\r\nTo: "a\r\nTo: b" <c@x.org>\r\n\r\nHi', "does not close"),
         (b"Received: x\r\n" * 51 + b"From: a@example.com\r\n\r\nHi", "a loop"),
         (SIGNED.replace(b"Hello", "Grüße".encode()), "a signed part"),
         (b"From: a@example.com\r\nContent-Type: multipart/mixed\r\n\r\n\xff", "no boundary"),
@@ -139,6 +141,60 @@ def test_a_line_that_is_too_long_is_broken(encoding: str) -> None:
 def test_what_cannot_be_mailed_is_refused_with_the_reason(message: bytes, why: str) -> None:
     with pytest.raises(Unmailable, match=why):
         read(message)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("<own.1@example.com>", "<own.1@example.com>"),
+        ("own.1@example.com", "<own.1@example.com>"),
+        ("  20300131.4711 ", "<20300131.4711>"),
+        ("< own@example.com >", "<own@example.com>"),
+        ("<own@example.com> (added by hand)", "<own@example.com>"),
+        ("", "<new@example.com>"),
+        ("two words", "<new@example.com>"),
+        ("<a@example.com> <b@example.com>", "<new@example.com>"),
+        ("jörg@example.com", "<new@example.com>"),
+        ("<" + " " * 100_000, "<new@example.com>"),
+    ],
+)
+def test_an_id_is_kept_and_gets_the_brackets_that_it_lacks(given: str, kept: str) -> None:
+    original = read(f"Message-Id: {given}\r\nFrom: a@example.com\r\n\r\nHi\r\n".encode())
+    assert original.message_id == kept
+    assert [line for line in original.data.splitlines() if b"message-id" in line.lower()] == [
+        f"{'Message-ID' if 'new' in kept else 'Message-Id'}: {kept}".encode()
+    ]
+
+
+def test_lists_of_addresses_that_come_twice_are_one_and_equal_fields_too() -> None:
+    fields = (
+        "To: Bob <bob@x.org>,\r\n ,\r\nSubject: s\r\nCc: c@x.org\r\nTo:\r\n eve@x.org,\r\n\tÉva <e@y.org>\r\n"
+    )
+    fields += "TO:\r\nCC : d@x.org\r\nSubject:  s\r\nMessage-ID: a@x\r\nMessage-ID: <a@x>\r\n"
+    original = read(f"From: a@example.com\r\n{fields}\r\nHi\r\n".encode())
+    assert [address.address for address in original.content.to] == ["bob@x.org", "eve@x.org", "e@y.org"]
+    assert [address.address for address in original.content.cc] == ["c@x.org", "d@x.org"]
+    message = parsed(original)
+    assert [name.lower() for name in message].count("to") == 1
+    assert (message["Subject"], message["Message-ID"]) == ("s", "<a@x>")
+    assert original.data.index(b"To: Bob") < original.data.index(b"Subject") < original.data.index(b"Cc: c@x")
+
+
+def test_thousands_of_the_same_field_take_no_longer() -> None:
+    fields = b"X:\r\n" * 20_000 + b"To: a@b.org\r\n" * 6_000 + b"Subject: s\r\n" * 6_000
+    assert len(read(b"From: a@example.com\r\n" + fields + b"\r\nHi\r\n").content.to) == 6_000
+
+
+def test_the_author_stands_for_a_sender_whom_the_envelope_does_not_name() -> None:
+    original = read_original(
+        "From: Ann <ann@münchen.example>\r\n\r\nHi\r\n".encode(),
+        envelope_sender="",
+        uid="1",
+        date=NOW,
+        trace="x",
+    )
+    assert original.envelope_sender == "ann@xn--mnchen-3ya.example"
+    assert original.message_id == "<1@xn--mnchen-3ya.example>"
 
 
 @given(st.binary(max_size=300))

@@ -129,7 +129,7 @@ def submitted(head: str) -> list[str]:
         read_original(
             message,
             envelope_sender="ann@example.org",
-            message_id="<a@b>",
+            uid="a",
             date=datetime.now(UTC),
             trace="by mailroom",
         )

@@ -89,7 +89,7 @@ def test_a_whole_message_is_gone_with_its_original(book: Book) -> None:
     original = read_original(
         WHOLE,
         envelope_sender="bounces@mailroom.example",
-        message_id="<1@mail.example>",
+        uid="1",
         date=datetime.now(UTC),
         trace="from a test",
     )

@@ -37,7 +37,7 @@ def whole() -> Draft:
     original = read_original(
         WHOLE,
         envelope_sender="bounces@mailroom.example",
-        message_id="<1@mail.example>",
+        uid="1",
         date=datetime.now(UTC),
         trace="from a test",
     )

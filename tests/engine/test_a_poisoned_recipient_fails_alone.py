@@ -121,7 +121,7 @@ def hand_in(system: System) -> Accepted:
     original = read_original(
         whole,
         envelope_sender="bounces@mailroom.example",
-        message_id="<1@mail.example>",
+        uid="1",
         date=datetime.now(UTC),
         trace="from a test",
     )

@@ -18,7 +18,8 @@ from mailroom.local.ports import free_port
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from mailroom.submission import protocol
-from mailroom.submission.reception import LARGEST_SUBMISSION, MOST_RCPT, Reception
+from mailroom.submission.limits import LARGEST_SUBMISSION
+from mailroom.submission.reception import MOST_RCPT, Reception
 from tests.servers import Valkey
 from tests.submission.conftest import Submission
 

@@ -1,0 +1,61 @@
+"""Fields that a message has once at most (RFC 5322, 3.6), of programs that write some of them twice."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from mailroom.content.fields import Field
+from mailroom.content.header.mailboxes import tokens
+
+LISTS = ("to", "cc", "reply-to")
+SINGLE = ("subject", "date", "message-id")
+
+_ID = re.compile(r"[!-;=?-~]+").fullmatch
+_IN_BRACKETS = re.compile(r"<[ \t]*+([^<> \t]*+)[ \t]*+>").findall
+
+
+def each_once(fields: Iterable[Field]) -> list[Field]:
+    """Lists of addresses put together, where the first of them stands; of equal fields the first one.
+
+    What differs otherwise stays, for nobody can say which one was meant; so do fields of authors.
+    Raises Unmailable.
+    """
+    kept: list[Field] = []
+    places: dict[str, int] = {}
+    lists: defaultdict[str, list[Field]] = defaultdict(list)
+    for field in fields:
+        field = _as_id(field) if field.name == "message-id" else field
+        at = places.setdefault(field.name, len(kept))
+        if field.name in LISTS:
+            lists[field.name].append(field)
+        if at == len(kept) or not (field.name in LISTS or _are_equal(kept[at], field)):
+            kept.append(field)
+    for name, several in lists.items():
+        if len(several) > 1:
+            kept[places[name]] = _joined(several)
+    return [field for field in kept if field.value or field.name != "message-id"]
+
+
+def _are_equal(first: Field, second: Field) -> bool:
+    return second.name in SINGLE and first.value == second.value
+
+
+def _joined(several: Sequence[Field]) -> Field:
+    """One list. Each has to be one by itself: no quote of one may end in the next."""
+    for field in several:
+        list(tokens(field.value))
+    name = several[0].raw.partition(b":")[0]
+    bodies = (field.raw.partition(b":")[2].strip(b" \t\r\n,") for field in several)
+    return Field(several[0].name, name + b": " + b",\r\n ".join(filter(None, bodies)))
+
+
+def _as_id(field: Field) -> Field:
+    """With the brackets that many programs leave out; empty where it cannot be an id at all."""
+    value = field.value
+    if value.startswith("<") and value.endswith(">") and _ID(value[1:-1]):
+        return field
+    found = _IN_BRACKETS(value) if "<" in value else [value]
+    wanted = f" <{found[0]}>" if len(found) == 1 and _ID(found[0]) else ""
+    return Field(field.name, f"{field.shown_name}:{wanted}".encode())
