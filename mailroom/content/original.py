@@ -40,6 +40,15 @@ _MESSAGE_ID = re.compile(r"<[!-;=?-~]+>")
 
 
 @dataclass(frozen=True, slots=True)
+class HandedIn:
+    """What a program gives: the message, and its envelope (MAIL FROM; RCPT TO, Bcc included)."""
+
+    message: bytes
+    sender: str
+    recipients: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Original:
     """`data` is what is mailed; `content` is what pages show of it.
 
@@ -81,9 +90,9 @@ def read_original(
 ) -> Original:
     """A message as it came over the wire. `message_id` and `date`: for one that has none.
 
-    `trace` becomes its first field, Received. `is_bound`: whoever handed it in may speak for
-    some addresses only: signatures of other domains are left out, and disguises looked for.
-    Raises Unmailable.
+    `trace` becomes its first field, Received; "" when it came over no hop. `is_bound`: whoever
+    handed it in may speak for some addresses only: signatures of other domains are left out, and
+    disguises looked for. Raises Unmailable.
     """
     fields, body = split(_crlf(given.lstrip(b"\r\n")))
     fields = [field for field in without(fields, *NOT_MAILED) if field.value or field.name not in NOT_EMPTY]
@@ -121,7 +130,7 @@ def _without_bare_cr(octets: bytes) -> bytes:
 
 def _completed(fields: list[Field], message_id: str, date: datetime, trace: str) -> list[Field]:
     stamp = format_datetime(date)
-    made = [Field("received", f"Received: {trace}; {stamp}".encode())]
+    made = [Field("received", f"Received: {trace}; {stamp}".encode())] if trace else []
     if not values(fields, "date"):
         made.append(Field("date", f"Date: {stamp}".encode()))
     if not values(fields, "message-id"):

@@ -12,13 +12,14 @@ from aiosmtpd.smtp import SMTP
 from sqlalchemy import select
 
 from mailroom.database.engine import Database
+from mailroom.engine.accept.handed_in import MOST_RCPT
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import deliveries, mailings
 from mailroom.local.ports import free_port
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from mailroom.submission import protocol
-from mailroom.submission.reception import LARGEST_SUBMISSION, MOST_RCPT, Reception
+from mailroom.submission.reception import LARGEST_SUBMISSION, Reception
 from tests.servers import Valkey
 from tests.submission.conftest import Submission
 
