@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Connection,
     Enum,
     ForeignKey,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    inspect,
 )
 from sqlalchemy.schema import SchemaItem
 
@@ -339,3 +341,11 @@ webhook_calls = table(  # one event for one endpoint: written with the change it
     partial_index("ix_webhook_calls_ended_at", "ended_at", where=condition("ended_at IS NOT NULL")),
     **NEVER_REUSED,
 )
+
+
+def is_ledger(connection: Connection) -> bool:
+    """Whether that database has our mailings, in whatever form, and not somebody else's table of that name."""
+    inspector = inspect(connection)
+    if not inspector.has_table(mailings.name):
+        return False
+    return {"uid", "accept_ms"} <= {column["name"] for column in inspector.get_columns(mailings.name)}
