@@ -18,7 +18,6 @@ from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import Finding, check, header_problem
 from mailroom.content.content import Attachment, Content
 from mailroom.content.fields import joined, split, without
-from mailroom.content.header.words import decoded
 from mailroom.content.headers import address_header, encoded_words, extra_header, text_header
 from mailroom.content.original import NOT_MAILED, HandedIn
 
@@ -92,9 +91,8 @@ def _read(field: str, given: Given, problems: list[Finding]) -> Address | None:
     try:
         if isinstance(given, tuple):
             name, bare = given
-            return Address(parse_address(bare).address, decoded(str(name or "")))
-        address = parse_address(str(given))
-        return Address(address.address, decoded(address.name))
+            return Address(parse_address(bare).address, str(name or ""))
+        return parse_address(str(given))
     except AddressError as refusal:
         problems.append((field, f"“{given[1] if isinstance(given, tuple) else given}”: {refusal}"))
         return None

@@ -69,7 +69,10 @@ def _log_as_they_do() -> None:
     """By the standard library's logging: structlog, unless it is told otherwise, prints on stdout."""
     if not structlog.is_configured():
         structlog.configure(
-            processors=[structlog.stdlib.add_log_level, structlog.processors.KeyValueRenderer(key_order=["event"])],
+            processors=[
+                structlog.stdlib.add_log_level,
+                structlog.processors.KeyValueRenderer(key_order=["event"]),
+            ],
             wrapper_class=structlog.stdlib.BoundLogger,
             logger_factory=structlog.stdlib.LoggerFactory(),
         )

@@ -159,7 +159,6 @@ BREAK = "y\r\nBcc: eve@x.org"
         ("subject", "s\r\nBcc: eve@x.org", "subject"),
         ("subject", "s\r\n \r\nBcc: eve@x.org", "subject"),
         ("cc", [("n\r\nBcc: eve@x.org", "a@x.org")], "cc"),
-        ("cc", [("=?utf-8?q?n=0D=0ABcc:_eve?=", "a@x.org")], "cc"),
         ("extra_headers", {"X": BREAK}, "headers"),
         ("extra_headers", {"X": "y\nBcc: eve@x.org"}, "headers"),
         ("extra_headers", {"X\r\nBcc": "eve@x.org"}, "headers"),
