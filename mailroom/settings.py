@@ -36,7 +36,7 @@ OF_MAILROOM = "MAILROOM_"
 
 LEDGER_NAMES = ("DATABASE_URL", "REDIS_URL")
 
-M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T", bound=BaseModel)
 
 HOME = Path("instance")
 
@@ -478,7 +478,7 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
     return (error.strerror or "") if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
-def _checked(values: dict[str, str], model: type[M]) -> M:
+def _checked(values: dict[str, str], model: type[T]) -> T:
     try:
         return model.model_validate(values)
     except ValidationError as error:

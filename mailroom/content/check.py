@@ -212,7 +212,9 @@ def header_problem(name: str, value: str) -> str:
         return f"The header {name} cannot contain a line break or another control character."
     if reason := misplaced(value):
         return f"The header {name} {reason}."
-    return f"The header {name} has more than {LONGEST_VALUE:,} characters." if len(value) > LONGEST_VALUE else ""
+    return (
+        f"The header {name} has more than {LONGEST_VALUE:,} characters." if len(value) > LONGEST_VALUE else ""
+    )
 
 
 def _attachment_problem(attachment: Attachment) -> str:

@@ -12,14 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from email.errors import MessageError as EmailError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import Finding, check, header_problem
 from mailroom.content.content import Attachment, Content
 from mailroom.content.fields import joined, split, without
+from mailroom.content.header.parameters import parameter
 from mailroom.content.headers import address_header, encoded_words, extra_header, text_header
 from mailroom.content.original import NOT_MAILED, HandedIn
+from mailroom.content.recipients.parsed import each_once
 
 if TYPE_CHECKING:
     from email.message import Message as EmailMessage
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     Given = str | tuple[str, str]
 
 WRITTEN_HERE = ("from", "to", "cc", "reply-to", "subject")
-MADE = ("content-", "mime-")
+HEADERS_OF_THE_BUILDER = ("content-", "mime-")
 """Begin the names of what tells how a message is built."""
 
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
@@ -51,6 +53,29 @@ def handed_in(message: flask_mail.Message, envelope_from: Given | None = None, *
     `host`: this machine's name, which Flask-Mail's own Message-ID shows. Such a `msgId` becomes one
     of the sender's domain.
     """
+    people, charset = _people(message, envelope_from), _charset(message)
+    content = _content(message, people, charset)
+    if problems := [*_problems(content)]:
+        raise MessageError(problems)
+    if host and message.msgId.endswith(f"@{host}>"):
+        message.msgId = f"{message.msgId.removesuffix(f'{host}>')}{people.sender.domain}>"
+    recipients = each_once(to=people.to, cc=people.cc, bcc=people.bcc)
+    whole = _with_headers(_built(message, content, charset), content)
+    return HandedIn(whole, people.envelope_sender.address, [one.address for one in recipients])
+
+
+class _People(NamedTuple):
+    """Whom the Message names, and the envelope."""
+
+    sender: Address
+    envelope_sender: Address
+    reply_to: tuple[Address, ...]
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    bcc: tuple[Address, ...]
+
+
+def _people(message: flask_mail.Message, envelope_from: Given | None) -> _People:
     problems: list[Finding] = []
 
     def read(field: str, given: Iterable[Given | None]) -> tuple[Address, ...]:
@@ -63,28 +88,24 @@ def handed_in(message: flask_mail.Message, envelope_from: Given | None = None, *
         problems.append(("sender", "Say who the mail is from."))
     if problems:
         raise MessageError(problems)
-    charset = _charset(message)
-    content = Content(
-        sender[0],
+    return _People(sender[0], envelope_sender[0], reply_to, to, cc, bcc)
+
+
+def _content(message: flask_mail.Message, people: _People, charset: str) -> Content:
+    """What can be checked of it as of any other."""
+    headers = (message.extra_headers or {}).items()
+    return Content(
+        people.sender,
         _unfolded(_text(message.subject, charset)),
         _text(message.body, charset),
         _text(message.html, charset),
-        reply_to,
-        tuple((str(name), _unfolded(str(value))) for name, value in (message.extra_headers or {}).items()),
+        people.reply_to,
+        tuple((str(name), _unfolded(str(value))) for name, value in headers),
         tuple(_attachment(attachment) for attachment in message.attachments),
         kind="shared",
-        to=to,
-        cc=cc,
+        to=people.to,
+        cc=people.cc,
     )
-    if problems := [*_problems(content)]:
-        raise MessageError(problems)
-    if host and message.msgId.endswith(f"@{host}>"):
-        message.msgId = f"{message.msgId.removesuffix(f'{host}>')}{sender[0].domain}>"
-    whole = _with_headers(_built(message, content, charset), content)
-    addresses: dict[str, str] = {}
-    for one in (*to, *cc, *bcc):
-        addresses.setdefault(one.key, one.address)
-    return HandedIn(whole, envelope_sender[0].address, list(addresses.values()))
 
 
 def _read(field: str, given: Given, problems: list[Finding]) -> Address | None:
@@ -100,13 +121,14 @@ def _read(field: str, given: Given, problems: list[Finding]) -> Address | None:
 
 def _charset(message: flask_mail.Message) -> str:
     """The one that the Message asks for, if its words can be written in it."""
+    charset = message.charset or "utf-8"
     try:
-        for words in (message.body, *message.alts.values()):
+        for words in (" ", message.body, *message.alts.values()):
             if isinstance(words, str):
-                words.encode(message.charset or "utf-8")
-    except (UnicodeEncodeError, LookupError):
+                words.encode(charset)
+    except (UnicodeError, LookupError):
         return "utf-8"
-    return message.charset or "utf-8"
+    return charset
 
 
 def _text(given: object, charset: str) -> str:
@@ -121,8 +143,17 @@ def _unfolded(value: str) -> str:
 
 
 def _attachment(given: flask_mail.Attachment) -> Attachment:
-    data = given.data.encode("utf-8") if isinstance(given.data, str) else bytes(given.data)
-    return Attachment(given.filename or "", given.content_type, data)
+    return Attachment(given.filename or "", given.content_type, _octets(given.data, given.content_type))
+
+
+def _octets(data: object, content_type: str) -> bytes:
+    """Text in the charset that its type names, or in UTF-8."""
+    if not isinstance(data, str):
+        return bytes(data)  # type: ignore[call-overload, no-any-return]
+    try:
+        return data.encode(parameter(content_type, "charset") or "utf-8")
+    except (UnicodeError, LookupError):
+        return data.encode("utf-8", "replace")
 
 
 def _problems(content: Content) -> Iterator[Finding]:
@@ -140,7 +171,11 @@ def _problems(content: Content) -> Iterator[Finding]:
     if content.reply_to:
         given.add("reply-to")
     for name, value in content.headers:
-        if name.lower() in given or name.lower() in NOT_MAILED or name.lower().startswith(MADE):
+        if (
+            name.lower() in given
+            or name.lower() in NOT_MAILED
+            or name.lower().startswith(HEADERS_OF_THE_BUILDER)
+        ):
             yield "headers", f"The header {name} is set by the Message itself, or never mailed."
         elif problem := header_problem(name, value):
             yield "headers", problem
@@ -166,7 +201,7 @@ def _built(message: flask_mail.Message, content: Content, charset: str) -> bytes
 
 
 def _readable(given: flask_mail.Attachment, read: Attachment) -> flask_mail.Attachment:
-    """With data in UTF-8 and headers in ASCII, where Flask-Mail would have data in Latin-1, or an error."""
+    """Its text as octets, its headers in ASCII: of anything else Flask-Mail makes escapes, or an error."""
     one = copy(given)
     one.data = read.data
     one.headers = {

@@ -344,7 +344,7 @@ webhook_calls = table(  # one event for one endpoint: written with the change it
 
 
 def is_ledger(connection: Connection) -> bool:
-    """Whether that database has our mailings, in whatever form, and not somebody else's table of that name."""
+    """Whether that database has our mailings, of whatever version, and no stranger's table of that name."""
     inspector = inspect(connection)
     if not inspector.has_table(mailings.name):
         return False

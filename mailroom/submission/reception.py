@@ -23,7 +23,7 @@ from mailroom.database.telling import cause
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import NotAccepted
-from mailroom.engine.accept.handed_in import MOST_RCPT, NotTheirs
+from mailroom.engine.accept.handed_in import LARGE_MESSAGE, MOST_RCPT, NotTheirs
 from mailroom.engine.key_rates import Rates
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
@@ -38,9 +38,6 @@ LARGEST_SUBMISSION = 64 * 1024 * 1024
 
 READERS = 4
 """Messages that are read and written at the same time."""
-
-LARGE_SUBMISSION = 4 * 1024 * 1024
-"""Octets of a message of which only one is read at a time: reading takes a few times its size in memory."""
 
 QUOTES = str.maketrans("“”‘’", "\"\"''")
 
@@ -136,7 +133,7 @@ class Reception:
         """The reply to a whole message."""
         started = time.perf_counter()
         self._busy += 1
-        readers = self._large_readers if message.size > LARGE_SUBMISSION else self._readers
+        readers = self._large_readers if message.size > LARGE_MESSAGE else self._readers
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(readers, self._accept, session, envelope, message, started)

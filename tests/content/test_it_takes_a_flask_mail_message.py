@@ -101,13 +101,17 @@ class Late:
         ({"body": "Olá".encode("latin-1")}, "Ol\ufffd"),
         ({"body": "Olá 中", "charset": "latin-1"}, "Olá 中"),
         ({"body": "Olá", "charset": "no-such-charset"}, "Olá"),
+        ({"body": "Olá".encode(), "charset": "no-such-charset"}, "Olá"),
+        ({"body": "Olá", "charset": "rot13"}, "Olá"),
+        ({"body": "Olá", "charset": "utf-8\r\nBcc: eve@x.org"}, "Olá"),
+        ({"body": "Olá", "charset": "utf-16"}, "Olá"),
         ({"body": Late()}, "Später"),
     ],
 )
 def test_a_body_is_text_whatever_it_is_made_of(given: dict[str, Any], text: str) -> None:
     assert mailed(message(**given)).get_content().rstrip() == text
-    html = mailed(message(body="t", charset=given.get("charset"), alts={"html": given["body"]}))
-    assert html["Subject"] == "s"
+    html = mailed(message(**given, html=given["body"])).get_body(("html",))
+    assert html is not None and html.get_content().rstrip() == text
 
 
 @pytest.mark.parametrize(
@@ -122,6 +126,20 @@ def test_a_body_is_text_whatever_it_is_made_of(given: dict[str, Any], text: str)
 )
 def test_extra_headers_are_taken(name: str, value: str, shown: str) -> None:
     assert mailed(message(extra_headers={name: value}))[name] == shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "octets"),
+    [
+        ("text/plain", "Läden 中".encode()),
+        ("text/csv; charset=gb18030", "Läden 中".encode("gb18030")),
+        ('text/csv; charset="latin-1"', "Läden 中".encode()),
+        ("text/csv; charset=none-such", "Läden 中".encode()),
+    ],
+)
+def test_text_in_a_file_is_what_its_type_says_or_utf_8(kind: str, octets: bytes) -> None:
+    (part,) = mailed(message(attachments=[flask_mail.Attachment("a", kind, "Läden 中")])).iter_attachments()
+    assert part.get_payload(decode=True) == octets
 
 
 def test_headers_of_an_attachment_are_taken_in_any_script() -> None:

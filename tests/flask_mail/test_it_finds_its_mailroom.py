@@ -15,9 +15,10 @@ from sqlalchemy import func, select
 
 import mailroom
 from mailroom.database.engine import Database
-from mailroom.flask import Mail, NotSetUp
+from mailroom.flask import Away, Mail, NotSetUp
+from mailroom.ledger.migrate import upgrade
 from mailroom.ledger.schema import mailings
-from mailroom.settings import LedgerUrls, SettingsError, ledger_urls
+from mailroom.settings import LedgerUrls, SettingsError, ledger_urls, misspelt
 from tests.servers import Valkey
 
 THEIRS = {"DATABASE_URL": "postgresql://shop@127.0.0.1:1/shop", "REDIS_URL": "redis://127.0.0.1:1/0"}
@@ -56,6 +57,10 @@ def test_ours_come_before_theirs_from_the_configuration_then_the_environment(hom
     secret.write_text(OURS["MAILROOM_REDIS_URL"])
     filed = {**OURS, "MAILROOM_REDIS_URL": "", "MAILROOM_REDIS_URL_FILE": str(secret)}
     assert ledger_urls(THEIRS, THEIRS | filed | {"MAILROOM_HOME": str(home)}) == FOUND
+
+
+def test_their_names_are_no_misspellings() -> None:
+    assert misspelt({**OURS, **{f"{name}_FILE": "/run/secrets/url" for name in OURS}}) == []
 
 
 def test_a_local_run_comes_before_theirs(home: Path) -> None:
@@ -107,6 +112,13 @@ def test_a_database_of_their_own_is_refused_and_left_as_it_is(home: Path, valkey
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (bool(table),)
 
 
+def test_a_ledger_that_is_behind_is_named(home: Path, valkey: Valkey) -> None:
+    url = f"sqlite:///{home}/old.db"
+    upgrade(url, "0001")
+    with pytest.raises(Away, match="is it migrated.*migrations behind"):
+        send(MAILROOM_DATABASE_URL=url, MAILROOM_REDIS_URL=valkey.url)
+
+
 SHOP = """
 import sys
 from importlib.abc import MetaPathFinder
@@ -150,7 +162,8 @@ def in_their_process(folder: Path, missing: str, **environment: str) -> str:
 
 
 def test_over_the_api_it_needs_no_driver_and_no_queue(tmp_path: Path) -> None:
-    missing = str({"rq", "redis", "sqlalchemy", "alembic", "psycopg", "worker", "start"})
+    drivers = {"rq", "redis", "sqlalchemy", "alembic", "psycopg", "structlog", "liquid", "aiohttp"}
+    missing = str(drivers | {"worker", "start"})
     nowhere = {"MAILROOM_API_URL": "http://127.0.0.1:1/api/v1", "MAILROOM_API_KEY": "mr_x"}
     assert in_their_process(tmp_path, missing, **nowhere) == "Away\n"
 

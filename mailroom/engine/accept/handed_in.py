@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from mailroom.content.addresses import Address
@@ -15,6 +17,11 @@ from mailroom.ledger.people.api_keys import ApiKey
 
 MOST_RCPT = 1000
 """Recipients of one message; more people are a mailing, where each sees only themself."""
+
+LARGE_MESSAGE = 4 * 1024 * 1024
+"""Octets of a message of which only one is read at a time: reading takes a few times its size in memory."""
+
+_reading = threading.Lock()
 
 
 class NotTheirs(Exception):
@@ -28,15 +35,8 @@ def draft_of(handed: HandedIn, key: ApiKey | None, *, protocol: str = "") -> Dra
     over which it came, for its Received field.
     """
     _check_sender(key, handed.sender)
-    name = str(uuid.uuid4())
-    original = read_original(
-        handed.message,
-        envelope_sender=handed.sender,
-        message_id=message_id(name, None, handed.sender.rpartition("@")[2]),
-        date=datetime.now(UTC),
-        trace=f"by mailroom with {protocol} id {name}" if protocol else "",
-        is_bound=bool(key and key.senders),
-    )
+    with _reading if len(handed.message) > LARGE_MESSAGE else nullcontext():
+        original = _read(handed, protocol, is_bound=bool(key and key.senders))
     for author in original.authors:
         _check_sender(key, author.address)
     if original.disguise:
@@ -47,6 +47,18 @@ def draft_of(handed: HandedIn, key: ApiKey | None, *, protocol: str = "") -> Dra
         user_id=key.user_id if key else None,
         program_id=key.program if key else None,
         original=original,
+    )
+
+
+def _read(handed: HandedIn, protocol: str, *, is_bound: bool) -> Original:
+    name = str(uuid.uuid4())
+    return read_original(
+        handed.message,
+        envelope_sender=handed.sender,
+        message_id=message_id(name, None, handed.sender.rpartition("@")[2]),
+        date=datetime.now(UTC),
+        trace=f"by mailroom with {protocol} id {name}" if protocol else "",
+        is_bound=is_bound,
     )
 
 

@@ -26,7 +26,7 @@ MOST_UPDATE_OCTETS = 16 * 1024
 """Of a change to one."""
 
 MOST_DELIVERIES = 1_000
-"""Of one email; by the API it has at most three times fifty."""
+"""Of one email: as many as a whole message may have."""
 
 
 @operation(
