@@ -9,11 +9,11 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, Self
+from typing import Annotated, Literal, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -31,6 +31,13 @@ from mailroom import urls
 from mailroom.proxies import LOOPBACK, Proxies
 
 LOCAL_FILE = "local.env"
+OF_MAILROOM = "MAILROOM_"
+"""Begins the names of what is Mailroom's in somebody else's process."""
+
+LEDGER_NAMES = ("DATABASE_URL", "REDIS_URL")
+
+T = TypeVar("T", bound=BaseModel)
+
 HOME = Path("instance")
 
 
@@ -119,6 +126,37 @@ Origin = Annotated[
 ]
 
 
+DatabaseUrl = Annotated[
+    str,
+    Field(
+        alias="DATABASE_URL",
+        description="like sqlite:////srv/mailroom/mailroom.db or postgresql://user:password@host/mailroom",
+        pattern=r"^(sqlite:///[^:]|postgres(ql)?(\+psycopg)?://)",
+        repr=False,
+    ),
+    AfterValidator(urls.check),
+]
+RedisUrl = Annotated[
+    str,
+    Field(
+        alias="REDIS_URL",
+        description="like redis://:password@host:6379/0, rediss://... or unix:///path/to/socket",
+        pattern=r"^(rediss?|unix)://",
+        repr=False,
+    ),
+    AfterValidator(urls.check),
+]
+
+
+class LedgerUrls(BaseModel):
+    """Where the ledger and its queue are, for a program that only submits."""
+
+    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
+
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
+
+
 class Settings(BaseModel):
     """What the environment says: of each variable its name, what it takes, in words too, and its default.
 
@@ -138,26 +176,8 @@ class Settings(BaseModel):
         ),
         AfterValidator(_unguessable),
     ]
-    database_url: Annotated[
-        str,
-        Field(
-            alias="DATABASE_URL",
-            description="like sqlite:////srv/mailroom/mailroom.db or postgresql://user:password@host/mailroom",
-            pattern=r"^(sqlite:///[^:]|postgres(ql)?(\+psycopg)?://)",
-            repr=False,
-        ),
-        AfterValidator(urls.check),
-    ]
-    redis_url: Annotated[
-        str,
-        Field(
-            alias="REDIS_URL",
-            description="like redis://:password@host:6379/0, rediss://... or unix:///path/to/socket",
-            pattern=r"^(rediss?|unix)://",
-            repr=False,
-        ),
-        AfterValidator(urls.check),
-    ]
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
     mail_server: Annotated[
         str,
         Field(
@@ -312,11 +332,10 @@ KNOWN_TO_OTHERS = {
     *("MAIL", "MAILCHECK", "MAILPATH", "MAILTO", "MAILRC", "MAILDIR"),  # shells, cron and mail programs
     *("MAIL_DEBUG", "MAIL_MAX_EMAILS", "MAIL_SUPPRESS_SEND", "MAIL_ASCII_ATTACHMENTS"),  # Flask-Mail
     *(
-        "MAILROOM_API_URL",
-        "MAILROOM_API_KEY",
-        "MAILROOM_API_URL_FILE",
-        "MAILROOM_API_KEY_FILE",
-    ),  # our clients
+        f"{OF_MAILROOM}{name}{file}"  # our clients
+        for name in ("API_URL", "API_KEY", "DATABASE_URL", "REDIS_URL")
+        for file in ("", "_FILE")
+    ),
 }
 """Variables that somebody else reads."""
 
@@ -337,7 +356,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             raise SettingsError(
                 f"{name} is not set: it must be {EXPECTED_SETTINGS[name]}; to try it out: make run"
             )
-    return _checked(values | {"MAILROOM_HOME": str(home)})
+    return _checked(values | {"MAILROOM_HOME": str(home)}, Settings)
 
 
 def load_or_exit(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -381,16 +400,40 @@ def given(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return values
 
 
-def ledger_urls(config: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> tuple[str, str]:
-    """DATABASE_URL and REDIS_URL, for a program that only submits: of its own configuration,
-    the environment, or the file of a local run."""
-    values = given({**environ, **config})
-    if "DATABASE_URL" not in values and "REDIS_URL" not in values:
-        values = read_local(home_of({**environ, **config}) / LOCAL_FILE)
-    for name in ("DATABASE_URL", "REDIS_URL"):
-        if name not in values:
-            raise SettingsError(f"{name} is not set: it must be {EXPECTED_SETTINGS[name]}")
-    return values["DATABASE_URL"], values["REDIS_URL"]
+def ledger_urls(config: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> LedgerUrls:
+    """For a program that only submits: of its configuration, its environment, or the file of a local run.
+
+    Both from one source: one of each would be a ledger with another's queue. DATABASE_URL and REDIS_URL
+    are usually the program's own, so they are asked last.
+    """
+    for prefix, source in _ledger_sources(config, environ):
+        urls_there = {name: url for name in LEDGER_NAMES if (url := of_a_client(f"{prefix}{name}", source))}
+        if urls_there:
+            return _one_ledger(prefix, urls_there)
+    raise SettingsError(
+        f"{OF_MAILROOM}DATABASE_URL is not set: it must be {EXPECTED_SETTINGS['DATABASE_URL']}"
+    )
+
+
+def _ledger_sources(
+    config: Mapping[str, str], environ: Mapping[str, str]
+) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """What the names there begin with, and where they stand."""
+    yield OF_MAILROOM, config
+    yield OF_MAILROOM, environ
+    yield "", read_local(home_of({**environ, **config}) / LOCAL_FILE)
+    yield "", config
+    yield "", environ
+
+
+def _one_ledger(prefix: str, values: dict[str, str]) -> LedgerUrls:
+    if missing := set(LEDGER_NAMES) - values.keys():
+        beside = f"{prefix}{next(iter(values))}"
+        raise SettingsError(f"{prefix}{missing.pop()} is not set where {beside} is: both come from one place")
+    try:
+        return _checked(values, LedgerUrls)
+    except SettingsError as error:
+        raise SettingsError(f"{prefix}{error}") from None
 
 
 def of_a_client(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -435,9 +478,9 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
     return (error.strerror or "") if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
-def _checked(values: dict[str, str]) -> Settings:
+def _checked(values: dict[str, str], model: type[T]) -> T:
     try:
-        return Settings.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         # Of several the first one: with a bad port, the public URL that is made of it is bad as well.
         first = error.errors()[0]

@@ -196,16 +196,25 @@ def _check_headers(content: Content) -> Iterator[Finding]:
         yield "headers", f"At most {MOST_FILLED_HEADERS} further headers can hold merge tags."
         return
     for name, value in content.headers:
-        if not _FIELD_NAME(name):
-            yield "headers", f"“{name[:80]}” cannot be the name of a header."
-        elif name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
+        if name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
             yield "headers", f"The header {name} is set by Mailroom."
-        elif _BREAK(value) or _SURROGATE(value):
-            yield "headers", f"The header {name} cannot contain a line break or another control character."
-        elif reason := misplaced(value) or (not is_filled(value) and structure_problem(name, value)):
+        elif problem := header_problem(name, value):
+            yield "headers", problem
+        elif not is_filled(value) and (reason := structure_problem(name, value)):
             yield "headers", f"The header {name} {reason}."
-        elif len(value) > LONGEST_VALUE:
-            yield "headers", f"The header {name} has more than {LONGEST_VALUE:,} characters."
+
+
+def header_problem(name: str, value: str) -> str:
+    """Why this is no header that somebody may add, in a sentence; "" when it is one."""
+    if not _FIELD_NAME(name):
+        return f"“{name[:80]}” cannot be the name of a header."
+    if _BREAK(value) or _SURROGATE(value):
+        return f"The header {name} cannot contain a line break or another control character."
+    if reason := misplaced(value):
+        return f"The header {name} {reason}."
+    return (
+        f"The header {name} has more than {LONGEST_VALUE:,} characters." if len(value) > LONGEST_VALUE else ""
+    )
 
 
 def _attachment_problem(attachment: Attachment) -> str:

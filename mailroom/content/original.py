@@ -41,6 +41,15 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
+class HandedIn:
+    """What a program gives: the message, and its envelope (MAIL FROM; RCPT TO, Bcc included)."""
+
+    message: bytes
+    sender: str
+    recipients: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Original:
     """`data` is what is mailed; `content` is what pages show of it.
 
@@ -83,8 +92,8 @@ def read_original(
     """A message as it came over the wire. `uid` and `date`: for one without Message-ID or Date.
 
     `envelope_sender`: "" where nobody was named; From's first author is it then. `trace` becomes
-    its first field, Received. `is_bound`: whoever handed it in may speak for some addresses only:
-    signatures of other domains are left out, and disguises looked for.
+    its first field, Received; "" when it came over no hop. `is_bound`: whoever handed it in may
+    speak for some addresses only: signatures of other domains are left out, and disguises looked for.
     Raises Unmailable.
     """
     fields, body = split(_crlf(given.lstrip(b"\r\n")))
@@ -128,7 +137,7 @@ def _new_id(uid: str, envelope_sender: str, fields: Sequence[Field]) -> str:
 
 def _completed(fields: list[Field], new_id: str, date: datetime, trace: str) -> list[Field]:
     stamp = format_datetime(date)
-    made = [Field("received", f"Received: {trace}; {stamp}".encode())]
+    made = [Field("received", f"Received: {trace}; {stamp}".encode())] if trace else []
     if not values(fields, "date"):
         made.append(Field("date", f"Date: {stamp}".encode()))
     if not values(fields, "message-id"):

@@ -11,9 +11,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-from mailroom.content.addresses import format_address
-from mailroom.content.content import Content
-from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.original import HandedIn
 from mailroom.flask.errors import Away, NotSetUp, Refused
 
 TIMEOUT = 10.0
@@ -39,12 +37,12 @@ class OverHttp:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise NotSetUp(f"MAILROOM_API_URL must be like https://mail.example.org/api/v1, not {url!r}.")
         self._parts = parts
-        self._path = f"{parts.path.rstrip('/')}/emails"
+        self._path = f"{parts.path.rstrip('/')}/emails/raw"
         self._key = key
         self._connection: HTTPConnection | None = None
 
-    def send(self, content: Content, recipients: list[Recipient]) -> None:
-        body = json.dumps(body_of(content, recipients)).encode()
+    def send(self, handed: HandedIn) -> None:
+        body = json.dumps(body_of(handed)).encode()
         headers = {
             "Authorization": f"Bearer {self._key}",
             "Content-Type": "application/json",
@@ -62,7 +60,7 @@ class OverHttp:
                 time.sleep(min(max(wait, (answer and answer.retry_after) or 0), LONGEST_RETRY_AFTER_SECONDS))
         raise Away(f"Mailroom's API at {self._parts.netloc} did not accept the mail: {trouble}")
 
-    def close(self) -> None:
+    def quit(self) -> None:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
@@ -78,36 +76,18 @@ class OverHttp:
                 response.status, response.read(LARGEST_ANSWER), _seconds(response.getheader("Retry-After"))
             )
         except (OSError, HTTPException) as error:
-            self.close()
+            self.quit()
             return None, str(error) or type(error).__name__
         return answer, ""
 
 
-def body_of(content: Content, recipients: list[Recipient]) -> dict[str, Any]:
-    """The JSON of `POST /emails`; what is empty is left out."""
-    bcc = [r.address for r in recipients if r.role == "bcc"]
-    body: dict[str, Any] = {
-        "from": format_address(content.sender),
-        "to": [format_address(address) for address in content.to],
-        "cc": [format_address(address) for address in content.cc],
-        "bcc": bcc,
-        "reply_to": [format_address(address) for address in content.reply_to],
-        "subject": content.subject,
-        "text": content.text,
-        "html": content.html,
-        "headers": dict(content.headers),
-        "attachments": [
-            {
-                "filename": file.filename,
-                "content": b64encode(file.data).decode("ascii"),
-                "content_type": file.content_type,
-                **({"content_id": file.content_id} if file.content_id else {}),
-            }
-            for file in content.attachments
-        ],
+def body_of(handed: HandedIn) -> dict[str, Any]:
+    """The JSON of `POST /emails/raw`."""
+    return {
+        "from": handed.sender,
+        "recipients": list(handed.recipients),
+        "message": b64encode(handed.message).decode("ascii"),
     }
-    always = ("from", "to", "subject")
-    return {name: value for name, value in body.items() if value or name in always}
 
 
 def _is_passing(answer: ApiReply) -> bool:
@@ -122,8 +102,9 @@ def _judge(answer: ApiReply) -> None:
         return
     if answer.status in (401, 403) and b"_api_key" in answer.body:
         raise NotSetUp(f"Mailroom's API refused the key (MAILROOM_API_KEY): {_words(answer)}")
-    if answer.status == 404 or 300 <= answer.status < 400:
-        raise NotSetUp(f"MAILROOM_API_URL leads nowhere (it ends in /api/v1): {_words(answer)}")
+    if answer.status in (404, 405) or 300 <= answer.status < 400:
+        where = "MAILROOM_API_URL leads nowhere (it ends in /api/v1), or to an older Mailroom"
+        raise NotSetUp(f"{where}: {_words(answer)}")
     raise Refused([("", _words(answer))])
 
 

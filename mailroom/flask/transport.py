@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from flask import Flask
 
 from mailroom import settings
-from mailroom.content.content import Content
-from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.original import HandedIn
 from mailroom.flask.errors import NotSetUp
 from mailroom.flask.over_http import OverHttp
-from mailroom.flask.same_ledger import Parts, SameLedger
+
+if TYPE_CHECKING:
+    from mailroom.flask.same_ledger import Parts
 
 MAIL_EXTENSION = "mailroom.flask"
 
 HOW = (
     "Say where your Mailroom is, in app.config or the environment: "
     "MAILROOM_API_URL and MAILROOM_API_KEY to reach it over its API, "
-    "or DATABASE_URL and REDIS_URL to share its ledger."
+    "or MAILROOM_DATABASE_URL and MAILROOM_REDIS_URL to share its ledger."
 )
 
 _opening = threading.Lock()
@@ -30,9 +31,9 @@ _opening = threading.Lock()
 class Transport(Protocol):
     """Takes messages for as long as a connection lasts."""
 
-    def send(self, content: Content, recipients: list[Recipient]) -> None: ...
+    def send(self, handed: HandedIn) -> None: ...
 
-    def close(self) -> None: ...
+    def quit(self) -> None: ...
 
 
 def transport_of(app: Flask) -> Transport:
@@ -40,6 +41,9 @@ def transport_of(app: Flask) -> Transport:
     api_url = app.config.get("MAILROOM_API_URL") or settings.of_a_client("MAILROOM_API_URL")
     if api_url:
         return OverHttp(str(api_url), str(_key(app.config)))
+    # Here, so that the API is reached without a driver of databases or of Redis.
+    from mailroom.flask.same_ledger import SameLedger
+
     return SameLedger(_parts(app))
 
 
@@ -54,19 +58,18 @@ def _key(config: Mapping[str, object]) -> object:
 
 def _parts(app: Flask) -> Parts:
     """The ledger and queue of this process: a fork must not share its parent's connections."""
+    from mailroom.flask.same_ledger import opened
+
     kept: dict[int, Parts] = app.extensions.setdefault(MAIL_EXTENSION, {})
     with _opening:
         if os.getpid() not in kept:
             kept.clear()
-            kept[os.getpid()] = Parts(*_urls(app.config))
+            kept[os.getpid()] = opened(_urls(app.config))
         return kept[os.getpid()]
 
 
-def _urls(config: Mapping[str, object]) -> tuple[str, str]:
+def _urls(config: Mapping[str, object]) -> settings.LedgerUrls:
     try:
-        found = settings.ledger_urls(
-            {name: str(value) for name, value in config.items() if isinstance(value, str)}
-        )
+        return settings.ledger_urls({name: value for name, value in config.items() if isinstance(value, str)})
     except settings.SettingsError as error:
         raise NotSetUp(f"{error}. {HOW}") from None
-    return found

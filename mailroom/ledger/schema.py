@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Enum,
     ForeignKey,
     Index,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    inspect,
 )
 from sqlalchemy.schema import SchemaItem
 
@@ -352,3 +354,11 @@ webhook_calls = table(  # one event for one endpoint: written with the change it
     partial_index("ix_webhook_calls_ended_at", "ended_at", where=condition("ended_at IS NOT NULL")),
     **NEVER_REUSED,
 )
+
+
+def is_ledger(connection: Connection) -> bool:
+    """Whether that database has our mailings, of whatever version, and no stranger's table of that name."""
+    inspector = inspect(connection)
+    if not inspector.has_table(mailings.name):
+        return False
+    return {"uid", "accept_ms"} <= {column["name"] for column in inspector.get_columns(mailings.name)}

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -16,14 +15,15 @@ import structlog
 from aiosmtpd.smtp import AuthResult, Envelope, Session
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
-from mailroom.content.addresses import Address, AddressError, parse_address
+from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.fields import Unmailable
-from mailroom.content.original import Original, read_original
-from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.original import HandedIn
 from mailroom.database.engine import Database
 from mailroom.database.telling import cause
+from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft, NotAccepted
+from mailroom.engine.accept.draft import NotAccepted
+from mailroom.engine.accept.handed_in import LARGE_MESSAGE, MOST_RCPT, NotTheirs
 from mailroom.engine.key_rates import Rates
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
@@ -33,13 +33,9 @@ from mailroom.submission.incoming import IncomingMessage
 
 log = structlog.get_logger()
 
-MOST_RCPT = 1000
 
 READERS = 4
 """Messages that are read and written at the same time."""
-
-LARGE_SUBMISSION = 4 * 1024 * 1024
-"""Octets of a message of which only one is read at a time: reading takes a few times its size in memory."""
 
 QUOTES = str.maketrans("“”‘’", "\"\"''")
 
@@ -149,7 +145,7 @@ class Reception:
         """The reply to a whole message."""
         started = time.perf_counter()
         self._busy += 1
-        readers = self._large_readers if message.size > LARGE_SUBMISSION else self._readers
+        readers = self._large_readers if message.size > LARGE_MESSAGE else self._readers
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(readers, self._accept, session, envelope, message, started)
@@ -168,9 +164,11 @@ class Reception:
 
     def _accept(self, session: Session, envelope: Envelope, message: IncomingMessage, started: float) -> str:
         try:
-            return self._judge(session, envelope, message.octets(), started)
+            return self._judge(session, envelope, message, started)
         except Unmailable as reason:
             return f"554 5.6.0 This message cannot be mailed: {_words(reason)}"
+        except NotTheirs as refusal:
+            return f"550 5.7.1 {_words(refusal)}"
         except NotAccepted as refusal:
             return f"554 5.6.0 {_words(refusal)}"
         except OF_THE_MESSAGE as error:
@@ -186,23 +184,12 @@ class Reception:
             log.error("a submission failed", exc_info=error)
             return REPLY_BROKEN
 
-    def _judge(self, session: Session, envelope: Envelope, given: bytes, started: float) -> str:
+    def _judge(self, session: Session, envelope: Envelope, message: IncomingMessage, started: float) -> str:
         key = _key(session)
-        original = _read(session, envelope, given)
-        for author in original.authors:
-            if not key.may_send_from(author.address):
-                return f"550 5.7.1 This API key may not send from {author.address}"
-        if original.disguise:
-            return f"550 5.7.1 For this API key, {_words(original.disguise)}"
-        draft = Draft(
-            original.content,
-            _recipients(original, envelope.rcpt_tos),
-            expires_after=self._settings.expires,
-            user_id=key.user_id,
-            program_id=key.program,
-            original=original,
-            started=started,
-        )
+        handed = HandedIn(message.octets(), str(envelope.mail_from), envelope.rcpt_tos)
+        draft = handed_in.draft_of(handed, key, protocol=f"ESMTP{'S' if session.ssl else ''}A")
+        del handed  # it may be large
+        draft = replace(draft, expires_after=self._settings.expires, started=started)
         # The key may have been revoked while the message came.
         if not self._is_active(key):
             return KEY_ENDED
@@ -222,28 +209,3 @@ def _words(reason: object) -> str:
 
 def _key(session: Session) -> ApiKey:
     return cast(ApiKey, session.auth_data)  # aiosmtpd lets nobody come so far without it
-
-
-def _read(session: Session, envelope: Envelope, given: bytes) -> Original:
-    name = str(uuid.uuid4())
-    return read_original(
-        given,
-        envelope_sender=str(envelope.mail_from),
-        uid=name,
-        date=datetime.now(UTC),
-        trace=f"by mailroom with ESMTP{'S' if session.ssl else ''}A id {name}",
-        is_bound=bool(_key(session).senders),
-    )
-
-
-def _recipients(original: Original, envelope_to: Sequence[str]) -> list[Recipient]:
-    """Everybody of the envelope once; who is in neither To nor Cc is a Bcc."""
-    shown: dict[str, tuple[str, Address]] = {}
-    for role, addresses in (("to", original.content.to), ("cc", original.content.cc)):
-        for address in addresses:
-            shown.setdefault(address.key, (role, address))
-    found: dict[str, Recipient] = {}
-    for given in envelope_to:
-        role, address = shown.get(given.lower(), ("bcc", Address(given)))
-        found.setdefault(given.lower(), Recipient(given, address.name, role=role))
-    return list(found.values())

@@ -1,7 +1,7 @@
 """What somebody tries who holds a key that may send as news@acme.example, and as nobody else.
 
-Each attack is handed in by SMTP. It is refused for good, or what leaves has no author but the
-allowed one, and no header that was not there.
+Each attack is handed in by SMTP, and by the API as a whole message. It is refused for good, or what
+leaves has no author but the allowed one, and no header that was not there.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from app import create_app
 from mailroom.database.engine import Database
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import mailings, originals
+from mailroom.settings import load
+from tests.api.conftest import Client
 from tests.content.readers import field_names, naive_authors, strict_authors
 from tests.servers import Valkey, wait_until
 from tests.submission.conftest import Submission
@@ -175,12 +178,11 @@ class Door:
     submission: Submission
     key: str
     ledger: Database
+    environment: dict[str, str]
 
     def hand_in(self, head: str, body: str = "Hi\r\n") -> bytes | None:
         """What leaves; None when it is refused for good."""
-        if not head.lower().startswith("from"):
-            head = f"From: {MINE}\r\n{head}"
-        message = f"{head}\r\n\r\n{body}".encode("utf-8", "surrogateescape")
+        message = whole(head, body)
         with smtplib.SMTP("127.0.0.1", self.submission.port, timeout=30) as client:
             client.login("anybody", self.key)
             client.mail(MINE)
@@ -189,12 +191,37 @@ class Door:
         if code in (550, 554):
             return None
         assert code == 250, words
-        with self.ledger.read() as connection:
-            wanted = mailings.c.uid == words.decode().rpartition(" ")[2]
-            joined = originals.join(mailings, mailings.c.id == originals.c.mailing_id)
-            return bytes(
-                connection.execute(select(originals.c.data).select_from(joined).where(wanted)).scalar_one()
-            )
+        return leaving(self.ledger, words.decode().rpartition(" ")[2])
+
+
+@dataclass
+class ApiDoor:
+    """The same by the API."""
+
+    client: Client
+    key: str
+
+    def hand_in(self, head: str, body: str = "Hi\r\n") -> bytes | None:
+        message = b64encode(whole(head, body)).decode()
+        fields = {"from": MINE, "recipients": ["bob@example.org"], "message": message}
+        answer = self.client.post("/emails/raw", json=fields, key=self.key)
+        if answer.status_code in (403, 422):
+            return None
+        assert answer.status_code == 200, answer.get_json()
+        return leaving(self.client.database, answer.get_json()["id"])
+
+
+def whole(head: str, body: str) -> bytes:
+    if not head.lower().startswith("from"):
+        head = f"From: {MINE}\r\n{head}"
+    return f"{head}\r\n\r\n{body}".encode("utf-8", "surrogateescape")
+
+
+def leaving(ledger: Database, uid: str) -> bytes:
+    with ledger.read() as connection:
+        joined = originals.join(mailings, mailings.c.id == originals.c.mailing_id)
+        statement = select(originals.c.data).select_from(joined).where(mailings.c.uid == uid)
+        return bytes(connection.execute(statement).scalar_one())
 
 
 def data(client: smtplib.SMTP, message: bytes) -> tuple[int, bytes]:
@@ -223,34 +250,47 @@ def door(_sqlite_template: Path, _valkey: Valkey, tmp_path_factory: pytest.TempP
     shutil.copy(_sqlite_template, folder / "mailroom.db")
     url = f"sqlite:///{folder / 'mailroom.db'}"
     environment = {"SECRET_KEY": "a secret for tests only", "DATABASE_URL": url, "REDIS_URL": _valkey.url}
-    submission = Submission(
-        folder, environment | {"MAIL_SERVER": "127.0.0.1", "MAILROOM_HOME": str(folder / "home")}
-    )
+    environment |= {"MAIL_SERVER": "127.0.0.1", "MAILROOM_HOME": str(folder / "home")}
+    submission = Submission(folder, environment)
     wait_until(submission.is_ready, 20, "submission")
     ledger = Database(url)
     with ledger.begin() as connection:
         key, _ = api_keys.add(connection, "bound", scopes=["send"], senders=[MINE])
-    yield Door(submission, key, ledger)
+    yield Door(submission, key, ledger, environment)
     submission.stop()
     ledger.dispose()
 
 
-def test_honest_mail_passes(door: Door) -> None:
-    wire = door.hand_in(f'From: "Jörg @ Acme" <{MINE}>\r\nTo: bob@example.org\r\nSubject: Grüße')
+@pytest.fixture(scope="module")
+def api_door(door: Door) -> Iterator[ApiDoor]:
+    """On the same ledger, with the same key."""
+    client = Client(create_app(load(door.environment)))
+    yield ApiDoor(client, door.key)
+    client.database.dispose()
+
+
+@pytest.fixture(params=["door", "api_door"])
+def either(request: pytest.FixtureRequest) -> Door | ApiDoor:
+    found: Door | ApiDoor = request.getfixturevalue(request.param)
+    return found
+
+
+def test_honest_mail_passes(either: Door | ApiDoor) -> None:
+    wire = either.hand_in(f'From: "Jörg @ Acme" <{MINE}>\r\nTo: bob@example.org\r\nSubject: Grüße')
     assert wire is not None and strict_authors(wire) == {MINE}
 
 
 @pytest.mark.parametrize("head", ANOTHER_AUTHOR.values(), ids=ANOTHER_AUTHOR)
-def test_nobody_else_is_its_author(door: Door, head: str) -> None:
-    wire = door.hand_in(f"{head}\r\nSubject: s")
+def test_nobody_else_is_its_author(either: Door | ApiDoor, head: str) -> None:
+    wire = either.hand_in(f"{head}\r\nSubject: s")
     if wire is not None:
         assert strict_authors(wire) == naive_authors(wire) == {MINE}
         assert b"victim.example" not in wire and b"bank" not in wire
 
 
 @pytest.mark.parametrize("head", ANOTHER_HEADER.values(), ids=ANOTHER_HEADER)
-def test_no_header_is_there_that_was_not(door: Door, head: str) -> None:
-    wire = door.hand_in(head)
+def test_no_header_is_there_that_was_not(either: Door | ApiDoor, head: str) -> None:
+    wire = either.hand_in(head)
     if wire is not None:
         name = head.partition(":")[0].lower()
         added = {
@@ -268,22 +308,22 @@ def test_no_header_is_there_that_was_not(door: Door, head: str) -> None:
 
 
 @pytest.mark.parametrize("head", NOT_THEIRS_TO_SAY.values(), ids=NOT_THEIRS_TO_SAY)
-def test_it_does_not_say_what_others_would(door: Door, head: str) -> None:
-    wire = door.hand_in(head)
+def test_it_does_not_say_what_others_would(either: Door | ApiDoor, head: str) -> None:
+    wire = either.hand_in(head)
     assert wire is None or b"victim" not in wire
 
 
-def test_its_own_signature_stays(door: Door) -> None:
-    wire = door.hand_in("DKIM-Signature: v=1; a=rsa-sha256; d=acme.example;\r\n s=x; b=AA==")
+def test_its_own_signature_stays(either: Door | ApiDoor) -> None:
+    wire = either.hand_in("DKIM-Signature: v=1; a=rsa-sha256; d=acme.example;\r\n s=x; b=AA==")
     assert (
         wire is not None and b"\r\nDKIM-Signature: v=1; a=rsa-sha256; d=acme.example;\r\n s=x; b=AA==" in wire
     )
 
 
 @pytest.mark.parametrize("head", MADE_TO_COST.values(), ids=MADE_TO_COST)
-def test_a_message_that_is_made_to_cost_is_answered(door: Door, head: str) -> None:
+def test_a_message_that_is_made_to_cost_is_answered(door: Door, either: Door | ApiDoor, head: str) -> None:
     """At all: each of these took minutes, or an answer that has the client try again for ever."""
-    door.hand_in(head)
+    either.hand_in(head)
     assert "Traceback" not in door.submission.log()
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
+from mailroom.content.original import Original
+from mailroom.engine.accept.thresholds import WHOLE_SHARES_A_BATCH_AT_MOST
 from mailroom.ledger.batches.gather import SIZE
 from mailroom.ledger.batches.join import WAITS_MS
 from mailroom.ledger.schema import batches
-from tests.ledger.book import Book
+from tests.ledger.book import CONTENT, Book
 
 
 def test_what_comes_while_a_batch_waits_joins_it(book: Book) -> None:
@@ -50,6 +52,13 @@ def test_a_large_mailing_goes_alone(book: Book) -> None:
     book.accept(1)
     book.accept(26)
     assert [batch.size for batch in book.waiting()] == [1, 26]
+
+
+def test_a_whole_message_joins_unless_it_is_large(book: Book) -> None:
+    book.accept(1)
+    for octets in (1_000, WHOLE_SHARES_A_BATCH_AT_MOST, WHOLE_SHARES_A_BATCH_AT_MOST + 1):
+        book.accept(1, original=Original(b"x" * octets, "<1@mail.example>", CONTENT, ()))
+    assert [batch.size for batch in book.waiting()] == [3, 1]
 
 
 def test_what_is_to_be_sent_one_at_a_time_goes_alone(book: Book) -> None:

@@ -12,6 +12,7 @@ from aiosmtpd.smtp import SMTP
 from sqlalchemy import select
 
 from mailroom.database.engine import Database
+from mailroom.engine.accept.handed_in import MOST_RCPT
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import deliveries, mailings
 from mailroom.local.ports import free_port
@@ -19,7 +20,7 @@ from mailroom.queue import Queue
 from mailroom.settings import Settings
 from mailroom.submission import protocol
 from mailroom.submission.limits import LARGEST_SUBMISSION
-from mailroom.submission.reception import MOST_RCPT, Reception
+from mailroom.submission.reception import Reception
 from tests.servers import Valkey
 from tests.submission.conftest import Submission
 

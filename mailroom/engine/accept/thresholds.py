@@ -20,3 +20,6 @@ STAGED_AT_ONCE = 2_500
 
 SHARES_A_BATCH_AT_MOST = 1 << 20
 """Characters of a letter that goes with others in a batch, of which a worker holds all letters at once."""
+
+WHOLE_SHARES_A_BATCH_AT_MOST = 64 * 1024
+"""Octets of a whole message that does: those of a batch are read together."""

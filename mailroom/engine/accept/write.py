@@ -95,10 +95,12 @@ def _batch(
 
 
 def _goes_alone(draft: Draft) -> bool:
-    """Is large: a worker holds a whole batch."""
+    """Is large, for a worker holds a whole batch; or wants sessions of its own."""
     content = draft.content
     is_long = len(content.text) + len(content.html) > thresholds.SHARES_A_BATCH_AT_MOST
-    return is_long or bool(draft.original or content.attachments or draft.max_sessions is not None)
+    if draft.original is not None:
+        is_long = len(draft.original.data) > thresholds.WHOLE_SHARES_A_BATCH_AT_MOST
+    return is_long or bool(content.attachments or draft.max_sessions is not None)
 
 
 def _begin(connection: Connection, draft: Draft) -> Begun:

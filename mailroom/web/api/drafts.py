@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flask import g
 
 from mailroom.content.addresses import Address
 from mailroom.content.check import check
 from mailroom.content.content import Content
+from mailroom.content.fields import Unmailable
 from mailroom.content.header.authors import disguise_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Recipient, each_once
+from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body
 from mailroom.web.api.errors import ApiError, Unprocessable
-from mailroom.web.api.requests import EmailRequest, Letter, MailingRequest
+from mailroom.web.api.requests import EmailRequest, Letter, MailingRequest, RawEmailRequest
 
 API_FIELD_NAMES = {"sender": "from"}
 """What the content calls otherwise than the API."""
@@ -31,6 +34,18 @@ def draft_of_email(email: EmailRequest, key: ApiKey, idempotency: Idempotency | 
     content = _content(email, kind="shared", to=to, cc=cc)
     given = len(email.to) + len(email.cc) + len(email.bcc)
     return _draft(email, key, content, recipients, (), given - len(recipients), idempotency)
+
+
+def draft_of_message(raw: RawEmailRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
+    """Judged as at the submission port. Raises ApiError with what is wrong with it."""
+    try:
+        draft = handed_in.draft_of(raw.handed_in(), key)
+    except Unmailable as reason:
+        raise Unprocessable(f"`message`: This cannot be mailed: {reason}.") from None
+    except handed_in.NotTheirs as refusal:
+        raise ApiError(403, "validation_error", f"{refusal}.") from None
+    expires_after = mailroom().settings.expires
+    return replace(draft, expires_after=expires_after, idempotency=idempotency, started=g.started)
 
 
 def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:

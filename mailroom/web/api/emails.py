@@ -14,19 +14,19 @@ from mailroom.ledger.people import api_keys
 from mailroom.ledger.states import MailingState
 from mailroom.web import mailroom
 from mailroom.web.api import body, responses, shown
-from mailroom.web.api.drafts import draft_of_email
+from mailroom.web.api.drafts import draft_of_email, draft_of_message
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import EMAIL_THING, Reached
-from mailroom.web.api.requests import EmailRequest, Page, UpdateRequest
+from mailroom.web.api.requests import EmailRequest, Page, RawEmailRequest, UpdateRequest
 from mailroom.web.request.accepted import stands
 
 MOST_UPDATE_OCTETS = 16 * 1024
 """Of a change to one."""
 
 MOST_DELIVERIES = 1_000
-"""Of one email; by the API it has at most three times fifty."""
+"""Of one email: as many as a whole message may have."""
 
 
 @operation(
@@ -45,6 +45,26 @@ def send_email() -> Response:
     """
     key = api_key()
     accepted = submit(key, lambda idempotency: draft_of_email(body.read(EmailRequest), key, idempotency))
+    return stands(answer({"id": accepted.uid}, REPLAYED if accepted.replayed else None))
+
+
+@operation(
+    "POST",
+    "/emails/raw",
+    scope=api_keys.SEND,
+    takes=RawEmailRequest,
+    gives=responses.SentEmailAnswer,
+    headers=("Idempotency-Key",),
+    errors=(409, 413),
+)
+def send_raw_email() -> Response:
+    """Send a whole message.
+
+    It is mailed as your program made it, like one that comes by SMTP: a Date and a Message-ID are added
+    where they are missing, Bcc is left out, and what is not ASCII or too long a line is encoded.
+    """
+    key = api_key()
+    accepted = submit(key, lambda idempotency: draft_of_message(body.read(RawEmailRequest), key, idempotency))
     return stands(answer({"id": accepted.uid}, REPLAYED if accepted.replayed else None))
 
 

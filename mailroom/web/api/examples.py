@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 EXAMPLE_EMAIL: dict[str, Any] = {
@@ -22,8 +23,17 @@ EXAMPLE_MAILING: dict[str, Any] = {
     ],
 }
 
+EXAMPLE_MESSAGE = b64encode(
+    b"From: Acme <hello@acme.example>\r\nTo: ann@example.org\r\nSubject: Hello\r\n\r\nIt works.\r\n"
+).decode("ascii")
+
 REQUESTS: dict[str, Any] = {
     "send_email": EXAMPLE_EMAIL,
+    "send_raw_email": {
+        "from": "hello@acme.example",
+        "recipients": ["ann@example.org", "archive@acme.example"],
+        "message": EXAMPLE_MESSAGE,
+    },
     "send_batch": [EXAMPLE_EMAIL, {**EXAMPLE_EMAIL, "to": "bob@example.org"}],
     "send_mailing": EXAMPLE_MAILING,
     "update_email": {"scheduled_at": "in 10 minutes"},

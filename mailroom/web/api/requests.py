@@ -11,8 +11,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from mailroom.content.check import LONGEST_FILENAME, LONGEST_VALUE
 from mailroom.content.content import LONGEST_SUBJECT, Attachment
+from mailroom.content.original import HandedIn
+from mailroom.engine.accept.handed_in import MOST_RCPT
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
+from mailroom.web.api.examples import EXAMPLE_MESSAGE
 from mailroom.web.api.fields import (
     CONTENT_ID,
     LINES,
@@ -178,6 +181,29 @@ class EmailRequest(Letter):
     topic_id: SkipJsonSchema[Annotated[Any, _unsupported("topics")]] = None
 
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
+
+
+class RawEmailRequest(RequestModel):
+    """A whole message that your program made, and its envelope."""
+
+    from_: Mailbox = Field(
+        alias="from", description="The envelope sender, where bounces go. What people see, the message says."
+    )
+    recipients: Annotated[tuple[Mailbox, ...], at_most(MOST_RCPT)] = Field(
+        min_length=1,
+        max_length=MOST_RCPT,
+        description="Everybody who gets it, whether a header names them or none (Bcc).",
+        examples=[["ann@example.org"]],
+    )
+    message: FileContent = Field(
+        json_schema_extra={
+            "description": "The message of RFC 5322 in Base64: header, empty line, body.",
+            "examples": [EXAMPLE_MESSAGE],
+        }
+    )
+
+    def handed_in(self) -> HandedIn:
+        return HandedIn(self.message, self.from_.address, [one.address for one in self.recipients])
 
 
 class UpdateRequest(RequestModel):
