@@ -54,7 +54,7 @@ def test_a_hold_by_the_setting_is_seen_too_and_no_button_lets_it_go(settings: Se
     client = app.test_client()
     client.get(link)
     page = client.get("/").text
-    assert "Sending is held: MAILROOM_HOLD is set" in page and "/settings/release" not in page
+    assert "Sending is held: <bdi>MAILROOM_HOLD is set" in page and "/settings/release" not in page
     assert (client.get("/readyz").json or {})["sending"] == {"held": True}
     assert "mailroom_sending_held 1.0" in client.get("/metrics").text
     ledger(app).dispose()
