@@ -44,22 +44,26 @@ def reap(connection: Connection, batch_id: int) -> bool:
     # This also waits for the last writes: a mark that was set while the lease still ran may be
     # committed only now (PostgreSQL).
     left = moves.pick(connection, of_batch=batch_id)
-    _doubt_what_was_sending(connection, [one for one in left if one.state is State.SENDING], row.owner)
-    _suspect(connection, [one for one in left if one.state.about.waits][:SUSPECTS], row.owner)
+    _doubt_what_was_sending(
+        connection, [one for one in left if one.state is State.SENDING], batch_id, row.owner
+    )
+    _suspect(connection, [one for one in left if one.state.about.waits][:SUSPECTS], batch_id, row.owner)
     batches.give_back(connection, batch_id)
     return True
 
 
-def _doubt_what_was_sending(connection: Connection, doubtful: list[Picked], owner: str) -> None:
+def _doubt_what_was_sending(
+    connection: Connection, doubtful: list[Picked], batch_id: int, owner: str
+) -> None:
     words = f"the worker {owner} died before it could note the server's answer"
     values = {"attempts": deliveries.c.attempts + 1, "deaths": deliveries.c.deaths + 1}
-    step = Step(moves.REAP, 0, values, Try("", "dot", None, words))
+    step = Step(moves.REAP, 0, values, Try("", "dot", None, words, batch_id=batch_id))
     moves.apply(connection, [(one, step) for one in doubtful])
 
 
-def _suspect(connection: Connection, suspects: list[Picked], owner: str) -> None:
+def _suspect(connection: Connection, suspects: list[Picked], batch_id: int, owner: str) -> None:
     again = update(deliveries).where(deliveries.c.id.in_([one.id for one in suspects]))
     connection.execute(again.values(deaths=deliveries.c.deaths + 1))
     words = f"{MOST_DEATHS} workers died while they worked on this mail; the last was {owner}"
-    step = Step(moves.GIVE_UP, tried=Try("", "data", None, words))
+    step = Step(moves.GIVE_UP, tried=Try("", "data", None, words, batch_id=batch_id))
     moves.apply(connection, [(one, step) for one in suspects if one.deaths + 1 >= MOST_DEATHS])
