@@ -16,7 +16,7 @@ from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
-from mailroom.ledger.batches import batches, gather, park
+from mailroom.ledger.batches import batches, gather, park, turns
 from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.relays.circuit import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
@@ -66,6 +66,7 @@ class _Job:
 
     def run(self, batch_id: int, epoch: int) -> None:
         worker = self._worker
+        self._batch_id = batch_id
         with worker.database.begin() as connection:
             lease = batches.claim(connection, batch_id, epoch, worker.name)
             if lease is None:
@@ -173,5 +174,6 @@ class _Job:
         if goes_on and not self._worker.is_stopping:
             following, gathered = gather.next_of(connection, lease, mailing_ids)
             if following is not None:
+                turns.note(connection, following.batch_id, self._batch_id)
                 return following, gathered
         return None, gather.refill(connection, lease.queue, mailing_ids)

@@ -169,6 +169,7 @@ class Try(NamedTuple):
     code: int | None
     reply: str
     outcome: State | None = None
+    batch_id: int | None = None
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from sqlalchemy.schema import SchemaItem
 
 from mailroom.database.clock import Millis, UtcTime
 from mailroom.database.ddl import NEVER_REUSED, Id, condition, partial_index
-from mailroom.ledger.states import COUNTED, MailingState, State
+from mailroom.ledger.states import COUNTED, WATCHED, MailingState, State
 
 metadata = MetaData(
     naming_convention={
@@ -43,6 +43,8 @@ TROUBLED = condition(" AND ".join(f"state <> '{state}'" for state in State if st
 
 Not IN, for which SQLite builds a table in memory at each of a hundred thousand rows.
 """
+
+IS_WATCHED = condition("(" + " OR ".join(f"state = '{state}'" for state in WATCHED) + ")")
 
 
 def word_of(states: type[StrEnum]) -> Enum:
@@ -189,6 +191,7 @@ deliveries = table(
     partial_index("ix_deliveries_batch_id", "batch_id", where=condition("batch_id IS NOT NULL")),
     Index("ix_deliveries_address_key", "address_key"),
     partial_index("ix_deliveries_troubled", "mailing_id", "state", "id", where=TROUBLED),
+    partial_index("ix_deliveries_watched", "state", "updated_at", "id", where=IS_WATCHED),
     **NEVER_REUSED,
 )
 
@@ -202,6 +205,14 @@ attempts = table(  # every try that did not end in `sent`
     Column("outcome", word_of(State), nullable=False),
     Column("code", SmallInteger),
     Column("reply", Text, nullable=False),
+    Column("batch_id", Id),  # in which it was tried; NULL: from before this was noted
+    partial_index("ix_attempts_batch_id", "batch_id", where=condition("batch_id IS NOT NULL")),
+)
+
+turns = table(  # a further batch of a job that goes on: whose job it was
+    "turns",
+    Column("batch_id", Id, primary_key=True, autoincrement=False),
+    Column("job_batch_id", Id, nullable=False, index=True),  # the batch in the job's name
 )
 
 sessions = table(  # one open SMTP connection of a worker: a lane of the timeline

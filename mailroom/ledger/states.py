@@ -74,6 +74,7 @@ class About:
     is_terminal: bool = False
     is_counted: bool = True  # by a counter of its mailing: a column of that name
     is_usual: bool = False  # of a million; all others are what people look for, and have an index
+    is_watched: bool = False  # on the page of what needs a person
 
 
 Action = Literal["pause", "resume", "cancel"]
@@ -137,6 +138,7 @@ class State(_Word):
         in_bar=8,
         shows="due_at",
         waits=True,
+        is_watched=True,
     )
     UNKNOWN = About(
         "unknown",
@@ -146,6 +148,7 @@ class State(_Word):
         severity=7,
         in_bar=3,
         waits=True,
+        is_watched=True,
     )
     SENT = About(
         "sent",
@@ -165,6 +168,7 @@ class State(_Word):
         severity=8,
         in_bar=4,
         is_terminal=True,
+        is_watched=True,
     )
     SUPPRESSED = About(
         "suppressed",
@@ -192,6 +196,7 @@ class State(_Word):
         severity=4,
         in_bar=6,
         is_terminal=True,
+        is_watched=True,
     )
 
 
@@ -226,6 +231,7 @@ UNUSUAL = tuple(state for state in State if not state.about.is_usual)
 SETTLED_STATES = (*TERMINAL, UNKNOWN)
 """With what a mailing may end: an unknown one that is not due has its outcome too."""
 
+WATCHED = tuple(state for state in State if state.about.is_watched)
 GRAVEST_FIRST = tuple(sorted(State, key=lambda state: -state.about.severity))
 IN_BAR = tuple(sorted((s for s in State if s.about.in_bar is not None), key=lambda s: s.about.in_bar or 0))
 IN_LEGEND = (*(state for state in State if state.about.in_bar is None), *IN_BAR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ from mailroom.queue.job import DELIVER, JobList
 from mailroom.queue.strays import is_wrong_kind, put_aside, readable
 
 URGENT, BULK = "urgent", "bulk"
+OUR_QUEUES = frozenset({URGENT, BULK})
 
 JOB_TIMEOUT = 3600
 """Seconds. A job ends itself within half a minute, or within ten when a server stalls at
@@ -87,6 +89,15 @@ class WorkerInfo:
 
 def job_id(batch_id: int, epoch: int) -> str:
     return f"deliver-{batch_id}-{epoch}"
+
+
+BATCH_JOB_ID = re.compile(r"deliver-([0-9]{1,18})-[0-9]{1,18}")
+
+
+def batch_of(job_id: str) -> int | None:
+    """The batch that a job of ours is named after; None for a job that is none of ours."""
+    found = BATCH_JOB_ID.fullmatch(job_id)
+    return int(found[1]) if found else None
 
 
 def job_key(id: str) -> str:
@@ -170,14 +181,17 @@ class Queue:
             return False
 
     def workers(self) -> list[WorkerInfo]:
-        """The live workers of all machines, by name; records that cannot be read are none of theirs."""
+        """The live workers of all machines, by name; records that cannot be read are none of theirs.
+
+        Other programs on this Redis have workers too: who listens to no queue of ours delivers nothing.
+        """
         with self._asking(), self.redis.pipeline() as pipe:
             keys = sorted(self.redis.smembers(REDIS_WORKER_KEYS))
             for key in keys:
                 pipe.hmget(key, WORKER_FIELDS)
             found = pipe.execute(raise_on_error=False)
         read = (readable(_worker_info, key, values) for key, values in zip(keys, found, strict=True))
-        return [worker for worker in read if worker]
+        return [worker for worker in read if worker and not OUR_QUEUES.isdisjoint(worker.queues)]
 
     def forget_worker(self, name: str) -> None:
         """Take a worker known to be dead off the lists at once, not when its entry expires."""

@@ -20,7 +20,7 @@ DECODED_AT_ONCE = 1 << 20
 LOOKED_AT = 32 << 10
 """Octets, of lines that are not ASCII, that a guess is made from."""
 
-ENCODINGS = {
+LIST_ENCODINGS = {
     "cp1252": "Western European (Windows-1252)",
     "cp1251": "Cyrillic (Windows-1251)",
     "cp1250": "Central European (Windows-1250)",
@@ -107,7 +107,7 @@ def encoding_named(name: str) -> str | None:
     """Ours for a name as people write it, `Windows-1251` or `macintosh`; None for one that is not read."""
     found = codec(name.strip()) or ""
     found = _WIDER.get(found, found)
-    return found if found in ENCODINGS else None
+    return found if found in LIST_ENCODINGS else None
 
 
 def reading_of(data: BinaryIO) -> Reading:
@@ -139,7 +139,7 @@ def _wide(start: bytes) -> str:
 def choices(data: BinaryIO) -> list[Choice]:
     """Every way in which `data` may be read, the likely ones first."""
     lines = _foreign_lines(data)
-    guesses = dict.fromkeys([reading_of(data).codec, *_guesses(lines), *ENCODINGS])
+    guesses = dict.fromkeys([reading_of(data).codec, *_guesses(lines), *LIST_ENCODINGS])
     found = []
     for name in guesses:
         try:
@@ -147,7 +147,7 @@ def choices(data: BinaryIO) -> list[Choice]:
         except UnicodeError:
             continue
         if not misplaced_in_lines(text):
-            found.append(Choice(name, ENCODINGS[name], _some_words(text)))
+            found.append(Choice(name, LIST_ENCODINGS[name], _some_words(text)))
     return found
 
 
@@ -160,11 +160,11 @@ def _guesses(lines: bytes) -> Iterator[str]:
     # Here, because it takes its time to load, and a file in UTF-8 does not need it.
     from charset_normalizer import from_bytes
 
-    ours = {name.replace("-", "_"): name for name in ENCODINGS if not name.startswith("utf")}
+    ours = {name.replace("-", "_"): name for name in LIST_ENCODINGS if not name.startswith("utf")}
     matches = from_bytes(
         lines, cp_isolation=list(ours), threshold=0.9, preemptive_behaviour=False, enable_fallback=False
     )
-    order = list(ENCODINGS)
+    order = list(LIST_ENCODINGS)
     ranked = [
         (round(match.chaos + _oddity(str(match)), 1), order.index(ours[name]))
         for match in matches

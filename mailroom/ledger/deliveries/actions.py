@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, case, select, update
@@ -79,6 +80,14 @@ def change_some(connection: Connection, mailing_id: int, move: Move, after_id: i
     chosen = ALL[move]
     rows = _move(connection, mailing_id, move, chosen & (deliveries.c.id > after_id))
     return Portion(len(rows), rows[-1].id if len(rows) == MOVED_AT_ONCE else None)
+
+
+def change_these(connection: Connection, mailing_id: int, move: Move, ids: Collection[int]) -> int:
+    """A person's move of chosen deliveries of one mailing, MOVED_AT_ONCE at most: how many.
+
+    Raises ContentGone, like `change`.
+    """
+    return len(_move(connection, mailing_id, move, deliveries.c.id.in_(list(ids))))
 
 
 ALL_FAILED = TROUBLED & (deliveries.c.state == State.FAILED)

@@ -7,6 +7,7 @@ has one turn, so that one which fails again is not tried for ever.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -48,6 +49,15 @@ def decide(connection: Connection, mailing_id: int, move: str) -> Decision | int
     if not insert_once(connection, decisions, [{**decision._asdict(), "made_at": now_millis()}]):
         _note(connection, decision)  # made once more: from the beginning
     return decision
+
+
+def retry_these(connection: Connection, of_mailing: Mapping[int, Collection[int]]) -> int:
+    """Tries chosen deliveries again, at once: how many. Those whose content is gone stay as they are."""
+    moved = 0
+    for mailing_id, delivery_ids in sorted(of_mailing.items()):  # locked in the order of ids, as elsewhere
+        with suppress(actions.ContentGone):
+            moved += actions.change_these(connection, mailing_id, BULK_MOVES[RETRY_ALL], delivery_ids)
+    return moved
 
 
 def under_way(connection: Connection, limit: int) -> list[Decision]:

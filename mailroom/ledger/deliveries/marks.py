@@ -145,7 +145,7 @@ def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Out
     of = {outcome.delivery_id: outcome for outcome in troubles}
     mine = (deliveries.c.id.in_(of), select(batches.c.id).where(*owned(lease)).exists())
     picked = moves.pick(connection, *mine, of_batch=lease.batch_id)
-    moves.apply(connection, [(row, _step(of[row.id])) for row in picked])
+    moves.apply(connection, [(row, _step(of[row.id], lease.batch_id)) for row in picked])
 
 
 def spare(connection: Connection, lease: Lease, refused: Iterable[Outcome]) -> None:
@@ -157,18 +157,18 @@ def spare(connection: Connection, lease: Lease, refused: Iterable[Outcome]) -> N
     steps = []
     for row in moves.pick(connection, *mine, of_batch=lease.batch_id):
         outcome = of[row.id]
-        tried = Try(outcome.server, outcome.stage, outcome.code, outcome.reply)
+        tried = Try(outcome.server, outcome.stage, outcome.code, outcome.reply, batch_id=lease.batch_id)
         steps.append((row, Step(moves.SPARE, outcome.due_in_ms, tried=tried)))
     moves.apply(connection, steps)
 
 
-def _step(outcome: Outcome) -> Step:
+def _step(outcome: Outcome, batch_id: int) -> Step:
     return Step(
         moves.OF_A_TRY[outcome.state],
         outcome.due_in_ms,
         # Whoever learned this outcome lived through it: the mail is no suspect any more.
         {"attempts": deliveries.c.attempts + int(outcome.is_attempt), "deaths": 0, "deaths_alone": 0},
-        Try(outcome.server, outcome.stage, outcome.code, outcome.reply, outcome.state),
+        Try(outcome.server, outcome.stage, outcome.code, outcome.reply, outcome.state, batch_id),
     )
 
 

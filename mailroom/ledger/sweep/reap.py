@@ -49,9 +49,9 @@ def reap(connection: Connection, batch_id: int) -> bool:
     sending = [one for one in held if one.state is State.SENDING]
     waiting = [one for one in held if one.state.about.waits]
     died_of = _deaths(row.in_hand, is_alone=len(sending + waiting) == 1, had_begun=len(held) > len(waiting))
-    _doubt_what_was_sending(connection, sending, row.owner, died_of)
+    _doubt_what_was_sending(connection, sending, batch_id, row.owner, died_of)
     if row.in_hand is not False:
-        _suspect(connection, waiting[:SUSPECTS], row.owner, died_of)
+        _suspect(connection, waiting[:SUSPECTS], batch_id, row.owner, died_of)
     batches.give_back(connection, batch_id)
     return True
 
@@ -78,19 +78,21 @@ def _deaths(in_hand: bool | None, *, is_alone: bool, had_begun: bool) -> _Deaths
 
 
 def _doubt_what_was_sending(
-    connection: Connection, doubtful: list[Picked], owner: str, died_of: _Deaths
+    connection: Connection, doubtful: list[Picked], batch_id: int, owner: str, died_of: _Deaths
 ) -> None:
     words = f"the worker {owner} died before it could note the server's answer"
     values = {"attempts": deliveries.c.attempts + 1, "deaths": died_of.all, "deaths_alone": died_of.alone}
-    step = Step(moves.REAP, 0, values, Try("", "dot", None, words))
+    step = Step(moves.REAP, 0, values, Try("", "dot", None, words, batch_id=batch_id))
     moves.apply(connection, [(one, step) for one in doubtful])
 
 
-def _suspect(connection: Connection, suspects: list[Picked], owner: str, died_of: _Deaths) -> None:
+def _suspect(
+    connection: Connection, suspects: list[Picked], batch_id: int, owner: str, died_of: _Deaths
+) -> None:
     again = update(deliveries).where(deliveries.c.id.in_([one.id for one in suspects]))
     counted = again.values(deaths=died_of.all, deaths_alone=died_of.alone)
     found = connection.execute(counted.returning(deliveries.c.id, deliveries.c.deaths_alone))
     guilty = {row.id for row in found if row.deaths_alone >= MOST_DEATHS}
     words = f"{MOST_DEATHS} workers died while they worked on this mail; the last was {owner}"
-    step = Step(moves.GIVE_UP, tried=Try("", "data", None, words))
+    step = Step(moves.GIVE_UP, tried=Try("", "data", None, words, batch_id=batch_id))
     moves.apply(connection, [(one, step) for one in suspects if one.id in guilty])

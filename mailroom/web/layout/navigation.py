@@ -10,6 +10,7 @@ from flask import Flask, current_app, request
 PLACES = (
     ("/", "Compose", "pen-line"),
     ("/mailings", "Mailings", "mails"),
+    ("/attention", "Needs you", "triangle-alert"),
     ("/queue/", "Queue", "layers"),
     ("/inbox", "Inbox", "inbox"),
     ("/race", "Race", "timer"),

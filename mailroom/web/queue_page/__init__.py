@@ -1,1 +1,3 @@
-"""/queue/: dashboard.py (rq-dashboard, made safe), script_prints.py (escaping in its scripts)."""
+"""/queue/: dashboard.py (rq-dashboard, made safe), script_prints.py (escaping in its scripts),
+outcomes.py (what the ledger says of its jobs).
+"""

@@ -26,6 +26,7 @@ from mailroom.queue.connection import connect
 from mailroom.queue.readable import ReadableJob, ReadableQueue, ReadableWorker
 from mailroom.queue.strays import is_wrong_kind
 from mailroom.settings import Settings
+from mailroom.web.queue_page import outcomes
 from mailroom.web.queue_page.script_prints import ScriptPrints
 from mailroom.web.request import errors
 
@@ -76,6 +77,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["RQ_DASHBOARD_REDIS_URL"] = ("Redis",)
     app.register_blueprint(rq_dashboard.blueprint, url_prefix="/queue")
     app.jinja_env.add_extension(ScriptPrints)
+    outcomes.init_app(app)
     # On the application: the blueprint is one per process, and refuses hooks once it was registered.
     app.before_request(_check)
     app.after_request(_set_policy)

@@ -1,0 +1,171 @@
+"""Attention: deliveries that a person should look at (refused, in doubt, waiting), by what they share.
+
+However many there are, no more is read than the newest WATCHED_LOOKED_AT of a state, by an index of their
+own; a figure that reaches this is told as "5,000+".
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select
+
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.ledger import moves
+from mailroom.ledger.deliveries import bulk_actions
+from mailroom.ledger.deliveries.actions import MOVED_AT_ONCE
+from mailroom.ledger.schema import IS_WATCHED, deliveries, mailings
+from mailroom.ledger.states import WATCHED, State
+
+WATCHED_LOOKED_AT = 5_000
+"""Of the newest in one state."""
+
+KEPT_IN_VIEW_MS = 7 * 86_400_000
+"""What has ended is looked at for a week; what still waits for as long as it does."""
+
+MAILINGS_AT_ONCE = 200
+"""Mailings a retry reaches, each with statements of its own: others who write must not wait long."""
+
+ENHANCED_AT_FIRST = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
+"""An enhanced status code (RFC 3463) at the beginning of a reply."""
+
+
+class Bounded(NamedTuple):
+    """A figure that may be more."""
+
+    number: int
+    is_more: bool
+
+    def __str__(self) -> str:
+        return f"{self.number:,}{'+' if self.is_more else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Filter: of the watched deliveries those in one state, and of them perhaps fewer."""
+
+    state: State
+    reason: str | None = None
+    domain: str | None = None
+    mailing_id: int | None = None
+
+
+class Watched(NamedTuple):
+    """A delivery that somebody should look at."""
+
+    id: int
+    mailing_id: int
+    subject: str
+    address: str
+    code: int | None
+    reply: str
+    since: datetime
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2].lower()
+
+    @property
+    def reason(self) -> str:
+        """The reply's code and enhanced code; "" when no server said anything."""
+        enhanced = ENHANCED_AT_FIRST.match(self.reply) if self.code else None
+        return " ".join(filter(None, (str(self.code or ""), enhanced and enhanced[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Those that have something in common: its value and its words, the newest as an example."""
+
+    value: Any
+    number: int
+    newest: Watched
+    oldest: Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What a retry moved, and whether some that fit were left for the next one."""
+
+    moved: int
+    is_all: bool
+
+
+def counts(connection: Connection) -> dict[State, Bounded]:
+    """How many there are in each state."""
+    found = {}
+    for state in WATCHED:
+        of_state = _newest(state).limit(WATCHED_LOOKED_AT + 1).subquery()
+        number = connection.execute(select(func.count()).select_from(of_state)).scalar_one()
+        found[state] = Bounded(min(number, WATCHED_LOOKED_AT), number > WATCHED_LOOKED_AT)
+    return found
+
+
+def watched(connection: Connection, chosen: Chosen) -> list[Watched]:
+    """Those of the newest WATCHED_LOOKED_AT in that state that fit, newest first."""
+    domain = None if chosen.domain is None else chosen.domain.lower()
+    began = func.coalesce(mailings.c.send_at, mailings.c.created_at)
+    columns = ("id", "mailing_id", "address", "code", "reply", "updated_at")
+    statement = (
+        select(*(deliveries.c[name] for name in columns), mailings.c.subject, began)
+        .join(mailings, mailings.c.id == deliveries.c.mailing_id)
+        .where(deliveries.c.id.in_(_looked_at(chosen.state)))
+        .order_by(deliveries.c.updated_at.desc(), deliveries.c.id.desc())
+    )
+    if chosen.mailing_id is not None:
+        statement = statement.where(deliveries.c.mailing_id == chosen.mailing_id)
+    rows = (_watched(row, chosen.state) for row in connection.execute(statement))
+    return [one for one in rows if chosen.reason in (None, one.reason) and domain in (None, one.domain)]
+
+
+def groups(found: Iterable[Watched], by: str) -> list[Group]:
+    """By `reason`, `domain` or `mailing_id`, the largest first."""
+    together: dict[Any, list[Watched]] = defaultdict(list)
+    for one in found:
+        together[getattr(one, by)].append(one)
+    made = [
+        Group(value, len(ones), ones[0], min(ones, key=lambda one: one.since))
+        for value, ones in together.items()
+    ]
+    return sorted(made, key=lambda group: -group.number)
+
+
+def may_be_retried(state: State) -> bool:
+    return state in moves.RETRY.before
+
+
+def retry(connection: Connection, chosen: Chosen) -> Retried:
+    """Tries those again that fit, up to MOVED_AT_ONCE of them."""
+    if not may_be_retried(chosen.state):
+        return Retried(0, is_all=True)
+    found = watched(connection, chosen)
+    of_mailing: dict[int, list[int]] = defaultdict(list)
+    for one in found[:MOVED_AT_ONCE]:
+        if one.mailing_id in of_mailing or len(of_mailing) < MAILINGS_AT_ONCE:
+            of_mailing[one.mailing_id].append(one.id)
+    moved = bulk_actions.retry_these(connection, of_mailing)
+    picked = sum(map(len, of_mailing.values()))
+    return Retried(moved, is_all=picked == len(found) < WATCHED_LOOKED_AT)
+
+
+def _newest(state: State) -> Select[Any]:
+    statement = select(deliveries.c.id).where(IS_WATCHED, deliveries.c.state == state, *_in_view(state))
+    return statement.order_by(deliveries.c.updated_at.desc(), deliveries.c.id.desc())
+
+
+def _in_view(state: State) -> list[ColumnElement[bool]]:
+    return [deliveries.c.updated_at > now_millis() - KEPT_IN_VIEW_MS] if state.about.is_terminal else []
+
+
+def _looked_at(state: State) -> Select[Any]:
+    return select(_newest(state).limit(WATCHED_LOOKED_AT).subquery().c.id)
+
+
+def _watched(row: Any, state: State) -> Watched:
+    id, mailing_id, address, code, reply, updated_at, subject, began = row
+    since = from_millis(updated_at) if state.about.is_terminal else began
+    return Watched(id, mailing_id, subject, address, code, reply or "", since)

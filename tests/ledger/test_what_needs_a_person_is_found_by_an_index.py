@@ -1,0 +1,92 @@
+"""With ten million deliveries the page of what needs a person takes milliseconds: nothing is scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from mailroom.ledger.batches import turns
+from mailroom.ledger.deliveries import attention, throughput
+from mailroom.ledger.deliveries.attention import Chosen
+from mailroom.ledger.states import WATCHED, State
+from tests.ledger.book import Book
+
+READS: dict[str, Callable[[Connection], object]] = {
+    "counts": attention.counts,
+    **{state: partial(attention.watched, chosen=Chosen(state)) for state in WATCHED},
+    "throughput": throughput.last_hour,
+    "a job's page": lambda connection: turns.of_job(connection, 1),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_no_delivery_is_read_but_by_an_index(book: Book, read: Callable[[Connection], object]) -> None:
+    first = book.accept(150)
+    lease = book.claim()
+    for number, id in enumerate(book.inside(lease)):
+        if number % 3:
+            assert not book.mark(lease, id) and book.sent(lease, id)
+        else:
+            book.trouble(lease, id, State.FAILED)
+    book.close(lease)
+    assert book.states(first)[State.FAILED] == 34
+    asked: list[tuple[str, Any]] = []
+    with book.database.begin() as connection:
+        if not book.database.is_sqlite:  # of so few rows it would read all
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        event.listen(
+            connection, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])), named=False
+        )
+        read(connection)
+        explain = "EXPLAIN QUERY PLAN" if book.database.is_sqlite else "EXPLAIN"
+        plans = {
+            sql: "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {sql}", values))
+            for sql, values in list(asked)
+        }
+    assert plans
+    for sql, plan in plans.items():
+        for word in ("SCAN deliveries", "SCAN attempts", "Seq Scan on deliveries", "Seq Scan on attempts"):
+            assert word not in plan, f"{sql}\n{plan}"
+
+
+def test_the_last_hour_is_counted_by_minute(book: Book) -> None:
+    book.accept(150)
+    lease = book.claim()
+    ids = book.inside(lease)
+    for id in ids[:90]:
+        assert not book.mark(lease, id) and book.sent(lease, id)
+    for id in ids[90:]:
+        book.trouble(lease, id, State.FAILED)
+    age(book, ids[:20], minutes=30)
+    age(book, ids[20:30], minutes=61)
+    with book.database.read() as connection:
+        found = throughput.last_hour(connection)
+    assert (found.total, found.is_sample) == (80, False), "what is an hour old, and what failed, is left out"
+    assert sum(found.minutes[28:31]) == 20 and sum(found.minutes[-2:]) == 60
+    book.close(lease)
+
+
+def test_of_many_batches_a_sample_stands_for_all(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throughput, "BATCHES_COUNTED", 3)
+    book.accept(600)
+    for batch in book.waiting():
+        lease = book.claim(batch)
+        for id in book.inside(lease):
+            assert not book.mark(lease, id) and book.sent(lease, id)
+        book.close(lease)
+    with book.database.read() as connection:
+        found = throughput.last_hour(connection)
+    assert found.is_sample and found.total == pytest.approx(600, abs=200)
+
+
+def age(book: Book, ids: list[int], minutes: int) -> None:
+    """These were sent so long ago."""
+    with book.database.begin() as connection:
+        marks = ", ".join(map(str, ids))
+        connection.exec_driver_sql(
+            f"UPDATE deliveries SET updated_at = updated_at - {minutes * 60_000} WHERE id IN ({marks})"
+        )
