@@ -14,7 +14,7 @@ from flask.cli import with_appcontext
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check
 from mailroom.content.content import Content
-from mailroom.content.recipients.csv_encoding import ENCODINGS, choices, encoding_named, reading_of
+from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, choices, encoding_named, reading_of
 from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
@@ -114,7 +114,7 @@ def _encoding(data: BinaryIO, given: str | None) -> str:
     if given is not None:
         if known := encoding_named(given):
             return known
-        raise click.ClickException(f"--encoding: {given} is not one of {', '.join(ENCODINGS)}.")
+        raise click.ClickException(f"--encoding: {given} is not one of {', '.join(LIST_ENCODINGS)}.")
     reading = reading_of(data)
     if not reading.is_sure and not parse_csv(data, reading.codec).refusal:
         offered = choices(data)[:CHOICES_NAMED]

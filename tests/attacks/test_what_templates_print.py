@@ -33,7 +33,8 @@ JUDGED: dict[str, set[str]] = {
         "@href: url_for('static', filename='logo.svg')",
         "@href: url_for('rq_dashboard.static', filename='css/bootstrap.min.css')",
         "@href: url_for('rq_dashboard.static', filename='css/main.css')",
-        "@href: url_for('static', filename='css/tokens.css')",
+        "@href: url_for('static', filename='css/' ~ sheet ~ '.css')",  # of a list beside it
+        "text: links",  # a block of the same template, escaped where it stands
         "@href: url_for('compose.page')",
         "@href: place.href",  # of navigation.PLACES
         "text: logo()",  # of components/icon.html
@@ -50,7 +51,25 @@ JUDGED: dict[str, set[str]] = {
     },
     "footer.html": {"text: rq_dashboard_version", "text: rq_version"},
     "inline_js.html": {"script: poll_interval"},  # a number of the configuration
-    "navbar.html": {"@href: rq_url_prefix", "@href: tab", "text: label"},  # of url_for; of a list beside it
+    "navbar.html": {
+        *("@href: rq_url_prefix", "@href: tab", "text: label"),  # of url_for; of a list beside it
+        "@href: url_for('attention.page')",
+        "@href: url_for('attention.page', state=state.value)",
+        *(
+            "@class: state.tone",
+            "@title: state.sentence",
+            "text: state",
+            "text: number",
+        ),  # of ledger/states.py
+    },
+    "outcome.html": {
+        *("@class: state.tone", "@title: state.sentence", "text: state", "text: number|number"),  # likewise
+        "@href: url_for('mailings.show', mailing_id=mailing_id)",
+        "text: subject",
+        'text: "Mailing" if turn.mailings|length == 1 else "Mailings"',
+        'text: turn.batches|count("batch", "batches")',
+        'text: turn.more_mailings|count("more mailing")',
+    },
     "style.html": set(),
     "queues.html": {
         "text: d.name",
@@ -148,6 +167,11 @@ JUDGED_SINKS: dict[str, set[str]] = {
         "return location.replace(live.dataset.live);",
     },
     "live.js": {"const html = part.outerHTML;", "old.replaceWith(part);"},  # an element that the server wrote
+    "confirm.js": {  # elements whose text was set
+        'buttons.append(button("No, go back", "", "button"), button(words, "yes", "button button-main"));',
+        "dialog.append(text, buttons);",
+        "document.body.append(dialog);",
+    },
     "recipients.js": {  # appended as text, or an element whose text was set
         "output.append(strong);",
         'if (twice) output.append(` · ${twice.toLocaleString("en")} there twice, sent once`);',
@@ -163,7 +187,7 @@ ADDRESSES_OF_OURS = {
     "webhooks/parts.html": {"action"},
     "webhooks/show.html": {"here('change')"},
 }
-TAGS_OF_OURS = re.compile(r'described_by\(|kwargs\|xmlattr$|" (checked|open)" if ')
+TAGS_OF_OURS = re.compile(r'described_by\(|kwargs\|attributes$|" (checked|open|selected)" if ')
 """Prints of whole attributes: two macros that escape, and constants."""
 
 

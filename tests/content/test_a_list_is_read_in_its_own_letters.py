@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from mailroom.content.recipients.csv_encoding import ENCODINGS, choices, encoding_named, reading_of
+from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, choices, encoding_named, reading_of
 from mailroom.content.recipients.csv_file import first_rows, parse_csv
 
 CITIES = {
@@ -46,7 +46,7 @@ def test_a_code_page_is_never_sure_and_always_among_the_choices(encoding: str) -
     (right,) = (choice for choice in offered if choice.codec == encoding)
     assert right.words.startswith(CITIES[encoding][0].partition(",")[0])
     for choice in offered:
-        assert choice.label == ENCODINGS[choice.codec] and choice.words.isprintable()
+        assert choice.label == LIST_ENCODINGS[choice.codec] and choice.words.isprintable()
 
 
 @pytest.mark.parametrize("encoding", CITIES)
@@ -91,7 +91,7 @@ def test_encodings_go_by_their_names_of_everyday() -> None:
         *(("utf-16", "utf-16"), ("UTF-16LE", "utf-16-le"), ("euc-kr", "cp949"), ("koi8-r", "koi8-r")),
     ):
         assert encoding_named(name) == codec, name
-    assert all(encoding_named(name) == name for name in ENCODINGS)
+    assert all(encoding_named(name) == name for name in LIST_ENCODINGS)
     for name in ("", "nonsense", "rot13", "hex", "zlib", "idna", "unicode_escape", "../x", "x" * 10_000):
         assert encoding_named(name) is None
 

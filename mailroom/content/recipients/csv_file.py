@@ -14,7 +14,7 @@ from mailroom.content.addresses import INVISIBLE, Address, AddressError, all_pla
 from mailroom.content.characters import misplaced_in_lines, suspicious
 from mailroom.content.formulas import restored
 from mailroom.content.recipients.columns import SEVERAL, Columns, columns_of, holds_address
-from mailroom.content.recipients.csv_encoding import ENCODINGS, can_be_read_as, reading_of, separator_of
+from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, can_be_read_as, reading_of, separator_of
 from mailroom.content.recipients.file_kind import no_list
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Parsed, Problem, Recipient
 from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
@@ -39,7 +39,9 @@ def parse_csv(data: BinaryIO, encoding: str | None = None) -> Parsed:
     if refusal := no_list(data, is_wide=name.startswith(("utf-16", "utf-32"))):
         return parsed.refuse(refusal)
     if not can_be_read_as(data, name):
-        return parsed.refuse(f"This file cannot be read as {ENCODINGS[name]}: choose another way to read it.")
+        return parsed.refuse(
+            f"This file cannot be read as {LIST_ENCODINGS[name]}: choose another way to read it."
+        )
     with _text(data, name) as text:
         columns = _columns(_rows(text, Parsed()), parsed)
     if columns is not None:
