@@ -13,6 +13,7 @@ from mailroom.database.telling import cause
 from mailroom.engine import enqueue, worker_process
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.feed import Feed
+from mailroom.engine.send.messages import SendableMessage
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
@@ -99,12 +100,24 @@ class _Job:
             relay.rate.look(connection)
             accepted_at = relay.circuit.accepted_at(connection)
             deliveries = batches.contents_of(connection, lease)
-        messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})
+        messages = self._messages(lease, {row.mailing_id for row in deliveries})
         recorder = Recorder(worker.loop, worker.database, worker.direct, lease)
         feed = Feed(deliveries, messages)
         return BatchSender(
             *(worker.database, relay, lease, feed, recorder), is_trial=is_trial, accepted_at=accepted_at
         )
+
+    def _messages(self, lease: Lease, mailing_ids: set[int]) -> dict[int, SendableMessage]:
+        """A suspect may kill its worker here already."""
+        worker = self._worker
+        if not lease.is_of_suspect:
+            return worker.messages.of(worker.database, mailing_ids)
+        with worker.database.begin() as connection:
+            batches.note_in_hand(connection, lease, True)
+        messages = worker.messages.of(worker.database, mailing_ids)
+        with worker.database.begin() as connection:
+            batches.note_in_hand(connection, lease, False)
+        return messages
 
     def _wait(self, sender: BatchSender, lease: Lease) -> None:
         worker = self._worker

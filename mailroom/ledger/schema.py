@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Enum,
     ForeignKey,
@@ -149,6 +150,7 @@ batches = table(
     Column("owner", String(100)),  # the worker that claimed it
     Column("lease_until", Millis),  # milliseconds by the database's clock
     Column("enqueued_at", Millis, nullable=False),
+    Column("in_hand", Boolean),  # whether something is being built or sent; NULL: nobody notes it here
     **NEVER_REUSED,  # a batch's id stays on its deliveries, so it must never come again
 )
 
@@ -167,6 +169,7 @@ deliveries = table(
     Column("session_id", Id),  # the SMTP session that had it last
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("deaths", SmallInteger, nullable=False, server_default="0"),  # workers that died during it
+    Column("deaths_alone", SmallInteger, nullable=False, server_default="0"),  # with nothing else in hand
     Column("resends", SmallInteger, nullable=False, server_default="0"),  # after unknown
     Column("code", SmallInteger),  # the last reply's
     Column("reply", Text),  # the server's words

@@ -1,4 +1,4 @@
-"""Processes die: faults 1 to 6, and 13."""
+"""Processes die: faults 1 to 6, 13, and 26."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 
+from mailroom.ledger import states
 from mailroom.queue import BULK
 from tests.drills.drill import drill
 from tests.drills.stage import SESSIONS, Stage
@@ -166,3 +167,21 @@ def everything_is_killed(stage: Stage) -> None:
     stage.start_workers()
     stage.wait_until_over(180)
     stage.all_sent()
+
+
+@drill(
+    "26",
+    "kill -9 of a worker again and again, while its mail waits for its turn",
+    without="`batches.note_in_hand()` in `BatchSender._note_in_hand`: mail that was never begun is given up "
+    "for the deaths of others",
+)
+def workers_are_killed_while_mail_waits(stage: Stage) -> None:
+    stage.lease = 1.5
+    stage.build(MAILROOM_RATE="30/minute" if stage.full else "120/minute")
+    stage.accept(stage.size(20, 40))
+    stage.start_workers()
+    for _ in range(stage.size(10, 200)):
+        stage.kill_a_holder()
+    stage.wait_until_over(180)
+    stage.all_sent()
+    assert stage.check().by_state.keys() == {states.SENT}, "every one was innocent"

@@ -110,6 +110,21 @@ class Stage:
         self._kill(pid)
         self.extra_at_most += SESSIONS
 
+    def kill_a_holder(self) -> None:
+        """kill -9 of a worker that has a batch, as soon as one has."""
+        holders: list[int] = []
+
+        def is_held() -> bool:
+            with self.system.database.read() as connection:
+                owners = connection.execute(text("SELECT owner FROM batches WHERE owner IS NOT NULL"))
+                pids = {int(owner.split("-")[-2]) for (owner,) in owners}
+            holders[:] = pids & set(self.system.workers())
+            return bool(holders)
+
+        self.system.wait(is_held, 20)
+        self.rest()
+        self.kill(holders[0])
+
     def kill_group(self, pool: subprocess.Popen[bytes]) -> None:
         """kill -9 of a pool and of all its workers at once."""
         os.killpg(pool.pid, signal.SIGKILL)

@@ -118,6 +118,11 @@ class Book:
         with self.database.begin() as connection:
             return batches.close(connection, lease)
 
+    def note_in_hand(self, lease: Lease, in_hand: bool = True) -> None:
+        """As its worker does of a mail that is tried alone, or waits for long."""
+        with self.database.begin() as connection:
+            batches.note_in_hand(connection, lease, in_hand)
+
     def run_out(self, lease: Lease) -> None:
         """The lease's time is over."""
         with self.database.begin() as connection:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from mailroom.ledger import moves, states
+from mailroom.ledger.batches import gather
 from mailroom.ledger.deliveries import actions, deliveries
 from tests.ledger.book import Book
 
@@ -89,6 +92,62 @@ def test_only_the_first_ones_are_suspected(book: Book) -> None:
     book.die(lease)
     assert [book.delivery(id).deaths for id in (ids[0], ids[9], ids[10], ids[29])] == [1, 1, 0, 0]
     assert book.states(mailing_id) == {"queued": 30}
+
+
+def test_what_only_waited_is_given_up_after_no_number_of_deaths(book: Book) -> None:
+    """For a session, or for its turn: its worker notes that nothing is in hand."""
+    mailing_id = book.accept(12)
+    for _ in range(20):
+        for batch in book.gather(mailing_id) or book.waiting():
+            lease = book.claim(batch)
+            if lease.is_of_suspect:
+                book.note_in_hand(lease, False)
+            book.die(lease)
+    assert book.states(mailing_id) == {"queued": 12}
+
+
+def test_deaths_in_company_give_nobody_up(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gather, "TRIED_ALONE", 1_000)
+    mailing_id = book.accept(12)
+    for _ in range(8):
+        lease = book.claim()
+        ids = book.inside(lease)
+        book.note_in_hand(lease)
+        book.die(lease)
+        book.gather(mailing_id)
+    assert book.states(mailing_id) == {"queued": 12}
+    assert {book.delivery(id).deaths_alone for id in ids} == {0}
+
+
+def test_what_waited_for_its_turn_is_no_suspect(book: Book) -> None:
+    mailing_id = book.accept(3)
+    lease = book.claim()
+    ids = book.inside(lease)
+    book.note_in_hand(lease, False)
+    book.die(lease)
+    assert {book.delivery(id).deaths for id in ids} == {0}
+    assert [batch.size for batch in book.gather(mailing_id)] == [3]
+
+
+def test_a_suspect_gets_no_company(book: Book) -> None:
+    mailing_id = book.accept(1)
+    book.die(book.claim())
+    (alone,) = book.gather(mailing_id)
+    book.accept(1)
+    assert len(book.inside(book.claim(alone))) == 1
+
+
+def test_one_of_which_an_outcome_is_known_is_no_suspect_any_more(book: Book) -> None:
+    mailing_id = book.accept(1)
+    book.die(book.claim())
+    book.gather(mailing_id)
+    lease = book.claim()
+    (delivery_id,) = book.inside(lease)
+    before = book.delivery(delivery_id)
+    assert (before.deaths, before.deaths_alone) == (1, 1)
+    book.trouble(lease, delivery_id, states.DEFERRED, 60_000)
+    after = book.delivery(delivery_id)
+    assert (after.deaths, after.deaths_alone) == (0, 0)
 
 
 def test_nothing_is_reaped_before_its_time(book: Book) -> None:

@@ -80,6 +80,7 @@ class BatchSender:
         self._at_most = min(relay.sessions.at_most, lease.max_sessions or relay.sessions.at_most)
         self._most = 1 if is_trial else self._at_most
         self._lanes: dict[asyncio.Task[None], Lane] = {}
+        self._in_hand = not lease.is_of_suspect  # as the ledger has it: what nobody noted may be
 
     async def run(self) -> None:
         """Returns when all is sent or handed back, and every outcome is on disk."""
@@ -155,11 +156,17 @@ class BatchSender:
 
     async def wait_for_turn(self) -> bool:
         """Until the rate lets a mail go. False: not within this job's time, so it is over."""
+        if self.relay.rate.is_slow and not any(lane.has_in_hand for lane in self._lanes.values()):
+            self._note_in_hand(False)
         if await self.relay.rate.wait(self._until, self._ending):
             return True
         self.is_throttled = not self.feed.is_closed
         self.hand_back()
         return False
+
+    def begins(self) -> bool:
+        """Notes that something is in hand, where it was noted that nothing is. False: the ledger is away."""
+        return self._in_hand or self._note_in_hand(True)
 
     def heard(self) -> None:
         """The server refuses mails one by one: it works."""
@@ -220,6 +227,16 @@ class BatchSender:
         log.warning("lost the lease; what is left is not ours any more", batch=self._lease.batch_id)
         self.feed.drop()
         self.hand_back()
+
+    def _note_in_hand(self, in_hand: bool) -> bool:
+        if self._in_hand is not in_hand:
+            try:
+                with self._database.begin() as connection:
+                    batches.note_in_hand(connection, self._lease, in_hand)
+            except DBAPIError:
+                return False
+            self._in_hand = in_hand
+        return True
 
     # How many lanes, and for how long
 

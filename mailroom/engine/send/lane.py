@@ -37,6 +37,9 @@ class LaneOwner(Protocol):
     def failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
         """Notes what a refusal, or a silence, means for this delivery alone."""
 
+    def begins(self) -> bool:
+        """A lane is about to take a mail in hand. False: not now."""
+
     def heard(self) -> None:
         """The server refuses mails one by one: it works."""
 
@@ -67,6 +70,11 @@ class Lane:
     @property
     def is_connected(self) -> bool:
         return self._taken is not None
+
+    @property
+    def has_in_hand(self) -> bool:
+        """Whether it builds or sends a mail."""
+        return len(self._in_hand) > 0
 
     def abort(self) -> None:
         if self._taken is not None:
@@ -101,8 +109,9 @@ class Lane:
         """Waits for a turn with the session at hand: to open one then would take part of the turn."""
         if self._rate.is_limited and not self._has_turn:
             self._has_turn = await self._owner.wait_for_turn()
-            return self._has_turn and not taken.session.closed
-        return True
+            if not self._has_turn or taken.session.closed:
+                return False
+        return self._owner.begins()
 
     def next_envelope(self) -> Envelope | None:
         if self._in_hand and not self._may_look_ahead():

@@ -65,6 +65,11 @@ class RateLimiter:
         return self._interval_us is not None
 
     @property
+    def is_slow(self) -> bool:
+        """Whether a write for each mail is nothing beside its wait."""
+        return self._interval_us is not None and self._interval_us > RESERVED_US
+
+    @property
     def is_awaited(self) -> bool:
         """Whether more sessions would only wait as well."""
         return self._queue.locked()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, or_, select, true, update
 
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
@@ -41,6 +41,7 @@ class Lease:
     queue: str
     route: str
     max_sessions: int | None
+    is_of_suspect: bool  # it holds one delivery, during which a worker died before
 
 
 class WaitingDelivery(NamedTuple):
@@ -85,8 +86,10 @@ CLAIM_BATCH = Statement(
         owner=bindparam("by_owner"),
         epoch=batches.c.epoch + 1,
         lease_until=now_millis() + bindparam("for_ms", type_=BigInteger),
+        in_hand=case((batches.c.in_hand.is_not(None), true())),  # until its worker says more
     )
-    .returning(batches.c.queue, batches.c.route, batches.c.max_sessions)
+    # No `in_hand IS NOT NULL` here: in a RETURNING, SQLite 3.40 says so of every column.
+    .returning(batches.c.queue, batches.c.route, batches.c.max_sessions, batches.c.in_hand)
 )
 START_MAILINGS = Statement(
     update(mailings_table)
@@ -146,8 +149,8 @@ def claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Leas
     if row is None:
         return None
     START_MAILINGS.run(connection, of_batch=batch_id)
-    queue, route, max_sessions = row
-    return Lease(batch_id, epoch + 1, owner, queue, route, max_sessions)
+    queue, route, max_sessions, in_hand = row
+    return Lease(batch_id, epoch + 1, owner, queue, route, max_sessions, in_hand is not None)
 
 
 def contents_of(connection: Connection, lease: Lease) -> list[WaitingDelivery]:
@@ -162,6 +165,14 @@ def renew(connection: Connection, lease: Lease) -> bool:
     """Keeps the batch for another lease. False: it is somebody else's now; stop."""
     statement = update(batches).where(*owned(lease)).values(lease_until=now_millis() + LEASE_MS)
     return connection.execute(statement).rowcount == 1
+
+
+def note_in_hand(connection: Connection, lease: Lease, in_hand: bool) -> None:
+    """Notes whether something of it is being built or sent: only that is suspect when its worker dies.
+
+    For batches in which a mail waits for long before it is begun, and for one that is tried alone.
+    """
+    connection.execute(update(batches).where(*owned(lease)).values(in_hand=in_hand))
 
 
 def owned(lease: Lease) -> tuple[Any, ...]:

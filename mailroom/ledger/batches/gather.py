@@ -52,7 +52,7 @@ GATHER_DUE = Statement(
 )
 INSERT_BATCH = Statement(
     insert(batches).values(enqueued_at=now_millis()).returning(batches.c.id),
-    ("queue", "size", "route", "max_sessions"),
+    ("queue", "size", "route", "max_sessions", "in_hand"),
 )
 TAKE_INTO_BATCH = Statement(
     update(deliveries)
@@ -129,15 +129,26 @@ def _split(due: list[_Due]) -> list[list[_Due]]:
 
 
 def _batch(connection: Connection, mailing_id: int, mailing: tuple[Any, ...], chosen: list[_Due]) -> Gathered:
-    batch = new(connection, len(chosen), *mailing)
+    queue, route, max_sessions = mailing
+    is_suspect = len(chosen) == 1 and chosen[0].deaths > 0
+    batch = new(connection, len(chosen), queue, route, max_sessions, False if is_suspect else None)
     TAKE_INTO_BATCH.run(connection, by_batch=batch.id, chosen=[row.id for row in chosen])
     counters.change(connection, counters.tally(((mailing_id, row.state) for row in chosen), -1))
     return batch
 
 
-def new(connection: Connection, size: int, queue: str, route: str, max_sessions: int | None) -> Gathered:
+def new(
+    connection: Connection,
+    size: int,
+    queue: str,
+    route: str,
+    max_sessions: int | None,
+    in_hand: bool | None = None,
+) -> Gathered:
     """A batch that nothing is in yet."""
-    row = INSERT_BATCH.one(connection, size=size, queue=queue, route=route, max_sessions=max_sessions)
+    row = INSERT_BATCH.one(
+        connection, size=size, queue=queue, route=route, max_sessions=max_sessions, in_hand=in_hand
+    )
     assert row is not None
     return Gathered(row[0], 0, size, queue)
 

@@ -105,7 +105,7 @@ def _move(connection: Connection, mailing_id: int, move: Move, chosen: ColumnEle
     rows = moves.pick(connection, *conditions, limit=MOVED_AT_ONCE, skip_locked=True)
     if not rows:
         return []
-    step = moves.Step(move, due_in_ms, {"deaths": 0}) if move.goes_on else moves.Step(move)
+    step = moves.Step(move, due_in_ms, {"deaths": 0, "deaths_alone": 0}) if move.goes_on else moves.Step(move)
     if move.goes_on:
         _reopen(connection, mailing_id)
     return moves.apply(connection, [(row, step) for row in rows])

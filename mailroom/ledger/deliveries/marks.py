@@ -166,7 +166,8 @@ def _step(outcome: Outcome) -> Step:
     return Step(
         moves.OF_A_TRY[outcome.state],
         outcome.due_in_ms,
-        {"attempts": deliveries.c.attempts + int(outcome.is_attempt)},
+        # Whoever learned this outcome lived through it: the mail is no suspect any more.
+        {"attempts": deliveries.c.attempts + int(outcome.is_attempt), "deaths": 0, "deaths_alone": 0},
         Try(outcome.server, outcome.stage, outcome.code, outcome.reply, outcome.state),
     )
 

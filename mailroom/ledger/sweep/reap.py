@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, select, update
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 
 from mailroom.database.clock import now_millis
 from mailroom.ledger import moves
@@ -14,7 +16,7 @@ from mailroom.ledger.states import State
 from mailroom.ledger.sweep import rounds
 
 MOST_DEATHS = 3
-"""A delivery that three workers died of is not tried a fourth time."""
+"""A delivery that three workers died of, with nothing else in hand, is not tried a fourth time."""
 
 SUSPECTS = 10
 """A worker has few mails in hand at once: only the first unsent ones can have killed it."""
@@ -38,28 +40,53 @@ def reap(connection: Connection, batch_id: int) -> bool:
         # Looked at in the very statement: before it we may have stood still for an hour.
         ~rounds.is_late(),
     )
-    row = connection.execute(gone.returning(batches_table.c.owner)).one_or_none()
+    row = connection.execute(gone.returning(batches_table.c.owner, batches_table.c.in_hand)).one_or_none()
     if row is None:
         return False
     # This also waits for the last writes: a mark that was set while the lease still ran may be
     # committed only now (PostgreSQL).
-    left = moves.pick(connection, of_batch=batch_id)
-    _doubt_what_was_sending(connection, [one for one in left if one.state is State.SENDING], row.owner)
-    _suspect(connection, [one for one in left if one.state.about.waits][:SUSPECTS], row.owner)
+    left = [one for one in moves.pick(connection, of_batch=batch_id) if not one.state.about.is_terminal]
+    sending = [one for one in left if one.state is State.SENDING]
+    waiting = [one for one in left if one.state.about.waits][:SUSPECTS]
+    died_of = _deaths(row.in_hand, is_alone=len(left) == 1)
+    _doubt_what_was_sending(connection, sending, row.owner, died_of)
+    if row.in_hand is not False:
+        _suspect(connection, waiting, row.owner, died_of)
     batches.give_back(connection, batch_id)
     return True
 
 
-def _doubt_what_was_sending(connection: Connection, doubtful: list[Picked], owner: str) -> None:
+class _Deaths(NamedTuple):
+    """What the columns of a suspect say after this death."""
+
+    all: ColumnElement[int]
+    alone: ColumnElement[int]
+
+
+def _deaths(in_hand: bool | None, *, is_alone: bool) -> _Deaths:
+    """`in_hand` None: nobody noted whether anything was. That counts once: from then on it is noted."""
+    before, alone = deliveries.c.deaths, deliveries.c.deaths_alone
+    if in_hand is False:
+        return _Deaths(before, alone)
+    if not is_alone:
+        return _Deaths(before + 1, alone)
+    return _Deaths(before + 1, alone + 1 if in_hand else case((alone == 0, 1), else_=alone))
+
+
+def _doubt_what_was_sending(
+    connection: Connection, doubtful: list[Picked], owner: str, died_of: _Deaths
+) -> None:
     words = f"the worker {owner} died before it could note the server's answer"
-    values = {"attempts": deliveries.c.attempts + 1, "deaths": deliveries.c.deaths + 1}
+    values = {"attempts": deliveries.c.attempts + 1, "deaths": died_of.all, "deaths_alone": died_of.alone}
     step = Step(moves.REAP, 0, values, Try("", "dot", None, words))
     moves.apply(connection, [(one, step) for one in doubtful])
 
 
-def _suspect(connection: Connection, suspects: list[Picked], owner: str) -> None:
+def _suspect(connection: Connection, suspects: list[Picked], owner: str, died_of: _Deaths) -> None:
     again = update(deliveries).where(deliveries.c.id.in_([one.id for one in suspects]))
-    connection.execute(again.values(deaths=deliveries.c.deaths + 1))
+    counted = again.values(deaths=died_of.all, deaths_alone=died_of.alone)
+    found = connection.execute(counted.returning(deliveries.c.id, deliveries.c.deaths_alone))
+    guilty = {row.id for row in found if row.deaths_alone >= MOST_DEATHS}
     words = f"{MOST_DEATHS} workers died while they worked on this mail; the last was {owner}"
     step = Step(moves.GIVE_UP, tried=Try("", "data", None, words))
-    moves.apply(connection, [(one, step) for one in suspects if one.deaths + 1 >= MOST_DEATHS])
+    moves.apply(connection, [(one, step) for one in suspects if one.id in guilty])
