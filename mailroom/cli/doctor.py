@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.ledger import holding
 from mailroom.ledger.mailings import mailings
-from mailroom.ledger.relays import circuit
+from mailroom.ledger.relays import circuit, parked_sessions
 from mailroom.settings import misspelt
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.own_name import own_full_name
@@ -18,8 +18,11 @@ from mailroom.smtp.server import server_from
 from mailroom.smtp.session import Session
 from mailroom.web import Mailroom, mailroom
 from mailroom.web.status.checks import QUESTIONS, CheckFailed, ask_all
+from mailroom.web.status.servers import parked_words
 
 DOCTOR_PATIENCE_SECONDS = 15.0
+
+LONG_SILENCE_MS = 30_000
 
 
 def mail_server(mailroom: Mailroom) -> str:
@@ -56,11 +59,23 @@ def _tell_of_a_hold() -> None:
         click.echo(f"{click.style('HELD', fg='yellow')}  {'sending':<12}{hold.reason}{release}")
 
 
+def parked(mailroom: Mailroom) -> str:
+    """Whether the mail server keeps sessions waiting, for longer than any that is only slow."""
+    with mailroom.database.read() as connection:
+        waiting = parked_sessions.present(connection)
+    words = "; ".join(parked_words(waiting)) or "none waits for a silent server"
+    if any(there.longest_ms > LONG_SILENCE_MS for there in waiting):
+        raise CheckFailed(words)
+    return words
+
+
 @click.command()
 @with_appcontext
 def doctor() -> None:
     """Check every part of the system and say in plain words how it is."""
-    checks = ask_all(mailroom(), {**QUESTIONS, "mail server": mail_server}, DOCTOR_PATIENCE_SECONDS)
+    checks = ask_all(
+        mailroom(), {**QUESTIONS, "sessions": parked, "mail server": mail_server}, DOCTOR_PATIENCE_SECONDS
+    )
     for check in checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
         click.echo(f"{mark}  {check.name:<12}{check.why}")

@@ -13,11 +13,10 @@ from mailroom.database.telling import cause
 from mailroom.engine import enqueue, worker_process
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.feed import Feed
-from mailroom.engine.send.messages import SendableMessage
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
-from mailroom.ledger.batches import batches, gather
+from mailroom.ledger.batches import batches, gather, park
 from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.relays.circuit import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
@@ -100,28 +99,16 @@ class _Job:
             relay.rate.look(connection)
             accepted_at = relay.circuit.accepted_at(connection)
             deliveries = batches.contents_of(connection, lease)
-        messages = self._messages(lease, {row.mailing_id for row in deliveries})
+        messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})
         recorder = Recorder(worker.loop, worker.database, worker.direct, lease)
         feed = Feed(deliveries, messages)
         return BatchSender(
             *(worker.database, relay, lease, feed, recorder), is_trial=is_trial, accepted_at=accepted_at
         )
 
-    def _messages(self, lease: Lease, mailing_ids: set[int]) -> dict[int, SendableMessage]:
-        """A suspect may kill its worker here already."""
-        worker = self._worker
-        if not lease.is_of_suspect:
-            return worker.messages.of(worker.database, mailing_ids)
-        with worker.database.begin() as connection:
-            batches.note_in_hand(connection, lease, True)
-        messages = worker.messages.of(worker.database, mailing_ids)
-        with worker.database.begin() as connection:
-            batches.note_in_hand(connection, lease, False)
-        return messages
-
     def _wait(self, sender: BatchSender, lease: Lease) -> None:
         worker = self._worker
-        done = worker.run(sender.run())
+        done = worker.run(worker.parking.attend(sender))
         worker.work_on(sender)
         try:
             while True:
@@ -167,9 +154,10 @@ class _Job:
         """The batch to go on with, and what is to be enqueued."""
         with self._worker.database.begin() as connection:
             if sender is not None:
-                sender.tell_relay(connection)
-                sender.spare(connection)
-            if not batches.close(connection, lease):
+                sender.tell(connection)
+            if sender is not None and sender.parked:
+                park.close_all_but(connection, lease, sender.parked)
+            elif not batches.close(connection, lease):
                 log.warning("this batch could not be closed; it comes back by itself", batch=lease.batch_id)
                 return None, []
             if sender is None or sender.is_stuck:

@@ -26,6 +26,7 @@ from mailroom.engine.probing import Probing
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
 from mailroom.engine.send.messages import CompiledMessages
+from mailroom.engine.send.parking import Parking
 from mailroom.engine.send.rate_limiter import RateLimiter
 from mailroom.engine.send.relay import Relay, Relays
 from mailroom.engine.send.session_pool import SessionNumbers, SessionPool
@@ -64,6 +65,7 @@ class WorkerProcess:
         routes = {relay.name: relay.server.name for relay in self.relays}
         self.hold = HoldWatch(self.database, settings.hold)
         self.sweeper = Sweeper(self.database, queue, name, routes, self.hold)
+        self.parking = Parking(self.database, name)
         self.probing = Probing(self.database, self.relays, self.hold)
         self.webhooks = Webhooks(self.database, queue, settings, self.hold)
         self.is_stopping = False
@@ -79,10 +81,11 @@ class WorkerProcess:
             self.hold.look()
         self._thread.start()
         self.sweeper.start()
-        beside = self._tidy(), self.probing.run(), self.webhooks.run()
+        beside = self._tidy(), self.probing.run(), self.webhooks.run(), self.parking.run()
         self._beside = [self.run(coroutine) for coroutine in beside]
 
     def end(self) -> None:
+        self.run(self.parking.ended()).result()
         for task in self._beside:
             task.cancel()
         self.run(self.webhooks.stop()).result(timeout=3)
@@ -108,6 +111,7 @@ class WorkerProcess:
         self.is_stopping = True
         if self._sender is not None:
             asyncio.run_coroutine_threadsafe(self._sender.stop(), self.loop)
+        self.loop.call_soon_threadsafe(self.parking.stop)
 
     def stand_back(self) -> None:
         """Leaves the mail to other workers for a while, if a server has sessions for them only."""

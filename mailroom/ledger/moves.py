@@ -61,12 +61,8 @@ SENT_LATE = Move(
     (_U,), State.SENT, "record", "the batch's former owner", "the server's 2xx is recorded after the reap"
 )
 REAP = Move((_S,), State.UNKNOWN, "reap", _SWEEPER, "a batch's lease ran out")
-KEEP = Move(
-    (_U,), State.UNKNOWN, "keep", _SWEEPER, "its mailing is over, or three workers died during it alone"
-)
-GIVE_UP = Move(
-    (_Q, _D), State.FAILED, "reap", _SWEEPER, "three workers died during it, with nothing else in hand", KEEP
-)
+KEEP = Move((_U,), State.UNKNOWN, "keep", _SWEEPER, "its mailing is over, or three workers died during it")
+GIVE_UP = Move((_Q, _D), State.FAILED, "reap", _SWEEPER, "three workers died during it", KEEP)
 REFUSE = Move((_Q, _D), State.SUPPRESSED, "refuse", _OWNER, "a mark found the address on the list", DOUBT)
 STOP = Move((_Q, _D), State.CANCELED, "cancel", _SWEEPER, "the mailing is canceled", KEEP)
 EXPIRE = Move((_Q, _D), State.EXPIRED, "expire", _SWEEPER, "the mailing's time is over", KEEP)
@@ -119,7 +115,6 @@ class Picked(NamedTuple):
     mailing_id: int
     state: State
     resends: int
-    deaths_alone: int
     if_unknown: str
     is_counted: bool  # the counters of its mailing leave out what is in a batch
     now: int  # the ledger's clock
@@ -155,7 +150,7 @@ def pick(
     is_counted = ~IS_IN_LIVE_BATCH if of_batch is None else ~true()
     if of_batch is not None:
         where = (deliveries.c.batch_id == of_batch, *where)
-    names = ("id", "mailing_id", "state", "resends", "deaths_alone")
+    names = ("id", "mailing_id", "state", "resends")
     chosen = (
         select(*(deliveries.c[name] for name in names), IF_UNKNOWN, is_counted, NOW)
         .where(*where)

@@ -169,7 +169,7 @@ deliveries = table(
     Column("session_id", Id),  # the SMTP session that had it last
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("deaths", SmallInteger, nullable=False, server_default="0"),  # workers that died during it
-    Column("deaths_alone", SmallInteger, nullable=False, server_default="0"),  # with nothing else in hand
+    Column("deaths_alone", SmallInteger, nullable=False, server_default="0"),  # since it is suspect
     Column("resends", SmallInteger, nullable=False, server_default="0"),  # after unknown
     Column("code", SmallInteger),  # the last reply's
     Column("reply", Text),  # the server's words
@@ -210,6 +210,16 @@ sessions = table(  # one open SMTP connection of a worker: a lane of the timelin
     Column("server", String(300), nullable=False),
     Column("opened_at", Millis, nullable=False),
     **NEVER_REUSED,
+)
+
+parked_sessions = table(  # one that waits for its server while its worker goes on with other mail
+    "parked_sessions",
+    Column("worker", String(100), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("server", String(300), nullable=False),
+    Column("stage", String(10), nullable=False),  # of the dialogue
+    Column("since", Millis, nullable=False),
+    Column("noted_until", Millis, nullable=False),  # its worker says it again before
 )
 
 decisions = table(  # what a person decided for all deliveries of a mailing, while it is carried out

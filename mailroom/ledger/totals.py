@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from mailroom.database.clock import now_millis
 from mailroom.ledger.mailings.mailings import held
-from mailroom.ledger.relays import circuit
+from mailroom.ledger.relays import circuit, parked_sessions
 from mailroom.ledger.schema import batches, mailings, sweeper
 from mailroom.ledger.states import COUNTED, MailingState, State
 
@@ -23,6 +24,7 @@ class Totals:
     in_batches: int
     servers_in_trouble: int
     mailings_held: int
+    parked_sessions: dict[str, int]  # by stage
     swept_ms_ago: int | None
     round_ms: int | None
 
@@ -43,6 +45,14 @@ def totals(connection: Connection, relays: Collection[str]) -> Totals:
         in_batches=int(connection.execute(select(func.coalesce(func.sum(batches.c.size), 0))).scalar_one()),
         servers_in_trouble=len(circuit.troubled(connection, relays)),
         mailings_held=len(held(connection)),
+        parked_sessions=_by_stage(connection),
         swept_ms_ago=None if swept is None else int(swept[0]),
         round_ms=None if swept is None else int(swept[1]),
     )
+
+
+def _by_stage(connection: Connection) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for there in parked_sessions.present(connection):
+        found[there.stage] += there.sessions
+    return dict(found)

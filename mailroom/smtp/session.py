@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from mailroom.smtp.blame import is_about_session
 from mailroom.smtp.envelope import Envelope, Outcome, Source, unsendable
-from mailroom.smtp.failure import Failure, Withdrawn
+from mailroom.smtp.failure import Failure, Stage, Withdrawn
 from mailroom.smtp.greeting import Extensions, greet
 from mailroom.smtp.reply import Reply
 from mailroom.smtp.server import Server
@@ -43,6 +43,11 @@ class Session:
     @property
     def closed(self) -> bool:
         return self._wire.broken is not None
+
+    @property
+    def stage(self) -> Stage:
+        """Where the dialogue stands: the reply that is awaited, while it runs."""
+        return self._dialogue.stage
 
     @property
     def pipelining(self) -> bool:

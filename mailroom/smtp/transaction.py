@@ -36,6 +36,7 @@ class Dialogue:
         self._wire = wire
         self._timeout = server.timeout
         self._size = extensions.size
+        self.stage: Stage = "mail"  # whose reply is or was awaited last
         self._must_reset = False  # the last transaction was begun and not ended
         self._reset = False  # RSET is part of what was announced
         self._overlapped = False  # what was announced left together with a content
@@ -68,6 +69,7 @@ class Dialogue:
     async def hand_over(self, envelope: Envelope, following: bytes) -> Reply | Failure:
         """The content, the dot, the commands that follow; then what became of the content."""
         self._check_step()
+        self.stage = "dot"
         wire = self._wire
         content = stuffed(envelope.content)
         if wire.broken is not None:
@@ -153,6 +155,7 @@ class Dialogue:
             raise self._refusal(stage, reply)
 
     async def _answer(self, stage: Stage) -> Reply:
+        self.stage = stage
         try:
             reply = await self._wire.reply(self._timeout)
         except Broken as broken:

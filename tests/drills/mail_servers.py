@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from mailroom.ledger import states
 from mailroom.ledger.mailings import mailings
-from mailroom.ledger.relays import circuit
+from mailroom.ledger.relays import circuit, parked_sessions
 from tests.drills.drill import drill
-from tests.drills.stage import Stage
+from tests.drills.stage import WORKERS, Stage
 
 
 @drill(
@@ -105,6 +105,53 @@ def stalls(stage: Stage) -> None:
     stage.start_workers()
     stage.wait_until_over()
     stage.all_sent()
+
+
+OTHERS = 20
+
+
+@drill(
+    "15b",
+    "1, 2 and 4 sessions hang at connect, EHLO, MAIL, RCPT, DATA, the dot: others' mail leaves within 5 s",
+    without="`self._leave_behind()` in `BatchSender`: a job waits for its slowest session, and mail for it",
+)
+def some_hang_and_others_leave(stage: Stage) -> None:
+    stage.build(MAILROOM_CONNECTIONS="5")
+    stages = ("connect", "ehlo", "mail", "rcpt", "data", "dot") if stage.full else ("connect", "mail", "dot")
+    for place in stages:
+        for number in (1, 2, 4) if stage.full else (4,):
+            _others_leave(stage, place, number)
+    stage.all_sent()
+
+
+def _others_leave(stage: Stage, place: str, number: int) -> None:
+    """While so many sessions hang there; then both workers are killed, and all that hung leaves as well."""
+    system = stage.system
+    system.sink.set_rules([f"first {number}: stall {place}"])
+    pool = stage.start_workers()
+    system.wait(lambda: len(system.queue.workers()) >= WORKERS)
+    before = stage.accepted
+    for _ in range(number + OTHERS):
+        stage.accept(1)
+    system.wait(lambda: _arrived_since(stage, before) >= OTHERS, 5)
+    system.wait(lambda: _parked(stage) >= number, 5)
+    system.sink.set_rules([])
+    stage.kill_group(pool)
+    pool = stage.start_workers()
+    stage.wait_until_over()
+    stage.kill_group(pool)  # the next ones shall have no open sessions
+    system.wait(lambda: not system.queue.workers() and not _parked(stage))
+
+
+def _arrived_since(stage: Stage, before: int) -> int:
+    """How many of those who were accepted after so many others."""
+    recipients = {message.recipient for message in stage.system.sink.messages()}
+    return len(recipients & {f"person{number}@mail.example" for number in range(before, stage.accepted)})
+
+
+def _parked(stage: Stage) -> int:
+    with stage.system.database.read() as connection:
+        return sum(there.sessions for there in parked_sessions.present(connection))
 
 
 @drill(

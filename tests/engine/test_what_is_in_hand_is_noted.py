@@ -71,7 +71,7 @@ def test_of_a_suspect_that_is_tried_alone(system: System, seen: Seen) -> None:
     mailing = system.accept(1)
     with system.database.begin() as connection:
         connection.execute(batches.delete())
-        connection.execute(update(deliveries).values(deaths=1, batch_id=None, due_at=0))
+        connection.execute(update(deliveries).values(deaths=1, deaths_alone=1, batch_id=None, due_at=0))
         gather.gather(connection, mailing.mailing_id, 1)
     deliver_first(system)
     assert seen == [("compile", True), ("wait for a turn", False), ("render", True)]

@@ -11,16 +11,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
-from mailroom.engine.send import verdict
 from mailroom.engine.send.feed import Feed
+from mailroom.engine.send.findings import Findings
 from mailroom.engine.send.lane import Lane
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.session_pool import WAIT_WORTH_A_SESSION
-from mailroom.engine.send.suspects import Conclusion, Suspects
 from mailroom.ledger.batches import batches
 from mailroom.ledger.batches.batches import Lease, WaitingDelivery
-from mailroom.ledger.deliveries import marks
 from mailroom.ledger.mailings import mailings
 from mailroom.smtp.envelope import Envelope
 from mailroom.smtp.failure import Failure
@@ -37,11 +35,17 @@ within two turns of the event loop share a commit, and that is a fifth of a mail
 MAILINGS_LOOKED_AT_EVERY = 1.0
 """Seconds between two looks whether a mailing was paused, and whether the rate has changed."""
 
-SPARED_AT_MOST_MS = 600_000
-"""Milliseconds until those who were refused because of us are due again, at most."""
+PARKED_AFTER = 1.0
+"""Seconds without a word from the server after which nothing else waits for a session."""
+
+PARKED_AFTER_AT_MOST = 3.0
+"""The same for a server that is known to take its time: half as long again as it takes for a mail."""
 
 STOP_GRACE = 7.0
 """Seconds that mails in flight may still take once the worker was told to stop."""
+
+
+Lanes = dict["asyncio.Task[None]", Lane]
 
 
 class BatchSender:
@@ -64,73 +68,61 @@ class BatchSender:
         self.relay = relay
         self.feed = feed
         self.is_trial = is_trial
-        self.was_heard = False
-        self.accepted_at: float | None = None  # when the last mail that was taken was marked (monotonic)
-        self.failure: Failure | None = None  # why nothing can be sent there
+        self.accepted_at = accepted_at
+        self.findings = Findings(relay, lease, feed, recorder, accepted_at)
         self.is_throttled = False
+        self.is_crowded_out = False  # no session was left for some of it
         self.gave_way = False
+        self.left_behind: Lanes = {}
+        """The lanes that wait for a silent server when the job ends: see parking.py."""
+        self.parked: list[int] = []
+        """The deliveries that these have in hand."""
+        self.lease = lease
+        self.recorder = recorder
         self.answered_at = time.monotonic()
         self._database = database
-        self._lease = lease
-        self._recorder = recorder
-        self._suspects = Suspects(relay.streak, accepted_at)
-        self._conclusion = Conclusion([], [], None, {})
+        self._is_stopping = False
         self._ending = asyncio.Event()
         self._until = time.monotonic() + JOB_WORKS_FOR
         self._at_most = min(relay.sessions.at_most, lease.max_sessions or relay.sessions.at_most)
         self._most = 1 if is_trial else self._at_most
-        self._lanes: dict[asyncio.Task[None], Lane] = {}
-        self._in_hand = not lease.is_of_suspect  # as the ledger has it: what nobody noted may be
+        self._lanes: Lanes = {}
+        self._in_hand = True  # as the ledger has it: what nobody noted may be
 
     async def run(self) -> None:
-        """Returns when all is sent or handed back, and every outcome is on disk."""
+        """Returns when all is sent, handed back or left behind, and every outcome is on disk."""
+        if self.lease.is_tried_alone or self.relay.rate.is_slow:
+            self._note_in_hand(False)
         self._open_lanes(self._wanted())
         watch = asyncio.create_task(self._watch())
         try:
             while self._lanes:
-                done, _ = await asyncio.wait(self._lanes, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait({*self._lanes, watch}, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    del self._lanes[task]
+                    self._lanes.pop(task, None)
                     if not task.cancelled():
                         task.result()
+                self._leave_behind_what_only_waits()
         finally:
             watch.cancel()
             for lane in self._lanes.values():
                 lane.abort()
             await asyncio.gather(*self._lanes, return_exceptions=True)
-        self._conclude()
-        await self._recorder.drained()
+        self._note_leftovers()
+        self.findings.conclude()
+        await self.recorder.drained()
 
     # What its worker tells and asks
 
     @property
     def is_stuck(self) -> bool:
         """Whether nothing more can be sent there for now."""
-        return self.failure is not None or self.is_throttled
+        return self.findings.failure is not None or self.is_throttled or self.is_crowded_out
 
-    def tell_relay(self, connection: Connection) -> None:
-        """Opens or closes its circuit, by what was found out."""
-        ago = None if self.accepted_at is None else round((time.monotonic() - self.accepted_at) * 1000)
-        self.relay.learn(
-            connection,
-            self._lease,
-            self.failure,
-            was_heard=self.was_heard,
-            accepted_ms_ago=ago,
-            is_trial=self.is_trial,
-        )
-
-    def spare(self, connection: Connection) -> None:
-        """Gives back whom no blame belongs to, and pauses the mailings whose sender is refused."""
-        server = self.relay.server.name
-        for mailing_id, suspect in self._conclusion.held.items():
-            mailings.hold(connection, mailing_id, verdict.held_for(suspect, server))
-        # Later than the server is tried again: others who wait go first, and show whether it is about us.
-        due_in_ms = min(2 * self.relay.circuit.wait_ms(connection), SPARED_AT_MOST_MS)
-        spared = self._conclusion.spared
-        marks.spare(
-            connection, self._lease, [verdict.of_a_spared(suspect, server, due_in_ms) for suspect in spared]
-        )
+    def tell(self, connection: Connection) -> None:
+        """Notes what was found out: of the server, and of whom it refused because of us."""
+        self.findings.tell_relay(connection, is_trial=self.is_trial)
+        self.findings.spare(connection)
 
     def hand_back(self) -> None:
         """Begins no further mail; those in flight end as they end."""
@@ -144,6 +136,7 @@ class BatchSender:
 
     async def stop(self) -> None:
         """Hands back, and cuts off what is still in flight after the grace; who connects just stops."""
+        self._is_stopping = True
         self.hand_back()
         for task, lane in self._lanes.items():
             if not lane.is_connected:
@@ -166,18 +159,19 @@ class BatchSender:
 
     def begins(self) -> bool:
         """Notes that something is in hand, where it was noted that nothing is. False: the ledger is away."""
-        return self._in_hand or self._note_in_hand(True)
+        if self._in_hand or self._note_in_hand(True):
+            return True
+        self.hand_back()
+        return False
 
     def heard(self) -> None:
         """The server refuses mails one by one: it works."""
-        self.was_heard = True
+        self.findings.was_heard = True
         self._end_trial(None)
 
     def accepted(self, envelope: Envelope, marked_at: float) -> None:
-        """The server takes mails, so those that it refused before were refused for themselves."""
-        self.was_heard, self.accepted_at = True, marked_at
-        for suspect in self._suspects.cleared(envelope.sender, marked_at):
-            self.failed(suspect.delivery, suspect.failure)
+        """The server takes mails."""
+        self.findings.accepted(envelope, marked_at)
         self._end_trial(round((time.monotonic() - marked_at) * 1000))
 
     def _end_trial(self, accepted_ms_ago: int | None) -> None:
@@ -189,33 +183,22 @@ class BatchSender:
 
     def suspects(self, delivery: WaitingDelivery, envelope: Envelope, failure: Failure) -> bool:
         """Keeps a refusal back that may be about us, and looks who else can tell."""
-        if not self._suspects.take(delivery, failure, envelope.sender):
+        if not self.findings.keeps_back(delivery, envelope, failure):
             return False
-        if not self._suspects.look_further(self.feed):
+        if not self.findings.look_further():
             self.hand_back()
         return True
 
     def failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
         """Notes what a refusal, or a silence, means for this delivery alone."""
-        relay, message = self.relay, self.feed.messages[delivery.mailing_id]
-        now_ms = round(time.time() * 1000)
-        self._recorder.trouble(
-            verdict.of_failure(delivery, failure, message, relay.backoff, relay.server.name, now_ms)
-        )
-
-    def _conclude(self) -> None:
-        self._conclusion = conclusion = self._suspects.conclude(self.feed)
-        for suspect in conclusion.failed:
-            self.was_heard = True
-            self.failed(suspect.delivery, suspect.failure)
-        self.failure = self.failure or conclusion.trouble
+        self.findings.failed(delivery, failure)
 
     def cannot_be_used(self, failure: Failure) -> None:
         """Nothing can be sent there now, and no delivery is to blame."""
-        self.failure = failure
+        self.findings.failure = failure
         self.hand_back()
 
-    def cannot_connect(self, failure: Failure) -> None:
+    def cannot_connect(self, failure: Failure, since: float) -> None:
         """Without any session the server is unreachable; beside others it has just enough of them."""
         connected = sum(lane.is_connected for lane in self._lanes.values())
         self._most = max(1, connected)
@@ -224,7 +207,7 @@ class BatchSender:
 
     def lose(self) -> None:
         """The batch is somebody else's now."""
-        log.warning("lost the lease; what is left is not ours any more", batch=self._lease.batch_id)
+        log.warning("lost the lease; what is left is not ours any more", batch=self.lease.batch_id)
         self.feed.drop()
         self.hand_back()
 
@@ -232,7 +215,7 @@ class BatchSender:
         if self._in_hand is not in_hand:
             try:
                 with self._database.begin() as connection:
-                    batches.note_in_hand(connection, self._lease, in_hand)
+                    batches.note_in_hand(connection, self.lease, in_hand)
             except DBAPIError:
                 return False
             self._in_hand = in_hand
@@ -244,11 +227,11 @@ class BatchSender:
         """A few sessions for a server that answers at once, all for one that takes its time."""
         waits = round((self.relay.sessions.reply_time or 0.0) / WAIT_WORTH_A_SESSION)
         called_for = max(waits, len(self.feed) // MAILS_WORTH_A_SESSION)
-        return max(1, min(self._most, len(self.feed), called_for))
+        return min(self.relay.sessions.room, max(1, min(self._most, len(self.feed), called_for)))
 
     def _open_lanes(self, number: int) -> None:
         for _ in range(number):
-            lane = Lane(self, self.feed, self.relay, self._recorder)
+            lane = Lane(self, self.feed, self.relay, self.recorder)
             self._lanes[asyncio.create_task(lane.run())] = lane
 
     async def _watch(self) -> None:
@@ -257,6 +240,9 @@ class BatchSender:
             await asyncio.sleep(WAIT_WORTH_A_SESSION)
             now = time.monotonic()
             self._open_more(now)
+            self._free_what_is_behind(now)
+            if self._leave_behind_what_only_waits():
+                return
             if now >= self._until:
                 self.hand_back()
             if now - looked >= MAILINGS_LOOKED_AT_EVERY:
@@ -270,8 +256,46 @@ class BatchSender:
         """Twice as many while nobody is answered, unless they would wait for the rate as well."""
         is_waiting = now - self.answered_at >= WAIT_WORTH_A_SESSION
         if is_waiting and not self.feed.is_closed and not self.relay.rate.is_awaited:
-            room = min(self._most - len(self._lanes), len(self.feed))
-            self._open_lanes(min(room, max(1, len(self._lanes))))
+            self._open_lanes(min(self._room(), len(self.feed), max(1, len(self._lanes))))
+
+    def _room(self) -> int:
+        """How many lanes may be opened."""
+        return min(self._most - len(self._lanes), self.relay.sessions.room)
+
+    # What waits for a silent server
+
+    def _silent_since(self, now: float) -> float:
+        """Who heard nothing since then (monotonic) waits for a silent server."""
+        usual = 1.5 * (self.relay.sessions.reply_time or 0.0)
+        return now - min(PARKED_AFTER_AT_MOST, max(PARKED_AFTER, usual))
+
+    def _free_what_is_behind(self, now: float) -> None:
+        silent_since = self._silent_since(now)
+        for lane in self._lanes.values():
+            if lane.since <= silent_since:
+                lane.free_what_is_behind()
+
+    def _leave_behind_what_only_waits(self) -> bool:
+        """Whether the job has nothing more to do here: all that is left waits for a server."""
+        if self._is_stopping or self.recorder.is_away or (self.feed.has_more() and self._room() > 0):
+            return False
+        silent_since = self._silent_since(time.monotonic())
+        if not all(lane.only_waits(silent_since) for lane in self._lanes.values()):
+            return False
+        if self._lanes:
+            self._leave_behind()
+        return True
+
+    def _leave_behind(self) -> None:
+        self.left_behind, self._lanes = self._lanes, {}
+        lanes = self.left_behind.values()
+        self.parked = [delivery_id for lane in lanes for delivery_id in lane.park()]
+        self._note_leftovers()
+
+    def _note_leftovers(self) -> None:
+        if self.feed.has_more():
+            self.is_crowded_out = True
+            self.relay.sessions.stand_back()
 
     def _look_at_mailings(self) -> None:
         """A pause stops a mail at its mark; seeing it earlier saves the server the start of one."""
@@ -287,7 +311,7 @@ class BatchSender:
     def _renew(self) -> None:
         try:
             with self._database.begin() as connection:
-                is_held = batches.renew(connection, self._lease)
+                is_held = batches.renew(connection, self.lease)
                 if self.is_trial:
                     self.relay.circuit.keep_trying(connection)
         except DBAPIError:

@@ -68,8 +68,8 @@ class CircuitBreaker:
         )
 
     def serves_others(self, connection: Connection, lease: Lease) -> bool:
-        """Whether the server works for another worker at this moment."""
-        return circuit.serves_others(connection, self._server, lease.batch_id, lease.owner)
+        """Whether the server works for another batch at this moment, a parked one of ours included."""
+        return circuit.serves_others(connection, self._server, lease.route, lease.batch_id, lease.owner)
 
 
 def _asked(failure: Failure, *, is_again: bool) -> int | None:

@@ -15,7 +15,7 @@ from mailroom.engine.send.session_pool import PooledSession
 from mailroom.ledger import states
 from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.smtp.envelope import Envelope, Outcome
-from mailroom.smtp.failure import Failure, Withdrawn
+from mailroom.smtp.failure import Failure, Stage, Withdrawn
 from mailroom.smtp.reply import Reply
 
 
@@ -46,8 +46,8 @@ class LaneOwner(Protocol):
     def cannot_be_used(self, failure: Failure) -> None:
         """Nothing can be sent there now, and no delivery is to blame."""
 
-    def cannot_connect(self, failure: Failure) -> None:
-        """There is no session for this lane."""
+    def cannot_connect(self, failure: Failure, since: float) -> None:
+        """There is no session for this lane, which wanted one `since` then (monotonic)."""
 
     def lose(self) -> None:
         """The batch is somebody else's now."""
@@ -57,7 +57,10 @@ class Lane:
     """Takes deliveries from a feed and gives them to a session. The session's Source."""
 
     def __init__(self, owner: LaneOwner, feed: Feed, relay: Relay, recorder: Recorder) -> None:
-        self._owner = owner
+        self.owner = owner
+        self.since = time.monotonic()
+        """When it last heard of its server, or began to wait for it (monotonic)."""
+        self.is_over = False
         self._feed = feed
         self._relay = relay
         self._sessions = relay.sessions
@@ -65,7 +68,11 @@ class Lane:
         self._recorder = recorder
         self._taken: PooledSession | None = None
         self._in_hand: dict[int, WaitingDelivery] = {}
+        self._taken_back: set[int] = set()  # announced to the server, and in other hands since
         self._has_turn = False
+        self._awaits_turn = False
+        self._is_parked = False
+        self._is_cut_off = False
 
     @property
     def is_connected(self) -> bool:
@@ -76,7 +83,31 @@ class Lane:
         """Whether it builds or sends a mail."""
         return len(self._in_hand) > 0
 
+    @property
+    def stage(self) -> Stage:
+        """Where the dialogue with its server stands."""
+        return "connect" if self._taken is None else self._taken.session.stage
+
+    def only_waits(self, silent_since: float) -> bool:
+        """Whether its job need not stay: its server said nothing since then, or it connects for nothing."""
+        if self._awaits_turn:
+            return False
+        return self.since <= silent_since or not (self.is_connected or self._feed.has_more())
+
+    def free_what_is_behind(self) -> None:
+        """Gives back what was announced ahead: it need not wait for the reply to another one."""
+        for delivery_id in list(self._in_hand)[1:]:
+            self._taken_back.add(delivery_id)
+            self._feed.put_back(self._in_hand.pop(delivery_id))
+
+    def park(self) -> list[int]:
+        """Its job goes on without it: ends when its server has answered. What it has in hand till then."""
+        self.free_what_is_behind()
+        self._is_parked = True
+        return list(self._in_hand)
+
     def abort(self) -> None:
+        self._is_cut_off = True
         if self._taken is not None:
             self._taken.session.abort()
 
@@ -85,18 +116,22 @@ class Lane:
         try:
             await self._run()
         finally:
+            self.is_over = True
             if self._has_turn:
                 self._rate.put_back()
 
     async def _run(self) -> None:
-        while self._feed.has_more():
+        while self._feed.has_more() and not self._is_parked:
             if self._feed.is_out_of_breath:
                 await self._feed.breathe()
                 continue
+            self.since = time.monotonic()
             try:
                 self._taken = await self._sessions.take()
             except Failure as failure:
-                self._owner.cannot_connect(failure)
+                self.owner.cannot_connect(failure, self.since)
+                return
+            if self._taken is None:
                 return
             try:
                 if await self._may_go(self._taken):
@@ -108,13 +143,18 @@ class Lane:
     async def _may_go(self, taken: PooledSession) -> bool:
         """Waits for a turn with the session at hand: to open one then would take part of the turn."""
         if self._rate.is_limited and not self._has_turn:
-            self._has_turn = await self._owner.wait_for_turn()
+            self._awaits_turn = True
+            try:
+                self._has_turn = await self.owner.wait_for_turn()
+            finally:
+                self._awaits_turn = False
             if not self._has_turn or taken.session.closed:
                 return False
-        return self._owner.begins()
+        self.since = time.monotonic()
+        return self.owner.begins()
 
     def next_envelope(self) -> Envelope | None:
-        if self._in_hand and not self._may_look_ahead():
+        if self._is_parked or (self._in_hand and not self._may_look_ahead()):
             return None
         while self._may_begin() and (delivery := self._feed.next()) is not None:
             try:
@@ -142,13 +182,17 @@ class Lane:
 
     def mark(self, envelope: Envelope) -> Awaitable[bool]:
         assert self._taken is not None
+        if envelope.id in self._taken_back:
+            return _no()
         return self._recorder.mark(self._taken.id, envelope.id, self._feed.dates.get(envelope.id))
 
     def outcome(self, envelope: Envelope, outcome: Outcome) -> None:
-        recorder, owner = self._recorder, self._owner
+        if envelope.id in self._taken_back:
+            return self._taken_back.discard(envelope.id)
+        recorder, owner = self._recorder, self.owner
         delivery = self._in_hand.pop(envelope.id)
         marked_at = recorder.marked_at.pop(envelope.id, None)
-        now = owner.answered_at = time.monotonic()
+        now = owner.answered_at = self.since = time.monotonic()
         if isinstance(outcome, Reply):
             recorder.sent(envelope.id, *outcome)
             owner.accepted(envelope, now if marked_at is None else marked_at)
@@ -171,6 +215,8 @@ class Lane:
             owner.failed(delivery, outcome)
 
     def _goes_again(self, delivery: WaitingDelivery, failure: Failure) -> bool:
+        if self._is_parked:
+            return self._is_cut_off  # by us; else its server had its time, and said nothing
         had_worked = self._taken is not None and self._taken.session.sent > 0
         losses = self._feed.lost_a_session(delivery)
         return verdict.goes_again_at_once(failure, losses, had_worked=had_worked)
@@ -178,8 +224,12 @@ class Lane:
     def _withdrawn(self, delivery: WaitingDelivery, why: str) -> None:
         """The mark was refused: what is not recorded here goes back when the batch is closed."""
         if why == "lost":
-            self._owner.lose()
+            self.owner.lose()
         elif why == states.SUPPRESSED:
             self._recorder.trouble(verdict.of_suppression(delivery, self._relay.server.name))
         elif why != "taken":
             self._feed.leave_out(delivery.mailing_id)
+
+
+async def _no() -> bool:
+    return False

@@ -50,7 +50,7 @@ class Recorder:
         self._late: list[Sent] = []
         self._unanswered: list[Asked] = []
         self._is_due = False
-        self._is_away = False
+        self.is_away = False  # the ledger, as far as we know
         self._drained: asyncio.Future[None] | None = None
 
     def mark(self, session_id: int, delivery_id: int, dated_at: int | None = None) -> asyncio.Future[bool]:
@@ -100,7 +100,7 @@ class Recorder:
         except (DBAPIError, self._database.errors) as error:
             self._wait_for_the_database(error)
             return
-        self._is_due = self._is_away = False
+        self._is_due = self.is_away = False
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
@@ -152,7 +152,7 @@ class Recorder:
         self._unanswered = []
 
     def _wait_for_the_database(self, error: Exception) -> None:
-        if not self._is_away:
+        if not self.is_away:
             log.warning("the ledger is away; outcomes are kept", reason=cause(error))
-        self._is_away = True
+        self.is_away = True
         self._loop.call_later(LEDGER_RETRY, self._write)

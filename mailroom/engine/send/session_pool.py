@@ -65,7 +65,7 @@ class SessionPool:
     def __init__(
         self, server: Server, database: Database, worker: str, numbers: SessionNumbers, at_most: int
     ) -> None:
-        """`at_most`: so many sessions may be open at once; who takes them keeps to it."""
+        """`at_most`: so many sessions may be open at once, parked ones included."""
         self.at_most = at_most
         self.stands_back_until = 0.0  # by the monotonic clock
         self.reply_time: float | None = None  # seconds from mark to reply, smoothed
@@ -75,6 +75,13 @@ class SessionPool:
         self._numbers = numbers
         self._idle: list[PooledSession] = []
         self._turned_away = 0  # times in a row
+        self._busy = 0  # taken, or being opened
+        self._worked_at = 0.0  # by the monotonic clock
+
+    @property
+    def room(self) -> int:
+        """How many sessions may still be taken."""
+        return self.at_most - self._busy
 
     @property
     def idle(self) -> int:
@@ -86,8 +93,25 @@ class SessionPool:
         """Whether the server is known to answer before another session would be worth it."""
         return self.reply_time is not None and self.reply_time < WAIT_WORTH_A_SESSION
 
-    async def take(self) -> PooledSession:
-        """A kept session, or a new one. Raises Failure with scope `server`."""
+    def has_worked_since(self, moment: float) -> bool:
+        """Whether the server opened a session or took a mail since then (monotonic)."""
+        return self._worked_at >= moment
+
+    async def take(self) -> PooledSession | None:
+        """A kept session, or a new one; None: there are as many as there may be.
+
+        Raises Failure with scope `server`.
+        """
+        if self.room <= 0:
+            return None
+        self._busy += 1
+        try:
+            return await self._take()
+        except BaseException:
+            self._busy -= 1
+            raise
+
+    async def _take(self) -> PooledSession:
         while self._idle:
             pooled = self._idle.pop()
             if not pooled.session.closed:
@@ -102,7 +126,7 @@ class SessionPool:
             if is_about_one_connection(failure):
                 await asyncio.sleep(HEARD_WITHIN)
             raise
-        self._turned_away = 0
+        self._turned_away, self._worked_at = 0, time.monotonic()
         number = self._numbers.take()
         try:
             return PooledSession(session, await self._noted(number), number)
@@ -122,8 +146,11 @@ class SessionPool:
 
     async def put_back(self, pooled: PooledSession) -> None:
         """Keeps it for a next job, unless it is closed or has sent its share."""
-        if pooled.session.full:
-            await pooled.session.close()
+        try:
+            if pooled.session.full:
+                await pooled.session.close()
+        finally:
+            self._busy -= 1
         if pooled.session.closed:
             self._numbers.give_back(pooled.number)
         else:
@@ -131,6 +158,7 @@ class SessionPool:
 
     def answered(self, seconds: float) -> None:
         """Learns how fast the server takes a mail."""
+        self._worked_at = time.monotonic()
         before = seconds if self.reply_time is None else self.reply_time
         self.reply_time = before * 0.8 + seconds * 0.2
 
@@ -139,6 +167,10 @@ class SessionPool:
         pause = min(LONGEST_STAND_BACK, FIRST_STAND_BACK * 2.0 ** min(self._turned_away, 10))
         self._turned_away += 1
         self.stands_back_until = time.monotonic() + pause
+
+    def stand_back(self) -> None:
+        """No session is left to take: others may have one, so mail is left to them for a moment."""
+        self.stands_back_until = max(self.stands_back_until, time.monotonic() + FIRST_STAND_BACK)
 
     async def give_up(self) -> bool:
         """Takes leave of the sessions that wait for work; whether the server answered any of them."""

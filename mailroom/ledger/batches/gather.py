@@ -24,13 +24,18 @@ READY = 20
 """How many unclaimed batches of a queue are kept ready; more wait in the ledger, unbatched."""
 
 TRIED_ALONE = 2
-"""A delivery during which so many workers died gets a batch of its own."""
+"""A delivery during which so many workers died gets a batch of its own; or one, if that had begun."""
 
 
 class _Due(NamedTuple):
     id: int
     state: State
     deaths: int
+    deaths_alone: int
+
+    @property
+    def is_tried_alone(self) -> bool:
+        return self.deaths >= TRIED_ALONE or self.deaths_alone > 0
 
 
 IS_MAILING_GATHERED = mailings_table.c.id == bindparam("of_mailing", type_=BigInteger)
@@ -41,7 +46,7 @@ LOCK_MAILING = Statement(
     .with_for_update()
 )
 GATHER_DUE = Statement(
-    select(deliveries.c.id, deliveries.c.state, deliveries.c.deaths)
+    select(deliveries.c.id, deliveries.c.state, deliveries.c.deaths, deliveries.c.deaths_alone)
     .where(
         deliveries.c.mailing_id == bindparam("of_mailing", type_=BigInteger),
         deliveries.c.due_at <= now_millis(),
@@ -123,15 +128,15 @@ def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]
 
 
 def _split(due: list[_Due]) -> list[list[_Due]]:
-    alone = [[row] for row in due if row.deaths >= TRIED_ALONE]
-    together = [row for row in due if row.deaths < TRIED_ALONE]
+    alone = [[row] for row in due if row.is_tried_alone]
+    together = [row for row in due if not row.is_tried_alone]
     return [*([together] if together else []), *alone]
 
 
 def _batch(connection: Connection, mailing_id: int, mailing: tuple[Any, ...], chosen: list[_Due]) -> Gathered:
     queue, route, max_sessions = mailing
-    is_suspect = len(chosen) == 1 and chosen[0].deaths > 0
-    batch = new(connection, len(chosen), queue, route, max_sessions, False if is_suspect else None)
+    in_hand = False if chosen[0].is_tried_alone else None  # there its worker notes it
+    batch = new(connection, len(chosen), queue, route, max_sessions, in_hand)
     TAKE_INTO_BATCH.run(connection, by_batch=batch.id, chosen=[row.id for row in chosen])
     counters.change(connection, counters.tally(((mailing_id, row.state) for row in chosen), -1))
     return batch

@@ -72,8 +72,6 @@ class ServerTrouble:
         return self.stage in ABOUT_US
 
 
-OURS = batches.alias()
-
 FIND_CLOSED_FOR = Statement(
     select(servers.c.closed_until - now_millis()).where(
         servers.c.server == bindparam("name"), servers.c.failures > 0
@@ -170,13 +168,14 @@ def _pause(failures: int, asked_ms: int | None) -> int:
     return round(pause * random.uniform(1, 1 + PAUSE_JITTER))
 
 
-def serves_others(connection: Connection, server: str, batch_id: int, owner: str) -> bool:
-    """Whether it has a session for another worker at this moment, and works for it."""
+def serves_others(connection: Connection, server: str, route: str, batch_id: int, owner: str) -> bool:
+    """Whether it has a session for another batch at this moment, and works for it."""
     now = now_millis()
     theirs = select(batches.c.id).where(
-        batches.c.owner != owner,
+        batches.c.id != batch_id,
+        batches.c.owner.is_not(None),
         batches.c.lease_until > now,
-        batches.c.route == select(OURS.c.route).where(OURS.c.id == batch_id).scalar_subquery(),
+        batches.c.route == route,
     )
     answered = (deliveries.c.state == states.SENT) & (deliveries.c.updated_at > now - ANSWERED_WITHIN_MS)
     handed_over = (deliveries.c.state == states.SENDING) & (

@@ -16,6 +16,7 @@ from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import (
     deliveries,
     mailings,
+    parked_sessions,
     servers,
     throttles,
     webhook_calls,
@@ -46,6 +47,7 @@ def set_back(connection: Connection, by_ms: int) -> None:
     _earlier(connection, mailings, "staged_until", by_ms)
     _earlier(connection, webhook_calls, "due_at", by_ms)
     _earlier(connection, webhook_endpoints, "paused_until", by_ms)
+    _earlier(connection, parked_sessions, "noted_until", by_ms)
     _earlier(connection, throttles, "next_at", by_ms, per_ms=1_000)
     has_begun = (
         mailings.c.state.in_((states.ACTIVE, states.PAUSED, states.MailingState.CANCELED)),

@@ -16,7 +16,7 @@ from mailroom.ledger.states import State
 from mailroom.ledger.sweep import rounds
 
 MOST_DEATHS = 3
-"""A delivery that three workers died of, with nothing else in hand, is not tried a fourth time."""
+"""A delivery that three workers died of is not tried a fourth time. The first may have had others in hand."""
 
 SUSPECTS = 10
 """A worker has few mails in hand at once: only the first unsent ones can have killed it."""
@@ -45,13 +45,13 @@ def reap(connection: Connection, batch_id: int) -> bool:
         return False
     # This also waits for the last writes: a mark that was set while the lease still ran may be
     # committed only now (PostgreSQL).
-    left = [one for one in moves.pick(connection, of_batch=batch_id) if not one.state.about.is_terminal]
-    sending = [one for one in left if one.state is State.SENDING]
-    waiting = [one for one in left if one.state.about.waits][:SUSPECTS]
-    died_of = _deaths(row.in_hand, is_alone=len(left) == 1)
+    held = moves.pick(connection, of_batch=batch_id)
+    sending = [one for one in held if one.state is State.SENDING]
+    waiting = [one for one in held if one.state.about.waits]
+    died_of = _deaths(row.in_hand, is_alone=len(sending + waiting) == 1, had_begun=len(held) > len(waiting))
     _doubt_what_was_sending(connection, sending, row.owner, died_of)
     if row.in_hand is not False:
-        _suspect(connection, waiting, row.owner, died_of)
+        _suspect(connection, waiting[:SUSPECTS], row.owner, died_of)
     batches.give_back(connection, batch_id)
     return True
 
@@ -63,14 +63,18 @@ class _Deaths(NamedTuple):
     alone: ColumnElement[int]
 
 
-def _deaths(in_hand: bool | None, *, is_alone: bool) -> _Deaths:
-    """`in_hand` None: nobody noted whether anything was. That counts once: from then on it is noted."""
+def _deaths(in_hand: bool | None, *, is_alone: bool, had_begun: bool) -> _Deaths:
+    """`in_hand` None: nobody noted whether anything was. That makes a suspect, who is noted from then on.
+
+    `had_begun`: its worker had some of its batch in hand, as far as the ledger knows.
+    """
     before, alone = deliveries.c.deaths, deliveries.c.deaths_alone
     if in_hand is False:
         return _Deaths(before, alone)
-    if not is_alone:
-        return _Deaths(before + 1, alone)
-    return _Deaths(before + 1, alone + 1 if in_hand else case((alone == 0, 1), else_=alone))
+    if in_hand and is_alone:
+        return _Deaths(before + 1, alone + 1)
+    is_suspect = case((alone == 0, 1), else_=alone) if is_alone or had_begun else alone
+    return _Deaths(before + 1, is_suspect)
 
 
 def _doubt_what_was_sending(

@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 from mailroom.ledger.batches import batches
 from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings.mailings import Mailing
-from mailroom.ledger.relays import circuit, rates
+from mailroom.ledger.relays import circuit, parked_sessions, rates
 from mailroom.ledger.states import MailingState
 from mailroom.queue import Queue, QueueDown
 from mailroom.web.status.banners import trouble_words
 from mailroom.web.status.checks import SUSPENDED
+from mailroom.web.status.servers import parked_words
 
 SILENT_MS = batches.LEASE_MS // 3 + 3_000
 """A worker renews its lease every third of it; one that is three seconds late is in trouble."""
@@ -48,6 +49,7 @@ def blockers(
         *_lost_queue(queue),
         *_closed_servers(connection, names, now),
         *_slowed_down(connection, names),
+        *_parked(connection),
         *_silent_workers(connection, mailing.id, now),
     ]
 
@@ -80,6 +82,11 @@ def _slowed_down(connection: Connection, names: set[str]) -> Iterator[Blocker]:
                 f"The mail server {rate.server} asked us to slow down: it gets {rate} at present, "
                 "and more again step by step.",
             )
+
+
+def _parked(connection: Connection) -> Iterator[Blocker]:
+    for words in parked_words(parked_sessions.present(connection)):
+        yield Blocker("info", f"{words}. Other mail goes on beside them.")
 
 
 def _silent_workers(connection: Connection, mailing_id: int, now: int) -> Iterator[Blocker]:

@@ -26,6 +26,8 @@ from mailroom.web.request.gate import current
 
 blueprint = Blueprint("metrics", __name__)
 
+STAGES = ("connect", "mail", "rcpt", "data", "dot")
+
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
@@ -64,6 +66,9 @@ class Now(Collector):
         yield _one("deliveries_in_batches", "Deliveries that are in a batch now.", found.in_batches)
         yield _one("servers_in_trouble", "Mail servers that cannot be used.", found.servers_in_trouble)
         yield _one("mailings_held", "Mailings that workers paused.", found.mailings_held)
+        yield _by(
+            "parked_sessions", "Sessions that wait for a server.", "stage", found.parked_sessions, STAGES
+        )
         if found.swept_ms_ago is not None and found.round_ms is not None:
             yield _one(
                 "sweeper_age_seconds", "Since the sweeper's last round began.", found.swept_ms_ago / 1000
