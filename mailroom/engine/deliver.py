@@ -155,8 +155,7 @@ class _Job:
         """The batch to go on with, and what is to be enqueued."""
         with self._worker.database.begin() as connection:
             if sender is not None:
-                sender.tell_relay(connection)
-                sender.refusals.spare(connection)
+                sender.tell(connection)
             if sender is not None and sender.parked:
                 park.close_all_but(connection, lease, sender.parked)
             elif not batches.close(connection, lease):

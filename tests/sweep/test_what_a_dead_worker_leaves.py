@@ -100,7 +100,7 @@ def test_what_only_waited_is_given_up_after_no_number_of_deaths(book: Book) -> N
     for _ in range(20):
         for batch in book.gather(mailing_id) or book.waiting():
             lease = book.claim(batch)
-            if lease.is_of_suspect:
+            if lease.is_tried_alone:
                 book.note_in_hand(lease, False)
             book.die(lease)
     assert book.states(mailing_id) == {"queued": 12}

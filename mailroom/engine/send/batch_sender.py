@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
 from mailroom.engine.send.feed import Feed
+from mailroom.engine.send.findings import Findings
 from mailroom.engine.send.lane import Lane
 from mailroom.engine.send.recorder import Recorder
-from mailroom.engine.send.refusals import Refusals
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.session_pool import WAIT_WORTH_A_SESSION
 from mailroom.ledger.batches import batches
@@ -68,9 +68,8 @@ class BatchSender:
         self.relay = relay
         self.feed = feed
         self.is_trial = is_trial
-        self.was_heard = False
-        self.accepted_at: float | None = None  # when the last mail that was taken was marked (monotonic)
-        self.failure: Failure | None = None  # why nothing can be sent there
+        self.accepted_at = accepted_at
+        self.findings = Findings(relay, lease, feed, recorder, accepted_at)
         self.is_throttled = False
         self.is_crowded_out = False  # no session was left for some of it
         self.gave_way = False
@@ -82,7 +81,6 @@ class BatchSender:
         self.recorder = recorder
         self.answered_at = time.monotonic()
         self._database = database
-        self.refusals = Refusals(relay, lease, feed, recorder, accepted_at)
         self._is_stopping = False
         self._ending = asyncio.Event()
         self._until = time.monotonic() + JOB_WORKS_FOR
@@ -93,7 +91,7 @@ class BatchSender:
 
     async def run(self) -> None:
         """Returns when all is sent, handed back or left behind, and every outcome is on disk."""
-        if self.lease.is_of_suspect or self.relay.rate.is_slow:
+        if self.lease.is_tried_alone or self.relay.rate.is_slow:
             self._note_in_hand(False)
         self._open_lanes(self._wanted())
         watch = asyncio.create_task(self._watch())
@@ -110,8 +108,8 @@ class BatchSender:
             for lane in self._lanes.values():
                 lane.abort()
             await asyncio.gather(*self._lanes, return_exceptions=True)
-        self._conclude()
         self._note_leftovers()
+        self.findings.conclude()
         await self.recorder.drained()
 
     # What its worker tells and asks
@@ -119,19 +117,12 @@ class BatchSender:
     @property
     def is_stuck(self) -> bool:
         """Whether nothing more can be sent there for now."""
-        return self.failure is not None or self.is_throttled or self.is_crowded_out
+        return self.findings.failure is not None or self.is_throttled or self.is_crowded_out
 
-    def tell_relay(self, connection: Connection) -> None:
-        """Opens or closes its circuit, by what was found out."""
-        ago = None if self.accepted_at is None else round((time.monotonic() - self.accepted_at) * 1000)
-        self.relay.learn(
-            connection,
-            self.lease,
-            self.failure,
-            was_heard=self.was_heard,
-            accepted_ms_ago=ago,
-            is_trial=self.is_trial,
-        )
+    def tell(self, connection: Connection) -> None:
+        """Notes what was found out: of the server, and of whom it refused because of us."""
+        self.findings.tell_relay(connection, is_trial=self.is_trial)
+        self.findings.spare(connection)
 
     def hand_back(self) -> None:
         """Begins no further mail; those in flight end as they end."""
@@ -175,13 +166,12 @@ class BatchSender:
 
     def heard(self) -> None:
         """The server refuses mails one by one: it works."""
-        self.was_heard = True
+        self.findings.was_heard = True
         self._end_trial(None)
 
     def accepted(self, envelope: Envelope, marked_at: float) -> None:
-        """The server takes mails, so those that it refused before were refused for themselves."""
-        self.was_heard, self.accepted_at = True, marked_at
-        self.refusals.cleared(envelope, marked_at)
+        """The server takes mails."""
+        self.findings.accepted(envelope, marked_at)
         self._end_trial(round((time.monotonic() - marked_at) * 1000))
 
     def _end_trial(self, accepted_ms_ago: int | None) -> None:
@@ -193,24 +183,19 @@ class BatchSender:
 
     def suspects(self, delivery: WaitingDelivery, envelope: Envelope, failure: Failure) -> bool:
         """Keeps a refusal back that may be about us, and looks who else can tell."""
-        if not self.refusals.keep(delivery, envelope, failure):
+        if not self.findings.keeps_back(delivery, envelope, failure):
             return False
-        if not self.refusals.look_further():
+        if not self.findings.look_further():
             self.hand_back()
         return True
 
     def failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
         """Notes what a refusal, or a silence, means for this delivery alone."""
-        self.refusals.failed(delivery, failure)
-
-    def _conclude(self) -> None:
-        conclusion = self.refusals.conclude()
-        self.was_heard = self.was_heard or bool(conclusion.failed)
-        self.failure = self.failure or conclusion.trouble
+        self.findings.failed(delivery, failure)
 
     def cannot_be_used(self, failure: Failure) -> None:
         """Nothing can be sent there now, and no delivery is to blame."""
-        self.failure = failure
+        self.findings.failure = failure
         self.hand_back()
 
     def cannot_connect(self, failure: Failure, since: float) -> None:
@@ -305,9 +290,6 @@ class BatchSender:
         self.left_behind, self._lanes = self._lanes, {}
         lanes = self.left_behind.values()
         self.parked = [delivery_id for lane in lanes for delivery_id in lane.park()]
-        if self.is_trial:
-            stage = next(lane.stage for lane in lanes)
-            self.failure = Failure("the server has said nothing for a while", stage=stage, scope="server")
         self._note_leftovers()
 
     def _note_leftovers(self) -> None:

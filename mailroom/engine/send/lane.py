@@ -28,9 +28,6 @@ class LaneOwner(Protocol):
     async def wait_for_turn(self) -> bool:
         """Until the rate lets a mail go. False: not within this job's time."""
 
-    def begins(self) -> bool:
-        """A lane is about to take a mail in hand. False: not now."""
-
     def accepted(self, envelope: Envelope, marked_at: float) -> None:
         """The server has taken a mail, which was marked at that moment (monotonic)."""
 
@@ -39,6 +36,9 @@ class LaneOwner(Protocol):
 
     def failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
         """Notes what a refusal, or a silence, means for this delivery alone."""
+
+    def begins(self) -> bool:
+        """A lane is about to take a mail in hand. False: not now."""
 
     def heard(self) -> None:
         """The server refuses mails one by one: it works."""

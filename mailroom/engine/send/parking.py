@@ -16,9 +16,9 @@ from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
 from mailroom.engine.send.batch_sender import STOP_GRACE, BatchSender, Lanes
+from mailroom.engine.send.findings import Findings
 from mailroom.engine.send.lane import Lane
 from mailroom.engine.send.outage import LEDGER_RETRY
-from mailroom.engine.send.refusals import Refusals
 from mailroom.ledger.batches import batches
 from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.ledger.relays import parked_sessions
@@ -42,11 +42,8 @@ class ParkedBatch:
         self._database = database
         self._lease = sender.lease
         self._recorder = sender.recorder
-        self._refusals = Refusals(
-            sender.relay, sender.lease, sender.feed, sender.recorder, sender.refusals.accepted_at
-        )
         self._has_lease = len(sender.parked) > 0  # else its lanes only connect, and the job closed the batch
-        self._is_trial = sender.is_trial
+        self._findings = Findings(self.relay, self._lease, sender.feed, self._recorder, sender.accepted_at)
         for lane in lanes.values():
             lane.owner = self
 
@@ -57,9 +54,10 @@ class ParkedBatch:
             for result in await asyncio.gather(*self.lanes, return_exceptions=True):
                 if isinstance(result, Exception):
                     log.error("a parked session failed", batch=self._lease.batch_id, exc_info=result)
-            trouble = self._refusals.conclude().trouble
-            if trouble is not None:
-                self._tell_relay(trouble)
+            told = self._findings.failure
+            self._findings.conclude()
+            if self._findings.failure is not told:
+                self._tell_relay()
             await self._recorder.drained()
             await self._close()
         finally:
@@ -84,40 +82,37 @@ class ParkedBatch:
     def begins(self) -> bool:
         return False
 
-    # At once, not when the batch ends: that may be long after.
+    # What ends or begins a trouble is told at once: the batch's end may be long after.
     def heard(self) -> None:
-        self._tell_relay(None)
+        self._findings.was_heard, self._findings.failure = True, None
+        self._tell_relay()
 
     def accepted(self, envelope: Envelope, marked_at: float) -> None:
-        self._refusals.cleared(envelope, marked_at)
-        self._tell_relay(None, round((time.monotonic() - marked_at) * 1000))
+        self._findings.accepted(envelope, marked_at)
+        self._findings.failure = None
+        self._tell_relay()
 
     def suspects(self, delivery: WaitingDelivery, envelope: Envelope, failure: Failure) -> bool:
-        return self._refusals.keep(delivery, envelope, failure)
+        return self._findings.keeps_back(delivery, envelope, failure)
 
     def failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
-        self._refusals.failed(delivery, failure)
+        self._findings.failed(delivery, failure)
 
     def cannot_be_used(self, failure: Failure) -> None:
-        self._tell_relay(failure)
+        self._findings.failure = failure
+        self._tell_relay()
 
     def cannot_connect(self, failure: Failure, since: float) -> None:
         if not self.relay.sessions.has_worked_since(since):
-            self._tell_relay(failure)
+            self.cannot_be_used(failure)
 
     def lose(self) -> None:
         log.warning("lost the lease of parked sessions", batch=self._lease.batch_id)
 
-    def _tell_relay(self, failure: Failure | None, accepted_ms_ago: int | None = None) -> None:
+    def _tell_relay(self) -> None:
+        # Of a trial the job has told already.
         with suppress(DBAPIError), self._database.begin() as connection:
-            self.relay.learn(
-                connection,
-                self._lease,
-                failure,
-                was_heard=failure is None,
-                accepted_ms_ago=accepted_ms_ago,
-                is_trial=self._is_trial,
-            )
+            self._findings.tell_relay(connection, is_trial=False)
 
     # Its end
 
@@ -136,8 +131,7 @@ class ParkedBatch:
         while True:
             try:
                 with self._database.begin() as connection:
-                    if self._has_lease:
-                        self._refusals.spare(connection)
+                    self._findings.spare(connection)
                     if self._has_lease and not batches.close(connection, self._lease):
                         log.warning("a parked batch could not be closed", batch=self._lease.batch_id)
                 return

@@ -41,7 +41,7 @@ class Lease:
     queue: str
     route: str
     max_sessions: int | None
-    is_of_suspect: bool  # it holds one delivery, during which a worker died before
+    is_tried_alone: bool  # it holds one delivery, during which a worker died before
 
 
 class WaitingDelivery(NamedTuple):

@@ -34,7 +34,7 @@ class _Due(NamedTuple):
     deaths_alone: int
 
     @property
-    def is_suspect(self) -> bool:
+    def is_tried_alone(self) -> bool:
         return self.deaths >= TRIED_ALONE or self.deaths_alone > 0
 
 
@@ -128,14 +128,14 @@ def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]
 
 
 def _split(due: list[_Due]) -> list[list[_Due]]:
-    alone = [[row] for row in due if row.is_suspect]
-    together = [row for row in due if not row.is_suspect]
+    alone = [[row] for row in due if row.is_tried_alone]
+    together = [row for row in due if not row.is_tried_alone]
     return [*([together] if together else []), *alone]
 
 
 def _batch(connection: Connection, mailing_id: int, mailing: tuple[Any, ...], chosen: list[_Due]) -> Gathered:
     queue, route, max_sessions = mailing
-    in_hand = False if chosen[0].is_suspect else None  # a suspect's worker notes it
+    in_hand = False if chosen[0].is_tried_alone else None  # there its worker notes it
     batch = new(connection, len(chosen), queue, route, max_sessions, in_hand)
     TAKE_INTO_BATCH.run(connection, by_batch=batch.id, chosen=[row.id for row in chosen])
     counters.change(connection, counters.tally(((mailing_id, row.state) for row in chosen), -1))

@@ -29,7 +29,7 @@ JOIN_BATCH = Statement(
             _waiting.c.route == bindparam("by_route"),
             _waiting.c.owner.is_(None),
             _waiting.c.max_sessions.is_(None),
-            _waiting.c.in_hand.is_(None),  # a suspect is tried alone
+            _waiting.c.in_hand.is_(None),  # who is tried alone gets no company
             _waiting.c.enqueued_at > now_millis() - WAITS_MS,
             _waiting.c.size + MORE <= SIZE,
         )

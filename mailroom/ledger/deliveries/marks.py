@@ -30,6 +30,9 @@ from mailroom.ledger.schema import batches, deliveries, sessions, suppressions
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
 
+LIVED = {"deaths": 0, "deaths_alone": 0}
+"""Whoever learned an outcome lived through the try: its mail is no suspect any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -158,7 +161,7 @@ def spare(connection: Connection, lease: Lease, refused: Iterable[Outcome]) -> N
     for row in moves.pick(connection, *mine, of_batch=lease.batch_id):
         outcome = of[row.id]
         tried = Try(outcome.server, outcome.stage, outcome.code, outcome.reply, batch_id=lease.batch_id)
-        steps.append((row, Step(moves.SPARE, outcome.due_in_ms, tried=tried)))
+        steps.append((row, Step(moves.SPARE, outcome.due_in_ms, LIVED, tried)))
     moves.apply(connection, steps)
 
 
@@ -166,8 +169,7 @@ def _step(outcome: Outcome, batch_id: int) -> Step:
     return Step(
         moves.OF_A_TRY[outcome.state],
         outcome.due_in_ms,
-        # Whoever learned this outcome lived through it: the mail is no suspect any more.
-        {"attempts": deliveries.c.attempts + int(outcome.is_attempt), "deaths": 0, "deaths_alone": 0},
+        {"attempts": deliveries.c.attempts + int(outcome.is_attempt), **LIVED},
         Try(outcome.server, outcome.stage, outcome.code, outcome.reply, outcome.state, batch_id),
     )
 

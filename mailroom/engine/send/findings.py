@@ -1,4 +1,4 @@
-"""Refusals of one batch: those that may be about us are kept back until it ends, the others are noted."""
+"""Findings: what comes out of a batch about its server, and whom its refusals are about."""
 
 from __future__ import annotations
 
@@ -21,28 +21,35 @@ SPARED_AT_MOST_MS = 600_000
 """Milliseconds until those who were refused because of us are due again, at most."""
 
 
-class Refusals:
-    """Belongs to one event loop. `accepted_at`: see BatchSender."""
+class Findings:
+    """Gathered while mails are sent, then told to the relay and the ledger. Belongs to one event loop."""
 
     def __init__(
         self, relay: Relay, lease: Lease, feed: Feed, recorder: Recorder, accepted_at: int | None
     ) -> None:
-        self.accepted_at = accepted_at
-        self._relay, self._lease, self._feed, self._recorder = relay, lease, feed, recorder
+        """`accepted_at`: when the server was last known to work again (ledger's milliseconds), if ever."""
+        self.was_heard = False
+        self.failure: Failure | None = None  # why nothing can be sent there
+        self._relay = relay
+        self._lease = lease
+        self._feed = feed
+        self._recorder = recorder
+        self._accepted_at: float | None = None  # when the last mail that was taken was marked (monotonic)
         self._suspects = Suspects(relay.streak, accepted_at)
         self._conclusion = Conclusion([], [], None, {})
 
-    def cleared(self, envelope: Envelope, marked_at: float) -> None:
-        """A mail was taken, so those that were refused before it were refused for themselves."""
+    def accepted(self, envelope: Envelope, marked_at: float) -> None:
+        """The server takes mails, so those that it refused before were refused for themselves."""
+        self.was_heard, self._accepted_at = True, marked_at
         for suspect in self._suspects.cleared(envelope.sender, marked_at):
             self.failed(suspect.delivery, suspect.failure)
 
-    def keep(self, delivery: WaitingDelivery, envelope: Envelope, failure: Failure) -> bool:
-        """Keeps one back. False: it is this delivery's own."""
+    def keeps_back(self, delivery: WaitingDelivery, envelope: Envelope, failure: Failure) -> bool:
+        """Whether a refusal may be about us, and is not told of for now."""
         return self._suspects.take(delivery, failure, envelope.sender)
 
     def look_further(self) -> bool:
-        """Has those tried next who can tell most. False: nothing more is to be tried."""
+        """Has those tried next who can tell most. False: all is known, and nothing more is to be tried."""
         return self._suspects.look_further(self._feed)
 
     def failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
@@ -53,12 +60,25 @@ class Refusals:
             verdict.of_failure(delivery, failure, message, relay.backoff, relay.server.name, now_ms)
         )
 
-    def conclude(self) -> Conclusion:
-        """Nothing more is tried: who failed is noted, and the rest is for spare()."""
-        self._conclusion = self._suspects.conclude(self._feed)
-        for suspect in self._conclusion.failed:
+    def conclude(self) -> None:
+        """Nothing more is tried."""
+        self._conclusion = conclusion = self._suspects.conclude(self._feed)
+        for suspect in conclusion.failed:
+            self.was_heard = True
             self.failed(suspect.delivery, suspect.failure)
-        return self._conclusion
+        self.failure = self.failure or conclusion.trouble
+
+    def tell_relay(self, connection: Connection, *, is_trial: bool) -> None:
+        """Opens or closes its circuit, by what was found out."""
+        ago = None if self._accepted_at is None else round((time.monotonic() - self._accepted_at) * 1000)
+        self._relay.learn(
+            connection,
+            self._lease,
+            self.failure,
+            was_heard=self.was_heard,
+            accepted_ms_ago=ago,
+            is_trial=is_trial,
+        )
 
     def spare(self, connection: Connection) -> None:
         """Gives back whom no blame belongs to, and pauses the mailings whose sender is refused."""
