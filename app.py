@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from mailroom import cli, files, log
+from mailroom.content import private_domains
 from mailroom.database.engine import Database
 from mailroom.queue import Queue
 from mailroom.settings import Settings, load_or_exit
@@ -25,6 +26,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The application for `settings`; by default for those of the environment."""
     settings = settings or load_or_exit()
     log.configure(settings.log, settings.secrets)
+    private_domains.allow(settings.private_domains)
     for folder in ("uploads", "races"):  # an older Mailroom made them as everybody may read them
         files.close_to_others(settings.home / folder)
     app = Application(__name__)

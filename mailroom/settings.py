@@ -90,6 +90,16 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+PRIVATE_DOMAIN = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}").fullmatch
+
+
+def _private_domain(text: str) -> str:
+    if PRIVATE_DOMAIN(text.lower()) is None:
+        raise ValueError("not a domain")
+    return text.lower()
+
+
 GUESSED_FIRST = re.compile(
     r"(change|replace)[ _-]?(me|this|it).*"
     r"|((my|the|a|your|some|super|very|dev|test|flask|top)[ _-]*)*secret[ _-]*(key|password|word)?[0-9!]*"
@@ -116,6 +126,9 @@ Spans = Annotated[tuple[Span, ...], BeforeValidator(_parts), Field(min_length=1,
 Hosts = Annotated[
     tuple[Annotated[str, StringConstraints(pattern=r"^[\w.:-]+$", to_lower=True)], ...],
     BeforeValidator(_parts),
+]
+PrivateDomains = Annotated[
+    tuple[Annotated[str, AfterValidator(_private_domain)], ...], BeforeValidator(_parts)
 ]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(_parts), AfterValidator(_proxies)]
 Origin = Annotated[
@@ -200,7 +213,7 @@ class Settings(BaseModel):
         Field(
             alias="MAIL_DEFAULT_SENDER",
             description="one address on one line, like Ann Lee <ann@example.org>",
-            pattern=r"^([^\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$",
+            pattern=r'^([^\r\n]*<("[^\r\n<>]+"|[^\s<>@]+)@[^\s<>@]+>|("[^\r\n<>]+"|[^\s<>@]+)@[^\s<>@]+)$',
         ),
     ] = None
     mail_max_emails: Annotated[
@@ -284,6 +297,13 @@ class Settings(BaseModel):
         Field(
             alias="MAILROOM_WEBHOOK_HOSTS",
             description="hosts separated by commas, like hooks.internal,10.0.0.7",
+        ),
+    ] = ()
+    private_domains: Annotated[
+        PrivateDomains,
+        Field(
+            alias="MAILROOM_PRIVATE_DOMAINS",
+            description="domains separated by commas, like localhost,corp,home.arpa,*.local",
         ),
     ] = ()
     log: Annotated[Literal["text", "json"], Field(alias="MAILROOM_LOG", description="text or json")] = "text"
@@ -434,6 +454,18 @@ def _one_ledger(prefix: str, values: dict[str, str]) -> LedgerUrls:
         return _checked(values, LedgerUrls)
     except SettingsError as error:
         raise SettingsError(f"{prefix}{error}") from None
+
+
+def private_domains_of(
+    config: Mapping[str, object], environ: Mapping[str, str] = os.environ
+) -> tuple[str, ...]:
+    """MAILROOM_PRIVATE_DOMAINS, for a program that only submits: of its configuration or the environment."""
+    name = "MAILROOM_PRIVATE_DOMAINS"
+    text = str(config.get(name) or environ.get(name) or "").strip()
+    try:
+        return tuple(_private_domain(domain) for domain in _parts(text)) if text else ()
+    except ValueError:
+        raise SettingsError(f"{name} must be {EXPECTED_SETTINGS[name]}") from None
 
 
 def of_a_client(name: str, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mailroom.content.characters import misplaced
+from mailroom.content.private_domains import are_any, is_private
 
 ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
 
@@ -20,6 +21,10 @@ PLAIN_ADDRESS = re.compile(
 ).fullmatch
 
 DOT_ATOM = re.compile(rf"[{ATEXT}]+(?:\.[{ATEXT}]+)*").fullmatch
+
+# What may stand in the quotes; no angle brackets, at which everybody looks for an address's ends.
+QUOTED_LOCAL = re.compile(r'"((?:[ !#-;=?-\[\]-~]|\\[ -;=?-~])++)"').fullmatch
+LONGEST_LOCAL = 64
 
 UNSAFE_IN_ADDRESS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 INVISIBLE = "\ufeff\u200b\u2060"
@@ -134,17 +139,51 @@ def _parse_unusual(text: str) -> str:
         raise AddressError(f"Only ASCII can be mailed before the @ yet: “{local[:64]}” has other characters.")
     if len(text) > 4 * MAX_LENGTH:
         raise AddressError("The email address is far too long.")
-    if DOT_ATOM(local):
+    if DOT_ATOM(local) or (local := _in_quotes(local)):
         address = f"{local}@{_ascii_domain(domain)}"
         if len(address) <= MAX_LENGTH:
             return address
     return _validated(text)
 
 
-@lru_cache(maxsize=10_000)
+def _in_quotes(local: str) -> str:
+    """A quoted local part (RFC 5321, 4.1.2), without quotes that it does not need; "" when it is none."""
+    if not _is_quoted(local):
+        return ""
+    found = QUOTED_LOCAL(local)
+    if found is None:
+        raise AddressError("Between the quotes before the @ is nothing, or what cannot stand in quotes.")
+    meant = re.sub(r"\\(.)", r"\1", found[1])
+    local = meant if DOT_ATOM(meant) else quoted(meant)
+    if len(local) > LONGEST_LOCAL:
+        raise AddressError(f"There are more than {LONGEST_LOCAL} characters before the @.")
+    return local
+
+
 def _ascii_domain(domain: str) -> str:
     """The domain as it goes over the wire, in A-labels of IDNA 2008. Raises AddressError."""
+    try:
+        return _public_domain(domain)
+    except AddressError:
+        if name := _private_domain(domain):
+            return name
+        raise
+
+
+@lru_cache(maxsize=10_000)
+def _public_domain(domain: str) -> str:
     return _validated(f"a@{domain}")[2:]
+
+
+def _private_domain(domain: str) -> str:
+    """The domain as it goes over the wire, when the settings name it, else ""."""
+    if not are_any():
+        return ""
+    try:  # below a public name, where only its own form is judged
+        name = _public_domain(f"{domain}.example").removesuffix(".example")
+    except AddressError:
+        return ""
+    return name if is_private(name) else ""
 
 
 def _validated(text: str) -> str:
@@ -176,6 +215,12 @@ def format_address(address: Address) -> str:
     if not address.name:
         return address.address
     return f"{_quoted_if_needed(address.name)} <{address.address}>"
+
+
+def read_formatted(text: str) -> Address:
+    """What format_address wrote of an address that was judged once, whatever holds by now."""
+    name, opening, bare = text.rpartition("<")
+    return Address(bare.removesuffix(">"), clean_name(name)) if opening else Address(text)
 
 
 def _quoted_if_needed(name: str) -> str:

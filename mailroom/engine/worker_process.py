@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import log
 from mailroom import settings as settings_module
+from mailroom.content import private_domains
 from mailroom.database.engine import Database
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.probing import Probing
@@ -156,6 +157,7 @@ def start(worker_name: str, queue: Queue) -> WorkerProcess:
     settings = settings_module.load()
     log.configure(settings.log, settings.secrets)
     migrate.leave_if_misfit(settings.database_url)
+    private_domains.allow(settings.private_domains)  # its own notices may go there
     _process = WorkerProcess(worker_name, queue, settings)
     _process.begin()
     return _process

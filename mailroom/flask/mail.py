@@ -12,8 +12,10 @@ from typing import Any, cast
 import flask_mail
 from flask import Flask, current_app
 
+from mailroom import settings
+from mailroom.content import private_domains
 from mailroom.content.flask_message import MessageError, handed_in
-from mailroom.flask.errors import Refused
+from mailroom.flask.errors import NotSetUp, Refused
 from mailroom.flask.transport import MAIL_EXTENSION, Transport, transport_of
 
 
@@ -32,6 +34,10 @@ class Mail(flask_mail.Mail):
 
     def init_app(self, app: Flask) -> PublishedMail:
         state = super().init_app(app)
+        try:
+            private_domains.allow(settings.private_domains_of(app.config))
+        except settings.SettingsError as error:
+            raise NotSetUp(str(error)) from None
         app.extensions.setdefault(MAIL_EXTENSION, {})
         return cast(PublishedMail, state)
 

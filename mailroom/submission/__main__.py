@@ -15,6 +15,7 @@ import structlog
 
 from mailroom import files
 from mailroom import log as logging
+from mailroom.content import private_domains
 from mailroom.database.engine import Database
 from mailroom.ledger import migrate
 from mailroom.queue import Queue
@@ -38,6 +39,7 @@ def main() -> None:
     settings = load_or_exit()
     logging.configure(settings.log, settings.secrets)
     migrate.leave_if_misfit(settings.database_url)
+    private_domains.allow(settings.private_domains)
     asyncio.run(serve(settings))
 
 

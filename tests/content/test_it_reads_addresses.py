@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from email_validator import validate_email
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mailroom.content.addresses import Address, AddressError, format_address, parse_address, parse_plain
+from mailroom.content import private_domains
+from mailroom.content.addresses import (
+    Address,
+    AddressError,
+    format_address,
+    parse_address,
+    parse_plain,
+    read_formatted,
+)
 
 labels = st.one_of(
     st.sampled_from(
@@ -55,6 +65,13 @@ def test_the_fast_path_accepts_nothing_that_email_validator_refuses(text: str) -
         ("Info@example.org", "Info@example.org", ""),
         ("try@server.test", "try@server.test", ""),
         ("\u200bann@example.org\ufeff", "ann@example.org", ""),
+        ('"john doe"@Example.org', '"john doe"@example.org', ""),
+        ('John <"john doe"@example.org>', '"john doe"@example.org', "John"),
+        ('"Doe, J." <"a@b, c;d"@example.org>', '"a@b, c;d"@example.org', "Doe, J."),
+        ('"john"@example.org', "john@example.org", ""),
+        ('"j\\o\\hn"@example.org', "john@example.org", ""),
+        ('".john..doe."@münchen.example', '".john..doe."@xn--mnchen-3ya.example', ""),
+        (r'"a\"b\\c"@example.org', r'"a\"b\\c"@example.org', ""),
     ],
 )
 def test_it_accepts(text: str, address: str, name: str) -> None:
@@ -83,6 +100,13 @@ def test_it_accepts(text: str, address: str, name: str) -> None:
         ("Ann\r\nBcc: eve@example.org <ann@example.org>", "line break"),
         ("Ann\0 <ann@example.org>", "control character"),
         ("a" * 250 + "@example.org", "too long"),
+        ('"' + "a b" * 30 + '"@example.org', "64 characters"),
+        ('""@example.org', "quote"),
+        ('"a<b"@example.org', "angle brackets"),
+        ('"a"b"@example.org', "quote"),
+        ('"a\tb"@example.org', "quote"),
+        ('"jörg w"@example.org', "Only ASCII"),
+        ('"a b"@localhost', "period"),
         ("a@" + "b" * 5000, "too long"),
     ],
 )
@@ -96,6 +120,53 @@ def test_what_it_formats_it_reads_again(name: str) -> None:
     address = Address("ann@example.org", name)
 
     assert parse_address(format_address(address)) == address
+
+    assert read_formatted(format_address(address)) == address
+
+
+@pytest.fixture
+def private() -> Iterator[None]:
+    private_domains.allow(("localhost", "corp", "home.arpa", "*.local"))
+    yield
+    private_domains.allow(())
+
+
+@pytest.mark.usefixtures("private")
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        *(("ann@LocalHost", "ann@localhost"), ("Ann <ann@corp>", "ann@corp"), ("a@home.arpa", "a@home.arpa")),
+        *(("ann@pc.office.local", "ann@pc.office.local"), ('"a b"@corp', '"a b"@corp')),
+        ("ann@büro.local", "ann@xn--bro-hoa.local"),
+        ("ann@example.org", "ann@example.org"),
+    ],
+)
+def test_private_domains_are_mailed_where_they_are_named(text: str, address: str) -> None:
+    assert parse_address(text).address == address
+    private_domains.allow(())
+    if address != "ann@example.org":
+        with pytest.raises(AddressError):
+            parse_address(text)
+
+
+@pytest.mark.usefixtures("private")
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("ann@local", "ann@corp.local.", "ann@.local", "ann@a..local", "ann@-a.local", "ann@a b.local"),
+        *("ann@host", "ann@home.corp.arpa", "ann@x.home.arpa", "ann@localhost.localhost", "ann@10.0.0.1"),
+        *(
+            f"ann@{'a' * 64}.local",
+            "ann@a_b.local",
+            "ann@corp\nBcc: eve@corp",
+            "ann@corp> <eve@corp",
+            "ann@*.local",
+        ),
+    ],
+)
+def test_private_domains_have_the_form_of_domains(text: str) -> None:
+    with pytest.raises(AddressError):
+        parse_address(text)
 
 
 def test_two_spellings_have_one_key() -> None:

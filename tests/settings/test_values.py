@@ -38,6 +38,12 @@ def test_private_hosts_are_a_list(good: dict[str, str]) -> None:
     assert settings.webhook_hosts == ("hooks.internal", "10.0.0.7")
 
 
+def test_private_domains_are_a_list(good: dict[str, str]) -> None:
+    settings = load(good | {"MAILROOM_PRIVATE_DOMAINS": "LocalHost, corp,home.arpa,*.local"})
+    assert settings.private_domains == ("localhost", "corp", "home.arpa", "*.local")
+    assert load(good).private_domains == ()
+
+
 def test_a_certificate_and_its_key_belong_together(good: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="belong together"):
         load(good | {"MAILROOM_SUBMISSION_CERT": "/etc/mail.pem"})
@@ -58,6 +64,10 @@ def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> No
         ("PORT", "65536"),
         ("MAILROOM_SUBMISSION_PORT", "smtp"),
         ("MAILROOM_WEBHOOK_HOSTS", "https://hooks.internal/"),
+        *(
+            ("MAILROOM_PRIVATE_DOMAINS", bad)
+            for bad in ("*", "*local", ".local", "a b", "@corp", "10.0.0.1", "a,,b")
+        ),
         ("MAILROOM_WEBHOOK_HOSTS", "a.internal b.internal"),
         ("SECRET_KEY", "short"),
         ("DATABASE_URL", "mysql://host/mailroom"),

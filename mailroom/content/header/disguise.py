@@ -25,6 +25,7 @@ CHARSETS = re.compile(
 _LIKE_A_WORD = re.compile(r"=[ \t]*\?|\?[ \t]*=")
 _Q = re.compile(r"(?:[!-<>@-~]|=[0-9A-Fa-f]{2})*+").fullmatch
 _PLAIN_COMMENT = re.compile(r'\([^()"\\]*+\)').fullmatch
+_PLAIN_LOCAL = re.compile(r'(?:[^"]|"[\w .+-]++"@)[^"]*+', re.ASCII).fullmatch
 _NEVER_A_NAME = re.compile(r"[<>\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _AT_WORK = re.compile(r"(?<=\w )@ [\w-]++(?! ?[.(])")
 """Of `Jörg @ Work`: no domain, for it has no dot, even where blanks and comments are taken out."""
@@ -52,6 +53,8 @@ def _doubts(found: Sequence[Token]) -> Iterator[str]:
             yield "a comment holds quotes or another comment"
     is_plain = not encoded and not any("\\" in token.text for token in found)
     for token in found:
+        if token.kind == "address" and not _PLAIN_LOCAL(token.text):
+            yield f"what stands in quotes before an @ may be taken for another address: {token.text[:60]!r}"
         if token.kind == "quoted" and _NEVER_A_NAME.search(token.text):
             yield f"a name holds what only an address may: {token.text[:60]!r}"
     # As somebody reads it who decodes first; plain quotes are known to everybody.

@@ -14,11 +14,12 @@ from mailroom.content.fields import Unmailable
 from mailroom.content.header.words import decoded
 
 _ATEXT = r'[^\x00-\x20\x7f"(),:;<>@\[\]\\]'
+_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TOKEN = re.compile(
     r"(?P<blank>[ \t\r\n]++)"
-    r'|(?P<quoted>"[^"\\]*+(?:\\.[^"\\]*+)*+")'
+    rf"|(?P<address>(?:{_ATEXT}++|{_QUOTED})@{_ATEXT}++)"
+    rf"|(?P<quoted>{_QUOTED})"
     r"|(?P<comment>\()"
-    rf"|(?P<address>{_ATEXT}++@{_ATEXT}++)"
     rf"|(?P<word>{_ATEXT}++)"
     r"|(?P<special>[<>,:;@\[\]])",
     re.DOTALL,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from mailroom.content.addresses import Address, parse_address
+from mailroom.content.addresses import Address, read_formatted
 from mailroom.content.compiled import Compiled, compile_message
 from mailroom.content.content import Attachment, Content
 from mailroom.content.merge.plain import MergeError
@@ -126,7 +126,7 @@ def _content(mailing: ToCompile, shown: Iterable[Shown], files: Iterable[StoredF
         subject=mailing.subject,
         text=mailing.text,
         html=mailing.html,
-        reply_to=tuple([parse_address(address) for address in mailing.reply_to]),
+        reply_to=tuple([read_formatted(address) for address in mailing.reply_to]),
         headers=tuple([(name, value) for name, value in mailing.headers]),
         attachments=tuple(
             [Attachment(file.filename, file.content_type, file.data, file.content_id) for file in files]
