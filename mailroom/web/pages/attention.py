@@ -28,7 +28,7 @@ blueprint = Blueprint("attention", __name__)
 IN_ORDER = [state for state in GRAVEST_FIRST if state in WATCHED]
 
 GROUPS_SHOWN = 10
-WATCHED_SHOWN = 50
+WATCHED_SHOWN = 20
 
 AGES = (
     (timedelta(hours=1), "under an hour"),
