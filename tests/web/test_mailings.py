@@ -203,6 +203,18 @@ def test_the_csv_holds_everybody(app: Flask, client: FlaskClient) -> None:
     assert len(client.get(f"/mailings/{mailing_id}/deliveries.csv").text.splitlines()) == 2_002
 
 
+@pytest.mark.parametrize("state", State)
+def test_the_csv_of_one_state_holds_no_other(app: Flask, client: FlaskClient, state: State) -> None:
+    mailing_id = a_mailing(ledger(app), *[{"state": other.value} for other in State] * 2)
+    page = client.get(f"/mailings/{mailing_id}?state={state}").text
+    path = f"/mailings/{mailing_id}/deliveries.csv?state={state}"
+    assert f'href="{path}"' in page, "the link follows the tab"
+    answer = client.get(path)
+    assert [row["state"] for row in csv.DictReader(io.StringIO(answer.text))] == [state.value] * 2
+    assert f'filename="mailing-{mailing_id}-{state}.csv"' in answer.headers["Content-Disposition"]
+    assert client.get(f"/mailings/{mailing_id}/deliveries.csv?state=nonsense").status_code == 404
+
+
 @pytest.mark.parametrize("rest", ["", "/progress", "/deliveries.csv", "/cancel", "/deliveries/1"])
 def test_a_mailing_that_is_not_there_is_not_found(client: FlaskClient, rest: str) -> None:
     assert client.get(f"/mailings/12345{rest}").status_code == HTTPStatus.NOT_FOUND

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from flask import Blueprint, abort, flash, redirect, render_template, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
@@ -17,6 +17,7 @@ from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import sign_ins
+from mailroom.ledger.states import STATE_WORDS, State
 from mailroom.web import mailroom
 from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, EXPORTED_AT_ONCE, download, line, pages, row_of
 from mailroom.web.request import gate
@@ -51,8 +52,15 @@ BUTTON_MOVES = {BUTTONS[move].name: move for move in moves.OF_A_PERSON}
 def as_csv(mailing_id: int) -> Response:
     with mailroom().database.read() as connection:
         mailing = mailings.get(connection, mailing_id) or abort(404)
-    lines = _lines(mailroom().database, mailing, session[gate.TOKEN])
-    return download(lines, f"mailing-{mailing.id}.csv")
+    state = asked_state()
+    lines = _lines(mailroom().database, mailing, state, session[gate.TOKEN])
+    return download(lines, f"mailing-{mailing.id}{f'-{state}' if state else ''}.csv")
+
+
+def asked_state() -> State | None:
+    """The state whose deliveries alone are wanted; None: all. One that there is not is not found."""
+    word = request.args.get("state")
+    return None if word is None else STATE_WORDS.get(word) or abort(404)
 
 
 @blueprint.get(DELIVERY_PATH)
@@ -94,15 +102,14 @@ def _found(connection: Connection, mailing_id: int, delivery_id: int) -> tuple[M
     return mailing, delivery
 
 
-def _lines(database: Database, mailing: Mailing, token: str) -> Iterator[str]:
+def _lines(database: Database, mailing: Mailing, state: State | None, token: str) -> Iterator[str]:
     """Who is signed out meanwhile gets no more: the file breaks off."""
 
     def read(connection: Connection, last: Delivery | None) -> list[Delivery]:
         if sign_ins.find(connection, token) is None:
             abort(401)
-        return deliveries.page(
-            connection, mailing.id, after_id=last.id if last else None, limit=EXPORTED_AT_ONCE
-        )
+        after = last.id if last else None
+        return deliveries.page(connection, mailing.id, state, after, EXPORTED_AT_ONCE)
 
     yield line(DELIVERIES_CSV_HEADER)
     for rows in pages(database, read):

@@ -18,7 +18,7 @@ from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.deliveries.timeline import marks_of
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
-from mailroom.ledger.states import STATE_WORDS, MailingState, State
+from mailroom.ledger.states import MailingState, State
 from mailroom.smtp.server import configured
 from mailroom.web import mailroom
 from mailroom.web.pages import actions
@@ -133,8 +133,7 @@ def _with_progress(listed: list[Mailing], now: datetime) -> list[tuple[Mailing, 
 
 
 def _view(mailing_id: int) -> View:
-    word = request.args.get("state")
-    state = None if word is None else STATE_WORDS.get(word) or abort(404)
+    state = deliveries_pages.asked_state()
     after = request.args.get("after", type=number)
     with mailroom().database.read() as connection:
         mailing = mailings.get(connection, mailing_id) or abort(404)
