@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -42,3 +45,26 @@ def test_finding_nothing_says_what_to_try(client: FlaskClient) -> None:
 
 def test_an_empty_search_is_the_list(client: FlaskClient) -> None:
     assert "Nothing found" not in client.get("/mailings?q=+").text
+
+
+def test_what_is_beyond_fifty_has_pages(app: Flask, client: FlaskClient) -> None:
+    # A part of each name, the beginning of every third address: both kinds of hits, on every page.
+    rows = [
+        {"address": f"{'zed' if n % 3 else 'x.zed'}{n}@example.org", "name": f"Zed {n}"} for n in range(120)
+    ]
+    a_mailing(ledger(app), *rows, subject="To many")
+    for number in range(60):
+        a_mailing(ledger(app), {}, subject=f"About zed {number}")
+    seen: list[str] = []
+    path: str | None = "/mailings?q=zed"
+    for _ in range(3):
+        assert path
+        page = client.get(path).text
+        seen += re.findall(r"<bdi>Zed (\d+)</bdi>", page)
+        assert "About zed 59" in page and "About zed 9<" not in page, "the other list stays where it is"
+        older = re.findall(r'rel="next" href="([^"#]*)#found-recipients"', page)
+        path = unescape(older[0]) if older else None
+    assert path is None and seen == [str(number) for number in reversed(range(120))]
+    [older] = re.findall(r'rel="next" href="([^"#]*)#found-mailings"', client.get("/mailings?q=zed").text)
+    page = client.get(unescape(older)).text
+    assert "About zed 9<" in page and "10 mailings more by subject" in page and "About zed 59" not in page

@@ -95,8 +95,10 @@ def _of_mailing(mailing_id: int, state: State | None) -> Select[Any]:
     return statement.order_by(deliveries.c.id)
 
 
-def search(connection: Connection, words: str, limit: int = 50) -> list[tuple[Delivery, str]]:
-    """The newest deliveries to whom `words` fits, each with its mailing's subject.
+def search(
+    connection: Connection, words: str, before_id: int | None = None, limit: int = 50
+) -> list[tuple[Delivery, str]]:
+    """The newest deliveries to whom `words` fits, below `before_id`, each with its mailing's subject.
 
     The beginning of an address is found among all by its index; a part of a name or an
     address among the newest RECENT only, so that no search ever reads a million rows.
@@ -104,15 +106,15 @@ def search(connection: Connection, words: str, limit: int = 50) -> list[tuple[De
     key = words.strip().lower()
     if not key:
         return []
-    found = _searched(connection, [deliveries.c.address_key.between(key, key + "\U0010ffff")], limit)
-    if len(found) < limit:
-        newest = select(deliveries.c.id).order_by(deliveries.c.id.desc()).limit(1).scalar_subquery()
-        in_address = deliveries.c.address_key.contains(key, autoescape=True)
-        matches = in_address | deliveries.c.name.icontains(key, autoescape=True)
-        seen = {delivery.id for delivery, _ in found}
-        more = _searched(connection, [deliveries.c.id > newest - RECENT, matches], limit)
-        found += [pair for pair in more if pair[0].id not in seen]
-    return sorted(found, key=lambda pair: -pair[0].id)[:limit]
+    below = [] if before_id is None else [deliveries.c.id < before_id]
+    newest = select(deliveries.c.id).order_by(deliveries.c.id.desc()).limit(1).scalar_subquery()
+    in_address = deliveries.c.address_key.contains(key, autoescape=True)
+    matches = in_address | deliveries.c.name.icontains(key, autoescape=True)
+    # Both, however many the first finds: the next page goes on below the last of this one.
+    begins = _searched(connection, [deliveries.c.address_key.between(key, key + "\U0010ffff"), *below], limit)
+    parts = _searched(connection, [deliveries.c.id > newest - RECENT, matches, *below], limit)
+    found = {pair[0].id: pair for pair in (*begins, *parts)}
+    return [found[id] for id in sorted(found, reverse=True)[:limit]]
 
 
 def _searched(connection: Connection, conditions: list[Any], limit: int) -> list[tuple[Delivery, str]]:

@@ -161,9 +161,13 @@ def page(connection: Connection, before_id: int | None = None, limit: int = 50) 
     return _with_counts(connection, connection.execute(older.order_by(mailings.c.id.desc()).limit(limit)))
 
 
-def search(connection: Connection, words: str, limit: int = 50) -> list[Mailing]:
-    """The newest mailings whose subject contains `words`, whatever the case."""
+def search(
+    connection: Connection, words: str, before_id: int | None = None, limit: int = 50
+) -> list[Mailing]:
+    """The newest mailings below `before_id` whose subject contains `words`, whatever the case."""
     fitting = LISTED.where(mailings.c.subject.icontains(words, autoescape=True))
+    if before_id is not None:
+        fitting = fitting.where(mailings.c.id < before_id)
     return _with_counts(connection, connection.execute(fitting.order_by(mailings.c.id.desc()).limit(limit)))
 
 

@@ -95,16 +95,10 @@ class View:
 @blueprint.get("/mailings")
 def index() -> str:
     words = request.args.get("q", "").strip()
+    if words:
+        return _found(words)
     with mailroom().database.read() as connection:
         now = from_millis(clock.now(connection))
-        if words:
-            return render_template(
-                "mailings/search.html",
-                words=words,
-                mailings=_with_progress(mailings.search(connection, words, limit=FOUND), now),
-                found=deliveries.search(connection, words, limit=FOUND),
-                limit=FOUND,
-            )
         before = request.args.get("before", type=number)
         listed = mailings.page(connection, before_id=before, limit=MAILINGS_PAGE_SIZE + 1)
     return render_template(
@@ -113,6 +107,26 @@ def index() -> str:
         before=before,
         next_before=listed[MAILINGS_PAGE_SIZE - 1].id if len(listed) > MAILINGS_PAGE_SIZE else None,
         is_live=any(progress_of(mailing, now).is_live for mailing in listed[:MAILINGS_PAGE_SIZE]),
+    )
+
+
+def _found(words: str) -> str:
+    """Recipients and mailings, each with pages of its own."""
+    before = {name: request.args.get(name, type=number) for name in ("recipients", "mailings")}
+    with mailroom().database.read() as connection:
+        now = from_millis(clock.now(connection))
+        people = deliveries.search(connection, words, before["recipients"], FOUND + 1)
+        listed = mailings.search(connection, words, before["mailings"], FOUND + 1)
+    return render_template(
+        "mailings/search.html",
+        words=words,
+        mailings=_with_progress(listed[:FOUND], now),
+        found=people[:FOUND],
+        before=before,
+        following={
+            "recipients": people[FOUND - 1][0].id if len(people) > FOUND else None,
+            "mailings": listed[FOUND - 1].id if len(listed) > FOUND else None,
+        },
     )
 
 
