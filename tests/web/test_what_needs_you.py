@@ -12,10 +12,13 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from mailroom.database.clock import to_millis
+from mailroom.ledger import holding
 from mailroom.ledger.deliveries import attention
 from mailroom.ledger.deliveries.attention import Chosen
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.states import WATCHED, State
+from mailroom.settings import Settings
+from mailroom.smtp.server import server_from
 from tests.invariants import counters_agree
 from tests.servers import Valkey
 from tests.web.watching import a_mailing, ledger, post
@@ -70,12 +73,14 @@ def test_deferred_mail_is_told_by_reason_and_age(app: Flask, client: FlaskClient
     assert "under an hour 1 under a day 3 a day or more 0" in shown
 
 
-def test_an_open_circuit_is_told(app: Flask, client: FlaskClient) -> None:
+def test_what_holds_all_mail_is_told_here_too(app: Flask, client: FlaskClient, settings: Settings) -> None:
+    server = server_from(settings).name
     with ledger(app).begin() as connection:
-        circuit.failed(connection, "mx.example:25", "AUTH", 535, "5.7.8 Bad <b>password</b>")
+        circuit.failed(connection, server, "AUTH", 535, "5.7.8 Bad <b>password</b>")
+        holding.hold(connection, "the disk is changed")
     shown = client.get(PAGE).text
-    assert "1 mail server left alone" in shown and "mx.example:25" in shown
-    assert "5.7.8 Bad &lt;b&gt;password&lt;/b&gt;" in shown
+    assert f"No mail can be sent to {server}" in shown and "5.7.8 Bad &lt;b&gt;password&lt;/b&gt;" in shown
+    assert "Sending is held" in shown and "the disk is changed" in shown
 
 
 @pytest.mark.parametrize(

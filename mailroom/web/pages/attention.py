@@ -16,7 +16,6 @@ from mailroom.database.clock import from_millis
 from mailroom.ledger.deliveries import attention
 from mailroom.ledger.deliveries.attention import Bounded, Chosen, Group, Watched
 from mailroom.ledger.deliveries.throughput import last_hour
-from mailroom.ledger.relays import circuit
 from mailroom.ledger.states import GRAVEST_FIRST, STATE_WORDS, WATCHED, State
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
@@ -63,7 +62,6 @@ def page() -> str:
         chosen = _chosen(counted)
         found = attention.watched(connection, chosen)
         throughput = last_hour(connection)
-        troubles = circuit.troubled(connection)
     return render_template(
         "attention/page.html",
         chosen=chosen,
@@ -76,7 +74,6 @@ def page() -> str:
         shown=found[:WATCHED_SHOWN],
         number=len(found),
         looked_at=attention.WATCHED_LOOKED_AT if counted[chosen.state].is_more else None,
-        troubles=troubles,
         filters=_filters(chosen),
         can_retry=attention.may_be_retried(chosen.state),
         fields=fields_of,
