@@ -16,11 +16,13 @@ from mailroom.database.clock import from_millis
 from mailroom.ledger.deliveries import attention
 from mailroom.ledger.deliveries.attention import Bounded, Chosen, Group, Watched
 from mailroom.ledger.deliveries.throughput import last_hour
+from mailroom.ledger.relays import parked_sessions
 from mailroom.ledger.states import GRAVEST_FIRST, STATE_WORDS, WATCHED, State
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 from mailroom.web.progress.throughput import CHART_HEIGHT, MINUTE_BAR_WIDTH, chart_of
 from mailroom.web.request.ids import number
+from mailroom.web.status.servers import parked_words
 
 blueprint = Blueprint("attention", __name__)
 
@@ -62,6 +64,7 @@ def page() -> str:
         chosen = _chosen(counted)
         found = attention.watched(connection, chosen)
         throughput = last_hour(connection)
+        waiting = parked_sessions.present(connection)
     return render_template(
         "attention/page.html",
         chosen=chosen,
@@ -73,6 +76,7 @@ def page() -> str:
         ages=_ages(found, from_millis(now)),
         shown=found[:WATCHED_SHOWN],
         number=len(found),
+        parked=parked_words(waiting),
         looked_at=attention.WATCHED_LOOKED_AT if counted[chosen.state].is_more else None,
         filters=_filters(chosen),
         can_retry=attention.may_be_retried(chosen.state),
