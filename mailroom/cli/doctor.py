@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailroom.ledger import holding
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit, parked_sessions
+from mailroom.queue import EVICTS_NOTHING, QueueDown
 from mailroom.settings import misspelt
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.own_name import own_full_name
@@ -47,6 +48,20 @@ def mail_server(mailroom: Mailroom) -> str:
     return f"{server.name} lets us in"
 
 
+def redis_memory(mailroom: Mailroom) -> str:
+    """Whether Redis would throw jobs away when its memory is full, without a word to anybody."""
+    try:
+        policy = mailroom.queue.eviction()
+    except QueueDown:
+        return "unknown: Redis does not answer"  # its own line says so
+    if policy != EVICTS_NOTHING:
+        raise CheckFailed(
+            f"Redis evicts jobs when its memory is full (maxmemory-policy {policy}), and their mail waits "
+            f"until it is looked for. Set it to {EVICTS_NOTHING}"
+        )
+    return "no job is evicted"
+
+
 def _tell_of_a_hold() -> None:
     """Nothing is wrong with it; but whoever asks why no mail leaves has the answer."""
     try:
@@ -73,9 +88,8 @@ def parked(mailroom: Mailroom) -> str:
 @with_appcontext
 def doctor() -> None:
     """Check every part of the system and say in plain words how it is."""
-    checks = ask_all(
-        mailroom(), {**QUESTIONS, "sessions": parked, "mail server": mail_server}, DOCTOR_PATIENCE_SECONDS
-    )
+    own = {"redis memory": redis_memory, "sessions": parked, "mail server": mail_server}
+    checks = ask_all(mailroom(), {**QUESTIONS, **own}, DOCTOR_PATIENCE_SECONDS)
     for check in checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
         click.echo(f"{mark}  {check.name:<12}{check.why}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import structlog
@@ -10,11 +11,18 @@ from sqlalchemy import Connection, event
 log = structlog.get_logger()
 
 LONGEST_CAUSE = 300
+ADDRESS_IN_WORDS = re.compile(r"[^\s<>\"]+@[^\s<>\"]+")
 
 
-def tell(connection: Connection, happened: str, **about: Any) -> None:
+def tell(connection: Connection, happened: str, *, is_trouble: bool = False, **about: Any) -> None:
     """A line in the log once the connection's transaction is committed; none if it never is."""
-    event.listen(connection, "commit", lambda _: log.info(happened, **about), once=True)
+    say = log.warning if is_trouble else log.info
+    event.listen(connection, "commit", lambda _: say(happened, **about), once=True)
+
+
+def without_addresses(words: str) -> str:
+    """A server's words for the log, which tells of no recipient."""
+    return ADDRESS_IN_WORDS.sub("...", words)
 
 
 def cause(error: BaseException) -> str:

@@ -78,7 +78,6 @@ class Probing:
                 relay.circuit.not_tried(connection)
             raise
         else:
-            log.info("a server is out of trouble", server=relay.server.name)
             self._heal(relay)
 
     def _heal(self, relay: Relay) -> None:

@@ -12,13 +12,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from mailroom.queue.job import Job
-from mailroom.queue.queue import BULK, URGENT, BatchId, Queue, QueueDown, WorkerInfo
+from mailroom.queue.queue import BULK, EVICTS_NOTHING, URGENT, BatchId, Queue, QueueDown, WorkerInfo
 
 if TYPE_CHECKING:
     from mailroom.queue.pool import Pool
     from mailroom.queue.worker import Worker
 
-__all__ = ["BULK", "URGENT", "BatchId", "Job", "Pool", "Queue", "QueueDown", "Worker", "WorkerInfo"]
+__all__ = [
+    "BULK",
+    "EVICTS_NOTHING",
+    "URGENT",
+    "BatchId",
+    "Job",
+    "Pool",
+    "Queue",
+    "QueueDown",
+    "Worker",
+    "WorkerInfo",
+]
 
 
 def __getattr__(name: str) -> Any:

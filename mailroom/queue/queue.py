@@ -71,6 +71,8 @@ WRONG_KIND_IN_REDIS = "Redis holds something else where a list of Mailroom's sho
 
 WORKER_FIELDS = ("hostname", "pid", "state", "queues", "job", "last_heartbeat")
 
+EVICTS_NOTHING = "noeviction"
+
 LARGEST_PID = 2**31 - 1
 
 
@@ -173,6 +175,10 @@ class Queue:
     def is_suspended(self) -> bool:
         """Whether workers rest until somebody says `rq resume`."""
         return self._ask(lambda: bool(self.redis.exists(WORKERS_SUSPENDED)))
+
+    def eviction(self) -> str:
+        """Redis' maxmemory-policy: what it does when its memory is full."""
+        return self._ask(lambda: str(self.redis.info("memory").get("maxmemory_policy", EVICTS_NOTHING)))
 
     def ping(self) -> bool:
         try:

@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from mailroom.database.engine import Database
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.people import users
 from mailroom.web.sign_in import passwords
 from tests.no_redis import ANSWERS, NoRedis
+from tests.servers import Valkey
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +77,15 @@ def test_doctor_says_what_is_missing(flask: Flask) -> None:
     assert done.returncode == 1
     assert "FAIL  workers" in done.stdout and "python worker.py" in done.stdout
     assert "ok    mail server" in done.stdout
+
+
+def test_doctor_finds_a_redis_that_evicts_jobs(flask: Flask, own_valkey: Valkey) -> None:
+    flask.environment["REDIS_URL"] = own_valkey.url
+    redis = Redis.from_url(own_valkey.url)
+    assert "ok    redis memory" in flask("doctor").stdout
+    redis.config_set("maxmemory-policy", "allkeys-lru")
+    said = flask("doctor").stdout
+    assert "FAIL  redis memory" in said and "allkeys-lru" in said and "noeviction" in said
 
 
 def test_doctor_shows_no_password(flask: Flask) -> None:

@@ -15,6 +15,7 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, Draft
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.people import api_keys, sign_ins, users
+from mailroom.ledger.relays import circuit
 from mailroom.queue import Queue
 from tests.servers import Valkey
 
@@ -56,6 +57,22 @@ def test_people_and_keys(database: Database) -> None:
     ]
     assert lines[1]["address"] == "192.0.2.7" and lines[2]["name"] == "the shop"
     assert key not in str(lines)
+
+
+def test_a_mail_server_in_trouble_and_out_of_it(database: Database) -> None:
+    words = "5.7.1 <bob@mail.example>: relaying denied"
+    with capture_logs() as lines:
+        for _ in range(2):
+            with database.begin() as connection:
+                circuit.failed(connection, "relay:25", "rcpt", 550, words, is_trial=True)
+        with database.begin() as connection:
+            assert circuit.healthy(connection, "relay:25", 0)
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("a mail server is in trouble", "warning"),
+        ("a mail server is in trouble still", "warning"),
+        ("a mail server is out of trouble", "info"),
+    ]
+    assert lines[0]["reason"] == "5.7.1 <...>: relaying denied" and lines[0]["code"] == 550
 
 
 def test_nothing_of_what_was_rolled_back(database: Database) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, select, 
 
 from mailroom.database.clock import from_millis, now_millis
 from mailroom.database.statement import Statement
+from mailroom.database.telling import tell, without_addresses
 from mailroom.database.upsert import insert_once
 from mailroom.ledger import states
 from mailroom.ledger.schema import batches, deliveries, mailings, servers, sessions
@@ -144,7 +145,9 @@ def failed(
     now = connection.execute(select(now_millis())).scalar_one()
     values = {"stage": stage, "code": code, "reply": reply, "updated_at": now}
     first = {"server": server, "failures": 1, "since": now, **values}
+    about = {"server": server, "stage": stage, "code": code, "reason": without_addresses(reply)}
     if insert_once(connection, servers, [first | {"closed_until": now + _pause(1, pause_ms)}]):
+        tell(connection, "a mail server is in trouble", is_trouble=True, **about)
         return
     chosen = [servers.c.server == server]
     if not is_trial:
@@ -156,6 +159,8 @@ def failed(
         return
     if before == 0:
         values["since"] = now
+    word = "still" if before else "again"
+    tell(connection, f"a mail server is in trouble {word}", is_trouble=True, **about)
     connection.execute(
         update(servers)
         .where(servers.c.server == server)
@@ -202,7 +207,10 @@ def healthy(connection: Connection, server: str, accepted_ms_ago: int | None = N
     ended = 0
     if accepted_ms_ago is not None:
         ended = NOTE_ACCEPTED.run(connection, name=server, ago=accepted_ms_ago)
-    return ended + DELETE_SERVER_TROUBLE.run(connection, name=server) > 0
+    ended += DELETE_SERVER_TROUBLE.run(connection, name=server)
+    if ended:
+        tell(connection, "a mail server is out of trouble", server=server)
+    return ended > 0
 
 
 def accepted_at(connection: Connection, server: str) -> int | None:
