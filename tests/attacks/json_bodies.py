@@ -27,6 +27,7 @@ SIZE = 3 * MEGABYTE // 2
 
 GOOD: dict[str, Any] = {"from": "hello@acme.example", "subject": "Hello", "text": "It works."}
 EMAIL = GOOD | {"to": ["ann@mail.example"]}
+RAW_EMAIL = {"from": GOOD["from"], "recipients": EMAIL["to"], "message": "U3ViamVjdDogSGkNCg0KSGk="}
 MAILING = GOOD | {"recipients": [{"address": "ann@mail.example"}]}
 
 
@@ -100,13 +101,16 @@ FIELDS = {
     "POST /mailings": (MAILING, ("recipients", "headers", "attachments", "tags")),
     "PATCH /emails/{id}": ({}, ("scheduled_at", "id")),
     "POST /emails/batch": (EMAIL, ("to", "tags", "x")),
+    "POST /emails/raw": (RAW_EMAIL, ("recipients", "message", "x")),
 }
 TAGS = "".join(f"{{{{ a{number} }}}}" for number in range(100_000))
 
 
 def bodies(operation: str) -> dict[str, bytes]:
     base, fields = FIELDS[operation]
-    every_second = list(VALUES)[list(FIELDS).index(operation) % 2 :: 2]  # each shape by two operations
+    every_second = list(VALUES)[
+        list(FIELDS).index(operation) % 2 :: 2
+    ]  # each shape by two operations or three
     found = {shape: VALUES[shape] for shape in (VALUES if EVERY_BODY else every_second)}
     found |= {"UTF-16": "", "octets": ""}
     for place, field in enumerate(fields):

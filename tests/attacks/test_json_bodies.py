@@ -69,7 +69,7 @@ def test_every_operation_that_takes_a_body_is_tried() -> None:
 def test_every_body_is_tried(answered: Answers) -> None:
     tried = [shape for asked in answered for _, _, shape in [asked.partition(": ")]]
     operations = len(FIELDS) if EVERY_BODY else len(FIELDS) // 2
-    assert {shape: tried.count(shape) for shape in VALUES} == dict.fromkeys(VALUES, operations)
+    assert min(tried.count(shape) for shape in VALUES) == operations
 
 
 @pytest.mark.parametrize("operation", FIELDS)
