@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select
 
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import attempts, deliveries, mailings, turns
 from mailroom.ledger.states import State
 
+NOTE_TURN = Statement(insert(turns), ("batch_id", "job_batch_id"))
 LISTED_MAILINGS = 20
 """Single mails share a batch, so a job can have a hundred mailings."""
 
@@ -34,7 +36,7 @@ class Turn:
 
 def note(connection: Connection, batch_id: int, job_batch_id: int) -> None:
     """Notes that the job named after `job_batch_id` goes on with `batch_id`."""
-    connection.execute(insert(turns).values(batch_id=batch_id, job_batch_id=job_batch_id))
+    NOTE_TURN.run(connection, batch_id=batch_id, job_batch_id=job_batch_id)
 
 
 def of_job(connection: Connection, job_batch_id: int) -> Turn:

@@ -73,6 +73,9 @@ class ServerTrouble:
         return self.stage in ABOUT_US
 
 
+FIND_ACCEPTED_AT = Statement(
+    select(servers.c.updated_at).where(servers.c.server == bindparam("name"), servers.c.failures == 0)
+)
 FIND_CLOSED_FOR = Statement(
     select(servers.c.closed_until - now_millis()).where(
         servers.c.server == bindparam("name"), servers.c.failures > 0
@@ -215,8 +218,8 @@ def healthy(connection: Connection, server: str, accepted_ms_ago: int | None = N
 
 def accepted_at(connection: Connection, server: str) -> int | None:
     """When the server took a mail again after its last trouble; milliseconds."""
-    known = select(servers.c.updated_at).where(servers.c.server == server, servers.c.failures == 0)
-    return connection.execute(known).scalar_one_or_none()
+    row = FIND_ACCEPTED_AT.one(connection, name=server)
+    return None if row is None else int(row[0])
 
 
 def reset(connection: Connection, server: str) -> bool:
