@@ -81,6 +81,14 @@ def what_there_is(database: Database) -> tuple[list[int], int]:
         return [mailing.id for mailing in mailings.page(connection)], number
 
 
+def die_while_it_is_staged(database: Database, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An acceptance whose process is gone after its second part."""
+    with monkeypatch.context() as fault:
+        before_call(fault, insertion, PARTS, 3, die)
+        with pytest.raises(Died):
+            accept(database, queue, draft())
+
+
 @pytest.mark.parametrize(
     "module, name, number", [(insertion, PARTS, 1), (insertion, PARTS, 3), (write, "_activate", 1)]
 )
@@ -104,10 +112,7 @@ def test_who_retries_takes_over_once_the_lease_is_over(
 def test_a_form_that_was_corrected_meanwhile_takes_over_too(
     database: Database, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as fault:
-        before_call(fault, insertion, PARTS, 3, die)
-        with pytest.raises(Died):
-            accept(database, queue, draft())
+    die_while_it_is_staged(database, queue, monkeypatch)
     lapse(database)
     accepted = accept(database, queue, draft("corrected"))
     sweep(database, queue)
@@ -117,10 +122,7 @@ def test_a_form_that_was_corrected_meanwhile_takes_over_too(
 def test_the_sweeper_frees_a_key_as_well(
     database: Database, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as fault:
-        before_call(fault, insertion, PARTS, 3, die)
-        with pytest.raises(Died):
-            accept(database, queue, draft())
+    die_while_it_is_staged(database, queue, monkeypatch)
     lapse(database)
     sweep(database, queue)
     assert what_there_is(database) == ([], 0)
@@ -181,10 +183,7 @@ def test_one_that_takes_longer_than_a_lease_renews_it(
 def test_of_twenty_retries_one_takes_over(
     database: Database, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as fault:
-        before_call(fault, insertion, PARTS, 3, die)
-        with pytest.raises(Died):
-            accept(database, queue, draft())
+    die_while_it_is_staged(database, queue, monkeypatch)
     lapse(database)
 
     def submit(_: int) -> int | None:

@@ -78,6 +78,7 @@ def delivery_rows(
 ) -> list[NewDelivery]:
     """One for each recipient: suppressed if it is `listed`, else in the batch, else due at `starts_at`."""
     due_at = starts_at if batch_id is None else None
+    first_state = {is_listed: moves.accepted(is_listed).value for is_listed in (False, True)}
     return [
         NewDelivery(
             mailing_id,
@@ -86,9 +87,9 @@ def delivery_rows(
             recipient.name,
             recipient.role,
             None if recipient.variables is None else to_json(recipient.variables).decode(),
-            moves.accepted(key in listed).value,
-            None if key in listed else due_at,
-            None if key in listed else batch_id,
+            first_state[is_listed := key in listed],
+            None if is_listed else due_at,
+            None if is_listed else batch_id,
             starts_at,
         )
         for recipient in recipients

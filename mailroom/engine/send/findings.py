@@ -82,6 +82,8 @@ class Findings:
 
     def spare(self, connection: Connection) -> None:
         """Gives back whom no blame belongs to, and pauses the mailings whose sender is refused."""
+        if not (self._conclusion.held or self._conclusion.spared):
+            return  # as nearly always: the ledger need not be asked for each batch
         server = self._relay.server.name
         for mailing_id, suspect in self._conclusion.held.items():
             mailings.hold(connection, mailing_id, verdict.held_for(suspect, server))
