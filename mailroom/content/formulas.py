@@ -8,7 +8,6 @@ apostrophe is put before its first character, after which everything is text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 _PLACE = r"(?:\A|[,;|\t\r\n])"
 _PASSED_OVER = (
@@ -31,9 +30,11 @@ def harmless(cell: str) -> str:
     return _BEGINNING.sub(lambda found: f"{found[1]}'{found[2]}" if found[2] else found[1], cell)
 
 
-def restored(cells: Iterable[str]) -> list[str]:
+def restored(cells: list[str]) -> list[str]:
     """The cells as they were before `harmless`."""
-    return [_restored(cell) if "'" in cell else cell for cell in cells]
+    if "'" not in "".join(cells):  # of a hundred thousand rows, most have none
+        return cells
+    return [_restored(cell) for cell in cells]
 
 
 def _restored(cell: str) -> str:

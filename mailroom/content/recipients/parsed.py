@@ -24,6 +24,11 @@ class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass
         return self.address.lower()
 
 
+def keys_of(recipients: Iterable[Recipient]) -> list[str]:
+    """The key of each, in a fraction of the time."""
+    return [recipient.address.lower() for recipient in recipients]
+
+
 def each_once(**roles: Iterable[Address]) -> list[Recipient]:
     """Everybody of a shared message (to, cc, bcc), in the first role that they are given."""
     found: dict[str, Recipient] = {}

@@ -72,27 +72,28 @@ def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:
 def delivery_rows(
     mailing_id: int,
     recipients: Sequence[Recipient],
+    address_keys: Sequence[str],
     listed: Collection[str],
     starts_at: int,
     batch_id: int | None = None,
 ) -> list[NewDelivery]:
-    """One for each recipient: suppressed if it is `listed`, else in the batch, else due at `starts_at`."""
+    """One for each recipient: suppressed if its key is `listed`, else in the batch, else due at `starts_at`."""
     due_at = starts_at if batch_id is None else None
-    first_state = {is_listed: moves.accepted(is_listed).value for is_listed in (False, True)}
+    waiting, suppressed = (moves.accepted(is_listed).value for is_listed in (False, True))
     return [
         NewDelivery(
             mailing_id,
-            recipient.address,
-            key := recipient.key,
-            recipient.name,
-            recipient.role,
-            None if recipient.variables is None else to_json(recipient.variables).decode(),
-            first_state[is_listed := key in listed],
+            address,
+            key,
+            name,
+            role,
+            None if variables is None else to_json(variables).decode(),
+            suppressed if (is_listed := key in listed) else waiting,
             None if is_listed else due_at,
             None if is_listed else batch_id,
             starts_at,
         )
-        for recipient in recipients
+        for (address, name, variables, role), key in zip(recipients, address_keys, strict=True)
     ]
 
 

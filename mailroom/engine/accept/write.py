@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.recipients.parsed import Recipient, keys_of
 from mailroom.database import planner
 from mailroom.database.clock import from_millis, to_millis
 from mailroom.database.engine import Database
@@ -60,8 +60,9 @@ def write_in_parts(database: Database, draft: Draft) -> Written:
 
 
 def _write_one_batch(connection: Connection, draft: Draft) -> Written:
-    now, listed = insertion.look(connection, [recipient.key for recipient in draft.recipients])
-    queued = sum(recipient.key not in listed for recipient in draft.recipients)
+    address_keys = keys_of(draft.recipients)
+    now, listed = insertion.look(connection, address_keys)
+    queued = sum(key not in listed for key in address_keys)
     is_later = _starts_at(draft, now) > now
     state = MailingState.SCHEDULED if is_later else MailingState.ACTIVE
     suppressed = len(draft.recipients) - queued
@@ -77,7 +78,7 @@ def _write_one_batch(connection: Connection, draft: Draft) -> Written:
         staged_until=None,
     )
     batch_id, gathered = _batch(connection, draft, begun, queued) if queued and not is_later else (None, [])
-    rows = delivery_rows(begun.mailing_id, draft.recipients, listed, begun.starts_at, batch_id)
+    rows = delivery_rows(begun.mailing_id, draft.recipients, address_keys, listed, begun.starts_at, batch_id)
     insertion.insert_deliveries(connection, rows)
     return _end(connection, draft, begun, state, suppressed), gathered
 
@@ -146,8 +147,9 @@ def _add_some(database: Database, rows: Sequence[NewDelivery]) -> int:
 
 
 def _rows(connection: Connection, begun: Begun, recipients: Sequence[Recipient]) -> list[NewDelivery]:
-    _, listed = insertion.look(connection, [recipient.key for recipient in recipients])
-    return delivery_rows(begun.mailing_id, recipients, listed, begun.starts_at)
+    address_keys = keys_of(recipients)
+    _, listed = insertion.look(connection, address_keys)
+    return delivery_rows(begun.mailing_id, recipients, address_keys, listed, begun.starts_at)
 
 
 def _add(connection: Connection, rows: Sequence[NewDelivery]) -> int:
