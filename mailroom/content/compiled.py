@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Protocol
@@ -41,7 +41,7 @@ class Compiled:
         date: datetime,
         rest: Sequence[Piece],
     ) -> None:
-        self._date = date
+        self._date = _date_and_version(date.replace(microsecond=0), date.utcoffset())
         self._before_to = before_to
         self._to = to
         self._subject = subject
@@ -57,12 +57,12 @@ class Compiled:
         address: Addressee,
         variables: Values | None,
         message_id: str,
-        date: datetime | None = None,
+        date: bytes | None = None,
     ) -> bytes:
         """The whole message of RFC 5322: CRLF line ends, 7-bit, not dot-stuffed.
 
-        `date`: another Date than that of the compiled message. A shared one is the
-        same for everybody but for the Message-ID. Raises MergeError when this recipient's variables
+        `date`: from `date_fields`, another Date than that of the compiled message. A shared one is
+        the same for everybody but for the Message-ID. Raises MergeError when this recipient's variables
         do not fit the template.
         """
         to = self._to if self._to is not None else to_header(address.address, address.name)
@@ -71,8 +71,7 @@ class Compiled:
         refuse_overfull(self._uses, values)
         if self._subject is not None:
             head.append(_personal_subject(self._subject.render(values)))
-        shown = date or self._date
-        head.append(_date_and_version(shown.replace(microsecond=0), shown.utcoffset()))
+        head.append(date or self._date)
         rest = [piece if isinstance(piece, bytes) else piece.render(values) for piece in self._rest]
         return b"".join(head + rest)
 
@@ -98,10 +97,17 @@ def _personal_subject(subject: str) -> bytes:
     if len(subject) > LONGEST_SUBJECT:
         found = f"The subject has {len(subject):,} characters for this recipient"
         raise MergeError(f"{found}, and {LONGEST_SUBJECT:,} is the most.")
-    subject = clean(subject)
-    if reason := misplaced(subject):
-        raise MergeError(f"The subject {reason}.")
+    if not (subject.isascii() and subject.isprintable()):
+        subject = clean(subject)
+        if reason := misplaced(subject):
+            raise MergeError(f"The subject {reason}.")
     return text_header("Subject", subject)
+
+
+@lru_cache(maxsize=10)
+def date_fields(second: int) -> bytes:
+    """Date and MIME-Version of a message that is handed over then (seconds since the epoch)."""
+    return _date_and_version(datetime.fromtimestamp(second, UTC), timedelta(0))
 
 
 @lru_cache(maxsize=10)

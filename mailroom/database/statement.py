@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, Executable
+from sqlalchemy import BindParameter, Connection, Dialect, Engine, Executable, literal_column
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import visitors
 
 Converter = Callable[[Any], Any]
 
@@ -76,11 +77,27 @@ class Statement:
         return found
 
 
+def _with_literals(statement: Any, dialect: Dialect) -> Any:
+    """The statement with its own values in its words.
+
+    SQLite plans a statement anew whenever a parameter that decides about a partial index is given, even
+    the same one again: that takes as long as to run it.
+    """
+
+    def literal(part: Any, **_: Any) -> Any:
+        if not isinstance(part, BindParameter) or part.required or part.type._isnull:
+            return None
+        words = str(part.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+        return None if "%" in words else literal_column(words, part.type)  # drivers escape it, some twice
+
+    return visitors.replacement_traverse(statement, {}, replace=literal)  # type: ignore[call-overload]
+
+
 class _Compiled:
     """A statement in the words of one dialect."""
 
     def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str] | None) -> None:
-        compiled: Any = statement.compile(dialect=dialect, column_keys=columns)  # type: ignore[attr-defined]
+        compiled: Any = _with_literals(statement, dialect).compile(dialect=dialect, column_keys=columns)
         self.sql = str(compiled)
         binds = {name: bind for bind, name in compiled.bind_names.items()}
         converters: dict[str, Converter | None] = {

@@ -98,8 +98,9 @@ class _Job:
         # Apart from the transaction that took the batch, which holds SQLite's one write lock.
         with worker.database.read() as connection:
             relay.rate.look(connection)
-            accepted_at = relay.circuit.accepted_at(connection)
             deliveries = batches.contents_of(connection, lease)
+            was_refused = any(row.refused_at is not None for row in deliveries)
+            accepted_at = relay.circuit.accepted_at(connection) if was_refused else None
         messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})
         recorder = Recorder(worker.loop, worker.database, worker.direct, lease)
         feed = Feed(deliveries, messages)

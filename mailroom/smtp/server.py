@@ -73,8 +73,8 @@ class Server:
     @property
     def messages_a_session(self) -> int | None:
         """After so many messages a session is over; None: no end."""
-        limits = (self.max_messages or self.learned.usual_messages, self.learned.told_messages)
-        return min((limit for limit in limits if limit is not None), default=None)
+        usual, told = self.max_messages or self.learned.usual_messages, self.learned.told_messages
+        return min(usual, told) if usual and told else usual or told
 
 
 def server_from(settings: Settings, helo: str | None = None) -> Server:

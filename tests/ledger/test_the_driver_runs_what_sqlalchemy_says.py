@@ -56,3 +56,12 @@ def test_it_raises_what_sqlalchemy_raises(database: Database) -> None:
 def test_a_value_that_is_missing_is_a_fault(database: Database) -> None:
     with database.begin() as connection, pytest.raises(Exception, match="created_at"):
         ADD.run(connection, address_key="ann@mail.example", reason="manual")
+
+
+def test_its_own_values_stand_in_its_words_as_they_are(database: Database) -> None:
+    odd = "100 % of 'them', a \\, a %s, a ? and a :name"
+    find = Statement(select(suppressions.c.address_key).where(suppressions.c.note == odd))
+    with database.begin() as connection:
+        ADD.run_each(connection, [ANN, BEN])
+        assert BLAME.run(connection, why=odd) == 1
+        assert find.all(connection) == [("ann@mail.example",)]

@@ -43,7 +43,9 @@ class PlainTemplate:
     def render(self, values: Values) -> str:
         texts, html = self._texts.copy(), self.html
         for at, name in self._slots:
-            value = text_of(values[name] if name in values else value_of(values, name))
+            value = values[name] if name in values else value_of(values, name)
+            if type(value) is not str or "\n" in value or "\r" in value:
+                value = text_of(value)
             # Letters and digits need no escaping, and most values are nothing else.
             texts[at] = escape(value) if html and not value.isalnum() else value
         return "".join(texts)

@@ -77,7 +77,7 @@ def delivery_rows(
     starts_at: int,
     batch_id: int | None = None,
 ) -> list[NewDelivery]:
-    """One for each recipient: suppressed if its key is `listed`, else in the batch, else due at `starts_at`."""
+    """One for each recipient: suppressed if its key is `listed`, else in the batch or due at `starts_at`."""
     due_at = starts_at if batch_id is None else None
     waiting, suppressed = (moves.accepted(is_listed).value for is_listed in (False, True))
     return [

@@ -167,16 +167,16 @@ class BatchSender:
     def heard(self) -> None:
         """The server refuses mails one by one: it works."""
         self.findings.was_heard = True
-        self._end_trial(None)
+        if self.is_trial:
+            self._end_trial(None)
 
     def accepted(self, envelope: Envelope, marked_at: float) -> None:
         """The server takes mails."""
         self.findings.accepted(envelope, marked_at)
-        self._end_trial(round((time.monotonic() - marked_at) * 1000))
+        if self.is_trial:
+            self._end_trial(round((time.monotonic() - marked_at) * 1000))
 
     def _end_trial(self, accepted_ms_ago: int | None) -> None:
-        if not self.is_trial:
-            return
         with suppress(DBAPIError), self._database.begin() as connection:
             if self.relay.circuit.healthy(connection, accepted_ms_ago):
                 self.is_trial, self._most = False, self._at_most

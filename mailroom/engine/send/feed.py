@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence, Set
 
-from mailroom.database.clock import from_millis
+from mailroom.content.compiled import date_fields
 from mailroom.engine.send.messages import SendableMessage
 from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.smtp.envelope import Envelope
@@ -63,7 +63,7 @@ class Feed:
 
     def next(self) -> WaitingDelivery | None:
         """The next delivery, to be rendered; None: none now."""
-        if self.is_out_of_breath or self.is_closed or not self._waiting:
+        if self.is_closed or not self._waiting or self.is_out_of_breath:
             return None
         return self._waiting.popleft()
 
@@ -72,18 +72,19 @@ class Feed:
         message = self.messages[delivery.mailing_id]
         began = time.monotonic()
         try:
-            raw = message.render(delivery, from_millis(self._date_of(delivery, message)))
+            raw = message.render(delivery, self._date_fields(delivery, message))
             return Envelope(message.sender, delivery.address, raw, delivery.id)
         finally:
             self._rendering += time.monotonic() - began
 
-    def _date_of(self, delivery: WaitingDelivery, message: SendableMessage) -> int:
-        """Now, unless it (or its message, to another) was about to be handed over before; milliseconds."""
-        dated_at = delivery.dated_at or self._of_shared.get(delivery.mailing_id) or round(time.time() * 1000)
+    def _date_fields(self, delivery: WaitingDelivery, message: SendableMessage) -> bytes:
+        """Of now, unless it (or its message, to another) was about to be handed over before."""
+        dated_at = delivery.dated_at or int(time.time()) * 1000
         if message.is_shared:
-            self._of_shared.setdefault(delivery.mailing_id, dated_at)
+            first = self._of_shared.setdefault(delivery.mailing_id, dated_at)
+            dated_at = delivery.dated_at or first
         self.dates[delivery.id] = dated_at
-        return dated_at
+        return date_fields(dated_at // 1000)
 
     def put_back(self, delivery: WaitingDelivery) -> None:
         """It goes first."""

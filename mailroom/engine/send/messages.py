@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -49,8 +48,8 @@ class SendableMessage(NamedTuple):
     expires_at_ms: int
     compiled: Compiled | Verbatim | UnreadableContent
 
-    def render(self, delivery: WaitingDelivery, date: datetime | None = None) -> bytes:
-        """With this Date. Raises MergeError when this recipient's variables do not fit."""
+    def render(self, delivery: WaitingDelivery, date: bytes | None = None) -> bytes:
+        """With these `date_fields`. Raises MergeError when this recipient's variables do not fit."""
         name = message_id(self.uid, None if self.is_shared else delivery.id, self.domain)
         return self.compiled.render(delivery, delivery.variables, name, date)
 

@@ -29,13 +29,14 @@ class Streak:
     """What a relay has answered since it last took a mail: one reply, to whom. Kept between batches."""
 
     def __init__(self) -> None:
-        self.broken()
-
-    def broken(self) -> None:
-        """A mail was taken."""
         self._gist = ""
         self._recipients: set[str] = set()
         self.domains: set[str] = set()
+
+    def broken(self) -> None:
+        """A mail was taken."""
+        if self._recipients:
+            self._gist, self._recipients, self.domains = "", set(), set()
 
     def goes_on(self, words: str, recipient: str) -> None:
         """One more refusal; another reply than the last one begins a new streak."""
@@ -114,6 +115,8 @@ class Suspects:
     def cleared(self, sender: str, marked_at: float) -> list[Suspect]:
         """Who was refused for themselves: a mail of this sender, marked then (monotonic), was taken."""
         self._streak.broken()
+        if not self._held:
+            return []
         before, self._held = self._held, []
         cleared = []
         for suspect in before:

@@ -207,6 +207,8 @@ def healthy(connection: Connection, server: str, accepted_ms_ago: int | None = N
     `accepted_ms_ago`: when the last mail that it took was handed over; None: it took none. Where the
     trouble is about us, only a mail that was handed over since then ends it. False: nothing was ended.
     """
+    if FIND_CLOSED_FOR.one(connection, name=server) is None:
+        return False  # as after nearly every batch
     ended = 0
     if accepted_ms_ago is not None:
         ended = NOTE_ACCEPTED.run(connection, name=server, ago=accepted_ms_ago)
