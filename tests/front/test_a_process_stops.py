@@ -59,6 +59,19 @@ def test_half_requests_hold_it_up_for_seconds_only(web: WebServer) -> None:
         assert web.process.wait(10) == 0
 
 
+def test_sighup_loads_it_anew_and_a_request_in_flight_is_answered(web: WebServer) -> None:
+    before = psutil.Process(web.process.pid).children()
+    answers = list[tuple[int, bytes]]()
+    asking = threading.Thread(target=lambda: answers.append(web.ask("GET", "/slow")))
+    asking.start()
+    time.sleep(0.5)
+    web.process.send_signal(signal.SIGHUP)
+    asking.join()
+    assert answers == [(200, b"done")]
+    wait_until(lambda: not any(one.is_running() for one in before), 20, "the end of those before")
+    assert web.is_healthy(2)
+
+
 def test_a_process_that_dies_is_replaced(web: WebServer) -> None:
     first = psutil.Process(web.process.pid).children()[0]
     first.kill()
