@@ -9,6 +9,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
+from mailroom import __version__
 from mailroom.ledger import holding
 from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings import mailings
@@ -94,6 +95,7 @@ def parked(mailroom: Mailroom) -> str:
 def doctor() -> None:
     """Check every part of the system and say in plain words how it is."""
     own = {"redis memory": redis_memory, "sessions": parked, "mail server": mail_server}
+    click.echo(f"Mailroom {__version__}")
     checks = ask_all(mailroom(), {**QUESTIONS, **own}, DOCTOR_PATIENCE_SECONDS)
     for check in checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")

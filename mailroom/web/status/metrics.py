@@ -12,10 +12,11 @@ from typing import Any
 import structlog
 from flask import Blueprint, Response, copy_current_request_context
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from mailroom import __version__
 from mailroom.database.telling import cause
 from mailroom.ledger import holding, states
 from mailroom.ledger.people import api_keys
@@ -77,6 +78,7 @@ class Now(Collector):
         self._mailroom = mailroom
 
     def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("mailroom_build", "Which Mailroom this is.", {"version": __version__})
         asked = {"ledger": lambda: list(self._ledger()), "queue": lambda: list(self._queue())}
         found = within(METRICS_PATIENCE_SECONDS, asked)
         yield _one("ledger_up", "Whether the ledger answers.", int(bool(found.get("ledger"))))
