@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
+from itertools import islice
 from typing import NamedTuple
 
 from mailroom.content.fields import Field, Unmailable
@@ -18,6 +19,10 @@ OF_THE_FORM = re.compile("mime-version|content-.*")
 
 LONGEST_READ = 2_000
 """Characters of a field in which a file's name is looked for: the email package's time is their square."""
+
+
+MOST_FILES_SHOWN = 100
+"""Of a letter that are told of: one more says that there are more."""
 
 
 class EnclosedFile(NamedTuple):
@@ -50,7 +55,9 @@ def read_letter(message: bytes, without: Collection[str] = ()) -> ReadLetter:
     whole = part_at(message)
     shown = shown_texts(whole)
     text, html = shown.get("text/plain"), shown.get("text/html")
-    enclosed = [leaf for leaf in leaves(whole) if leaf not in (text, html)]
+    enclosed = list(
+        islice((leaf for leaf in leaves(whole) if leaf not in (text, html)), MOST_FILES_SHOWN + 1)
+    )
     return ReadLetter(
         [(field.shown_name, _words(field)) for field in whole.fields if _is_for_people(field, without)],
         text.text if text else "",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, format_address
-from mailroom.content.letter import EnclosedFile, Picture, ReadLetter, read_letter
+from mailroom.content.letter import MOST_FILES_SHOWN, EnclosedFile, Picture, ReadLetter, read_letter
 from mailroom.engine.letterhead import sender_of
 from mailroom.engine.send import messages
 from mailroom.ledger.deliveries.deliveries import Delivery
@@ -70,4 +70,6 @@ def _headers(connection: Connection, mailing: Mailing, content: StoredContent) -
 
 
 def _files(connection: Connection, mailing_id: int) -> list[EnclosedFile]:
-    return [EnclosedFile(*file) for file in contents.names_of_files(connection, mailing_id)]
+    return [
+        EnclosedFile(*file) for file in contents.names_of_files(connection, mailing_id, MOST_FILES_SHOWN + 1)
+    ]

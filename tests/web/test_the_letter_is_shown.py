@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from email.message import EmailMessage
 from html import unescape
 
@@ -178,6 +179,16 @@ def test_any_name_of_a_file_is_only_text(app: Flask, client: FlaskClient, name: 
     words = letter_on(client, f"/mailings/{mailing_id}")
     assert f"{name or 'no name'} text/html, 8 bytes" in words
     assert "<script>" not in client.get(f"/mailings/{mailing_id}").text.replace(name, "")
+
+
+def test_of_ten_thousand_files_some_are_told_of_and_it_takes_no_time(app: Flask, client: FlaskClient) -> None:
+    part = b'--b\r\nContent-Disposition: attachment; filename="' + b";" * 900 + b'"\r\n\r\nx\r\n'
+    head = b"From: ann@example.org\r\nSubject: many\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    handed = HandedIn(head + part * 9_999 + b"--b--\r\n", "ann@example.org", ["bo@example.org"])
+    mailing_id = accepted(app, draft_of(handed, None))
+    began = time.thread_time()
+    assert "100 attachments and more" in letter_on(client, f"/mailings/{mailing_id}")
+    assert time.thread_time() - began < 4
 
 
 def test_strangers_and_wrong_numbers_get_none(

@@ -152,11 +152,11 @@ def files_of(connection: Connection, mailing_id: int) -> list[StoredFile]:
     return [StoredFile(*row) for row in FIND_FILES.all(connection, mailing=mailing_id)]
 
 
-def names_of_files(connection: Connection, mailing_id: int) -> list[KeptFile]:
-    """Without reading what is in them."""
+def names_of_files(connection: Connection, mailing_id: int, limit: int) -> list[KeptFile]:
+    """The first `limit` of them, without reading what is in them."""
     columns = (attachments.c.filename, attachments.c.content_type, func.length(attachments.c.data))
     statement = select(*columns).where(attachments.c.mailing_id == mailing_id).order_by(attachments.c.id)
-    return [KeptFile(*row) for row in connection.execute(statement)]
+    return [KeptFile(*row) for row in connection.execute(statement.limit(limit))]
 
 
 def shown_addresses(connection: Connection, mailing_ids: Collection[int]) -> dict[int, list[Shown]]:
