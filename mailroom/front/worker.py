@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 import socket
 import tempfile
 import threading
@@ -65,6 +66,11 @@ class Front(Worker):  # type: ignore[misc]
             replace(self.limits, connections=min(self.limits.connections, max(1, places // 2)))
         )
         super().init_process()
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        # A terminal that hangs up tells all processes: the first one has us end in order, or go on.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def run(self) -> None:
         for tasks in self._all_tasks():

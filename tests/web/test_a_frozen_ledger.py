@@ -1,4 +1,4 @@
-"""A ledger that hangs: what watches over a web process is answered within seconds, and told so."""
+"""A ledger or a Redis that hangs: what watches over a web process is answered within seconds, and told so."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app import create_app
 from mailroom.ledger.people import api_keys
 from mailroom.settings import Settings
 from tests.postgres import Postgres
-from tests.servers import wait_until
+from tests.servers import Valkey, wait_until
 from tests.web.watching import ledger
 from tests.web_server import WebServer
 
@@ -71,6 +71,16 @@ def test_a_table_that_is_locked_leaves_the_figures_of_the_queue(
         somebody.rollback()
     assert status == 200 and "mailroom_ledger_up 0.0" in text and "mailroom_queue_up 1.0" in text
     assert "mailroom_deliveries" not in text, "no figure is better than a wrong one"
+
+
+def test_a_redis_that_hangs_leaves_the_figures_of_the_ledger(app: Flask, valkey: Valkey) -> None:
+    headers = key(app)
+    valkey.pause()
+    try:
+        status, text = timed(lambda: metrics(app, headers))
+    finally:
+        valkey.go_on()
+    assert status == 200 and "mailroom_ledger_up 1.0" in text and "mailroom_queue_up 0.0" in text
 
 
 def test_sqlite_that_another_program_locks_for_itself(app: Flask) -> None:
