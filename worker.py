@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mailroom import files, log
+from mailroom import __version__, files, log
 from mailroom.ledger import migrate
 from mailroom.queue import BULK, URGENT, Pool
 from mailroom.settings import load_or_exit
@@ -15,6 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="worker.py", description="Deliver what is queued.")
     parser.add_argument("--workers", type=_count, metavar="N", help="processes (default: MAILROOM_WORKERS)")
     parser.add_argument("--burst", action="store_true", help="end when the queues are empty")
+    parser.add_argument("--version", action="version", version=f"Mailroom {__version__}")
     parser.add_argument("queues", nargs="*", metavar="QUEUE", help=f"default: {URGENT} {BULK}")
     options = parser.parse_args(arguments)
     files.keep_private()

@@ -56,6 +56,9 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 timeout = 60  # an upload of 100,000 recipients takes two seconds; a minute is stuck
 graceful_timeout = 6  # within the eight seconds that start.py waits
 
+# What watches over a process is told how it stands, also while every thread waits for a database that hangs.
+Front.with_own_thread = frozenset({"/healthz", "/readyz", "/metrics"})
+
 accesslog = None  # the proxy before it writes one; errors are logged by the app
 loglevel = "warning" if settings.local else "info"
 control_socket_disable = True  # one in the home folder would be shared by all instances

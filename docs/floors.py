@@ -66,13 +66,13 @@ FLOORS = (  # from the top
         ("how SQL is run,", "settings, log"),
         544,
         62,
-        {"log": (302, 372), "settings": (428, 564), "database": (650, 762)},
+        {"log": (302, 372), "settings": (428, 520), "database": (650, 762)},
     ),
     Floor(
         ("paths, and whom", "to believe"),
         640,
         62,
-        {"proxies": (146, 340), "urls": (356, 564), "files": (650, 936)},
+        {"proxies": (146, 340), "urls": (356, 500), "stop_signals": (528, 652), "files": (690, 936)},
     ),
 )
 PLACES = {part: (floor, *ends) for floor in FLOORS for part, ends in floor.rooms.items()}

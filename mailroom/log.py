@@ -33,7 +33,7 @@ def configure(form: str = AS_TEXT, secrets: Iterable[str] = ()) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(
-            fmt="iso" if form == AS_JSON else "%Y-%m-%d %H:%M:%S", utc=form == AS_JSON
+            fmt="iso" if form == AS_JSON else "%Y-%m-%d %H:%M:%S%z", utc=form == AS_JSON
         ),
     ]
     last = _renderer(form)

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"files", "proxies", "urls"},  # what `database` and `settings` are made of
+    {"files", "proxies", "stop_signals", "urls"},  # what `database` and `settings` are made of
     {"settings", "database", "log"},
     {"ledger", "content", "smtp", "http", "queue"},
     {"engine"},
@@ -35,7 +35,7 @@ def part_of(module: str) -> str | None:
     """The part of Mailroom that a module belongs to; None for other people's modules."""
     first, *rest = module.split(".")
     if first == "mailroom":
-        return rest[0] if rest else None
+        return rest[0] if rest and rest[0] != "__version__" else None  # a name of the package itself
     # Beside mailroom/ stand only these; `flask` there is Flask itself.
     return first if first in {"jobs", *LAYERS[-1]} else None
 

@@ -11,10 +11,11 @@ from mailroom.cli.hold import hold, release
 from mailroom.cli.relays import relays
 from mailroom.cli.send import send
 from mailroom.cli.users import users
+from mailroom.cli.version import version
 from mailroom.web.api.commands import keys
 from mailroom.web.race.command import race
 
 
 def init_app(app: Flask) -> None:
-    for command in (backup, db, doctor, hold, keys, race, relays, release, restore, send, users):
+    for command in (backup, db, doctor, hold, keys, race, relays, release, restore, send, users, version):
         app.cli.add_command(command)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
+from mailroom import __version__
 from mailroom.ledger import holding
+from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit, parked_sessions
 from mailroom.queue import EVICTS_NOTHING, QueueDown
@@ -18,7 +21,7 @@ from mailroom.smtp.own_name import own_full_name
 from mailroom.smtp.server import server_from
 from mailroom.smtp.session import Session
 from mailroom.web import Mailroom, mailroom
-from mailroom.web.status.checks import QUESTIONS, CheckFailed, ask_all
+from mailroom.web.status.checks import CHECKS_PATIENCE_SECONDS, QUESTIONS, CheckFailed, ask_all, within
 from mailroom.web.status.servers import parked_words
 
 DOCTOR_PATIENCE_SECONDS = 15.0
@@ -64,11 +67,14 @@ def redis_memory(mailroom: Mailroom) -> str:
 
 def _tell_of_a_hold() -> None:
     """Nothing is wrong with it; but whoever asks why no mail leaves has the answer."""
-    try:
-        with mailroom().database.read() as connection:
-            hold = holding.present(connection, mailroom().settings.hold)
-    except SQLAlchemyError:
-        return  # the ledger's own line says it
+    here = mailroom()
+
+    def present() -> Hold | None:
+        with suppress(SQLAlchemyError), here.database.read() as connection:
+            return holding.present(connection, here.settings.hold)
+        return None  # the ledger's own line says it
+
+    hold = within(CHECKS_PATIENCE_SECONDS, {"hold": present}).get("hold")
     if hold is not None:
         release = "; flask release lets go" if hold.may_be_released else ""
         click.echo(f"{click.style('HELD', fg='yellow')}  {'sending':<12}{hold.reason}{release}")
@@ -89,6 +95,7 @@ def parked(mailroom: Mailroom) -> str:
 def doctor() -> None:
     """Check every part of the system and say in plain words how it is."""
     own = {"redis memory": redis_memory, "sessions": parked, "mail server": mail_server}
+    click.echo(f"Mailroom {__version__}")
     checks = ask_all(mailroom(), {**QUESTIONS, **own}, DOCTOR_PATIENCE_SECONDS)
     for check in checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")

@@ -116,23 +116,29 @@ def spans(multipart: ParsedPart) -> tuple[list[Span], int]:
 
 
 def texts(message: ParsedPart) -> tuple[str, str]:
-    """The text and the HTML that are shown: the first part of each that is no attachment."""
-    found: dict[str, ParsedPart] = {}
-    for leaf in _leaves(message):
-        if leaf.content_type in ("text/plain", "text/html") and not leaf.is_attachment:
-            found.setdefault(leaf.content_type, leaf)
-        if len(found) == 2:
-            break
+    """The text and the HTML that are shown."""
+    found = shown_texts(message)
     plain, html = found.get("text/plain"), found.get("text/html")
     return plain.text if plain else "", html.text if html else ""
 
 
+def shown_texts(message: ParsedPart) -> dict[str, ParsedPart]:
+    """Of text/plain and of text/html the first part that is no attachment."""
+    found: dict[str, ParsedPart] = {}
+    for leaf in leaves(message):
+        if leaf.content_type in ("text/plain", "text/html") and not leaf.is_attachment:
+            found.setdefault(leaf.content_type, leaf)
+        if len(found) == 2:
+            break
+    return found
+
+
 def declared_charset(message: ParsedPart) -> str | None:
     """The charset that a message names first: its header may be in it, too."""
-    return next((leaf.charset for leaf in _leaves(message) if leaf.charset), None)
+    return next((leaf.charset for leaf in leaves(message) if leaf.charset), None)
 
 
-def _leaves(message: ParsedPart) -> Iterator[ParsedPart]:
+def leaves(message: ParsedPart) -> Iterator[ParsedPart]:
     """Every part that is no multipart, first to last, as far as they can be found."""
     waiting = [iter([message])]
     for _ in range(MOST_PARTS):

@@ -27,6 +27,10 @@ END_OF_HEAD = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+Tasks = SimpleQueue[Callable[[], None] | None]
+"""What waits for a thread; None ends one."""
+
+
 class Phase(Enum):
     IDLE = "idle"  # nothing of a next request has come
     HEAD = "head"
@@ -46,12 +50,14 @@ class FrontProcess(ServedApplication, Protocol):
 
     loop: asyncio.AbstractEventLoop
     crowd: Crowd
-    tasks: SimpleQueue[Callable[[], None] | None]
+    tasks: Tasks
     find_client: Callable[[str, str], str]
     alive: bool
 
     @property
     def limits(self) -> FrontLimits: ...
+
+    def tasks_of(self, path: str) -> Tasks: ...
 
 
 class ClientConnection(asyncio.Protocol):
@@ -231,7 +237,7 @@ class ClientConnection(asyncio.Protocol):
         length = self._length if self._skips else None
         self._begin(Phase.WORK)
         self._out = Storage(self.front.folder)
-        self.front.tasks.put(lambda: answer(self.front, self, request, body, length))
+        self.front.tasks_of(request.path).put(lambda: answer(self.front, self, request, body, length))
 
     # The answer
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -20,7 +22,7 @@ from typing import Any, ClassVar
 from gunicorn.workers.base import Worker
 
 from mailroom import files
-from mailroom.front.connection import ClientConnection
+from mailroom.front.connection import ClientConnection, Tasks
 from mailroom.front.crowd import Crowd
 from mailroom.front.limits import MEBIBYTE, FrontLimits
 
@@ -39,11 +41,15 @@ class Front(Worker):  # type: ignore[misc]
     folder: ClassVar[Path] = Path(tempfile.gettempdir())
     """Where bodies and answers wait that are too large for memory."""
 
+    with_own_thread: ClassVar[frozenset[str]] = frozenset()
+    """Paths that each have a thread of their own: they are answered while all other threads wait."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.largest_body: Callable[[dict[str, Any]], int] = lambda environ: 64 * MEBIBYTE
         self.find_client: Callable[[str, str], str] = lambda peer, forwarded_for: peer
-        self.tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.tasks: Tasks = SimpleQueue()
+        self._own_tasks: dict[str, Tasks] = {path: SimpleQueue() for path in self.with_own_thread}
         self.loop: asyncio.AbstractEventLoop
         self._stop = asyncio.Event()
         self._connecting: set[asyncio.Task[Any]] = set()
@@ -61,15 +67,24 @@ class Front(Worker):  # type: ignore[misc]
         )
         super().init_process()
 
+    def init_signals(self) -> None:
+        super().init_signals()
+        # A terminal that hangs up tells all processes: the first one has us end in order, or go on.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
     def run(self) -> None:
-        for _ in range(self.cfg.threads):
+        for tasks in self._all_tasks():
             # Daemons: a second signal ends the process at once, whatever they do.
-            threading.Thread(target=self._work, daemon=True).start()
+            threading.Thread(target=self._work, args=[tasks], daemon=True).start()
         self.loop.run_until_complete(self._serve())
 
     def handle_exit(self, number: int, frame: FrameType | None) -> None:
         self.alive = False
         self.loop.call_soon_threadsafe(self._stop.set)
+
+    def tasks_of(self, path: str) -> Tasks:
+        """Where a request for this path waits for a thread."""
+        return self._own_tasks.get(path, self.tasks)
 
     def may_keep(self) -> bool:
         """A request has come; whether its connection may be kept after it."""
@@ -79,8 +94,13 @@ class Front(Worker):  # type: ignore[misc]
             self.alive = False
         return bool(self.alive and self.cfg.keepalive)
 
-    def _work(self) -> None:
-        while (task := self.tasks.get()) is not None:
+    def _all_tasks(self) -> Iterator[Tasks]:
+        """Once for each thread."""
+        yield from repeat(self.tasks, self.cfg.threads)
+        yield from self._own_tasks.values()
+
+    def _work(self, tasks: Tasks) -> None:
+        while (task := tasks.get()) is not None:
             try:
                 task()
             except Exception:
@@ -101,8 +121,8 @@ class Front(Worker):  # type: ignore[misc]
         while len(self.crowd) and time.monotonic() < end:
             self._look_after_all()
             await asyncio.sleep(0.02)
-        for _ in range(self.cfg.threads):
-            self.tasks.put(None)
+        for tasks in self._all_tasks():
+            tasks.put(None)
 
     def _accept(self, listener: socket.socket) -> None:
         """One at a time, so that the processes share them."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import signal
 import socket
 import time
 from itertools import count
@@ -23,6 +22,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailroom import files
 from mailroom.local.ports import listen
+from mailroom.stop_signals import stop_signals
 
 LARGEST_CAUGHT = 64 * 1024 * 1024
 
@@ -85,8 +85,8 @@ async def serve(listener: socket.socket, keeper: Keeper) -> None:
     """Serve until SIGTERM."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    loop.add_signal_handler(signal.SIGINT, stopped.set)
+    for number in stop_signals():
+        loop.add_signal_handler(number, stopped.set)
     server = await loop.create_server(lambda: protocol(keeper), sock=listener)
     await stopped.wait()
     server.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from mailroom.local.defaults import Defaults
 from mailroom.local.ports import number
 from mailroom.local.processes import Process
 from mailroom.settings import Settings, SettingsError, without_colours
+from mailroom.stop_signals import stop_signals
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 DEATHS_AT_START = 3  # of one process, before anything was ever ready: it will not get better
@@ -117,7 +117,7 @@ class Run:
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number_ in stop_signals():
             loop.add_signal_handler(number_, self._on_signal)
 
     def _on_signal(self) -> None:

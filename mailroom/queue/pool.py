@@ -21,10 +21,9 @@ from mailroom.queue.heartbeat import STOP_WITHIN
 from mailroom.queue.job import Job, JobList
 from mailroom.queue.queue import Queue, QueueDown
 from mailroom.queue.worker import DOUBLE, Worker, worker_name
+from mailroom.stop_signals import stop_signals
 
 log = structlog.get_logger()
-
-SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 POLL = 0.2
 
@@ -56,7 +55,7 @@ class Pool(WorkerPool):
         """Run until told to stop, or until no job is left (`burst`); False if a worker failed for good."""
         self._burst = burst
         self.status = self.Status.STARTED
-        for signum in SIGNALS:
+        for signum in stop_signals():
             signal.signal(signum, self.request_stop)
         gc.freeze()  # what is loaded so far stays shared with the workers, untouched by their collectors
         for _ in range(self.num_workers):
@@ -71,21 +70,21 @@ class Pool(WorkerPool):
     def start_worker(self, count: int | None = None, burst: bool = True, *_: Any, **__: Any) -> None:
         token, parent = secrets.token_hex(3), os.getpid()
         # Held back until the child has handlers of its own: with its parent's it would stop its siblings.
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())
         try:
             process = ForkProcess(target=self._run_worker, args=(token, parent, burst))
             process.start()
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
         assert process.pid is not None
         name = worker_name(process.pid, token)
         self.worker_dict[name] = WorkerData(name, process.pid, process)
         self._started_at[name] = time.monotonic()
 
     def _run_worker(self, token: str, parent: int, burst: bool) -> None:
-        for signum in SIGNALS:
+        for signum in (asked := stop_signals()):
             signal.signal(signum, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, asked)
         name = worker_name(os.getpid(), token)
         worker = self.our_worker_class(self._queue_names, name, connection=self.connection)
         worker.parent = parent

@@ -30,6 +30,7 @@ from mailroom.queue.heartbeat import WORKER_TTL, Heartbeat
 from mailroom.queue.job import Job, JobList
 from mailroom.queue.queue import JOB_TIMEOUT, Queue
 from mailroom.queue.strays import is_wrong_kind, put_aside
+from mailroom.stop_signals import stop_signals
 
 log = structlog.get_logger()
 
@@ -123,7 +124,7 @@ class Worker(SimpleWorker):
         dequeue_strategy: Any = None,
     ) -> bool:
         """Run jobs until told to stop, or until there is none (`burst`); True if any was run."""
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in stop_signals():
             signal.signal(signum, self.request_stop)
         # By name: the engine imports this package, and `rq worker` knows only this package.
         engine = importlib.import_module(self.engine_module)

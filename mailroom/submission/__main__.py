@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging as logging_of_others
-import signal
 import socket
 import ssl
 from contextlib import suppress
@@ -20,6 +19,7 @@ from mailroom.database.engine import Database
 from mailroom.ledger import migrate
 from mailroom.queue import Queue
 from mailroom.settings import Settings, leave, load_or_exit
+from mailroom.stop_signals import stop_signals
 from mailroom.submission.door import Door
 from mailroom.submission.limits import SubmissionLimits, fitting
 from mailroom.submission.protocol import SubmissionProtocol
@@ -46,7 +46,7 @@ def main() -> None:
 async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, stopped.set)
     context = _tls(settings)
     database = Database(settings.database_url, connections=settings.database_connections)

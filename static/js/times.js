@@ -1,8 +1,10 @@
-// <time datetime="..." data-time="short|date|clock">: the reader's own time zone and language.
+// <time datetime="..." data-time="short|clock|exact">: the reader's own time zone, named, and language.
+const DAY = { day: "numeric", month: "short", year: "numeric" };
+const CLOCK = { hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short" };
 const FORMS = {
-  short: { dateStyle: "medium", timeStyle: "short" },
-  date: { dateStyle: "medium" },
-  clock: { timeStyle: "medium" },
+  short: { ...DAY, hour: "numeric", minute: "2-digit", timeZoneName: "short" },
+  clock: CLOCK,
+  exact: { ...CLOCK, fractionalSecondDigits: 3 },
 };
 
 function localise(root) {

@@ -128,6 +128,11 @@ def test_what_is_harmless_stays_as_it_is(text: str) -> None:
         assert harmless(text).replace("'", "") == text.replace("'", "")
 
 
+@pytest.mark.parametrize("words", ["250 Ok - thanks", "call +49 30 1234", "5 @ 3 = 15", "Ann Lee"])
+def test_words_behind_blanks_are_left_as_they_are(words: str) -> None:
+    assert harmless(words) == words
+
+
 @pytest.mark.parametrize("filler", [";", "\t", ";'", "\n", " ", "\u200b", ",;|\t", "'"])
 def test_a_long_run_of_separators_is_looked_at_once(filler: str) -> None:
     """Looked at anew from each, a million of them would take days."""

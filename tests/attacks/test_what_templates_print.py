@@ -181,6 +181,7 @@ JUDGED_SINKS: dict[str, set[str]] = {
 
 ADDRESSES_OF_OURS = {
     "components/page.html": {"item.href", "place.href", "previous", "next"},  # made by url_for, by callers
+    "mailings/letter.html": {"html_address"},  # likewise
     "rq_dashboard/base.html": {"place.href"},
     "rq_dashboard/navbar.html": {"rq_url_prefix"},
     "webhooks/notices.html": {"page"},

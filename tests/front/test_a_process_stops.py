@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -57,6 +58,21 @@ def test_half_requests_hold_it_up_for_seconds_only(web: WebServer) -> None:
     with web.connections(60, b"GET / HTTP/1.1\r\nHost: x\r\n"):
         web.process.send_signal(signal.SIGTERM)
         assert web.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("whom", ["the first process", "all, as a terminal that hangs up"])
+def test_sighup_loads_it_anew_and_a_request_in_flight_is_answered(web: WebServer, whom: str) -> None:
+    before = psutil.Process(web.process.pid).children()
+    answers = list[tuple[int, bytes]]()
+    asking = threading.Thread(target=lambda: answers.append(web.ask("GET", "/slow")))
+    asking.start()
+    time.sleep(0.5)
+    for pid in [web.process.pid, *(one.pid for one in before if whom.startswith("all"))]:
+        os.kill(pid, signal.SIGHUP)
+    asking.join()
+    assert answers == [(200, b"done")]
+    wait_until(lambda: not any(one.is_running() for one in before), 20, "the end of those before")
+    assert web.is_healthy(2)
 
 
 def test_a_process_that_dies_is_replaced(web: WebServer) -> None:

@@ -13,6 +13,7 @@ from redis import Redis
 
 from mailroom.local import valkey
 from mailroom.local.ports import listen, number
+from tests import hang_ups
 from tests.local.conftest import READY, LocalRun, Start
 from tests.servers import wait_until
 
@@ -74,6 +75,29 @@ def test_ctrl_c_leaves_no_process(start: Start) -> None:
     assert time.monotonic() - started < 10
     assert run.left() == []
     assert "Traceback" not in run.printed
+
+
+def test_it_goes_on_when_it_was_started_to_outlive_the_terminal(start: Start) -> None:
+    with hang_ups.ignored():
+        run = start()
+    assert run.link
+    for process in [run.process, *run.processes()]:
+        if not {"valkey-server"} & set(" ".join(process.cmdline()).split("/")):
+            process.send_signal(signal.SIGHUP)
+    time.sleep(1)  # for whom it would end
+    assert run.answers()
+    assert "ended (" not in run.printed and "stopping" not in run.printed
+    assert run.interrupt() == 0
+    assert run.left() == []
+
+
+def test_a_terminal_that_hangs_up_ends_it(start: Start) -> None:
+    run = start()
+    assert run.link
+    run.processes()
+    run.process.send_signal(signal.SIGHUP)
+    assert run.process.wait(15) == 0
+    assert run.left() == []
 
 
 def test_a_second_ctrl_c_ends_it_at_once(start: Start) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from mailroom.queue import BULK, Queue
+from tests import hang_ups
 from tests.queue.stage import Stage
 from tests.servers import Valkey, wait_until
 
 Start = Callable[..., Stage]
-SIGNALS = [signal.SIGTERM, signal.SIGINT]
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 STUBBORN = 600_000
 """A job that does not stop when it is asked to."""
 
@@ -38,6 +39,35 @@ def test_an_idle_one_ends_within_seconds(
     assert not any(lives(pid) for pid in workers.pids())
     assert queue.workers() == []
     assert len(workers.lines("stop")) == len(workers.pids())
+
+
+@pytest.mark.parametrize("options", [(), ("--pool", "2")])
+def test_a_terminal_that_hangs_up_tells_all_of_them_and_ends_them_in_order(
+    queue: Queue, valkey: Valkey, stage: Start, options: tuple[str, ...]
+) -> None:
+    queue.enqueue([(1, 30_000, 5, BULK)])
+    workers = stage(valkey.url, *options)
+    workers.wait_for("start", 2 if options else 1)
+    workers.wait_for("begin")
+    os.killpg(workers.process.pid, signal.SIGHUP)
+    assert workers.wait(3) == 0
+    assert not any(lives(pid) for pid in workers.pids())
+    assert len(workers.lines("end")) == 1 and len(workers.lines("stop")) == len(workers.pids())
+
+
+@pytest.mark.parametrize("options", [(), ("--pool", "1")])
+def test_one_that_was_started_to_outlive_the_terminal_goes_on(
+    queue: Queue, valkey: Valkey, stage: Start, options: tuple[str, ...]
+) -> None:
+    with hang_ups.ignored():
+        workers = stage(valkey.url, *options)
+    workers.wait_for("start")
+    wait_until(lambda: queue.workers())
+    os.killpg(workers.process.pid, signal.SIGHUP)
+    queue.enqueue([(1, 0, 5, BULK)])
+    workers.wait_for("end")
+    workers.send()
+    assert workers.wait(3) == 0
 
 
 @pytest.mark.parametrize("options", [(), ("--pool", "1")])

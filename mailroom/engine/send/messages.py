@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, read_formatted
-from mailroom.content.compiled import Compiled, compile_message
+from mailroom.content.compiled import Addressee, Compiled, compile_message
 from mailroom.content.content import Attachment, Content
-from mailroom.content.merge.plain import MergeError
+from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.message_ids import message_id
 from mailroom.content.original import Verbatim
 from mailroom.database.engine import Database
-from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import Shown, StoredFile, ToCompile
 
 COMPILED_KEPT = 16
 COMPILED_OCTETS_KEPT = 32 << 20
 """Compiled mailings that a worker remembers, and their octets in all: one may have eighty megabytes."""
+
+
+class OneDelivery(Addressee, Protocol):
+    """A delivery, as a worker or a page has read it."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def variables(self) -> Values | None: ...
 
 
 class UnreadableContent:
@@ -48,7 +57,7 @@ class SendableMessage(NamedTuple):
     expires_at_ms: int
     compiled: Compiled | Verbatim | UnreadableContent
 
-    def render(self, delivery: WaitingDelivery, date: bytes | None = None) -> bytes:
+    def render(self, delivery: OneDelivery, date: bytes | None = None) -> bytes:
         """With these `date_fields`. Raises MergeError when this recipient's variables do not fit."""
         name = message_id(self.uid, None if self.is_shared else delivery.id, self.domain)
         return self.compiled.render(delivery, delivery.variables, name, date)
@@ -78,6 +87,15 @@ class CompiledMessages:
             _, dropped = self._kept.popitem(last=False)
             octets -= dropped.compiled.size
         return found
+
+
+def without_files(connection: Connection, mailing_id: int) -> SendableMessage:
+    """For those who only look at it. A whole message that was handed in is not asked for here."""
+    for mailing in contents.to_compile(connection, [mailing_id]):
+        shown = contents.shown_addresses(connection, [mailing.id] if mailing.kind == "shared" else [])
+        content = _content(mailing, shown.get(mailing.id, ()), ())
+        return _message(mailing, mailing.sender_address, _compile(mailing, content))
+    return DELETED
 
 
 def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, SendableMessage]:

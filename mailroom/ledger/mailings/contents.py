@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, insert, select, type_coerce
+from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select, type_coerce
 
 from mailroom.database.any_of import any_of
 from mailroom.database.statement import Statement
@@ -32,6 +32,14 @@ class StoredFile(NamedTuple):
     content_type: str
     content_id: str | None
     data: bytes
+
+
+class KeptFile(NamedTuple):
+    """An attachment without its data. `size`: octets."""
+
+    filename: str
+    content_type: str
+    size: int
 
 
 class ToCompile(NamedTuple):
@@ -142,6 +150,13 @@ def to_compile(connection: Connection, mailing_ids: Collection[int]) -> list[ToC
 def files_of(connection: Connection, mailing_id: int) -> list[StoredFile]:
     """In the order they were given."""
     return [StoredFile(*row) for row in FIND_FILES.all(connection, mailing=mailing_id)]
+
+
+def names_of_files(connection: Connection, mailing_id: int, limit: int) -> list[KeptFile]:
+    """The first `limit` of them, without reading what is in them."""
+    columns = (attachments.c.filename, attachments.c.content_type, func.length(attachments.c.data))
+    statement = select(*columns).where(attachments.c.mailing_id == mailing_id).order_by(attachments.c.id)
+    return [KeptFile(*row) for row in connection.execute(statement.limit(limit))]
 
 
 def shown_addresses(connection: Connection, mailing_ids: Collection[int]) -> dict[int, list[Shown]]:

@@ -11,6 +11,7 @@ from flask import Response, jsonify
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from mailroom import __version__
 from mailroom.content.addresses import Address
 from mailroom.web.api import responses
 from mailroom.web.api.blueprint import API_ROOT, blueprint
@@ -74,7 +75,7 @@ def document() -> Document:
         "openapi": "3.1.0",
         "info": {
             "title": "Mailroom",
-            "version": "1",
+            "version": __version__,
             "summary": "Send mail that is never lost.",
             "description": API_DESCRIPTION,
         },

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass
 from email.message import EmailMessage
 from functools import cached_property
-from urllib.parse import unquote
 
+from mailroom.content.letter import Picture
 from mailroom.web.inbox.maildir import decoded
 
 ENVELOPE = ("return-path", "x-envelope-from", "x-envelope-to", "x-mailroom-catcher")
 """What the catcher put on top; the rest is the message."""
-
-PICTURES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"}
-"""Drawn inside the HTML. No SVG: it is a document, not a picture."""
-
-CID = re.compile(r"cid:([^\"'()\s>]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +63,11 @@ class Caught:
             for number, part in enumerate(leaves, start=1)
         ]
 
+    @property
+    def pictures(self) -> list[Picture]:
+        files = (file for file in self.attachments if file.content_id)
+        return [Picture(file.content_id, file.content_type, file.data) for file in files]
+
     @cached_property
     def _pairs(self) -> list[tuple[str, str]]:
         # As they stand, not parsed: the email package stumbles over broken addresses, and
@@ -90,21 +89,6 @@ class Caught:
             return _encodable(str(part.get_content()))
         except (LookupError, UnicodeError, KeyError):  # a charset that nobody knows
             return _bytes(part).decode("utf-8", "replace")
-
-
-def html_page(caught: Caught) -> str | None:
-    """The HTML with the pictures that came along inside it; None when there is no HTML."""
-    if caught.html is None:
-        return None
-    pictures = {
-        file.content_id: f"data:{file.content_type};base64,{base64.b64encode(file.data).decode()}"
-        for file in caught.attachments
-        if file.content_id and file.content_type in PICTURES
-    }
-    # As it stands in a URL: with what is special in it percent-encoded, or not (RFC 2392, section 2).
-    return CID.sub(
-        lambda found: pictures.get(unquote(found[1])) or pictures.get(found[1], found[0]), caught.html
-    )
 
 
 def _filename(part: EmailMessage, number: int) -> str:

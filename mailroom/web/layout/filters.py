@@ -47,8 +47,10 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def utc(moment: datetime) -> str:
-    """2026-11-23 10:30 UTC: for readers without JavaScript."""
+def utc(moment: datetime, style: str = "short") -> str:
+    """2026-11-23 10:30 UTC, for readers without JavaScript; `exact`: 10:30:00.123 UTC."""
+    if style == "exact":
+        return f"{moment.astimezone(UTC).time().isoformat('milliseconds')} UTC"
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app, request
 
+from mailroom import __version__
+
 PLACES = (
     ("/", "Compose", "pen-line"),
     ("/mailings", "Mailings", "mails"),
@@ -35,7 +37,7 @@ def init_app(app: Flask, hidden: Collection[str] = ()) -> None:
     """Call it when all routes are there: a place without a route is left out, as are `hidden` ones."""
     routes = {rule.rule for rule in app.url_map.iter_rules()} - set(hidden)
     app.extensions["mailroom.places"] = [place for place in PLACES if place[0] in routes]
-    app.jinja_env.globals["places"] = places
+    app.jinja_env.globals.update(places=places, version=__version__)
 
 
 def places() -> list[Place]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.database.engine import Database
+from mailroom.engine import letter
 from mailroom.engine.letterhead import message_id_of
 from mailroom.ledger import moves
 from mailroom.ledger.deliveries import actions, deliveries
@@ -20,6 +21,7 @@ from mailroom.ledger.people import sign_ins
 from mailroom.ledger.states import STATE_WORDS, State
 from mailroom.web import mailroom
 from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, EXPORTED_AT_ONCE, download, line, pages, row_of
+from mailroom.web.letter_frame import in_frame, looked_at
 from mailroom.web.request import gate
 
 blueprint = Blueprint("deliveries", __name__)
@@ -69,6 +71,7 @@ def show(mailing_id: int, delivery_id: int) -> str:
         mailing, delivery = _found(connection, mailing_id, delivery_id)
         attempts = deliveries.attempts_of(connection, delivery_id)
         gone = contents.gone(connection, mailing_id)
+        shown = looked_at(letter.as_sent, connection, mailing, delivery)
     return render_template(
         "mailings/delivery.html",
         mailing=mailing,
@@ -76,8 +79,17 @@ def show(mailing_id: int, delivery_id: int) -> str:
         attempts=attempts,
         buttons=[BUTTONS[m] for m in moves.by_person(delivery.state) if not (gone and m.goes_on)],
         gone=gone,
+        shown=shown,
         message_id=message_id_of(mailing, delivery.id),
     )
+
+
+@blueprint.get(f"{DELIVERY_PATH}/letter")
+def as_html(mailing_id: int, delivery_id: int) -> Response:
+    """The HTML as it leaves for this recipient, for a sandboxed frame."""
+    with mailroom().database.read() as connection:
+        mailing, delivery = _found(connection, mailing_id, delivery_id)
+        return in_frame(connection, mailing, looked_at(letter.as_sent, connection, mailing, delivery))
 
 
 @blueprint.post(f"{DELIVERY_PATH}/<any({', '.join(BUTTON_MOVES)}):name>")

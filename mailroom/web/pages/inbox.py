@@ -9,21 +9,12 @@ from werkzeug.wrappers import Response
 
 from mailroom.web import mailroom
 from mailroom.web.inbox.maildir import SEARCHED, Inbox
-from mailroom.web.inbox.message import Caught, html_page
+from mailroom.web.inbox.message import Caught
+from mailroom.web.letter_frame import framed
 
 blueprint = Blueprint("inbox", __name__)
 
 INBOX_PAGE_SIZE = 50
-
-HTML_POLICY = "; ".join(
-    (
-        "sandbox",  # no scripts, no forms, an origin of its own: whoever opens the address sees no more
-        "default-src 'none'",
-        "style-src 'unsafe-inline'",
-        "img-src data:",
-        "frame-ancestors 'self'",
-    )
-)
 
 
 @blueprint.before_request
@@ -59,14 +50,10 @@ def show(name: str) -> str:
 @blueprint.get("/inbox/<name>/html")
 def as_html(name: str) -> Response:
     """The message's HTML under a policy of its own, for a sandboxed frame."""
-    page = html_page(_caught(name))
-    if page is None:
+    caught = _caught(name)
+    if caught.html is None:
         abort(404)
-    return Response(
-        page,
-        content_type="text/html; charset=utf-8",
-        headers={"Content-Security-Policy": HTML_POLICY, "Referrer-Policy": "no-referrer"},
-    )
+    return framed(caught.html, caught.pictures)
 
 
 @blueprint.get("/inbox/<name>/raw")

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.engine import letter
 from mailroom.ledger import holding
 from mailroom.ledger.deliveries import bulk_actions, deliveries
 from mailroom.ledger.deliveries.bulk_actions import Decision
@@ -21,6 +22,7 @@ from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import MailingState, State
 from mailroom.smtp.server import configured
 from mailroom.web import mailroom
+from mailroom.web.letter_frame import in_frame, looked_at
 from mailroom.web.pages import actions
 from mailroom.web.pages import deliveries as deliveries_pages
 from mailroom.web.progress.progress import Progress, progress_of
@@ -132,7 +134,18 @@ def _found(words: str) -> str:
 
 @blueprint.get("/mailings/<int:mailing_id>")
 def show(mailing_id: int) -> str:
-    return render_template("mailings/show.html", view=_view(mailing_id))
+    view = _view(mailing_id)
+    with mailroom().database.read() as connection:
+        shown = looked_at(letter.as_written, connection, view.mailing)
+    return render_template("mailings/show.html", view=view, shown=shown)
+
+
+@blueprint.get("/mailings/<int:mailing_id>/letter")
+def as_html(mailing_id: int) -> Response:
+    """The HTML as it was written, for a sandboxed frame."""
+    with mailroom().database.read() as connection:
+        mailing = mailings.get(connection, mailing_id) or abort(404)
+        return in_frame(connection, mailing, looked_at(letter.as_written, connection, mailing))
 
 
 @blueprint.get("/mailings/<int:mailing_id>/progress")

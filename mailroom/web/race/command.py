@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
 import click
 from flask.cli import with_appcontext
@@ -49,6 +50,12 @@ def title(kind: str, sessions: int) -> str:
     return f"Asynchronous: through the queue, {_sessions(sessions)}"
 
 
+def clock(moment: datetime) -> str:
+    """The local time of day to the millisecond, with its zone."""
+    local = moment.astimezone()
+    return f"{local.time().isoformat('milliseconds')} {local.tzname()}"
+
+
 def _sessions(number: int) -> str:
     return "1 session" if number == 1 else f"{number} sessions"
 
@@ -56,8 +63,8 @@ def _sessions(number: int) -> str:
 def _report(leg: Leg, mails: int) -> None:
     if leg.error:
         raise click.ClickException(leg.error)
-    click.echo(f"  Process initiated at {leg.initiated}")
-    click.echo(f"  Process completed at {leg.completed}")
+    click.echo(f"  Process initiated at {clock(leg.initiated)}")
+    click.echo(f"  Process completed at {clock(leg.completed)}")
     what = f"{mails} mails" if mails > 1 else "1 mail"
     click.echo(f"  Total time for sending {what}: {leg.seconds:.4f} s")
 

@@ -56,12 +56,12 @@ class Leg:
         return None if self.last_arrived_at is None else max(0.0, self.last_arrived_at - self.initiated_at)
 
     @property
-    def initiated(self) -> str:
-        return clock(self.initiated_at)
+    def initiated(self) -> datetime:
+        return datetime.fromtimestamp(self.initiated_at, UTC)
 
     @property
-    def completed(self) -> str:
-        return clock(self.completed_at)
+    def completed(self) -> datetime:
+        return datetime.fromtimestamp(self.completed_at, UTC)
 
 
 @dataclass(slots=True)
@@ -155,8 +155,3 @@ class Races:
 
     def _path(self, race_id: str) -> Path:
         return self.folder / f"{race_id}.json"
-
-
-def clock(moment: float) -> str:
-    """The local time of day to the millisecond, as the article prints it."""
-    return datetime.fromtimestamp(moment).astimezone().strftime("%H:%M:%S.%f")[:-3]

@@ -93,8 +93,11 @@ def ask_all(
     """All answers, in order; a part that does not answer within `patience` seconds does not work."""
     asked = {name: partial(_answered, mailroom, name, question) for name, question in questions.items()}
     found = within(patience, asked)
-    silent = f"no answer within {patience:.0f} s"
-    return [found.get(name, Check(name, False, silent)) for name in questions]
+    return [found.get(name, silent(name, patience)) for name in questions]
+
+
+def silent(name: str, patience: float = CHECKS_PATIENCE_SECONDS) -> Check:
+    return Check(name, False, f"no answer within {patience:.0f} s")
 
 
 def within(patience: float, questions: Mapping[str, Callable[[], T]]) -> dict[str, T]:

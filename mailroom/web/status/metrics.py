@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Response
+import structlog
+from flask import Blueprint, Response, copy_current_request_context
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
 
+from mailroom import __version__
+from mailroom.database.telling import cause
 from mailroom.ledger import holding, states
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.totals import totals
@@ -22,41 +26,73 @@ from mailroom.smtp.server import configured
 from mailroom.web import Mailroom, mailroom
 from mailroom.web.api import bearer
 from mailroom.web.api.errors import ApiError
+from mailroom.web.request import schema
 from mailroom.web.request.gate import current
+from mailroom.web.status.checks import within
+
+log = structlog.get_logger()
 
 blueprint = Blueprint("metrics", __name__)
+
+METRICS_PATIENCE_SECONDS = 2.0
+"""Seconds for finding out who asks, and as long again for the figures: Prometheus waits for ten."""
 
 STAGES = ("connect", "mail", "rcpt", "data", "dot")
 
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Text for Prometheus; 401 or 403 and a sentence for strangers."""
-    try:
-        _admit()
-    except ApiError as error:
-        return Response(f"{error.message}\n", error.status, error.headers, mimetype="text/plain")
+    """Text for Prometheus; 401 or 403 and a sentence for strangers; 503 when nobody can tell who asks."""
+    found = within(METRICS_PATIENCE_SECONDS, {"refusal": copy_current_request_context(_refusal)})
+    refusal = found.get("refusal", _unknown(f"did not answer within {METRICS_PATIENCE_SECONDS:.0f} s"))
+    if refusal is not None:
+        return refusal
     registry = CollectorRegistry()
     registry.register(Now(mailroom()))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _admit() -> None:
-    if current() is None:
-        bearer.require(bearer.authenticate(), api_keys.READ)
+def _refusal() -> Response | None:
+    """None: who asks may see them."""
+    try:
+        if misfit := schema.check():
+            return misfit
+        if current() is None:
+            bearer.require(bearer.authenticate(), api_keys.READ)
+    except ApiError as error:
+        return Response(f"{error.message}\n", error.status, error.headers, mimetype="text/plain")
+    except SQLAlchemyError as error:
+        return _unknown(cause(error))
+    return None
+
+
+def _unknown(why: str) -> Response:
+    words = f"The ledger cannot be asked who you are: {why}.\n"
+    return Response(words, 503, {"Retry-After": "5"}, mimetype="text/plain")
 
 
 class Now(Collector):
-    """The state of a Mailroom at the moment of asking."""
+    """The state of a Mailroom at the moment of asking; what does not answer in time is told to be down."""
 
     def __init__(self, mailroom: Mailroom) -> None:
         self._mailroom = mailroom
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._ledger()
-        yield from self._queue()
+        yield InfoMetricFamily("mailroom_build", "Which Mailroom this is.", {"version": __version__})
+        asked = {"ledger": lambda: list(self._ledger()), "queue": lambda: list(self._queue())}
+        found = within(METRICS_PATIENCE_SECONDS, asked)
+        yield _one("ledger_up", "Whether the ledger answers.", int(bool(found.get("ledger"))))
+        yield from found.get("ledger", [])
+        yield _one("queue_up", "Whether Redis answers.", int(bool(found.get("queue"))))
+        yield from found.get("queue", [])
 
     def _ledger(self) -> Iterator[Metric]:
+        try:
+            yield from self._totals()
+        except SQLAlchemyError as error:
+            log.error("the ledger cannot be used", reason=cause(error))
+
+    def _totals(self) -> Iterator[Metric]:
         with self._mailroom.database.read() as connection:
             found = totals(connection, configured(self._mailroom.settings))
             is_held = holding.present(connection, self._mailroom.settings.hold) is not None
@@ -81,9 +117,7 @@ class Now(Collector):
             waiting = {name: queue.waiting(name) for name in (URGENT, BULK)}
             workers = len(queue.workers())
         except QueueDown:
-            yield _one("queue_up", "Whether Redis answers.", 0)
             return
-        yield _one("queue_up", "Whether Redis answers.", 1)
         yield _by("queue_batches", "Batches that wait for a worker.", "queue", waiting)
         yield _one("workers", "Workers that are running.", workers)
 

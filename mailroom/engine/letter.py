@@ -1,0 +1,75 @@
+"""A mailing's letter, for those who look at it: as it was written, or as it leaves for one recipient."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from mailroom.content.addresses import Address, format_address
+from mailroom.content.letter import MOST_FILES_SHOWN, EnclosedFile, Picture, ReadLetter, read_letter
+from mailroom.engine.letterhead import sender_of
+from mailroom.engine.send import messages
+from mailroom.ledger.deliveries.deliveries import Delivery
+from mailroom.ledger.mailings import contents, originals
+from mailroom.ledger.mailings.contents import StoredContent
+from mailroom.ledger.mailings.mailings import Mailing
+
+SET_AT_HAND_OVER = ("date", "message-id")
+
+
+def as_written(connection: Connection, mailing: Mailing) -> ReadLetter | None:
+    """With its merge tags as they stand. None: it is not kept any more. Raises Unmailable."""
+    if mailing.message_id is not None:
+        kept = originals.of(connection, [mailing.id])
+        return read_letter(kept[mailing.id][1]) if kept else None
+    content = contents.of(connection, mailing.id)
+    if content is None:
+        return None
+    return ReadLetter(
+        _headers(connection, mailing, content), content.text, content.html, _files(connection, mailing.id)
+    )
+
+
+def as_sent(connection: Connection, mailing: Mailing, delivery: Delivery) -> ReadLetter | None:
+    """With its merge tags filled. None: it is not kept any more. Raises Unmailable, and MergeError where they
+    cannot be filled.
+    """
+    if mailing.message_id is not None:
+        return as_written(connection, mailing)
+    if contents.gone(connection, mailing.id):
+        return None
+    message = messages.without_files(connection, mailing.id).render(delivery)
+    return replace(read_letter(message, SET_AT_HAND_OVER), files=_files(connection, mailing.id))
+
+
+def pictures(connection: Connection, mailing: Mailing, letter: ReadLetter) -> list[Picture]:
+    """What its HTML shows of the files that come along."""
+    if mailing.message_id is not None:
+        return list(letter.pictures)
+    files = contents.files_of(connection, mailing.id)
+    return [Picture(file.content_id, file.content_type, file.data) for file in files if file.content_id]
+
+
+def _headers(connection: Connection, mailing: Mailing, content: StoredContent) -> list[tuple[str, str]]:
+    shown = contents.shown_addresses(connection, [mailing.id] if mailing.kind == "shared" else [])
+    seen = shown.get(mailing.id, [])
+    addressed = {
+        role: ", ".join(format_address(Address(one.address, one.name)) for one in seen if one.role == role)
+        for role in ("to", "cc")
+    }
+    headers = [
+        ("From", sender_of(mailing)),
+        ("To", addressed["to"]),
+        ("Cc", addressed["cc"]),
+        ("Reply-To", ", ".join(content.reply_to)),
+        ("Subject", mailing.subject),
+        *content.headers,
+    ]
+    return [(name, value) for name, value in headers if value]
+
+
+def _files(connection: Connection, mailing_id: int) -> list[EnclosedFile]:
+    return [
+        EnclosedFile(*file) for file in contents.names_of_files(connection, mailing_id, MOST_FILES_SHOWN + 1)
+    ]

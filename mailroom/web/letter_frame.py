@@ -1,0 +1,99 @@
+"""A letter's HTML for a sandboxed frame: it runs nothing, and asks nobody outside for anything."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from flask import abort
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from mailroom.content.fields import Unmailable
+from mailroom.content.letter import Picture, ReadLetter
+from mailroom.content.merge.plain import MergeError
+from mailroom.engine import letter
+from mailroom.ledger.mailings.mailings import Mailing
+
+FRAME_POLICY = "; ".join(
+    (
+        "sandbox",  # no scripts, no forms, an origin of its own: whoever opens the address sees no more
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+        "frame-ancestors 'self'",
+    )
+)
+
+FRAME_HEADERS = {
+    "Content-Security-Policy": FRAME_POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-DNS-Prefetch-Control": "off",  # of its links' hosts; no policy is asked about that
+}
+
+PICTURES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"}
+"""Drawn inside the HTML. No SVG: it is a document, not a picture."""
+
+NOT_KEPT = "What it said is not kept any more."
+
+CID = re.compile(r"cid:([^\"'()\s>]+)", re.IGNORECASE)
+
+OUTSIDE = re.compile(r"<(/?)(link|i?frame|frameset|object|embed)\b", re.IGNORECASE)
+"""Elements that the policy forbids anyway; but a browser may connect before it asks, or without asking."""
+
+BEFORE_HEAD = re.compile(r"(?:\s|<!--.*?-->)*+(?:<!doctype[^>]*>)?", re.IGNORECASE | re.DOTALL)
+
+NO_WAY_OUT = '<base target="_blank">'
+"""For links: a sandbox forbids new windows; within the frame the browser would connect, and show nothing."""
+
+
+class LetterOnPage(NamedTuple):
+    """A letter for its page; or why there is none to be shown."""
+
+    letter: ReadLetter | None
+    trouble: str = ""
+
+
+def looked_at(find: Callable[..., ReadLetter | None], *about: Any) -> LetterOnPage:
+    """What one of `engine.letter` finds."""
+    try:
+        found = find(*about)
+    except (Unmailable, MergeError) as trouble:
+        return LetterOnPage(None, str(trouble))
+    return LetterOnPage(found, "" if found else NOT_KEPT)
+
+
+def in_frame(connection: Connection, mailing: Mailing, shown: LetterOnPage) -> Response:
+    if shown.letter is None or not shown.letter.html:
+        abort(404)
+    return framed(shown.letter.html, letter.pictures(connection, mailing, shown.letter))
+
+
+def framed(html: str, pictures: Iterable[Picture]) -> Response:
+    """With the pictures that came along inside it."""
+    return Response(
+        _without_outside(_with_pictures(html, pictures)),
+        content_type="text/html; charset=utf-8",
+        headers=FRAME_HEADERS,
+    )
+
+
+def _with_pictures(html: str, pictures: Iterable[Picture]) -> str:
+    kinds = ((picture, picture.content_type.partition(";")[0].strip().lower()) for picture in pictures)
+    inside = {
+        picture.content_id: f"data:{kind};base64,{base64.b64encode(picture.data).decode()}"
+        for picture, kind in kinds
+        if kind in PICTURES
+    }
+    # As it stands in a URL: with what is special in it percent-encoded, or not (RFC 2392, section 2).
+    return CID.sub(lambda found: inside.get(unquote(found[1])) or inside.get(found[1], found[0]), html)
+
+
+def _without_outside(html: str) -> str:
+    html = OUTSIDE.sub(r"<\1no-\2", html)
+    head = BEFORE_HEAD.match(html)
+    at = head.end() if head else 0
+    return html[:at] + NO_WAY_OUT + html[at:]
