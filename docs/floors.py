@@ -69,10 +69,16 @@ FLOORS = (  # from the top
         {"log": (302, 372), "settings": (428, 520), "database": (650, 762)},
     ),
     Floor(
-        ("paths, and whom", "to believe"),
+        ("paths, threads,", "whom to believe"),
         640,
         62,
-        {"proxies": (146, 340), "urls": (356, 500), "stop_signals": (528, 652), "files": (690, 936)},
+        {
+            "proxies": (146, 230),
+            "urls": (362, 450),
+            "stop_signals": (466, 572),
+            "supervision": (588, 700),
+            "files": (716, 936),
+        },
     ),
 )
 PLACES = {part: (floor, *ends) for floor in FLOORS for part, ends in floor.rooms.items()}

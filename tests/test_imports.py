@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"files", "proxies", "stop_signals", "urls"},  # what `database` and `settings` are made of
+    {"files", "proxies", "stop_signals", "supervision", "urls"},  # what `database` and `settings` are made of
     {"settings", "database", "log"},
     {"ledger", "content", "smtp", "http", "queue"},
     {"engine"},

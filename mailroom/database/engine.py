@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from mailroom import files
+from mailroom.database.faults import ITS_OWN
 from mailroom.database.raw import RawConnection
 from mailroom.database.write_lock import WriteLock
 
@@ -92,6 +93,7 @@ class Database:
                 name: value for name, value in NETWORK.items() if name not in make_url(self.url).query
             }
         self.engine: Engine = create_engine(self.url, hide_parameters=True, **options)
+        self.engine.dialect.dbapi_exception_translation_map = ITS_OWN
         self._write_lock = WriteLock(busy_timeout) if self.is_sqlite else None
         if self._write_lock is not None:
             _configure_sqlite(self.engine, "FULL" if durable else "NORMAL", busy_timeout, self._write_lock)
@@ -121,11 +123,6 @@ class Database:
         """A transaction that only reads: one consistent picture, never waiting for writers."""
         with self._reading.connect() as connection:
             yield connection
-
-    @property
-    def errors(self) -> type[Exception]:
-        """What the driver raises, for those who use RawConnection."""
-        return self.engine.dialect.loaded_dbapi.Error
 
     def direct(self) -> RawConnection:
         """Connects when it is used first."""

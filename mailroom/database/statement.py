@@ -18,14 +18,16 @@ Converter = Callable[[Any], Any]
 
 def execute(connection: Connection, run: Callable[[str, Any], Any], sql: str, given: Any) -> None:
     """`run` is the driver's own method; its errors become SQLAlchemy's, for callers know no driver."""
-    dialect = connection.dialect
-    driver: Any = dialect.loaded_dbapi
     try:
         run(sql, given)
-    except driver.Error as error:
-        raise DBAPIError.instance(
-            sql, None, error, driver.Error, hide_parameters=True, dialect=dialect
-        ) from error
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise as_sqlalchemy(error, sql, connection.dialect) from error
+
+
+def as_sqlalchemy(error: Exception, sql: str, dialect: Dialect) -> Exception:
+    """A driver's error, as SQLAlchemy would have raised it."""
+    driver: Any = dialect.loaded_dbapi
+    return DBAPIError.instance(sql, None, error, driver.Error, hide_parameters=True, dialect=dialect)
 
 
 class Statement:

@@ -8,9 +8,10 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, event
 
+from mailroom.supervision import cause as cause
+
 log = structlog.get_logger()
 
-LONGEST_CAUSE = 300
 ADDRESS_IN_WORDS = re.compile(r"[^\s<>\"]+@[^\s<>\"]+")
 
 
@@ -23,9 +24,3 @@ def tell(connection: Connection, happened: str, *, is_trouble: bool = False, **a
 def without_addresses(words: str) -> str:
     """A server's words for the log, which tells of no recipient."""
     return ADDRESS_IN_WORDS.sub("...", words)
-
-
-def cause(error: BaseException) -> str:
-    """Why, in the driver's own words: their first line, for the next ones quote rows."""
-    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].strip()
-    return said[:LONGEST_CAUSE] or type(error).__name__

@@ -7,8 +7,9 @@ from concurrent.futures import TimeoutError as StillWorking
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
+from mailroom import supervision
+from mailroom.database.faults import LEDGER_AWAY
 from mailroom.database.telling import cause
 from mailroom.engine import enqueue, worker_process
 from mailroom.engine.send.batch_sender import BatchSender
@@ -47,12 +48,13 @@ def deliver_batch(batch_id: int, epoch: int) -> None:
     worker = worker_process.current()
     try:
         _Job(worker).run(batch_id, epoch)
-    except DBAPIError as error:
+    except LEDGER_AWAY as error:
         # The batch is not lost: unclaimed it is enqueued again, claimed its lease runs out.
         log.warning("the ledger is away", batch=batch_id, reason=cause(error))
         time.sleep(1)
     except Exception as error:
         log.exception("a batch was not delivered", batch=batch_id)
+        supervision.note("delivering", error)
         raise JobFailed(f"{type(error).__name__}: the worker's log says more") from None
     worker.stand_back()
 
@@ -86,7 +88,7 @@ class _Job:
             return self._close(lease)
         try:
             sender = self._sender(lease, relay, admission.is_trial)
-        except DBAPIError:
+        except LEDGER_AWAY:
             self._close(lease)  # left to its lease it would count as a death
             raise
         self._wait(sender, lease)
@@ -144,7 +146,7 @@ class _Job:
             try:
                 following, gathered = self._end(lease, sender)
                 break
-            except DBAPIError:
+            except LEDGER_AWAY:
                 if worker.is_stopping or time.monotonic() > deadline:
                     raise
                 time.sleep(CLOSING_RETRY)

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
-from sqlalchemy.exc import DBAPIError
-
+from mailroom import supervision
 from mailroom.database.engine import Database
+from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.send.relay import Relay, Relays
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.relays.circuit import ServerTrouble
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.probe import probe
-
-log = structlog.get_logger()
 
 PROBES_EVERY = 1.0
 """Seconds between two looks at what is in trouble."""
@@ -36,13 +33,9 @@ class Probing:
         """Until it is canceled."""
         while True:
             await asyncio.sleep(PROBES_EVERY)
-            try:
+            with supervision.attempt("probing", *LEDGER_AWAY):
                 if not self._hold.is_on:
                     await self.look()
-            except DBAPIError:
-                continue  # whoever needs the ledger says that it is away
-            except Exception:
-                log.exception("a server in trouble could not be tried")
 
     async def look(self) -> None:
         with self._database.read() as connection:

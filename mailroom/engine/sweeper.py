@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
+from mailroom import supervision
 from mailroom.database.engine import Database
-from mailroom.database.telling import cause
+from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine import enqueue
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.send.batch_sender import JOB_WORKS_FOR
@@ -60,28 +61,21 @@ class Sweeper:
         self._name = name
         self._routes = routes or {}
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
-        self._is_away = False
+        self._thread: threading.Thread | None = None
         self._unclaimed: dict[BatchId, float] = {}  # since when (monotonic)
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread = supervision.beside("the sweeper", self._run)
 
     def stop(self) -> None:
         self._stopped.set()
-        self._thread.join(timeout=3)
+        if self._thread is not None:
+            self._thread.join(timeout=3)
 
     def _run(self) -> None:
         while not self._stopped.wait(rounds.EVERY_MS / 1000):
-            try:
+            with supervision.attempt("the sweeper", *LEDGER_AWAY, QueueDown):
                 self.round()
-                self._is_away = False
-            except (DBAPIError, QueueDown) as error:
-                if not self._is_away:
-                    log.warning("the sweeper waits", reason=cause(error))
-                self._is_away = True
-            except Exception:
-                log.exception("a round of the sweeper failed; the next one tries again")
 
     def round(self) -> bool:
         """One round, if it is this sweeper's turn."""
@@ -90,24 +84,24 @@ class Sweeper:
         with self._database.begin() as connection:
             if not rounds.take(connection, self._name):
                 return False
-        self._reap()
-        self._start_scheduled()
-        self._end_stopped()
-        self._carry_on()
-        for queue in (URGENT, BULK) if not self._hold.is_on else ():
-            self._gather(queue)
-        self._find_forgotten()
-        self._drop_abandoned()
-        self._forget_old_keys()
+        for step in self._steps():
+            with _apart():
+                step()
         with self._database.begin() as connection:
             rounds.took(connection, self._name, round((time.monotonic() - began) * 1000))
         return True
+
+    def _steps(self) -> Iterator[Callable[[], None]]:
+        yield from (self._reap, self._start_scheduled, self._end_stopped, self._carry_on)
+        if not self._hold.is_on:
+            yield from (lambda: self._gather(URGENT), lambda: self._gather(BULK))
+        yield from (self._find_forgotten, self._drop_abandoned, self._forget_old_keys)
 
     def _reap(self) -> None:
         with self._database.read() as connection:
             expired = reap.expired(connection)
         for batch_id in expired:
-            with self._database.begin() as connection:
+            with _apart(), self._database.begin() as connection:
                 if reap.reap(connection, batch_id):
                     log.warning("a worker died or was too slow; its batch goes back", batch=batch_id)
 
@@ -126,7 +120,8 @@ class Sweeper:
         for mailing_id, state in stopped:
             is_over = False
             while not is_over and time.monotonic() < until:
-                with self._database.begin() as connection:
+                is_over = True  # for this round, should it fail
+                with _apart(), self._database.begin() as connection:
                     is_over = actions.end_due(connection, mailing_id, state) < actions.ENDED_AT_ONCE
 
     def _carry_on(self) -> None:
@@ -137,7 +132,8 @@ class Sweeper:
         for decision in decided:
             goes_on = True
             while goes_on and time.monotonic() < until:
-                with self._database.begin() as connection:
+                goes_on = False  # for this round, should it fail
+                with _apart(), self._database.begin() as connection:
                     goes_on = bulk_actions.carry_on(connection, decision.mailing_id, decision.move)
 
     def _gather(self, queue: str) -> None:
@@ -145,9 +141,10 @@ class Sweeper:
             room = gather.READY - gather.unclaimed(connection, queue)
             due = due_mailings.due(connection, queue, BACKLOG, self._shut(connection)) if room > 0 else []
         for mailing_id in due:
-            with self._database.begin() as connection:
-                gathered = gather.gather(connection, mailing_id, max(1, room // len(due)))
-            enqueue.onto(self._queue, gathered)
+            with _apart():
+                with self._database.begin() as connection:
+                    gathered = gather.gather(connection, mailing_id, max(1, room // len(due)))
+                enqueue.onto(self._queue, gathered)
 
     def _shut(self, connection: Connection) -> list[str]:
         """The routes to a server that is left alone, or has no place for a mail within a job's time."""
@@ -196,3 +193,8 @@ class Sweeper:
         if has_old:
             with self._database.begin() as connection:
                 idempotency.forget_old(connection)
+
+
+def _apart() -> AbstractContextManager[None]:
+    """One mailing, batch or kind of work that nothing can be done with holds up no other one."""
+    return supervision.step("a part of a sweep", *LEDGER_AWAY, QueueDown)

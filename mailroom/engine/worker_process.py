@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailroom import log
+from mailroom import log, supervision
 from mailroom import settings as settings_module
 from mailroom.content import private_domains
 from mailroom.database.engine import Database
@@ -71,7 +71,7 @@ class WorkerProcess:
         self.webhooks = Webhooks(self.database, queue, settings, self.hold)
         self.is_stopping = False
         self._sender: BatchSender | None = None
-        self._thread = threading.Thread(target=self._run_loop, name="smtp", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
         # Threads hand over to each other for every job and every statement: Python's 5 ms are too long.
@@ -80,10 +80,17 @@ class WorkerProcess:
         gc.set_threshold(10_000)
         with suppress(SQLAlchemyError):  # then the sweeper asks until it is answered
             self.hold.look()
-        self._thread.start()
+        self._thread = supervision.beside("the event loop", self._run_loop)
         self.sweeper.start()
-        beside = self._tidy(), self.probing.run(), self.webhooks.run(), self.parking.run()
-        self._beside = [self.run(coroutine) for coroutine in beside]
+        beside: dict[str, Coroutine[Any, Any, None]] = {
+            "tidying sessions": self._tidy(),
+            "probing": self.probing.run(),
+            "calling webhooks": self.webhooks.run(),
+            "noting parked sessions": self.parking.run(),
+        }
+        self._beside = [self.run(coroutine) for coroutine in beside.values()]
+        for who, task in zip(beside, self._beside, strict=True):
+            supervision.may_not_die(who, task)
 
     def end(self) -> None:
         self.run(self.parking.ended()).result()
@@ -93,7 +100,8 @@ class WorkerProcess:
         self.sweeper.stop()
         self.run(self.relays.close_idle(older_than=0)).result(timeout=3)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(timeout=2)
+        if self._thread is not None:
+            self._thread.join(timeout=2)
         self.direct.close()
         self.database.dispose()
 
@@ -121,12 +129,14 @@ class WorkerProcess:
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self.loop)
+        self.loop.set_exception_handler(supervision.of_a_loop)
         self.loop.run_forever()
 
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(5)
-            await self.relays.close_idle()
+            with supervision.attempt("tidying sessions"):
+                await self.relays.close_idle()
 
 
 def _relays(settings: Settings, database: Database, worker: str) -> Relays:

@@ -75,7 +75,14 @@ class CollectedAnswer:
         """Waits for the loop to have it, so that memory does not fill; never for the client."""
         done: Future[bool] = Future()
         data = self.take()
-        self._connection.loop.call_soon_threadsafe(lambda: done.set_result(self._connection.send(data)))
+
+        def send() -> None:
+            try:
+                done.set_result(self._connection.send(data))
+            except Exception as error:  # the thread would wait for ever
+                done.set_exception(error)
+
+        self._connection.loop.call_soon_threadsafe(send)
         if not done.result():
             raise BrokenPipeError
 

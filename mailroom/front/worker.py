@@ -8,11 +8,11 @@ import os
 import signal
 import socket
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from gunicorn.workers.base import Worker
 
-from mailroom import files
+from mailroom import files, supervision
 from mailroom.front.connection import ClientConnection, Tasks
 from mailroom.front.crowd import Crowd
 from mailroom.front.limits import MEBIBYTE, FrontLimits
@@ -73,9 +73,9 @@ class Front(Worker):  # type: ignore[misc]
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def run(self) -> None:
-        for tasks in self._all_tasks():
+        for number, tasks in enumerate(self._all_tasks()):
             # Daemons: a second signal ends the process at once, whatever they do.
-            threading.Thread(target=self._work, args=[tasks], daemon=True).start()
+            supervision.beside(f"thread {number} of the front", partial(self._work, tasks))
         self.loop.run_until_complete(self._serve())
 
     def handle_exit(self, number: int, frame: FrameType | None) -> None:
@@ -103,7 +103,7 @@ class Front(Worker):  # type: ignore[misc]
         while (task := tasks.get()) is not None:
             try:
                 task()
-            except Exception:
+            except BaseException:  # SystemExit of an application ends an answer, and nothing else
                 self.log.exception("a thread of the front failed")
 
     async def _serve(self) -> None:

@@ -17,6 +17,7 @@ from rq.registry import clean_registries
 from rq.suspension import WORKERS_SUSPENDED
 from rq.worker_registration import clean_worker_registry
 
+from mailroom import supervision
 from mailroom.queue.job import Job, JobList
 from mailroom.queue.strays import drop_unreadable, is_wrong_kind, put_aside
 
@@ -72,12 +73,20 @@ class Heartbeat(Thread):
         self._beating = Lock()
         self._stopped = False
         self._tidied_at = float("-inf")
+        self._told: list[str] = []
 
     def run(self) -> None:
+        try:
+            self._beat_on()
+        except BaseException as error:
+            supervision.died("the heartbeat", error)
+
+    def _beat_on(self) -> None:
         beaten_at = time.monotonic()
         while not self._stopped:
             self._watch()
-            if time.monotonic() - beaten_at >= BEAT:
+            if time.monotonic() - beaten_at >= BEAT or supervision.troubles() != self._told:
+                self._told = supervision.troubles()
                 beaten_at = time.monotonic()
                 self._try(self.beat)
                 if beaten_at - self._tidied_at >= MAINTENANCE:

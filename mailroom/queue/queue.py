@@ -69,7 +69,7 @@ class QueueDown(Exception):
 
 WRONG_KIND_IN_REDIS = "Redis holds something else where a list of Mailroom's should be; workers put it aside"
 
-WORKER_FIELDS = ("hostname", "pid", "state", "queues", "job", "last_heartbeat")
+WORKER_FIELDS = ("hostname", "pid", "state", "queues", "job", "last_heartbeat", "troubles")
 
 EVICTS_NOTHING = "noeviction"
 
@@ -87,6 +87,7 @@ class WorkerInfo:
     queues: tuple[str, ...]
     job_id: str | None
     last_heartbeat: datetime
+    troubles: str  # what fails in it at present, in half a sentence
 
 
 def job_id(batch_id: int, epoch: int) -> str:
@@ -284,7 +285,7 @@ def _forget(pipe: Pipeline, name: str, ids: Sequence[str]) -> None:
 
 def _worker_info(key: bytes, values: Sequence[bytes | None]) -> WorkerInfo:
     """Raises an exception of any kind for a record that is none of a live worker."""
-    hostname, pid, state, queues, job, heartbeat = (as_text(value or b"") for value in values)
+    hostname, pid, state, queues, job, heartbeat, troubles = (as_text(value or b"") for value in values)
     number = int(pid or 0)
     if not 0 <= number <= LARGEST_PID:
         raise ValueError("no process has this number")
@@ -296,4 +297,5 @@ def _worker_info(key: bytes, values: Sequence[bytes | None]) -> WorkerInfo:
         queues=tuple(queues.split(",")),
         job_id=job or None,
         last_heartbeat=utcparse(heartbeat),
+        troubles=troubles,
     )

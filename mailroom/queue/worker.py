@@ -24,6 +24,7 @@ from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
 from rq.utils import as_text, now
 from rq.worker import SimpleWorker
 
+from mailroom import supervision
 from mailroom.queue import bookkeeping
 from mailroom.queue.connection import connect
 from mailroom.queue.heartbeat import WORKER_TTL, Heartbeat
@@ -142,6 +143,8 @@ class Worker(SimpleWorker):
             finally:
                 heartbeat.stop()
                 log.info("the worker ends", worker=self.name)
+            if supervision.has_lost_a_part():
+                raise SystemExit(1)
 
     def _work(
         self, heartbeat: Heartbeat, burst: bool, max_jobs: int | None, max_idle_time: int | None
@@ -250,7 +253,11 @@ class Worker(SimpleWorker):
         """Write down all there is to say about this worker and its job, to be forgotten after `ttl`."""
         self.last_heartbeat = now()
         job = self.job
-        about = {"state": self.get_state(), "job": job.id if job else ""}
+        about = {
+            "state": self.get_state(),
+            "job": job.id if job else "",
+            "troubles": "; ".join(supervision.troubles()),
+        }
         pipe.hset(self.key, mapping=self.serialize() | about)
         worker_registration.register(self, pipe)
         pipe.expire(self.key, ttl)

@@ -9,7 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
+from mailroom import supervision
 from mailroom.ledger.relays import circuit, rates
+from mailroom.queue import Worker
+from mailroom.queue.connection import connect
 from mailroom.settings import Settings
 from tests.servers import Valkey
 from tests.web.watching import a_mailing, ledger
@@ -42,6 +45,27 @@ def test_it_answers_in_time_while_redis_hangs(stranger: FlaskClient, valkey: Val
         valkey.go_on()
     assert answer.status_code == 503
     assert not answer.get_json()["parts"]["redis"]["ok"]
+
+
+def test_what_fails_in_a_worker_makes_it_unready(
+    stranger: FlaskClient, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervision, "_failed_at", {})
+    worker = Worker(["urgent"], connection=connect(valkey.url))
+
+    def seen() -> dict[str, Any]:
+        with worker.connection.pipeline() as pipe:
+            worker.register(pipe, 30)
+            pipe.execute()
+        found: dict[str, Any] = (stranger.get("/readyz").json or {})["parts"]["workers"]
+        return found
+
+    assert seen() == {"ok": True, "why": "1 running"}
+    supervision.note("the recorder", ValueError("ann@example.org"))
+    assert seen() == {
+        "ok": False,
+        "why": "the recorder fails (ValueError): the workers' log says why",
+    }
 
 
 def test_it_shows_no_password(stranger: FlaskClient, valkey: Valkey) -> None:

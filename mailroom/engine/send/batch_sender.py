@@ -8,9 +8,10 @@ from contextlib import suppress
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
+from mailroom import supervision
 from mailroom.database.engine import Database
+from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.findings import Findings
 from mailroom.engine.send.lane import Lane
@@ -95,13 +96,15 @@ class BatchSender:
             self._note_in_hand(False)
         self._open_lanes(self._wanted())
         watch = asyncio.create_task(self._watch())
+        failed: BaseException | None = None
         try:
             while self._lanes:
                 done, _ = await asyncio.wait({*self._lanes, watch}, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     self._lanes.pop(task, None)
-                    if not task.cancelled():
-                        task.result()
+                    if not task.cancelled() and (error := task.exception()) is not None:
+                        failed = failed or error
+                        self.hand_back()  # the others end as they end
                 self._leave_behind_what_only_waits()
         finally:
             watch.cancel()
@@ -111,6 +114,8 @@ class BatchSender:
         self._note_leftovers()
         self.findings.conclude()
         await self.recorder.drained()
+        if failed is not None:
+            raise failed
 
     # What its worker tells and asks
 
@@ -177,7 +182,7 @@ class BatchSender:
             self._end_trial(round((time.monotonic() - marked_at) * 1000))
 
     def _end_trial(self, accepted_ms_ago: int | None) -> None:
-        with suppress(DBAPIError), self._database.begin() as connection:
+        with suppress(*LEDGER_AWAY), self._database.begin() as connection:
             if self.relay.circuit.healthy(connection, accepted_ms_ago):
                 self.is_trial, self._most = False, self._at_most
 
@@ -216,7 +221,7 @@ class BatchSender:
             try:
                 with self._database.begin() as connection:
                     batches.note_in_hand(connection, self.lease, in_hand)
-            except DBAPIError:
+            except LEDGER_AWAY:
                 return False
             self._in_hand = in_hand
         return True
@@ -239,18 +244,19 @@ class BatchSender:
         while True:
             await asyncio.sleep(WAIT_WORTH_A_SESSION)
             now = time.monotonic()
-            self._open_more(now)
-            self._free_what_is_behind(now)
-            if self._leave_behind_what_only_waits():
-                return
-            if now >= self._until:
-                self.hand_back()
-            if now - looked >= MAILINGS_LOOKED_AT_EVERY:
-                looked = now
-                self._look_at_mailings()
-            if now - renewed >= batches.LEASE_MS / 3000:
-                renewed = now
-                self._renew()
+            with supervision.attempt("watching over a batch", *LEDGER_AWAY):
+                if now >= self._until:
+                    self.hand_back()
+                if now - renewed >= batches.LEASE_MS / 3000:
+                    renewed = now
+                    self._renew()
+                self._open_more(now)
+                self._free_what_is_behind(now)
+                if self._leave_behind_what_only_waits():
+                    return
+                if now - looked >= MAILINGS_LOOKED_AT_EVERY:
+                    looked = now
+                    self._look_at_mailings()
 
     def _open_more(self, now: float) -> None:
         """Twice as many while nobody is answered, unless they would wait for the rate as well."""
@@ -303,7 +309,7 @@ class BatchSender:
             with self._database.read() as connection:
                 stopped = mailings.not_active(connection, self.feed.mailing_ids)
                 self.relay.rate.look(connection)
-        except DBAPIError:
+        except LEDGER_AWAY:
             return
         for mailing_id in stopped:
             self.feed.leave_out(mailing_id)
@@ -314,7 +320,7 @@ class BatchSender:
                 is_held = batches.renew(connection, self.lease)
                 if self.is_trial:
                     self.relay.circuit.keep_trying(connection)
-        except DBAPIError:
+        except LEDGER_AWAY:
             return
         if not is_held:
             self.lose()

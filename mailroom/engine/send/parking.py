@@ -12,9 +12,10 @@ import time
 from contextlib import suppress
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
+from mailroom import supervision
 from mailroom.database.engine import Database
+from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.send.batch_sender import STOP_GRACE, BatchSender, Lanes
 from mailroom.engine.send.findings import Findings
 from mailroom.engine.send.lane import Lane
@@ -111,7 +112,7 @@ class ParkedBatch:
 
     def _tell_relay(self) -> None:
         # Of a trial the job has told already.
-        with suppress(DBAPIError), self._database.begin() as connection:
+        with suppress(*LEDGER_AWAY), self._database.begin() as connection:
             self._findings.tell_relay(connection, is_trial=False)
 
     # Its end
@@ -119,13 +120,13 @@ class ParkedBatch:
     async def _keep_lease(self) -> None:
         while self._has_lease:
             await asyncio.sleep(batches.LEASE_MS / 3000)
-            try:
-                with self._database.begin() as connection:
-                    self._has_lease = batches.renew(connection, self._lease)
-                    # What has waited for so long is not what a worker dies of.
-                    batches.note_in_hand(connection, self._lease, False)
-            except DBAPIError:
-                continue
+            with (
+                supervision.attempt("the lease of parked sessions", *LEDGER_AWAY),
+                self._database.begin() as connection,
+            ):
+                self._has_lease = batches.renew(connection, self._lease)
+                # What has waited for so long is not what a worker dies of.
+                batches.note_in_hand(connection, self._lease, False)
 
     async def _close(self) -> None:
         while True:
@@ -135,7 +136,7 @@ class ParkedBatch:
                     if self._has_lease and not batches.close(connection, self._lease):
                         log.warning("a parked batch could not be closed", batch=self._lease.batch_id)
                 return
-            except DBAPIError:
+            except LEDGER_AWAY:
                 await asyncio.sleep(LEDGER_RETRY)
 
 
@@ -152,14 +153,17 @@ class Parking:
 
     async def attend(self, sender: BatchSender) -> None:
         """Until the job has nothing more to do; what still waits for a server then is parked."""
-        await sender.run()
-        if sender.left_behind:
-            self._keep(ParkedBatch(self._database, sender, sender.left_behind))
+        try:
+            await sender.run()
+        finally:
+            if sender.left_behind:
+                self._keep(ParkedBatch(self._database, sender, sender.left_behind))
 
     def _keep(self, batch: ParkedBatch) -> None:
         task = asyncio.create_task(batch.run())
         self._parked[task] = batch
         task.add_done_callback(self._parked.pop)
+        supervision.isolated("a batch of parked sessions", task)
         if self._until is not None:
             batch.stop(self._until)
 
@@ -179,10 +183,8 @@ class Parking:
         """Keeps the ledger's notes of what is parked, until it is canceled."""
         while True:
             await asyncio.sleep(NOTED_EVERY)
-            try:
+            with supervision.attempt("noting parked sessions"):
                 self._note()
-            except Exception:
-                log.exception("parked sessions could not be noted")
 
     def _note(self) -> None:
         servers = {
@@ -200,6 +202,6 @@ class Parking:
         try:
             with self._database.begin() as connection:
                 parked_sessions.note(connection, self._worker, rows)
-        except DBAPIError:
+        except LEDGER_AWAY:
             return
         self._noted, self._noted_at = present, now

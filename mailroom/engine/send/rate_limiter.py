@@ -12,9 +12,9 @@ from collections import deque
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
+from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger.relays import rates
 from mailroom.ledger.relays.rates import Places
@@ -131,7 +131,7 @@ class RateLimiter:
                 if is_gone and self._set_us is not None:
                     rates.set_rate(connection, self._server, self._set_us)
                     places = rates.reserve(connection, self._server, self._number, within_ms)
-        except DBAPIError:
+        except LEDGER_AWAY:
             await asyncio.sleep(LEDGER_RETRY)
             self._mine.append(float("-inf"))  # stale at once: asked for again
             return True
@@ -159,7 +159,7 @@ class RateLimiter:
         try:
             with self._database.begin() as connection:
                 rates.give_back(connection, self._server, places, self._number, unused)
-        except DBAPIError:
+        except LEDGER_AWAY:
             log.info("turns were lost: the ledger is away", server=self._server)
 
     def answered(self, now: float) -> None:
@@ -171,7 +171,7 @@ class RateLimiter:
         try:
             with self._database.begin() as connection:
                 self._note(rates.speed_up(connection, self._server, self._set_us))
-        except DBAPIError:
+        except LEDGER_AWAY:
             return
 
     def refused(self, reply: Reply | None) -> None:
@@ -183,7 +183,7 @@ class RateLimiter:
             with self._database.begin() as connection:
                 is_news = rates.slow_down(connection, self._server, self._per_second())
                 self.look(connection)
-        except DBAPIError:
+        except LEDGER_AWAY:
             return
         if is_news and self._interval_us:
             self.give_back()

@@ -8,17 +8,24 @@ and none of them waits for a clock.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
+from mailroom import supervision
 from mailroom.database.engine import Database
+from mailroom.database.faults import LEDGER_AWAY
 from mailroom.database.raw import RawConnection
 from mailroom.database.telling import cause
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import marks
+from mailroom.ledger.deliveries.marks import Outcome
 
 log = structlog.get_logger()
 
@@ -27,6 +34,11 @@ Asked = tuple[int, int, "asyncio.Future[bool]", int | None]
 
 Sent = tuple[int, int, str]
 """delivery id, and the code and the words of the server's reply."""
+
+TRIES_OF_ONE = 40
+"""So often an outcome that the ledger refuses for itself is tried, LEDGER_RETRY apart."""
+
+T = TypeVar("T", bound=Outcome | Sent | Asked)
 
 
 class Recorder:
@@ -46,9 +58,10 @@ class Recorder:
         """Why a delivery's mark was refused."""
         self._asked: list[Asked] = []
         self._sent: list[Sent] = []
-        self._troubles: list[marks.Outcome] = []
+        self._troubles: list[Outcome] = []
         self._late: list[Sent] = []
         self._unanswered: list[Asked] = []
+        self._tries: Counter[int] = Counter()  # of an outcome that could not be written, by its delivery
         self._is_due = False
         self.is_away = False  # the ledger, as far as we know
         self._drained: asyncio.Future[None] | None = None
@@ -68,7 +81,7 @@ class Recorder:
         self._sent.append((delivery_id, code, reply))
         self._soon()
 
-    def trouble(self, outcome: marks.Outcome) -> None:
+    def trouble(self, outcome: Outcome) -> None:
         """Kept and tried again while the database is away."""
         self._troubles.append(outcome)
         self._soon()
@@ -89,37 +102,43 @@ class Recorder:
         self._loop.call_soon(self._write)
 
     def _write(self) -> None:
-        # What is written leaves its list at once: after an error the rest is tried again, and
-        # a mark that was set would be refused the second time.
         self._asked = [question for question in self._asked if not question[2].done()]
         try:
-            self._write_troubles()
-            self._write_sent_and_marks()
-            self._write_late()
-            self._answer_refused()
-        except (DBAPIError, self._database.errors) as error:
-            self._wait_for_the_database(error)
+            self._write_all()
+        except Exception as error:
+            self._go_on_after(error)
             return
         self._is_due = self.is_away = False
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
-    def _write_troubles(self) -> None:
+    def _write_all(self) -> None:
+        # What is written leaves its list at once: after an error the rest is tried again, and
+        # a mark that was set would be refused the second time.
         if self._troubles:
-            with self._database.begin() as connection:
-                marks.record_troubles(connection, self._lease, self._troubles)
+            self._write_troubles(self._troubles)
             self._troubles = []
+        if self._sent or self._asked:
+            self._write_sent_and_marks(self._sent, self._asked)
+            self._sent, self._asked = [], []
+        if self._late:
+            self._write_late(self._late)
+            self._late = []
+        if self._unanswered:
+            self._answer_refused(self._unanswered)
+            self._unanswered = []
 
-    def _write_sent_and_marks(self) -> None:
-        sent, asked, bound = self._sent, self._asked, self._bound
-        if not sent and not asked:
-            return
+    def _write_troubles(self, troubles: list[Outcome]) -> None:
+        with self._database.begin() as connection:
+            marks.record_troubles(connection, self._lease, troubles)
+
+    def _write_sent_and_marks(self, sent: list[Sent], asked: list[Asked]) -> None:
+        bound = self._bound
         statements = [bound.sent(*one) for one in sent]
         statements += [
             bound.mark(session_id, delivery_id, date) for session_id, delivery_id, _, date in asked
         ]
         changed = self._direct.run(statements)
-        self._sent, self._asked = [], []
         now = time.monotonic()
         for one, rows in zip(sent, changed[: len(sent)], strict=True):
             if rows != 1:
@@ -131,28 +150,104 @@ class Recorder:
             else:
                 self._unanswered.append(question)
 
-    def _write_late(self) -> None:
+    def _write_late(self, late: list[Sent]) -> None:
         """We lost the lease before these were on disk. What the server said is true all the same."""
-        if self._late:
-            with self._database.begin() as connection:
-                for one in self._late:
-                    marks.record_late(connection, *one)
-            self._late = []
+        with self._database.begin() as connection:
+            for one in late:
+                marks.record_late(connection, *one)
 
-    def _answer_refused(self) -> None:
-        if not self._unanswered:
-            return
+    def _answer_refused(self, unanswered: list[Asked]) -> None:
         with self._database.read() as connection:
-            left = [question[1] for question in self._unanswered]
+            left = [question[1] for question in unanswered]
             why = {r.delivery_id: r.why for r in marks.why_refused(connection, self._lease, left)}
         self.refused.update(why)
-        for _, _, answer, _ in self._unanswered:
+        for _, _, answer, _ in unanswered:
             if not answer.done():
                 answer.set_result(False)
-        self._unanswered = []
 
-    def _wait_for_the_database(self, error: Exception) -> None:
+    # After an error
+
+    def _go_on_after(self, error: Exception) -> None:
+        # First of all: nothing that goes wrong here may keep it from being tried again.
+        self._loop.call_later(LEDGER_RETRY, self._write)
+        if isinstance(error, LEDGER_AWAY):
+            self._note_away(error)
+        else:
+            log.error("outcomes could not be written together; each is by itself", exc_info=error)
+            self._write_one_by_one()
+
+    def _note_away(self, error: Exception) -> None:
         if not self.is_away:
             log.warning("the ledger is away; outcomes are kept", reason=cause(error))
         self.is_away = True
-        self._loop.call_later(LEDGER_RETRY, self._write)
+
+    def _write_one_by_one(self) -> None:
+        """So that what cannot be written holds up nothing else, and is written without its words."""
+        self.is_away = False
+        self._troubles = self._alone(self._troubles, self._write_troubles, _without_words)
+        self._sent = self._alone(self._sent, lambda some: self._write_sent_and_marks(some, []), _wordless)
+        self._asked = self._alone(self._asked, lambda some: self._write_sent_and_marks([], some))
+        self._late = self._alone(self._late, self._write_late, _wordless)
+        self._unanswered = self._alone(self._unanswered, self._answer_refused)
+
+    def _alone(
+        self, items: list[T], write: Callable[[list[T]], None], plainer: Callable[[T], T] | None = None
+    ) -> list[T]:
+        """Writes each of them by itself; what is left, as the ledger went away or an error may pass."""
+        left: list[T] = []
+        for place, one in enumerate(items):
+            if self.is_away:
+                return [*left, *items[place:]]
+            try:
+                self._write_alone(one, write, plainer)
+            except LEDGER_AWAY as error:
+                self._note_away(error)
+                left.append(one)
+            except Exception as error:
+                if not self._is_given_up(one, error):
+                    left.append(one)
+        return left
+
+    def _write_alone(
+        self, one: T, write: Callable[[list[T]], None], plainer: Callable[[T], T] | None
+    ) -> None:
+        try:
+            write([one])
+        except LEDGER_AWAY:
+            raise
+        except Exception:
+            if plainer is None:
+                raise
+            write([plainer(one)])
+
+    def _is_given_up(self, one: Outcome | Sent | Asked, error: Exception) -> bool:
+        """A mark that cannot be set is an error of its session; an outcome is tried for some seconds.
+
+        Its delivery is then in doubt, as if its worker had died: the batch is left to its lease.
+        """
+        supervision.failed("the recorder", error)
+        if isinstance(one, tuple) and len(one) == 4:
+            answer = one[2]
+            if not answer.done():
+                answer.set_exception(error)
+            return True
+        delivery_id = one.delivery_id if isinstance(one, Outcome) else one[0]
+        self._tries[delivery_id] += 1
+        if self._tries[delivery_id] < TRIES_OF_ONE:
+            return False
+        log.error("an outcome cannot be written; its mail is in doubt", delivery=delivery_id)
+        return True
+
+
+def _without_words(trouble: Outcome) -> Outcome:
+    return replace(trouble, reply=_plain(trouble.reply))
+
+
+def _wordless(sent: Sent) -> Sent:
+    delivery_id, code, reply = sent
+    return delivery_id, code, _plain(reply)
+
+
+def _plain(words: str) -> str:
+    """What any database can keep of a server's words."""
+    return re.sub(r"[^ -~]+", "?", words)

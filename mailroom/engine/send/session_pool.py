@@ -6,9 +6,8 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError
-
 from mailroom.database.engine import Database
+from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger.deliveries import marks
 from mailroom.smtp.failure import Failure
@@ -141,7 +140,7 @@ class SessionPool:
             try:
                 with self._database.begin() as connection:
                     return marks.open_session(connection, self._worker, number, self._server.name)
-            except DBAPIError:
+            except LEDGER_AWAY:
                 await asyncio.sleep(LEDGER_RETRY)
 
     async def put_back(self, pooled: PooledSession) -> None:

@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
+from mailroom import supervision
 from mailroom.content.signature import signed_headers
 from mailroom.database.engine import Database
-from mailroom.database.telling import cause
+from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.webhooks import notice
 from mailroom.engine.webhooks.payload import bodies_of
@@ -76,7 +76,6 @@ class Webhooks:
         self._turn = asyncio.Lock()
         self._is_stopped = False
         self._forgot_at = time.monotonic()
-        self._is_away = False
 
     @property
     def is_calling(self) -> bool:
@@ -86,16 +85,9 @@ class Webhooks:
         """Until it is canceled."""
         while True:
             await asyncio.sleep(DUE_CALLS_LOOKED_AT_EVERY)
-            try:
+            with supervision.attempt("calling webhooks", *LEDGER_AWAY):
                 if self._hold is None or not self._hold.is_on:
                     await self.round()
-                self._is_away = False
-            except DBAPIError as error:
-                if not self._is_away:
-                    log.warning("webhooks wait for the ledger", reason=cause(error))
-                self._is_away = True
-            except Exception:
-                log.exception("a round of webhooks failed; the next one tries again")
 
     async def stop(self) -> None:
         """Begins no further call; one that is under way is due again if it is not over in time."""
@@ -138,11 +130,8 @@ class Webhooks:
 
     async def _lane(self, endpoint: Endpoint) -> None:
         try:
-            await self._call_all(endpoint)
-        except DBAPIError as error:
-            log.warning("webhooks wait for the ledger", reason=cause(error))
-        except Exception:
-            log.exception("webhooks of an endpoint failed; they are tried again", endpoint=endpoint.id)
+            with supervision.attempt(f"calling webhook endpoint {endpoint.id}", *LEDGER_AWAY):
+                await self._call_all(endpoint)
         finally:
             self._lanes[endpoint.id] -= 1
 

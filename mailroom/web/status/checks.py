@@ -69,6 +69,8 @@ def workers(mailroom: Mailroom) -> str:
         raise CheckFailed("no worker is running; start one: python worker.py")
     if is_suspended:
         raise CheckFailed(SUSPENDED)
+    if troubles := sorted({worker.troubles for worker in found if worker.troubles}):
+        raise CheckFailed(f"{'; '.join(troubles)}: the workers' log says why")
     return f"{len(found)} running"
 
 
