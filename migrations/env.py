@@ -6,6 +6,7 @@ from alembic import context
 from sqlalchemy import text
 
 from mailroom.database.engine import Database
+from mailroom.database.fitness import Unfit, unfitness
 from mailroom.ledger.schema import metadata
 
 UPGRADE_LOCK = 7_245_001
@@ -16,6 +17,8 @@ def run() -> None:
     attributes = context.config.attributes
     database = Database(attributes["database_url"])
     with database.begin() as connection:
+        if why := unfitness(connection):
+            raise Unfit(why)
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)

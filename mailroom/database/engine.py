@@ -89,9 +89,10 @@ class Database:
             options["connect_args"] = {"timeout": busy_timeout / 1000, "check_same_thread": False}
         else:
             options["pool_pre_ping"] = True
-            options["connect_args"] = {
-                name: value for name, value in NETWORK.items() if name not in make_url(self.url).query
-            }
+            # Whatever the database, the role or the environment have as their default.
+            options["isolation_level"] = "READ COMMITTED"
+            network = {name: value for name, value in NETWORK.items() if name not in make_url(self.url).query}
+            options["connect_args"] = {**network, "client_encoding": "utf8"}
         self.engine: Engine = create_engine(self.url, hide_parameters=True, **options)
         self.engine.dialect.dbapi_exception_translation_map = ITS_OWN
         self._write_lock = WriteLock(busy_timeout) if self.is_sqlite else None

@@ -6,6 +6,9 @@ that is away waits for one that may only be read as well.
 
 from __future__ import annotations
 
+import sqlite3
+from typing import Any
+
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
 LEDGER_AWAY = (OperationalError, InterfaceError, TimeoutError)
@@ -16,4 +19,26 @@ ITS_OWN = {
     "InternalError": "OperationalError",
     "InsufficientPrivilege": "OperationalError",
 }
-"""Names of the driver's errors, by SQLAlchemy's."""
+"""SQLAlchemy's names for the driver's errors."""
+
+READ_ONLY, NO_RIGHT = "25006", "42501"
+"""PostgreSQL's codes for them."""
+
+SENTENCES = {
+    READ_ONLY: "the ledger's database may only be read (it is a standby, or default_transaction_read_only is "
+    "on): name its primary in DATABASE_URL, or let it be written",
+    NO_RIGHT: "the database's user may not do that: as the owner of the database, GRANT ALL ON SCHEMA public "
+    "TO the user of DATABASE_URL, and let it own the tables there",
+}
+READ_ONLY_FILE = (
+    "the ledger's file may only be read: give the file and its folder to the user that runs Mailroom"
+)
+
+
+def what_to_do(error: BaseException) -> str | None:
+    """A sentence without its full stop, for what does not pass by itself; no words of the database."""
+    driver_s: Any = getattr(error, "orig", None)
+    if isinstance(driver_s, sqlite3.Error):
+        is_read_only = getattr(driver_s, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+        return READ_ONLY_FILE if is_read_only else None
+    return SENTENCES.get(getattr(driver_s, "sqlstate", None) or "")

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailroom import files
 from mailroom.database.backup import BackupFailed, store_of
 from mailroom.database.engine import Database
+from mailroom.database.fitness import Unfit
 from mailroom.ledger import holding, migrate
 from mailroom.ledger.schema import mailings, metadata
 
@@ -71,6 +72,8 @@ def restore(database_url: str, source: Path, kept: Path, *, replace: bool = Fals
         return Restored(revision, store.replace(source, revision, kept, _make_fit))
     except OSError as error:
         raise BackupFailed(f"a file cannot be read or written: {error.strerror}") from None
+    except Unfit as unfit:
+        raise BackupFailed(str(unfit)) from None
     except SQLAlchemyError as error:
         raise BackupFailed(f"the ledger cannot be used: {getattr(error, 'orig', error)}") from None
 

@@ -15,6 +15,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.database.engine import Database, normalized_url
+from mailroom.database.faults import LEDGER_AWAY, what_to_do
+from mailroom.database.fitness import Unfit, unfitness
+from mailroom.database.telling import cause
 from mailroom.settings import leave
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -37,11 +40,15 @@ def upgrade(
 ) -> None:
     """Creates what is missing; harmless when nothing is. SQLite's folder must exist.
 
-    `stamp`: the migration that tables without one are at. `afterwards`: more of the same transaction.
+    Raises Unfit. `stamp`: the migration that tables without one are at. `afterwards`: more of the same
+    transaction.
     """
     config = alembic_config(database_url)
     config.attributes |= {"stamp": stamp, "afterwards": afterwards}
-    command.upgrade(config, revision)
+    try:
+        command.upgrade(config, revision)
+    except LEDGER_AWAY as error:
+        raise Unfit(what_to_do(error) or f"the ledger cannot be used: {cause(error)}") from error
 
 
 @cache
@@ -76,7 +83,7 @@ def misfit(revision: str | None) -> str | None:
 def misfit_of(database: Database) -> str | None:
     """The same of this ledger. Raises SQLAlchemyError when it cannot be asked."""
     with database.read() as connection:
-        return misfit(revision_of(connection))
+        return unfitness(connection) or misfit(revision_of(connection))
 
 
 def leave_if_misfit(database_url: str) -> None:

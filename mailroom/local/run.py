@@ -7,9 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
-
 from mailroom.database.engine import Database
+from mailroom.database.fitness import Unfit
 from mailroom.ledger import migrate
 from mailroom.local import parent_death, readiness, valkey
 from mailroom.local.console import Console
@@ -145,9 +144,8 @@ def procfile(path: Path) -> dict[str, list[str]]:
 def _migrate(database_url: str) -> None:
     try:
         migrate.upgrade(database_url)
-    except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        raise SettingsError(f"DATABASE_URL names a database that cannot be used: {reason}") from None
+    except Unfit as unfit:
+        raise SettingsError(f"DATABASE_URL names a database that cannot be used: {unfit}") from None
 
 
 def _sign_in_token(database_url: str) -> str:

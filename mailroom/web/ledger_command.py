@@ -8,6 +8,8 @@ import click
 from flask.cli import AppGroup, ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
+from mailroom.database.faults import LEDGER_AWAY, what_to_do
+from mailroom.database.telling import cause
 from mailroom.ledger import migrate
 from mailroom.settings import leave
 
@@ -23,7 +25,10 @@ class LedgerCommand(click.Command):
             why = None  # it is away: the command says so itself
         if why:
             leave(why)
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except LEDGER_AWAY as error:
+            leave(what_to_do(error) or f"the ledger cannot be used: {cause(error)}")
 
 
 class LedgerGroup(AppGroup):

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mailroom.front.answering import BLOCK, CollectedAnswer
+from mailroom.front.answering import CollectedAnswer
+from mailroom.front.storage import BLOCK
 from mailroom.front.worker import Front
 
 

@@ -13,9 +13,10 @@ from flask import Response, current_app, jsonify, make_response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from mailroom.database.faults import LEDGER_AWAY, what_to_do
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.layout.filters import size
-from mailroom.web.request.errors import LEDGER_AWAY_ERRORS, later, with_headers_of
+from mailroom.web.request.errors import later, sentence, with_headers_of
 
 
 class ApiError(Exception):
@@ -76,11 +77,16 @@ def _too_large(error: RequestEntityTooLarge) -> Response:
 
 
 def _no_ledger(error: SQLAlchemyError) -> Response:
-    message = "The ledger cannot be reached, so nothing was accepted. Try again in a moment."
+    why = what_to_do(error)
+    message = (
+        f"{sentence(why)} Nothing was accepted."
+        if why
+        else "The ledger cannot be reached, so nothing was accepted. Try again in a moment."
+    )
     return later(error, answer(503, "application_error", message))
 
 
-for kind in LEDGER_AWAY_ERRORS:
+for kind in LEDGER_AWAY:
     blueprint.register_error_handler(kind, _no_ledger)
 
 

@@ -20,6 +20,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from mailroom.content.recipients.parsed import Parsed, Problems
+from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, DraftRefused, KeyReused, StillUnderWay
 from mailroom.ledger.mailings import contents, mailings
@@ -87,7 +88,7 @@ def submit() -> Response:
         problem = "This is being accepted at this very moment. Wait a few seconds, then press Send again."
         form.problems = [("send", problem)]
         return _shown(form, 409)
-    except errors.LEDGER_AWAY_ERRORS:
+    except LEDGER_AWAY:
         form.problems = [
             ("send", "The ledger cannot be written just now, so nothing was sent. Try again soon.")
         ]

@@ -6,9 +6,10 @@ from http import HTTPStatus
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from mailroom.database.faults import LEDGER_AWAY, what_to_do
 from mailroom.database.telling import cause
 from mailroom.web.layout.filters import size
 from mailroom.web.request import origin
@@ -32,16 +33,13 @@ ERROR_PAGE_WORDS = {
     ),
 }
 
-LEDGER_AWAY_ERRORS = (OperationalError, InterfaceError, TimeoutError)
-"""What the ledger raises when it is away, locked or full: nothing was written then."""
-
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(CSRFError, lambda error: refused(origin.of_token(error)))
     app.register_error_handler(ForeignForm, lambda _: refused(origin.of_foreign_form()))
     app.register_error_handler(413, _too_large)
-    for kind in LEDGER_AWAY_ERRORS:
+    for kind in LEDGER_AWAY:
         app.register_error_handler(kind, _no_ledger)
     app.register_error_handler(Exception, _broken)
 
@@ -92,7 +90,15 @@ def _too_large(error: HTTPException) -> Response:
 
 
 def _no_ledger(error: SQLAlchemyError) -> Response:
-    return later(error, answer(503, *ERROR_PAGE_WORDS[503]))
+    title, text = ERROR_PAGE_WORDS[503]
+    if why := what_to_do(error):
+        title, text = "The ledger cannot be written", f"{sentence(why)} Nothing was accepted just now."
+    return later(error, answer(503, title, text))
+
+
+def sentence(half: str) -> str:
+    """With its capital letter and its full stop."""
+    return f"{half[0].upper()}{half[1:]}."
 
 
 def later(error: SQLAlchemyError, response: Response) -> Response:

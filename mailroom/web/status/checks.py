@@ -12,8 +12,10 @@ from typing import TypeVar
 from sqlalchemy import func, select
 
 from mailroom.database.clock import now_millis
+from mailroom.database.faults import what_to_do
 from mailroom.ledger import migrate
 from mailroom.ledger.schema import mailings, sweeper
+from mailroom.ledger.writing import Locked, probe_writing
 from mailroom.queue import QueueDown
 from mailroom.web import Mailroom
 
@@ -51,6 +53,10 @@ def ledger(mailroom: Mailroom) -> str:
     with mailroom.database.read() as connection:
         # A strangers' question too: it reads a table, and tells nothing of what is in it.
         connection.execute(select(func.max(mailings.c.id)))
+    try:
+        probe_writing(mailroom.database)
+    except Locked:
+        raise CheckFailed("somebody holds its lock, and nobody else can write") from None
     return "answers"
 
 
@@ -128,5 +134,5 @@ def _answered(mailroom: Mailroom, name: str, question: Question) -> Check:
     except CheckFailed as trouble:
         return Check(name, False, str(trouble))
     except Exception as error:
-        # Only its kind: a driver's message may quote the URL, password included.
-        return Check(name, False, f"does not work ({type(error).__name__})")
+        # Else only its kind: a driver's message may quote the URL, password included.
+        return Check(name, False, what_to_do(error) or f"does not work ({type(error).__name__})")
