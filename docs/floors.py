@@ -74,6 +74,7 @@ FLOORS = (  # from the top
         62,
         {
             "proxies": (146, 230),
+            "host_names": (246, 346),
             "urls": (362, 450),
             "stop_signals": (466, 572),
             "supervision": (588, 700),

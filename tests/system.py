@@ -72,6 +72,8 @@ class System:
         self.queue = Queue(redis_url)
         self.sink = SinkProcess(folder / "sink", rules, *sink_options)
         self.pools: list[subprocess.Popen[bytes]] = []
+        self.before_workers: list[str] = []
+        """What their command begins with."""
         self._environment = {
             "SECRET_KEY": "a secret for tests only",
             "DATABASE_URL": database_url,
@@ -108,7 +110,7 @@ class System:
         program = ["worker.py"] if lease is None else ["-m", "tests.hasty_worker", str(lease)]
         with (self.folder / "workers.log").open("ab") as log:
             pool = subprocess.Popen(
-                [sys.executable, *program, "--workers", str(number)],
+                [*self.before_workers, sys.executable, *program, "--workers", str(number)],
                 cwd=ROOT,
                 env={**self.environment, **environment},
                 stdout=log,

@@ -54,3 +54,12 @@ def test_links_lead_somewhere(page: str | Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text())
     missing = [t for t in targets if "://" not in t and not (path.parent / t).exists()]
     assert missing == []
+
+
+def test_each_place_where_it_runs_names_the_test_that_says_so() -> None:
+    table = OPERATIONS.partition("## Where it runs\n")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= 8
+    for row in rows:
+        named = re.search(r"\| `([\w./]+\.py)` \|$", row)
+        assert named and (ROOT / "tests" / named[1]).is_file(), row

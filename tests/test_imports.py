@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"files", "proxies", "stop_signals", "supervision", "urls"},  # what `database` and `settings` are made of
+    # what `database` and `settings` are made of
+    {"files", "host_names", "proxies", "stop_signals", "supervision", "urls"},
     {"settings", "database", "log"},
     {"ledger", "content", "smtp", "http", "queue"},
     {"engine"},

@@ -31,7 +31,7 @@ LONG_SILENCE_MS = 30_000
 
 def mail_server(mailroom: Mailroom) -> str:
     """Connects, encrypts and logs in as a worker does; sends nothing."""
-    server = server_from(mailroom.settings, own_full_name())
+    server = server_from(mailroom.settings, mailroom.settings.helo or own_full_name())
 
     async def visit() -> None:
         session = await Session.open(server)

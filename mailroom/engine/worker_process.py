@@ -141,7 +141,7 @@ class WorkerProcess:
 
 def _relays(settings: Settings, database: Database, worker: str) -> Relays:
     """The mail server of the settings, and beside it whatever else they name."""
-    servers = servers_of(settings, own_full_name())
+    servers = servers_of(settings, settings.helo or own_full_name())
     spacing, numbers = spacing_us(settings.rate) if settings.rate else None, SessionNumbers()
     return Relays(
         [

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
-from socket import getfqdn
+from socket import gethostname
 from typing import Any, cast
 
 import flask_mail
@@ -17,6 +17,7 @@ from mailroom.content import private_domains
 from mailroom.content.flask_message import MessageError, handed_in
 from mailroom.flask.errors import NotSetUp, Refused
 from mailroom.flask.transport import MAIL_EXTENSION, Transport, transport_of
+from mailroom.smtp.own_name import looked_up_name
 
 
 class PublishedMail(flask_mail._Mail):
@@ -77,7 +78,10 @@ class Connection(flask_mail.Connection):
         self.num_emails += 1
 
 
-_host = cache(getfqdn)
+@cache
+def _host() -> str:
+    """As socket.getfqdn() says, which may take as long as it likes in the middle of a request."""
+    return looked_up_name() or gethostname()
 
 
 def _current() -> Flask:

@@ -10,6 +10,9 @@ import socket
 import ssl
 from dataclasses import dataclass, replace
 
+from aiohappyeyeballs import start_connection
+
+from mailroom.host_names import LOOK_UP_PATIENCE, AddressInfo
 from mailroom.smtp.failure import Failure, Stage, refused
 from mailroom.smtp.own_name import address_literal
 from mailroom.smtp.reply import Reply
@@ -17,6 +20,8 @@ from mailroom.smtp.server import Server, tls_context
 from mailroom.smtp.wire import Broken, Wire
 
 CONNECT_AT_MOST = 30.0
+HAPPY_EYEBALLS_DELAY = 0.25
+"""Seconds until the next address is tried beside one that does not answer (RFC 8305)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +54,33 @@ async def greet(server: Server) -> tuple[Wire, Extensions]:
 
 
 async def _connect(server: Server) -> Wire:
-    loop = asyncio.get_running_loop()
     limit = min(CONNECT_AT_MOST, server.timeout)
-    implicit = server.tls == "implicit"
     try:
+        addresses = await server.host_name.addresses(min(LOOK_UP_PATIENCE, limit))
         async with asyncio.timeout(limit):
-            _, wire = await loop.create_connection(
-                lambda: Wire(server.timeout),
-                server.host,
-                server.port,
-                ssl=_context(server) if implicit else None,
-                server_hostname=server.host if implicit else None,
-                happy_eyeballs_delay=0.25,
-            )
-    except ssl.SSLError as error:
-        raise _tls_failure(server, error) from None
-    except TimeoutError:
-        raise _unreachable(server, f"no answer within {limit:g} seconds") from None
-    except (OSError, UnicodeError) as error:
-        raise _unreachable(server, _why(error)) from None
+            wire = await _connected(server, addresses)
+    except BaseException as error:
+        server.host_name.distrust()
+        if isinstance(error, ssl.SSLError):
+            raise _tls_failure(server, error) from None
+        if isinstance(error, TimeoutError):
+            raise _unreachable(server, f"no answer within {limit:g} seconds") from None
+        if isinstance(error, (OSError, UnicodeError)):
+            raise _unreachable(server, _why(error)) from None
+        raise
+    server.host_name.trust()
+    return wire
+
+
+async def _connected(server: Server, addresses: list[AddressInfo]) -> Wire:
+    implicit = server.tls == "implicit"
+    connected = await start_connection(addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY)
+    _, wire = await asyncio.get_running_loop().create_connection(
+        lambda: Wire(server.timeout),
+        sock=connected,
+        ssl=_context(server) if implicit else None,
+        server_hostname=server.host if implicit else None,
+    )
     return wire
 
 

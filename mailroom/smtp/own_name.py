@@ -19,7 +19,7 @@ NOBODY_S = re.compile(r"(.*\.)?(localhost|localdomain|arpa|invalid|local)(\..*)?
 
 def own_full_name() -> str | None:
     """This machine's full name, if it knows one."""
-    return next(filter(is_full, (socket.gethostname(), _looked_up())), None)
+    return next(filter(is_full, (socket.gethostname(), looked_up_name())), None)
 
 
 def is_full(name: str) -> bool:
@@ -36,7 +36,8 @@ def address_literal(address: str) -> str:
     return f"[IPv6:{parsed}]" if isinstance(parsed, IPv6Address) else f"[{parsed}]"
 
 
-def _looked_up() -> str:
+def looked_up_name() -> str:
+    """What the resolver calls this machine; nothing where it does not answer in time."""
     found: list[str] = []
     asking = Thread(target=lambda: found.append(socket.getfqdn()), daemon=True)
     asking.start()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from mailroom.host_names import HostName
+
 if TYPE_CHECKING:
     from mailroom.settings import Settings
 
@@ -69,6 +71,11 @@ class Server:
     @cached_property
     def name(self) -> str:
         return f"{self.host}:{self.port}"
+
+    @cached_property
+    def host_name(self) -> HostName:
+        """Where it is; shared by its sessions, as what was learned."""
+        return HostName(self.host, self.port)
 
     @property
     def messages_a_session(self) -> int | None:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from tests.drills import acceptance, databases, hostile, kills, mail_servers, people, redis
+from tests.drills import acceptance, databases, hostile, kills, mail_servers, names, people, redis
 from tests.drills.drill import DRILLS, Drill
 
-__all__ = ["acceptance", "databases", "every_drill", "hostile", "kills", "mail_servers", "people", "redis"]
+__all__ = [
+    "acceptance",
+    "databases",
+    "every_drill",
+    "hostile",
+    "kills",
+    "mail_servers",
+    "names",
+    "people",
+    "redis",
+]
 
 
 def every_drill() -> list[Drill]:

@@ -20,7 +20,7 @@ from tests.drills.stage import WORKERS, Stage
     without="`outcome.scope == 'session'` in `Lane.outcome`: it counts as a failure, and the mail is late",
 )
 def drops_before_the_dot(stage: Stage) -> None:
-    stage.build("every 13: drop rcpt", "every 17: drop data", MAILROOM_BACKOFF="1s")
+    stage.build("every 13: drop rcpt", "every 17: drop data", MAILROOM_BACKOFF="1s", WATCH_LOOPS="1")
     stage.accept(stage.size(200, 3_000))
     stage.start_workers()
     stage.wait_until_over()
@@ -100,6 +100,7 @@ def stalls(stage: Stage) -> None:
         "connection 2: stall connect",
         MAILROOM_TIMEOUT="0.3",
         MAILROOM_BACKOFF="1s",
+        WATCH_LOOPS="1",
     )
     stage.accept(stage.size(150, 2_000))
     stage.start_workers()
@@ -116,7 +117,7 @@ OTHERS = 20
     without="`self._leave_behind()` in `BatchSender`: a job waits for its slowest session, and mail for it",
 )
 def some_hang_and_others_leave(stage: Stage) -> None:
-    stage.build(MAILROOM_CONNECTIONS="5")
+    stage.build(MAILROOM_CONNECTIONS="5", WATCH_LOOPS="1")
     stages = ("connect", "ehlo", "mail", "rcpt", "data", "dot") if stage.full else ("connect", "mail", "dot")
     for place in stages:
         for number in (1, 2, 4) if stage.full else (4,):
@@ -168,6 +169,7 @@ def refuses(stage: Stage) -> None:
         "every 31: garbage rcpt",
         "rcpt *1@*: greylist 2",
         MAILROOM_BACKOFF="1s",
+        WATCH_LOOPS="1",
     )
     stage.accept(stage.size(200, 2_000))
     stage.start_workers()

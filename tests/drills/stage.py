@@ -172,6 +172,8 @@ class Stage:
 
     def check(self) -> Account:
         """All invariants. That every mail is `sent` a drill says itself, where it must be so."""
+        stills = [line for line in self.system.log.splitlines() if "the loop stood still" in line]
+        assert not stills, stills  # where the drill had it watched
         messages = self.system.sink.messages()
         return check(self.system.database, messages, extra_at_most=self.extra_at_most, accepted=self.accepted)
 

@@ -25,7 +25,7 @@ def test_an_application_that_exits_ends_its_answer_only() -> None:
 
     for task in (exits, lambda: done.append(1), None):
         front.tasks.put(task)
-    front._work()
+    front._work(front.tasks)
     assert done == [1]
 
 
