@@ -19,6 +19,7 @@ def main() -> None:
 
 
 def start() -> None:
+    files.speak_utf8()
     files.keep_private()
     folder = home_of()
     values = given()

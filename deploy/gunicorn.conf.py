@@ -27,6 +27,7 @@ from mailroom.proxies import Proxies
 from mailroom.settings import load_or_exit
 from mailroom.web.request.senders import largest_body
 
+files.speak_utf8()
 files.keep_private()
 
 # Here as well as in the app: one line from the master, not one from each worker for ever.

@@ -1,6 +1,6 @@
 """Files and folders for this user alone: what Mailroom writes holds people's addresses, letters and keys.
 
-And how many of them may be open.
+How many of them may be open; and their names, which are UTF-8 whatever the locale says.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import logging
 import os
 import resource
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +27,16 @@ def places_for(wanted: int) -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
             return more
     return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def speak_utf8() -> None:
+    """Python's UTF-8 mode (PEP 540), for a program of ours, at its start.
+
+    It can only be had from the start, so the program is begun anew, once. Its children inherit it.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def keep_private() -> None:
@@ -50,7 +61,7 @@ def create(path: Path) -> None:
 
 def write_new(path: Path, text: str) -> None:
     """A file that is not there yet. Raises FileExistsError."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
 
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -39,6 +39,9 @@ LEDGER_NAMES = ("DATABASE_URL", "REDIS_URL")
 T = TypeVar("T", bound=BaseModel)
 
 HOME = Path("instance")
+
+WHOLE_PATH = "write the whole path, from / on"
+SPEAK_UTF8 = "set PYTHONUTF8=1 (or LC_ALL=C.UTF-8)"
 
 
 class SettingsError(Exception):
@@ -366,6 +369,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     The file gives way to the environment. Where the environment names another secret,
     database, queue or mail server, the file describes another system and is ignored.
     """
+    _check_locale(str(urls.PROJECT_ROOT), environ.get("MAILROOM_HOME", ""))
     values = given(environ)
     home = home_of(environ)
     filed = read_local(home / LOCAL_FILE)
@@ -376,6 +380,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             raise SettingsError(
                 f"{name} is not set: it must be {EXPECTED_SETTINGS[name]}; to try it out: make run"
             )
+    _check_locale(unquote(values["DATABASE_URL"]))
     return _checked(values | {"MAILROOM_HOME": str(home)}, Settings)
 
 
@@ -480,7 +485,23 @@ def without_colours(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def home_of(environ: Mapping[str, str] = os.environ) -> Path:
-    return Path(environ.get("MAILROOM_HOME") or "instance").expanduser().absolute()
+    """MAILROOM_HOME, whole. Raises SettingsError."""
+    text = str(environ.get("MAILROOM_HOME") or "").strip() or str(HOME)
+    if len(text.splitlines()) > 1 or re.search("[\ud800-\udfff]", text):
+        raise SettingsError(f"MAILROOM_HOME is not one line of UTF-8 text: rename it, or {SPEAK_UTF8}")
+    try:
+        return Path(text).expanduser().absolute()
+    except (RuntimeError, FileNotFoundError):  # nobody's ~, or we are in a folder that was removed
+        raise SettingsError(f"MAILROOM_HOME ({text}) leads nowhere from here: {WHOLE_PATH}") from None
+
+
+def _check_locale(*paths: str) -> None:
+    """Names of files are UTF-8 to SQLite, Valkey and the file of a local run. Raises SettingsError."""
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8" and not all(path.isascii() for path in paths):
+        raise SettingsError(
+            f"a path has letters that are not ASCII, and this locale reads them as {encoding}: {SPEAK_UTF8}"
+        )
 
 
 def read_local(path: Path) -> dict[str, str]:

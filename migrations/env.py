@@ -14,7 +14,7 @@ UPGRADE_LOCK = 7_245_001
 
 def run() -> None:
     attributes = context.config.attributes
-    database = Database(attributes["database_url"])
+    database = Database(attributes["database_url"], creates=True)
     with database.begin() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mailroom.database.engine import url_of_file
 from mailroom.local import ports, valkey
 from mailroom.settings import LOCAL_FILE, read_local
 
@@ -38,7 +39,7 @@ def choose(home: Path, given: Mapping[str, str]) -> Defaults:
     if "SECRET_KEY" not in given:
         values["SECRET_KEY"] = read_local(home / LOCAL_FILE).get("SECRET_KEY") or secrets.token_urlsafe(48)
     if "DATABASE_URL" not in given:
-        values["DATABASE_URL"] = f"sqlite:///{home / 'mailroom.db'}"
+        values["DATABASE_URL"] = url_of_file(home / "mailroom.db")
     if "REDIS_URL" not in given:
         port, password = ports.free_port(), secrets.token_urlsafe(24)
         chosen.valkey_config = valkey.write_config(home / "valkey", port, password)

@@ -133,7 +133,7 @@ class Run:
 def procfile(path: Path) -> dict[str, list[str]]:
     """The commands of a Procfile by name, run by this Python whatever PATH says."""
     commands = {}
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         name, colon, command = line.partition(":")
         if colon and not line.startswith("#"):
             program, *words = shlex.split(command)

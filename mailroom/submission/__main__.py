@@ -35,6 +35,7 @@ PORT_TRIED_EVERY = 2.0
 
 
 def main() -> None:
+    files.speak_utf8()
     files.keep_private()
     settings = load_or_exit()
     logging.configure(settings.log, settings.secrets)
