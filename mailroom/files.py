@@ -10,6 +10,7 @@ import os
 import resource
 import stat
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,6 +43,28 @@ def speak_utf8() -> None:
 def keep_private() -> None:
     """For a program of ours, at its start: what it and its children make is nobody else's."""
     os.umask(GROUP_AND_OTHERS)
+
+
+def keep_temporary_in(folder: Path) -> Path:
+    """TMPDIR of this process and its children: what anybody in it makes without a name is made in `folder`.
+
+    Where that cannot be written, it stays as it is; the folder is returned. Raises OSError for none at all.
+    """
+    try:
+        try_to_write(folder)
+    except OSError as error:
+        with suppress(FileNotFoundError):
+            log.warning("%s cannot be written (%s)", folder, error.strerror)
+            return Path(tempfile.gettempdir())
+        raise
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    return folder
+
+
+def try_to_write(folder: Path) -> None:
+    """Makes it, when it is missing, and a file in it. Raises OSError."""
+    make_folder(folder)
+    tempfile.TemporaryFile(dir=folder).close()
 
 
 def make_folder(path: Path) -> None:

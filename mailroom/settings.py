@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from mailroom import urls
+from mailroom import files, urls
 from mailroom.proxies import LOOPBACK, Proxies
 
 LOCAL_FILE = "local.env"
@@ -40,6 +40,7 @@ T = TypeVar("T", bound=BaseModel)
 
 HOME = Path("instance")
 
+NAME_A_FOLDER = "name a folder of Mailroom's own user"
 WHOLE_PATH = "write the whole path, from / on"
 SPEAK_UTF8 = "set PYTHONUTF8=1 (or LC_ALL=C.UTF-8)"
 
@@ -393,6 +394,17 @@ def load_or_exit(environ: Mapping[str, str] = os.environ) -> Settings:
     for sentence in misspelt(environ):
         print(f"mailroom: {sentence}", file=sys.stderr)
     return settings
+
+
+def keep_within_home(settings: Settings) -> str:
+    """For programs: temporary files, of whatever library, are made in MAILROOM_HOME. Returns their folder."""
+    try:
+        return str(files.keep_temporary_in(settings.home / "tmp"))
+    except OSError as error:
+        leave(
+            f"MAILROOM_HOME ({settings.home}) cannot be written ({error.strerror}), nor has the system a "
+            f"place for temporary files: {NAME_A_FOLDER}"
+        )
 
 
 def misspelt(environ: Mapping[str, str] = os.environ) -> list[str]:

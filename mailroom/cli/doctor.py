@@ -9,13 +9,13 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailroom import __version__
+from mailroom import __version__, files
 from mailroom.ledger import holding
 from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit, parked_sessions
 from mailroom.queue import EVICTS_NOTHING, QueueDown
-from mailroom.settings import misspelt
+from mailroom.settings import NAME_A_FOLDER, misspelt
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.own_name import own_full_name
 from mailroom.smtp.server import server_from
@@ -65,6 +65,18 @@ def redis_memory(mailroom: Mailroom) -> str:
     return "no job is evicted"
 
 
+def written_files(mailroom: Mailroom) -> str:
+    """Whether what is too large for memory has a place, and heartbeats."""
+    home = mailroom.settings.home
+    try:
+        files.try_to_write(home / "tmp")
+    except OSError as error:
+        raise CheckFailed(
+            f"MAILROOM_HOME ({home}) cannot be written ({error.strerror}): {NAME_A_FOLDER}"
+        ) from None
+    return f"all in {home}"
+
+
 def _tell_of_a_hold() -> None:
     """Nothing is wrong with it; but whoever asks why no mail leaves has the answer."""
     here = mailroom()
@@ -94,7 +106,12 @@ def parked(mailroom: Mailroom) -> str:
 @with_appcontext
 def doctor() -> None:
     """Check every part of the system and say in plain words how it is."""
-    own = {"redis memory": redis_memory, "sessions": parked, "mail server": mail_server}
+    own = {
+        "files": written_files,
+        "redis memory": redis_memory,
+        "sessions": parked,
+        "mail server": mail_server,
+    }
     click.echo(f"Mailroom {__version__}")
     checks = ask_all(mailroom(), {**QUESTIONS, **own}, DOCTOR_PATIENCE_SECONDS)
     for check in checks:

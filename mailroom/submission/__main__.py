@@ -18,7 +18,7 @@ from mailroom.content import private_domains
 from mailroom.database.engine import Database
 from mailroom.ledger import migrate
 from mailroom.queue import Queue
-from mailroom.settings import Settings, leave, load_or_exit
+from mailroom.settings import Settings, keep_within_home, leave, load_or_exit
 from mailroom.stop_signals import stop_signals
 from mailroom.submission.door import Door
 from mailroom.submission.limits import SubmissionLimits, fitting
@@ -39,6 +39,7 @@ def main() -> None:
     files.keep_private()
     settings = load_or_exit()
     logging.configure(settings.log, settings.secrets)
+    keep_within_home(settings)
     migrate.leave_if_misfit(settings.database_url)
     private_domains.allow(settings.private_domains)
     asyncio.run(serve(settings))

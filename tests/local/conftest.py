@@ -82,6 +82,12 @@ class LocalRun:
         response = connection.getresponse()
         return response.status, dict(response.getheaders()), response.read().decode()
 
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
     def answers(self) -> bool:
         try:
             return self.get("/healthz")[0] == 200
