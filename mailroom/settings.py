@@ -9,6 +9,7 @@ import difflib
 import os
 import re
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from ipaddress import ip_address
@@ -388,12 +389,27 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 def load_or_exit(environ: Mapping[str, str] = os.environ) -> Settings:
     """load(), for programs: a bad value is one line on stderr and exit code 2."""
     try:
+        _check_packages(environ)
         settings = load(environ)
     except SettingsError as error:
         leave(str(error))
     for sentence in misspelt(environ):
         print(f"mailroom: {sentence}", file=sys.stderr)
     return settings
+
+
+def _check_packages(environ: Mapping[str, str]) -> None:
+    """Raises SettingsError for what PYTHONPATH has in place of the pinned packages."""
+    pinned = Path(sysconfig.get_path("purelib"))
+    if sys.prefix == sys.base_prefix or sys.flags.ignore_environment:
+        return
+    for folder in filter(None, environ.get("PYTHONPATH", "").split(os.pathsep)):
+        foreign = Path(folder).absolute()
+        for name, module in list(sys.modules.items()):
+            file = Path(getattr(module, "__file__", None) or "/")
+            is_pinned = (pinned / name).is_dir() or (pinned / f"{name}.py").is_file()
+            if is_pinned and foreign in file.parents and pinned not in file.parents:
+                raise SettingsError(f"PYTHONPATH ({folder}) hides {name} of {sys.prefix}: start without it")
 
 
 def keep_within_home(settings: Settings) -> str:

@@ -57,8 +57,8 @@ def test_no_place_at_all_is_one_line(
     with pytest.raises(SystemExit):
         keep_within_home(unwritable)
     assert capsys.readouterr().err == (
-        f"mailroom: MAILROOM_HOME ({unwritable.home}) cannot be written (Not a directory), nor has the system "
-        "a place for temporary files: name a folder of Mailroom's own user\n"
+        f"mailroom: MAILROOM_HOME ({unwritable.home}) cannot be written (Not a directory), nor has the "
+        "system a place for temporary files: name a folder of Mailroom's own user\n"
     )
 
 
