@@ -7,6 +7,7 @@ from mailroom.local import python_path
 
 
 def main() -> None:
+    files.open_standard_streams()
     files.speak_utf8()
     files.keep_private()
     python_path.forget()

@@ -18,6 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"Mailroom {__version__}")
     parser.add_argument("queues", nargs="*", metavar="QUEUE", help=f"default: {URGENT} {BULK}")
     options = parser.parse_args(arguments)
+    files.open_standard_streams()
     files.speak_utf8()
     files.keep_private()
     settings = load_or_exit()

@@ -27,6 +27,7 @@ from mailroom.proxies import Proxies
 from mailroom.settings import keep_within_home, load_or_exit
 from mailroom.web.request.senders import largest_body
 
+files.open_standard_streams()
 files.speak_utf8()
 files.keep_private()
 

@@ -5,6 +5,7 @@ How many of them may be open; and their names, which are UTF-8 whatever the loca
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import resource
@@ -28,6 +29,20 @@ def places_for(wanted: int) -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
             return more
     return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def open_standard_streams() -> None:
+    """For a program of ours, at its start: one that was started without stdout has /dev/null there.
+
+    Else the next file that it opens, which may be the ledger, has that number, and gets whatever is printed.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.set_inheritable(null, True)
+            setattr(sys, name, os.fdopen(null, "w" if number else "r", encoding="utf-8", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def speak_utf8() -> None:

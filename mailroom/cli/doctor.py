@@ -51,6 +51,15 @@ def mail_server(mailroom: Mailroom) -> str:
     return f"{server.name} lets us in"
 
 
+def redis(mailroom: Mailroom) -> str:
+    """As /readyz asks, and with Redis' own words: this is not for strangers."""
+    try:
+        mailroom.queue.workers()
+    except QueueDown as down:
+        raise CheckFailed(f"{down}; mailings are accepted and go out when it is back") from None
+    return "answers"
+
+
 def redis_memory(mailroom: Mailroom) -> str:
     """Whether Redis would throw jobs away when its memory is full, without a word to anybody."""
     try:
@@ -107,6 +116,7 @@ def parked(mailroom: Mailroom) -> str:
 def doctor() -> None:
     """Check every part of the system and say in plain words how it is."""
     own = {
+        "redis": redis,
         "files": written_files,
         "redis memory": redis_memory,
         "sessions": parked,

@@ -347,6 +347,9 @@ class ClientConnection(asyncio.Protocol):
             return
         if self._is_half_closed or not self._transport.can_write_eof():
             self._transport.close()
-        else:
+            return
+        try:
             self._transport.write_eof()
             self._transport.resume_reading()
+        except OSError:  # the client hung up while it was answered
+            self._transport.abort()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 COLOURS = (36, 33, 35, 34, 32, 31)
@@ -39,8 +41,10 @@ class Console:
         try:
             self._stream.write(text)
             self._stream.flush()
-        except OSError:  # its terminal was closed, or the pipe behind it
+        except (OSError, ValueError):  # its terminal was closed, or the pipe behind it
             self._gone = True
+            with suppress(OSError):  # what is left in the stream is written at the end of the program
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             self._on_gone()
 
 
