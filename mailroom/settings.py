@@ -322,7 +322,8 @@ class Settings(BaseModel):
         """What must be in no line of a log."""
         # A login that is a plain word would be blotted out of sentences that only use that word.
         login = None if (self.mail_username or "").isalpha() else self.mail_username
-        own = {self.secret_key, login, self.mail_password} - {None}
+        handed_in = f"\0{self.mail_username}\0{self.mail_password}"  # in base64, of AUTH PLAIN
+        own = {self.secret_key, login, self.mail_password, handed_in if self.mail_password else None} - {None}
         return (
             {secret for secret in own if secret}
             | urls.secrets_of(self.database_url)
@@ -568,5 +569,7 @@ def _checked(values: dict[str, str], model: type[T]) -> T:
         name, own = str(first["loc"][0]), first.get("ctx", {}).get("error")
         if isinstance(own, urls.BadUrl):
             raise SettingsError(f"{name} {own}") from None
-        shown = "" if name in FILED else f", not {values[name]!r}"
+        # A login may stand in what was meant to be a host's name or an address.
+        hides = name in FILED or re.search("//|:[^@]*@", values[name])
+        shown = "" if hides else f", not {values[name]!r}"
         raise SettingsError(f"{name} must be {EXPECTED_SETTINGS[name]}{shown}") from None

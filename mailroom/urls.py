@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -79,5 +79,6 @@ def _check_path(url: str, path: str, mark: str, query: str) -> None:
 def secrets_of(url: str) -> set[str]:
     """What must not be shown of it: the password, as it stands and as it is meant, and the URL with it."""
     parts = urlsplit(url)
-    passwords = {parts.password or "", *parse_qs(parts.query).get("password", [])} - {""}
+    named = {value for name, value in parse_qsl(parts.query) if "password" in name}
+    passwords = {parts.password or "", *named} - {""}
     return {url, *passwords, *map(unquote, passwords)} if passwords else set()

@@ -13,10 +13,20 @@ LABEL_WIDTH = 9
 
 
 class Console:
-    """One stream for all processes. `on_gone` is called when nobody reads it any more."""
+    """One stream for all processes. `on_gone` is called when nobody reads it any more.
 
-    def __init__(self, stream: TextIO, *, colours: bool, on_gone: Callable[[], None]) -> None:
-        self._stream, self._colours, self._on_gone = stream, colours, on_gone
+    `blot`: what nobody shall read is taken out of every line, whichever process wrote it.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        colours: bool,
+        on_gone: Callable[[], None],
+        blot: Callable[[str], str] = str,
+    ) -> None:
+        self._stream, self._colours, self._on_gone, self._blot = stream, colours, on_gone, blot
         self._names: list[str] = []
         self._gone = False
 
@@ -39,7 +49,7 @@ class Console:
         if self._gone:
             return
         try:
-            self._stream.write(text)
+            self._stream.write(self._blot(text))
             self._stream.flush()
         except (OSError, ValueError):  # its terminal was closed, or the pipe behind it
             self._gone = True

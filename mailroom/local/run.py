@@ -17,6 +17,7 @@ from mailroom.local.console import Console
 from mailroom.local.defaults import Defaults
 from mailroom.local.ports import number
 from mailroom.local.processes import Process
+from mailroom.log import blotter
 from mailroom.settings import Settings, SettingsError, without_colours
 from mailroom.stop_signals import stop_signals
 
@@ -41,7 +42,8 @@ class Run:
         self.settings, self.defaults, self._lock = settings, defaults, lock
         self._ports = {"web": web, "submission": defaults.submission}
         self._end = asyncio.Event()
-        self._console = Console(sys.stdout, colours=_colours(), on_gone=self._end.set)
+        blot = blotter(settings.secrets)
+        self._console = Console(sys.stdout, colours=_colours(), on_gone=self._end.set, blot=blot)
         self._stages: list[list[Process]] = []
 
     async def until_stopped(self) -> None:

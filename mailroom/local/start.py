@@ -7,6 +7,7 @@ import os
 import socket
 from contextlib import closing
 
+from mailroom import log
 from mailroom.local import defaults, home, ports
 from mailroom.local.run import PROJECT_ROOT, Run
 from mailroom.settings import SettingsError, given, home_of, leave, load
@@ -27,6 +28,7 @@ def start() -> None:
     with home.locked(folder) as lock:
         chosen = defaults.choose(folder, values)
         settings = load(values | chosen.values | {"MAILROOM_HOME": str(folder)})
+        log.configure(settings.log, settings.secrets)
         with closing(chosen), _listening(settings.port) as web:
             home.write_local(folder, values | chosen.values)
             # What was chosen, the processes inherit. What was given, they have already.
