@@ -1,4 +1,4 @@
-"""Whether .venv holds the pins of a requirements file, as pip left them: installed.py FILE
+"""Check of an installation, whether .venv holds the pins of a file as pip left them: installed.py FILE
 
 Run by .venv's own Python with -I, so that nothing in the environment answers in its place. Exit code 0: yes;
 1: something has yet to be installed; 2: something is broken, and all has to be made anew. Then it says what.

@@ -20,8 +20,8 @@ from mailroom.local.processes import Process
 from mailroom.log import blotter
 from mailroom.settings import Settings, SettingsError, without_colours
 from mailroom.stop_signals import stop_signals
+from mailroom.urls import PROJECT_ROOT
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
 START_PATIENCE = 180.0
 """Seconds that programs of ours may take to be ready, on a machine that has much else to do."""
 

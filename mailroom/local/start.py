@@ -1,4 +1,4 @@
-"""From the environment to a local run: what it lacks is chosen, its folder locked, its ports taken."""
+"""Beginning of a local run: what its environment lacks is chosen, its folder locked, its ports taken."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from contextlib import closing
 
 from mailroom import log
 from mailroom.local import defaults, home, ports
-from mailroom.local.run import PROJECT_ROOT, Run
+from mailroom.local.run import Run
 from mailroom.settings import SettingsError, given, home_of, leave, load
+from mailroom.urls import PROJECT_ROOT
 
 
 def start_or_exit() -> None:
