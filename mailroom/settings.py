@@ -375,6 +375,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     _check_locale(str(urls.PROJECT_ROOT), environ.get("MAILROOM_HOME", ""))
     values = given(environ)
     home = home_of(environ)
+    _check_locale(str(home))
     filed = read_local(home / LOCAL_FILE)
     if not any(name in values and values[name] != filed.get(name) for name in REQUIRED):
         values = filed | values
@@ -383,7 +384,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             raise SettingsError(
                 f"{name} is not set: it must be {EXPECTED_SETTINGS[name]}; to try it out: make run"
             )
-    _check_locale(unquote(values["DATABASE_URL"]))
+    if values["DATABASE_URL"].startswith("sqlite:"):
+        _check_locale(unquote(values["DATABASE_URL"]))
     return _checked(values | {"MAILROOM_HOME": str(home)}, Settings)
 
 
