@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import create_app
+from mailroom.log import blotter
 from mailroom.settings import Settings, keep_within_home, load
 
 
@@ -66,5 +67,6 @@ def test_the_doctor_names_it(unwritable: Settings, settings: Settings) -> None:
     bad = f"FAIL  files       MAILROOM_HOME ({unwritable.home}) cannot be written (Not a directory): name a"
     for its, words in ((unwritable, bad), (settings, f"ok    files       all in {settings.home}")):
         app = create_app(its)
-        assert words in app.test_cli_runner().invoke(args=["doctor"]).output
+        # The password of Redis in these tests is a part of many words.
+        assert blotter(its.secrets)(words) in app.test_cli_runner().invoke(args=["doctor"]).output
         app.extensions["mailroom"].database.dispose()
