@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-
 from mailroom import files
-from mailroom.local import defaults, home, ports
-from mailroom.local.run import PROJECT_ROOT, Run
-from mailroom.settings import SettingsError, given, home_of, leave, load
+from mailroom.local import python_path
 
 
 def main() -> None:
-    try:
-        start()
-    except SettingsError as error:
-        leave(str(error))
-
-
-def start() -> None:
+    files.open_standard_streams()
+    files.speak_utf8()
     files.keep_private()
-    folder = home_of()
-    values = given()
-    home.make(folder)
-    os.chdir(PROJECT_ROOT)
-    with home.locked(folder) as lock:
-        chosen = defaults.choose(folder, values)
-        settings = load(values | chosen.values | {"MAILROOM_HOME": str(folder)})
-        if not ports.is_free(settings.port):
-            port = settings.port
-            raise SettingsError(f"PORT {port} is in use by another program; try PORT={port + 1}")
-        home.write_local(folder, values | chosen.values)
-        # What was chosen, the processes inherit. What was given, they have already.
-        os.environ.update(chosen.values | {"MAILROOM_HOME": str(folder), "PYTHONUNBUFFERED": "1"})
-        try:
-            asyncio.run(Run(settings, chosen, lock).until_stopped())
-        finally:
-            chosen.close()
+    python_path.forget()
+    from mailroom.local.start import start_or_exit  # only now: PYTHONPATH may hold others of what it imports
+
+    start_or_exit()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from mailroom import __version__, files, log
 from mailroom.ledger import migrate
 from mailroom.queue import BULK, URGENT, Pool
-from mailroom.settings import load_or_exit
+from mailroom.settings import keep_within_home, load_or_exit
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,9 +18,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"Mailroom {__version__}")
     parser.add_argument("queues", nargs="*", metavar="QUEUE", help=f"default: {URGENT} {BULK}")
     options = parser.parse_args(arguments)
+    files.open_standard_streams()
+    files.speak_utf8()
     files.keep_private()
     settings = load_or_exit()
     log.configure(settings.log, settings.secrets)
+    keep_within_home(settings)
     migrate.leave_if_misfit(settings.database_url)
     import jobs.deliver  # noqa: F401  before the fork, so that all workers share what it loads
 

@@ -24,9 +24,11 @@ from mailroom.front.logger import FrontLogger
 from mailroom.front.worker import Front
 from mailroom.ledger import migrate
 from mailroom.proxies import Proxies
-from mailroom.settings import load_or_exit
+from mailroom.settings import keep_within_home, load_or_exit
 from mailroom.web.request.senders import largest_body
 
+files.open_standard_streams()
+files.speak_utf8()
 files.keep_private()
 
 # Here as well as in the app: one line from the master, not one from each worker for ever.
@@ -50,8 +52,8 @@ umask = 0o007
 # No preload: a parent that holds database handles must not fork.
 preload_app = False
 
-# The heartbeat's file: a slow disk must not make a worker look dead.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+# Heartbeats, and what is too large for memory, where all else lies: /tmp and /dev/shm may be read-only.
+worker_tmp_dir = keep_within_home(settings)
 
 timeout = 60  # an upload of 100,000 recipients takes two seconds; a minute is stuck
 graceful_timeout = 6  # within the eight seconds that start.py waits
@@ -64,10 +66,6 @@ loglevel = "warning" if settings.local else "info"
 control_socket_disable = True  # one in the home folder would be shared by all instances
 proc_name = "mailroom"
 
-# What is too large for memory waits where all else lies, not in a /tmp that may be memory itself.
-if settings.home.is_dir():
-    Front.folder = settings.home
-
 # Whom a proxy asks for is found out in one place, mailroom/web/request/forwarded.py, by FORWARDED_ALLOW_IPS.
 # gunicorn's own rules would refuse requests whose scheme headers differ, and believe any Unix socket
 # about the path.
@@ -77,6 +75,8 @@ forwarder_headers = ""
 
 def on_starting(server: Any) -> None:
     """One line from the master; its workers say it on every page until it is mended."""
+    if os.geteuid() != server.cfg.uid and settings.home in Path(worker_tmp_dir).parents:  # gunicorn's --user
+        os.chown(worker_tmp_dir, server.cfg.uid, server.cfg.gid)
     database = Database(settings.database_url)
     with suppress(SQLAlchemyError):
         if why := migrate.misfit_of(database):

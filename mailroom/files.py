@@ -1,14 +1,17 @@
 """Files and folders for this user alone: what Mailroom writes holds people's addresses, letters and keys.
 
-And how many of them may be open.
+How many of them may be open; and their names, which are UTF-8 whatever the locale says.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import resource
 import stat
+import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,9 +31,55 @@ def places_for(wanted: int) -> int:
     return wanted if soft == resource.RLIM_INFINITY else soft
 
 
+def open_standard_streams() -> None:
+    """For a program of ours, at its start: one that was started without stdout has /dev/null there.
+
+    Else the next file that it opens, which may be the ledger, has that number, and gets whatever is printed.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.set_inheritable(null, True)
+            setattr(sys, name, os.fdopen(null, "w" if number else "r", encoding="utf-8", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def speak_utf8() -> None:
+    """Python's UTF-8 mode (PEP 540), for a program of ours, at its start.
+
+    It can only be had from the start, so the program is begun anew, once. Its children inherit it.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
 def keep_private() -> None:
     """For a program of ours, at its start: what it and its children make is nobody else's."""
     os.umask(GROUP_AND_OTHERS)
+
+
+def keep_temporary_in(folder: Path) -> Path:
+    """TMPDIR of this process and its children: what anybody in it makes without a name is made in `folder`.
+
+    Where that cannot be written, it stays as it is; the folder is returned. Raises OSError for none at all.
+    """
+    try:
+        try_to_write(folder)
+    except OSError as error:
+        with suppress(FileNotFoundError):
+            log.warning("%s cannot be written (%s)", folder, error.strerror)
+            return Path(tempfile.gettempdir())
+        raise
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    return folder
+
+
+def try_to_write(folder: Path) -> None:
+    """Makes it, when it is missing, and a file in it. Raises OSError."""
+    make_folder(folder)
+    tempfile.TemporaryFile(dir=folder).close()
 
 
 def make_folder(path: Path) -> None:
@@ -50,7 +99,7 @@ def create(path: Path) -> None:
 
 def write_new(path: Path, text: str) -> None:
     """A file that is not there yet. Raises FileExistsError."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
 
 

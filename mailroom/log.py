@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable
+from base64 import b64encode
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TextIO
+from urllib.parse import quote
 
 import structlog
 from structlog.typing import Processor
+
+from mailroom import files
 
 AS_TEXT, AS_JSON = "text", "json"
 
@@ -28,6 +32,7 @@ def configure(form: str = AS_TEXT, secrets: Iterable[str] = ()) -> None:
     `json`: an object a line. `text`: with colours on a terminal; tracebacks without local variables,
     for those hold addresses.
     """
+    files.open_standard_streams()
     sys.stderr = _blotted(sys.stderr, secrets)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -74,19 +79,18 @@ class Blotted:
 
     def __init__(self, stream: TextIO, secrets: frozenset[str]) -> None:
         self.stream, self.secrets = stream, secrets
-        # The longest first: a URL before the password in it.
-        self._shapes = sorted(
-            {shape for secret in secrets for shape in _shapes(secret)}, key=len, reverse=True
-        )
+        self._blot = blotter(secrets)
 
-    def write(self, text: str) -> int:
-        shown = text
-        for shape in self._shapes:
-            if shape in shown:
-                shown = shown.replace(shape, BLOT)
+    def write(self, text: str | bytes) -> int:
+        shown = self._blot(text if isinstance(text, str) else text.decode("utf-8", "replace"))
         with suppress(OSError, ValueError):
             self.stream.write(shown)
         return len(text)
+
+    @property
+    def buffer(self) -> Blotted:
+        """For who writes octets, as click does where a locale knows no UTF-8."""
+        return self
 
     def flush(self) -> None:
         with suppress(OSError, ValueError):
@@ -106,12 +110,34 @@ def _blotted(stream: Any, secrets: Iterable[str]) -> Any:
     return Blotted(stream, frozenset(secrets))
 
 
+def blotter(secrets: Iterable[str]) -> Callable[[str], str]:
+    """What shows a text without them."""
+    # The longest first: a URL before the password in it.
+    shapes = sorted({shape for secret in secrets for shape in _shapes(secret)}, key=len, reverse=True)
+
+    def blot(text: str) -> str:
+        for shape in shapes:
+            if shape in text:
+                text = text.replace(shape, BLOT)
+        return text
+
+    return blot
+
+
 def _shapes(secret: str) -> set[str]:
-    """As it may stand in a line: plain, or as Python or JSON would quote it."""
-    quoted = {
-        secret,
-        repr(secret)[1:-1],
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
+    """As it may stand in a line: plain or in parts, of a URL, of base64, and what Python or JSON quote."""
+    octets = secret.encode("utf-8", "surrogateescape")
+    plain = {secret, *secret.splitlines(), quote(octets, safe=""), b64encode(octets).decode()}
+    quoted = {once for shape in plain for once in _quoted(shape)}
+    twice = {twice for once in quoted for twice in _quoted(once)}  # the repr of it in a line of JSON
+    return {shape for shape in plain | quoted | twice if len(shape) >= SHORTEST_SECRET}
+
+
+def _quoted(text: str) -> set[str]:
+    in_other_words = repr(f"'\"{text}")[4:-1]  # of a text with both kinds of quotes around it
+    return {
+        repr(text)[1:-1],
+        in_other_words,
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
     }
-    return {shape for shape in quoted if len(shape) >= SHORTEST_SECRET}

@@ -9,12 +9,13 @@ import difflib
 import os
 import re
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -27,7 +28,7 @@ from pydantic import (
     model_validator,
 )
 
-from mailroom import urls
+from mailroom import files, urls
 from mailroom.proxies import LOOPBACK, Proxies
 
 LOCAL_FILE = "local.env"
@@ -39,6 +40,10 @@ LEDGER_NAMES = ("DATABASE_URL", "REDIS_URL")
 T = TypeVar("T", bound=BaseModel)
 
 HOME = Path("instance")
+
+NAME_A_FOLDER = "name a folder of Mailroom's own user"
+WHOLE_PATH = "write the whole path, from / on"
+SPEAK_UTF8 = "set PYTHONUTF8=1 (or LC_ALL=C.UTF-8)"
 
 
 class SettingsError(Exception):
@@ -317,7 +322,8 @@ class Settings(BaseModel):
         """What must be in no line of a log."""
         # A login that is a plain word would be blotted out of sentences that only use that word.
         login = None if (self.mail_username or "").isalpha() else self.mail_username
-        own = {self.secret_key, login, self.mail_password} - {None}
+        handed_in = f"\0{self.mail_username}\0{self.mail_password}"  # in base64, of AUTH PLAIN
+        own = {self.secret_key, login, self.mail_password, handed_in if self.mail_password else None} - {None}
         return (
             {secret for secret in own if secret}
             | urls.secrets_of(self.database_url)
@@ -366,8 +372,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     The file gives way to the environment. Where the environment names another secret,
     database, queue or mail server, the file describes another system and is ignored.
     """
+    _check_locale(str(urls.PROJECT_ROOT), environ.get("MAILROOM_HOME", ""))
     values = given(environ)
     home = home_of(environ)
+    _check_locale(str(home))
     filed = read_local(home / LOCAL_FILE)
     if not any(name in values and values[name] != filed.get(name) for name in REQUIRED):
         values = filed | values
@@ -376,18 +384,46 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             raise SettingsError(
                 f"{name} is not set: it must be {EXPECTED_SETTINGS[name]}; to try it out: make run"
             )
+    if values["DATABASE_URL"].startswith("sqlite:"):
+        _check_locale(unquote(values["DATABASE_URL"]))
     return _checked(values | {"MAILROOM_HOME": str(home)}, Settings)
 
 
 def load_or_exit(environ: Mapping[str, str] = os.environ) -> Settings:
     """load(), for programs: a bad value is one line on stderr and exit code 2."""
     try:
+        _check_packages(environ)
         settings = load(environ)
     except SettingsError as error:
         leave(str(error))
     for sentence in misspelt(environ):
         print(f"mailroom: {sentence}", file=sys.stderr)
     return settings
+
+
+def _check_packages(environ: Mapping[str, str]) -> None:
+    """Raises SettingsError for what PYTHONPATH has in place of the pinned packages."""
+    pinned = Path(sysconfig.get_path("purelib"))
+    if sys.prefix == sys.base_prefix or sys.flags.ignore_environment:
+        return
+    for folder in filter(None, environ.get("PYTHONPATH", "").split(os.pathsep)):
+        foreign = Path(folder).absolute()
+        for name, module in list(sys.modules.items()):
+            file = Path(getattr(module, "__file__", None) or "/")
+            is_pinned = (pinned / name).is_dir() or (pinned / f"{name}.py").is_file()
+            if is_pinned and foreign in file.parents and pinned not in file.parents:
+                raise SettingsError(f"PYTHONPATH ({folder}) hides {name} of {sys.prefix}: start without it")
+
+
+def keep_within_home(settings: Settings) -> str:
+    """For programs: temporary files, of whatever library, are made in MAILROOM_HOME. Returns their folder."""
+    try:
+        return str(files.keep_temporary_in(settings.home / "tmp"))
+    except OSError as error:
+        leave(
+            f"MAILROOM_HOME ({settings.home}) cannot be written ({error.strerror}), nor has the system a "
+            f"place for temporary files: {NAME_A_FOLDER}"
+        )
 
 
 def misspelt(environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -480,7 +516,23 @@ def without_colours(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def home_of(environ: Mapping[str, str] = os.environ) -> Path:
-    return Path(environ.get("MAILROOM_HOME") or "instance").expanduser().absolute()
+    """MAILROOM_HOME, whole. Raises SettingsError."""
+    text = str(environ.get("MAILROOM_HOME") or "").strip() or str(HOME)
+    if len(text.splitlines()) > 1 or re.search("[\ud800-\udfff]", text):
+        raise SettingsError(f"MAILROOM_HOME is not one line of UTF-8 text: rename it, or {SPEAK_UTF8}")
+    try:
+        return Path(text).expanduser().absolute()
+    except (RuntimeError, FileNotFoundError):  # nobody's ~, or we are in a folder that was removed
+        raise SettingsError(f"MAILROOM_HOME ({text}) leads nowhere from here: {WHOLE_PATH}") from None
+
+
+def _check_locale(*paths: str) -> None:
+    """Names of files are UTF-8 to SQLite, Valkey and the file of a local run. Raises SettingsError."""
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8" and not all(path.isascii() for path in paths):
+        raise SettingsError(
+            f"a path has letters that are not ASCII, and this locale reads them as {encoding}: {SPEAK_UTF8}"
+        )
 
 
 def read_local(path: Path) -> dict[str, str]:
@@ -519,5 +571,7 @@ def _checked(values: dict[str, str], model: type[T]) -> T:
         name, own = str(first["loc"][0]), first.get("ctx", {}).get("error")
         if isinstance(own, urls.BadUrl):
             raise SettingsError(f"{name} {own}") from None
-        shown = "" if name in FILED else f", not {values[name]!r}"
+        # A login may stand in what was meant to be a host's name or an address.
+        hides = name in FILED or re.search("//|:[^@]*@", values[name])
+        shown = "" if hides else f", not {values[name]!r}"
         raise SettingsError(f"{name} must be {EXPECTED_SETTINGS[name]}{shown}") from None

@@ -7,7 +7,10 @@ is a port of this machine to most of them.
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, unquote, urlsplit
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 PERCENT_ENCODE = (
     "percent-encode what is special in its user name and password "
@@ -15,12 +18,22 @@ PERCENT_ENCODE = (
 )
 
 
+PERCENT_ENCODE_PATH = "percent-encode what is special in its path (? is %3F, # is %23, % is %25)"
+
+SQLITE_OPTIONS = {"cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout"}
+"""What the driver takes behind a `?`. All else it would leave out, and open another file."""
+
+
 class BadUrl(ValueError):
     """`str()` continues a sentence that begins with the variable's name, and shows no secret."""
 
 
 def check(url: str) -> str:
-    """The URL, as it is. Raises BadUrl."""
+    """The URL, as it is; that of a file with its whole path. Raises BadUrl."""
+    if url.startswith("sqlite:"):
+        return _whole_path(url)
+    if url.startswith("unix:"):
+        _check_path(url, *url.removeprefix("unix://").partition("?"))
     if url.partition("://")[2].startswith("/") and "password=" not in url:
         return url  # a path, in which all of that may stand
     try:
@@ -38,8 +51,34 @@ def check(url: str) -> str:
     return url
 
 
+def _whole_path(url: str) -> str:
+    """One that is relative is so to Mailroom's folder, wherever a program is started."""
+    path, mark, query = url.removeprefix("sqlite:///").partition("?")
+    _check_path(url, path, mark, query)
+    if unknown := {name for name, _ in parse_qsl(query)} - SQLITE_OPTIONS:
+        raise BadUrl(f"has an option that SQLite's driver does not know ({min(unknown)})")
+    if path.startswith("~"):
+        raise BadUrl("begins with ~, which only a shell knows: write the whole path")
+    whole = path if path.startswith("/") else f"{quote(str(PROJECT_ROOT))}/{path}"
+    return f"sqlite:///{whole}{mark}{query}"
+
+
+def _check_path(url: str, path: str, mark: str, query: str) -> None:
+    """What is special in a path ends it, or is another character, for who reads it. Raises BadUrl."""
+    try:
+        if mark:
+            parse_qsl(query, strict_parsing=True)
+        meant = unquote(path, errors="strict")
+    except ValueError:
+        raise BadUrl(f"can be read in two ways: {PERCENT_ENCODE_PATH}") from None
+    cut = "#" in path and url.startswith("unix:")
+    if cut or re.search(r"%(?![0-9A-Fa-f]{2})", path) or re.search(r"[\x00-\x1f]", meant):
+        raise BadUrl(f"has a character that is not allowed there: {PERCENT_ENCODE_PATH}")
+
+
 def secrets_of(url: str) -> set[str]:
     """What must not be shown of it: the password, as it stands and as it is meant, and the URL with it."""
     parts = urlsplit(url)
-    passwords = {parts.password or "", *parse_qs(parts.query).get("password", [])} - {""}
+    named = {value for name, value in parse_qsl(parts.query) if "password" in name}
+    passwords = {parts.password or "", *named} - {""}
     return {url, *passwords, *map(unquote, passwords)} if passwords else set()

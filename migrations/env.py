@@ -15,7 +15,7 @@ UPGRADE_LOCK = 7_245_001
 
 def run() -> None:
     attributes = context.config.attributes
-    database = Database(attributes["database_url"])
+    database = Database(attributes["database_url"], creates=True)
     with database.begin() as connection:
         if why := unfitness(connection):
             raise Unfit(why)

@@ -9,19 +9,27 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailroom import __version__
+from mailroom import __version__, files
 from mailroom.ledger import holding
 from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit, parked_sessions
+from mailroom.log import blotter
 from mailroom.queue import EVICTS_NOTHING, QueueDown
-from mailroom.settings import misspelt
+from mailroom.settings import NAME_A_FOLDER, misspelt
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.own_name import own_full_name
 from mailroom.smtp.server import server_from
 from mailroom.smtp.session import Session
 from mailroom.web import Mailroom, mailroom
-from mailroom.web.status.checks import CHECKS_PATIENCE_SECONDS, QUESTIONS, CheckFailed, ask_all, within
+from mailroom.web.status.checks import (
+    CHECKS_PATIENCE_SECONDS,
+    QUESTIONS,
+    CheckFailed,
+    Question,
+    ask_all,
+    within,
+)
 from mailroom.web.status.servers import parked_words
 
 DOCTOR_PATIENCE_SECONDS = 15.0
@@ -51,6 +59,15 @@ def mail_server(mailroom: Mailroom) -> str:
     return f"{server.name} lets us in"
 
 
+def redis(mailroom: Mailroom) -> str:
+    """As /readyz asks, and with Redis' own words: this is not for strangers."""
+    try:
+        mailroom.queue.workers()
+    except QueueDown as down:
+        raise CheckFailed(f"{down}; mailings are accepted and go out when it is back") from None
+    return "answers"
+
+
 def redis_memory(mailroom: Mailroom) -> str:
     """Whether Redis would throw jobs away when its memory is full, without a word to anybody."""
     try:
@@ -63,6 +80,18 @@ def redis_memory(mailroom: Mailroom) -> str:
             f"until it is looked for. Set it to {EVICTS_NOTHING}"
         )
     return "no job is evicted"
+
+
+def written_files(mailroom: Mailroom) -> str:
+    """Whether what is too large for memory has a place, and heartbeats."""
+    home = mailroom.settings.home
+    try:
+        files.try_to_write(home / "tmp")
+    except OSError as error:
+        raise CheckFailed(
+            f"MAILROOM_HOME ({home}) cannot be written ({error.strerror}): {NAME_A_FOLDER}"
+        ) from None
+    return f"all in {home}"
 
 
 def _tell_of_a_hold() -> None:
@@ -90,16 +119,26 @@ def parked(mailroom: Mailroom) -> str:
     return words
 
 
+OF_THE_DOCTOR: dict[str, Question] = {
+    "redis": redis,
+    "files": written_files,
+    "redis memory": redis_memory,
+    "sessions": parked,
+    "mail server": mail_server,
+}
+"""Beside what /readyz asks, or in its place."""
+
+
 @click.command()
 @with_appcontext
 def doctor() -> None:
     """Check every part of the system and say in plain words how it is."""
-    own = {"redis memory": redis_memory, "sessions": parked, "mail server": mail_server}
     click.echo(f"Mailroom {__version__}")
-    checks = ask_all(mailroom(), {**QUESTIONS, **own}, DOCTOR_PATIENCE_SECONDS)
+    blot = blotter(mailroom().settings.secrets)  # a server may say again what it was told
+    checks = ask_all(mailroom(), {**QUESTIONS, **OF_THE_DOCTOR}, DOCTOR_PATIENCE_SECONDS)
     for check in checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
-        click.echo(f"{mark}  {check.name:<12}{check.why}")
+        click.echo(f"{mark}  {check.name:<12}{blot(check.why)}")
     for sentence in misspelt():
         click.echo(f"{click.style('note', fg='yellow')}  {'settings':<12}{sentence}")
     _tell_of_a_hold()

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Row, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
@@ -55,6 +55,11 @@ def normalized_url(url: str) -> str:
     return parsed.render_as_string(hide_password=False)
 
 
+def url_of_file(path: Path) -> str:
+    """Of the file at `path`, whatever characters stand there."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
+
+
 def product_of(url: str) -> str:
     """Which database that is, in its own name."""
     return "SQLite" if make_url(url).get_backend_name() == "sqlite" else "PostgreSQL"
@@ -66,7 +71,7 @@ class Database:
     `durable` is for whoever gives promises to people (acceptance, control): a commit
     then survives a power cut. Workers leave it off: their commits survive any
     process's death, which is what a mark needs (PostgreSQL: always survives both).
-    `connections`: the most that are open at once.
+    `connections`: the most that are open at once. `creates`: SQLite's file, when there is none.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Database:
         *,
         durable: bool = True,
         connections: int = 16,
+        creates: bool = False,
         busy_timeout: int = SQLITE_BUSY_TIMEOUT_MS,
     ) -> None:
         self.url = normalized_url(url)
@@ -97,7 +103,8 @@ class Database:
         self.engine.dialect.dbapi_exception_translation_map = ITS_OWN
         self._write_lock = WriteLock(busy_timeout) if self.is_sqlite else None
         if self._write_lock is not None:
-            _configure_sqlite(self.engine, "FULL" if durable else "NORMAL", busy_timeout, self._write_lock)
+            synchronous = "FULL" if durable else "NORMAL"
+            _configure_sqlite(self.engine, synchronous, busy_timeout, self._write_lock, creates)
         else:
             _configure_postgresql(self.engine, busy_timeout)
         self._writing = self.engine.execution_options(mailroom_writes=True)
@@ -125,12 +132,28 @@ class Database:
         with self._reading.connect() as connection:
             yield connection
 
+    @property
+    def missing(self) -> Path | None:
+        """SQLite's file, when there is none."""
+        path = Path(str(self.engine.url.database))
+        return path if self.is_sqlite and _is_missing(path) else None
+
     def direct(self) -> RawConnection:
         """Connects when it is used first."""
         return RawConnection(self.engine, self._write_lock)
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # the driver says what is wrong
+        return False
+    return False
 
 
 def _make_private(path: Path) -> None:
@@ -158,11 +181,16 @@ def _configure_postgresql(engine: Engine, lock_timeout: int) -> None:
         dbapi_connection.commit()
 
 
-def _configure_sqlite(engine: Engine, synchronous: str, busy_timeout: int, write_lock: WriteLock) -> None:
+def _configure_sqlite(
+    engine: Engine, synchronous: str, busy_timeout: int, write_lock: WriteLock, creates: bool
+) -> None:
     @event.listens_for(engine, "do_connect")
-    def _keep_private(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
-        if arguments and not options.get("uri"):
-            _make_private(Path(arguments[0]))
+    def _open_file(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
+        path = Path(arguments[0])
+        # An empty one in its place would hide that the folder is wrong, or its disk not mounted.
+        if not creates and _is_missing(path):
+            raise sqlite3.OperationalError(f"unable to open database file: there is none at {path}")
+        _make_private(path)
 
     @event.listens_for(engine, "connect")
     def _pragmas(dbapi_connection: Any, record: Any) -> None:

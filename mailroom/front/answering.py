@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 from gunicorn.http import wsgi
@@ -25,9 +24,6 @@ class ServedApplication(Protocol):
     log: Any
     wsgi: Any
     largest_body: Callable[[dict[str, Any]], int]
-
-    @property
-    def folder(self) -> Path: ...
 
     def may_keep(self) -> bool: ...
 
@@ -110,7 +106,7 @@ def answer(
 
     `skipped`: the length of a body that was too large to keep.
     """
-    sink, joined = CollectedAnswer(connection), Storage(front.folder)
+    sink, joined = CollectedAnswer(connection), Storage()
     keep = False
     try:
         if isinstance(request.body.reader, ChunkedReader):

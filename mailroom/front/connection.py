@@ -76,7 +76,7 @@ class ClientConnection(asyncio.Protocol):
         self._number = 0
         self._request: Any = None
         self._framing: Framing = Sized(0)
-        self._body = self._out = Storage(front.folder)
+        self._body = self._out = Storage()
         self._length = 0  # of the body, so far
         self._largest = self._limits.small
         self._is_asked = self._skips = False
@@ -179,7 +179,7 @@ class ClientConnection(asyncio.Protocol):
     def _expect_body(self) -> None:
         reader = self._request.body.reader
         self._framing = Chunked() if isinstance(reader, ChunkedReader) else Sized(reader.length)
-        self._body, self._length, self._largest = Storage(self.front.folder), 0, self._limits.small
+        self._body, self._length, self._largest = Storage(), 0, self._limits.small
         self._is_asked = self._skips = False
         self._begin(Phase.BODY)
 
@@ -225,7 +225,7 @@ class ClientConnection(asyncio.Protocol):
     def _skip(self) -> None:
         self._skips = True
         self._body.close()
-        self._body = Storage(self.front.folder)
+        self._body = Storage()
         if self._request._expected_100_continue:  # it need not even be sent
             self._length = self._limits.skipped + 1
 
@@ -236,7 +236,7 @@ class ClientConnection(asyncio.Protocol):
             request.force_close()
         length = self._length if self._skips else None
         self._begin(Phase.WORK)
-        self._out = Storage(self.front.folder)
+        self._out = Storage()
         self.front.tasks_of(request.path).put(lambda: answer(self.front, self, request, body, length))
 
     # The answer
@@ -347,6 +347,9 @@ class ClientConnection(asyncio.Protocol):
             return
         if self._is_half_closed or not self._transport.can_write_eof():
             self._transport.close()
-        else:
+            return
+        try:
             self._transport.write_eof()
             self._transport.resume_reading()
+        except OSError:  # the client hung up while it was answered
+            self._transport.abort()

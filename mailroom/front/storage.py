@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tempfile
-from pathlib import Path
 from typing import IO
 
 IN_MEMORY = 64 * 1024
@@ -14,8 +13,7 @@ BLOCK = 64 * 1024
 class Storage:
     """A queue of bytes. `memory` and `disk` are what it occupies."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._file: IO[bytes] = io.BytesIO()
         self._read = self._written = 0
         self.is_on_disk = False
@@ -60,6 +58,6 @@ class Storage:
         self._read = self._written = 0
 
     def _move(self) -> None:
-        file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by close()
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         file.write(self._file.getvalue())  # type: ignore[attr-defined]
         self._file, self.is_on_disk = file, True

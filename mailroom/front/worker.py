@@ -7,14 +7,12 @@ import errno
 import os
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import repeat
-from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 from typing import Any, ClassVar
@@ -34,12 +32,10 @@ FILES_OF_OUR_OWN = 100
 class Front(Worker):  # type: ignore[misc]
     """One thread runs the event loop; `threads` others run the application.
 
-    `limits`, `folder`, `largest_body` and `find_client` may be set by gunicorn's configuration file.
+    `limits`, `largest_body` and `find_client` may be set by gunicorn's configuration file.
     """
 
     limits: ClassVar[FrontLimits] = FrontLimits()
-    folder: ClassVar[Path] = Path(tempfile.gettempdir())
-    """Where bodies and answers wait that are too large for memory."""
 
     with_own_thread: ClassVar[frozenset[str]] = frozenset()
     """Paths that each have a thread of their own: they are answered while all other threads wait."""

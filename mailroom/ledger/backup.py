@@ -98,7 +98,7 @@ def _fitting(revision: str | None, what: str) -> str:
 def _has_mailings(database_url: str) -> bool:
     database = Database(database_url)
     try:
-        if not inspect(database.engine).has_table(mailings.name):
+        if database.missing or not inspect(database.engine).has_table(mailings.name):
             return False
         with database.read() as connection:
             return connection.execute(select(mailings.c.id).limit(1)).one_or_none() is not None

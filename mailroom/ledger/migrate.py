@@ -22,12 +22,18 @@ from mailroom.settings import leave
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 UPGRADE = "run `flask db upgrade`"
+MISSING = f"there is no ledger where DATABASE_URL says: {UPGRADE} to make one there"
 
 
 def alembic_config(database_url: str) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config = _config()
     config.attributes["database_url"] = normalized_url(database_url)
+    return config
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # configparser's own
     return config
 
 
@@ -54,9 +60,7 @@ def upgrade(
 @cache
 def known_revisions() -> list[str]:
     """All that this Mailroom knows, the newest first."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -82,6 +86,8 @@ def misfit(revision: str | None) -> str | None:
 
 def misfit_of(database: Database) -> str | None:
     """The same of this ledger. Raises SQLAlchemyError when it cannot be asked."""
+    if database.missing:
+        return MISSING
     with database.read() as connection:
         return unfitness(connection) or misfit(revision_of(connection))
 
@@ -95,6 +101,6 @@ def leave_if_misfit(database_url: str) -> None:
     try:
         with suppress(SQLAlchemyError):
             if why := misfit_of(database):
-                leave(why)
+                leave(f"{why} ({database.missing})" if database.missing else why)
     finally:
         database.dispose()

@@ -1,5 +1,6 @@
-"""A local run: run.py starts, watches and stops what is missing; the rest is what it needs for that.
+"""A local run: start.py begins one, run.py starts, watches and stops what is missing; the rest is what
+they need for that.
 
-home.py, ports.py, defaults.py (where, and with which settings), valkey.py and catcher.py (Redis and mail
-server), processes.py, console.py, readiness.py, parent_death.py.
+python_path.py, home.py, ports.py, defaults.py (where, and with which settings), valkey.py and catcher.py
+(Redis and mail server), processes.py, console.py, readiness.py, parent_death.py.
 """

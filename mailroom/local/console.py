@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 COLOURS = (36, 33, 35, 34, 32, 31)
@@ -11,10 +13,20 @@ LABEL_WIDTH = 9
 
 
 class Console:
-    """One stream for all processes. `on_gone` is called when nobody reads it any more."""
+    """One stream for all processes. `on_gone` is called when nobody reads it any more.
 
-    def __init__(self, stream: TextIO, *, colours: bool, on_gone: Callable[[], None]) -> None:
-        self._stream, self._colours, self._on_gone = stream, colours, on_gone
+    `blot`: what nobody shall read is taken out of every line, whichever process wrote it.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        colours: bool,
+        on_gone: Callable[[], None],
+        blot: Callable[[str], str] = str,
+    ) -> None:
+        self._stream, self._colours, self._on_gone, self._blot = stream, colours, on_gone, blot
         self._names: list[str] = []
         self._gone = False
 
@@ -37,10 +49,12 @@ class Console:
         if self._gone:
             return
         try:
-            self._stream.write(text)
+            self._stream.write(self._blot(text))
             self._stream.flush()
-        except OSError:  # its terminal was closed, or the pipe behind it
+        except (OSError, ValueError):  # its terminal was closed, or the pipe behind it
             self._gone = True
+            with suppress(OSError):  # what is left in the stream is written at the end of the program
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             self._on_gone()
 
 

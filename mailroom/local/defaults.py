@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mailroom.database.engine import url_of_file
 from mailroom.local import ports, valkey
 from mailroom.settings import LOCAL_FILE, read_local
 
@@ -24,21 +25,22 @@ class Defaults:
     valkey_config: Path | None = None
     catcher: socket.socket | None = None
     slow_catcher: socket.socket | None = None
+    submission: socket.socket | None = None
 
     def close(self) -> None:
-        for listener in (self.catcher, self.slow_catcher):
+        for listener in (self.catcher, self.slow_catcher, self.submission):
             if listener is not None:
                 listener.close()
 
 
 def choose(home: Path, given: Mapping[str, str]) -> Defaults:
-    """Defaults for what `given` lacks. The catchers' ports are already listening."""
+    """Defaults for what `given` lacks. Their ports are already listening: nobody else can choose them."""
     chosen = Defaults({"MAILROOM_LOCAL": "1"})
     values = chosen.values
     if "SECRET_KEY" not in given:
         values["SECRET_KEY"] = read_local(home / LOCAL_FILE).get("SECRET_KEY") or secrets.token_urlsafe(48)
     if "DATABASE_URL" not in given:
-        values["DATABASE_URL"] = f"sqlite:///{home / 'mailroom.db'}"
+        values["DATABASE_URL"] = url_of_file(home / "mailroom.db")
     if "REDIS_URL" not in given:
         port, password = ports.free_port(), secrets.token_urlsafe(24)
         chosen.valkey_config = valkey.write_config(home / "valkey", port, password)
@@ -48,13 +50,10 @@ def choose(home: Path, given: Mapping[str, str]) -> Defaults:
     if "MAIL_DEFAULT_SENDER" not in given:
         values["MAIL_DEFAULT_SENDER"] = DEFAULT_SENDER
     if "MAILROOM_SUBMISSION_PORT" not in given:
-        values["MAILROOM_SUBMISSION_PORT"] = str(_free_from(SUBMISSION_PORT))
+        host = ports.EVERY_HOST if "MAILROOM_SUBMISSION_CERT" in given else ports.LOOPBACK_HOST
+        chosen.submission = ports.listen_from(SUBMISSION_PORT, host)
+        values["MAILROOM_SUBMISSION_PORT"] = str(ports.number(chosen.submission))
     return chosen
-
-
-def _free_from(first: int) -> int:
-    with ports.listen_from(first) as listener:
-        return ports.number(listener)
 
 
 def _choose_catchers(chosen: Defaults) -> None:

@@ -6,21 +6,22 @@ import random
 import socket
 
 LOOPBACK_HOST = "127.0.0.1"
+EVERY_HOST = "0.0.0.0"
 
 
-def listen(port: int) -> socket.socket:
+def listen(port: int, host: str = LOOPBACK_HOST) -> socket.socket:
     """A socket that listens on `port`; 0 takes any free one. OSError when it is taken."""
-    return socket.create_server((LOOPBACK_HOST, port), backlog=128)
+    return socket.create_server((host, port), backlog=128)
 
 
-def listen_from(first: int) -> socket.socket:
+def listen_from(first: int, host: str = LOOPBACK_HOST) -> socket.socket:
     """A socket on `first`, or on the next free port after it."""
     for port in range(first, min(first + 100, 65536)):
         try:
-            return listen(port)
+            return listen(port, host)
         except OSError:
             continue
-    return listen(0)
+    return listen(0, host)
 
 
 def number(listener: socket.socket) -> int:

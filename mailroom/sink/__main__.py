@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def all_rules(arguments: argparse.Namespace) -> list[str]:
-    from_file = json.loads(arguments.rules.read_text()) if arguments.rules else []
+    from_file = json.loads(arguments.rules.read_text(encoding="utf-8")) if arguments.rules else []
     return [*arguments.rule, *from_file]
 
 

@@ -28,7 +28,7 @@ class SinkProcess:
         self._rules = folder / "rules.json"
         self._options = options
         self._process: subprocess.Popen[str] | None = None
-        self._rules.write_text(json.dumps(list(rules)))
+        self._rules.write_text(json.dumps(list(rules)), encoding="utf-8")
 
     def __enter__(self) -> Self:
         self.start()
@@ -43,7 +43,7 @@ class SinkProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mailroom.sink", "--port", str(self.port), *files, *self._options],
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             cwd=Path(__file__).parents[2],
         )
         assert self._process.stdout is not None
@@ -64,7 +64,7 @@ class SinkProcess:
 
     def set_rules(self, rules: Iterable[str]) -> None:
         """From now (some milliseconds) on, also for connections that are open."""
-        self._rules.write_text(json.dumps(list(rules)))
+        self._rules.write_text(json.dumps(list(rules)), encoding="utf-8")
         if self._process is not None:
             self._process.send_signal(signal.SIGHUP)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import errno
 import logging as logging_of_others
@@ -18,7 +19,7 @@ from mailroom.content import private_domains
 from mailroom.database.engine import Database
 from mailroom.ledger import migrate
 from mailroom.queue import Queue
-from mailroom.settings import Settings, leave, load_or_exit
+from mailroom.settings import Settings, keep_within_home, leave, load_or_exit
 from mailroom.stop_signals import stop_signals
 from mailroom.submission.door import Door
 from mailroom.submission.limits import SubmissionLimits, fitting
@@ -35,15 +36,22 @@ PORT_TRIED_EVERY = 2.0
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m mailroom.submission", description="Take mail by SMTP.")
+    parser.add_argument("--fd", type=int, help="serve this listening socket, inherited, at the port")
+    arguments = parser.parse_args()
+    files.open_standard_streams()
+    files.speak_utf8()
     files.keep_private()
     settings = load_or_exit()
     logging.configure(settings.log, settings.secrets)
+    keep_within_home(settings)
     migrate.leave_if_misfit(settings.database_url)
     private_domains.allow(settings.private_domains)
-    asyncio.run(serve(settings))
+    asyncio.run(serve(settings, None if arguments.fd is None else socket.socket(fileno=arguments.fd)))
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, lent: socket.socket | None = None) -> None:
+    """`lent`: the first socket of its port, which whoever started us holds for us."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in stop_signals():
@@ -57,7 +65,7 @@ async def serve(settings: Settings) -> None:
     loop.set_exception_handler(door.of_a_loop)
     for name in ("mail.log", "asyncio"):  # aiosmtpd's, of every command that it does not know
         logging_of_others.getLogger(name).setLevel(logging_of_others.CRITICAL)
-    listeners = await _listeners(settings, stopped)
+    listeners = await _listeners(settings, stopped, lent)
     servers = [
         await loop.create_server(
             lambda: SubmissionProtocol(reception, hostname, context, door), sock=listener
@@ -77,13 +85,15 @@ async def serve(settings: Settings) -> None:
     database.dispose()
 
 
-async def _listeners(settings: Settings, stopped: asyncio.Event) -> list[socket.socket]:
+async def _listeners(
+    settings: Settings, stopped: asyncio.Event, lent: socket.socket | None
+) -> list[socket.socket]:
     """None when it is to end before the port was free. It waits, for who starts it may start the web with
     it, and would end that with it."""
     is_told = False
     while not stopped.is_set():
         try:
-            return _listen(settings)
+            return _listen(settings, lent)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 leave(
@@ -113,14 +123,14 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def _listen(settings: Settings) -> list[socket.socket]:
+def _listen(settings: Settings, lent: socket.socket | None) -> list[socket.socket]:
     """Every address with a certificate; without one only this machine's, as nobody else could sign in.
 
     Raises OSError when the first of them cannot be had.
     """
     hosts = ["127.0.0.1"] if settings.submission_cert is None else ["0.0.0.0", "::"]
-    found: list[socket.socket] = []
-    for host in hosts:
+    found = [lent] if lent else list[socket.socket]()
+    for host in hosts[len(found) :]:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             listener = socket.create_server((host, settings.submission_port), family=family, backlog=100)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from mailroom.front.storage import Storage
 
@@ -16,11 +15,11 @@ class IncomingMessage:
     forty times as much as a message of empty lines.
     """
 
-    def __init__(self, folder: Path, most: int) -> None:
+    def __init__(self, most: int) -> None:
         self.size = 0  # of all that came, kept or not
         self.refusal = ""  # a reply; what comes from then on is thrown away
         self._most = most
-        self._stored = Storage(folder)
+        self._stored = Storage()
 
     @property
     def memory(self) -> int:

@@ -160,7 +160,7 @@ class SubmissionProtocol(SMTP):
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         self._data_since, self._received = self.loop.time(), 0
         self._reset_timeout()
-        self._incoming = IncomingMessage(self._reception.folder, LARGEST_SUBMISSION)
+        self._incoming = IncomingMessage(LARGEST_SUBMISSION)
         try:
             async for piece in pieces(self._reader):
                 self._keep(self._incoming, piece)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import cast
 
 import structlog
@@ -64,11 +62,6 @@ class Reception:
         # Not the pool that signs people in: a large message may take its time.
         self._readers = ThreadPoolExecutor(READERS, "message")
         self._large_readers = ThreadPoolExecutor(1, "large message")
-
-    @property
-    def folder(self) -> Path:
-        """Where a message waits that is too large for memory."""
-        return self._settings.home if self._settings.home.is_dir() else Path(tempfile.gettempdir())
 
     async def sign_in(self, password: bytes) -> AuthResult:
         try:

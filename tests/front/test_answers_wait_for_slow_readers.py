@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,3 +70,12 @@ def test_what_breaks_in_the_middle_is_seen_to_be_broken(web: WebServer) -> None:
     answer = web.say(b"GET /breaks HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200") and not answer.endswith(b"0\r\n\r\n")
     assert web.is_healthy(2)
+
+
+def test_those_who_hang_up_at_once_leave_no_traceback(web: WebServer) -> None:
+    for number in range(200):
+        with web.connect(b"GET /made HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") as hasty:
+            reset = struct.pack("ii", number % 2, 0)
+            hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+    assert made(web) == 0
+    assert "Exception in callback" not in web.log.read_text()

@@ -9,10 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -26,15 +27,18 @@ READY = re.compile(r"^Mailroom is ready: (http://127\.0\.0\.1:(\d+)/sign-in\?tok
 
 
 class LocalRun:
-    """start.py in a process of its own; what it prints goes into a file beside its home."""
+    """start.py in a process of its own; what it prints goes into a file beside its home.
 
-    def __init__(self, home: Path, **environ: str) -> None:
+    `within`: the command that it is run by, as `unshare` is.
+    """
+
+    def __init__(self, home: Path, checkout: Path = ROOT, within: Sequence[str] = (), **environ: str) -> None:
         self.home, self.port = home, int(environ.get("PORT") or free_port())
         self.output = home.parent / f"{home.name}.{time.monotonic_ns()}.out"
         with self.output.open("wb") as output:
             self.process = psutil.Popen(
-                [sys.executable, "start.py"],
-                cwd=ROOT,
+                [*within, sys.executable, "start.py"],
+                cwd=checkout,
                 env=os.environ | {"MAILROOM_HOME": str(home), "PORT": str(self.port)} | environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -44,7 +48,7 @@ class LocalRun:
 
     @property
     def printed(self) -> str:
-        return self.output.read_text()
+        return self.output.read_text(encoding="utf-8")
 
     @property
     def link(self) -> str:
@@ -77,6 +81,12 @@ class LocalRun:
         connection.request("GET", path, headers={"Cookie": cookie})
         response = connection.getresponse()
         return response.status, dict(response.getheaders()), response.read().decode()
+
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
 
     def answers(self) -> bool:
         try:
@@ -138,8 +148,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
 def starting(folder: Path) -> Iterator[Start]:
     runs: list[LocalRun] = []
 
-    def start(home: Path | None = None, **environ: str) -> LocalRun:
-        runs.append(LocalRun(home or folder / "home", **environ))
+    def start(home: Path | None = None, **options: Any) -> LocalRun:
+        runs.append(LocalRun(home or folder / "home", **options))
         return runs[-1]
 
     yield start

@@ -152,7 +152,8 @@ def is_there(run: LocalRun, words: list[str], but: int) -> bool:
 def test_two_runs_live_beside_each_other(running: LocalRun, start: Start) -> None:
     other = start()
     assert other.link
-    for name in ("REDIS_URL", "SECRET_KEY", "DATABASE_URL", "MAIL_PORT", "MAILROOM_SLOW_SERVER"):
+    ports = ("MAIL_PORT", "MAILROOM_SLOW_SERVER", "MAILROOM_SUBMISSION_PORT")
+    for name in ("REDIS_URL", "SECRET_KEY", "DATABASE_URL", *ports):
         assert running.values[name] != other.values[name]
     assert other.interrupt() == 0
     assert running.answers()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {
@@ -41,6 +42,24 @@ def test_a_bad_value_is_one_line(program: str, tmp_path: Path) -> None:
     assert done.stderr == "mailroom: PORT must be a whole number from 1 to 65535, not 'eighty'\n"
     assert done.stdout == ""
     assert done.returncode == 2
+
+
+@pytest.mark.parametrize("program", ["gunicorn", "worker", "flask"])
+def test_other_packages_in_place_of_the_pinned_ones_are_one_line(program: str, tmp_path: Path) -> None:
+    (tmp_path / "structlog").symlink_to(Path(structlog.__file__).parent)
+    done = run(program, tmp_path / "home", PYTHONPATH=str(tmp_path))
+    assert (
+        done.stderr
+        == f"mailroom: PYTHONPATH ({tmp_path}) hides structlog of {sys.prefix}: start without it\n"
+    )
+    assert done.returncode == 2
+
+
+def test_a_local_run_needs_nothing_of_pythonpath(tmp_path: Path) -> None:
+    for name in ("structlog", "pydantic", "redis", "sqlalchemy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('another one')")
+    done = run("start", tmp_path / "home", PYTHONPATH=str(tmp_path), PORT="eighty")
+    assert done.stderr == "mailroom: PORT must be a whole number from 1 to 65535, not 'eighty'\n"
 
 
 @pytest.mark.parametrize("program", ["gunicorn", "worker"])

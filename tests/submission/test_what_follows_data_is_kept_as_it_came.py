@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,10 @@ def sent(message: bytes) -> bytes:
     return b"\r\n".join([b"." + line if line.startswith(b".") else line for line in lines])
 
 
-async def taken(folder: Path, came: bytes, at_once: int, most: int = 10_000) -> tuple[IncomingMessage, bytes]:
+async def taken(came: bytes, at_once: int, most: int = 10_000) -> tuple[IncomingMessage, bytes]:
     """The message, and what is left for the next command. `at_once`: octets that come together."""
     reader = asyncio.StreamReader(limit=16)
-    message = IncomingMessage(folder, most)
+    message = IncomingMessage(most)
 
     async def come() -> None:
         for start in range(0, len(came), at_once):
@@ -43,10 +44,10 @@ async def taken(folder: Path, came: bytes, at_once: int, most: int = 10_000) -> 
 
 @given(OCTETS.map(lambda parts: "".join(parts).encode()), st.integers(1, 50))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_message_is_what_the_client_meant(tmp_path: Path, message: bytes, at_once: int) -> None:
+def test_a_message_is_what_the_client_meant(message: bytes, at_once: int) -> None:
     message = message if message.endswith(b"\r\n") or not message else message + b"\r\n"
     came = sent(message) + b".\r\n" + AFTER
-    kept, left = asyncio.run(taken(tmp_path, came, at_once))
+    kept, left = asyncio.run(taken(came, at_once))
     assert (kept.octets(), left) == (message, AFTER)
     kept.close()
 
@@ -54,21 +55,24 @@ def test_a_message_is_what_the_client_meant(tmp_path: Path, message: bytes, at_o
 @pytest.mark.parametrize(
     "line", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r.\r\n", b"\n.\r", b"\r\n\0.\r\n"]
 )
-def test_only_a_dot_between_two_real_line_ends_is_the_last(tmp_path: Path, line: bytes) -> None:
-    kept, left = asyncio.run(taken(tmp_path, b"a" + line + b"MAIL FROM:<b>\r\n.\r\n" + AFTER, 7))
+def test_only_a_dot_between_two_real_line_ends_is_the_last(line: bytes) -> None:
+    kept, left = asyncio.run(taken(b"a" + line + b"MAIL FROM:<b>\r\n.\r\n" + AFTER, 7))
     assert kept.octets().endswith(b"MAIL FROM:<b>\r\n") and left == AFTER
     kept.close()
 
 
-def test_a_large_one_waits_in_a_file_and_one_too_large_is_thrown_away(tmp_path: Path) -> None:
+def test_a_large_one_waits_in_a_file_and_one_too_large_is_thrown_away() -> None:
     came = (b"x" * 998 + b"\r\n") * 100 + b".\r\n"
-    kept, _ = asyncio.run(taken(tmp_path, came, 50_000, most=200_000))
+    kept, _ = asyncio.run(taken(came, 50_000, most=200_000))
     assert (kept.memory, kept.disk) == (0, len(came) + 2) and kept.octets() == came[:-3]
     kept.close()
-    refused, _ = asyncio.run(taken(tmp_path, came, 50_000, most=50_000))
+    refused, _ = asyncio.run(taken(came, 50_000, most=50_000))
     assert (refused.memory, refused.disk, refused.refusal[:3]) == (0, 0, "552")
 
 
-def test_a_disk_that_is_full_is_no_reason_to_take_a_message_for_commands(tmp_path: Path) -> None:
-    kept, left = asyncio.run(taken(tmp_path / "gone", b"x" * 100_000 + b"\r\n.\r\n" + AFTER, 50_000, 200_000))
+def test_a_disk_that_is_full_is_no_reason_to_take_a_message_for_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    kept, left = asyncio.run(taken(b"x" * 100_000 + b"\r\n.\r\n" + AFTER, 50_000, 200_000))
     assert kept.refusal.startswith("452 4.3.1") and left == AFTER

@@ -28,6 +28,9 @@ OTHER_CONNECTIONS = text(
 ITS_REVISION = re.compile(rf"\bTABLE DATA \S+ {VERSION_TABLE} ").search
 """In pg_restore's list of what is in a dump."""
 
+AS_IT_WAS = "surrogateescape"
+"""What is not UTF-8 in a name comes back to PostgreSQL's programs as it was."""
+
 
 class PostgresqlDump:
     def __init__(self, database_url: str, tables: Collection[str]) -> None:
@@ -60,7 +63,9 @@ class PostgresqlDump:
         # All but its revision: until that is noted, with a hold, it counts as never migrated.
         listed = self._run("pg_restore", "--list", str(source)).splitlines(keepends=True)
         chosen = [line for line in listed if not ITS_REVISION(line)]
-        with NamedTemporaryFile("w", suffix=".list") as file:
+        with NamedTemporaryFile(
+            "w", encoding="utf-8", errors=AS_IT_WAS, suffix=".list", dir=kept.parent
+        ) as file:
             file.writelines(chosen)
             file.flush()
             name = str(make_url(self._url).database or "")
@@ -98,7 +103,11 @@ class PostgresqlDump:
                 "(on Debian and Ubuntu postgresql-client), at least as new as the server"
             )
         done = subprocess.run(
-            [path, *words], env={**os.environ, **self._environment()}, capture_output=True, text=True
+            [path, *words],
+            env={**os.environ, **self._environment()},
+            capture_output=True,
+            encoding="utf-8",
+            errors=AS_IT_WAS,
         )
         if done.returncode:
             said = done.stderr.strip().splitlines() or [f"ended with {done.returncode}"]

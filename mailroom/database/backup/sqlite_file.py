@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from mailroom import files
 from mailroom.database.backup.failed import BackupFailed
 from mailroom.database.backup.store import VERSION_TABLE, Prepare
+from mailroom.database.engine import url_of_file
 
 FILE_MAGIC = b"SQLite format 3\0"
 PATIENCE = 30.0
@@ -75,7 +76,7 @@ class SqliteFile:
             fresh.with_name(fresh.name + end).unlink(missing_ok=True)
         files.create(fresh)
         shutil.copyfile(source, fresh)
-        prepare(f"sqlite:///{fresh}", None)
+        prepare(url_of_file(fresh), None)
         with closing(sqlite3.connect(fresh)) as made:
             made.execute("PRAGMA journal_mode = DELETE")  # what was prepared is in one file again
         _flush(fresh)

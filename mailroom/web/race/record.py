@@ -125,7 +125,7 @@ class Races:
         if not RACE_ID.fullmatch(race_id):
             return None
         try:
-            kept = json.loads(self._path(race_id).read_text())
+            kept = json.loads(self._path(race_id).read_text(encoding="utf-8"))
             return Race(**{**kept, "legs": [Leg(**leg) for leg in kept["legs"]]})
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None  # never run, or written by another version
@@ -138,14 +138,14 @@ class Races:
         files.make_folder(self.folder)
         path = self._path(race.id)
         fresh = path.with_suffix(f".{os.getpid()}.{secrets.token_hex(2)}")
-        fresh.write_text(json.dumps(asdict(race)))
+        fresh.write_text(json.dumps(asdict(race)), encoding="utf-8")
         fresh.replace(path)
 
     @contextmanager
     def running(self, race_id: str) -> Iterator[bool]:
         """Yields False when another request runs a leg of this race; a dead one holds nothing."""
         files.make_folder(self.folder)
-        with open(self.folder / f"{race_id}.lock", "w") as lock:
+        with open(self.folder / f"{race_id}.lock", "w", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
