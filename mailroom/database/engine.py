@@ -186,6 +186,8 @@ def _configure_sqlite(
 ) -> None:
     @event.listens_for(engine, "do_connect")
     def _open_file(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
+        if options.get("uri"):  # the driver's own way to name a file, and how it may be used
+            return
         path = Path(arguments[0])
         # An empty one in its place would hide that the folder is wrong, or its disk not mounted.
         if not creates and _is_missing(path):
