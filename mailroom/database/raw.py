@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from operator import attrgetter, methodcaller
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from mailroom.database.statement import as_sqlalchemy
 from mailroom.database.write_lock import IMPATIENT, WriteLock
+
+T = TypeVar("T")
+
+CHANGED = attrgetter("rowcount")
+RETURNED = methodcaller("fetchall")
 
 
 class RawConnection:
@@ -20,36 +26,51 @@ class RawConnection:
     """
 
     def __init__(self, engine: Engine, write_lock: WriteLock | None) -> None:
-        self._engine = engine
+        self.engine = engine
         self._driver: Any = engine.dialect.loaded_dbapi
         self._write_lock = write_lock
         self._pooled: PoolProxiedConnection | None = None
 
-    def run(self, statements: Iterable[tuple[str, Any]]) -> list[int]:
-        """Executes (SQL, parameters) in one transaction; the number of rows each one changed."""
+    @property
+    def is_remote(self) -> bool:
+        """Whether a statement is a round trip, so that one for many rows is worth its while."""
+        return self._write_lock is None
+
+    def run(self, statements: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> list[T]:
+        """Executes (SQL, parameters) in one transaction; CHANGED or RETURNED of each one."""
         try:
             if self._write_lock is None:
-                return self._run(statements)
+                return self._run_at_once(statements, read)
             with self._write_lock.one():
-                return self._run(statements)
+                return self._run(self._write_lock, statements, read)
         except self._driver.Error as error:
             self.close()
-            raise as_sqlalchemy(error, "", self._engine.dialect) from error
+            raise as_sqlalchemy(error, "", self.engine.dialect) from error
         except BaseException:
             self.close()
             raise
 
-    def _run(self, statements: Iterable[tuple[str, Any]]) -> list[int]:
+    def _run(
+        self, lock: WriteLock, statements: Iterable[tuple[str, Any]], read: Callable[[Any], T]
+    ) -> list[T]:
         pooled = self._pooled = self._pooled or self._open()
         cursor = pooled.cursor()
-        if self._write_lock is not None:
-            self._write_lock.begin_impatient(cursor)
-        changed = [cursor.execute(*statement).rowcount for statement in statements]
+        lock.begin_impatient(cursor)
+        found = [read(cursor.execute(*statement)) for statement in statements]
         pooled.commit()
-        return changed
+        return found
+
+    def _run_at_once(self, statements: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> list[T]:
+        """All of it in one round trip, BEGIN and COMMIT included."""
+        pooled = self._pooled = self._pooled or self._open()
+        connection: Any = pooled.driver_connection
+        with connection.pipeline():
+            cursors = [connection.execute(*statement) for statement in statements]
+            connection.commit()
+        return [read(cursor) for cursor in cursors]
 
     def _open(self) -> PoolProxiedConnection:
-        pooled = self._engine.raw_connection()
+        pooled = self.engine.raw_connection()
         if self._write_lock is not None:
             pooled.cursor().execute(IMPATIENT)
         return pooled

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -95,6 +96,27 @@ def test_what_the_server_said_counts_after_the_batch_was_taken_away(book: Book) 
     assert book.states(mailing_id) == {"sent": 1, "queued": 1}
 
 
+def test_what_is_asked_for_twice_is_marked_once(book: Book) -> None:
+    book.accept(2)
+    lease = book.claim()
+    first, second = book.inside(lease)
+    direct = book.database.direct()
+
+    async def several() -> list[bool]:
+        recorder = Recorder(asyncio.get_running_loop(), book.database, direct, lease)
+        asked = [(1, first), (2, second), (3, first)]
+        answers = await asyncio.gather(*(recorder.mark(*one) for one in asked))
+        recorder.sent(first, 250, "2.0.0 Ok")
+        answers.append(await recorder.mark(4, first))
+        await recorder.drained()
+        return answers
+
+    assert asyncio.run(several()) == [True, True, False, False]
+    assert (book.delivery(first).state, book.delivery(first).session_id) == ("sent", 1)
+    direct.close()
+    book.die(lease)
+
+
 def test_all_sessions_share_a_commit(book: Book) -> None:
     book.accept(20)
     lease = book.claim()
@@ -103,11 +125,11 @@ def test_all_sessions_share_a_commit(book: Book) -> None:
     commits: list[int] = []
     run = direct.run
 
-    def counted(statements: object) -> list[int]:
+    def counted(*given: Any) -> list[Any]:
         commits.append(1)
-        return run(statements)  # type: ignore[arg-type]
+        return run(*given)
 
-    direct.run = counted  # type: ignore[method-assign]
+    direct.run = counted  # type: ignore[assignment, method-assign]
 
     async def many() -> list[bool]:
         recorder = Recorder(asyncio.get_running_loop(), book.database, direct, lease)

@@ -16,6 +16,7 @@ from mailroom.engine.accept.draft import Draft
 from mailroom.ledger.batches import batches, gather
 from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.deliveries import marks
+from mailroom.ledger.deliveries.marks import Mark, Sent
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries
@@ -69,8 +70,7 @@ class Book:
     def mark(self, lease: Lease, delivery_id: int, session_id: int = 1) -> str:
         """As the recorder does: "" when it is marked, else why not."""
         direct = self.database.direct()
-        pen = marks.LeaseStatements(self.database.engine, lease)
-        (marked,) = direct.run([pen.mark(session_id, delivery_id)])
+        _, (marked,) = marks.LeaseWriter(direct, lease).write([], [Mark(delivery_id, session_id)])
         direct.close()
         if marked:
             return ""
@@ -100,9 +100,9 @@ class Book:
 
     def sent(self, lease: Lease, delivery_id: int) -> bool:
         """As the recorder does: in the batch, or late."""
-        sent = delivery_id, 250, "2.0.0 Ok"
+        sent = Sent(delivery_id, 250, "2.0.0 Ok")
         direct = self.database.direct()
-        (recorded,) = direct.run([marks.LeaseStatements(self.database.engine, lease).sent(*sent)])
+        (recorded,), _ = marks.LeaseWriter(direct, lease).write([sent], [])
         direct.close()
         if recorded:
             return True

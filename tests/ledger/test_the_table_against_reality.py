@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from mailroom.ledger import moves
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import actions, marks
+from mailroom.ledger.deliveries.marks import Sent
 from mailroom.ledger.moves import MOVES, OF_A_TRY, Move, Step
 from mailroom.ledger.schema import attempts, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
@@ -110,9 +111,7 @@ def test_a_mark_and_its_2xx_are_set_as_the_table_says_or_not_at_all(book: Book) 
         else:
             assert row == before
         direct = book.database.direct()
-        (sent,) = direct.run(
-            [marks.LeaseStatements(book.database.engine, lease).sent(delivery_id, 250, "2.0.0 Ok")]
-        )
+        (sent,), _ = marks.LeaseWriter(direct, lease).write([Sent(delivery_id, 250, "2.0.0 Ok")], [])
         direct.close()
         assert sent == (row.state in moves.RECORD.before)
         assert book.delivery(delivery_id).state == after(moves.RECORD, row.state)

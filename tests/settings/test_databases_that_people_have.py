@@ -16,6 +16,7 @@ from mailroom.database import fitness
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY, READ_ONLY_FILE, what_to_do
 from mailroom.database.fitness import Unfit
+from mailroom.database.raw import RETURNED
 from mailroom.engine.send.recorder import Recorder
 from mailroom.ledger import migrate, states, writing
 from mailroom.ledger.deliveries.marks import Outcome
@@ -270,7 +271,8 @@ def test_writers_are_read_committed_whatever_the_default_is(postgres_url: str) -
         accepted = list(threads.map(lambda n: book.accept([f"p{n}@mail.example"]), range(30)))
     assert len(set(accepted)) == 30
     direct = database.direct()
-    assert direct.run([("SELECT set_config('a.b', current_setting('transaction_isolation'), false)", ())])
+    asked = [("SELECT current_setting('transaction_isolation')", ())]
+    assert direct.run(asked, RETURNED) == [[("read committed",)]]
     with database.engine.connect() as connection:
         assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
     direct.close()

@@ -64,15 +64,14 @@ def outcome(delivery_id: int, state: states.State, due_in_ms: int | None = None)
 def mark(connection: Connection, lease: batches.Lease, delivery_id: int) -> None:
     session = marks.open_session(connection, "worker", 1, "server")
     of = {"of_batch": lease.batch_id, "of_epoch": lease.epoch, "of_owner": "worker"}
-    marked = {**of, "of_delivery": delivery_id, "by_session": session, "with_date": None}
-    assert connection.execute(marks.mark_statement(), marked).rowcount == 1
+    given = {"given_delivery_id": delivery_id, "given_session_id": session, "given_dated_at": None}
+    assert marks.MARK_ONE.run(connection, **of, **given) == 1
 
 
 def send(connection: Connection, lease: batches.Lease, delivery_id: int) -> None:
     mark(connection, lease, delivery_id)
-    values = {"of_batch": lease.batch_id, "of_delivery": delivery_id}
-    sent = {**values, "with_code": 250, "with_reply": "2.0.0 OK"}
-    assert connection.execute(marks.sent_statement(), sent).rowcount == 1
+    given = {"given_delivery_id": delivery_id, "given_code": 250, "given_reply": "2.0.0 OK"}
+    assert marks.NOTE_ONE_SENT.run(connection, of_batch=lease.batch_id, **given) == 1
 
 
 def test_sent_and_the_end_of_a_mailing(database: Database, add: Any, mail: Any) -> None:

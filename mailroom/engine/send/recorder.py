@@ -25,15 +25,12 @@ from mailroom.database.telling import cause
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import marks
-from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.deliveries.marks import Mark, Outcome, Sent
 
 log = structlog.get_logger()
 
-Asked = tuple[int, int, "asyncio.Future[bool]", int | None]
-"""session id, delivery id, the answer (whether it is marked), and the Date that it bears (milliseconds)."""
-
-Sent = tuple[int, int, str]
-"""delivery id, and the code and the words of the server's reply."""
+Asked = tuple[Mark, "asyncio.Future[bool]"]
+"""A mark that is asked for, and whether it is set."""
 
 TRIES_OF_ONE = 40
 """So often an outcome that the ledger refuses for itself is tried, LEDGER_RETRY apart."""
@@ -48,9 +45,8 @@ class Recorder:
         self, loop: asyncio.AbstractEventLoop, database: Database, direct: RawConnection, lease: Lease
     ) -> None:
         self._database = database
-        self._direct = direct
         self._lease = lease
-        self._bound = marks.LeaseStatements(database.engine, lease)
+        self._writer = marks.LeaseWriter(direct, lease)
         self._loop = loop
         self.marked_at: dict[int, float] = {}
         """When each delivery's mark was committed (monotonic); whoever learns its outcome takes it."""
@@ -72,13 +68,13 @@ class Recorder:
         `dated_at`: the Date that it bears, kept for a resend (milliseconds).
         """
         answer: asyncio.Future[bool] = self._loop.create_future()
-        self._asked.append((session_id, delivery_id, answer, dated_at))
+        self._asked.append((Mark(delivery_id, session_id, dated_at), answer))
         self._soon()
         return answer
 
     def sent(self, delivery_id: int, code: int, reply: str) -> None:
         """Kept and tried again while the database is away."""
-        self._sent.append((delivery_id, code, reply))
+        self._sent.append(Sent(delivery_id, code, reply))
         self._soon()
 
     def trouble(self, outcome: Outcome) -> None:
@@ -102,7 +98,7 @@ class Recorder:
         self._loop.call_soon(self._write)
 
     def _write(self) -> None:
-        self._asked = [question for question in self._asked if not question[2].done()]
+        self._asked = [question for question in self._asked if not question[1].done()]
         try:
             self._write_all()
         except Exception as error:
@@ -133,20 +129,15 @@ class Recorder:
             marks.record_troubles(connection, self._lease, troubles)
 
     def _write_sent_and_marks(self, sent: list[Sent], asked: list[Asked]) -> None:
-        bound = self._bound
-        statements = [bound.sent(*one) for one in sent]
-        statements += [
-            bound.mark(session_id, delivery_id, date) for session_id, delivery_id, _, date in asked
-        ]
-        changed = self._direct.run(statements)
+        recorded, marked = self._writer.write(sent, [mark for mark, _ in asked])
         now = time.monotonic()
-        for one, rows in zip(sent, changed[: len(sent)], strict=True):
-            if rows != 1:
-                self._late.append(one)
-        for question, rows in zip(asked, changed[len(sent) :], strict=True):
-            if rows == 1:
-                self.marked_at[question[1]] = now
-                question[2].set_result(True)
+        if not all(recorded):
+            self._late += [one for one, held in zip(sent, recorded, strict=True) if not held]
+        for question, held in zip(asked, marked, strict=True):
+            mark, answer = question
+            if held:
+                self.marked_at[mark.delivery_id] = now
+                answer.set_result(True)
             else:
                 self._unanswered.append(question)
 
@@ -158,10 +149,10 @@ class Recorder:
 
     def _answer_refused(self, unanswered: list[Asked]) -> None:
         with self._database.read() as connection:
-            left = [question[1] for question in unanswered]
+            left = [mark.delivery_id for mark, _ in unanswered]
             why = {r.delivery_id: r.why for r in marks.why_refused(connection, self._lease, left)}
         self.refused.update(why)
-        for _, _, answer, _ in unanswered:
+        for _, answer in unanswered:
             if not answer.done():
                 answer.set_result(False)
 
@@ -226,12 +217,11 @@ class Recorder:
         Its delivery is then in doubt, as if its worker had died: the batch is left to its lease.
         """
         supervision.failed("the recorder", error)
-        if isinstance(one, tuple) and len(one) == 4:
-            answer = one[2]
-            if not answer.done():
-                answer.set_exception(error)
+        if not isinstance(one, Outcome | Sent):
+            if not one[1].done():
+                one[1].set_exception(error)
             return True
-        delivery_id = one.delivery_id if isinstance(one, Outcome) else one[0]
+        delivery_id = one.delivery_id
         self._tries[delivery_id] += 1
         if self._tries[delivery_id] < TRIES_OF_ONE:
             return False
@@ -244,8 +234,7 @@ def _without_words(trouble: Outcome) -> Outcome:
 
 
 def _wordless(sent: Sent) -> Sent:
-    delivery_id, code, reply = sent
-    return delivery_id, code, _plain(reply)
+    return sent._replace(reply=_plain(sent.reply))
 
 
 def _plain(words: str) -> str:

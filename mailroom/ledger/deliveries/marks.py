@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    ColumnElement,
     Connection,
-    Engine,
     Integer,
     String,
     Text,
     Update,
     bindparam,
     case,
+    column,
     func,
     insert,
     select,
 )
+from sqlalchemy.types import TypeEngine
 
 from mailroom.database.clock import now_millis
+from mailroom.database.raw import CHANGED, RETURNED, RawConnection
 from mailroom.database.statement import Statement
 from mailroom.ledger import moves
 from mailroom.ledger.batches.batches import Lease, held, owned
@@ -29,6 +33,9 @@ from mailroom.ledger.moves import Step, Try
 from mailroom.ledger.schema import batches, deliveries, sessions, suppressions
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
+
+Given = Sequence[ColumnElement[Any]]
+"""The fields of a Mark or a Sent, of one or of many, as SQL."""
 
 LIVED = {"deaths": 0, "deaths_alone": 0}
 """Whoever learned an outcome lived through the try: its mail is no suspect any more."""
@@ -57,8 +64,30 @@ def open_session(connection: Connection, worker: str, number: int, server: str) 
     return int(connection.execute(insert(sessions).values(values).returning(sessions.c.id)).scalar_one())
 
 
-def mark_statement() -> Update:
-    """Marks one delivery, if it may be handed over now: one row changes, or none.
+class Mark(NamedTuple):
+    """A delivery that a session is about to hand over. `dated_at`: the Date that it bears, if it had none
+    before (milliseconds).
+    """
+
+    delivery_id: int
+    session_id: int
+    dated_at: int | None = None
+
+
+class Sent(NamedTuple):
+    """A delivery that the server took, with the code and the words of its reply."""
+
+    delivery_id: int
+    code: int
+    reply: str
+
+
+MARK_TYPES: tuple[TypeEngine[Any], ...] = (BigInteger(), BigInteger(), BigInteger())
+SENT_TYPES: tuple[TypeEngine[Any], ...] = (BigInteger(), Integer(), Text())
+
+
+def mark_statement(given: Given) -> Update:
+    """Marks deliveries that may be handed over now, each or not. `given`: the fields of a Mark.
 
     A lost lease, a mailing that is not active, a suppressed address stop a mail here,
     and only here. Once this is committed, the final dot may leave.
@@ -75,15 +104,16 @@ def mark_statement() -> Update:
         mailings_table.c.expires_at > now_millis(),
     )
     listed = select(suppressions.c.address_key).where(suppressions.c.address_key == deliveries.c.address_key)
+    delivery_id, session_id, dated_at = given
     marked = moves.moved(
         moves.MARK,
-        session_id=bindparam("by_session", type_=BigInteger),
+        session_id=session_id,
         marked_at=now_millis(),
-        dated_at=func.coalesce(deliveries.c.dated_at, bindparam("with_date", type_=BigInteger)),
+        dated_at=func.coalesce(deliveries.c.dated_at, dated_at),
         resends=deliveries.c.resends + case((deliveries.c.state == State.UNKNOWN, 1), else_=0),
     )
     return marked.where(
-        deliveries.c.id == bindparam("of_delivery", type_=BigInteger),
+        deliveries.c.id == delivery_id,
         deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
         lease.exists(),
         active.exists(),
@@ -91,42 +121,93 @@ def mark_statement() -> Update:
     )
 
 
-def sent_statement() -> Update:
-    """Records a 2xx after the dot. One whose delivery is not this batch's any more changes nothing."""
+def sent_statement(given: Given) -> Update:
+    """Records a 2xx after the dot. One whose delivery is not this batch's any more changes nothing.
+
+    `given`: the fields of a Sent.
+    """
+    delivery_id, code, reply = given
     sent = moves.moved(
         moves.RECORD,
         attempts=deliveries.c.attempts + 1,
-        code=bindparam("with_code", type_=Integer),
-        reply=bindparam("with_reply", type_=Text),
+        code=code,
+        reply=reply,
         updated_at=now_millis(),
     )
     return sent.where(
-        deliveries.c.id == bindparam("of_delivery", type_=BigInteger),
+        deliveries.c.id == delivery_id,
         deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
     )
 
 
-MARK_DELIVERY, NOTE_SENT = Statement(mark_statement()), Statement(sent_statement())
+def _parameters(kind: type[Mark | Sent]) -> list[str]:
+    return [f"given_{name}" for name in kind._fields]  # not the names of the columns that are set
 
 
-class LeaseStatements:
-    """The two statements of every mail, for one worker's lease, as RawConnection.run takes them."""
+def one_of(kind: type[Mark | Sent], types: Sequence[TypeEngine[Any]]) -> Given:
+    """Its fields as parameters."""
+    return [bindparam(name, type_=type_) for name, type_ in zip(_parameters(kind), types, strict=True)]
 
-    def __init__(self, engine: Engine, lease: Lease) -> None:
-        self._mark = MARK_DELIVERY.bound(
-            engine,
-            ("by_session", "of_delivery", "with_date"),
-            of_batch=lease.batch_id,
-            of_epoch=lease.epoch,
-            of_owner=lease.owner,
-        )
-        names = ("of_delivery", "with_code", "with_reply")
-        self.sent = NOTE_SENT.bound(engine, names, of_batch=lease.batch_id)
-        """Takes a delivery's id, and the code and the words of the server's reply."""
 
-    def mark(self, session_id: int, delivery_id: int, dated_at: int | None = None) -> tuple[str, Any]:
-        """`dated_at`: the Date that it bears, if it had none before; milliseconds."""
-        return self._mark(session_id, delivery_id, dated_at)
+def many_of(kind: type[Mark | Sent], types: Sequence[TypeEngine[Any]]) -> Given:
+    """Its fields as columns: each parameter is a list, with a value for every row."""
+    lists = [
+        bindparam(name, type_=ARRAY(type_)) for name, type_ in zip(_parameters(kind), types, strict=True)
+    ]
+    columns = [column(name, type_) for name, type_ in zip(kind._fields, types, strict=True)]
+    rows = func.unnest(*lists).table_valued(*columns, name="given").render_derived()
+    return [rows.c[name] for name in kind._fields]
+
+
+MARK_ONE = Statement(mark_statement(one_of(Mark, MARK_TYPES)))
+NOTE_ONE_SENT = Statement(sent_statement(one_of(Sent, SENT_TYPES)))
+MARK_MANY = Statement(mark_statement(many_of(Mark, MARK_TYPES)).returning(deliveries.c.id))
+NOTE_MANY_SENT = Statement(sent_statement(many_of(Sent, SENT_TYPES)).returning(deliveries.c.id))
+
+
+class LeaseWriter:
+    """Marks and outcomes of one lease, written together. Belongs to the thread of its RawConnection."""
+
+    def __init__(self, direct: RawConnection, lease: Lease) -> None:
+        self._direct = direct
+        mark, sent = (MARK_MANY, NOTE_MANY_SENT) if direct.is_remote else (MARK_ONE, NOTE_ONE_SENT)
+        of_lease = {"of_batch": lease.batch_id, "of_epoch": lease.epoch, "of_owner": lease.owner}
+        self._mark = mark.bound(direct.engine, _parameters(Mark), **of_lease)
+        self._sent = sent.bound(direct.engine, _parameters(Sent), of_batch=lease.batch_id)
+
+    def write(self, sent: Sequence[Sent], asked: Sequence[Mark]) -> tuple[list[bool], list[bool]]:
+        """Records these, then sets these marks, in one transaction; which of them held.
+
+        Raises DBAPIError: nothing was written then.
+        """
+        if self._direct.is_remote:
+            return self._write_at_once(sent, asked)
+        statements = [self._sent(*one) for one in sent]
+        statements += [self._mark(*one) for one in asked]
+        held = [rows == 1 for rows in self._direct.run(statements, CHANGED)]
+        return held[: len(sent)], held[len(sent) :]
+
+    def _write_at_once(self, sent: Sequence[Sent], asked: Sequence[Mark]) -> tuple[list[bool], list[bool]]:
+        of_sent, of_asked = _columns(sent), _columns(asked)
+        statements = [self._sent(*of_sent)] if of_sent else []
+        statements += [self._mark(*of_asked)] if of_asked else []
+        found = [{id for (id,) in rows} for rows in self._direct.run(statements, RETURNED)]
+        recorded = found[0] if sent else set()
+        marked = found[-1] if asked else set()
+        return _held(sent, recorded), _held(asked, marked)
+
+
+def _held(rows: Sequence[Mark | Sent], ids: set[int]) -> list[bool]:
+    """Which of them changed its delivery: of two that would, the first."""
+    held = []
+    for row in rows:
+        held.append(row.delivery_id in ids)
+        ids.discard(row.delivery_id)
+    return held
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def record_late(connection: Connection, delivery_id: int, code: int, reply: str) -> bool:
