@@ -16,7 +16,7 @@ from mailroom.engine.accept.draft import Draft
 from mailroom.ledger.batches import batches, gather
 from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.deliveries import marks
-from mailroom.ledger.deliveries.marks import Mark, Sent
+from mailroom.ledger.deliveries.marks import HandOver, Sent
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries
@@ -70,7 +70,7 @@ class Book:
     def mark(self, lease: Lease, delivery_id: int, session_id: int = 1) -> str:
         """As the recorder does: "" when it is marked, else why not."""
         direct = self.database.direct()
-        _, (marked,) = marks.LeaseWriter(direct, lease).write([], [Mark(delivery_id, session_id)])
+        _, (marked,) = marks.LeaseWriter(direct, lease).write([], [HandOver(delivery_id, session_id)])
         direct.close()
         if marked:
             return ""

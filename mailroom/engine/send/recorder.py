@@ -25,11 +25,11 @@ from mailroom.database.telling import cause
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import marks
-from mailroom.ledger.deliveries.marks import Mark, Outcome, Sent
+from mailroom.ledger.deliveries.marks import HandOver, Outcome, Sent
 
 log = structlog.get_logger()
 
-Asked = tuple[Mark, "asyncio.Future[bool]"]
+Asked = tuple[HandOver, "asyncio.Future[bool]"]
 """A mark that is asked for, and whether it is set."""
 
 TRIES_OF_ONE = 40
@@ -68,7 +68,7 @@ class Recorder:
         `dated_at`: the Date that it bears, kept for a resend (milliseconds).
         """
         answer: asyncio.Future[bool] = self._loop.create_future()
-        self._asked.append((Mark(delivery_id, session_id, dated_at), answer))
+        self._asked.append((HandOver(delivery_id, session_id, dated_at), answer))
         self._soon()
         return answer
 

@@ -35,7 +35,7 @@ from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
 
 Given = Sequence[ColumnElement[Any]]
-"""The fields of a Mark or a Sent, of one or of many, as SQL."""
+"""The fields of a HandOver or a Sent, of one or of many, as SQL."""
 
 LIVED = {"deaths": 0, "deaths_alone": 0}
 """Whoever learned an outcome lived through the try: its mail is no suspect any more."""
@@ -64,7 +64,7 @@ def open_session(connection: Connection, worker: str, number: int, server: str) 
     return int(connection.execute(insert(sessions).values(values).returning(sessions.c.id)).scalar_one())
 
 
-class Mark(NamedTuple):
+class HandOver(NamedTuple):
     """A delivery that a session is about to hand over. `dated_at`: the Date that it bears, if it had none
     before (milliseconds).
     """
@@ -87,7 +87,7 @@ SENT_TYPES: tuple[TypeEngine[Any], ...] = (BigInteger(), Integer(), Text())
 
 
 def mark_statement(given: Given) -> Update:
-    """Marks deliveries that may be handed over now, each or not. `given`: the fields of a Mark.
+    """Marks deliveries that may be handed over now, each or not. `given`: the fields of a HandOver.
 
     A lost lease, a mailing that is not active, a suppressed address stop a mail here,
     and only here. Once this is committed, the final dot may leave.
@@ -140,16 +140,16 @@ def sent_statement(given: Given) -> Update:
     )
 
 
-def _parameters(kind: type[Mark | Sent]) -> list[str]:
+def _parameters(kind: type[HandOver | Sent]) -> list[str]:
     return [f"given_{name}" for name in kind._fields]  # not the names of the columns that are set
 
 
-def one_of(kind: type[Mark | Sent], types: Sequence[TypeEngine[Any]]) -> Given:
+def one_of(kind: type[HandOver | Sent], types: Sequence[TypeEngine[Any]]) -> Given:
     """Its fields as parameters."""
     return [bindparam(name, type_=type_) for name, type_ in zip(_parameters(kind), types, strict=True)]
 
 
-def many_of(kind: type[Mark | Sent], types: Sequence[TypeEngine[Any]]) -> Given:
+def many_of(kind: type[HandOver | Sent], types: Sequence[TypeEngine[Any]]) -> Given:
     """Its fields as columns: each parameter is a list, with a value for every row."""
     lists = [
         bindparam(name, type_=ARRAY(type_)) for name, type_ in zip(_parameters(kind), types, strict=True)
@@ -159,9 +159,9 @@ def many_of(kind: type[Mark | Sent], types: Sequence[TypeEngine[Any]]) -> Given:
     return [rows.c[name] for name in kind._fields]
 
 
-MARK_ONE = Statement(mark_statement(one_of(Mark, MARK_TYPES)))
+MARK_ONE = Statement(mark_statement(one_of(HandOver, MARK_TYPES)))
 NOTE_ONE_SENT = Statement(sent_statement(one_of(Sent, SENT_TYPES)))
-MARK_MANY = Statement(mark_statement(many_of(Mark, MARK_TYPES)).returning(deliveries.c.id))
+MARK_MANY = Statement(mark_statement(many_of(HandOver, MARK_TYPES)).returning(deliveries.c.id))
 NOTE_MANY_SENT = Statement(sent_statement(many_of(Sent, SENT_TYPES)).returning(deliveries.c.id))
 
 
@@ -172,10 +172,10 @@ class LeaseWriter:
         self._direct = direct
         mark, sent = (MARK_MANY, NOTE_MANY_SENT) if direct.is_remote else (MARK_ONE, NOTE_ONE_SENT)
         of_lease = {"of_batch": lease.batch_id, "of_epoch": lease.epoch, "of_owner": lease.owner}
-        self._mark = mark.bound(direct.engine, _parameters(Mark), **of_lease)
+        self._mark = mark.bound(direct.engine, _parameters(HandOver), **of_lease)
         self._sent = sent.bound(direct.engine, _parameters(Sent), of_batch=lease.batch_id)
 
-    def write(self, sent: Sequence[Sent], asked: Sequence[Mark]) -> tuple[list[bool], list[bool]]:
+    def write(self, sent: Sequence[Sent], asked: Sequence[HandOver]) -> tuple[list[bool], list[bool]]:
         """Records these, then sets these marks, in one transaction; which of them held.
 
         Raises DBAPIError: nothing was written then.
@@ -187,7 +187,9 @@ class LeaseWriter:
         held = [rows == 1 for rows in self._direct.run(statements, CHANGED)]
         return held[: len(sent)], held[len(sent) :]
 
-    def _write_at_once(self, sent: Sequence[Sent], asked: Sequence[Mark]) -> tuple[list[bool], list[bool]]:
+    def _write_at_once(
+        self, sent: Sequence[Sent], asked: Sequence[HandOver]
+    ) -> tuple[list[bool], list[bool]]:
         of_sent, of_asked = _columns(sent), _columns(asked)
         statements = [self._sent(*of_sent)] if of_sent else []
         statements += [self._mark(*of_asked)] if of_asked else []
@@ -197,7 +199,7 @@ class LeaseWriter:
         return _held(sent, recorded), _held(asked, marked)
 
 
-def _held(rows: Sequence[Mark | Sent], ids: set[int]) -> list[bool]:
+def _held(rows: Sequence[HandOver | Sent], ids: set[int]) -> list[bool]:
     """Which of them changed its delivery: of two that would, the first."""
     held = []
     for row in rows:
