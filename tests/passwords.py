@@ -1,0 +1,14 @@
+"""Passwords at argon2's least cost, which no setting allows: `cost_little()`, in tests' processes only."""
+
+from __future__ import annotations
+
+from argon2 import PasswordHasher
+
+from mailroom.web.sign_in import passwords
+
+LEAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+as_ever = passwords._hasher
+
+
+def cost_little() -> None:
+    passwords._hasher = lambda: LEAST
