@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from argon2 import PasswordHasher
 
 from mailroom.web.sign_in import passwords
 
-LEAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 as_ever = passwords._hasher
 
 
+@cache
+def _cheap_hasher() -> PasswordHasher:
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
 def cost_little() -> None:
-    passwords._hasher = lambda: LEAST
+    passwords._hasher = _cheap_hasher
