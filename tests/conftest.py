@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -28,13 +29,19 @@ from jinja2.bccache import Bucket, BytecodeCache
 from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
 from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings, load
-from tests import postgres
+from tests import passwords, postgres
 from tests.servers import Catcher, Valkey
 
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_CHROMIUM = "Chromium is missing; on Debian and Ubuntu: apt-get install chromium"
 NO_POSTGRES = "PostgreSQL is missing: pip install -r requirements-dev.txt"
+
+
+def pytest_configure() -> None:
+    """The hundreds of processes that tests start compile Mailroom once, not each of them anew."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def pytest_report_header() -> list[str]:
@@ -54,6 +61,11 @@ def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no settings of whoever runs them; what they need they set themselves."""
     for name in (*EXPECTED_SETTINGS, *(f"{name}_FILE" for name in FILED)):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _passwords_cost_little() -> None:
+    passwords.cost_little()
 
 
 class _Compiled(BytecodeCache):

@@ -23,6 +23,7 @@ from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import deliveries
 from mailroom.queue import Queue
 from mailroom.sink.process import SinkProcess
+from tests.warm_workers import Pool
 
 ROOT = Path(__file__).parents[1]
 SENDER = Address("post@mailroom.example", "Mailroom")
@@ -71,9 +72,9 @@ class System:
         self.database = Database(database_url)
         self.queue = Queue(redis_url)
         self.sink = SinkProcess(folder / "sink", rules, *sink_options)
-        self.pools: list[subprocess.Popen[bytes]] = []
+        self.pools: list[Pool | subprocess.Popen[bytes]] = []
         self.before_workers: list[str] = []
-        """What their command begins with."""
+        """What their command begins with: with a command they are started, not forked."""
         self._environment = {
             "SECRET_KEY": "a secret for tests only",
             "DATABASE_URL": database_url,
@@ -101,26 +102,35 @@ class System:
         return {**os.environ, **self._environment, "MAIL_PORT": str(self.sink.port)}
 
     def start_workers(
-        self, number: int = 1, *, lease: float | None = None, **environment: str
-    ) -> subprocess.Popen[bytes]:
+        self, number: int = 1, *queues: str, lease: float | None = None, **environment: str
+    ) -> Pool | subprocess.Popen[bytes]:
         """A pool in a process group of its own; its log goes to `workers.log`.
 
         `lease`: seconds, in place of half a minute; all other waits are as much shorter.
         """
+        start = self._start if self.before_workers else self._fork
+        pool = start([str(number), *queues], lease, {**self.environment, **environment})
+        self.pools.append(pool)
+        return pool
+
+    def _fork(self, words: list[str], lease: float | None, environment: dict[str, str]) -> Pool:
+        return Pool(["--workers", *words], lease, self.folder / "workers.log", environment)
+
+    def _start(
+        self, words: list[str], lease: float | None, environment: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
         program = ["worker.py"] if lease is None else ["-m", "tests.hasty_worker", str(lease)]
         with (self.folder / "workers.log").open("ab") as log:
-            pool = subprocess.Popen(
-                [*self.before_workers, sys.executable, *program, "--workers", str(number)],
+            return subprocess.Popen(
+                [*self.before_workers, sys.executable, *program, "--workers", *words],
                 cwd=ROOT,
-                env={**self.environment, **environment},
+                env=environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self.pools.append(pool)
-        return pool
 
-    def workers(self, pool: subprocess.Popen[bytes] | None = None) -> list[int]:
+    def workers(self, pool: Pool | subprocess.Popen[bytes] | None = None) -> list[int]:
         """The process ids of the workers that live now, of one pool or all."""
         pools = {one.pid for one in ([pool] if pool else self.pools)}
         return [pid for pid, parent in processes() if parent in pools]

@@ -6,7 +6,8 @@ import ast
 import importlib.util
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from tokenize import COMMENT, generate_tokens
@@ -17,7 +18,6 @@ import pytest
 from mailroom.ledger.schema import metadata
 from mailroom.ledger.states import MailingState, State
 from tests.drills.all import every_drill
-from tests.drills.drill import Drill
 from tests.test_imports import SOURCES, module_of
 
 ROOT = Path(__file__).parents[1]
@@ -33,16 +33,7 @@ SPEAKING = [
 ]
 """Who names files: pages, and the comments and docstrings of the code. What is past may: CHANGELOG."""
 
-TREE = [
-    path
-    for folder in (
-        "",
-        *(f"{name}/**/" for name in ("mailroom", "jobs", "tests", "docs", "deploy", "benchmarks")),
-    )
-    for path in [*ROOT.glob(f"{folder}*.py"), *ROOT.glob(f"{folder}*.js"), *ROOT.glob(f"{folder}*.mako")]
-]
-FILES = {str(path.relative_to(ROOT)) for path in TREE}
-FILES |= {str(path.relative_to(ROOT)) for path in (ROOT / "migrations").glob("**/*.py")}
+FOLDERS = ("mailroom", "jobs", "tests", "docs", "deploy", "benchmarks", "migrations")
 PACKAGES = {module_of(path) for path in SOURCES if path.name == "__init__.py"}
 
 
@@ -50,24 +41,34 @@ def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@cache
+def tree() -> list[str]:
+    """Every Python file, with a slash before it."""
+    found = [*ROOT.glob("*.py"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
+    return [f"/{named(path)}" for path in found]
+
+
 def exists(file: str) -> bool:
-    return any(known == file or known.endswith(f"/{file}") for known in FILES)
+    return any(known.endswith(f"/{file}") for known in tree())
 
 
-@pytest.mark.parametrize("path", SPEAKING, ids=named)
-def test_every_python_file_that_is_named_exists(path: Path) -> None:
-    files = re.findall(r"(?<![\w/.-])(?:\.\./)*([\w/-][\w/.-]*\.py)\b", path.read_text())
-    assert [file for file in files if not exists(file.lstrip("/"))] == []
+def said(pattern: str, paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """(file, what it says) for everything in these files that looks like it."""
+    return ((named(path), one) for path in paths for one in re.findall(pattern, path.read_text()))
 
 
-@pytest.mark.parametrize("path", PAGES, ids=named)
-def test_every_path_that_is_named_exists(path: Path) -> None:
+def test_every_python_file_that_is_named_exists() -> None:
+    files = said(r"(?<![\w/.-])(?:\.\./)*([\w/-][\w/.-]*\.py)\b", SPEAKING)
+    assert [(where, file) for where, file in files if not exists(file.lstrip("/"))] == []
+
+
+def test_every_path_that_is_named_exists() -> None:
     """Of the parts of the code: a folder with its slash, a template, a script of a page."""
-    paths = re.findall(
+    paths = said(
         r"(?<![\w/.<-])((?:mailroom|jobs|templates|static|migrations|tests|deploy|docs|benchmarks)/[\w/.-]*\w/?)",
-        path.read_text(),
+        PAGES,
     )
-    assert [name for name in paths if not (ROOT / name).exists()] == []
+    assert [(where, path) for where, path in paths if not (ROOT / path).exists()] == []
 
 
 def definitions(tree: ast.AST, prefix: str) -> Iterator[str]:
@@ -87,52 +88,61 @@ def definitions(tree: ast.AST, prefix: str) -> Iterator[str]:
                 yield from (f"{prefix}.{alias.asname or alias.name}" for alias in names)
 
 
-CODE = {path: path.read_text() for path in SOURCES}
-NAMES = {module_of(path) for path in SOURCES}
-NAMES |= {name for path, source in CODE.items() for name in definitions(ast.parse(source), module_of(path))}
-ENDINGS = {
-    ".".join(words[start:]) for name in NAMES for words in [name.split(".")] for start in range(len(words))
-}
+@cache
+def names() -> set[str]:
+    """Of every module, and all that it defines."""
+    found = {module_of(path) for path in SOURCES}
+    return found.union(*(definitions(ast.parse(path.read_text()), module_of(path)) for path in SOURCES))
 
 
-@pytest.mark.parametrize("path", PAGES, ids=named)
-def test_every_dotted_name_of_mailroom_exists(path: Path) -> None:
-    names = re.findall(r"(?<![\w/.@])mailroom(?:\.[A-Za-z_]\w*)+", path.read_text())
-    assert [name for name in names if name not in NAMES] == []
+@cache
+def endings() -> set[str]:
+    return {
+        ".".join(words[start:])
+        for words in (name.split(".") for name in names())
+        for start in range(len(words))
+    }
+
+
+def test_every_dotted_name_of_mailroom_exists() -> None:
+    dotted = said(r"(?<![\w/.@])mailroom(?:\.[A-Za-z_]\w*)+", PAGES)
+    assert [(where, name) for where, name in dotted if name not in names()] == []
 
 
 def prose(source: str) -> str:
     """What a module says to people: its docstrings and comments."""
-    said = [token.string for token in generate_tokens(StringIO(source).readline) if token.type == COMMENT]
+    words = [token.string for token in generate_tokens(StringIO(source).readline) if token.type == COMMENT]
     for node in ast.walk(ast.parse(source)):
         match node:
-            case ast.Expr(value=ast.Constant(value=str(words))):
-                said.append(words)
-    return "\n".join(said)
+            case ast.Expr(value=ast.Constant(value=str(doc))):
+                words.append(doc)
+    return "\n".join(words)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=named)
-def test_every_class_that_a_comment_names_by_its_module_exists(path: Path) -> None:
+def test_every_class_that_a_comment_names_by_its_module_exists() -> None:
     """`actions.ContentGone`; in code a type checker would see it."""
-    names = re.findall(r"(?<![\w/.@])(([a-z_]\w*)\.[A-Z]\w+)", prose(CODE[path]))
-    assert [
-        name for name, module in names if name not in ENDINGS and module not in sys.stdlib_module_names
-    ] == []
+    known = endings()
+    gone = []
+    for path in SOURCES:
+        for name, module in re.findall(r"(?<![\w/.@])(([a-z_]\w*)\.[A-Z]\w+)", prose(path.read_text())):
+            if name not in known and module not in sys.stdlib_module_names:
+                gone.append((named(path), name))
+    assert gone == []
 
 
 def plain(code: str) -> str:
     return re.sub(r"\s+", "", code).replace("'", '"').replace(",)", ")")
 
 
-@pytest.mark.parametrize("drill", every_drill(), ids=lambda drill: drill.name)
-def test_the_line_that_turns_a_drill_red_is_in_the_code(drill: Drill) -> None:
-    everything = plain("\n".join(CODE.values()))
-    fragments = re.findall(r"`([^`]+)`", drill.without)
-    assert fragments
+def test_the_line_that_turns_a_drill_red_is_in_the_code() -> None:
+    everything = plain("\n".join(path.read_text() for path in SOURCES))
+    fragments = {drill.name: re.findall(r"`([^`]+)`", drill.without) for drill in every_drill()}
+    assert all(fragments.values())
     gone = [
-        fragment
-        for fragment in fragments
-        if fragment.removesuffix("()") not in ENDINGS
+        (drill, fragment)
+        for drill, named_by_it in fragments.items()
+        for fragment in named_by_it
+        if fragment.removesuffix("()") not in endings()
         and not all(plain(part) in everything for part in fragment.removesuffix(")").split("..."))
     ]
     assert gone == []
@@ -227,5 +237,5 @@ def test_the_way_of_a_mail_has_a_dozen_steps_and_each_names_its_files() -> None:
 
 
 def test_every_function_that_the_architecture_names_is_in_the_code() -> None:
-    names = re.findall(r"`([A-Za-z_][\w.]*)\(\)`", ARCHITECTURE)
-    assert names and [name for name in names if name not in ENDINGS] == []
+    functions = re.findall(r"`([A-Za-z_][\w.]*)\(\)`", ARCHITECTURE)
+    assert functions and [name for name in functions if name not in endings()] == []

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -18,12 +19,12 @@ ONLY_TYPES = {"_typeshed"}  # comes with the type checker
 PEERS = ROOT / "benchmarks" / "peers"  # each has an environment of its own
 
 
-def sources(*folders: str) -> list[Path]:
+def sources(*folders: str) -> tuple[Path, ...]:
     found = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    return [path for path in found if PEERS not in path.parents]
+    return tuple(path for path in found if PEERS not in path.parents)
 
 
-PROGRAM = [*ROOT.glob("*.py"), *sources("deploy", "jobs", "mailroom", "migrations")]
+PROGRAM = (*ROOT.glob("*.py"), *sources("deploy", "jobs", "mailroom", "migrations"))
 TESTS = sources("benchmarks", "tests")
 
 
@@ -54,7 +55,8 @@ def listed(file: str) -> list[Requirement]:
     return found
 
 
-def imported(paths: Iterable[Path]) -> set[str]:
+@cache
+def imported(paths: tuple[Path, ...]) -> set[str]:
     """The distributions, not ours and not Python's, that these files import."""
     modules = {module.split(".")[0] for path in paths for module in modules_of(path)}
     providers = packages_distributions()
@@ -78,20 +80,21 @@ def needs_of(name: str) -> set[str]:
 LISTED = listed("requirements.txt")
 FOR_TESTS = listed("requirements-dev.txt")
 FILES = {
-    "requirements.txt": (LISTED, LISTED, imported(PROGRAM)),
-    "requirements-dev.txt": (FOR_TESTS, LISTED + FOR_TESTS, imported(TESTS)),
+    "requirements.txt": (LISTED, LISTED, PROGRAM),
+    "requirements-dev.txt": (FOR_TESTS, LISTED + FOR_TESTS, TESTS),
 }
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_what_is_imported_is_listed_as_such(file: str) -> None:
-    _, known, used = FILES[file]
-    assert used - {each.name for each in known if not each.is_needed_by_others} == set()
+    _, known, files = FILES[file]
+    assert imported(files) - {each.name for each in known if not each.is_needed_by_others} == set()
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_what_is_listed_is_imported_or_says_why_not(file: str) -> None:
-    own, _, used = FILES[file]
+    own, _, files = FILES[file]
+    used = imported(files)
     direct = [each for each in own if not each.is_needed_by_others]
     tools = {each.name for each in direct if each.heading.startswith("lint")}
     assert [each.name for each in direct if not each.reason and each.name not in used | tools] == []

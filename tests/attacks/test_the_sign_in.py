@@ -50,7 +50,8 @@ def served(
     with database.begin() as connection:
         users.add(connection, OWNER, passwords.hashed(PASSWORD))
     database.dispose()
-    with WebServer(folder, environment) as web:
+    cheap = "from tests import passwords\npasswords.cost_little()"
+    with WebServer(folder, environment, configuration=cheap) as web:
         yield web
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +12,7 @@ from mailroom.ledger.relays import circuit
 from mailroom.ledger.schema import sessions
 from mailroom.ledger.states import State
 from tests.servers import Valkey
-from tests.system import ROOT, System
+from tests.system import System
 
 
 @contextmanager
@@ -23,15 +21,6 @@ def limited(folder: Path, url: str, valkey: Valkey, *rules: str) -> Iterator[Sys
     options = ("--max-connections", "1")
     with System(folder, url, valkey.url, rules, *options, MAILROOM_CONNECTIONS="1") as system:
         yield system
-
-
-def worker_of(system: System, queue: str) -> None:
-    with (system.folder / "workers.log").open("ab") as log:
-        words = [sys.executable, "worker.py", "--workers", "1", queue]
-        pool = subprocess.Popen(
-            words, cwd=ROOT, env=system.environment, stdout=log, stderr=log, start_new_session=True
-        )
-    system.pools.append(pool)
 
 
 def troubles(system: System) -> list[str]:
@@ -59,9 +48,9 @@ def test_an_idle_worker_gives_up_its_session_for_one_that_has_mail(
     tmp_path: Path, database_url: str, valkey: Valkey
 ) -> None:
     with limited(tmp_path, database_url, valkey) as system:
-        worker_of(system, "urgent")
+        system.start_workers(1, "urgent")
         system.wait_until_over(system.accept(1).mailing_id)
-        worker_of(system, "bulk")
+        system.start_workers(1, "bulk")
         mailing = system.wait_until_over(system.accept(60).mailing_id)
         assert mailing.counts[State.SENT] == 60
         assert troubles(system) == []

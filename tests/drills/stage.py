@@ -23,6 +23,7 @@ from tests.hasty_worker import LEASE
 from tests.invariants import Account, check
 from tests.servers import Valkey
 from tests.system import System
+from tests.warm_workers import Pool
 
 SESSIONS = 2
 """SMTP sessions that a worker may open: what one kill may at most repeat."""
@@ -83,7 +84,7 @@ class Stage:
         self.mailings.append(accepted.mailing_id)
         return accepted
 
-    def start_workers(self) -> subprocess.Popen[bytes]:
+    def start_workers(self) -> Pool | subprocess.Popen[bytes]:
         return self.system.start_workers(WORKERS, lease=self.lease)
 
     def stop_workers(self) -> None:
@@ -125,14 +126,14 @@ class Stage:
         self.rest()
         self.kill(holders[0])
 
-    def kill_group(self, pool: subprocess.Popen[bytes]) -> None:
+    def kill_group(self, pool: Pool | subprocess.Popen[bytes]) -> None:
         """kill -9 of a pool and of all its workers at once."""
         os.killpg(pool.pid, signal.SIGKILL)
         pool.wait(10)
         self.kills += WORKERS
         self.extra_at_most += WORKERS * SESSIONS
 
-    def kill_parent(self, pool: subprocess.Popen[bytes]) -> None:
+    def kill_parent(self, pool: Pool | subprocess.Popen[bytes]) -> None:
         """kill -9 of a pool only. Its workers stop by themselves, so nothing may come twice."""
         self._kill(pool.pid)
         pool.wait(10)

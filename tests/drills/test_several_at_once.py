@@ -59,9 +59,10 @@ def test_whatever_ends_them_nothing_is_left(drills: subprocess.Popen[str], numbe
 
     def have_workers() -> bool:
         started[:] = psutil.Process(drills.pid).children(recursive=True)
-        return sum("tests.hasty_worker" in _words(process) for process in started) >= 3
+        forked = sum("tests.warm_workers" in _words(process) for process in started) - 2
+        return forked >= 3  # two are those that fork
 
-    wait_until(have_workers, 30, "workers")
+    wait_until(have_workers, 60, "workers")
     for _ in range(2):  # as somebody does who is in a hurry
         drills.send_signal(number)
     said, _ = drills.communicate(timeout=15)
