@@ -7,7 +7,7 @@ import sys
 
 from mailroom import __version__, files, log
 from mailroom.ledger import migrate
-from mailroom.queue import BULK, URGENT, Pool
+from mailroom.queue import BULK, URGENT, Pool, Queue
 from mailroom.settings import keep_within_home, load_or_exit
 
 
@@ -26,7 +26,11 @@ def main(arguments: list[str] | None = None) -> int:
     keep_within_home(settings)
     migrate.leave_if_misfit(settings.database_url)
     import jobs.deliver  # noqa: F401  before the fork, so that all workers share what it loads
+    from mailroom.engine import worker_process
 
+    queue = Queue(settings.redis_url)
+    worker_process.leave_if_not_alone(queue)
+    queue.close()
     pool = Pool(options.queues or [URGENT, BULK], settings.redis_url, options.workers or settings.workers)
     return 0 if pool.start(burst=options.burst) else 1
 

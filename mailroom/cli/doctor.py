@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import __version__, files
+from mailroom.engine import neighbours as engine_neighbours
 from mailroom.ledger import holding
 from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings import mailings
@@ -94,6 +95,17 @@ def written_files(mailroom: Mailroom) -> str:
     return f"all in {home}"
 
 
+def neighbours(mailroom: Mailroom) -> str:
+    """Whether workers of another ledger listen to the same queues."""
+    try:
+        found = engine_neighbours.workers(mailroom.database, mailroom.queue).neighbours
+    except QueueDown:
+        return "unknown: Redis does not answer"  # its own line says so
+    if found:
+        raise CheckFailed(engine_neighbours.words(found))
+    return "no other Mailroom uses this Redis database"
+
+
 def _tell_of_a_hold() -> None:
     """Nothing is wrong with it; but whoever asks why no mail leaves has the answer."""
     here = mailroom()
@@ -123,6 +135,7 @@ OF_THE_DOCTOR: dict[str, Question] = {
     "redis": redis,
     "files": written_files,
     "redis memory": redis_memory,
+    "neighbours": neighbours,
     "sessions": parked,
     "mail server": mail_server,
 }

@@ -22,6 +22,7 @@ from mailroom import log, supervision
 from mailroom import settings as settings_module
 from mailroom.content import private_domains
 from mailroom.database.engine import Database
+from mailroom.engine import neighbours
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.probing import Probing
 from mailroom.engine.send.batch_sender import BatchSender
@@ -109,6 +110,11 @@ class WorkerProcess:
         """Runs it in the event loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
+    @property
+    def ledger(self) -> str | None:
+        """Its name; None while it could not be asked yet."""
+        return neighbours.ledger_of(self.database)
+
     def work_on(self, sender: BatchSender | None) -> None:
         """Notes what is under way, for whoever tells this process to stop."""
         self._sender = sender
@@ -171,6 +177,21 @@ def start(worker_name: str, queue: Queue) -> WorkerProcess:
     _process = WorkerProcess(worker_name, queue, settings)
     _process.begin()
     return _process
+
+
+def leave_if_not_alone(queue: Queue) -> None:
+    """Ends a worker that would take its jobs off the same queues as another Mailroom's."""
+    settings = settings_module.load()
+    database = Database(settings.database_url)
+    try:
+        neighbours.leave_if_any(database, queue)
+    finally:
+        database.dispose()
+
+
+def ledger() -> str | None:
+    """Whose deliveries are made here."""
+    return _process.ledger if _process is not None else None
 
 
 def stop() -> None:

@@ -13,7 +13,7 @@ from mailroom import files
 from mailroom.database.backup import BackupFailed, store_of
 from mailroom.database.engine import Database
 from mailroom.database.fitness import Unfit
-from mailroom.ledger import holding, migrate
+from mailroom.ledger import holding, identity, migrate
 from mailroom.ledger.schema import mailings, metadata
 
 __all__ = ["BackupFailed", "Restored", "Saved", "restore", "save"]
@@ -79,10 +79,11 @@ def restore(database_url: str, source: Path, kept: Path, *, replace: bool = Fals
 
 
 def _make_fit(database_url: str, stamp: str | None) -> None:
-    migrate.upgrade(database_url, stamp=stamp, afterwards=_hold)
+    migrate.upgrade(database_url, stamp=stamp, afterwards=_begin_anew)
 
 
-def _hold(connection: Connection) -> None:
+def _begin_anew(connection: Connection) -> None:
+    identity.renew(connection)
     holding.release(connection)
     holding.hold(connection, holding.AFTER_RESTORE)
 

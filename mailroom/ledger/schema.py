@@ -277,6 +277,12 @@ holds = table(  # one row while nothing may be sent: see holding.py
     Column("reason", Text, nullable=False),
 )
 
+identity = table(  # one row: this ledger's own name, by which workers know each other
+    "identity",
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(32), nullable=False),
+)
+
 servers = table(  # what workers know together about a mail server
     "servers",
     Column("server", String(300), primary_key=True),

@@ -19,6 +19,7 @@ from rq.worker_registration import clean_worker_registry
 
 from mailroom import supervision
 from mailroom.queue.job import Job, JobList
+from mailroom.queue.queue import Queue, QueueDown
 from mailroom.queue.strays import drop_unreadable, is_wrong_kind, put_aside
 
 log = structlog.get_logger()
@@ -63,6 +64,9 @@ class LivingWorker(AnyWorker, Protocol):
 
     def register_death(self) -> None: ...
 
+    @property
+    def ledger(self) -> str | None: ...
+
 
 class Heartbeat(Thread):
     """Beats for one worker. Asks Redis over a connection of its own, so a long job hinders nothing."""
@@ -70,8 +74,10 @@ class Heartbeat(Thread):
     def __init__(self, worker: LivingWorker, redis: Redis, job_timeout: float) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self.worker, self.redis, self.job_timeout = worker, redis, job_timeout
+        self._queue = Queue(redis)
         self._beating = Lock()
         self._stopped = False
+        self._neighbours = frozenset[str]()
         self._tidied_at = float("-inf")
         self._told: list[str] = []
 
@@ -89,6 +95,7 @@ class Heartbeat(Thread):
                 self._told = supervision.troubles()
                 beaten_at = time.monotonic()
                 self._try(self.beat)
+                self._try(self.look_round)
                 if beaten_at - self._tidied_at >= MAINTENANCE:
                     self._tidied_at = beaten_at
                     self._try(self.tidy)
@@ -108,6 +115,20 @@ class Heartbeat(Thread):
             if any(map(is_wrong_kind, answers)):  # the next beat finds them gone
                 self.redis.delete(self.worker.key)
                 put_aside(self.redis, self.worker.queue_names())
+
+    def look_round(self) -> None:
+        """Says it, once of each, when workers of another ledger take jobs off our queues."""
+        if (ledger := self.worker.ledger) is None:
+            return
+        found = {worker.name: worker for worker in self._queue.workers() if not worker.may_be_of(ledger)}
+        for name in found.keys() - self._neighbours:
+            log.error(
+                "another Mailroom's worker takes jobs off our queues: give each its own Redis database",
+                worker=self.worker.name,
+                host=found[name].hostname,
+                pid=found[name].pid,
+            )
+        self._neighbours = frozenset(found)
 
     def stop(self) -> None:
         """The last beat was the last: the worker is off the lists from now on."""
@@ -142,7 +163,7 @@ class Heartbeat(Thread):
         # The worker's own loop tells people of an outage, and what a beat says the next one says again.
         try:
             action()
-        except RedisError:
+        except (RedisError, QueueDown):
             pass
         except Exception as error:  # RQ stumbles over what a stranger put there; the worker lives on
             log.error(

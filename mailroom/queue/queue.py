@@ -69,11 +69,15 @@ class QueueDown(Exception):
 
 WRONG_KIND_IN_REDIS = "Redis holds something else where a list of Mailroom's should be; workers put it aside"
 
-WORKER_FIELDS = ("hostname", "pid", "state", "queues", "job", "last_heartbeat", "troubles")
+WORKER_FIELDS = ("hostname", "pid", "state", "queues", "job", "last_heartbeat", "troubles", "ledger")
 
 EVICTS_NOTHING = "noeviction"
 
 LARGEST_PID = 2**31 - 1
+
+NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9._-]")
+LONGEST_NAME = 255
+"""Of a host: whoever can write to Redis can say that it is anything, and it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,11 @@ class WorkerInfo:
     job_id: str | None
     last_heartbeat: datetime
     troubles: str  # what fails in it at present, in half a sentence
+    ledger: str  # whose deliveries it makes; "": it does not say
+
+    def may_be_of(self, ledger: str) -> bool:
+        """Who says nothing may be of an older Mailroom that is about to be replaced."""
+        return self.ledger in ("", ledger)
 
 
 def job_id(batch_id: int, epoch: int) -> str:
@@ -285,17 +294,19 @@ def _forget(pipe: Pipeline, name: str, ids: Sequence[str]) -> None:
 
 def _worker_info(key: bytes, values: Sequence[bytes | None]) -> WorkerInfo:
     """Raises an exception of any kind for a record that is none of a live worker."""
-    hostname, pid, state, queues, job, heartbeat, troubles = (as_text(value or b"") for value in values)
+    hostname, pid, state, queues, job, heartbeat, *rest = (as_text(value or b"") for value in values)
+    troubles, ledger = rest
     number = int(pid or 0)
     if not 0 <= number <= LARGEST_PID:
         raise ValueError("no process has this number")
     return WorkerInfo(
         name=as_text(key).removeprefix(worker_key("")),
-        hostname=hostname,
+        hostname=NOT_OF_A_NAME.sub("?", hostname)[:LONGEST_NAME],
         pid=number,
         state=state or "starting",
         queues=tuple(queues.split(",")),
         job_id=job or None,
         last_heartbeat=utcparse(heartbeat),
         troubles=troubles,
+        ledger=ledger,
     )

@@ -70,7 +70,8 @@ class Worker(SimpleWorker):
 
     engine_module: ClassVar[str] = "mailroom.engine.worker_process"
     """What is opened before the first job and closed after the last: start(name, queue),
-    is_held() before each job, request_stop() from a signal handler, stop()."""
+    is_held() before each job, request_stop() from a signal handler, stop(). Before start, unless a pool
+    did so before it forked: leave_if_not_alone(queue). ledger(): its name, None while that is not known."""
 
     parent: int | None = None
     """The pool's process; when it is gone, so shall be the worker, or the next pool doubles them."""
@@ -131,6 +132,8 @@ class Worker(SimpleWorker):
         engine = importlib.import_module(self.engine_module)
         queue = Queue(self.connection)
         heartbeat = Heartbeat(self, queue.redis, JOB_TIMEOUT)
+        if self.parent is None:
+            engine.leave_if_not_alone(queue)
         engine.start(self.name, queue)
         self._engine = engine
         heartbeat.start()
@@ -257,6 +260,7 @@ class Worker(SimpleWorker):
             "state": self.get_state(),
             "job": job.id if job else "",
             "troubles": "; ".join(supervision.troubles()),
+            "ledger": self.ledger or "",
         }
         pipe.hset(self.key, mapping=self.serialize() | about)
         worker_registration.register(self, pipe)
@@ -264,6 +268,11 @@ class Worker(SimpleWorker):
         if job:
             bookkeeping.execution(self, job).heartbeat(job.started_job_registry, ttl, pipe)
             pipe.expire(self.executions_key, ttl)
+
+    @property
+    def ledger(self) -> str | None:
+        """Whose deliveries are made here, as far as that is known."""
+        return cast(str | None, self._engine and self._engine.ledger())
 
     def register_death(self) -> None:
         with self.connection.pipeline() as pipe:

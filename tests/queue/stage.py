@@ -47,6 +47,14 @@ def stop() -> None:
     note("stop")
 
 
+def leave_if_not_alone(queue: Queue) -> None:
+    """On a stage nobody asks."""
+
+
+def ledger() -> None:
+    """On a stage there is none."""
+
+
 def is_held() -> bool:
     return False
 

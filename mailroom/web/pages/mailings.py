@@ -173,7 +173,7 @@ def _view(mailing_id: int) -> View:
             progress=progress_of(mailing, from_millis(now)),
             blockers=blockers(
                 connection,
-                mailroom().queue,
+                mailroom(),
                 configured(mailroom().settings),
                 mailing,
                 now,

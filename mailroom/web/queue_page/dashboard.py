@@ -23,10 +23,11 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from mailroom.queue import BULK, URGENT
 from mailroom.queue.connection import connect
-from mailroom.queue.readable import ReadableJob, ReadableQueue, ReadableWorker
+from mailroom.queue.readable import ReadableJob, ReadableQueue
 from mailroom.queue.strays import is_wrong_kind
 from mailroom.settings import Settings
-from mailroom.web.queue_page import outcomes
+from mailroom.web.queue_page import neighbours, outcomes
+from mailroom.web.queue_page.neighbours import OurWorker
 from mailroom.web.queue_page.script_prints import ScriptPrints
 from mailroom.web.request import errors
 
@@ -78,6 +79,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.register_blueprint(rq_dashboard.blueprint, url_prefix="/queue")
     app.jinja_env.add_extension(ScriptPrints)
     outcomes.init_app(app)
+    neighbours.init_app(app)
     # On the application: the blueprint is one per process, and refuses hooks once it was registered.
     app.before_request(_check)
     app.after_request(_set_policy)
@@ -89,7 +91,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def _teach_it_our_jobs() -> None:
     """Its own classes unpickle what they find in Redis; ours read JSON, and write no pickle."""
-    web.Job, web.Queue, web.Worker = ReadableJob, ReadableQueue, ReadableWorker
+    web.Job, web.Queue, web.Worker = ReadableJob, ReadableQueue, OurWorker
     web.requeue_job = lambda job_id, connection: ReadableJob.fetch(job_id, connection).requeue()
     # It would open a connection a request, without any timeout.
     web.from_url = lambda *_, **__: (None, _redis())

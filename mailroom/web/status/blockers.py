@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from mailroom.engine import neighbours
 from mailroom.ledger.batches import batches
 from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.relays import circuit, parked_sessions, rates
 from mailroom.ledger.states import MailingState
-from mailroom.queue import Queue, QueueDown
+from mailroom.queue import QueueDown
+from mailroom.web import Mailroom
 from mailroom.web.status.banners import trouble_words
 from mailroom.web.status.checks import SUSPENDED
 from mailroom.web.status.servers import parked_words
@@ -29,7 +31,7 @@ class Blocker:
 
 def blockers(
     connection: Connection,
-    queue: Queue,
+    mailroom: Mailroom,
     names: set[str],
     mailing: Mailing,
     now: int,
@@ -46,7 +48,7 @@ def blockers(
         return [Blocker("info", "Canceled. What is under way ends; nothing new begins.")]
     return [
         *([Blocker("warning", f"Sending is held: {hold.reason}.")] if hold else []),
-        *_lost_queue(queue),
+        *_lost_queue(mailroom),
         *_closed_servers(connection, names, now),
         *_slowed_down(connection, names),
         *_parked(connection),
@@ -54,16 +56,19 @@ def blockers(
     ]
 
 
-def _lost_queue(queue: Queue) -> Iterator[Blocker]:
+def _lost_queue(mailroom: Mailroom) -> Iterator[Blocker]:
     try:
-        workers, is_suspended = queue.workers(), queue.is_suspended()
+        ours, others = neighbours.workers(mailroom.database, mailroom.queue)
+        is_suspended = mailroom.queue.is_suspended()
     except QueueDown as problem:
         yield Blocker(
             "warning",
             f"The queue cannot be reached ({problem}). Nothing is lost: sending goes on when it is back.",
         )
         return
-    if not workers:
+    if others:
+        yield Blocker("warning", f"{neighbours.words(others)}.")
+    if not ours:
         yield Blocker("warning", "No worker is running. Start one with: python worker.py")
     elif is_suspended:
         yield Blocker("warning", f"{SUSPENDED}.")

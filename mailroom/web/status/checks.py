@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from mailroom.database.clock import now_millis
 from mailroom.database.faults import what_to_do
+from mailroom.engine import neighbours
 from mailroom.ledger import migrate
 from mailroom.ledger.schema import mailings, sweeper
 from mailroom.ledger.writing import Locked, probe_writing
@@ -68,16 +69,18 @@ def redis(mailroom: Mailroom) -> str:
 
 def workers(mailroom: Mailroom) -> str:
     try:
-        found, is_suspended = mailroom.queue.workers(), mailroom.queue.is_suspended()
+        ours, others = neighbours.workers(mailroom.database, mailroom.queue)
+        is_suspended = mailroom.queue.is_suspended()
     except QueueDown as down:
         raise CheckFailed(f"cannot be counted: {down}") from None
-    if not found:
-        raise CheckFailed("no worker is running; start one: python worker.py")
+    beside = f". {neighbours.words(others)}" if others else ""
+    if not ours:
+        raise CheckFailed(f"no worker is running; start one: python worker.py{beside}")
     if is_suspended:
         raise CheckFailed(SUSPENDED)
-    if troubles := sorted({worker.troubles for worker in found if worker.troubles}):
+    if troubles := sorted({worker.troubles for worker in ours if worker.troubles}):
         raise CheckFailed(f"{'; '.join(troubles)}: the workers' log says why")
-    return f"{len(found)} running"
+    return f"{len(ours)} running{beside}"
 
 
 def sweep(mailroom: Mailroom) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import __version__
 from mailroom.database.telling import cause
+from mailroom.engine import neighbours
 from mailroom.ledger import holding, states
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.totals import totals
@@ -115,7 +116,7 @@ class Now(Collector):
         queue = self._mailroom.queue
         try:
             waiting = {name: queue.waiting(name) for name in (URGENT, BULK)}
-            workers = len(queue.workers())
+            workers = len(neighbours.workers(self._mailroom.database, queue).ours)
         except QueueDown:
             return
         yield _by("queue_batches", "Batches that wait for a worker.", "queue", waiting)
