@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted([*ROOT.glob("*.py"), *ROOT.glob("jobs/**/*.py"), *ROOT.glob("mailroom/**/*.py")])
 DOOR = ROOT / "mailroom" / "ledger" / "moves.py"
 NEAR_THE_DRIVER = ROOT / "mailroom/ledger/deliveries/marks.py"
-ANY_TABLE = {(ROOT / "mailroom/ledger/sweep/clock_jump.py", "_earlier")}
+ANY_TABLE = {(ROOT / "mailroom/ledger/sweep/clock_jump.py", name) for name in ("_earlier", "_expire_by")}
 """Functions that update a table and a column which they are given. None is ever given deliveries."""
 
 RAW = re.compile(

@@ -1,10 +1,18 @@
-"""Clock and time columns: the database's own clock, which all processes share, and milliseconds of UTC."""
+"""Clock and time columns: the database's own clock, which all processes share, and milliseconds of UTC.
+
+Beside them the machine's uptime, by which it is seen that somebody set that clock.
+"""
 
 from __future__ import annotations
 
+import os
+import secrets
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Dialect, select
 from sqlalchemy.ext.compiler import compiles
@@ -68,6 +76,37 @@ NOW_MILLIS = {
 def now(connection: Connection) -> int:
     """What that clock says."""
     return int(connection.execute(select(now_millis())).scalar_one())
+
+
+class Uptime(NamedTuple):
+    """How long this machine has run, in two ways that nobody sets; milliseconds."""
+
+    awake_ms: int  # without the time that it slept
+    up_ms: int  # as the kernel's own file says, whatever a program is told
+
+    def since(self, earlier: Uptime) -> int:
+        """What passed, as far as both of them saw it."""
+        up = self.up_ms - earlier.up_ms
+        awake = self.awake_ms - earlier.awake_ms
+        return awake if up < 0 else min(awake, up)
+
+
+def uptime() -> Uptime:
+    awake = round(time.monotonic() * 1000)
+    try:
+        return Uptime(awake, round(float(Path("/proc/uptime").read_text().split()[0]) * 1000))
+    except (OSError, ValueError, IndexError):
+        return Uptime(awake, awake)
+
+
+@cache
+def boot() -> str:
+    """Names what `uptime` belongs to: this machine, since it started; or this process, where nobody says."""
+    try:
+        booted = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{booted}-{os.stat('/proc/self/ns/time').st_ino}"[:100]
+    except OSError:
+        return f"process-{secrets.token_hex(16)}"
 
 
 @compiles(now_millis, "sqlite")

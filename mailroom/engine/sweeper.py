@@ -82,8 +82,14 @@ class Sweeper:
         began = time.monotonic()
         self._hold.look()
         with self._database.begin() as connection:
-            if not rounds.take(connection, self._name):
-                return False
+            turn = rounds.take(connection, self._name)
+        if turn is None:
+            return False
+        if turn.clock_set_ms:
+            log.warning(
+                "the ledger's clock was set, or the machine slept: nothing expires by that",
+                ahead_by_seconds=round(turn.clock_set_ms / 1000),
+            )
         for step in self._steps():
             with _apart():
                 step()

@@ -14,7 +14,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Update, insert, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Update,
+    insert,
+    or_,
+    select,
+    true,
+    type_coerce,
+    update,
+)
 
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
@@ -118,6 +129,7 @@ class Picked(NamedTuple):
     if_unknown: str
     is_counted: bool  # the counters of its mailing leave out what is in a batch
     now: int  # the ledger's clock
+    expires_at: int  # its mailing's
 
     @property
     def is_in_doubt(self) -> bool:
@@ -135,6 +147,12 @@ IS_IN_LIVE_BATCH = select(batches.c.id).where(batches.c.id == deliveries.c.batch
 
 OF_ITS_MAILING = mailings_table.c.id == deliveries.c.mailing_id
 IF_UNKNOWN = select(mailings_table.c.if_unknown).where(OF_ITS_MAILING).correlate(deliveries).scalar_subquery()
+EXPIRES_AT = (
+    select(type_coerce(mailings_table.c.expires_at, BigInteger))
+    .where(OF_ITS_MAILING)
+    .correlate(deliveries)
+    .scalar_subquery()
+)
 NOW = select(now_millis()).scalar_subquery()  # once for all of them
 
 
@@ -152,7 +170,7 @@ def pick(
         where = (deliveries.c.batch_id == of_batch, *where)
     names = ("id", "mailing_id", "state", "resends")
     chosen = (
-        select(*(deliveries.c[name] for name in names), IF_UNKNOWN, is_counted, NOW)
+        select(*(deliveries.c[name] for name in names), IF_UNKNOWN, is_counted, NOW, EXPIRES_AT)
         .where(*where)
         .order_by(*order_by)
         .limit(limit)
@@ -225,7 +243,10 @@ def _by_the_table(row: Picked, step: Step) -> _Moved | None:
     is_new_doubt = row.state is State.SENDING and step.move.after is State.UNKNOWN
     if step.due_in_ms is None or (is_new_doubt and not row.may_be_resent):
         return _Moved(row, step, move, None)
-    return _Moved(row, step, move, row.now + step.due_in_ms)
+    due_at = row.now + step.due_in_ms
+    if step.move is DEFER:  # at its mailing's end at the latest: there the sweeper lets it expire
+        due_at = min(due_at, max(row.now, row.expires_at))
+    return _Moved(row, step, move, due_at)
 
 
 def _follow(connection: Connection, made: Sequence[_Moved]) -> None:

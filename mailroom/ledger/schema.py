@@ -268,6 +268,16 @@ sweeper = table(  # one row: whose turn it is, and how the last round went
     Column("owner", String(100), nullable=False),
     Column("swept_at", Millis, nullable=False),
     Column("round_ms", Integer, nullable=False),
+    Column("set_ms", BigInteger, nullable=False, server_default="0"),  # how far the clock was set, in all
+)
+
+uptimes = table(  # what a machine that sweeps last saw of the ledger's clock, and of its own uptime
+    "uptimes",
+    Column("boot", String(100), primary_key=True),  # the machine, since it started
+    Column("at", Millis, nullable=False),  # by the ledger's clock
+    Column("awake_ms", Millis, nullable=False),
+    Column("up_ms", Millis, nullable=False),
+    Column("set_ms", BigInteger, nullable=False),  # the sweeper's, at that time
 )
 
 holds = table(  # one row while nothing may be sent: see holding.py

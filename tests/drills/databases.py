@@ -177,6 +177,7 @@ def _set_clock(stage: Stage, by_ms: int) -> None:
         "deliveries": ("due_at", "marked_at", "updated_at"),
         "mailings": ("created_at", "expires_at", "next_due_at", "started_at"),
         "sweeper": ("swept_at",),
+        "uptimes": ("at",),
     }
     stage.execute(
         *(

@@ -25,7 +25,7 @@ class Slow(UnreadableContent):
         return b"Hello\r\n"
 
 
-MESSAGE = SendableMessage("post@mailroom.example", "mailroom.example", "uid", False, 0, Slow(""))
+MESSAGE = SendableMessage("post@mailroom.example", "mailroom.example", "uid", False, Slow(""))
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 
 from mailroom.content.merge.plain import MergeError
 from mailroom.engine.send import verdict
-from mailroom.engine.send.messages import SendableMessage, UnreadableContent
 from mailroom.ledger import states
 from mailroom.ledger.batches import batches
 from mailroom.ledger.batches.batches import WaitingDelivery
@@ -16,8 +15,6 @@ from mailroom.ledger.deliveries.marks import Outcome
 from mailroom.smtp.failure import Failure, Kind
 from mailroom.smtp.reply import Reply
 
-NOW_MS = 1_000_000_000
-DAY_MS = 86_400_000
 WAITS = [timedelta(minutes=1), timedelta(minutes=5)]
 SERVER = "mail.example:25"
 
@@ -26,19 +23,12 @@ def delivery(attempts: int = 0) -> WaitingDelivery:
     return WaitingDelivery(7, 1, "ann@mail.example", "", None, attempts)
 
 
-def message(left_ms: int = DAY_MS) -> SendableMessage:
-    nothing = UnreadableContent("")
-    return SendableMessage(
-        "post@mailroom.example", "mailroom.example", "uid", False, NOW_MS + left_ms, nothing
-    )
-
-
 def failure(kind: Kind = "temporary", reply: Reply | None = None) -> Failure:
     return Failure("the connection was lost", stage="dot", kind=kind, reply=reply)
 
 
-def of(failure: Failure, row: WaitingDelivery | None = None, about: SendableMessage | None = None) -> Outcome:
-    return verdict.of_failure(row or delivery(), failure, about or message(), WAITS, SERVER, NOW_MS)
+def of(failure: Failure, row: WaitingDelivery | None = None) -> Outcome:
+    return verdict.of_failure(row or delivery(), failure, WAITS, SERVER)
 
 
 def test_a_refusal_for_good_is_failed_and_never_due() -> None:
@@ -57,11 +47,6 @@ def test_a_later_is_deferred_by_the_backoff_of_its_attempt(attempts: int, wait: 
 def test_a_time_that_the_server_names_is_kept() -> None:
     outcome = of(failure(reply=Reply(450, "4.2.0 Greylisted, try again in 900 seconds")))
     assert outcome.due_in_ms is not None and outcome.due_in_ms >= 900_000
-
-
-@pytest.mark.parametrize(("left_ms", "due_in_ms"), [(5_000, 5_000), (0, 0), (-5_000, 0)])
-def test_nothing_is_deferred_beyond_the_mailings_end(left_ms: int, due_in_ms: int) -> None:
-    assert of(failure(), about=message(left_ms=left_ms)).due_in_ms == due_in_ms
 
 
 def test_a_silence_without_words_of_the_server_is_told_in_ours() -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from mailroom.ledger import states
-from mailroom.ledger.schema import batches, deliveries, sweeper
+from mailroom.ledger.schema import batches, deliveries, sweeper, uptimes
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.sweep import due_mailings, rounds
 from tests.ledger.book import Book
@@ -19,7 +19,7 @@ HOUR = 3_600_000
 
 def sweep(book: Book) -> bool:
     with book.database.begin() as connection:
-        return rounds.take(connection, "ann")
+        return rounds.take(connection, "ann") is not None
 
 
 def set_clock(book: Book, by_ms: int) -> None:
@@ -29,6 +29,7 @@ def set_clock(book: Book, by_ms: int) -> None:
             (batches, ("lease_until", "enqueued_at")),
             (deliveries, ("due_at",)),
             (sweeper, ("swept_at",)),
+            (uptimes, ("at",)),
         ]:
             for name in names:
                 connection.execute(update(table).values({name: table.c[name] - by_ms}))

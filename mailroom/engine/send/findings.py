@@ -54,11 +54,8 @@ class Findings:
 
     def failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
         """Notes what a refusal, or a silence, means for this delivery alone."""
-        relay, message = self._relay, self._feed.messages[delivery.mailing_id]
-        now_ms = round(time.time() * 1000)
-        self._recorder.trouble(
-            verdict.of_failure(delivery, failure, message, relay.backoff, relay.server.name, now_ms)
-        )
+        relay = self._relay
+        self._recorder.trouble(verdict.of_failure(delivery, failure, relay.backoff, relay.server.name))
 
     def conclude(self) -> None:
         """Nothing more is tried."""

@@ -54,7 +54,6 @@ class SendableMessage(NamedTuple):
     domain: str  # the sender's
     uid: str
     is_shared: bool
-    expires_at_ms: int
     compiled: Compiled | Verbatim | UnreadableContent
 
     def render(self, delivery: OneDelivery, date: bytes | None = None) -> bytes:
@@ -63,9 +62,7 @@ class SendableMessage(NamedTuple):
         return self.compiled.render(delivery, delivery.variables, name, date)
 
 
-DELETED = SendableMessage(
-    "", "", "", is_shared=True, expires_at_ms=0, compiled=UnreadableContent(contents.CONTENT_IS_DELETED)
-)
+DELETED = SendableMessage("", "", "", is_shared=True, compiled=UnreadableContent(contents.CONTENT_IS_DELETED))
 
 
 class CompiledMessages:
@@ -131,7 +128,6 @@ def _message(
         domain=sender.rpartition("@")[2],
         uid=mailing.uid,
         is_shared=mailing.kind == "shared",
-        expires_at_ms=mailing.expires_at_ms,
         compiled=compiled,
     )
 

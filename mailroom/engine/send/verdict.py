@@ -1,6 +1,6 @@
 """Verdicts: what the ledger is told of a try that was no success. Pure: no server, no ledger, no clock.
 
-temporary   deferred, due again by backoff, at the mailing's end at the latest
+temporary   deferred, due again by backoff (in the ledger: at the mailing's end at the latest)
 permanent   failed
 unknown     unknown, and due once more after a lease if the mailing's policy is to resend
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from mailroom.engine.send.messages import SendableMessage
 from mailroom.engine.send.suspects import Suspect
 from mailroom.ledger.batches import batches
 from mailroom.ledger.batches.batches import WaitingDelivery
@@ -19,7 +18,6 @@ from mailroom.ledger.states import State
 from mailroom.smtp import backoff
 from mailroom.smtp.blame import Blame
 from mailroom.smtp.failure import Failure
-from mailroom.smtp.reply import Reply
 
 REOPENED_AT_MOST = 2
 """How often a delivery is tried again at once after a session that died before its dot."""
@@ -40,19 +38,18 @@ def goes_again_at_once(failure: Failure, losses: int, *, had_worked: bool) -> bo
 def of_failure(
     delivery: WaitingDelivery,
     failure: Failure,
-    message: SendableMessage,
     waits: Sequence[timedelta],
     server: str,
-    now_ms: int,
 ) -> Outcome:
-    """A server's no, or its silence. `waits`: between tries; `now_ms`: since the epoch."""
+    """A server's no, or its silence. `waits`: between tries."""
     words = failure.reply.text if failure.reply else failure.message
     if failure.kind == "permanent":
         state, due_in_ms = State.FAILED, None
     elif failure.kind == "unknown":
         state, due_in_ms = State.UNKNOWN, batches.LEASE_MS  # if its mailing's policy wants it again at all
     else:
-        state, due_in_ms = State.DEFERRED, backoff_ms(delivery, failure.reply, message, waits, now_ms)
+        wait = backoff.delay(delivery.attempts + 1, waits, failure.reply)
+        state, due_in_ms = State.DEFERRED, round(wait * 1000)
     return Outcome(delivery.id, state, failure.code, words, server, failure.stage, due_in_ms)
 
 
@@ -84,15 +81,3 @@ def held_for(suspect: Suspect, server: str) -> str:
         else "it to one recipient after another"
     )
     return f"{server} refuses {what}: {suspect.failure.reply}".rstrip(".")
-
-
-def backoff_ms(
-    delivery: WaitingDelivery,
-    reply: Reply | None,
-    message: SendableMessage,
-    waits: Sequence[timedelta],
-    now_ms: int,
-) -> int:
-    """At the mailing's end at the latest: there the sweeper lets it expire."""
-    wait = round(backoff.delay(delivery.attempts + 1, waits, reply) * 1000)
-    return max(0, min(wait, message.expires_at_ms - now_ms))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select, type_coerce
+from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
 
 from mailroom.database.any_of import any_of
 from mailroom.database.statement import Statement
@@ -53,7 +53,6 @@ class ToCompile(NamedTuple):
     subject: str
     message_id: str | None  # set: it came as a whole message, see originals
     created_at: datetime
-    expires_at_ms: int
     text: str
     html: str
     reply_to: list[str]
@@ -89,7 +88,6 @@ FIND_TO_COMPILE = Statement(
         mailings.c.subject,
         mailings.c.message_id,
         mailings.c.created_at,
-        type_coerce(mailings.c.expires_at, BigInteger),
         contents.c.text,
         contents.c.html,
         contents.c.reply_to,

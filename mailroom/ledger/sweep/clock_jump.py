@@ -1,20 +1,34 @@
 """Clock jumps: the ledger's times, moved when its clock was set or when it stood still.
 
-A clock that jumps ahead needs no care but for leases: what is due comes early. One that
-is set back would leave everything waiting for as long.
+What is to last for a while lasts for time that passed: nothing expires because somebody set the clock. One
+that is set back would leave everything waiting for as long. After a jump ahead what is due comes early, and
+may: a time that was written just after the jump is right, and cannot be told from one that was before.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Table, func, select, update
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Table,
+    func,
+    or_,
+    select,
+    true,
+    type_coerce,
+    update,
+)
 
 from mailroom.database.clock import now_millis
-from mailroom.ledger import states
 from mailroom.ledger.batches import batches
 from mailroom.ledger.mailings import staging
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import (
     deliveries,
+    idempotency_keys,
     mailings,
     parked_sessions,
     servers,
@@ -22,6 +36,7 @@ from mailroom.ledger.schema import (
     webhook_calls,
     webhook_endpoints,
 )
+from mailroom.ledger.states import MailingState
 
 
 def renew_leases(connection: Connection) -> None:
@@ -50,7 +65,7 @@ def set_back(connection: Connection, by_ms: int) -> None:
     _earlier(connection, parked_sessions, "noted_until", by_ms)
     _earlier(connection, throttles, "next_at", by_ms, per_ms=1_000)
     has_begun = (
-        mailings.c.state.in_((states.ACTIVE, states.PAUSED, states.MailingState.CANCELED)),
+        mailings.c.state.in_((MailingState.ACTIVE, MailingState.PAUSED, MailingState.CANCELED)),
         func.coalesce(mailings.c.send_at, now_millis()) <= now_millis() + by_ms,
     )
     chosen = select(mailings.c.id).where(*has_begun)
@@ -61,6 +76,36 @@ def set_back(connection: Connection, by_ms: int) -> None:
     # A look too early does no harm.
     look = update(mailings).where(*has_begun, mailings.c.next_due_at.is_not(None))
     connection.execute(look.values(next_due_at=now_millis()))
+    _expire_by(connection, -by_ms)
+
+
+def set_ahead(connection: Connection, by_ms: int) -> None:
+    """Lets all that would expire have the time that it had left, idempotency keys too."""
+    _expire_by(connection, by_ms)
+    made = idempotency_keys.c.created_at
+    known = update(idempotency_keys).where(made <= now_millis() - by_ms)
+    connection.execute(known.values(created_at=_millis(made) + by_ms))
+
+
+def _expire_by(connection: Connection, by_ms: int) -> None:
+    """Moves the end of what had not ended: before the clock was set, it would have said `by_ms` less."""
+    before = now_millis() - by_ms
+    begins = func.coalesce(_millis(mailings.c.send_at), 0) <= (now_millis() if by_ms > 0 else before)
+    going = MailingState.STAGED, MailingState.SCHEDULED, MailingState.ACTIVE, MailingState.PAUSED
+    waiting = webhook_calls.c.due_at.is_not(None)
+    for table, made, chosen in (
+        (mailings, mailings.c.created_at, mailings.c.state.in_(going) & begins),
+        (webhook_calls, webhook_calls.c.at, waiting),
+    ):
+        ends = table.c.expires_at
+        # What was made by the clock as it is now is right. After a jump ahead it has not ended.
+        is_older = or_(made <= before, ends <= now_millis()) if by_ms > 0 else true()
+        moved = update(table).where(chosen, ends > before, is_older)
+        connection.execute(moved.values(expires_at=_millis(ends) + by_ms))
+
+
+def _millis(column: ColumnElement[Any]) -> ColumnElement[int]:
+    return type_coerce(column, BigInteger)
 
 
 def _earlier(connection: Connection, table: Table, name: str, by_ms: int, per_ms: int = 1) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 from mailroom.database.clock import now_millis
 from mailroom.ledger.schema import mailings
 from mailroom.ledger.states import MailingState, State
+from mailroom.ledger.sweep.rounds import is_late
 
 
 def scheduled_are_due(connection: Connection) -> bool:
@@ -36,7 +37,8 @@ def due(connection: Connection, queue: str, limit: int, without: Collection[str]
 
 def to_be_ended(connection: Connection, limit: int) -> list[tuple[int, State]]:
     """(id, final state of its waiting deliveries): canceled mailings, and those whose time is over."""
-    over = (mailings.c.state == MailingState.ACTIVE) & (mailings.c.expires_at <= now_millis())
+    # Not when the clock was set in the middle of a round: the next one lets nothing expire by that.
+    over = (mailings.c.state == MailingState.ACTIVE) & (mailings.c.expires_at <= now_millis()) & ~is_late()
     canceled = mailings.c.state == MailingState.CANCELED
     statement = select(mailings.c.id, canceled).where(
         _is_time(MailingState.ACTIVE, MailingState.CANCELED), over | canceled

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from mailroom.database import clock
 from mailroom.database.clock import now_millis
 from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import sweeper
-from mailroom.ledger.sweep import clock_jump
+from mailroom.ledger.sweep import clock_jump, uptimes
 
 EVERY_MS = 1_000
 
@@ -16,26 +17,39 @@ GAP_MS = 5_000
 """After so long without a round nothing can be said of leases: maybe nobody could write."""
 
 
-def take(connection: Connection, owner: str) -> bool:
-    """Whether this round is `owner`'s: one worker sweeps per second, whoever comes first.
+class Turn(NamedTuple):
+    """A round that may begin. `clock_set_ms`: how far the clock was set before it; 0 as nearly always."""
+
+    clock_set_ms: int
+
+
+def take(connection: Connection, owner: str) -> Turn | None:
+    """None when this round is not `owner`'s: one worker sweeps per second, whoever comes first.
 
     The first round after a gap, or after the clock was set, puts the ledger's times right.
     """
-    now = clock.now(connection)
-    statement = select(sweeper.c.swept_at).where(sweeper.c.id == 1).with_for_update()
-    before = connection.execute(statement).scalar_one_or_none()
+    columns = sweeper.c.swept_at, sweeper.c.set_ms
+    before = connection.execute(select(*columns).where(sweeper.c.id == 1).with_for_update()).one_or_none()
+    look = uptimes.look(connection)  # after the lock: so nobody looked later and was faster
     if before is None:
         insert_once(connection, sweeper, [{"id": 1, "owner": owner, "swept_at": 0, "round_ms": 0}])
-        return False
-    gap = now - before
+        uptimes.note(connection, look, 0)
+        return None
+    gap = look.now - before.swept_at
     if 0 <= gap < EVERY_MS * 9 // 10 or -GAP_MS < gap < 0:
-        return False
-    if gap <= -GAP_MS:
-        clock_jump.set_back(connection, -gap)
+        return None
+    by = uptimes.set_by(connection, look, before.set_ms, GAP_MS) or (gap if gap <= -GAP_MS else 0)
+    if by < 0:
+        clock_jump.set_back(connection, -by)
+    elif by > 0:
+        clock_jump.set_ahead(connection, by)
     if abs(gap) >= GAP_MS:
         clock_jump.renew_leases(connection)
-    connection.execute(update(sweeper).where(sweeper.c.id == 1).values(owner=owner, swept_at=now))
-    return True
+    set_ms = before.set_ms + by
+    row = update(sweeper).where(sweeper.c.id == 1)
+    connection.execute(row.values(owner=owner, swept_at=look.now, set_ms=set_ms))
+    uptimes.note(connection, look, set_ms)
+    return Turn(by)
 
 
 def is_late() -> ColumnElement[bool]:
