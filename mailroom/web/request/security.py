@@ -57,7 +57,17 @@ class Sessions(SecureCookieSessionInterface):
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         super().save_session(app, session, response)
+        self._last(app, response)
         known_browsers.write(response)
+
+    def _last(self, app: Flask, response: Response) -> None:
+        """Says how long the cookie lasts, beside until when: by the browser's clock that may be long past."""
+        name, lasts = self.get_cookie_name(app), int(app.permanent_session_lifetime.total_seconds())
+        cookies = response.headers.getlist("Set-Cookie")
+        for number, cookie in enumerate(cookies):
+            if cookie.startswith(f"{name}=") and "; Expires=" in cookie and "; Max-Age=" not in cookie:
+                cookies[number] = f"{cookie}; Max-Age={lasts}"
+                response.headers.setlist("Set-Cookie", cookies)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

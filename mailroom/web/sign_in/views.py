@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import structlog
 from flask import (
@@ -86,8 +87,13 @@ def _by_password(user: User, password_hash: str | None) -> bool:
 
 
 def _form(email: str = "", problem: str = "") -> str:
-    is_local = mailroom().settings.local
-    return render_template("sign_in/page.html", email=email, problem=problem, is_local=is_local)
+    return render_template(
+        "sign_in/page.html",
+        email=email,
+        problem=problem,
+        is_local=mailroom().settings.local,
+        now=datetime.now(UTC),
+    )
 
 
 def _again(email: str, problem: str, status: int, wait: int = 0) -> Response:
