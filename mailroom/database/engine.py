@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from mailroom import files
+from mailroom.database import pooler
 from mailroom.database.faults import ITS_OWN
 from mailroom.database.raw import RawConnection
 from mailroom.database.write_lock import WriteLock
@@ -166,19 +167,23 @@ def _make_private(path: Path) -> None:
 
 def _configure_postgresql(engine: Engine, lock_timeout: int) -> None:
     # No statement_timeout: what waits for nobody is at work, and tried again would take as long.
-    settings = {
-        "lock_timeout": lock_timeout,
-        "idle_in_transaction_session_timeout": IDLE_TRANSACTION,
-        **OUR_MACHINE_VANISHED,
-    }
+    settings = {"lock_timeout": lock_timeout, "idle_in_transaction_session_timeout": IDLE_TRANSACTION}
 
     @event.listens_for(engine, "connect")
     def _set(dbapi_connection: Any, record: Any) -> None:
+        if pooler.is_between(dbapi_connection):
+            pooler.share(dbapi_connection, record.info, settings)
+            return
         # Not as startup options, which connection poolers refuse.
         with dbapi_connection.cursor() as cursor:
-            for name, milliseconds in settings.items():
+            for name, milliseconds in {**settings, **OUR_MACHINE_VANISHED}.items():
                 cursor.execute(f"SET {name} = {milliseconds}")
         dbapi_connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if settings_made := connection.info.get(pooler.EACH_TRANSACTION):
+            connection.exec_driver_sql(settings_made)
 
 
 def _configure_sqlite(

@@ -30,6 +30,10 @@ SENTENCES = {
     NO_RIGHT: "the database's user may not do that: as the owner of the database, GRANT ALL ON SCHEMA public "
     "TO the user of DATABASE_URL, and let it own the tables there",
 }
+POOLED_TOO_FINELY = (
+    "DATABASE_URL leads through a pooler that allows no transaction: "
+    "set its pool_mode to transaction or session"
+)
 READ_ONLY_FILE = (
     "the ledger's file may only be read: give the file and its folder to the user that runs Mailroom"
 )
@@ -41,4 +45,6 @@ def what_to_do(error: BaseException) -> str | None:
     if isinstance(driver_s, sqlite3.Error):
         is_read_only = getattr(driver_s, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
         return READ_ONLY_FILE if is_read_only else None
+    if "statement pooling" in str(driver_s):  # PgBouncer's words; its code means many things
+        return POOLED_TOO_FINELY
     return SENTENCES.get(getattr(driver_s, "sqlstate", None) or "")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
+from mailroom.database.pooler import EACH_TRANSACTION
 from mailroom.database.statement import as_sqlalchemy
 from mailroom.database.write_lock import IMPATIENT, WriteLock
 
@@ -65,6 +66,8 @@ class RawConnection:
         pooled = self._pooled = self._pooled or self._open()
         connection: Any = pooled.driver_connection
         with connection.pipeline():
+            if settings_made := pooled.info.get(EACH_TRANSACTION):
+                connection.execute(settings_made)
             cursors = [connection.execute(*statement) for statement in statements]
             connection.commit()
         return [read(cursor) for cursor in cursors]

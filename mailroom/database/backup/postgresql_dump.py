@@ -7,17 +7,20 @@ import re
 import shutil
 import subprocess
 from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Conninfo
 from sqlalchemy import MetaData, inspect, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import files
 from mailroom.database.backup.failed import BackupFailed
 from mailroom.database.backup.store import VERSION_TABLE, Prepare
 from mailroom.database.engine import Database, normalized_url
+from mailroom.database.pooler import EACH_TRANSACTION
 
 DUMP_MAGIC = b"PGDMP"
 OTHER_CONNECTIONS = text(
@@ -38,6 +41,7 @@ class PostgresqlDump:
         self._tables = {*tables, VERSION_TABLE}
 
     def save(self, target: Path) -> None:
+        self._refuse_pooler()
         chosen = [f"--table={name}" for name in sorted(self._tables)]
         self._run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", *chosen)
 
@@ -51,12 +55,29 @@ class PostgresqlDump:
         return lines[0] if lines and lines[0] != "\\." else None
 
     def users(self) -> int:
+        self._refuse_pooler()
         database = Database(self._url)
         try:
             with database.read() as connection:
                 return int(connection.execute(OTHER_CONNECTIONS).scalar_one())
         finally:
             database.dispose()
+
+    def _refuse_pooler(self) -> None:
+        """pg_dump and pg_restore leave settings in their sessions, which others would get next."""
+        database = Database(self._url)
+        try:
+            with closing(database.engine.raw_connection()) as pooled:
+                is_shared = EACH_TRANSACTION in pooled.info
+        except SQLAlchemyError as error:
+            raise BackupFailed(f"the ledger cannot be used: {getattr(error, 'orig', error)}") from None
+        finally:
+            database.dispose()
+        if is_shared:
+            raise BackupFailed(
+                "DATABASE_URL leads through a connection pooler, which pg_dump and pg_restore cannot use: "
+                "for this command give it the server's own address"
+            )
 
     def replace(self, source: Path, revision: str | None, kept: Path, prepare: Prepare) -> Path | None:
         was_there = self._take_away(kept)
