@@ -76,7 +76,7 @@ EVICTS_NOTHING = "noeviction"
 LARGEST_PID = 2**31 - 1
 
 NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9._-]")
-LONGEST_HOSTNAME = 255
+LONGEST_HOST_NAME = 255
 """Of a host: whoever can write to Redis can say that it is anything, and it is shown."""
 
 
@@ -301,7 +301,7 @@ def _worker_info(key: bytes, values: Sequence[bytes | None]) -> WorkerInfo:
         raise ValueError("no process has this number")
     return WorkerInfo(
         name=as_text(key).removeprefix(worker_key("")),
-        hostname=NOT_OF_A_NAME.sub("?", hostname)[:LONGEST_HOSTNAME],
+        hostname=NOT_OF_A_NAME.sub("?", hostname)[:LONGEST_HOST_NAME],
         pid=number,
         state=state or "starting",
         queues=tuple(queues.split(",")),

@@ -46,7 +46,7 @@ def set_clock(book: Book, by_ms: int, *, passed: tuple[str, ...] = ()) -> None:
                 connection.exec_driver_sql(f"UPDATE {table.name} SET {name} = {name} - {by_ms}")
 
 
-def sweep(book: Book, by: str = "ann") -> rounds.Round | None:
+def sweep(book: Book, by: str = "ann") -> rounds.SweepTurn | None:
     with book.database.begin() as connection:
         return rounds.take(connection, by)
 
@@ -71,7 +71,7 @@ def is_ended(book: Book, mailing_id: int) -> bool:
 @pytest.fixture
 def swept(book: Book) -> Book:
     sweep(book)
-    assert sweep(book) == rounds.Round(0)
+    assert sweep(book) == rounds.SweepTurn(0)
     return book
 
 
@@ -104,7 +104,7 @@ def test_several_machines_see_it_and_one_of_them_moves_the_ends(
     before, machine = left_ms(swept, deferred), clock.boot()
     monkeypatch.setattr(clock, "boot", lambda: "another")
     set_clock(swept, 1_000, passed=UPTIMES)
-    assert sweep(swept, "ben") == rounds.Round(0)
+    assert sweep(swept, "ben") == rounds.SweepTurn(0)
     set_clock(swept, 3 * DAY)
     turns = []
     for name in ("another", machine, "another", "a new one"):
@@ -129,7 +129,7 @@ def test_a_machine_that_was_started_anew_believes_the_clock(
 ) -> None:
     monkeypatch.setattr(clock, "boot", lambda: "started anew")
     set_clock(swept, 3 * DAY)
-    assert sweep(swept) == rounds.Round(0)
+    assert sweep(swept) == rounds.SweepTurn(0)
     assert is_ended(swept, deferred)
 
 

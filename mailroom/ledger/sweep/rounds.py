@@ -17,13 +17,13 @@ GAP_MS = 5_000
 """After so long without a round nothing can be said of leases: maybe nobody could write."""
 
 
-class Round(NamedTuple):
+class SweepTurn(NamedTuple):
     """A round that may begin. `clock_set_ms`: how far the clock was set before it; 0 as nearly always."""
 
     clock_set_ms: int
 
 
-def take(connection: Connection, owner: str) -> Round | None:
+def take(connection: Connection, owner: str) -> SweepTurn | None:
     """None when this round is not `owner`'s: one worker sweeps per second, whoever comes first.
 
     The first round after a gap, or after the clock was set, puts the ledger's times right.
@@ -49,7 +49,7 @@ def take(connection: Connection, owner: str) -> Round | None:
     row = update(sweeper).where(sweeper.c.id == 1)
     connection.execute(row.values(owner=owner, swept_at=look.now, set_ms=set_ms))
     uptimes.note(connection, look, set_ms)
-    return Round(by)
+    return SweepTurn(by)
 
 
 def is_late() -> ColumnElement[bool]:
