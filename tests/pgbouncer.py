@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -54,7 +53,7 @@ class PgBouncer:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGQUIT)
+        self.process.kill()
         self.process.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)
 

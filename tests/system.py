@@ -108,8 +108,10 @@ class System:
 
         `lease`: seconds, in place of half a minute; all other waits are as much shorter.
         """
-        start = self._start if self.before_workers else self._fork
-        pool = start([str(number), *queues], lease, {**self.environment, **environment})
+        environment = {**self.environment, **environment}
+        is_bent = "PYTHONPATH" in self._environment  # what is loaded already heeds it no more
+        start = self._start if self.before_workers or is_bent else self._fork
+        pool = start([str(number), *queues], lease, environment)
         self.pools.append(pool)
         return pool
 

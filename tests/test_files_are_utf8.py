@@ -23,7 +23,8 @@ def as_the_locale_says(code: str) -> Iterator[int]:
             words = {word.arg: ast.unparse(word.value) for word in node.keywords}
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             talks = words.get("text") == "True" or "universal_newlines" in words
-            opens = name in ("read_text", "write_text") or _mode(node, name, words) in MODES_OF_TEXT
+            named = {"read_text": 1, "write_text": 2}.get(name, 0)  # so many arguments with an encoding
+            opens = len(node.args) < named or _mode(node, name, words) in MODES_OF_TEXT
             if (talks or opens) and "encoding" not in words:
                 yield node.lineno
 

@@ -94,7 +94,7 @@ class Uptime(NamedTuple):
 def uptime() -> Uptime:
     awake = round(time.monotonic() * 1000)
     try:
-        return Uptime(awake, round(float(Path("/proc/uptime").read_text().split()[0]) * 1000))
+        return Uptime(awake, round(float(Path("/proc/uptime").read_text(encoding="ascii").split()[0]) * 1000))
     except (OSError, ValueError, IndexError):
         return Uptime(awake, awake)
 
@@ -103,7 +103,7 @@ def uptime() -> Uptime:
 def boot() -> str:
     """Names what `uptime` belongs to: this machine, since it started; or this process, where nobody says."""
     try:
-        booted = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        booted = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{booted}-{os.stat('/proc/self/ns/time').st_ino}"[:100]
     except OSError:
         return f"process-{secrets.token_hex(16)}"

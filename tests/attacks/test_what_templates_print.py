@@ -34,6 +34,7 @@ JUDGED: dict[str, set[str]] = {
         "@href: url_for('rq_dashboard.static', filename='css/bootstrap.min.css')",
         "@href: url_for('rq_dashboard.static', filename='css/main.css')",
         "@href: url_for('static', filename='css/' ~ sheet ~ '.css')",  # of a list beside it
+        "text: neighbours_words()",
         "text: links",  # a block of the same template, escaped where it stands
         "@href: url_for('compose.page')",
         "@href: place.href",  # of navigation.PLACES
