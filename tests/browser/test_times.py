@@ -101,13 +101,16 @@ def pages(app: Flask, settings: Settings) -> list[str]:
 def test_every_time_names_its_zone(
     browser: Browser, url: str, app: Flask, pages: list[str], zone: str, locale: str, scripts: bool
 ) -> None:
-    context = browser.new_context(timezone_id=zone, locale=locale, java_script_enabled=scripts)
+    on_a_phone = {"width": 360, "height": 740}
+    context = browser.new_context(
+        timezone_id=zone, locale=locale, java_script_enabled=scripts, viewport=on_a_phone
+    )
     tab = context.new_page()
     with ledger(app).begin() as connection:
         user = users.add(connection, "watcher@example.org", None)
         link = users.make_link(connection, user.id)
     tab.goto(f"{url}/sign-in?token={link}")
-    wrong, timeless = {}, []
+    wrong, wide, timeless = {}, [], []
     for path in pages:
         tab.goto(url + path)
         if scripts and "/job/" in path:
@@ -119,10 +122,13 @@ def test_every_time_names_its_zone(
             wrong[path] = found
         if not CLOCK.search(text):
             timeless.append(path)
+        if scripts and tab.evaluate("document.documentElement.scrollWidth") > on_a_phone["width"]:
+            wide.append(path)
     tab.goto(url)
     hint = tab.locator("#send_at-hint").text_content() or ""
     context.close()
     assert (zone if scripts else "In UTC") in hint
     assert wrong == {}
+    assert wide == [], "with their zones they are no wider than the screen"
     assert set(timeless) == set(pages[-3:]), "the others show some"
     assert {address for address, *_ in PLACES} <= set(pages)
