@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ SOURCE = f"smtp-source, {SESSIONS} kept sessions"
 
 
 class Drained(NamedTuple):
-    """Mails a second from the first to the last, and the workers' CPU seconds per 1,000."""
+    """Mails a second from the first to the last, and the CPU seconds of what is measured per 1,000."""
 
     rate: float
     cpu: float
@@ -46,9 +47,7 @@ def measure() -> Result:
     runs = {NAME: lambda: mailroom(MAILS), SOURCE: source}
     runs |= {peer.name: partial(drain, peer, mails) for peer, mails in OF_PEERS.items()}
     runs[POST_OFFICE] = post_office
-    found = figures.alternating(runs)
-    rate = {name: figures.median([drained.rate for drained in all_]) for name, all_ in found.items()}
-    cpu = {name: figures.median([drained.cpu for drained in all_]) for name, all_ in found.items()}
+    rate, cpu = medians(figures.alternating(runs))
     times = {name: rate[NAME] / rate[name] for name in rate}
     rows = [
         [name, f"{rate[name]:,.0f}", f"{rate[name] / rate[CELERY.name]:.1f}", f"{cpu[name]:.3f}"]
@@ -77,16 +76,35 @@ def measure() -> Result:
     )
 
 
+def medians(found: Mapping[str, Sequence[Drained]]) -> tuple[dict[str, float], dict[str, float]]:
+    """Of the rates, and of the CPU seconds."""
+    rate = {name: figures.median([drained.rate for drained in all_]) for name, all_ in found.items()}
+    cpu = {name: figures.median([drained.cpu for drained in all_]) for name, all_ in found.items()}
+    return rate, cpu
+
+
 def mailroom(mails: int) -> Drained:
     with SmtpSink() as sink, System(sink.port, MAILROOM_CONNECTIONS=str(SESSIONS)) as system:
-        accepted = system.accept(mails)
-        workers = system.start_workers(2)
-        began, used = _first(sink, workers)
-        system.wait_until_over(accepted.mailing_id)
-        seconds = time.perf_counter() - began
-        sink.wait(mails)
-        assert sink.count == mails, f"{sink.count} of {mails} mails arrived"
-        return Drained(mails / seconds, (workers.cpu() - used) * 1000 / mails)
+        return drain_ledger(sink, system, mails)
+
+
+def drain_ledger(
+    sink: SmtpSink,
+    system: System,
+    mails: int,
+    workers: int = 2,
+    cpu_beside: Callable[[], float] = lambda: 0.0,
+) -> Drained:
+    """`cpu_beside`: the CPU seconds so far of what is measured beside the workers."""
+    accepted = system.accept(mails)
+    group = system.start_workers(workers)
+    began, used = _first(sink, group)
+    used += cpu_beside()
+    system.wait_until_over(accepted.mailing_id)
+    seconds = time.perf_counter() - began
+    sink.wait(mails)
+    assert sink.count == mails, f"{sink.count} of {mails} mails arrived"
+    return Drained(mails / seconds, (group.cpu() + cpu_beside() - used) * 1000 / mails)
 
 
 def drain(peer: Peer, mails: int) -> Drained:

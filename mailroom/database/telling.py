@@ -8,8 +8,6 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, event
 
-from mailroom.supervision import cause as cause
-
 log = structlog.get_logger()
 
 ADDRESS_IN_WORDS = re.compile(r"[^\s<>\"]+@[^\s<>\"]+")

@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 
 from mailroom import supervision
 from mailroom.database.faults import LEDGER_AWAY
-from mailroom.database.telling import cause
 from mailroom.engine import enqueue, worker_process
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.feed import Feed
@@ -21,6 +20,7 @@ from mailroom.ledger.batches import batches, gather, park, turns
 from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.relays.circuit import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
+from mailroom.supervision import cause
 
 log = structlog.get_logger()
 

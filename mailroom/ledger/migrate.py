@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailroom.database.engine import Database, normalized_url
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
 from mailroom.database.fitness import Unfit, unfitness
-from mailroom.database.telling import cause
 from mailroom.settings import leave
+from mailroom.supervision import cause
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 UPGRADE = "run `flask db upgrade`"

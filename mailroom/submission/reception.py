@@ -17,7 +17,6 @@ from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.fields import Unmailable
 from mailroom.content.original import HandedIn
 from mailroom.database.engine import Database
-from mailroom.database.telling import cause
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import NotAccepted
@@ -28,6 +27,7 @@ from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from mailroom.submission.incoming import IncomingMessage
+from mailroom.supervision import cause
 
 log = structlog.get_logger()
 

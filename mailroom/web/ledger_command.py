@@ -9,9 +9,9 @@ from flask.cli import AppGroup, ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
-from mailroom.database.telling import cause
 from mailroom.ledger import migrate
 from mailroom.settings import leave
+from mailroom.supervision import cause
 
 
 class LedgerCommand(click.Command):

@@ -13,7 +13,6 @@ from base64 import b64encode
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -22,13 +21,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Error, Page, Request, expect, sync_playwright
 from redis import Redis
-from werkzeug.serving import make_server
 
 from app import create_app
 from mailroom.queue import BULK, Queue
 from mailroom.settings import load
 from mailroom.web.queue_page import dashboard
 from tests.servers import Valkey
+from tests.serving import served
 from tests.web.watching import way_in
 
 RUN = "window.ran=1"
@@ -119,10 +118,8 @@ def app(_valkey: Valkey, _sqlite_template: Path, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def url(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
+    with served(app) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
-from werkzeug.serving import make_server
 
 from app import create_app
 from mailroom.content.addresses import Address
@@ -28,6 +26,7 @@ from mailroom.engine.accept.draft import Draft
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from tests.servers import Catcher, wait_until
+from tests.serving import served
 from tests.web import watching
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,10 +49,8 @@ def app(settings: Settings) -> Flask:
 
 @pytest.fixture
 def url(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
+    with served(app) as url:
+        yield url
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from mailroom.content.addresses import Address
 from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
-from mailroom.database.telling import cause
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, Draft
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.people import api_keys, sign_ins, users
 from mailroom.ledger.relays import circuit
 from mailroom.queue import Queue
+from mailroom.supervision import cause
 from tests.servers import Valkey
 
 

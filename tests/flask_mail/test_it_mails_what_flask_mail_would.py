@@ -6,7 +6,6 @@ What arrives is compared: envelope, header, structure, and every part decoded.
 from __future__ import annotations
 
 import shutil
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from email import message_from_bytes, policy
@@ -18,7 +17,6 @@ from typing import Any
 import flask_mail
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 import mailroom.flask
 from app import create_app
@@ -27,6 +25,7 @@ from mailroom.settings import load
 from mailroom.sink.process import SinkProcess
 from mailroom.sink.record import RecordedMessage
 from tests.servers import Valkey
+from tests.serving import served
 from tests.system import System
 
 PNG = bytes(range(256)) * 5
@@ -157,23 +156,17 @@ def arrived(
         patch.setenv("MAILROOM_HOME", str(folder))
         with system.database.begin() as connection:
             key, _ = api_keys.add(connection, "shop", scopes=["send"], senders=["example.com"])
-        served = create_app(load(system.environment))
-        server = make_server("127.0.0.1", 0, served, threaded=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        config: dict[str, dict[str, Any]] = {
-            "flask-mail": {"MAIL_PORT": system.sink.port},
-            "ledger": {"MAILROOM_DATABASE_URL": system.database.url, "MAILROOM_REDIS_URL": _valkey.url},
-            "api": {
-                "MAILROOM_API_URL": f"http://127.0.0.1:{server.server_port}/api/v1",
-                "MAILROOM_API_KEY": key,
-            },
-        }
-        expected = sum(send_all(way, config[way]) for way in WAYS)
-        server.shutdown()
-        server.server_close()
+        app = create_app(load(system.environment))
+        with served(app) as url:
+            config: dict[str, dict[str, Any]] = {
+                "flask-mail": {"MAIL_PORT": system.sink.port},
+                "ledger": {"MAILROOM_DATABASE_URL": system.database.url, "MAILROOM_REDIS_URL": _valkey.url},
+                "api": {"MAILROOM_API_URL": f"{url}/api/v1", "MAILROOM_API_KEY": key},
+            }
+            expected = sum(send_all(way, config[way]) for way in WAYS)
         system.start_workers(1)
         yield by_message_id(system.sink.wait(expected, 60))
-        served.extensions["mailroom"].database.dispose()
+        app.extensions["mailroom"].database.dispose()
 
 
 def send_all(way: str, config: dict[str, Any]) -> int:

@@ -13,13 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from flask import Flask
 from sqlalchemy import select
-from werkzeug.serving import make_server
 
 from app import create_app
 from mailroom.flask import Away, Mail, Message, NotSetUp, Refused
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import deliveries, mailings, originals
 from mailroom.settings import Settings
+from tests.serving import served
 
 mail = Mail()
 
@@ -42,11 +42,8 @@ def mailroom(settings: Settings) -> Iterator[Flask]:
 
 @pytest.fixture
 def url(mailroom: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, mailroom, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/api/v1"
-    server.shutdown()
-    server.server_close()
+    with served(mailroom) as url:
+        yield f"{url}/api/v1"
 
 
 @pytest.fixture

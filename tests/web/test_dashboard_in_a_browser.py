@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from threading import Thread
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect, sync_playwright
 from redis.typing import EncodableT, FieldT
-from werkzeug.serving import make_server
 
 from app import create_app
 from mailroom.queue import BULK, Queue
@@ -16,6 +14,7 @@ from mailroom.settings import Settings
 from tests.queue import conftest
 from tests.queue.stage import FAILS, Stage
 from tests.servers import Valkey, wait_until
+from tests.serving import served
 from tests.web.test_dashboard import way_in
 
 stage = conftest.stage
@@ -31,10 +30,8 @@ def app(settings: Settings) -> Flask:
 
 @pytest.fixture
 def url(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
+    with served(app) as url:
+        yield url
 
 
 @pytest.fixture

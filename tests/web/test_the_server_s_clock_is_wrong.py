@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from threading import Thread
 
 import flask.sessions
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import expect, sync_playwright
-from werkzeug.serving import make_server
+
+from tests.serving import served
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 
@@ -42,10 +42,8 @@ def test_signing_out_takes_the_cookie_away(client: FlaskClient, csrf: Callable[.
 
 @pytest.fixture
 def url(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
+    with served(app) as url:
+        yield url
 
 
 def test_the_sign_in_says_when_the_clocks_differ(chromium: str, url: str) -> None:

@@ -21,11 +21,11 @@ from mailroom import supervision
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.database.raw import RawConnection
-from mailroom.database.telling import cause
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.deliveries.marks import HandOver, Outcome, Sent
+from mailroom.supervision import cause
 
 log = structlog.get_logger()
 

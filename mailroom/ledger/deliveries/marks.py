@@ -209,8 +209,9 @@ def _held(rows: Sequence[HandOver | Sent], ids: set[int]) -> list[bool]:
     return held
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _columns(rows: Sequence[HandOver | Sent]) -> list[list[Any]]:
+    once = {row.delivery_id: row for row in reversed(rows)}  # of two that would be written, the first
+    return [list(column) for column in zip(*once.values(), strict=True)]
 
 
 def record_late(connection: Connection, delivery_id: int, code: int, reply: str) -> bool:

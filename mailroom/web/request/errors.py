@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
-from mailroom.database.telling import cause
+from mailroom.supervision import cause
 from mailroom.web.layout.filters import size
 from mailroom.web.request import origin
 from mailroom.web.request.negotiation import wants_page

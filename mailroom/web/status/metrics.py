@@ -17,13 +17,13 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import __version__
-from mailroom.database.telling import cause
 from mailroom.engine import neighbours
 from mailroom.ledger import holding, states
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.totals import totals
 from mailroom.queue import BULK, URGENT, QueueDown
 from mailroom.smtp.server import configured
+from mailroom.supervision import cause
 from mailroom.web import Mailroom, mailroom
 from mailroom.web.api import bearer
 from mailroom.web.api.errors import ApiError
