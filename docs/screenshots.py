@@ -80,11 +80,10 @@ def main() -> None:
         page.goto(link)
         page.locator("[name=recipients]").evaluate(PASTE, recipients(6_000))
         page.fill("[name=subject]", "You are invited, {{ name }}")
-        page.fill(
-            "[name=text]", "Dear {{ name }},\n\nwe open our doors on Friday at six. Do come!\n\nThe Mailroom"
-        )
+        page.fill("[name=text]", LETTER)
         take(page, "compose")
         page.get_by_role("button", name="Send").click()
+        page.get_by_role("dialog").get_by_role("button", name="Send").click()
         page.wait_for_timeout(2_500)
         take(page, "mailing")
         page.wait_for_selector("text=100 %", timeout=60_000)
