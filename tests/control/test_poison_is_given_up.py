@@ -13,12 +13,25 @@ POISON = "poison@mail.example"
 
 def kill_the_worker_that_has_it(system: System) -> None:
     """As a mail does that makes a worker die."""
-    system.wait(lambda: owner(system))
-    time.sleep(0.3)  # the others of its batch, if there are any, have gone
+    system.wait(lambda: worker_with_it_alone(system))
     dead = owner(system)
     (pid,) = {worker.pid for worker in system.queue.workers() if worker.name == dead}
     os.kill(pid, signal.SIGKILL)
     system.wait(lambda: is_reaped(system, dead))
+
+
+def worker_with_it_alone(system: System) -> bool:
+    """For a moment already: a worker that claims a batch notes in turn that nothing, and that it is in hand."""
+    sql = f"""SELECT owner, in_hand FROM batches JOIN deliveries ON batches.id = batch_id
+        WHERE batches.id = (SELECT batch_id FROM deliveries WHERE address = '{POISON}')"""
+    seen = []
+    for pause in (0.3, 0):
+        with system.database.read() as connection:
+            seen.append([tuple(row) for row in connection.exec_driver_sql(sql)])
+        time.sleep(pause)
+    return (
+        seen[0] == seen[1] and len(seen[0]) == 1 and all(who and is_noted != 0 for who, is_noted in seen[0])
+    )
 
 
 def is_reaped(system: System, dead: str | None) -> bool:
