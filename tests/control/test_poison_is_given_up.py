@@ -21,7 +21,7 @@ def kill_the_worker_that_has_it(system: System) -> None:
 
 
 def worker_with_it_alone(system: System) -> bool:
-    """For a moment already: a worker that claims a batch notes in turn that nothing, and that it is in hand."""
+    """For a moment already: who claims a batch notes in turn that nothing, and that it is in hand."""
     sql = f"""SELECT owner, in_hand FROM batches JOIN deliveries ON batches.id = batch_id
         WHERE batches.id = (SELECT batch_id FROM deliveries WHERE address = '{POISON}')"""
     seen = []
