@@ -15,7 +15,10 @@ from sqlalchemy.pool import QueuePool
 from mailroom import files
 from mailroom.database import pooler
 from mailroom.database.faults import ITS_OWN
+from mailroom.database.kept_open import KeptOpen
+from mailroom.database.lookup import Lookups
 from mailroom.database.raw import RawConnection
+from mailroom.database.statement import Statement
 from mailroom.database.write_lock import WriteLock
 
 SQLITE_BUSY_TIMEOUT_MS = 30_000
@@ -108,6 +111,7 @@ class Database:
             _configure_sqlite(self.engine, synchronous, busy_timeout, self._write_lock, creates)
         else:
             _configure_postgresql(self.engine, busy_timeout)
+        self._lookups = Lookups(self.engine, is_sqlite=self.is_sqlite)
         self._writing = self.engine.execution_options(mailroom_writes=True)
         # On PostgreSQL each statement would see what was committed before it, so that a batch
         # which is closed between two of them would be in none of the two counts.
@@ -132,6 +136,15 @@ class Database:
         """A transaction that only reads: one consistent picture, never waiting for writers."""
         with self._reading.connect() as connection:
             yield connection
+
+    def kept_open(self) -> KeptOpen:
+        """For who writes often, in one thread at a time."""
+        return KeptOpen(self._writing, self._write_lock)
+
+    def look(self, statement: Statement, **values: Any) -> tuple[Any, ...] | None:
+        """The only row that it finds now, or None; by itself, in no transaction."""
+        rows = self._lookups.rows(statement, values)
+        return rows[0] if rows else None
 
     @property
     def missing(self) -> Path | None:

@@ -34,8 +34,8 @@ def write(database: Database, work: Callable[[Connection], T]) -> T:
         with database.begin() as connection:
             return work(connection)
     with _guard:
-        line = _lines.setdefault(database, _Line())
-    return line.write(database, work)
+        line = _lines.get(database) or _lines.setdefault(database, _Line(database))
+    return line.write(work)
 
 
 class _Turn(Generic[T]):
@@ -66,12 +66,13 @@ class _Line:
     Who wakes is either done or the next one to write: nobody wakes to find out which.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database) -> None:
+        self._transactions = database.kept_open()
         self._lock = threading.Lock()
         self._waiting: deque[_Turn[Any]] = deque()
         self._somebody_writes = False
 
-    def write(self, database: Database, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T]) -> T:
         mine = _Turn(work)
         with self._lock:
             self._waiting.append(mine)
@@ -79,17 +80,17 @@ class _Line:
         if must_wait:
             mine.sleep()
         if not mine.is_over:
-            self._write_some(database)
+            self._write_some()
         if mine.error is not None:
             raise mine.error
         return mine.result
 
-    def _write_some(self, database: Database) -> None:
+    def _write_some(self) -> None:
         """For whoever is the first in line, and for those behind."""
         with self._lock:
             some = [self._waiting.popleft() for _ in range(min(LARGEST_GROUP, len(self._waiting)))]
         try:
-            with database.begin() as connection:
+            with self._transactions.begin() as connection:
                 if len(some) == 1:
                     some[0].run(connection)
                 else:

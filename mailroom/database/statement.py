@@ -39,7 +39,7 @@ class Statement:
     def __init__(self, statement: Executable, columns: Sequence[str] | None = None) -> None:
         self._statement = statement
         self._columns = columns
-        self._compiled: dict[str, _Compiled] = {}
+        self._compiled: dict[str, CompiledStatement] = {}
 
     def run(self, connection: Connection, **values: Any) -> int:
         """How many rows it changed."""
@@ -62,20 +62,21 @@ class Statement:
 
     def bound(self, engine: Engine, names: Sequence[str], **values: Any) -> Callable[..., tuple[str, Any]]:
         """For RawConnection.run: takes the values of `names` in order, and adds `values`. Converts none."""
-        return self._in(engine.dialect).bound(names, values)
+        return self.on(engine.dialect).bound(names, values)
 
     def _cursor(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         compiled, cursor = self._for(connection), connection.connection.cursor()
         execute(connection, cursor.execute, compiled.sql, compiled.parameters(values))
         return cursor
 
-    def _for(self, connection: Connection) -> _Compiled:
-        return self._in(connection.dialect)
+    def _for(self, connection: Connection) -> CompiledStatement:
+        return self.on(connection.dialect)
 
-    def _in(self, dialect: Dialect) -> _Compiled:
+    def on(self, dialect: Dialect) -> CompiledStatement:
+        """As that database understands it."""
         found = self._compiled.get(dialect.name)
         if found is None:
-            found = self._compiled[dialect.name] = _Compiled(self._statement, dialect, self._columns)
+            found = self._compiled[dialect.name] = CompiledStatement(self._statement, dialect, self._columns)
         return found
 
 
@@ -95,7 +96,7 @@ def _with_literals(statement: Any, dialect: Dialect) -> Any:
     return visitors.replacement_traverse(statement, {}, replace=literal)  # type: ignore[call-overload]
 
 
-class _Compiled:
+class CompiledStatement:
     """A statement in the words of one dialect."""
 
     def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str] | None) -> None:

@@ -40,11 +40,17 @@ class Crowd:
     def __init__(self, limits: FrontLimits) -> None:
         self._limits = limits
         self._waiting: dict[str, dict[CrowdMember, None]] = {}
+        self._number_waiting = 0
         self._members: dict[CrowdMember, tuple[int, int]] = {}
         self.memory = self.disk = 0
 
     def __len__(self) -> int:
         return len(self._members)
+
+    @property
+    def at_work(self) -> int:
+        """For how many a thread works now."""
+        return len(self._members) - self._number_waiting
 
     def add(self, member: CrowdMember) -> None:
         self._members[member] = (0, 0)
@@ -56,11 +62,14 @@ class Crowd:
         self.work(member)
         if member in self._members:
             self._waiting.setdefault(member.address, {})[member] = None
+            self._number_waiting += 1
 
     def work(self, member: CrowdMember) -> None:
         """A thread works for it: it may stay."""
         mates = self._waiting.get(member.address, {})
-        mates.pop(member, None)
+        if member in mates:
+            del mates[member]
+            self._number_waiting -= 1
         if not mates:
             self._waiting.pop(member.address, None)
 

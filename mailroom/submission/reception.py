@@ -78,8 +78,7 @@ class Reception:
         return AuthResult(success=True, auth_data=key)
 
     def _find(self, password: str) -> ApiKey | None:
-        with self._database.read() as connection:
-            key = api_keys.find(connection, password)
+        key = api_keys.look(self._database, password)
         if key is not None and key.is_active:
             with self._database.begin() as connection:
                 api_keys.note_use(connection, key.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +21,9 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator
     elif path == "/slow":
         time.sleep(1.5)
         yield b"done"
+    elif path == "/process":
+        time.sleep(0.4)
+        yield f"process {os.getpid()}.".encode()
     elif path == "/breaks":
         yield BLOCK
         raise ValueError("in the middle")

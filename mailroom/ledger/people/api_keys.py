@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, false, func, insert, or_, select, update
 
 from mailroom.database.clock import now_millis
-from mailroom.database.engine import AnyRow
+from mailroom.database.engine import AnyRow, Database
 from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
 from mailroom.ledger.people.tokens import token_hash
@@ -136,10 +136,19 @@ def key_of(octets: bytes) -> str:
     return PREFIX + "".join(letters)
 
 
+def look(database: Database, key: str) -> ApiKey | None:
+    """The key of this secret, whatever its state; for who needs nothing else in the same transaction."""
+    wanted = token_hash(key)
+    return _found(database.look(FIND_API_KEY, wanted=wanted), wanted)
+
+
 def find(connection: Connection, key: str) -> ApiKey | None:
     """The key of this secret, whatever its state."""
     wanted = token_hash(key)
-    row = FIND_API_KEY.one(connection, wanted=wanted)
+    return _found(FIND_API_KEY.one(connection, wanted=wanted), wanted)
+
+
+def _found(row: Sequence[Any] | None, wanted: str) -> ApiKey | None:
     # The index compared hashes, which tell nobody how near a guess was; this is the final word.
     if row is None or not hmac.compare_digest(row[-1], wanted):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from mailroom.database.clock import now_millis
-from mailroom.database.engine import AnyRow
+from mailroom.database.engine import AnyRow, Database
 from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
 from mailroom.ledger.people.tokens import new_token, token_hash
@@ -73,6 +73,12 @@ def start(connection: Connection, user_id: int, user_agent: str, address: str) -
     )
     tell(connection, "somebody signed in", user=user_id, address=address[:64])
     return token
+
+
+def look(database: Database, token: str) -> SignIn | None:
+    """Who holds that token, if anybody still does; for who needs nothing else in the same transaction."""
+    row = database.look(FIND_SIGN_IN, hash=token_hash(token))
+    return None if row is None else _sign_in(row)
 
 
 def find(connection: Connection, token: str) -> SignIn | None:

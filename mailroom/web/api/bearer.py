@@ -56,8 +56,7 @@ def _token() -> str:
 
 def _find(token: str) -> ApiKey:
     # No cache between the key and the ledger: a revoked key must be dead at once.
-    with mailroom().database.read() as connection:
-        key = api_keys.find(connection, token)
+    key = api_keys.look(mailroom().database, token)
     if key is None:
         raise ApiError(403, "invalid_api_key", "API key is invalid.")
     if not key.is_active:

@@ -6,7 +6,8 @@ view or in what the application does with every answer, is logged, and the respo
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from flask import Flask, current_app, request
 from flask.typing import ResponseReturnValue
@@ -26,6 +27,10 @@ def stands(response: R) -> R:
 
 class Application(Flask):
     """Flask, which asks for the standing answer before it makes an error of an exception."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """None of ours is a coroutine, and Flask asks that of every hook and view in every request."""
+        return func
 
     def handle_user_exception(self, e: Exception) -> ResponseReturnValue:
         return _standing() or super().handle_user_exception(e)

@@ -53,10 +53,7 @@ def admit() -> AnyResponse | None:
 def current() -> SignIn | None:
     """The sign-in of the browser that asks."""
     token = session.get(TOKEN)
-    if not token:
-        return None
-    with mailroom().database.read() as connection:
-        return sign_ins.find(connection, token)
+    return sign_ins.look(mailroom().database, token) if token else None
 
 
 def hold(connection: Connection) -> None:

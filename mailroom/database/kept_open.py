@@ -1,0 +1,37 @@
+"""Kept open: transactions that all use one connection, for to take one from the pool costs as much again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+
+from sqlalchemy import Connection, Engine
+
+from mailroom.database.write_lock import WriteLock
+
+
+class KeptOpen:
+    """Transactions that write, of one thread at a time. Its connection is not one of the pool's any more."""
+
+    def __init__(self, engine: Engine, write_lock: WriteLock | None) -> None:
+        self._engine, self._write_lock = engine, write_lock
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Committed on leaving; an exception rolls back, and the next one opens a connection anew."""
+        with self._write_lock.one() if self._write_lock else nullcontext():
+            connection = self._connection = self._connection or self._open()
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                self._connection = None
+                with suppress(Exception):
+                    connection.close()
+                raise
+
+    def _open(self) -> Connection:
+        connection = self._engine.connect()
+        connection.detach()
+        return connection
