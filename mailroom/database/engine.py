@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from mailroom import files
-from mailroom.database import pooler
+from mailroom.database import flight, idle, pooler
 from mailroom.database.faults import ITS_OWN
 from mailroom.database.kept_open import KeptOpen
 from mailroom.database.lookup import Lookups
@@ -98,7 +98,7 @@ class Database:
         if self.is_sqlite:
             options["connect_args"] = {"timeout": busy_timeout / 1000, "check_same_thread": False}
         else:
-            options["pool_pre_ping"] = True
+            options["pool_use_lifo"] = True  # the one that was used last need not be asked whether it is open
             # Whatever the database, the role or the environment have as their default.
             options["isolation_level"] = "READ COMMITTED"
             network = {name: value for name, value in NETWORK.items() if name not in make_url(self.url).query}
@@ -129,7 +129,12 @@ class Database:
             self._write_lock.one() if self._write_lock else nullcontext(),
             self._writing.begin() as connection,
         ):
-            yield connection
+            try:
+                yield connection
+                flight.land(connection)
+            except BaseException:
+                flight.give_up(connection)
+                raise
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -192,6 +197,8 @@ def _configure_postgresql(engine: Engine, lock_timeout: int) -> None:
             for name, milliseconds in {**settings, **OUR_MACHINE_VANISHED}.items():
                 cursor.execute(f"SET {name} = {milliseconds}")
         dbapi_connection.commit()
+
+    idle.ask_after(engine)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -7,8 +7,10 @@ holds SQLite's one write lock meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from psycopg.pq import TransactionStatus
 from sqlalchemy import BindParameter, Connection, Dialect, Engine, Executable, literal_column
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import visitors
@@ -28,6 +30,21 @@ def as_sqlalchemy(error: Exception, sql: str, dialect: Dialect) -> Exception:
     """A driver's error, as SQLAlchemy would have raised it."""
     driver: Any = dialect.loaded_dbapi
     return DBAPIError.instance(sql, None, error, driver.Error, hide_parameters=True, dialect=dialect)
+
+
+def is_remote(dialect: Dialect) -> bool:
+    """Whether a statement is a round trip."""
+    return dialect.name != "sqlite"
+
+
+def _run(cursor: Any, sql: str, given: Any) -> None:
+    """If it is its transaction's first, BEGIN goes with it: no round trip for that alone."""
+    driver = cursor.connection
+    if driver.autocommit or driver.info.transaction_status != TransactionStatus.IDLE:
+        cursor.execute(sql, given)
+        return
+    with driver.pipeline():
+        cursor.execute(sql, given)
 
 
 class Statement:
@@ -66,7 +83,8 @@ class Statement:
 
     def _cursor(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         compiled, cursor = self._for(connection), connection.connection.cursor()
-        execute(connection, cursor.execute, compiled.sql, compiled.parameters(values))
+        run = partial(_run, cursor) if is_remote(connection.dialect) else cursor.execute
+        execute(connection, run, compiled.sql, compiled.parameters(values))
         return cursor
 
     def _for(self, connection: Connection) -> CompiledStatement:
@@ -147,7 +165,7 @@ class CompiledStatement:
 
         return parameters
 
-    def rows(self, found: list[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    def rows(self, found: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
         """Column by column: a batch is a hundred rows, and a call for each would cost more than the query."""
         if not self._results or not found:
             return [tuple(row) for row in found]

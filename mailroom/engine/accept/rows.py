@@ -14,6 +14,7 @@ from mailroom.content.addresses import format_address
 from mailroom.content.merge.tags import is_plain
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.clock import to_millis
+from mailroom.database.flight import Asked
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.draft import Draft
 from mailroom.ledger import moves
@@ -97,8 +98,8 @@ def delivery_rows(
     ]
 
 
-def insert_content(connection: Connection, draft: Draft, mailing_id: int) -> None:
-    """What the mailing says, its files, and the original message if it came as one."""
+def to_insert_content(draft: Draft, mailing_id: int) -> Asked:
+    """What the mailing says."""
     content = draft.content
     stored = contents.StoredContent(
         text=content.text,
@@ -108,15 +109,20 @@ def insert_content(connection: Connection, draft: Draft, mailing_id: int) -> Non
         columns=list(draft.columns),
         tags=list(draft.tags),
     )
-    files = (
+    return contents.to_insert(mailing_id, stored)
+
+
+def insert_files(connection: Connection, draft: Draft, mailing_id: int) -> None:
+    """Its files, and the original message if it came as one."""
+    files = [
         {
             "filename": attachment.filename,
             "content_type": attachment.content_type,
             "content_id": attachment.content_id,
             "data": attachment.data,
         }
-        for attachment in content.attachments
-    )
-    contents.insert_one(connection, mailing_id, stored, files)
+        for attachment in draft.content.attachments
+    ]
+    contents.insert_files(connection, mailing_id, files)
     if draft.original is not None:
         originals.insert_one(connection, mailing_id, draft.original.envelope_sender, draft.original.data)

@@ -7,19 +7,19 @@ staged      a mailing that nobody sees; then its deliveries, some at a time, eac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from mailroom.content.recipients.parsed import Recipient, keys_of
-from mailroom.database import planner
+from mailroom.database import flight, planner
 from mailroom.database.clock import from_millis, to_millis
 from mailroom.database.engine import Database
 from mailroom.engine.accept import keys, thresholds
 from mailroom.engine.accept.draft import Accepted, Draft, Overtaken
-from mailroom.engine.accept.rows import delivery_rows, insert_content, mailing_row
+from mailroom.engine.accept.rows import delivery_rows, insert_files, mailing_row, to_insert_content
 from mailroom.ledger.batches import gather, join
 from mailroom.ledger.batches.batches import Gathered
 from mailroom.ledger.mailings import insertion, mailings, staging
@@ -60,39 +60,66 @@ def write_in_parts(database: Database, draft: Draft) -> Written:
 
 
 def _write_one_batch(connection: Connection, draft: Draft) -> Written:
+    """In four round trips of PostgreSQL: look, the mailing, what belongs to it, its deliveries."""
     address_keys = keys_of(draft.recipients)
     now, listed = insertion.look(connection, address_keys)
     queued = sum(key not in listed for key in address_keys)
-    is_later = _starts_at(draft, now) > now
+    starts_at = _starts_at(draft, now)
+    is_later = starts_at > now
     state = MailingState.SCHEDULED if is_later else MailingState.ACTIVE
     suppressed = len(draft.recipients) - queued
-    begun = _insert(
-        connection,
-        draft,
-        now,
-        state=state,
-        total=len(draft.recipients),
-        queued=queued if is_later else 0,  # the counters leave out what is in a batch
-        suppressed=suppressed,
-        next_due_at=draft.send_at if is_later and queued else None,
-        staged_until=None,
+    row = mailing_row(draft, from_millis(now)) | {
+        "state": state,
+        "total": len(draft.recipients),
+        "queued": queued if is_later else 0,  # the counters leave out what is in a batch
+        "suppressed": suppressed,
+        "next_due_at": draft.send_at if is_later and queued else None,
+        "staged_until": None,
+    }
+    in_batch = 0 if is_later else queued
+    mailing_id, batch_id = _insert(connection, draft, row, in_batch)
+    begun = Begun(mailing_id, row["uid"], row["queue"], starts_at)
+    new = _insert_what_belongs(connection, draft, begun, in_batch if batch_id is None else 0)
+    rows = delivery_rows(
+        mailing_id, draft.recipients, address_keys, listed, starts_at, new.id if new else batch_id
     )
-    batch_id, gathered = _batch(connection, draft, begun, queued) if queued and not is_later else (None, [])
-    rows = delivery_rows(begun.mailing_id, draft.recipients, address_keys, listed, begun.starts_at, batch_id)
-    insertion.insert_deliveries(connection, rows)
-    return _end(connection, draft, begun, state, suppressed), gathered
+    if suppressed:
+        insertion.insert_deliveries(connection, rows)
+        _end(connection, draft, begun, suppressed)
+    else:
+        insertion.insert_last(connection, rows)
+    return _accepted(draft, begun, state), [new] if new else []
 
 
-def _batch(
-    connection: Connection, draft: Draft, begun: Begun, number: int
-) -> tuple[int | None, list[Gathered]]:
-    """The batch for so many deliveries: one that waits already, or a new one, which is to be enqueued."""
-    if begun.queue == URGENT and not _goes_alone(draft):
-        joined = join.join_batch(connection, number, URGENT, draft.route)
-        if joined is not None:
-            return joined, []
-    new = gather.new(connection, number, begun.queue, draft.route, draft.max_sessions)
-    return new.id, [new]
+def _insert(
+    connection: Connection, draft: Draft, row: Mapping[str, Any], in_batch: int
+) -> tuple[int, int | None]:
+    """The mailing's id; and the batch that waits already and has places for so many of its deliveries."""
+    may_join = in_batch and row["queue"] == URGENT and not _goes_alone(draft)
+    joining = [join.to_join(in_batch, URGENT, draft.route)] if may_join else []
+    inserted, *joined = flight.together(connection, insertion.to_insert(row), *joining)
+    batch_id = next((found for (found,) in joined[0].rows), None) if joined else None
+    return inserted.rows[0][0], batch_id
+
+
+def _insert_what_belongs(
+    connection: Connection, draft: Draft, begun: Begun, in_new_batch: int
+) -> Gathered | None:
+    """The key, the content; and a new batch for so many deliveries, which is to be enqueued.
+
+    Raises NotAccepted, and Replayed.
+    """
+    to_make = gather.to_make(in_new_batch, begun.queue, draft.route, draft.max_sessions)
+    asked = [
+        *keys.to_take(draft.idempotency, begun.mailing_id),
+        to_insert_content(draft, begun.mailing_id),
+        *([to_make] if in_new_batch else []),
+    ]
+    answers = flight.together(connection, *asked)
+    if draft.idempotency is not None:
+        keys.taken(connection, draft.idempotency, begun.mailing_id, answers[0].changed)
+    insert_files(connection, draft, begun.mailing_id)
+    return gather.made(answers[-1], in_new_batch, begun.queue) if in_new_batch else None
 
 
 def _goes_alone(draft: Draft) -> bool:
@@ -105,17 +132,13 @@ def _goes_alone(draft: Draft) -> bool:
 
 
 def _begin(connection: Connection, draft: Draft) -> Begun:
+    """Raises NotAccepted, and Replayed."""
     now, _ = insertion.look(connection, [])
-    return _insert(connection, draft, now)
-
-
-def _insert(connection: Connection, draft: Draft, now: int, **changed: object) -> Begun:
-    """The mailing and its content. Raises NotAccepted, and Replayed."""
-    row = mailing_row(draft, from_millis(now)) | changed
-    mailing_id = insertion.insert_mailing(connection, row)
-    keys.take(connection, draft.idempotency, mailing_id)
-    insert_content(connection, draft, mailing_id)
-    return Begun(mailing_id, row["uid"], row["queue"], _starts_at(draft, now))
+    row = mailing_row(draft, from_millis(now))
+    mailing_id, _ = _insert(connection, draft, row, 0)
+    begun = Begun(mailing_id, row["uid"], row["queue"], _starts_at(draft, now))
+    _insert_what_belongs(connection, draft, begun, 0)
+    return begun
 
 
 def _starts_at(draft: Draft, now: int) -> int:
@@ -165,17 +188,17 @@ def _activate(connection: Connection, draft: Draft, begun: Begun, suppressed: in
     )
     if state is None:
         raise Overtaken
-    is_active = state is MailingState.ACTIVE
-    gathered = gather.gather(connection, mailing_id, gather.READY) if is_active else []
-    return _end(connection, draft, begun, state, suppressed), gathered
+    gathered = gather.gather(connection, mailing_id, gather.READY) if state is MailingState.ACTIVE else []
+    _end(connection, draft, begun, suppressed)
+    return _accepted(draft, begun, state), gathered
 
 
-def _end(
-    connection: Connection, draft: Draft, begun: Begun, state: MailingState, suppressed: int
-) -> Accepted:
-    total = len(draft.recipients)
+def _end(connection: Connection, draft: Draft, begun: Begun, suppressed: int) -> None:
     if suppressed:
         webhook_events.note_suppressed(connection, begun.mailing_id)
-    if suppressed == total:  # nothing waits, so nobody else will end it
+    if suppressed == len(draft.recipients):  # nothing waits, so nobody else will end it
         mailings.finish(connection, [begun.mailing_id])
-    return Accepted(begun.mailing_id, begun.uid, total, state, duplicates=draft.duplicates)
+
+
+def _accepted(draft: Draft, begun: Begun, state: MailingState) -> Accepted:
+    return Accepted(begun.mailing_id, begun.uid, len(draft.recipients), state, duplicates=draft.duplicates)

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, String, bindparam, func, insert, select, update
 
-from mailroom.database import planner
+from mailroom.database import flight, planner
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
+from mailroom.database.flight import Answer, Asked
 from mailroom.database.statement import Statement
 from mailroom.ledger.batches.batches import Gathered, Lease, claim
 from mailroom.ledger.mailings import counters
@@ -151,11 +152,27 @@ def new(
     in_hand: bool | None = None,
 ) -> Gathered:
     """A batch that nothing is in yet."""
-    row = INSERT_BATCH.one(
-        connection, size=size, queue=queue, route=route, max_sessions=max_sessions, in_hand=in_hand
-    )
-    assert row is not None
-    return Gathered(row[0], 0, size, queue)
+    asked = to_make(size, queue, route, max_sessions, in_hand)
+    return made(flight.together(connection, asked)[0], size, queue)
+
+
+def to_make(
+    size: int, queue: str, route: str, max_sessions: int | None, in_hand: bool | None = None
+) -> Asked:
+    """Makes a batch; its answer is read by made()."""
+    values = {
+        "size": size,
+        "queue": queue,
+        "route": route,
+        "max_sessions": max_sessions,
+        "in_hand": in_hand,
+    }
+    return INSERT_BATCH, values
+
+
+def made(answer: Answer, size: int, queue: str) -> Gathered:
+    """The batch that nothing is in yet."""
+    return Gathered(answer.rows[0][0], 0, size, queue)
 
 
 def next_of(

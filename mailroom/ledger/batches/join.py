@@ -6,9 +6,10 @@ meanwhile. On an idle system none is waiting, so a single mail gets its own and 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Connection, bindparam, select, update
+from sqlalchemy import BigInteger, bindparam, select, update
 
 from mailroom.database.clock import now_millis
+from mailroom.database.flight import Asked
 from mailroom.database.statement import Statement
 from mailroom.ledger.batches.gather import SIZE
 from mailroom.ledger.schema import batches
@@ -44,10 +45,9 @@ JOIN_BATCH = Statement(
 )
 
 
-def join_batch(connection: Connection, number: int, queue: str, route: str) -> int | None:
-    """Keeps places for `number` deliveries, about to be written, in a waiting batch; its id.
+def to_join(number: int, queue: str, route: str) -> Asked:
+    """Keeps places for `number` deliveries, about to be written, in a waiting batch; finds its id.
 
-    None: there is no such batch. With one, nothing needs to be enqueued.
+    Or nothing: there is no such batch. With one, nothing needs to be enqueued.
     """
-    row = JOIN_BATCH.one(connection, in_queue=queue, by_route=route, more=number)
-    return None if row is None else int(row[0])
+    return JOIN_BATCH, {"in_queue": queue, "by_route": route, "more": number}

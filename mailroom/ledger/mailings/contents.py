@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
 
 from mailroom.database.any_of import any_of
+from mailroom.database.flight import Asked
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import attachments, contents, deliveries, mailings, originals
 
@@ -116,11 +117,13 @@ FIND_SHOWN_RECIPIENTS = Statement(
 )
 
 
-def insert_one(
-    connection: Connection, mailing_id: int, content: StoredContent, files: Iterable[Mapping[str, Any]]
-) -> None:
-    """Stores text, HTML and headers, and `files`: rows of `attachments` without their mailing."""
-    INSERT_CONTENT.run(connection, mailing_id=mailing_id, **content._asdict())
+def to_insert(mailing_id: int, content: StoredContent) -> Asked:
+    """Stores text, HTML and headers."""
+    return INSERT_CONTENT, {"mailing_id": mailing_id, **content._asdict()}
+
+
+def insert_files(connection: Connection, mailing_id: int, files: Iterable[Mapping[str, Any]]) -> None:
+    """`files`: rows of `attachments` without their mailing."""
     rows = [{"mailing_id": mailing_id, **file} for file in files]
     if rows:
         connection.execute(insert(attachments), rows)

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, literal, select
 
+from mailroom.database import flight
 from mailroom.database.any_of import any_of
-from mailroom.database.bulk import BulkInsert
+from mailroom.database.bulk import COPY_FROM, BulkInsert
 from mailroom.database.clock import now_millis
+from mailroom.database.flight import Asked
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import mailings, suppressions
 
@@ -58,13 +60,20 @@ def look(connection: Connection, address_keys: Sequence[str]) -> tuple[int, set[
     return rows[0][0], {key for _, key in rows if key is not None}
 
 
-def insert_mailing(connection: Connection, values: Mapping[str, Any]) -> int:
-    """Writes a mailing, staged or in its state for good; its id."""
-    row = INSERT_MAILING.one(connection, **values)
-    assert row is not None
-    return int(row[0])
+def to_insert(values: Mapping[str, Any]) -> Asked:
+    """Writes a mailing, staged or in its state for good; finds its id."""
+    return INSERT_MAILING, values
 
 
 def insert_deliveries(connection: Connection, rows: Sequence[NewDelivery]) -> None:
     """Adds these, in their order."""
     DELIVERIES.run(connection, rows)
+
+
+def insert_last(connection: Connection, rows: Sequence[NewDelivery]) -> None:
+    """The same, and nothing more in this transaction."""
+    if len(rows) >= COPY_FROM:
+        DELIVERIES.run(connection, rows)
+        return
+    with flight.last(connection):
+        DELIVERIES.run(connection, rows)
