@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from mailroom.database import begin
 from mailroom.database.statement import execute
 
 COPY_FROM = 50
@@ -31,6 +32,8 @@ class BulkInsert:
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Adds `rows` (values in the order of the columns), in their order."""
         name = connection.dialect.name
+        for statement in begin.take(connection):
+            connection.exec_driver_sql(statement)
         if name == "postgresql" and len(rows) >= COPY_FROM:
             self._run_copy(connection, rows)
             return

@@ -19,6 +19,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
+from mailroom.database.statement import Statement
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -73,9 +75,14 @@ NOW_MILLIS = {
 """The same clock for handwritten SQL, by dialect."""
 
 
+TELL_TIME = Statement(select(now_millis()))
+
+
 def now(connection: Connection) -> int:
     """What that clock says."""
-    return int(connection.execute(select(now_millis())).scalar_one())
+    row = TELL_TIME.one(connection)
+    assert row is not None
+    return int(row[0])
 
 
 class Uptime(NamedTuple):

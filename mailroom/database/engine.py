@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from mailroom import files
-from mailroom.database import flight, idle, pooler
+from mailroom.database import begin, flight, idle, pooler
 from mailroom.database.faults import ITS_OWN
 from mailroom.database.kept_open import KeptOpen
 from mailroom.database.lookup import Lookups
@@ -99,8 +99,6 @@ class Database:
             options["connect_args"] = {"timeout": busy_timeout / 1000, "check_same_thread": False}
         else:
             options["pool_use_lifo"] = True  # the one that was used last need not be asked whether it is open
-            # Whatever the database, the role or the environment have as their default.
-            options["isolation_level"] = "READ COMMITTED"
             network = {name: value for name, value in NETWORK.items() if name not in make_url(self.url).query}
             options["connect_args"] = {**network, "client_encoding": "utf8"}
         self.engine: Engine = create_engine(self.url, hide_parameters=True, **options)
@@ -115,8 +113,7 @@ class Database:
         self._writing = self.engine.execution_options(mailroom_writes=True)
         # On PostgreSQL each statement would see what was committed before it, so that a batch
         # which is closed between two of them would be in none of the two counts.
-        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        self._reading = self.engine.execution_options(**snapshot)
+        self._reading = self.engine.execution_options(**{begin.SNAPSHOT: True})
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -187,23 +184,20 @@ def _configure_postgresql(engine: Engine, lock_timeout: int) -> None:
     # No statement_timeout: what waits for nobody is at work, and tried again would take as long.
     settings = {"lock_timeout": lock_timeout, "idle_in_transaction_session_timeout": IDLE_TRANSACTION}
 
+    begin.with_the_first_statement(engine)
+
     @event.listens_for(engine, "connect")
     def _set(dbapi_connection: Any, record: Any) -> None:
         if pooler.is_between(dbapi_connection):
             pooler.share(dbapi_connection, record.info, settings)
             return
         # Not as startup options, which connection poolers refuse.
-        with dbapi_connection.cursor() as cursor:
-            for name, milliseconds in {**settings, **OUR_MACHINE_VANISHED}.items():
-                cursor.execute(f"SET {name} = {milliseconds}")
-        dbapi_connection.commit()
+        made = {**settings, **OUR_MACHINE_VANISHED}
+        dbapi_connection.execute(
+            "; ".join(f"SET {name} = {milliseconds}" for name, milliseconds in made.items())
+        )
 
     idle.ask_after(engine)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        if settings_made := connection.info.get(pooler.EACH_TRANSACTION):
-            connection.exec_driver_sql(settings_made)
 
 
 def _configure_sqlite(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Dialect
 
+from mailroom.database import begin
 from mailroom.database.statement import CompiledStatement, as_sqlalchemy, is_remote
 
 IN_THE_AIR = "mailroom.in_the_air"
@@ -38,6 +39,8 @@ def together(connection: Connection, *asked: Asked) -> list[Answer]:
     compiled = [statement.on(connection.dialect) for statement, _ in asked]
     cursors = [connection.connection.cursor() for _ in asked]
     with _errors_of(connection), _pipeline(connection):
+        for statement in begin.take(connection):
+            _driver(connection).execute(statement)
         for cursor, one, (_, values) in zip(cursors, compiled, asked, strict=True):
             cursor.execute(one.sql, one.parameters(values))
     return [
@@ -61,7 +64,7 @@ def land(connection: Connection) -> None:
     """Commits what is in the air, and waits for it."""
     if (pipeline := connection.info.get(IN_THE_AIR)) is not None:
         with _errors_of(connection):
-            _driver(connection).execute("COMMIT")  # its own commit() would wait once for that, once for the end
+            _driver(connection).execute("COMMIT")  # its own commit() would wait twice
             del connection.info[IN_THE_AIR]
             pipeline.__exit__(None, None, None)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -14,13 +17,26 @@ ASKED_AFTER = 1.0
 USED_AT = "mailroom.used_at"
 
 
+_asker = threading.local()
+
+
+@contextmanager
+def unasked() -> Iterator[None]:
+    """For who takes a connection, and another one should it be dead."""
+    _asker.is_silent = True
+    try:
+        yield
+    finally:
+        _asker.is_silent = False
+
+
 def ask_after(engine: Engine) -> None:
     """Of a pool's connections, before they are used. One that is dead takes those before it along."""
 
     @event.listens_for(engine, "checkout")
     def _ask(dbapi_connection: Any, record: Any, proxy: Any) -> None:
         used_at = record.info.get(USED_AT)
-        if used_at is None or time.monotonic() - used_at < ASKED_AFTER:
+        if used_at is None or time.monotonic() - used_at < ASKED_AFTER or getattr(_asker, "is_silent", False):
             return
         try:
             engine.dialect.do_ping(dbapi_connection)

@@ -11,8 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
+from mailroom.database import idle
 from mailroom.database.statement import Statement, as_sqlalchemy
 
 
@@ -28,21 +30,36 @@ class Lookups:
 
     def rows(self, statement: Statement, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         """What was committed when it ran. Raises DBAPIError, as SQLAlchemy does."""
+        compiled = statement.on(self._engine.dialect)
+        given = compiled.parameters(values)
+        with idle.unasked():
+            connection = self._connection()
+        try:
+            found = self._run(connection, compiled.sql, given)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            # It died while nobody used it. The next one is asked before.
+            found = self._run(self._connection(), compiled.sql, given)
+        return compiled.rows(found)
+
+    def _run(self, connection: PoolProxiedConnection, sql: str, given: Any) -> list[tuple[Any, ...]]:
         dialect = self._engine.dialect
         driver: Any = dialect.loaded_dbapi
-        compiled = statement.on(dialect)
-        connection = self._connection()
         try:
             # To its end: a cursor that still has rows keeps SQLite at what was there when it began.
-            rows = connection.cursor().execute(compiled.sql, compiled.parameters(values)).fetchall()
+            found: list[tuple[Any, ...]] = connection.cursor().execute(sql, given).fetchall()
         except driver.Error as error:
+            is_dead = dialect.is_disconnect(error, connection, None)
             self._drop(connection)
-            raise as_sqlalchemy(error, compiled.sql, dialect) from error
+            raised = as_sqlalchemy(error, sql, dialect)
+            raised.connection_invalidated = is_dead
+            raise raised from error
         except BaseException:
             self._drop(connection)
             raise
         self._give_back(connection)
-        return compiled.rows(rows)
+        return found
 
     def _connection(self) -> PoolProxiedConnection:
         kept: PoolProxiedConnection | None = getattr(self._kept, "connection", None)
@@ -52,21 +69,13 @@ class Lookups:
         if self._is_sqlite:
             pooled.detach()
             self._kept.connection = pooled
-        else:
-            _set_autocommit(pooled, True)
         return pooled
 
     def _give_back(self, connection: PoolProxiedConnection) -> None:
         if not self._is_sqlite:
-            _set_autocommit(connection, False)
             connection.close()
 
     def _drop(self, connection: PoolProxiedConnection) -> None:
         self._kept.connection = None
         with suppress(Exception):
             connection.invalidate()
-
-
-def _set_autocommit(connection: PoolProxiedConnection, is_on: bool) -> None:
-    driver: Any = connection.driver_connection
-    driver.autocommit = is_on

@@ -14,9 +14,8 @@ EACH_TRANSACTION = "mailroom_each_transaction"
 
 
 def is_between(dbapi_connection: Any) -> bool:
-    """Whether somebody stands between this connection and its server; of psycopg, outside a transaction."""
+    """Whether somebody stands between this connection and its server; of psycopg, in autocommit mode."""
     answers = dbapi_connection.execute("SELECT pg_backend_pid()").fetchone()[0]
-    dbapi_connection.commit()
     return bool(answers != dbapi_connection.info.backend_pid)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
+from mailroom.database.begin import BEGIN
 from mailroom.database.pooler import EACH_TRANSACTION
 from mailroom.database.statement import as_sqlalchemy
 from mailroom.database.write_lock import IMPATIENT, WriteLock
@@ -66,10 +67,11 @@ class RawConnection:
         pooled = self._pooled = self._pooled or self._open()
         connection: Any = pooled.driver_connection
         with connection.pipeline():
+            connection.execute(BEGIN)
             if settings_made := pooled.info.get(EACH_TRANSACTION):
                 connection.execute(settings_made)
             cursors = [connection.execute(*statement) for statement in statements]
-            connection.commit()
+            connection.execute("COMMIT")  # the driver's own commit() would wait twice
         return [read(cursor) for cursor in cursors]
 
     def _open(self) -> PoolProxiedConnection:

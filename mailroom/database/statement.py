@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from psycopg.pq import TransactionStatus
 from sqlalchemy import BindParameter, Connection, Dialect, Engine, Executable, literal_column
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import visitors
+
+from mailroom.database import begin
 
 Converter = Callable[[Any], Any]
 
@@ -26,10 +27,12 @@ def execute(connection: Connection, run: Callable[[str, Any], Any], sql: str, gi
         raise as_sqlalchemy(error, sql, connection.dialect) from error
 
 
-def as_sqlalchemy(error: Exception, sql: str, dialect: Dialect) -> Exception:
+def as_sqlalchemy(error: Exception, sql: str, dialect: Dialect) -> DBAPIError:
     """A driver's error, as SQLAlchemy would have raised it."""
     driver: Any = dialect.loaded_dbapi
-    return DBAPIError.instance(sql, None, error, driver.Error, hide_parameters=True, dialect=dialect)
+    raised: Any = DBAPIError.instance(sql, None, error, driver.Error, hide_parameters=True, dialect=dialect)
+    assert isinstance(raised, DBAPIError)
+    return raised
 
 
 def is_remote(dialect: Dialect) -> bool:
@@ -37,13 +40,15 @@ def is_remote(dialect: Dialect) -> bool:
     return dialect.name != "sqlite"
 
 
-def _run(cursor: Any, sql: str, given: Any) -> None:
-    """If it is its transaction's first, BEGIN goes with it: no round trip for that alone."""
-    driver = cursor.connection
-    if driver.autocommit or driver.info.transaction_status != TransactionStatus.IDLE:
+def _run_with_begin(connection: Connection, cursor: Any, sql: str, given: Any) -> None:
+    statements = begin.take(connection)
+    if not statements:
         cursor.execute(sql, given)
         return
+    driver = cursor.connection
     with driver.pipeline():
+        for statement in statements:
+            driver.execute(statement)
         cursor.execute(sql, given)
 
 
@@ -83,7 +88,9 @@ class Statement:
 
     def _cursor(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         compiled, cursor = self._for(connection), connection.connection.cursor()
-        run = partial(_run, cursor) if is_remote(connection.dialect) else cursor.execute
+        run = (
+            partial(_run_with_begin, connection, cursor) if is_remote(connection.dialect) else cursor.execute
+        )
         execute(connection, run, compiled.sql, compiled.parameters(values))
         return cursor
 

@@ -197,11 +197,18 @@ def hold(connection: Connection, mailing_id: int, why: str) -> bool:
     return _move(connection, mailing_id, "pause", state=MailingState.PAUSED, held_for=why)
 
 
+PAUSED_BY_WORKERS = (mailings.c.state == MailingState.PAUSED) & mailings.c.held_for.is_not(None)
+
+
+def is_any_held() -> ColumnElement[bool]:
+    return select(mailings.c.id).where(PAUSED_BY_WORKERS).exists()
+
+
 def held(connection: Connection) -> list[tuple[int, str, str]]:
     """(id, subject, why) of every mailing that workers paused and nobody has resumed."""
     statement = (
         select(mailings.c.id, mailings.c.subject, mailings.c.held_for)
-        .where(mailings.c.state == MailingState.PAUSED, mailings.c.held_for.is_not(None))
+        .where(PAUSED_BY_WORKERS)
         .order_by(mailings.c.id.desc())
     )
     return [(row[0], row[1], row[2]) for row in connection.execute(statement)]

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, delete, select, update
 
 from mailroom.database.clock import from_millis, now_millis
 from mailroom.database.statement import Statement
@@ -250,6 +250,10 @@ def closed(connection: Connection) -> set[str]:
     """The servers that nobody may use at present."""
     statement = select(servers.c.server).where(servers.c.closed_until > now_millis(), servers.c.failures > 0)
     return set(connection.execute(statement).scalars())
+
+
+def is_any_troubled() -> ColumnElement[bool]:
+    return select(servers.c.server).where(servers.c.failures > 0).exists()
 
 
 def troubled(connection: Connection, names: Collection[str] | None = None) -> list[ServerTrouble]:

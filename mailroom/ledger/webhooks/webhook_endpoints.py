@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, insert, select, update
 
 from mailroom.database.clock import now_millis, with_moments
 from mailroom.database.engine import AnyRow
@@ -70,10 +70,18 @@ def everyone(connection: Connection) -> list[Endpoint]:
     return _found(connection, FIND_ENDPOINTS)
 
 
+DISABLED_BY_ITSELF = webhook_endpoints.c.disabled_at.is_not(None) & (
+    webhook_endpoints.c.disabled_why != BY_HAND
+)
+
+
+def is_any_given_up() -> ColumnElement[bool]:
+    return select(webhook_endpoints.c.id).where(DISABLED_BY_ITSELF).exists()
+
+
 def given_up(connection: Connection) -> list[Endpoint]:
     """Those that nobody disabled by hand, and that are told nothing all the same."""
-    by_itself = webhook_endpoints.c.disabled_why != BY_HAND
-    return _found(connection, FIND_ENDPOINTS.where(webhook_endpoints.c.disabled_at.is_not(None), by_itself))
+    return _found(connection, FIND_ENDPOINTS.where(DISABLED_BY_ITSELF))
 
 
 def get(connection: Connection, endpoint_id: int) -> Endpoint | None:

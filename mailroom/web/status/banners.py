@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from flask import Flask, g
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.database import clock
 from mailroom.database.clock import to_millis
+from mailroom.database.statement import Statement
 from mailroom.ledger import holding
 from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings import mailings
@@ -22,6 +23,16 @@ from mailroom.web import mailroom
 from mailroom.web.layout.filters import duration
 
 T = TypeVar("T")
+
+IS_THERE_ANY = Statement(
+    select(
+        ~holding.is_free()
+        | circuit.is_any_troubled()
+        | mailings.is_any_held()
+        | webhook_endpoints.is_any_given_up()
+    )
+)
+"""Most pages have none: one question instead of four."""
 
 
 def init_app(app: Flask) -> None:
@@ -41,10 +52,19 @@ def _found(find: Callable[[Connection], list[T]]) -> list[T]:
     if getattr(g, "user", None) is None:
         return []  # a stranger's error page
     try:
+        if not _is_there_any():
+            return []
         with mailroom().database.read() as connection:
             return find(connection)
     except SQLAlchemyError:
         return []  # a page that needs the ledger says so itself; one that does not shall be shown
+
+
+def _is_there_any() -> bool:
+    if "has_banners" not in g:
+        (found,) = mailroom().database.look(IS_THERE_ANY) or (False,)
+        g.has_banners = bool(found) or mailroom().settings.hold
+    return bool(g.has_banners)
 
 
 def _holds(connection: Connection) -> list[Hold]:

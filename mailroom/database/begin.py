@@ -1,0 +1,53 @@
+"""Begin: on PostgreSQL a transaction begins with its first statement, in the same round trip.
+
+The driver's own BEGIN would be one more, and in a pipeline another. So its connections are in its
+autocommit mode, and what a transaction begins with is kept until something is run in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+from mailroom.database.pooler import EACH_TRANSACTION
+
+PENDING = "mailroom.begin"
+"""Of a connection's `info`: the statements that were not run yet."""
+
+SNAPSHOT = "mailroom_snapshot"
+"""An execution option: all of a transaction's statements see what was there at its first."""
+
+# Named, whatever the database, the role or the environment have as their default.
+BEGIN, BEGIN_SNAPSHOT = (f"BEGIN ISOLATION LEVEL {level}" for level in ("READ COMMITTED", "REPEATABLE READ"))
+
+
+def with_the_first_statement(engine: Engine) -> None:
+    """Whatever runs that: SQLAlchemy, or whoever asks take()."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(dbapi_connection: Any, record: Any) -> None:
+        dbapi_connection.autocommit = True
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        begin = BEGIN_SNAPSHOT if connection.get_execution_options().get(SNAPSHOT) else BEGIN
+        settings_made = connection.info.get(EACH_TRANSACTION)
+        connection.info[PENDING] = [begin, settings_made] if settings_made else [begin]
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _before(connection: Connection, *_: Any) -> None:
+        for statement in take(connection):
+            connection.exec_driver_sql(statement)
+
+    @event.listens_for(engine, "commit")
+    @event.listens_for(engine, "rollback")
+    def _end(connection: Connection) -> None:
+        connection.info.pop(PENDING, None)
+
+
+def take(connection: Connection) -> Sequence[str]:
+    """What its transaction is still to begin with, for who runs it along with a statement of theirs."""
+    found: Sequence[str] = connection.info.pop(PENDING, ())
+    return found
