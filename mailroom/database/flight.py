@@ -5,8 +5,8 @@ The last of a transaction may wait for no answer at all: they, and the commit, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Dialect
@@ -36,17 +36,28 @@ Asked = tuple[Sendable, Mapping[str, Any]]
 
 def together(connection: Connection, *asked: Asked) -> list[Answer]:
     """Runs all of them, in their order."""
-    compiled = [statement.on(connection.dialect) for statement, _ in asked]
-    cursors = [connection.connection.cursor() for _ in asked]
-    with _errors_of(connection), _pipeline(connection):
-        for statement in begin.take(connection):
-            _driver(connection).execute(statement)
-        for cursor, one, (_, values) in zip(cursors, compiled, asked, strict=True):
-            cursor.execute(one.sql, one.parameters(values))
+    dialect = connection.dialect
+    sent = [(statement.on(dialect), values, connection.connection.cursor()) for statement, values in asked]
+    driver: Any = dialect.loaded_dbapi
+    try:
+        if is_remote(dialect):
+            with _driver(connection).pipeline():
+                for begins in begin.take(connection):
+                    _driver(connection).execute(begins)
+                _run(sent)
+        else:
+            _run(sent)
+    except driver.Error as error:
+        raise as_sqlalchemy(error, "", dialect) from error
     return [
-        Answer(one.rows(cursor.fetchall()) if cursor.description else [], cursor.rowcount)
-        for cursor, one in zip(cursors, compiled, strict=True)
+        Answer(compiled.rows(cursor.fetchall()) if cursor.description else [], cursor.rowcount)
+        for compiled, _, cursor in sent
     ]
+
+
+def _run(sent: Sequence[tuple[CompiledStatement, Mapping[str, Any], Any]]) -> None:
+    for compiled, values, cursor in sent:
+        cursor.execute(compiled.sql, compiled.parameters(values))
 
 
 @contextmanager
@@ -63,10 +74,13 @@ def last(connection: Connection) -> Iterator[None]:
 def land(connection: Connection) -> None:
     """Commits what is in the air, and waits for it."""
     if (pipeline := connection.info.get(IN_THE_AIR)) is not None:
-        with _errors_of(connection):
+        driver: Any = connection.dialect.loaded_dbapi
+        try:
             _driver(connection).execute("COMMIT")  # its own commit() would wait twice
             del connection.info[IN_THE_AIR]
             pipeline.__exit__(None, None, None)
+        except driver.Error as error:
+            raise as_sqlalchemy(error, "", connection.dialect) from error
 
 
 def give_up(connection: Connection) -> None:
@@ -74,22 +88,6 @@ def give_up(connection: Connection) -> None:
     if (pipeline := connection.info.pop(IN_THE_AIR, None)) is not None:
         with suppress(Exception):
             pipeline.__exit__(None, None, None)
-
-
-def _pipeline(connection: Connection) -> AbstractContextManager[Any]:
-    if not is_remote(connection.dialect):
-        return nullcontext()
-    pipeline: AbstractContextManager[Any] = _driver(connection).pipeline()
-    return pipeline
-
-
-@contextmanager
-def _errors_of(connection: Connection) -> Iterator[None]:
-    driver: Any = connection.dialect.loaded_dbapi
-    try:
-        yield
-    except driver.Error as error:
-        raise as_sqlalchemy(error, "", connection.dialect) from error
 
 
 def _driver(connection: Connection) -> Any:

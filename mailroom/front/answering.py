@@ -21,6 +21,7 @@ class ServedApplication(Protocol):
     """gunicorn's worker, as far as a thread that answers knows it."""
 
     cfg: Any
+    settled: Any
     log: Any
     wsgi: Any
     largest_body: Callable[[dict[str, Any]], int]
@@ -95,7 +96,7 @@ class TooLarge(io.RawIOBase):
 
 def find_largest(front: ServedApplication, peer: Any, server: Any, request: Any) -> int:
     """How large a body the application lets this client send."""
-    _, environ = wsgi.create(request, io.BytesIO(), peer, server, front.cfg)
+    _, environ = wsgi.create(request, io.BytesIO(), peer, server, front.settled)
     return front.largest_body(environ)
 
 
@@ -148,9 +149,9 @@ def _run(front: ServedApplication, connection: WaitingClient, request: Any, sink
     environ: dict[str, Any] = {}
     response = None
     try:
-        front.cfg.pre_request(front, request)
+        front.settled.pre_request(front, request)
         began = datetime.now(UTC)
-        response, environ = wsgi.create(request, sink, connection.peer, connection.server, front.cfg)
+        response, environ = wsgi.create(request, sink, connection.peer, connection.server, front.settled)
         environ["wsgi.multithread"] = True
         if not front.may_keep():
             response.force_close()
@@ -173,6 +174,6 @@ def _run(front: ServedApplication, connection: WaitingClient, request: Any, sink
         raise
     finally:
         try:
-            front.cfg.post_request(front, request, environ, response)
+            front.settled.post_request(front, request, environ, response)
         except Exception:
             front.log.exception("Exception in post_request hook")

@@ -66,7 +66,7 @@ class ClientConnection(asyncio.Protocol):
     def __init__(self, front: FrontProcess, peer: Any, server: Any) -> None:
         self.front, self.peer, self.server, self.loop = front, peer, server, front.loop
         self._peer_address = str(peer[0]) if isinstance(peer, tuple) else ""
-        self.address = source(self._peer_address)
+        self.address = self._peer_source = source(self._peer_address)
         self.state = Phase.HEAD  # of a client that connects, a request is expected at once
         self.memory = self.disk = 0
         self._limits = front.limits
@@ -160,7 +160,7 @@ class ClientConnection(asyncio.Protocol):
         self._seen = 0
         self._number += 1
         try:
-            self._request = Request(self.front.cfg, IterUnreader([head]), self.peer, self._number)
+            self._request = Request(self.front.settled, IterUnreader([head]), self.peer, self._number)
         except Exception as error:
             self._refuse_as_gunicorn(error)
             return
@@ -171,7 +171,9 @@ class ClientConnection(asyncio.Protocol):
         """Of a proxy's connections, each counts for the client that it last asked for: else all of its
         clients together would be one, with more connections than anybody."""
         forwarded = [value for name, value in self._request.headers if name == "X-FORWARDED-FOR"]
-        address = source(self.front.find_client(self._peer_address, ",".join(forwarded)))
+        address = self._peer_source  # of itself, if it is no proxy
+        if forwarded:
+            address = source(self.front.find_client(self._peer_address, ",".join(forwarded)))
         if address != self.address:
             self.front.crowd.work(self)  # it waits again at once, under the new address
             self.address = address

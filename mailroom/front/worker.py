@@ -32,6 +32,18 @@ FILES_OF_OUR_OWN = 100
 """Of the database, the queue, the logs. A connection has one, and one more when its body is large."""
 
 
+class SettledConfig:
+    """gunicorn's configuration, which looks every value up anew, some twenty times a request."""
+
+    def __init__(self, configuration: Any) -> None:
+        self._configuration = configuration
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._configuration, name)
+        setattr(self, name, value)  # the next one finds it here
+        return value
+
+
 class Front(Worker):  # type: ignore[misc]
     """One thread runs the event loop; `threads` others run the application.
 
@@ -47,6 +59,7 @@ class Front(Worker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.largest_body: Callable[[dict[str, Any]], int] = lambda environ: 64 * MEBIBYTE
         self.find_client: Callable[[str, str], str] = lambda peer, forwarded_for: peer
+        self.settled = SettledConfig(self.cfg)
         self.tasks: Tasks = SimpleQueue()
         self._own_tasks: dict[str, Tasks] = {path: SimpleQueue() for path in self.with_own_thread}
         self.loop: asyncio.AbstractEventLoop
