@@ -68,8 +68,8 @@ class Postgres:
     def create(self, template: str = "template1", options: str = "") -> str:
         """A new database's name; a copy of `template`, to which nobody may be connected."""
         name = f"test{next(self._names)}"
-        # File copies are slower than going through the log when the template is this small.
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log {options}")
+        # With no fsync, copying files takes a sixth of the work of writing every page to the log.
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy {options}")
         return name
 
     def drop(self, name: str) -> None:
