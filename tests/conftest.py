@@ -18,13 +18,14 @@ import os
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
+from werkzeug.routing import Rule
 
 from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
@@ -89,6 +90,23 @@ def _templates_are_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         # From Python 3.14 on, a partial in a class is a method.
         patch.setattr(Flask, "jinja_environment", staticmethod(shared))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _routes_are_compiled_once() -> Iterator[None]:
+    """Not once for every application, which is most of the work of making one."""
+    compile_builder, builders = Rule._compile_builder, dict[object, Callable[..., tuple[str, str]]]()
+
+    def once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        # All that a builder knows; converters it takes from the rule that it builds for.
+        key = (rule.rule, *rule._trace, str(rule.defaults), append_unknown)
+        if key not in builders:
+            builders[key] = compile_builder(rule, append_unknown)
+        return builders[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", once)
         yield
 
 
