@@ -18,6 +18,7 @@ import os
 import shutil
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from werkzeug.routing import Rule
 from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
 from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings, load
-from tests import passwords, postgres
+from tests import passwords, postgres, scratch
 from tests.servers import Catcher, Valkey
 
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
@@ -43,6 +44,8 @@ def pytest_configure() -> None:
     """The hundreds of processes that tests start compile Mailroom once, not each of them anew."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    os.environ.setdefault("TMPDIR", str(scratch.folder()))
+    tempfile.tempdir = None  # to be looked up again
 
 
 def pytest_report_header() -> list[str]:
