@@ -9,7 +9,7 @@ database_url   both of these, one after the other: the test runs twice
 database       mailroom.database.engine.Database on database_url
 settings_env   an environment that mailroom.settings.load() accepts, on the parts above (SQLite)
 settings       load(settings_env)
-chromium       the path of the browser
+browser        Chromium, started once for a module; its tabs are closed after each test
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
@@ -34,8 +35,15 @@ from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings, load
 from tests import passwords, postgres, scratch
 from tests.servers import Catcher, Valkey
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
 NO_CHROMIUM = "Chromium is missing; on Debian and Ubuntu: apt-get install chromium"
 NO_POSTGRES = "PostgreSQL is missing: pip install -r requirements-dev.txt"
 
@@ -218,6 +226,24 @@ def settings(settings_env: dict[str, str]) -> Settings:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     return _browser() or _missing(NO_CHROMIUM)
+
+
+@pytest.fixture(scope="module")
+def _running_browser(chromium: str) -> Iterator[Browser]:
+    """For a module, not for all: while Playwright runs, no asyncio.run() is possible in its thread."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser(_running_browser: Browser) -> Iterator[Browser]:
+    yield _running_browser
+    for context in _running_browser.contexts:
+        context.close()
 
 
 def _browser() -> str | None:
