@@ -9,6 +9,7 @@ database_url   both of these, one after the other: the test runs twice
 database       mailroom.database.engine.Database on database_url
 settings_env   an environment that mailroom.settings.load() accepts, on the parts above (SQLite)
 settings       load(settings_env)
+chromium       the path of the browser
 browser        Chromium, started once for a module; its tabs are closed after each test
 """
 
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.routing import Rule
@@ -85,6 +87,14 @@ def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _passwords_cost_little() -> None:
     passwords.cost_little()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tracebacks_are_plain() -> None:
+    """As Mailroom's own are: with each value of each frame, one takes a second."""
+    *others, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*others, plain])
 
 
 class _Compiled(BytecodeCache):
@@ -181,7 +191,7 @@ def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
 def _postgres() -> Iterator[postgres.Postgres]:
     if not postgres.is_installed():
         _missing(NO_POSTGRES)
-    server = postgres.Postgres()
+    server = postgres.Postgres(scratch.folder())
     yield server
     server.stop()
 
