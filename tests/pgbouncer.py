@@ -11,7 +11,6 @@ from pathlib import Path
 import psycopg
 
 from mailroom.local.ports import free_port
-from tests import scratch
 from tests.postgres import RUN_AS, Postgres
 from tests.servers import wait_until
 
@@ -28,7 +27,7 @@ class PgBouncer:
     SESSIONS = 3
 
     def __init__(self, postgres: Postgres, mode: str = "transaction") -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="mailroom-pgbouncer-", dir=scratch.folder()))
+        self.folder = Path(tempfile.mkdtemp(prefix="mailroom-pgbouncer-", dir="/tmp"))
         self.port = free_port()
         config = self.folder / "pgbouncer.ini"
         config.write_text(

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import psycopg
 
-from tests import scratch
 from tests.servers import wait_until
 
 RUN_AS = "nobody" if os.geteuid() == 0 else None
@@ -43,8 +42,8 @@ def is_installed() -> bool:
 class Postgres:
     """A server on a Unix socket, its data in a folder that goes with it."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="mailroom-pg-", dir=scratch.folder()))
+    def __init__(self, above: Path = Path("/tmp")) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mailroom-pg-", dir=above))
         if RUN_AS:
             shutil.chown(self.folder, RUN_AS)
         self.binaries = _binaries(self.folder)
