@@ -10,30 +10,43 @@ database       mailroom.database.engine.Database on database_url
 settings_env   an environment that mailroom.settings.load() accepts, on the parts above (SQLite)
 settings       load(settings_env)
 chromium       the path of the browser
+browser        Chromium, started once for a module; its tabs are closed after each test
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
+from werkzeug.routing import Rule
 
 from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
 from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings, load
-from tests import passwords, postgres
+from tests import passwords, postgres, scratch
 from tests.servers import Catcher, Valkey
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
 NO_CHROMIUM = "Chromium is missing; on Debian and Ubuntu: apt-get install chromium"
 NO_POSTGRES = "PostgreSQL is missing: pip install -r requirements-dev.txt"
 
@@ -42,6 +55,14 @@ def pytest_configure() -> None:
     """The hundreds of processes that tests start compile Mailroom once, not each of them anew."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    os.environ.setdefault("TMPDIR", str(scratch.folder()))
+    tempfile.tempdir = None  # to be looked up again
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests, and all that they loaded, are no garbage: never look through them again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> list[str]:
@@ -68,6 +89,14 @@ def _passwords_cost_little() -> None:
     passwords.cost_little()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _tracebacks_are_plain() -> None:
+    """As Mailroom's own are: with each value of each frame, one takes a second."""
+    *others, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*others, plain])
+
+
 class _Compiled(BytecodeCache):
     """Templates that another test's application has compiled already."""
 
@@ -89,6 +118,23 @@ def _templates_are_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         # From Python 3.14 on, a partial in a class is a method.
         patch.setattr(Flask, "jinja_environment", staticmethod(shared))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _routes_are_compiled_once() -> Iterator[None]:
+    """Not once for every application, which is most of the work of making one."""
+    compile_builder, builders = Rule._compile_builder, dict[object, Callable[..., tuple[str, str]]]()
+
+    def once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        # All that a builder knows; converters it takes from the rule that it builds for.
+        key = (rule.rule, *rule._trace, str(rule.defaults), append_unknown)
+        if key not in builders:
+            builders[key] = compile_builder(rule, append_unknown)
+        return builders[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", once)
         yield
 
 
@@ -145,7 +191,7 @@ def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
 def _postgres() -> Iterator[postgres.Postgres]:
     if not postgres.is_installed():
         _missing(NO_POSTGRES)
-    server = postgres.Postgres()
+    server = postgres.Postgres(scratch.folder())
     yield server
     server.stop()
 
@@ -197,6 +243,24 @@ def settings(settings_env: dict[str, str]) -> Settings:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     return _browser() or _missing(NO_CHROMIUM)
+
+
+@pytest.fixture(scope="module")
+def _running_browser(chromium: str) -> Iterator[Browser]:
+    """For a module, not for all: while Playwright runs, no asyncio.run() is possible in its thread."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser(_running_browser: Browser) -> Iterator[Browser]:
+    yield _running_browser
+    for context in _running_browser.contexts:
+        context.close()
 
 
 def _browser() -> str | None:

@@ -40,11 +40,12 @@ def counters_agree(database: Database) -> None:
         for mailing_id, state, number in rows:
             counted.setdefault(mailing_id, Counter())[state] = number
         chosen = select(mailings_table.c.id).where(mailings_table.c.state != states.STAGED)
-        for mailing_id in connection.execute(chosen).scalars().all():
-            mailing = mailings.get(connection, mailing_id)
-            assert mailing is not None
+        ids = connection.execute(chosen).scalars().all()
+        found = mailings.several(connection, ids)
+        assert len(found) == len(ids)
+        for mailing in found:
             counters = {state: number for state, number in mailing.counts.items() if number}
-            assert counters == counted.get(mailing_id, {}), f"the counters of mailing {mailing_id} are wrong"
+            assert counters == counted.get(mailing.id, {}), f"the counters of mailing {mailing.id} are wrong"
             assert sum(counters.values()) == mailing.total
 
 

@@ -42,8 +42,8 @@ def is_installed() -> bool:
 class Postgres:
     """A server on a Unix socket, its data in a folder that goes with it."""
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="mailroom-pg-", dir="/tmp"))
+    def __init__(self, above: Path = Path("/tmp")) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mailroom-pg-", dir=above))
         if RUN_AS:
             shutil.chown(self.folder, RUN_AS)
         self.binaries = _binaries(self.folder)
@@ -68,8 +68,8 @@ class Postgres:
     def create(self, template: str = "template1", options: str = "") -> str:
         """A new database's name; a copy of `template`, to which nobody may be connected."""
         name = f"test{next(self._names)}"
-        # File copies are slower than going through the log when the template is this small.
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log {options}")
+        # With no fsync, copying files takes a sixth of the work of writing every page to the log.
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy {options}")
         return name
 
     def drop(self, name: str) -> None:

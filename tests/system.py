@@ -23,10 +23,11 @@ from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import deliveries
 from mailroom.queue import Queue
 from mailroom.sink.process import SinkProcess
-from tests.warm_workers import Pool
+from tests.warm_processes import WarmProcess, start_python
 
 ROOT = Path(__file__).parents[1]
 SENDER = Address("post@mailroom.example", "Mailroom")
+Pool = WarmProcess | subprocess.Popen[bytes]
 
 
 def processes() -> Iterator[tuple[int, int]]:
@@ -72,7 +73,7 @@ class System:
         self.database = Database(database_url)
         self.queue = Queue(redis_url)
         self.sink = SinkProcess(folder / "sink", rules, *sink_options)
-        self.pools: list[Pool | subprocess.Popen[bytes]] = []
+        self.pools: list[Pool] = []
         self.before_workers: list[str] = []
         """What their command begins with: with a command they are started, not forked."""
         self._environment = {
@@ -103,36 +104,27 @@ class System:
 
     def start_workers(
         self, number: int = 1, *queues: str, lease: float | None = None, **environment: str
-    ) -> Pool | subprocess.Popen[bytes]:
+    ) -> Pool:
         """A pool in a process group of its own; its log goes to `workers.log`.
 
         `lease`: seconds, in place of half a minute; all other waits are as much shorter.
         """
-        environment = {**self.environment, **environment}
-        is_bent = "PYTHONPATH" in self._environment  # what is loaded already heeds it no more
-        start = self._start if self.before_workers or is_bent else self._fork
-        pool = start([str(number), *queues], lease, environment)
+        program = ["worker.py"] if lease is None else ["-m", "tests.hasty_worker", str(lease)]
+        pool = self._start([*program, "--workers", str(number), *queues], {**self.environment, **environment})
         self.pools.append(pool)
         return pool
 
-    def _fork(self, words: list[str], lease: float | None, environment: dict[str, str]) -> Pool:
-        return Pool(["--workers", *words], lease, self.folder / "workers.log", environment)
-
-    def _start(
-        self, words: list[str], lease: float | None, environment: dict[str, str]
-    ) -> subprocess.Popen[bytes]:
-        program = ["worker.py"] if lease is None else ["-m", "tests.hasty_worker", str(lease)]
-        with (self.folder / "workers.log").open("ab") as log:
+    def _start(self, words: list[str], environment: dict[str, str]) -> Pool:
+        path = self.folder / "workers.log"
+        if not self.before_workers:
+            return start_python(words, environment, path)
+        words = [*self.before_workers, sys.executable, *words]
+        with path.open("ab") as log:
             return subprocess.Popen(
-                [*self.before_workers, sys.executable, *program, "--workers", *words],
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                words, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
             )
 
-    def workers(self, pool: Pool | subprocess.Popen[bytes] | None = None) -> list[int]:
+    def workers(self, pool: Pool | None = None) -> list[int]:
         """The process ids of the workers that live now, of one pool or all."""
         pools = {one.pid for one in ([pool] if pool else self.pools)}
         return [pid for pid, parent in processes() if parent in pools]

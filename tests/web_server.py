@@ -6,8 +6,6 @@ import json
 import os
 import re
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +17,7 @@ from mailroom.database.engine import Database
 from mailroom.ledger.people import api_keys, users
 from mailroom.local.ports import free_port
 from tests.servers import wait_until
+from tests.warm_processes import start_python
 
 ROOT = Path(__file__).resolve().parents[1]
 OWNER = "ann@example.org"
@@ -64,14 +63,8 @@ class WebServer:
         )
 
     def __enter__(self) -> WebServer:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", str(self._config), self._application],
-                cwd=ROOT,
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-            )
+        words = ["-m", "gunicorn", "-c", str(self._config), self._application]
+        self.process = start_python(words, self._environment, self.log)
         try:
             wait_until(lambda: self.process.poll() is not None or self.is_healthy(1), 30, "the web process")
             assert self.process.poll() is None, self.log.read_text()

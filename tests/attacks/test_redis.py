@@ -222,9 +222,9 @@ def test_the_worker_goes_on(
         except QueueDown:
             return False
 
-    wait_until(enqueued, 5, "a queue to put a batch on")
-    wait_until(lambda: len(worker.batches()) > done, 10, "the next batch to be run")
-    wait_until(lambda: page.get("/readyz").json["parts"]["workers"]["ok"], 10)  # type: ignore[index]
+    wait_until(enqueued, 30, "a queue to put a batch on")
+    wait_until(lambda: len(worker.batches()) > done, 30, "the next batch to be run")
+    wait_until(lambda: page.get("/readyz").json["parts"]["workers"]["ok"], 30)  # type: ignore[index]
     assert queue.missing([(5, 5)]) == [(5, 5)]
 
 

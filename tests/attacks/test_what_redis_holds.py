@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -17,8 +15,8 @@ from app import create_app
 from mailroom.ledger.people import api_keys
 from mailroom.settings import load
 from tests.servers import Valkey
+from tests.warm_processes import run_python
 
-ROOT = Path(__file__).resolve().parents[2]
 Csrf = Callable[..., str]
 ADDRESS = "198.51.100.77"
 TYPED = ["victim@private.example", "hunter2 in the wrong field", "s3cret-password", ADDRESS, "198.51.100"]
@@ -88,11 +86,10 @@ def test_mail_on_its_way_is_numbers(app: Flask, settings_env: dict[str, str], va
     headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": MAILED[3]}
     assert app.test_client().post("/api/v1/emails", json=mail, headers=headers).status_code == 200
     waiting = everything(valkey.client)
-    words = [sys.executable, "worker.py", "--workers", "1", "--burst"]
-    done = subprocess.run(words, cwd=ROOT, env=os.environ | settings_env, capture_output=True, timeout=60)
+    done = run_python(["worker.py", "--workers", "1", "--burst"], os.environ | settings_env)
     assert done.returncode == 0, done.stderr
     sent = everything(valkey.client)
     assert b"deliver batch" in waiting and b"finished" in sent
     for text in (*MAILED, "me@private.example", "a private name", str(key), str(key)[3:]):
-        for place in (waiting, sent, done.stdout, done.stderr):
+        for place in (waiting, sent, done.stdout.encode(), done.stderr.encode()):
             assert text.encode() not in place

@@ -1,21 +1,20 @@
 """A real browser in front of the real application, with real workers behind it.
 
 app, url    create_app() on `settings`, served on a free port
-browser     Chromium; page: a tab of it, signed in, that tolerates no error in its console
+page        a tab, signed in, that tolerates no error in its console
 way_in      an address that signs a browser in
 worker      one worker process, listening; accept(n): a mailing to n people, its id
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from app import create_app
 from mailroom.content.addresses import Address
@@ -27,13 +26,8 @@ from mailroom.queue import Queue
 from mailroom.settings import Settings
 from tests.servers import Catcher, wait_until
 from tests.serving import served
+from tests.warm_processes import start_python
 from tests.web import watching
-
-ROOT = Path(__file__).resolve().parents[2]
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
 
 
 @pytest.fixture
@@ -59,14 +53,6 @@ def way_in(app: Flask, url: str) -> str:
 
 
 @pytest.fixture
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
 def page(browser: Browser, way_in: str) -> Iterator[Page]:
     page = browser.new_page()
     complaints: list[str] = []
@@ -78,10 +64,9 @@ def page(browser: Browser, way_in: str) -> Iterator[Page]:
 
 
 @pytest.fixture
-def worker(settings_env: dict[str, str]) -> Iterator[None]:
-    process = subprocess.Popen(
-        [sys.executable, "worker.py", "--workers", "1"], cwd=ROOT, env=settings_env, stderr=subprocess.DEVNULL
-    )
+def worker(settings_env: dict[str, str], tmp_path: Path) -> Iterator[None]:
+    environment = os.environ | settings_env
+    process = start_python(["worker.py", "--workers", "1"], environment, tmp_path / "worker.log")
     wait_until(Queue(settings_env["REDIS_URL"]).workers, what="the worker")
     yield
     process.terminate()

@@ -14,6 +14,7 @@ from mailroom.ledger.people import users
 from mailroom.web.sign_in import passwords
 from tests.no_redis import ANSWERS, NoRedis
 from tests.servers import Valkey
+from tests.warm_processes import run_python
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,10 +31,7 @@ class Flask:
         self.environment = {**os.environ, **environment}
 
     def __call__(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "flask", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.environment, input=typed, capture_output=True, text=True, timeout=60
-        )
+        return run_python(["-m", "flask", *arguments], self.environment, typed)
 
 
 @pytest.fixture

@@ -61,6 +61,7 @@ def test_a_deferred_mail_is_tried_by_the_backoff_that_is_set_until_it_expires(st
 def test_the_time_that_a_server_names_counts_more(start: Start) -> None:
     system = start("rcpt busy: greylist 1 4.7.1 Greylisted, try again in 2 seconds", MAILROOM_BACKOFF="1h")
     system.start_workers(1)
+    system.wait(system.queue.workers)
     mailing = system.accept(["busy@mail.example"])
     began = time.monotonic()
     assert system.wait_until_over(mailing.mailing_id).counts[State.SENT] == 1

@@ -11,6 +11,9 @@ SLOW = "rcpt person*@mail.example: delay dot 0.05"
 ROOM = 1.5
 """A turn that a bulk job keeps (0.5 s), a look (0.25 s), and a busy machine."""
 
+SIX_SECONDS_OF_URGENT_MAIL = 600
+"""What five sessions of this server take in that time. Counted: a busy machine takes longer for both."""
+
 
 def sent_at(system: System, address: str) -> float:
     return next(message.time for message in system.sink.messages() if message.recipient == address)
@@ -46,11 +49,11 @@ def test_a_stream_of_urgent_mail_does_not_starve_it(start: Start) -> None:
     system.start_workers(1)
     bulk = system.accept(600)
     system.sink.wait(20)
-    until, number = time.monotonic() + 6, 0
-    began = system.counts(bulk.mailing_id).get("sent", 0)
-    while time.monotonic() < until:
-        number += 1
-        system.accept([f"urgent{number}-{part}@mail.example" for part in range(20)])
-        time.sleep(0.12)
-    assert system.queue.waiting("urgent") > 0, "there was always urgent mail"
-    assert system.counts(bulk.mailing_id)["sent"] - began >= 20
+    number, began = 0, system.counts(bulk.mailing_id).get("sent", 0)
+    while system.counts(bulk.mailing_id)["sent"] - began < 20:
+        while system.queue.waiting("urgent") < 5:  # there is always urgent mail
+            number += 1
+            system.accept([f"urgent{number}-{part}@mail.example" for part in range(20)])
+        overtook = sum(message.recipient.startswith("urgent") for message in system.sink.messages())
+        assert overtook < SIX_SECONDS_OF_URGENT_MAIL
+        time.sleep(0.1)

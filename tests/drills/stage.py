@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,8 +21,7 @@ from mailroom.ledger import states
 from tests.hasty_worker import LEASE
 from tests.invariants import Account, check
 from tests.servers import Valkey
-from tests.system import System
-from tests.warm_workers import Pool
+from tests.system import Pool, System
 
 SESSIONS = 2
 """SMTP sessions that a worker may open: what one kill may at most repeat."""
@@ -84,7 +82,7 @@ class Stage:
         self.mailings.append(accepted.mailing_id)
         return accepted
 
-    def start_workers(self) -> Pool | subprocess.Popen[bytes]:
+    def start_workers(self) -> Pool:
         return self.system.start_workers(WORKERS, lease=self.lease)
 
     def stop_workers(self) -> None:
@@ -126,14 +124,14 @@ class Stage:
         self.rest()
         self.kill(holders[0])
 
-    def kill_group(self, pool: Pool | subprocess.Popen[bytes]) -> None:
+    def kill_group(self, pool: Pool) -> None:
         """kill -9 of a pool and of all its workers at once."""
         os.killpg(pool.pid, signal.SIGKILL)
         pool.wait(10)
         self.kills += WORKERS
         self.extra_at_most += WORKERS * SESSIONS
 
-    def kill_parent(self, pool: Pool | subprocess.Popen[bytes]) -> None:
+    def kill_parent(self, pool: Pool) -> None:
         """kill -9 of a pool only. Its workers stop by themselves, so nothing may come twice."""
         self._kill(pool.pid)
         pool.wait(10)

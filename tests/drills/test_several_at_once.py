@@ -59,7 +59,7 @@ def test_whatever_ends_them_nothing_is_left(drills: subprocess.Popen[str], numbe
 
     def have_workers() -> bool:
         started[:] = psutil.Process(drills.pid).children(recursive=True)
-        forked = sum("tests.warm_workers" in _words(process) for process in started) - 2
+        forked = sum("tests.warm_processes" in _words(process) for process in started) - 2
         return forked >= 3  # two are those that fork
 
     wait_until(have_workers, 60, "workers")

@@ -179,7 +179,7 @@ def test_an_outcome_that_can_never_be_written_leaves_its_mail_in_doubt_and_no_ot
         assert await writer.mark(1, second)
         writer.trouble(failed(first))
         writer.trouble(failed(second))
-        await asyncio.wait_for(writer.drained(), 5)
+        await asyncio.wait_for(writer.drained(), 30)
 
     asyncio.run(work())
     assert supervision.troubles() == ["the recorder fails (ValueError)"]

@@ -161,7 +161,7 @@ def test_two_runs_live_beside_each_other(running: LocalRun, start: Start) -> Non
 
 def test_a_second_run_in_the_same_home_is_refused(running: LocalRun, start: Start) -> None:
     second = start(running.home)
-    assert second.process.wait(10) == 2
+    assert second.process.wait(60) == 2
     assert second.printed == (
         f"mailroom: Mailroom is already running in {running.home} (process {running.process.pid}); "
         "for a second one choose another MAILROOM_HOME and PORT\n"
@@ -173,7 +173,7 @@ def test_a_busy_port_is_named_before_anything_starts(start: Start) -> None:
     with listen(0) as busy:
         port = number(busy)
         run = start(PORT=str(port))
-        assert run.process.wait(10) == 2
+        assert run.process.wait(60) == 2
     assert run.printed == f"mailroom: PORT {port} is in use by another program; try PORT={port + 1}\n"
     assert not (run.home / "local.env").exists()
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +20,7 @@ from typing import Any, cast
 from mailroom.queue import Job, Pool, Queue, Worker
 from mailroom.queue.connection import connect
 from tests.servers import wait_until
+from tests.warm_processes import start_python
 
 FAILS = 666_000
 
@@ -93,9 +92,8 @@ class Stage:
     def __init__(self, redis_url: str, folder: Path, *options: str) -> None:
         self.notes = folder / "notes"
         self.notes.touch()
-        words = [sys.executable, "-m", "tests.queue.stage", redis_url, str(self.notes), *options]
-        with (folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+        words = ["-m", "tests.queue.stage", redis_url, str(self.notes), *options]
+        self.process = start_python(words, os.environ, folder / "log")
 
     def lines(self, *verbs: str) -> list[list[str]]:
         lines = [line.split() for line in self.notes.read_text().splitlines()]

@@ -16,6 +16,7 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
 from mailroom.queue import Queue
 from tests.servers import Catcher, Valkey, wait_until
+from tests.warm_processes import run_python
 
 ROOT = Path(__file__).parents[2]
 WORKER = [sys.executable, "worker.py"]
@@ -100,11 +101,10 @@ def test_a_bad_setting_is_one_clear_line(run: Run, env: dict[str, str], command:
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "many", "1000"])
-def test_a_bad_number_of_workers_is_refused(run: Run, env: dict[str, str], number: str) -> None:
-    process = run([*WORKER, f"--workers={number}"], env)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 2
-    assert "--workers" in said
+def test_a_bad_number_of_workers_is_refused(env: dict[str, str], number: str) -> None:
+    done = run_python(["worker.py", f"--workers={number}"], os.environ | env)
+    assert done.returncode == 2
+    assert "--workers" in done.stderr
 
 
 def test_the_pool_itself_opens_no_ledger_and_has_no_threads(

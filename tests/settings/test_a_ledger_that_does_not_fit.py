@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +15,9 @@ from mailroom.database.engine import Database
 from mailroom.ledger import migrate
 from mailroom.ledger.migrate import alembic_config, upgrade
 from mailroom.settings import Settings, load
+from tests.warm_processes import run_python
 from tests.web_server import WebServer
 
-ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {
     "a worker": ["worker.py"],
     "RQ's own command": ["-m", "rq.cli", "worker", "--worker-class", "mailroom.queue.Worker", "urgent"],
@@ -100,14 +98,7 @@ def test_a_start_is_one_line(
     database = Database(sqlite_url)
     words = spoil(database, "behind")
     database.dispose()
-    done = subprocess.run(
-        [sys.executable, *PROGRAMS[program]],
-        cwd=ROOT,
-        env={**os.environ, **settings_env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = run_python(PROGRAMS[program], {**os.environ, **settings_env})
     assert done.stderr.splitlines()[-1:] == [f"mailroom: {words}"] and "Traceback" not in done.stderr
     assert done.returncode == 2
 

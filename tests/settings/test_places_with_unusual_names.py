@@ -15,6 +15,7 @@ from mailroom.ledger import migrate
 from mailroom.local import defaults, home
 from mailroom.settings import SettingsError, home_of, load
 from tests.settings.test_urls import WHOLE
+from tests.warm_processes import run_python
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [
@@ -107,14 +108,7 @@ def test_a_relative_path_is_so_to_mailroom_s_folder(tmp_path: Path, monkeypatch:
 def test_a_ledger_that_is_not_there_is_not_made(tmp_path: Path, program: str) -> None:
     """Where a disk is not mounted, or a path is wrong, an empty one would hide that."""
     whole = WHOLE | {"DATABASE_URL": f"sqlite:///{tmp_path}/mailroom.db"}
-    done = subprocess.run(
-        [sys.executable, *PROGRAMS[program]],
-        cwd=ROOT,
-        env=os.environ | whole,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-    )
+    done = run_python(PROGRAMS[program], os.environ | whole)
     assert "there is no ledger where DATABASE_URL says: run `flask db upgrade`" in done.stdout + done.stderr
     assert done.returncode in (1, 2) and "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +17,7 @@ from mailroom.database.engine import Database
 from mailroom.ledger.people import api_keys
 from mailroom.local.ports import free_port
 from tests.servers import wait_until
-
-ROOT = Path(__file__).parents[2]
+from tests.warm_processes import start_python
 
 
 class Submission:
@@ -29,14 +26,12 @@ class Submission:
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.port = free_port()
         self._log = folder / "submission.log"
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "mailroom.submission"],
-                cwd=ROOT,
-                env=os.environ | environment | {"MAILROOM_SUBMISSION_PORT": str(self.port)},
-                stdout=log,
-                stderr=log,
-            )
+        self._log.write_bytes(b"")  # what was said before us
+        self.process = start_python(
+            ["-m", "mailroom.submission"],
+            os.environ | environment | {"MAILROOM_SUBMISSION_PORT": str(self.port)},
+            self._log,
+        )
 
     def log(self) -> str:
         return self._log.read_text()

@@ -6,26 +6,18 @@ import os
 import signal
 import smtplib
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 from mailroom.local.ports import LOOPBACK_HOST
 from tests.servers import wait_until
-
-ROOT = Path(__file__).parents[2]
+from tests.warm_processes import start_python
 
 
 def test_it_serves_when_the_port_is_free(tmp_path: Path, settings_env: dict[str, str]) -> None:
     other = socket.create_server((LOOPBACK_HOST, 0))
     port, log = other.getsockname()[1], tmp_path / "log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mailroom.submission"],
-            cwd=ROOT,
-            env=os.environ | settings_env | {"MAILROOM_SUBMISSION_PORT": str(port)},
-            stderr=stream,
-        )
+    environment = os.environ | settings_env | {"MAILROOM_SUBMISSION_PORT": str(port)}
+    process = start_python(["-m", "mailroom.submission"], environment, log)
     try:
         wait_until(lambda: "submission waits: another program has its port" in log.read_text(), 15, "a line")
         assert process.poll() is None

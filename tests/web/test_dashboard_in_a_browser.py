@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from redis.typing import EncodableT, FieldT
 
 from app import create_app
@@ -19,7 +19,6 @@ from tests.web.test_dashboard import way_in
 
 stage = conftest.stage
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 SCRIPT = "<img src=x onerror='window.ran = 1'><script>window.ran = 1</script>"
 
 
@@ -35,20 +34,15 @@ def url(app: Flask) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: str, app: Flask, url: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page()
-        complaints: list[str] = []
-        page.on(
-            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
-        )
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(f"{url}{way_in(app)}")
-        yield page
-        assert page.evaluate("window.ran") is None, "a stored script ran"
-        assert complaints == []
-        browser.close()
+def page(browser: Browser, app: Flask, url: str) -> Iterator[Page]:
+    page = browser.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{url}{way_in(app)}")
+    yield page
+    assert page.evaluate("window.ran") is None, "a stored script ran"
+    assert complaints == []
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +16,7 @@ from mailroom.queue import Queue
 from mailroom.settings import Settings, load
 from mailroom.web.race.record import PLANS, Leg, Race, Races
 from tests.servers import Catcher, wait_until
+from tests.warm_processes import start_python
 from tests.web.watching import ledger, post, signed_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,10 +41,9 @@ def settings(env: dict[str, str]) -> Settings:
 
 
 @pytest.fixture
-def worker(env: dict[str, str]) -> Iterator[None]:
-    process = subprocess.Popen(
-        [sys.executable, "worker.py", "--workers", "1"], cwd=ROOT, env=env, stderr=subprocess.DEVNULL
-    )
+def worker(env: dict[str, str], tmp_path: Path) -> Iterator[None]:
+    words = ["worker.py", "--workers", "1"]
+    process = start_python(words, os.environ | env, tmp_path / "worker.log")
     wait_until(Queue(env["REDIS_URL"]).workers, what="the worker")
     yield
     process.terminate()

@@ -9,11 +9,9 @@ import flask.sessions
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from tests.serving import served
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 
 
 class In1970(datetime):
@@ -46,17 +44,14 @@ def url(app: Flask) -> Iterator[str]:
         yield url
 
 
-def test_the_sign_in_says_when_the_clocks_differ(chromium: str, url: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        for apart, differs in [
-            (timedelta(0), False),
-            (timedelta(days=20_000), True),
-            (-timedelta(hours=1), True),
-        ]:
-            page = browser.new_page()
-            page.clock.set_fixed_time(datetime.now(UTC) + apart)
-            page.goto(f"{url}/sign-in")
-            words = expect(page.get_by_text("The clocks of this server and of your browser differ"))
-            words.to_be_visible() if differs else words.to_be_hidden()
-        browser.close()
+def test_the_sign_in_says_when_the_clocks_differ(browser: Browser, url: str) -> None:
+    for apart, differs in [
+        (timedelta(0), False),
+        (timedelta(days=20_000), True),
+        (-timedelta(hours=1), True),
+    ]:
+        page = browser.new_page()
+        page.clock.set_fixed_time(datetime.now(UTC) + apart)
+        page.goto(f"{url}/sign-in")
+        words = expect(page.get_by_text("The clocks of this server and of your browser differ"))
+        words.to_be_visible() if differs else words.to_be_hidden()
