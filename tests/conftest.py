@@ -5,6 +5,7 @@ own_valkey     one for this test alone: .pause(), .go_on(), .kill(), .stop(), .s
 catcher        .port, .mails, .wait_for(n), .delay
 sqlite_url     a migrated ledger in a file of its own
 postgres_url   a migrated ledger in a database of its own
+pooled_url     the same, through a PgBouncer in transaction mode (pooler)
 database_url   both of these, one after the other: the test runs twice
 database       mailroom.database.engine.Database on database_url
 settings_env   an environment that mailroom.settings.load() accepts, on the parts above (SQLite)
@@ -29,7 +30,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
 from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings, load
-from tests import passwords, postgres
+from tests import passwords, pgbouncer, postgres
 from tests.servers import Catcher, Valkey
 
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
@@ -162,6 +163,20 @@ def postgres_url(_postgres: postgres.Postgres, _postgres_template: str) -> Itera
     name = _postgres.create(_postgres_template)
     yield _postgres.url(name)
     _postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def pooler(_postgres: postgres.Postgres) -> Iterator[pgbouncer.PgBouncer]:
+    if pgbouncer.program() is None:
+        _missing(pgbouncer.NO_PGBOUNCER)
+    pooler = pgbouncer.PgBouncer(_postgres)
+    yield pooler
+    pooler.stop()
+
+
+@pytest.fixture
+def pooled_url(pooler: pgbouncer.PgBouncer, postgres_url: str) -> str:
+    return pooler.url(postgres_url.partition("@/")[2].partition("?")[0])
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

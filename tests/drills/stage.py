@@ -7,8 +7,8 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class Stage:
         self.mailings: list[int] = []
         self.valkey = Valkey(folder / "valkey", append_only=True)
         self._system: System | None = None
+        self._parts = ExitStack()
         self._dice = random.Random()
 
     def __enter__(self) -> Stage:
@@ -55,6 +56,7 @@ class Stage:
             _signal(pid, signal.SIGKILL)
         if self._system is not None:
             self._system.__exit__()
+        self._parts.close()
         self.valkey.kill()
 
     @property
@@ -69,6 +71,10 @@ class Stage:
             self.folder, self.database_url, self.valkey.url, rules, *sink, **environment
         ).__enter__()
         return self._system
+
+    def goes_with(self, end: Callable[[], object]) -> None:
+        """What a drill started beside, and the count at the end still needs."""
+        self._parts.callback(end)
 
     # Mail
 
