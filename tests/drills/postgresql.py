@@ -36,7 +36,7 @@ def the_server_crashes(stage: Stage) -> None:
     name = server.create()
     migrate.upgrade(server.url(name))
     pooler = None
-    if make_url(stage.database_url).port:  # the others' server has none: it is on a socket
+    if stage.is_pooled:
         pooler = pgbouncer.PgBouncer(server)
         stage.goes_with(pooler.stop)
     stage.database_url = pooler.url(name) if pooler else server.url(name)

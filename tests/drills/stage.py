@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from psycopg.errors import DeadlockDetected
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from mailroom.database.engine import Database
@@ -169,7 +169,13 @@ class Stage:
 
     # The end
 
+    @property
+    def is_pooled(self) -> bool:
+        """Whether the way to PostgreSQL leads through a pooler, which makes each transaction slower."""
+        return make_url(self.database_url).port is not None  # PostgreSQL itself is on a socket
+
     def wait_until_over(self, seconds: float = 60) -> None:
+        seconds *= 2 if self.is_pooled else 1
         for mailing_id in self.mailings:
             self.system.wait_until_over(mailing_id, seconds)
         self.system.wait(self._no_batch_is_left, seconds)
