@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailroom.content.addresses import Address
@@ -18,6 +19,10 @@ class Attachment:
     content_type: str
     data: bytes
     content_id: str | None = None
+
+    def slices(self, size: int) -> Iterator[bytes]:
+        """What is in it, `size` octets at a time."""
+        return (self.data[at : at + size] for at in range(0, len(self.data), size))
 
 
 @dataclass(frozen=True, slots=True)

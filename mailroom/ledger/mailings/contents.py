@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
 
+from mailroom.database import blobs
 from mailroom.database.any_of import any_of
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import attachments, contents, deliveries, mailings, originals
@@ -32,6 +34,15 @@ class StoredFile(NamedTuple):
     content_type: str
     content_id: str | None
     data: bytes
+
+
+class SlicedFile(NamedTuple):
+    """An attachment whose data is read by `slices(size)`, within the transaction it was found in."""
+
+    filename: str
+    content_type: str
+    content_id: str | None
+    slices: Callable[[int], Iterator[bytes]]
 
 
 class KeptFile(NamedTuple):
@@ -109,6 +120,11 @@ FIND_FILES = Statement(
     .where(attachments.c.mailing_id == CONTENT_MAILING_ID)
     .order_by(attachments.c.id)
 )
+FIND_FILES_TO_SLICE = Statement(
+    select(attachments.c.filename, attachments.c.content_type, attachments.c.content_id, attachments.c.id)
+    .where(attachments.c.mailing_id == CONTENT_MAILING_ID)
+    .order_by(attachments.c.id)
+)
 FIND_SHOWN_RECIPIENTS = Statement(
     select(deliveries.c.mailing_id, deliveries.c.address, deliveries.c.name, deliveries.c.role)
     .where(any_of(deliveries.c.mailing_id, "chosen"), deliveries.c.role != "bcc")
@@ -148,6 +164,14 @@ def to_compile(connection: Connection, mailing_ids: Collection[int]) -> list[ToC
 def files_of(connection: Connection, mailing_id: int) -> list[StoredFile]:
     """In the order they were given."""
     return [StoredFile(*row) for row in FIND_FILES.all(connection, mailing=mailing_id)]
+
+
+def sliced_files_of(connection: Connection, mailing_id: int) -> list[SlicedFile]:
+    """The same for large ones, of which nobody needs all at once."""
+    return [
+        SlicedFile(name, kind, content_id, partial(blobs.slices, connection, attachments.c.data, file_id))
+        for name, kind, content_id, file_id in FIND_FILES_TO_SLICE.all(connection, mailing=mailing_id)
+    ]
 
 
 def names_of_files(connection: Connection, mailing_id: int, limit: int) -> list[KeptFile]:
