@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import email
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from email import policy
 from pathlib import Path
 
 import pytest
 
 from mailroom.content.content import Attachment, Content
+from mailroom.content.original import HandedIn
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.handed_in import draft_of
 from tests.engine.conftest import Start
-from tests.system import SENDER
+from tests.servers import Valkey
+from tests.system import SENDER, System
 
 MEBIBYTE = 1 << 20
 SESSIONS = 5
@@ -75,3 +80,31 @@ def test_five_sessions_to_a_slow_server_hold_one_copy(start: Start, server: Slow
     (worker,) = system.workers(pool)
     system.wait(lambda: sum(octets > 2 * MEBIBYTE for octets in server.read.values()) == SESSIONS, 30)
     assert peak(worker) < 150 * MEBIBYTE
+
+
+def test_each_gets_all_of_it(tmp_path: Path, sqlite_url: str, valkey: Valkey) -> None:
+    octets, text = os.urandom(3_000_001), ".\n..\n" + "x" * 100 + "\n.\n"
+    file = Attachment("film.bin", "video/mp4", octets)
+    content = Content(SENDER, "For {{ name }}", text=f"{{{{ name }}}}\n{text}", attachments=(file,))
+    people = [Recipient(f"person{number}@mail.example", f"P{number}") for number in range(12)]
+    head = b"From: post@mailroom.example\r\nTo: ann@mail.example\r\nSubject: whole\r\n\r\n"
+    whole = head + b"".join(b".%d\r\n" % number for number in range(300_000))
+    handed = HandedIn(whole, "post@mailroom.example", ["ann@mail.example", "bob@mail.example"])
+    with System(tmp_path, sqlite_url, valkey.url, (), "--keep") as system:
+        individual = accept(system.database, system.queue, Draft(content, people)).mailing_id
+        original = accept(system.database, system.queue, draft_of(handed, None)).mailing_id
+        system.start_workers(1)
+        for mailing_id in (individual, original):
+            system.wait_until_over(mailing_id, 60)
+        messages = system.sink.messages()
+    assert len(messages) == len(people) + 2
+    for message in messages:
+        parsed = email.message_from_bytes(message.raw, policy=policy.SMTP)
+        if parsed["Subject"] == "whole":
+            assert message.raw.endswith(whole.partition(b"\r\n\r\n")[2])
+            continue
+        body, attached = parsed.iter_parts()
+        name = f"P{message.recipient.removeprefix('person').partition('@')[0]}"
+        assert parsed["Subject"] == f"For {name}"
+        assert body.get_content().replace("\r\n", "\n") == f"{name}\n{text}"
+        assert attached.get_payload(decode=True) == octets

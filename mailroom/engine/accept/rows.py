@@ -108,15 +108,10 @@ def insert_content(connection: Connection, draft: Draft, mailing_id: int) -> Non
         columns=list(draft.columns),
         tags=list(draft.tags),
     )
-    files = (
-        {
-            "filename": attachment.filename,
-            "content_type": attachment.content_type,
-            "content_id": attachment.content_id,
-            "data": attachment.data,
-        }
-        for attachment in content.attachments
-    )
+    files = [
+        contents.SlicedFile(file.filename, file.content_type, file.content_id, file.size, file.slices)
+        for file in content.attachments
+    ]
     contents.insert_one(connection, mailing_id, stored, files)
     if draft.original is not None:
         originals.insert_one(connection, mailing_id, draft.original.envelope_sender, draft.original.data)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -12,7 +11,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, read_formatted
 from mailroom.content.compiled import LARGE_PIECE, Addressee, Compiled, compile_message
-from mailroom.content.content import Attachment, Content
+from mailroom.content.content import Content, DistantAttachment
 from mailroom.content.encoding import BASE64_SLICE
 from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.message_ids import message_id
@@ -35,16 +34,6 @@ class OneDelivery(Addressee, Protocol):
 
     @property
     def variables(self) -> Values | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class FileOfLedger(Attachment):
-    """An attachment that is read while it is compiled."""
-
-    read: Callable[[int], Iterator[bytes]] = field(kw_only=True)
-
-    def slices(self, size: int) -> Iterator[bytes]:
-        return self.read(size)
 
 
 class UnreadableContent:
@@ -112,6 +101,7 @@ class CompiledMessages:
     def of(self, database: Database, mailing_ids: set[int]) -> dict[int, SendableMessage]:
         """The message of each of these mailings."""
         if unknown := mailing_ids - self._kept.keys():
+            self._make_room(mailing_ids)
             with database.read() as connection:
                 self._kept.update(_compiled(connection, unknown))
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
@@ -122,6 +112,13 @@ class CompiledMessages:
             _, dropped = self._kept.popitem(last=False)
             octets -= dropped.compiled.size
         return found
+
+    def _make_room(self, wanted: set[int]) -> None:
+        """Beforehand, or the last large one and the next would be there at once."""
+        for mailing_id in [kept for kept in self._kept if kept not in wanted]:
+            if sum(message.compiled.size for message in self._kept.values()) <= COMPILED_OCTETS_KEPT:
+                return
+            del self._kept[mailing_id]
 
 
 def without_files(connection: Connection, mailing_id: int) -> SendableMessage:
@@ -182,7 +179,9 @@ def _content(mailing: ToCompile, shown: Iterable[Shown], files: Iterable[SlicedF
         headers=tuple([(name, value) for name, value in mailing.headers]),
         attachments=tuple(
             [
-                FileOfLedger(file.filename, file.content_type, b"", file.content_id, read=file.slices)
+                DistantAttachment(
+                    file.filename, file.content_type, b"", file.content_id, length=file.size, read=file.slices
+                )
                 for file in files
             ]
         ),

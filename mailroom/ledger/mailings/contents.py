@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
 
@@ -37,11 +37,12 @@ class StoredFile(NamedTuple):
 
 
 class SlicedFile(NamedTuple):
-    """An attachment whose data is read by `slices(size)`, within the transaction it was found in."""
+    """An attachment, read by `slices(size)`; one that was found, within the transaction that found it."""
 
     filename: str
     content_type: str
     content_id: str | None
+    size: int  # octets
     slices: Callable[[int], Iterator[bytes]]
 
 
@@ -121,7 +122,13 @@ FIND_FILES = Statement(
     .order_by(attachments.c.id)
 )
 FIND_FILES_TO_SLICE = Statement(
-    select(attachments.c.filename, attachments.c.content_type, attachments.c.content_id, attachments.c.id)
+    select(
+        attachments.c.filename,
+        attachments.c.content_type,
+        attachments.c.content_id,
+        func.length(attachments.c.data),
+        attachments.c.id,
+    )
     .where(attachments.c.mailing_id == CONTENT_MAILING_ID)
     .order_by(attachments.c.id)
 )
@@ -133,13 +140,18 @@ FIND_SHOWN_RECIPIENTS = Statement(
 
 
 def insert_one(
-    connection: Connection, mailing_id: int, content: StoredContent, files: Iterable[Mapping[str, Any]]
+    connection: Connection, mailing_id: int, content: StoredContent, files: Iterable[SlicedFile]
 ) -> None:
-    """Stores text, HTML and headers, and `files`: rows of `attachments` without their mailing."""
+    """Stores text, HTML and headers, and `files`."""
     INSERT_CONTENT.run(connection, mailing_id=mailing_id, **content._asdict())
-    rows = [{"mailing_id": mailing_id, **file} for file in files]
-    if rows:
-        connection.execute(insert(attachments), rows)
+    for file in files:
+        row = {
+            "mailing_id": mailing_id,
+            "filename": file.filename,
+            "content_type": file.content_type,
+            "content_id": file.content_id,
+        }
+        blobs.insert_row(connection, attachments.c.data, row, file.size, file.slices(blobs.WRITTEN_AT_ONCE))
 
 
 def of(connection: Connection, mailing_id: int) -> StoredContent | None:
@@ -169,8 +181,10 @@ def files_of(connection: Connection, mailing_id: int) -> list[StoredFile]:
 def sliced_files_of(connection: Connection, mailing_id: int) -> list[SlicedFile]:
     """The same for large ones, of which nobody needs all at once."""
     return [
-        SlicedFile(name, kind, content_id, partial(blobs.slices, connection, attachments.c.data, file_id))
-        for name, kind, content_id, file_id in FIND_FILES_TO_SLICE.all(connection, mailing=mailing_id)
+        SlicedFile(
+            name, kind, content_id, size, partial(blobs.slices, connection, attachments.c.data, file_id)
+        )
+        for name, kind, content_id, size, file_id in FIND_FILES_TO_SLICE.all(connection, mailing=mailing_id)
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from mailroom.database import blobs
 from mailroom.database.any_of import any_of
@@ -28,8 +28,8 @@ Sliced = tuple[str, Iterable[bytes]]
 
 
 def insert_one(connection: Connection, mailing_id: int, envelope_sender: str, data: bytes) -> None:
-    values = {"mailing_id": mailing_id, "envelope_sender": envelope_sender, "data": data}
-    connection.execute(insert(originals).values(values))
+    row = {"mailing_id": mailing_id, "envelope_sender": envelope_sender}
+    blobs.insert_row(connection, originals.c.data, row, len(data), blobs.sliced(data))
 
 
 def of(connection: Connection, mailing_ids: Collection[int]) -> dict[int, tuple[str, bytes]]:
