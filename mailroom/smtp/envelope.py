@@ -12,7 +12,7 @@ from mailroom.smtp.reply import Reply
 Outcome = Reply | Failure | Withdrawn
 
 
-class Block:
+class SharedLines:
     """Whole lines that many envelopes share: looked through, and their dots doubled, once."""
 
     __slots__ = ("_size", "is_clean", "stuffed")
@@ -27,11 +27,11 @@ class Block:
 
 
 class LongContent:
-    """A content in pieces, each of whole lines. It takes next to no memory: its blocks are shared."""
+    """A content in pieces, each of whole lines. It takes next to no memory: most of it is shared."""
 
     __slots__ = ("pieces",)
 
-    def __init__(self, pieces: Sequence[bytes | Block]) -> None:
+    def __init__(self, pieces: Sequence[bytes | SharedLines]) -> None:
         self.pieces = pieces
 
     def __len__(self) -> int:
@@ -39,13 +39,11 @@ class LongContent:
 
     @property
     def is_clean(self) -> bool:
-        return all(
-            piece.is_clean if isinstance(piece, Block) else has_no_other_break(piece) for piece in self.pieces
-        )
+        return all(map(_is_clean, self.pieces))
 
     def stuffed(self) -> Iterator[bytes]:
         """As it goes over the wire, without the final dot."""
-        return (piece.stuffed if isinstance(piece, Block) else stuffed(piece) for piece in self.pieces)
+        return (piece.stuffed if isinstance(piece, SharedLines) else stuffed(piece) for piece in self.pieces)
 
 
 class Envelope(NamedTuple):
@@ -97,6 +95,10 @@ def unsendable(envelope: Envelope, size_limit: int) -> Failure | None:
 
 def _permanent(stage: Stage, message: str) -> Failure:
     return Failure(message, stage=stage, kind="permanent")
+
+
+def _is_clean(piece: bytes | SharedLines) -> bool:
+    return has_no_other_break(piece) if isinstance(piece, bytes) else piece.is_clean
 
 
 def has_no_other_break(content: bytes) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailroom.smtp import transaction
-from mailroom.smtp.envelope import Block, Envelope, LongContent, stuffed, unsendable
+from mailroom.smtp.envelope import Envelope, LongContent, SharedLines, stuffed, unsendable
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.server import Server
 from mailroom.smtp.session import Session
@@ -30,7 +30,7 @@ def lines_of(lines: list[bytes]) -> bytes:
 def test_in_pieces_it_is_the_same_on_the_wire(pieces: list[tuple[bool, list[bytes]]]) -> None:
     whole = b"".join(lines_of(lines) for _, lines in pieces)
     content = LongContent(
-        [Block(lines_of(lines)) if is_block else lines_of(lines) for is_block, lines in pieces]
+        [SharedLines(lines_of(lines)) if is_block else lines_of(lines) for is_block, lines in pieces]
     )
     assert b"".join(content.stuffed()) == stuffed(whole)
     assert len(content) == len(whole)
@@ -38,19 +38,19 @@ def test_in_pieces_it_is_the_same_on_the_wire(pieces: list[tuple[bool, list[byte
 
 
 @pytest.mark.parametrize("octets", [b"a\nb\r\n", b"a\rb\r\n", b"a\r\n\n", b"\r\r\n"])
-@pytest.mark.parametrize("kind", [Block, bytes])
+@pytest.mark.parametrize("kind", [SharedLines, bytes])
 def test_another_line_break_is_found_in_every_piece(octets: bytes, kind: Callable[[bytes], bytes]) -> None:
-    content = LongContent([b"Subject: x\r\n\r\n", kind(octets), Block(FILE)])
+    content = LongContent([b"Subject: x\r\n\r\n", kind(octets), SharedLines(FILE)])
     failure = unsendable(Envelope("a@x.org", "b@x.org", content), 0)
     assert failure is not None and failure.kind == "permanent" and "not CRLF" in failure.message
-    too_large = unsendable(Envelope("a@x.org", "b@x.org", LongContent([Block(FILE)])), 1_000)
+    too_large = unsendable(Envelope("a@x.org", "b@x.org", LongContent([SharedLines(FILE)])), 1_000)
     assert too_large is not None and "too large" in too_large.message
 
 
 @pytest.mark.parametrize("pipelining", ["on", "off"])
 @pytest.mark.parametrize("text", [b"", b".\r\n", b"x" * 900 + b"\r\n.y\r\n"])
 def test_it_arrives_octet_by_octet(sink: Sink, deliver: Deliver, pipelining: str, text: bytes) -> None:
-    block = Block(text + FILE + text)
+    block = SharedLines(text + FILE + text)
     envelopes = [
         Envelope("n@x.org", name, LongContent([f"To: {name}\r\n\r\n".encode(), block, b".\r\n--end\r\n"]))
         for name in ("a@x.org", "b@x.org")
@@ -101,7 +101,7 @@ def test_no_more_than_a_slice_of_it_waits_for_a_slow_server() -> None:
 
     async def send(port: int) -> None:
         session = await Session.open(Server("127.0.0.1", port, timeout=5))
-        content = LongContent([b"To: a@x.org\r\n\r\n", *[Block(FILE)] * 4])
+        content = LongContent([b"To: a@x.org\r\n\r\n", *[SharedLines(FILE)] * 4])
 
         async def watch() -> None:
             while True:
@@ -138,7 +138,7 @@ async def _refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 def test_what_ends_in_the_middle_never_had_its_dot(reading: Reading, kind: str, scope: str) -> None:
     async def send(port: int) -> None:
         session = await Session.open(Server("127.0.0.1", port, timeout=5))
-        content = LongContent([b"To: a@x.org\r\n\r\n", *[Block(FILE)] * 8])
+        content = LongContent([b"To: a@x.org\r\n\r\n", *[SharedLines(FILE)] * 8])
         with pytest.raises(Failure) as failed:
             await session.send(Envelope("n@x.org", "a@x.org", content), marked)
         assert (failed.value.stage, failed.value.kind, failed.value.scope) == ("data", kind, scope)
@@ -149,7 +149,7 @@ def test_what_ends_in_the_middle_never_had_its_dot(reading: Reading, kind: str, 
 
 def test_nothing_of_it_leaves_before_the_mark(sink: Sink, deliver: Deliver) -> None:
     tray = Tray()
-    tray.waiting = [Envelope("n@x.org", "a@x.org", LongContent([Block(FILE)]))]
+    tray.waiting = [Envelope("n@x.org", "a@x.org", LongContent([SharedLines(FILE)]))]
     tray.refuse = {"a@x.org"}
     server = sink()
     deliver(server, tray)

@@ -19,7 +19,7 @@ from mailroom.content.original import Verbatim, whole_lines_of
 from mailroom.database.engine import Database
 from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import Shown, SlicedFile, ToCompile
-from mailroom.smtp.envelope import Block, LongContent
+from mailroom.smtp.envelope import LongContent, SharedLines
 
 COMPILED_KEPT = 16
 COMPILED_OCTETS_KEPT = 32 << 20
@@ -62,7 +62,7 @@ class SendableMessage(NamedTuple):
     uid: str
     is_shared: bool
     compiled: Compiled | Verbatim | UnreadableContent
-    blocks: Mapping[int, Block] = MappingProxyType({})
+    lines: Mapping[int, SharedLines] = MappingProxyType({})
     """Of its large pieces, by their id(): what goes over the wire, once for all deliveries."""
 
     def render(self, delivery: OneDelivery) -> bytes:
@@ -72,16 +72,16 @@ class SendableMessage(NamedTuple):
     def content(self, delivery: OneDelivery, date: bytes) -> bytes | LongContent:
         """For the wire, with these `date_fields`. Raises MergeError, too."""
         name = self._name(delivery)
-        if not self.blocks:
+        if not self.lines:
             return self.compiled.render(delivery, delivery.variables, name, date)
-        found: list[bytes | Block] = []
-        run: list[bytes] = []  # what stands between two blocks, to be one piece
+        found: list[bytes | SharedLines] = []
+        run: list[bytes] = []  # what stands between two of them, to be one piece
         for piece in self.compiled.pieces(delivery, delivery.variables, name, date):
-            block = self.blocks.get(id(piece))
-            if block is None:
+            shared = self.lines.get(id(piece))
+            if shared is None:
                 run.append(piece)
             else:
-                found += [b"".join(run), block] if run else [block]
+                found += [b"".join(run), shared] if run else [shared]
                 run = []
         return LongContent([*found, b"".join(run)] if run else found)
 
@@ -164,7 +164,7 @@ def _message(
         uid=mailing.uid,
         is_shared=mailing.kind == "shared",
         compiled=compiled,
-        blocks={id(piece): Block(piece) for piece in compiled.shared if len(piece) >= LARGE_PIECE},
+        lines={id(piece): SharedLines(piece) for piece in compiled.shared if len(piece) >= LARGE_PIECE},
     )
 
 
