@@ -21,7 +21,7 @@ from tests.drills.table import Table, print_head, print_row, write
 ALONE = ("27",)
 """What is timed has the machine to itself, when all others are over."""
 
-LONG = ("13", "28", "11", "9", "3", "1h", "1", "12")
+LONG = ("13", "28", "11", "9", "3", "1h", "1", "12", "11b", "14b")
 """These begin first, so that nobody waits for one of them at the end."""
 
 

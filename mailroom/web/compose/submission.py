@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from hashlib import sha256
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
@@ -18,6 +15,7 @@ from mailroom.content.recipients.csv_encoding import Reading, choices, encoding_
 from mailroom.content.recipients.csv_file import first_rows, parse_csv
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import BadEntries, ChosenFile, ComposeForm, ListShown
@@ -38,9 +36,6 @@ ASK_ENCODING = (
     "The letters of this file can be read in several ways. Look at its first rows, choose the way in which "
     "the names are right, and press Send again."
 )
-
-HASHED_AT_ONCE = 1 << 20
-"""Octets of a file."""
 
 NOBODY = Address("")
 """Stands for a sender that could not be read, so that everything else is checked as well."""
@@ -82,15 +77,7 @@ def _lines(text: str) -> str:
 
 def _attachment(file: ChosenFile) -> Attachment:
     """It stays where it was uploaded to, and is read when it is stored."""
-    length = file.data.seek(0, os.SEEK_END)
-    read = partial(_slices, file.data)
-    return DistantAttachment(file.filename, file.content_type, b"", length=length, read=read)
-
-
-def _slices(data: BinaryIO, size: int) -> Iterator[bytes]:
-    data.seek(0)
-    while read := data.read(size):
-        yield read
+    return DistantAttachment(file.filename, file.content_type, b"", length=file.size, read=file.slices)
 
 
 def _sender(form: ComposeForm) -> Address:
@@ -196,6 +183,6 @@ def _idempotency(form: ComposeForm, user_id: int) -> Idempotency | None:
         digest.update(f"{name}\0{value}\0".encode("utf-8", "replace"))
     for file in form.files:
         digest.update(f"{file.filename}\0".encode("utf-8", "replace"))
-        for data in _slices(file.data, HASHED_AT_ONCE):
+        for data in file.slices(WRITTEN_AT_ONCE):
             digest.update(data)
     return Idempotency(f"form:{user_id}", form.idempotency_key, digest.hexdigest())
