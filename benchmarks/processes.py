@@ -36,6 +36,10 @@ class Group:
         """Resident bytes of every process below the first, by pid."""
         return [process.memory_info().rss for process in self._all()[1:]]
 
+    def peak(self) -> int:
+        """The most resident bytes that one of the processes below the first ever had."""
+        return max(_peak(process.pid) for process in self._all()[1:])
+
     def end(self, patience: float = 10) -> None:
         """By SIGTERM, and what is left of it after `patience` by SIGKILL."""
         if self.process.poll() is None:
@@ -52,6 +56,11 @@ class Group:
             return [first, *sorted(first.children(recursive=True), key=lambda child: child.pid)]
         except psutil.NoSuchProcess:
             return []
+
+
+def _peak(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def _seconds(process: psutil.Process) -> float:

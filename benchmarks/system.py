@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from benchmarks import letter
 from benchmarks.client import Client
@@ -109,6 +109,11 @@ class System:
         people = [Recipient(letter.address(n), variables=letter.values(n)) for n in range(mails)]
         return accept(self.database, self.queue, Draft(content, people, columns=letter.COLUMNS))
 
+    def newest(self) -> int:
+        """The mailing that was accepted last."""
+        with self.database.read() as connection:
+            return int(connection.execute(select(func.max(mailings.c.id))).scalar_one())
+
     def wait_until_over(self, mailing_id: int, seconds: float = 180) -> None:
         """Returns when every outcome is in the ledger. Asks for one column, not to take part in the run."""
         ended_at = select(mailings.c.ended_at).where(mailings.c.id == mailing_id)
@@ -159,16 +164,30 @@ class Browser:
             "text": letter.tagged(letter.TEXT),
             "csrf_token": self._csrf,
         }
+        return self._post_form(fields, "recipients_file", "people.csv", "text/csv", csv)
+
+    def attach(self, file: bytes, recipients: Iterable[str]) -> float:
+        """A letter with a file; seconds until the 303."""
+        fields = {
+            "sender": letter.SENDER,
+            "subject": "A file",
+            "text": "Here it is.",
+            "recipients": "\n".join(recipients),
+            "csrf_token": self._csrf,
+        }
+        return self._post_form(fields, "attachments", "file.bin", "application/octet-stream", file)
+
+    def _post_form(self, fields: dict[str, str], name: str, filename: str, kind: str, file: bytes) -> float:
         boundary = "benchmark-boundary"
         parts = [
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-            for name, value in fields.items()
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'.encode()
+            for field, value in fields.items()
         ]
-        file = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="recipients_file"; '
-            f'filename="people.csv"\r\nContent-Type: text/csv\r\n\r\n'
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; '
+            f'filename="{filename}"\r\nContent-Type: {kind}\r\n\r\n'
         )
-        body = b"".join([*parts, file.encode(), csv, f"\r\n--{boundary}--\r\n".encode()])
+        body = b"".join([*parts, head.encode(), file, f"\r\n--{boundary}--\r\n".encode()])
         return self._post(body, f"multipart/form-data; boundary={boundary}")
 
     def _post(self, body: bytes, kind: str) -> float:

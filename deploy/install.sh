@@ -15,6 +15,13 @@ for name in $(env | sed -n 's/^\(PIP_[A-Z0-9_]*\)=.*/\1/p'); do
     esac
 done
 
+case $(uname -s) in
+MINGW* | MSYS* | CYGWIN*)
+    echo "mailroom: Windows lacks what Mailroom is built on: start it in WSL (wsl --install), as on Linux" >&2
+    exit 1
+    ;;
+esac
+
 cd -- "$(dirname -- "$0")/.." || exit 1
 file=${1:-requirements.txt}
 log=.venv/install.log

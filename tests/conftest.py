@@ -5,6 +5,7 @@ own_valkey     one for this test alone: .pause(), .go_on(), .kill(), .stop(), .s
 catcher        .port, .mails, .wait_for(n), .delay
 sqlite_url     a migrated ledger in a file of its own
 postgres_url   a migrated ledger in a database of its own
+pooled_url     the same, through a PgBouncer in transaction mode (pooler)
 database_url   both of these, one after the other: the test runs twice
 database       mailroom.database.engine.Database on database_url
 settings_env   an environment that mailroom.settings.load() accepts, on the parts above (SQLite)
@@ -35,7 +36,7 @@ from werkzeug.routing import Rule
 from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
 from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings, load
-from tests import passwords, postgres, scratch
+from tests import passwords, pgbouncer, postgres, scratch
 from tests.servers import Catcher, Valkey
 
 if TYPE_CHECKING:
@@ -208,6 +209,20 @@ def postgres_url(_postgres: postgres.Postgres, _postgres_template: str) -> Itera
     name = _postgres.create(_postgres_template)
     yield _postgres.url(name)
     _postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def pooler(_postgres: postgres.Postgres) -> Iterator[pgbouncer.PgBouncer]:
+    if pgbouncer.program() is None:
+        _missing(pgbouncer.NO_PGBOUNCER)
+    pooler = pgbouncer.PgBouncer(_postgres)
+    yield pooler
+    pooler.stop()
+
+
+@pytest.fixture
+def pooled_url(pooler: pgbouncer.PgBouncer, postgres_url: str) -> str:
+    return pooler.url(postgres_url.partition("@/")[2].partition("?")[0])
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

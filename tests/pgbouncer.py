@@ -34,16 +34,20 @@ class PgBouncer:
             f"[databases]\n* = host={postgres.folder} user=postgres\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
             f"auth_type = any\npool_mode = {mode}\ndefault_pool_size = {self.SESSIONS}\n"
-            "max_client_conn = 200\n"
+            "max_client_conn = 200\nserver_login_retry = 1\n"
         )
         if RUN_AS:
             shutil.chown(self.folder, RUN_AS)
+        self.start()
+
+    def start(self) -> None:
         command = program()
-        assert command is not None
+        if command is None:
+            raise RuntimeError(NO_PGBOUNCER)
         self.process = subprocess.Popen(
-            [command, str(config)],
+            [command, str(self.folder / "pgbouncer.ini")],
             stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "log").open("wb"),
+            stderr=(self.folder / "log").open("ab"),
             cwd=self.folder,
             user=RUN_AS,
         )
@@ -52,9 +56,12 @@ class PgBouncer:
     def url(self, name: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         self.process.kill()
         self.process.wait(10)
+
+    def stop(self) -> None:
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _answers(self) -> bool:

@@ -48,13 +48,17 @@ class Postgres:
             shutil.chown(self.folder, RUN_AS)
         self.binaries = _binaries(self.folder)
         self._names = count(1)
-        data = self.folder / "data"
-        self._run("initdb", "-N", f"-D{data}", "-Upostgres", "-Atrust", "-EUTF8", "--locale=C")
+        self._run(
+            "initdb", "-N", f"-D{self.folder / 'data'}", "-Upostgres", "-Atrust", "-EUTF8", "--locale=C"
+        )
+        self.start()
+
+    def start(self) -> None:
         options = [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
         self.process = subprocess.Popen(
-            [self.binaries / "postgres", "-D", data, "-k", self.folder, *options],
+            [self.binaries / "postgres", "-D", self.folder / "data", "-k", self.folder, *options],
             stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "log").open("wb"),
+            stderr=(self.folder / "log").open("ab"),
             cwd=self.folder,
             user=RUN_AS,
             # After the change of user, which would undo it: so not mailroom.local.parent_death.
@@ -75,9 +79,13 @@ class Postgres:
     def drop(self, name: str) -> None:
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
-    def stop(self) -> None:
+    def crash(self) -> None:
+        """At once, and nothing is closed: the next start recovers from the log."""
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(10)
+
+    def stop(self) -> None:
+        self.crash()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def execute(self, statement: str) -> None:

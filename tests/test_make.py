@@ -56,6 +56,16 @@ def test_a_first_start_without_a_network_says_so_in_one_line(checkout: Path) -> 
     assert "started" not in done.stdout
 
 
+def test_windows_without_wsl_is_refused_in_one_line(checkout: Path) -> None:
+    (checkout / "bin").mkdir()
+    (checkout / "bin" / "uname").write_text("#!/bin/sh\necho MINGW64_NT-10.0-22631\n")
+    (checkout / "bin" / "uname").chmod(0o755)
+    done = make(checkout, "run", PATH=f"{checkout / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    assert done.returncode != 0 and "started" not in done.stdout
+    (line,) = said(done)
+    assert "start it in WSL (wsl --install)" in line
+
+
 def test_a_python_that_is_too_old_is_named(checkout: Path) -> None:
     old = checkout / "bin"
     old.mkdir()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import click
 from flask.cli import with_appcontext
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import __version__, files
+from mailroom.database.clock import now_millis
 from mailroom.engine import neighbours as engine_neighbours
 from mailroom.ledger import holding
 from mailroom.ledger.holding import Hold
@@ -36,6 +40,14 @@ from mailroom.web.status.servers import parked_words
 DOCTOR_PATIENCE_SECONDS = 15.0
 
 LONG_SILENCE_MS = 30_000
+
+CLOCKS_APART = 60
+"""Seconds that two machines' clocks may differ."""
+
+BEFORE_US = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+"""No clock that is set says so."""
+
+SET_CLOCK = "have it set by a time server (timedatectl set-ntp true)"
 
 
 def mail_server(mailroom: Mailroom) -> str:
@@ -131,12 +143,26 @@ def parked(mailroom: Mailroom) -> str:
     return words
 
 
+def clock(mailroom: Mailroom) -> str:
+    """Whether this machine's clock, by which people are signed in, is the ledger's, by which mail goes."""
+    with mailroom.database.read() as connection:
+        ledger_s = connection.execute(select(now_millis())).scalar_one() / 1000
+    ours = time.time()
+    if min(ours, ledger_s) < BEFORE_US:
+        whose = "this machine's clock" if ours < BEFORE_US else "the clock of the ledger's machine"
+        raise CheckFailed(f"{whose} is years behind: {SET_CLOCK}")
+    if (apart := abs(ours - ledger_s)) > CLOCKS_APART:
+        raise CheckFailed(f"this machine's clock and the ledger's are {apart:,.0f} s apart: {SET_CLOCK}")
+    return "agrees with the ledger's"
+
+
 OF_THE_DOCTOR: dict[str, Question] = {
     "redis": redis,
     "files": written_files,
     "redis memory": redis_memory,
     "neighbours": neighbours,
     "sessions": parked,
+    "clock": clock,
     "mail server": mail_server,
 }
 """Beside what /readyz asks, or in its place."""

@@ -17,6 +17,9 @@ from mailroom.content.merge.plain import MergeError, Template, Values, names_use
 from mailroom.content.merge.tags import parse_template, refuse_overfull
 from mailroom.content.mime import root_part
 
+LARGE_PIECE = 64 * 1024
+"""Octets from which on a piece is never joined with others."""
+
 
 class Addressee(Protocol):
     """Whoever has an address and a name: a Recipient, an Address, a row of the ledger."""
@@ -59,7 +62,17 @@ class Compiled:
         message_id: str,
         date: bytes | None = None,
     ) -> bytes:
-        """The whole message of RFC 5322: CRLF line ends, 7-bit, not dot-stuffed.
+        """The whole message of RFC 5322: CRLF line ends, 7-bit, not dot-stuffed. As `pieces`."""
+        return b"".join(self.pieces(address, variables, message_id, date))
+
+    def pieces(
+        self,
+        address: Addressee,
+        variables: Values | None,
+        message_id: str,
+        date: bytes | None = None,
+    ) -> list[bytes]:
+        """The same in pieces, each of whole lines; those of `shared` are the same objects for everybody.
 
         `date`: from `date_fields`, another Date than that of the compiled message. A shared one is
         the same for everybody but for the Message-ID. Raises MergeError when this recipient's variables
@@ -72,8 +85,12 @@ class Compiled:
         if self._subject is not None:
             head.append(_personal_subject(self._subject.render(values)))
         head.append(date or self._date)
-        rest = [piece if isinstance(piece, bytes) else piece.render(values) for piece in self._rest]
-        return b"".join(head + rest)
+        return head + [piece if isinstance(piece, bytes) else piece.render(values) for piece in self._rest]
+
+    @property
+    def shared(self) -> list[bytes]:
+        """The pieces that are the same for everybody."""
+        return [piece for piece in self._rest if isinstance(piece, bytes)]
 
 
 def compile_message(content: Content, uid: str, date: datetime) -> Compiled:
@@ -126,11 +143,11 @@ def _shown_recipients(content: Content) -> bytes | None:
 
 
 def _joined(pieces: Sequence[Piece]) -> list[Piece]:
-    """Neighbours that are constant as one."""
+    """Neighbours that are constant as one, but for large ones."""
     joined: list[Piece] = []
     run: list[bytes] = []
     for piece in pieces:
-        if isinstance(piece, bytes):
+        if isinstance(piece, bytes) and len(piece) < LARGE_PIECE:
             run.append(piece)
         else:
             joined += [b"".join(run), piece] if run else [piece]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from mailroom.content.addresses import Address
 
@@ -18,6 +19,30 @@ class Attachment:
     content_type: str
     data: bytes
     content_id: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Octets."""
+        return len(self.data)
+
+    def slices(self, size: int) -> Iterator[bytes]:
+        """What is in it, `size` octets at a time."""
+        return (self.data[at : at + size] for at in range(0, len(self.data), size))
+
+
+@dataclass(frozen=True, slots=True)
+class DistantAttachment(Attachment):
+    """One that is elsewhere: `data` is empty, and `read(size)` gives what is in it, a slice at a time."""
+
+    length: int = field(kw_only=True)
+    read: Callable[[int], Iterator[bytes]] = field(kw_only=True)
+
+    @property
+    def size(self) -> int:
+        return self.length
+
+    def slices(self, size: int) -> Iterator[bytes]:
+        return self.read(size)
 
 
 @dataclass(frozen=True, slots=True)

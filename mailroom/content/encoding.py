@@ -41,6 +41,10 @@ def base64_text(text: str) -> bytes:
     return base64_lines(text.encode("utf-8", "replace"))
 
 
+BASE64_SLICE = 57 * 18_000
+"""Octets that make whole lines of base64: some megabyte of them."""
+
+
 def base64_lines(data: bytes) -> bytes:
     encoded = b2a_base64(data, newline=False)
     lines = [encoded[at : at + 76] for at in range(0, len(encoded), 76)]

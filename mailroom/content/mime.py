@@ -21,7 +21,7 @@ from urllib.parse import quote
 from mailroom.content.addresses import quoted
 from mailroom.content.body import Piece, body_pieces
 from mailroom.content.content import Attachment, Content
-from mailroom.content.encoding import base64_lines
+from mailroom.content.encoding import BASE64_SLICE, base64_lines
 from mailroom.content.headers import clean
 
 _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"
@@ -83,7 +83,9 @@ def _file_part(attachment: Attachment) -> MimePart:
     if attachment.content_id:
         fields.append(f"Content-ID: <{clean(attachment.content_id).strip('<>')}>")
     text = "\r\n".join(fields) + "\r\n"
-    return MimePart(text.encode("ascii", "replace"), [base64_lines(attachment.data)])
+    # In pieces that are never joined: of a large file there is one copy, in base64.
+    body = [base64_lines(data) for data in attachment.slices(BASE64_SLICE)]
+    return MimePart(text.encode("ascii", "replace"), body)
 
 
 def _content_type(given: str) -> str:

@@ -8,7 +8,7 @@ whatever else programs put into mail. So its octets are kept; only what must not
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -69,15 +69,32 @@ class Original:
 class Verbatim:
     """Stands where a compiled message stands: the same octets for everybody."""
 
-    data: bytes
+    shared: Sequence[bytes]
+    """All of it, in pieces of whole lines."""
 
     @property
     def size(self) -> int:
-        return len(self.data)
+        return sum(map(len, self.shared))
 
-    def render(self, address: object, variables: object, message_id: str, date: object = None) -> bytes:
+    def render(self, *_: object) -> bytes:
+        return b"".join(self.shared)
+
+    def pieces(self, *_: object) -> list[bytes]:
         """Its own Message-ID and Date count, whatever is given."""
-        return self.data
+        return list(self.shared)
+
+
+def whole_lines_of(octets: Iterable[bytes]) -> list[bytes]:
+    """The same octets in other pieces, each of which ends with CRLF, if there is one."""
+    lines, rest = [], b""
+    for piece in octets:
+        whole, line_end, tail = piece.rpartition(b"\r\n")
+        if line_end:
+            lines.append(b"".join((rest, whole, line_end)))
+            rest = tail
+        else:
+            rest += piece
+    return [*lines, rest] if rest else lines
 
 
 def read_original(

@@ -38,8 +38,7 @@ def with_the_first_statement(engine: Engine) -> None:
 
     @event.listens_for(engine, "before_cursor_execute")
     def _before(connection: Connection, *_: Any) -> None:
-        for statement in take(connection):
-            connection.exec_driver_sql(statement)
+        now(connection)
 
     @event.listens_for(engine, "commit")
     @event.listens_for(engine, "rollback")
@@ -51,3 +50,9 @@ def take(connection: Connection) -> Sequence[str]:
     """What its transaction is still to begin with, for who runs it along with a statement of theirs."""
     found: Sequence[str] = connection.info.pop(PENDING, ())
     return found
+
+
+def now(connection: Connection) -> None:
+    """For who runs something that cannot go along with it: COPY, or the driver's own calls."""
+    for statement in take(connection):
+        connection.exec_driver_sql(statement)

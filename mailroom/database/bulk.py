@@ -32,8 +32,7 @@ class BulkInsert:
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Adds `rows` (values in the order of the columns), in their order."""
         name = connection.dialect.name
-        for statement in begin.take(connection):
-            connection.exec_driver_sql(statement)
+        begin.now(connection)
         if name == "postgresql" and len(rows) >= COPY_FROM:
             self._run_copy(connection, rows)
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from mailroom.smtp.failure import Failure, Stage, Withdrawn
@@ -12,12 +12,46 @@ from mailroom.smtp.reply import Reply
 Outcome = Reply | Failure | Withdrawn
 
 
+class SharedLines:
+    """Whole lines that many envelopes share: looked through, and their dots doubled, once."""
+
+    __slots__ = ("_size", "is_clean", "stuffed")
+
+    def __init__(self, lines: bytes) -> None:
+        self._size = len(lines)
+        self.is_clean = has_no_other_break(lines)
+        self.stuffed = stuffed(lines)
+
+    def __len__(self) -> int:
+        return self._size
+
+
+class LongContent:
+    """A content in pieces, each of whole lines. It takes next to no memory: most of it is shared."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, pieces: Sequence[bytes | SharedLines]) -> None:
+        self.pieces = pieces
+
+    def __len__(self) -> int:
+        return sum(map(len, self.pieces))
+
+    @property
+    def is_clean(self) -> bool:
+        return all(map(_is_clean, self.pieces))
+
+    def stuffed(self) -> Iterator[bytes]:
+        """As it goes over the wire, without the final dot."""
+        return (piece.stuffed if isinstance(piece, SharedLines) else stuffed(piece) for piece in self.pieces)
+
+
 class Envelope(NamedTuple):
     """One message to one recipient. `content`: RFC 5322, CRLF line ends, not dot-stuffed."""
 
     sender: str
     recipient: str
-    content: bytes
+    content: bytes | LongContent
     id: int = 0  # the caller's own name for it
 
 
@@ -49,8 +83,7 @@ def unsendable(envelope: Envelope, size_limit: int) -> Failure | None:
     if envelope.sender and not PATH.fullmatch(envelope.sender):
         return _permanent("mail", f"the sender {envelope.sender!r} cannot be put into an SMTP command")
     content = envelope.content
-    breaks = content.count(b"\r\n")
-    if content.count(b"\n") != breaks or content.count(b"\r") != breaks:
+    if not (has_no_other_break(content) if isinstance(content, bytes) else content.is_clean):
         return _permanent("data", "the message holds a line break that is not CRLF, so it was not sent")
     if size_limit and len(content) > size_limit:
         return _permanent(
@@ -62,6 +95,16 @@ def unsendable(envelope: Envelope, size_limit: int) -> Failure | None:
 
 def _permanent(stage: Stage, message: str) -> Failure:
     return Failure(message, stage=stage, kind="permanent")
+
+
+def _is_clean(piece: bytes | SharedLines) -> bool:
+    return has_no_other_break(piece) if isinstance(piece, bytes) else piece.is_clean
+
+
+def has_no_other_break(content: bytes) -> bool:
+    """Whether CRLF is all that ends a line."""
+    breaks = content.count(b"\r\n")
+    return content.count(b"\n") == breaks == content.count(b"\r")
 
 
 def stuffed(content: bytes) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Iterable, Iterator
 
 from mailroom.smtp.envelope import Envelope, stuffed
 from mailroom.smtp.failure import Failure, Stage, refused
@@ -14,6 +16,9 @@ from mailroom.smtp.wire import Broken, Wire
 LARGE = 64 * 1024
 """From this size on the dot is kept back until the content has left us, so that a
 connection lost on the way is known to be lost before the dot."""
+
+AT_ONCE = 256 * 1024
+"""Octets that are written before the server has taken what was: of a session no more than these wait."""
 
 FINAL_DOT_TIMEOUTS = 10
 """The final dot gets so many times the timeout (RFC 5321, 4.5.3.2: ten minutes)."""
@@ -71,11 +76,15 @@ class Dialogue:
         self._check_step()
         self.stage = "dot"
         wire = self._wire
-        content = stuffed(envelope.content)
         if wire.broken is not None:
             return _lost("data", wire.broken.message)
-        if len(content) >= LARGE:
-            failure = await self._send_ahead(content)
+        whole = envelope.content
+        if isinstance(whole, bytes) and len(whole) < LARGE:
+            content = stuffed(whole)
+        else:
+            failure = await self._send_ahead(
+                [stuffed(whole)] if isinstance(whole, bytes) else whole.stuffed()
+            )
             if failure is not None:
                 return failure
             content = b""
@@ -166,17 +175,21 @@ class Dialogue:
             raise refused(stage, reply, "session")
         return reply
 
-    async def _send_ahead(self, content: bytes) -> Failure | None:
-        """The content without its dot; a Failure if the server would not have it."""
-        self._wire.write(content)
+    async def _send_ahead(self, content: Iterable[bytes]) -> Failure | None:
+        """The content without its dot, as the server takes it; a Failure if it would not have it."""
+        wire, until = self._wire, time.monotonic() + FINAL_DOT_TIMEOUTS * self._timeout
         try:
-            await self._wire.drained(FINAL_DOT_TIMEOUTS * self._timeout)
-            if not self._wire.has_unread:
+            for piece in _slices(content):
+                wire.write(piece)
+                await wire.drained(until - time.monotonic())
+                if wire.has_unread:
+                    break
+            else:
                 return None
-            reply = await self._wire.reply(self._timeout)
+            reply = await wire.reply(self._timeout)
         except Broken as broken:
             return _lost("data", broken.message)
-        self._wire.abort(f"the server did not wait for the end of the message: {reply}")
+        wire.abort(f"the server did not wait for the end of the message: {reply}")
         if reply.code < 400:
             return _lost("data", f"the server accepted a message that it did not have: {reply}")
         return refused("data", reply, "session" if reply.code == 421 else "delivery")
@@ -208,6 +221,13 @@ class Dialogue:
             self._server.learned.distrust_pipelining()
         else:
             self._server.learned.suspect_pipelining()
+
+
+def _slices(content: Iterable[bytes]) -> Iterator[memoryview]:
+    for piece in content:
+        view = memoryview(piece)
+        for start in range(0, len(piece), AT_ONCE):
+            yield view[start : start + AT_ONCE]
 
 
 def _lost(stage: Stage, why: str) -> Failure:

@@ -71,7 +71,7 @@ class Wire(asyncio.Protocol):
         """Whether the server has said more than it was asked."""
         return bool(self._replies or self._lines or self._partial)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         if self.broken is None:
             self.transport.write(data)
 
@@ -95,9 +95,15 @@ class Wire(asyncio.Protocol):
         return True
 
     async def drained(self, timeout: float) -> None:
-        """Until all that was written is with the kernel, or the server has replied already."""
+        """Until all that was written is with the kernel, or the server has replied already. Raises Broken.
+
+        Others have their turn meanwhile and whoever hung up is heard, also where the kernel takes all of it.
+        """
+        await asyncio.sleep(0)
         while self._draining and not self._replies:
             await self._event(timeout)
+        if self.broken is not None and not self._replies:
+            raise self.broken
 
     def abort(self, reason: str = "the connection was closed") -> None:
         """Close at once; what the server may still have said counts no more."""

@@ -10,24 +10,34 @@ import time
 from itertools import chain
 from typing import NoReturn
 
+from tests import pgbouncer
 from tests.drills.all import every_drill
 from tests.drills.at_once import run_all
-from tests.drills.ledgers import DATABASES, Ledgers
+from tests.drills.drill import Drill
+from tests.drills.ledgers import KINDS, Ledgers
 from tests.drills.scenario import Scenario
 from tests.drills.table import Table, print_head, print_row, write
 
 ALONE = ("27",)
 """What is timed has the machine to itself, when all others are over."""
 
-LONG = ("13", "28", "11", "9", "3", "1h", "1", "12")
+LONG = ("13", "28", "11", "9", "3", "1h", "1", "12", "11b", "14b")
 """These begin first, so that nobody waits for one of them at the end."""
 
 
-def chosen(names: list[str]) -> list[str]:
-    known = [drill.name for drill in every_drill()]
+def chosen(names: list[str]) -> list[Drill]:
+    drills = every_drill()
+    known = [drill.name for drill in drills]
     if unknown := [name for name in names if name not in known]:
         sys.exit(f"no such drill: {' '.join(unknown)}; there are: {' '.join(known)}")
-    return [name for name in known if not names or name in names]
+    return [drill for drill in drills if not names or drill.name in names]
+
+
+def present() -> list[str]:
+    if pgbouncer.program() is not None:
+        return list(KINDS)
+    print(f"{pgbouncer.NO_PGBOUNCER}\nWhat goes through it is skipped.\n")
+    return [kind for kind in KINDS if kind != "pgbouncer"]
 
 
 def play_all(scenarios: list[Scenario], ledgers: Ledgers, at_once: int) -> Table:
@@ -57,16 +67,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.drills", description=__doc__)
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--short", action="store_true", help="as `make test` runs them: a hundred mails each")
-    parser.add_argument("--database", choices=DATABASES, help="only this one (default: both)")
+    parser.add_argument("--database", choices=KINDS, help="only this one (default: all)")
     parser.add_argument(
         "--at-once", type=int, default=min(2 * cores, 6), metavar="N", help="scenarios (default: %(default)s)"
     )
     parser.add_argument("--times", type=int, default=1, metavar="N", help="all of it, N times in a row")
     parser.add_argument("drills", nargs="*", metavar="DRILL", help="such as 1 14b (default: all)")
     arguments = parser.parse_args()
-    kinds = [arguments.database] if arguments.database else list(DATABASES)
+    kinds = [arguments.database] if arguments.database else present()
     scenarios = [
-        Scenario(name, kind, not arguments.short) for name in chosen(arguments.drills) for kind in kinds
+        Scenario(drill.name, kind, not arguments.short)
+        for drill in chosen(arguments.drills)
+        for kind in kinds
+        if kind in drill.ledgers
     ]
     tables: list[Table] = []
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.drills import acceptance, databases, hostile, kills, mail_servers, names, people, redis
+from tests.drills import acceptance, databases, hostile, kills, mail_servers, names, people, postgresql, redis
 from tests.drills.drill import DRILLS, Drill
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "mail_servers",
     "names",
     "people",
+    "postgresql",
     "redis",
 ]
 

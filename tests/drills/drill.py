@@ -18,6 +18,7 @@ class Drill:
     fault: str
     without: str
     run: Callable[[Stage], None]
+    ledgers: tuple[str, ...]  # of ledgers.KINDS
 
     @property
     def order(self) -> tuple[int, str]:
@@ -27,14 +28,17 @@ class Drill:
 
 DRILLS: list[Drill] = []
 
+BOTH = ("sqlite", "postgres")
+POOLED_TOO = (*BOTH, "pgbouncer")
+
 
 def drill(
-    name: str, fault: str, *, without: str
+    name: str, fault: str, *, without: str, ledgers: tuple[str, ...] = BOTH
 ) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
     """Makes a function on a stage one of the drills."""
 
     def listed(run: Callable[[Stage], None]) -> Callable[[Stage], None]:
-        DRILLS.append(Drill(name, fault, without, run))
+        DRILLS.append(Drill(name, fault, without, run, ledgers))
         return run
 
     return listed

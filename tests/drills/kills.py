@@ -9,7 +9,7 @@ import time
 
 from mailroom.ledger import states
 from mailroom.queue import BULK
-from tests.drills.drill import drill
+from tests.drills.drill import POOLED_TOO, drill
 from tests.drills.stage import SESSIONS, Stage
 from tests.system import processes
 
@@ -21,6 +21,7 @@ BRISK = "any: delay dot 0.01"
     "1",
     "kill -9 of a worker at random moments",
     without="`Sweeper._reap()` in `Sweeper.round`: what the dead held stays in its batch for ever",
+    ledgers=POOLED_TOO,
 )
 def a_worker_is_killed(stage: Stage) -> None:
     stage.build(BRISK)
@@ -38,6 +39,7 @@ def a_worker_is_killed(stage: Stage) -> None:
     "1h",
     "kill -9 of a worker at random moments, under `hold`",
     without="`if_unknown == 'resend'` in `moves.Picked.may_be_resent`: an unknown mail is sent again",
+    ledgers=POOLED_TOO,
 )
 def a_worker_is_killed_and_nothing_is_sent_twice(stage: Stage) -> None:
     stage.build(BRISK)
@@ -74,6 +76,7 @@ def the_parent_is_killed(stage: Stage) -> None:
     "3",
     "kill -9 of the whole process group",
     without="`batches.give_back()` in `reap.reap`: what the dead had not begun is due for nobody",
+    ledgers=POOLED_TOO,
 )
 def the_group_is_killed(stage: Stage) -> None:
     stage.build(BRISK)

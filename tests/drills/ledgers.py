@@ -7,10 +7,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from mailroom.ledger.migrate import upgrade
-from tests import postgres
+from sqlalchemy import make_url
 
-DATABASES = ("sqlite", "postgres")
+from mailroom.ledger.migrate import upgrade
+from tests import pgbouncer, postgres
+
+KINDS = ("sqlite", "postgres", "pgbouncer")
+"""pgbouncer: the same PostgreSQL, through a pooler in transaction mode."""
 
 
 class Ledgers:
@@ -20,17 +23,22 @@ class Ledgers:
         self.kinds = kinds
         self._folder = Path(tempfile.mkdtemp(prefix="mailroom-drills-"))
         self._server: postgres.Postgres | None = None
+        self._pooler: pgbouncer.PgBouncer | None = None
 
     def __enter__(self) -> Ledgers:
         if "sqlite" in self.kinds:
             upgrade(_sqlite(self._folder))
-        if "postgres" in self.kinds:
+        if {"postgres", "pgbouncer"} & set(self.kinds):
             self._server = postgres.Postgres()
             self._template = self._server.create()
             upgrade(self._server.url(self._template))
+        if self._server is not None and "pgbouncer" in self.kinds:
+            self._pooler = pgbouncer.PgBouncer(self._server)
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._pooler is not None:
+            self._pooler.stop()
         if self._server is not None:
             self._server.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -42,11 +50,17 @@ class Ledgers:
                 shutil.copy(file, folder)
             return _sqlite(folder)
         assert self._server is not None
-        return self._server.url(self._server.create(self._template))
+        name = self._server.create(self._template)
+        return self._pooler.url(name) if self._pooler and kind == "pgbouncer" else self._server.url(name)
 
     def drop(self, url: str) -> None:
-        if self._server is not None and url.startswith("postgresql:"):
-            self._server.drop(url.partition("@/")[2].partition("?")[0])
+        if self._server is not None and (name := _name(url)):
+            self._server.drop(name)
+
+
+def _name(url: str) -> str | None:
+    parsed = make_url(url)
+    return parsed.database if parsed.get_backend_name() == "postgresql" else None
 
 
 def _sqlite(folder: Path) -> str:

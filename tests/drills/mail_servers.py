@@ -10,7 +10,7 @@ from sqlalchemy import text
 from mailroom.ledger import states
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit, parked_sessions
-from tests.drills.drill import drill
+from tests.drills.drill import POOLED_TOO, drill
 from tests.drills.stage import WORKERS, Stage
 
 
@@ -33,6 +33,7 @@ def drops_before_the_dot(stage: Stage) -> None:
     "14b",
     "the server drops after the dot, mail taken",
     without="`resends == 0` in `moves.Picked.may_be_resent`: it is sent again and again, not once",
+    ledgers=POOLED_TOO,
 )
 def drops_after_the_dot(stage: Stage) -> None:
     stage.build("chance 0.2: drop after-record", sink=("--seed", "4"))
@@ -49,6 +50,7 @@ def drops_after_the_dot(stage: Stage) -> None:
     "14c",
     "the server drops after the dot, mail taken, under `hold`",
     without="`if_unknown == 'resend'` in `moves.Picked.may_be_resent`: it is sent again unasked",
+    ledgers=POOLED_TOO,
 )
 def drops_after_the_dot_under_hold(stage: Stage) -> None:
     stage.build("chance 0.03: drop after-record", sink=("--seed", "4"))

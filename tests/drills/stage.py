@@ -6,13 +6,13 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from psycopg.errors import DeadlockDetected
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from mailroom.database.engine import Database
@@ -42,6 +42,7 @@ class Stage:
         self.mailings: list[int] = []
         self.valkey = Valkey(folder / "valkey", append_only=True)
         self._system: System | None = None
+        self._parts = ExitStack()
         self._dice = random.Random()
 
     def __enter__(self) -> Stage:
@@ -53,6 +54,7 @@ class Stage:
             _signal(pid, signal.SIGKILL)
         if self._system is not None:
             self._system.__exit__()
+        self._parts.close()
         self.valkey.kill()
 
     @property
@@ -67,6 +69,10 @@ class Stage:
             self.folder, self.database_url, self.valkey.url, rules, *sink, **environment
         ).__enter__()
         return self._system
+
+    def goes_with(self, end: Callable[[], object]) -> None:
+        """What a drill started beside, and the count at the end still needs."""
+        self._parts.callback(end)
 
     # Mail
 
@@ -161,7 +167,13 @@ class Stage:
 
     # The end
 
+    @property
+    def is_pooled(self) -> bool:
+        """Whether the way to PostgreSQL leads through a pooler, which makes each transaction slower."""
+        return make_url(self.database_url).port is not None  # PostgreSQL itself is on a socket
+
     def wait_until_over(self, seconds: float = 60) -> None:
+        seconds *= 2 if self.is_pooled else 1
         for mailing_id in self.mailings:
             self.system.wait_until_over(mailing_id, seconds)
         self.system.wait(self._no_batch_is_left, seconds)

@@ -13,6 +13,9 @@ from tests.drills.stage import Stage
 REACH_THE_LEDGER = {"1", "1h", "3", "4", "6", "8", "11", "12", "13", "18", "19", "20", "26", "28"}
 """Here two databases are two different things. The other faults are over before it comes to that."""
 
+THROUGH_A_POOLER = {"1", "11b", "14b"}
+"""In full there are more: see `ledgers` of each."""
+
 
 def run(drill: Drill, folder: Path, database_url: str) -> None:
     with Stage(folder, database_url, full=False) as stage:
@@ -25,14 +28,24 @@ def named(drill: Drill) -> str:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("drill", every_drill(), ids=named)
+@pytest.mark.parametrize("drill", [drill for drill in every_drill() if "sqlite" in drill.ledgers], ids=named)
 def test_nothing_is_lost_and_nothing_comes_twice(drill: Drill, tmp_path: Path, sqlite_url: str) -> None:
     run(drill, tmp_path, sqlite_url)
 
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
-    "drill", [drill for drill in every_drill() if drill.name in REACH_THE_LEDGER], ids=named
+    "drill",
+    [drill for drill in every_drill() if drill.name in REACH_THE_LEDGER or "sqlite" not in drill.ledgers],
+    ids=named,
 )
 def test_the_same_on_postgresql(drill: Drill, tmp_path: Path, postgres_url: str) -> None:
     run(drill, tmp_path, postgres_url)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(
+    "drill", [drill for drill in every_drill() if drill.name in THROUGH_A_POOLER], ids=named
+)
+def test_the_same_through_a_pooler(drill: Drill, tmp_path: Path, pooled_url: str) -> None:
+    run(drill, tmp_path, pooled_url)

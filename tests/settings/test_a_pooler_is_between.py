@@ -19,8 +19,7 @@ from mailroom.database.raw import CHANGED
 from mailroom.database.statement import Statement
 from mailroom.ledger.backup import BackupFailed, restore, save
 from tests import postgres
-from tests.conftest import CI
-from tests.pgbouncer import NO_PGBOUNCER, PgBouncer, program
+from tests.pgbouncer import PgBouncer
 from tests.postgres import Postgres
 from tests.servers import Valkey
 from tests.system import System
@@ -28,23 +27,6 @@ from tests.system import System
 LOCK_TIMEOUT = 4_321
 MAILS = 400
 OURS = ("lock_timeout", "idle_in_transaction_session_timeout", "tcp_keepalives_idle", "search_path")
-
-
-@pytest.fixture(scope="module")
-def pooler(_postgres: Postgres) -> Iterator[PgBouncer]:
-    if program() is None:
-        if CI:
-            pytest.fail(NO_PGBOUNCER, pytrace=False)
-        pytest.skip(NO_PGBOUNCER)
-    pooler = PgBouncer(_postgres)
-    yield pooler
-    pooler.stop()
-
-
-@pytest.fixture
-def pooled_url(pooler: PgBouncer, postgres_url: str) -> str:
-    """A migrated ledger, through the pooler."""
-    return pooler.url(postgres_url.partition("@/")[2].partition("?")[0])
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import flask.sessions
 import pytest
@@ -12,6 +15,9 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 
 from tests.serving import served
+
+doctor = importlib.import_module("mailroom.cli.doctor")
+"""The module: its command has the same name."""
 
 
 class In1970(datetime):
@@ -55,3 +61,23 @@ def test_the_sign_in_says_when_the_clocks_differ(browser: Browser, url: str) -> 
         page.goto(f"{url}/sign-in")
         words = expect(page.get_by_text("The clocks of this server and of your browser differ"))
         words.to_be_visible() if differs else words.to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "ok    clock       agrees with the ledger's"),
+        (-3600, "FAIL  clock       this machine's clock and the ledger's are 3,600 s apart: have it set"),
+        (3600, "FAIL  clock       this machine's clock and the ledger's are 3,600 s apart: have it set"),
+        (
+            -20_000 * 86_400,
+            "FAIL  clock       this machine's clock is years behind: have it set",
+        ),
+    ],
+)
+def test_the_doctor_finds_it_beforehand(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, seconds: int, words: str
+) -> None:
+    real = time.time
+    monkeypatch.setattr(doctor, "time", SimpleNamespace(time=lambda: real() + seconds))
+    assert words in app.test_cli_runner().invoke(args=["doctor"]).output

@@ -115,13 +115,8 @@ def to_insert_content(draft: Draft, mailing_id: int) -> Asked:
 def insert_files(connection: Connection, draft: Draft, mailing_id: int) -> None:
     """Its files, and the original message if it came as one."""
     files = [
-        {
-            "filename": attachment.filename,
-            "content_type": attachment.content_type,
-            "content_id": attachment.content_id,
-            "data": attachment.data,
-        }
-        for attachment in draft.content.attachments
+        contents.SlicedFile(file.filename, file.content_type, file.content_id, file.size, file.slices)
+        for file in draft.content.attachments
     ]
     contents.insert_files(connection, mailing_id, files)
     if draft.original is not None:

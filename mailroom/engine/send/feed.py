@@ -72,8 +72,8 @@ class Feed:
         message = self.messages[delivery.mailing_id]
         began = time.monotonic()
         try:
-            raw = message.render(delivery, self._date_fields(delivery, message))
-            return Envelope(message.sender, delivery.address, raw, delivery.id)
+            content = message.content(delivery, self._date_fields(delivery, message))
+            return Envelope(message.sender, delivery.address, content, delivery.id)
         finally:
             self._rendering += time.monotonic() - began
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, read_formatted
-from mailroom.content.compiled import Addressee, Compiled, compile_message
-from mailroom.content.content import Attachment, Content
+from mailroom.content.compiled import LARGE_PIECE, Addressee, Compiled, compile_message
+from mailroom.content.content import Content, DistantAttachment
+from mailroom.content.encoding import BASE64_SLICE
 from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.message_ids import message_id
-from mailroom.content.original import Verbatim
+from mailroom.content.original import Verbatim, whole_lines_of
 from mailroom.database.engine import Database
 from mailroom.ledger.mailings import contents, originals
-from mailroom.ledger.mailings.contents import Shown, StoredFile, ToCompile
+from mailroom.ledger.mailings.contents import Shown, SlicedFile, ToCompile
+from mailroom.smtp.envelope import LongContent, SharedLines
 
 COMPILED_KEPT = 16
 COMPILED_OCTETS_KEPT = 32 << 20
@@ -39,11 +42,15 @@ class UnreadableContent:
     """
 
     size = 0
+    shared: Sequence[bytes] = ()
 
     def __init__(self, words: str) -> None:
         self._words = words
 
     def render(self, *_: object) -> bytes:
+        raise MergeError(self._words)
+
+    def pieces(self, *_: object) -> list[bytes]:
         raise MergeError(self._words)
 
 
@@ -55,11 +62,31 @@ class SendableMessage(NamedTuple):
     uid: str
     is_shared: bool
     compiled: Compiled | Verbatim | UnreadableContent
+    lines: Mapping[int, SharedLines] = MappingProxyType({})
+    """Of its large pieces, by their id(): what goes over the wire, once for all deliveries."""
 
-    def render(self, delivery: OneDelivery, date: bytes | None = None) -> bytes:
-        """With these `date_fields`. Raises MergeError when this recipient's variables do not fit."""
-        name = message_id(self.uid, None if self.is_shared else delivery.id, self.domain)
-        return self.compiled.render(delivery, delivery.variables, name, date)
+    def render(self, delivery: OneDelivery) -> bytes:
+        """For those who read it. Raises MergeError when this recipient's variables do not fit."""
+        return self.compiled.render(delivery, delivery.variables, self._name(delivery))
+
+    def content(self, delivery: OneDelivery, date: bytes) -> bytes | LongContent:
+        """For the wire, with these `date_fields`. Raises MergeError, too."""
+        name = self._name(delivery)
+        if not self.lines:
+            return self.compiled.render(delivery, delivery.variables, name, date)
+        found: list[bytes | SharedLines] = []
+        run: list[bytes] = []  # what stands between two of them, to be one piece
+        for piece in self.compiled.pieces(delivery, delivery.variables, name, date):
+            shared = self.lines.get(id(piece))
+            if shared is None:
+                run.append(piece)
+            else:
+                found += [b"".join(run), shared] if run else [shared]
+                run = []
+        return LongContent([*found, b"".join(run)] if run else found)
+
+    def _name(self, delivery: OneDelivery) -> str:
+        return message_id(self.uid, None if self.is_shared else delivery.id, self.domain)
 
 
 DELETED = SendableMessage("", "", "", is_shared=True, compiled=UnreadableContent(contents.CONTENT_IS_DELETED))
@@ -74,6 +101,7 @@ class CompiledMessages:
     def of(self, database: Database, mailing_ids: set[int]) -> dict[int, SendableMessage]:
         """The message of each of these mailings."""
         if unknown := mailing_ids - self._kept.keys():
+            self._make_room(mailing_ids)
             with database.read() as connection:
                 self._kept.update(_compiled(connection, unknown))
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
@@ -84,6 +112,13 @@ class CompiledMessages:
             _, dropped = self._kept.popitem(last=False)
             octets -= dropped.compiled.size
         return found
+
+    def _make_room(self, wanted: set[int]) -> None:
+        """Beforehand, or the last large one and the next would be there at once."""
+        for mailing_id in [kept for kept in self._kept if kept not in wanted]:
+            if sum(message.compiled.size for message in self._kept.values()) <= COMPILED_OCTETS_KEPT:
+                return
+            del self._kept[mailing_id]
 
 
 def without_files(connection: Connection, mailing_id: int) -> SendableMessage:
@@ -98,16 +133,16 @@ def without_files(connection: Connection, mailing_id: int) -> SendableMessage:
 def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, SendableMessage]:
     found = contents.to_compile(connection, mailing_ids)
     messages = dict.fromkeys(mailing_ids, DELETED)
-    wholes = originals.of(connection, [mailing.id for mailing in found if mailing.message_id is not None])
+    came_whole = [mailing.id for mailing in found if mailing.message_id is not None]
+    wholes = originals.sliced(connection, came_whole, BASE64_SLICE)
     shared = [mailing.id for mailing in found if mailing.kind == "shared" and mailing.id not in wholes]
     shown = contents.shown_addresses(connection, shared)
     for mailing in found:
         if mailing.id in wholes:
-            sender, data = wholes[mailing.id]
-            messages[mailing.id] = _message(mailing, sender, Verbatim(data))
+            sender, octets = wholes[mailing.id]
+            messages[mailing.id] = _message(mailing, sender, Verbatim(whole_lines_of(octets)))
         elif mailing.message_id is None:
-            # One mailing's at a time: all files of a batch, raw and encoded, are a lot of memory.
-            files = contents.files_of(connection, mailing.id) if mailing.has_files else []
+            files = contents.sliced_files_of(connection, mailing.id) if mailing.has_files else []
             content = _content(mailing, shown.get(mailing.id, ()), files)
             messages[mailing.id] = _message(mailing, mailing.sender_address, _compile(mailing, content))
     return messages
@@ -129,10 +164,11 @@ def _message(
         uid=mailing.uid,
         is_shared=mailing.kind == "shared",
         compiled=compiled,
+        lines={id(piece): SharedLines(piece) for piece in compiled.shared if len(piece) >= LARGE_PIECE},
     )
 
 
-def _content(mailing: ToCompile, shown: Iterable[Shown], files: Iterable[StoredFile]) -> Content:
+def _content(mailing: ToCompile, shown: Iterable[Shown], files: Iterable[SlicedFile]) -> Content:
     """As it was given."""
     return Content(
         sender=Address(mailing.sender_address, mailing.sender_name),
@@ -142,7 +178,12 @@ def _content(mailing: ToCompile, shown: Iterable[Shown], files: Iterable[StoredF
         reply_to=tuple([read_formatted(address) for address in mailing.reply_to]),
         headers=tuple([(name, value) for name, value in mailing.headers]),
         attachments=tuple(
-            [Attachment(file.filename, file.content_type, file.data, file.content_id) for file in files]
+            [
+                DistantAttachment(
+                    file.filename, file.content_type, b"", file.content_id, length=file.size, read=file.slices
+                )
+                for file in files
+            ]
         ),
         kind=mailing.kind,
         to=tuple([Address(row.address, row.name) for row in shown if row.role == "to"]),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
 
+from mailroom.database import blobs
 from mailroom.database.any_of import any_of
 from mailroom.database.flight import Asked
 from mailroom.database.statement import Statement
@@ -33,6 +35,16 @@ class StoredFile(NamedTuple):
     content_type: str
     content_id: str | None
     data: bytes
+
+
+class SlicedFile(NamedTuple):
+    """An attachment, read by `slices(size)`; one that was found, within the transaction that found it."""
+
+    filename: str
+    content_type: str
+    content_id: str | None
+    size: int  # octets
+    slices: Callable[[int], Iterator[bytes]]
 
 
 class KeptFile(NamedTuple):
@@ -110,6 +122,17 @@ FIND_FILES = Statement(
     .where(attachments.c.mailing_id == CONTENT_MAILING_ID)
     .order_by(attachments.c.id)
 )
+FIND_FILES_TO_SLICE = Statement(
+    select(
+        attachments.c.filename,
+        attachments.c.content_type,
+        attachments.c.content_id,
+        func.length(attachments.c.data),
+        attachments.c.id,
+    )
+    .where(attachments.c.mailing_id == CONTENT_MAILING_ID)
+    .order_by(attachments.c.id)
+)
 FIND_SHOWN_RECIPIENTS = Statement(
     select(deliveries.c.mailing_id, deliveries.c.address, deliveries.c.name, deliveries.c.role)
     .where(any_of(deliveries.c.mailing_id, "chosen"), deliveries.c.role != "bcc")
@@ -122,11 +145,15 @@ def to_insert(mailing_id: int, content: StoredContent) -> Asked:
     return INSERT_CONTENT, {"mailing_id": mailing_id, **content._asdict()}
 
 
-def insert_files(connection: Connection, mailing_id: int, files: Iterable[Mapping[str, Any]]) -> None:
-    """`files`: rows of `attachments` without their mailing."""
-    rows = [{"mailing_id": mailing_id, **file} for file in files]
-    if rows:
-        connection.execute(insert(attachments), rows)
+def insert_files(connection: Connection, mailing_id: int, files: Iterable[SlicedFile]) -> None:
+    for file in files:
+        row = {
+            "mailing_id": mailing_id,
+            "filename": file.filename,
+            "content_type": file.content_type,
+            "content_id": file.content_id,
+        }
+        blobs.insert_row(connection, attachments.c.data, row, file.size, file.slices(blobs.WRITTEN_AT_ONCE))
 
 
 def of(connection: Connection, mailing_id: int) -> StoredContent | None:
@@ -151,6 +178,16 @@ def to_compile(connection: Connection, mailing_ids: Collection[int]) -> list[ToC
 def files_of(connection: Connection, mailing_id: int) -> list[StoredFile]:
     """In the order they were given."""
     return [StoredFile(*row) for row in FIND_FILES.all(connection, mailing=mailing_id)]
+
+
+def sliced_files_of(connection: Connection, mailing_id: int) -> list[SlicedFile]:
+    """The same for large ones, of which nobody needs all at once."""
+    return [
+        SlicedFile(
+            name, kind, content_id, size, partial(blobs.slices, connection, attachments.c.data, file_id)
+        )
+        for name, kind, content_id, size, file_id in FIND_FILES_TO_SLICE.all(connection, mailing=mailing_id)
+    ]
 
 
 def names_of_files(connection: Connection, mailing_id: int, limit: int) -> list[KeptFile]:

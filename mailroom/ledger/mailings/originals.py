@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
+from mailroom.database import blobs
 from mailroom.database.any_of import any_of
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import originals
@@ -17,9 +18,18 @@ FIND_ORIGINALS = Statement(
 )
 
 
+FIND_SLICED_ORIGINALS = Statement(
+    select(originals.c.mailing_id, originals.c.envelope_sender, blobs.if_small(originals.c.data)).where(
+        any_of(originals.c.mailing_id, "chosen")
+    )
+)
+Sliced = tuple[str, Iterable[bytes]]
+"""The envelope's sender, and the message in slices: to be read within the transaction it was found in."""
+
+
 def insert_one(connection: Connection, mailing_id: int, envelope_sender: str, data: bytes) -> None:
-    values = {"mailing_id": mailing_id, "envelope_sender": envelope_sender, "data": data}
-    connection.execute(insert(originals).values(values))
+    row = {"mailing_id": mailing_id, "envelope_sender": envelope_sender}
+    blobs.insert_row(connection, originals.c.data, row, len(data), blobs.sliced(data))
 
 
 def of(connection: Connection, mailing_ids: Collection[int]) -> dict[int, tuple[str, bytes]]:
@@ -28,3 +38,15 @@ def of(connection: Connection, mailing_ids: Collection[int]) -> dict[int, tuple[
         return {}
     rows = FIND_ORIGINALS.all(connection, chosen=mailing_ids)
     return {mailing_id: (sender, data) for mailing_id, sender, data in rows}
+
+
+def sliced(connection: Connection, mailing_ids: Collection[int], size: int) -> dict[int, Sliced]:
+    """The same, a large one `size` octets at a time."""
+    if not mailing_ids:
+        return {}
+    found: dict[int, Sliced] = {}
+    for mailing_id, sender, data in FIND_SLICED_ORIGINALS.all(connection, chosen=mailing_ids):
+        is_large = data is None
+        octets = blobs.slices(connection, originals.c.data, mailing_id, size) if is_large else (data,)
+        found[mailing_id] = sender, octets
+    return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -12,6 +13,7 @@ from werkzeug.datastructures import FileStorage
 
 from mailroom.content.recipients.csv_encoding import Choice
 from mailroom.content.recipients.parsed import Problem, Problems
+from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.web.compose.uploads import Upload, Uploads
 from mailroom.web.form_problems import FormProblems
 
@@ -32,6 +34,17 @@ class ChosenFile:
     content_type: str
     data: BinaryIO
     kept: Upload | None = None
+
+    @property
+    def size(self) -> int:
+        """Octets."""
+        return self.data.seek(0, os.SEEK_END)
+
+    def slices(self, size: int) -> Iterator[bytes]:
+        """What is in it, from its start, `size` octets at a time."""
+        self.data.seek(0)
+        while read := self.data.read(size):
+            yield read
 
 
 @dataclass(slots=True)
@@ -96,7 +109,7 @@ class ComposeForm(FormProblems):
 def _kept(file: ChosenFile, kept: Uploads) -> ChosenFile:
     if file.kept:
         return file
-    return chosen(kept.keep(file.filename, file.content_type, file.data))
+    return chosen(kept.keep(file.filename, file.content_type, file.slices(WRITTEN_AT_ONCE)))
 
 
 def chosen(file: Upload) -> ChosenFile:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.merge.plain import text_of
+from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.letterhead import sender_of
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
@@ -38,8 +39,8 @@ def copied(connection: Connection, mailing_id: int, kept: Uploads) -> ComposeFor
         }
     )
     form.attachments = [
-        chosen(kept.keep(row.filename, row.content_type, io.BytesIO(row.data)))
-        for row in contents.files_of(connection, mailing_id)
+        chosen(kept.keep(file.filename, file.content_type, file.slices(WRITTEN_AT_ONCE)))
+        for file in contents.sliced_files_of(connection, mailing_id)
     ]
     recipients = deliveries.each(connection, mailing_id)
     if content.columns or mailing.total > MOST_PASTED:
@@ -59,4 +60,4 @@ def _as_file(
         values = delivery.variables or {}
         cells = [delivery.address, delivery.name, *(text_of(values.get(column)) for column in columns)]
         data.write(line(cells).encode())
-    return chosen(kept.keep(f"recipients of mailing {mailing.id}.csv", "text/csv", data))
+    return chosen(kept.keep(f"recipients of mailing {mailing.id}.csv", "text/csv", [data.getvalue()]))

@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.characters import without_direction
 from mailroom.content.check import check
-from mailroom.content.content import Attachment, Content
+from mailroom.content.content import Attachment, Content, DistantAttachment
 from mailroom.content.recipients.csv_encoding import Reading, choices, encoding_named, reading_of
 from mailroom.content.recipients.csv_file import first_rows, parse_csv
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.web import mailroom
-from mailroom.web.compose.compose_form import BadEntries, ComposeForm, ListShown
+from mailroom.web.compose.compose_form import BadEntries, ChosenFile, ComposeForm, ListShown
 from mailroom.web.layout.filters import count
 
 FURTHEST = timedelta(days=366)
@@ -49,7 +50,7 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         text=_lines(form.value("text")),
         html=_lines(form.value("html")),
         reply_to=_reply_to(form),
-        attachments=tuple(Attachment(f.filename, f.content_type, _bytes(f.data)) for f in form.attachments),
+        attachments=tuple(map(_attachment, form.attachments)),
     )
     known = {name for name, _ in form.problems}
     form.problems += [
@@ -74,9 +75,9 @@ def _lines(text: str) -> str:
     return text.replace("\r\n", "\n")  # a browser's line ends
 
 
-def _bytes(data: object) -> bytes:
-    data.seek(0)  # type: ignore[attr-defined]
-    return bytes(data.read())  # type: ignore[attr-defined]
+def _attachment(file: ChosenFile) -> Attachment:
+    """It stays where it was uploaded to, and is read when it is stored."""
+    return DistantAttachment(file.filename, file.content_type, b"", length=file.size, read=file.slices)
 
 
 def _sender(form: ComposeForm) -> Address:
@@ -182,5 +183,6 @@ def _idempotency(form: ComposeForm, user_id: int) -> Idempotency | None:
         digest.update(f"{name}\0{value}\0".encode("utf-8", "replace"))
     for file in form.files:
         digest.update(f"{file.filename}\0".encode("utf-8", "replace"))
-        digest.update(_bytes(file.data))
+        for data in file.slices(WRITTEN_AT_ONCE):
+            digest.update(data)
     return Idempotency(f"form:{user_id}", form.idempotency_key, digest.hexdigest())

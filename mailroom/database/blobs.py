@@ -1,0 +1,151 @@
+"""Large values in slices, so that a file of 25 MB is in nobody's memory as a whole, on its way in or out."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, insert, select
+
+from mailroom.database import begin
+from mailroom.database.statement import as_sqlalchemy, execute
+
+READ_WHOLE = 128 * 1024
+"""Octets. What has no more comes and goes with its row."""
+
+Octets = bytes | memoryview
+
+WRITTEN_AT_ONCE = 1 << 20
+"""Octets of a slice, for whoever has no other reason."""
+
+CACHED_MEANWHILE = 4096
+"""KiB of SQLite's cache while a large value is written: what goes beyond it is in the log, not in memory."""
+
+COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+COPY_ENDS = struct.pack(">h", -1)
+
+
+def if_small(column: Column[bytes]) -> ColumnElement[bytes | None]:
+    """The value where it is no longer than READ_WHOLE; NULL: ask for `slices`."""
+    return case((func.length(column) <= READ_WHOLE, column))
+
+
+def sliced(value: bytes) -> Iterator[memoryview]:
+    """For a value that is there as a whole."""
+    view = memoryview(value)
+    return (view[at : at + WRITTEN_AT_ONCE] for at in range(0, len(view), WRITTEN_AT_ONCE))
+
+
+def insert_row(
+    connection: Connection, column: Column[bytes], row: Mapping[str, Any], size: int, pieces: Iterable[Octets]
+) -> None:
+    """Adds a row whose `column` is what the pieces are together, `size` octets; the others are in `row`.
+
+    Of PostgreSQL: integers are BIGINT there, and all else is text.
+    """
+    table = column.table
+    assert isinstance(table, Table)
+    pieces = _exactly(size, pieces)
+    if size <= READ_WHOLE:
+        connection.execute(insert(table).values({**row, column.name: b"".join(pieces)}))
+    elif connection.dialect.name == "sqlite":
+        _insert_through_a_handle(connection, column, row, size, pieces)
+    else:
+        _copy(connection, column, row, size, pieces)
+
+
+def slices(connection: Connection, column: Column[bytes], key: int, size: int) -> Iterator[bytes]:
+    """The value in the row with this primary key, `size` octets at a time; all in one transaction."""
+    table = column.table
+    assert isinstance(table, Table)
+    by = _through_a_handle if connection.dialect.name == "sqlite" else _by_substring
+    return by(connection, table, column, key, size)
+
+
+def _through_a_handle(
+    connection: Connection, table: Table, column: Column[bytes], key: int, size: int
+) -> Iterator[bytes]:
+    """SQLite's substr() would read all of it each time. Its keys are row ids."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.blobopen(table.name, column.name, key, readonly=True) as blob:
+            while read := blob.read(size):
+                yield read
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise as_sqlalchemy(error, f"blob {column}", connection.dialect) from error
+
+
+def _insert_through_a_handle(
+    connection: Connection, column: Column[bytes], row: Mapping[str, Any], size: int, pieces: Iterable[Octets]
+) -> None:
+    """To bind it as a parameter would take two copies more."""
+    table, driver = column.table, cast(Any, connection.connection.driver_connection)
+    assert isinstance(table, Table)
+    (cached,) = driver.execute("PRAGMA cache_size").fetchone()
+    driver.execute(f"PRAGMA cache_size = -{CACHED_MEANWHILE}")
+    try:
+        done = connection.execute(insert(table).values({**row, column.name: func.zeroblob(size)}))
+        assert done.inserted_primary_key is not None
+        with driver.blobopen(table.name, column.name, done.inserted_primary_key[0]) as blob:
+            for piece in pieces:
+                blob.write(piece)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise as_sqlalchemy(error, f"blob {column}", connection.dialect) from error
+    finally:
+        driver.execute(f"PRAGMA cache_size = {cached}")
+
+
+def _exactly(size: int, pieces: Iterable[Octets]) -> Iterator[Octets]:
+    """Raises ValueError for more or less, as from a file that was changed meanwhile."""
+    left = size
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            break
+        yield piece
+    if left:
+        raise ValueError(f"there are {size - left:,} octets, and not {size:,}")
+
+
+def _copy(
+    connection: Connection, column: Column[bytes], row: Mapping[str, Any], size: int, pieces: Iterable[Octets]
+) -> None:
+    """By COPY in its binary format, whose fields may come in any number of writes."""
+    begin.now(connection)
+    cursor: Any = connection.connection.cursor()
+
+    def copy(sql: str, pieces: Iterable[Octets]) -> None:
+        with cursor.copy(sql) as copied:
+            copied.write(COPY_SIGNATURE + bytes(8) + struct.pack(">h", len(row) + 1))
+            for value in row.values():
+                copied.write(_field(value))
+            copied.write(struct.pack(">i", size))
+            for piece in pieces:
+                copied.write(piece)
+            copied.write(COPY_ENDS)
+
+    names = ", ".join([*row, column.name])
+    execute(connection, copy, f"COPY {column.table} ({names}) FROM STDIN (FORMAT BINARY)", pieces)
+
+
+def _field(value: int | str | None) -> bytes:
+    if value is None:
+        return struct.pack(">i", -1)
+    octets = struct.pack(">q", value) if isinstance(value, int) else value.encode()
+    return struct.pack(">i", len(octets)) + octets
+
+
+def _by_substring(
+    connection: Connection, table: Table, column: Column[bytes], key: int, size: int
+) -> Iterator[bytes]:
+    (primary,) = table.primary_key
+    start = 1
+    while True:
+        part = func.substring(column, start, size, type_=column.type)
+        read = connection.execute(select(part).where(primary == key)).scalar_one()
+        if read:
+            yield read
+        if len(read) < size:
+            return
+        start += size
