@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from mailroom import files
-from mailroom.database import pooler
+from mailroom.database import pipeline, pooler
 from mailroom.database.faults import ITS_OWN
 from mailroom.database.raw import RawConnection
 from mailroom.database.write_lock import WriteLock
@@ -108,11 +108,15 @@ class Database:
             _configure_sqlite(self.engine, synchronous, busy_timeout, self._write_lock, creates)
         else:
             _configure_postgresql(self.engine, busy_timeout)
+            pipeline.waits_for_sqlalchemy(self.engine)
         self._writing = self.engine.execution_options(mailroom_writes=True)
         # On PostgreSQL each statement would see what was committed before it, so that a batch
         # which is closed between two of them would be in none of the two counts.
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reading = self.engine.execution_options(**snapshot)
+        self._piped = (
+            self._reading if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -128,9 +132,29 @@ class Database:
             yield connection
 
     @contextmanager
+    def begin_at_once(self) -> Iterator[Connection]:
+        """The same; on PostgreSQL its statements leave together, as far as nobody waits for an answer."""
+        if self.is_sqlite:
+            with self.begin() as connection:
+                yield connection
+            return
+        with self._piped.begin() as connection, pipeline.of(connection):
+            yield connection
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads: one consistent picture, never waiting for writers."""
         with self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def read_at_once(self) -> Iterator[Connection]:
+        """The same; on PostgreSQL one round trip for all whose answers are read afterwards."""
+        if self.is_sqlite:
+            with self.read() as connection:
+                yield connection
+            return
+        with self._piped.begin() as connection, pipeline.of(connection, pipeline.BEGIN_READING):
             yield connection
 
     @property

@@ -17,17 +17,15 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from mailroom import supervision
+from mailroom.database import pipeline
+from mailroom.database.pipeline import as_sqlalchemy
 from mailroom.database.pooler import EACH_TRANSACTION
-from mailroom.database.statement import as_sqlalchemy
 from mailroom.database.write_lock import IMPATIENT, WriteLock
 
 T = TypeVar("T")
 
 ENDS_WITHIN = 2.0
 """Seconds that a connection's thread may take to end; it goes with its process in any case."""
-
-# Said, not left to the pipeline, which would commit by itself: so a commit that fails is an error of its own.
-BEGIN, COMMIT = "BEGIN ISOLATION LEVEL READ COMMITTED", "COMMIT"
 
 CHANGED = attrgetter("rowcount")
 RETURNED = methodcaller("fetchall")
@@ -102,12 +100,11 @@ class RawConnection:
         """All of it in one round trip."""
         pooled = self._pooled = self._pooled or self._open()
         connection: Any = pooled.driver_connection
-        with connection.pipeline():
-            connection.execute(BEGIN, prepare=False)
-            if settings_made := pooled.info.get(EACH_TRANSACTION):
-                connection.execute(settings_made)
-            cursors = [connection.execute(*statement) for statement in statements]
-            connection.execute(COMMIT, prepare=False)
+        settings_made, given = pooled.info.get(EACH_TRANSACTION), list(statements)
+        if len(given) == 1 and not settings_made:
+            return [read(connection.execute(*given[0]))]  # commits by itself
+        with pipeline.transaction(connection, settings_made):
+            cursors = [connection.execute(*statement) for statement in given]
         return [read(cursor) for cursor in cursors]
 
     def _open(self) -> PoolProxiedConnection:
@@ -116,7 +113,9 @@ class RawConnection:
             pooled.cursor().execute(IMPATIENT)
         else:
             driver_s: Any = pooled.driver_connection
-            driver_s.autocommit = True  # its own BEGIN and COMMIT are a round trip each, in a pipeline too
+            driver_s.autocommit = True
+            if EACH_TRANSACTION not in pooled.info:
+                driver_s.execute("SET default_transaction_isolation = 'read committed'")
         return pooled
 
     def close(self) -> None:

@@ -54,8 +54,9 @@ class Group:
         return bool(self.sent or self.troubles or self.late)
 
     @property
-    def is_empty(self) -> bool:
-        return not (self.asked or self.unanswered or self.has_outcomes)
+    def size(self) -> int:
+        together = len(self.troubles) + len(self.sent) + len(self.asked)
+        return together + len(self.late) + len(self.unanswered)
 
     def put_before(self, later: Group) -> Group:
         """All of both, in order."""

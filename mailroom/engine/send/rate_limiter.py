@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy import Connection
@@ -82,7 +83,12 @@ class RateLimiter:
 
     def look(self, connection: Connection) -> None:
         """Learns the present rate: another worker may have been asked to slow down."""
-        self._note(rates.interval_us(connection, self._server) or self._set_us)
+        self.look_later(connection)()
+
+    def look_later(self, connection: Connection) -> Callable[[], None]:
+        """The same, once what it returns is called."""
+        found = rates.interval_later(connection, self._server)
+        return lambda: self._note(found() or self._set_us)
 
     def _note(self, interval_us: int | None) -> None:
         """Turns that were taken at a lower rate are not waited for: sooner ones may be had."""

@@ -111,19 +111,18 @@ def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]
 
     Its row is locked first: whoever makes a delivery due meanwhile says so there, after us.
     """
-    mailing = LOCK_MAILING.one(connection, of_mailing=mailing_id)
-    gathered: list[Gathered] = []
-    if mailing is None:
-        return gathered
+    locked = LOCK_MAILING.later(connection, of_mailing=mailing_id)
     planner.read_in_order_of_an_index(connection)
-    while len(gathered) < most:
-        due = [_Due(*row) for row in GATHER_DUE.all(connection, of_mailing=mailing_id)]
-        if not due:
+    found = GATHER_DUE.later(connection, of_mailing=mailing_id)
+    gathered: list[Gathered] = []
+    if not (mailings := locked()):
+        return gathered
+    while due := [_Due(*row) for row in found()]:
+        gathered += [_batch(connection, mailing_id, mailings[0], chosen) for chosen in _split(due)]
+        if len(due) < SIZE or len(gathered) >= most:
             break
-        gathered += [_batch(connection, mailing_id, mailing, chosen) for chosen in _split(due)]
-        if len(due) < SIZE:
-            break
-    NOTE_NEXT_DUE.run(connection, of_mailing=mailing_id)
+        found = GATHER_DUE.later(connection, of_mailing=mailing_id)
+    NOTE_NEXT_DUE.do(connection, of_mailing=mailing_id)
     return gathered
 
 
@@ -137,7 +136,7 @@ def _batch(connection: Connection, mailing_id: int, mailing: tuple[Any, ...], ch
     queue, route, max_sessions = mailing
     in_hand = False if chosen[0].is_tried_alone else None  # there its worker notes it
     batch = new(connection, len(chosen), queue, route, max_sessions, in_hand)
-    TAKE_INTO_BATCH.run(connection, by_batch=batch.id, chosen=[row.id for row in chosen])
+    TAKE_INTO_BATCH.do(connection, by_batch=batch.id, chosen=[row.id for row in chosen])
     counters.change(connection, counters.tally(((mailing_id, row.state) for row in chosen), -1))
     return batch
 

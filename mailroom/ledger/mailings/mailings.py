@@ -258,7 +258,7 @@ def look_again(connection: Connection, mailing_id: int, at: int) -> None:
     Writes even where nothing changes: that waits for a sweeper who gathers at this very
     moment and, not seeing our delivery yet, is about to note that nothing is due.
     """
-    LOOK_AT_LATEST.run(connection, of_mailing=mailing_id, at=at)
+    LOOK_AT_LATEST.do(connection, of_mailing=mailing_id, at=at)
 
 
 def _move(connection: Connection, mailing_id: int, action: Action, **values: Any) -> bool:

@@ -1,0 +1,76 @@
+"""Pipeline: statements leave for PostgreSQL together, and are waited for only where an answer is read.
+
+Without it each is a round trip, in which locks are held and somebody waits. An error of one is raised
+where the next answer is read, or at the end; nothing is committed then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError
+
+from mailroom.database.pooler import EACH_TRANSACTION
+
+# Said, not left to the pipeline, which would commit by itself: so a commit that fails is an error of its own.
+# The driver's own ones are waited for, each of them.
+BEGIN, COMMIT = "BEGIN ISOLATION LEVEL READ COMMITTED", "COMMIT"
+BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+OF_CONNECTION = "mailroom_pipeline"
+"""Of a connection's `info`."""
+
+
+@contextmanager
+def transaction(driver_s: Any, settings_made: str | None, begin: str = BEGIN) -> Iterator[Any]:
+    """A pipeline that is one transaction of the driver's connection, which commits nothing by itself.
+
+    The last statements and COMMIT are one round trip. After an error the transaction is still open.
+    """
+    with driver_s.pipeline() as pipeline:
+        driver_s.execute(begin, prepare=False)
+        if settings_made:
+            driver_s.execute(settings_made)
+        yield pipeline
+        driver_s.execute(COMMIT, prepare=False)
+
+
+@contextmanager
+def of(connection: Connection, begin: str = BEGIN) -> Iterator[None]:
+    """The same for SQLAlchemy's connection, in AUTOCOMMIT."""
+    driver_s, info, dialect = connection.connection.driver_connection, connection.info, connection.dialect
+    try:
+        with transaction(driver_s, info.get(EACH_TRANSACTION), begin) as info[OF_CONNECTION]:
+            yield
+    except dialect.loaded_dbapi.Error as error:
+        raise as_sqlalchemy(error, "", dialect) from error
+    finally:
+        info.pop(OF_CONNECTION, None)
+
+
+def is_on(connection: Connection) -> bool:
+    return OF_CONNECTION in connection.info
+
+
+def wait(connection: Connection) -> None:
+    """Until all that was said is answered. Where nothing leaves together there is nothing to wait for."""
+    if (pipeline := connection.info.get(OF_CONNECTION)) is not None:
+        pipeline.sync()
+
+
+def waits_for_sqlalchemy(engine: Engine) -> None:
+    """What SQLAlchemy runs itself is answered at once: it looks at the answer."""
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _answered(connection: Connection, *_: Any) -> None:
+        wait(connection)
+
+
+def as_sqlalchemy(error: Exception, sql: str, dialect: Any) -> Exception:
+    """A driver's error, as SQLAlchemy would have raised it."""
+    return DBAPIError.instance(
+        sql, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
+    )
