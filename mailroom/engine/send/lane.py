@@ -37,7 +37,7 @@ class LaneOwner(Protocol):
     def failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
         """Notes what a refusal, or a silence, means for this delivery alone."""
 
-    def begins(self) -> bool:
+    async def begins(self) -> bool:
         """A lane is about to take a mail in hand. False: not now."""
 
     def heard(self) -> None:
@@ -151,7 +151,7 @@ class Lane:
             if not self._has_turn or taken.session.closed:
                 return False
         self.since = time.monotonic()
-        return self.owner.begins()
+        return await self.owner.begins()
 
     def next_envelope(self) -> Envelope | None:
         if self._is_parked or (self._in_hand and not self._may_look_ahead()):
