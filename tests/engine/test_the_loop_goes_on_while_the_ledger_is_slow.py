@@ -5,14 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
 
 import pytest
 
 from mailroom.database.engine import Database
+from mailroom.engine.hold import HoldWatch
+from mailroom.engine.probing import Probing
+from mailroom.engine.send.batch_sender import BatchSender
+from mailroom.engine.send.circuit_breaker import CircuitBreaker
+from mailroom.engine.send.feed import Feed
+from mailroom.engine.send.parking import Parking
+from mailroom.engine.send.rate_limiter import RateLimiter
 from mailroom.engine.send.recorder import Recorder
+from mailroom.engine.send.relay import Relay, Relays
+from mailroom.engine.send.session_pool import SessionNumbers, SessionPool
 from mailroom.ledger import states
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.smtp.reply import Reply
+from mailroom.smtp.server import Server
 from tests.invariants import counters_agree
 from tests.ledger.book import Book
 from tests.way import Way, way_to
@@ -34,6 +47,15 @@ def book(postgres_url: str) -> Iterator[Book]:
 def way(postgres_url: str) -> Iterator[tuple[Way, str]]:
     with way_to(postgres_url) as found:
         yield found
+
+
+async def stood_still() -> float:
+    """For how many seconds at a time the loop did nothing else, looked at for a third of a second."""
+    longest, before = 0.0, time.monotonic()
+    for _ in range(60):
+        await asyncio.sleep(0.005)
+        longest, before = max(longest, time.monotonic() - before), time.monotonic()
+    return longest
 
 
 def recording(way: tuple[Way, str], lease: Lease, work: Work) -> None:
@@ -65,11 +87,7 @@ def test_the_event_loop_goes_on_and_the_next_group_gathers_meanwhile(
         await asyncio.sleep(0.05)  # it is under way
         asked = [recorder.mark(number, id) for number, id in enumerate(others, 2)]
         drained = asyncio.ensure_future(recorder.drained())
-        longest, before = 0.0, time.monotonic()
-        for _ in range(60):
-            await asyncio.sleep(0.005)
-            longest, before = max(longest, time.monotonic() - before), time.monotonic()
-        assert longest < 0.25, "the loop stood still"
+        assert await stood_still() < 0.25
         assert not drained.done() and not any(answer.done() for answer in asked)
         trips = way[0].round_trips
         way[0].let_go()
@@ -138,3 +156,78 @@ def test_what_could_not_be_written_keeps_its_place(
     assert found == [[second, third]]
     assert book.delivery(first).state == "failed"
     book.die(lease)
+
+
+@dataclass
+class Parts:
+    """What a worker's loop has to do with the ledger beside marks and outcomes."""
+
+    database: Database
+    lease: Lease
+
+    def __post_init__(self) -> None:
+        server = Server("127.0.0.1", 1)
+        self.rate = RateLimiter(self.database, server.name, None)
+        self.sessions = SessionPool(server, self.database, "ann", SessionNumbers(), 5)
+        self.relay = Relay("", server, self.sessions, self.rate, CircuitBreaker(server.name), [])
+        self.parking = Parking(self.database, "ann")
+        loop = asyncio.get_running_loop()
+        recorder = Recorder(loop, self.database, self.database.direct(), self.lease)
+        self.sender = BatchSender(self.database, self.relay, self.lease, Feed([], {}), recorder)
+
+    async def renew(self) -> None:
+        await self.sender._renew()
+        assert not self.sender.feed.is_closed, "the lease is held"
+
+    async def look_at_mailings(self) -> None:
+        await self.sender._look_at_mailings()
+
+    async def note_in_hand(self) -> None:
+        assert await self.sender._note_in_hand(False) and await self.sender.begins()
+
+    async def end_a_trial(self) -> None:
+        self.sender.is_trial = True
+        self.sender.heard()
+        await self.sender.run()
+
+    async def open_a_session(self) -> None:
+        assert await self.sessions._noted(1) > 0
+
+    async def slow_down(self) -> None:
+        self.rate.refused(Reply(421, "4.7.0 Too many messages, slow down"))
+        while not self.rate.is_limited:
+            await asyncio.sleep(0.01)
+
+    async def probe(self) -> None:
+        hold = HoldWatch(self.database)
+        await Probing(self.database, Relays([self.relay]), hold).look()
+
+    async def note_parked_sessions(self) -> None:
+        self.parking._noted = {cast(Any, object()): "dot"}
+        await self.parking._note()
+        assert self.parking._noted == {}
+
+
+ACTS = [name for name in vars(Parts) if not name.startswith("_") and callable(getattr(Parts, name))]
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_nothing_else_that_a_worker_s_loop_does_waits_in_it(
+    book: Book, way: tuple[Way, str], act: str
+) -> None:
+    book.accept(1)
+    lease = book.claim()
+    database = Database(way[1], durable=False)
+
+    async def work() -> None:
+        parts = Parts(database, lease)
+        way[0].hold()
+        task = asyncio.ensure_future(getattr(parts, act)())
+        assert await stood_still() < 0.25
+        assert not task.done(), "it has nothing to do with the ledger"
+        way[0].let_go()
+        await asyncio.wait_for(task, 10)
+
+    asyncio.run(work())
+    book.die(lease)
+    database.dispose()
