@@ -6,7 +6,7 @@ where the next answer is read, or at the end; nothing is committed then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ from mailroom.database.pooler import EACH_TRANSACTION
 BEGIN, COMMIT = "BEGIN ISOLATION LEVEL READ COMMITTED", "COMMIT"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
-OF_CONNECTION = "mailroom_pipeline"
+OF_CONNECTION, AFTERWARDS = "mailroom_pipeline", "mailroom_afterwards"
 """Of a connection's `info`."""
 
 
@@ -44,11 +44,15 @@ def of(connection: Connection, begin: str = BEGIN) -> Iterator[None]:
     driver_s, info, dialect = connection.connection.driver_connection, connection.info, connection.dialect
     try:
         with transaction(driver_s, info.get(EACH_TRANSACTION), begin) as info[OF_CONNECTION]:
+            info[AFTERWARDS] = []
             yield
+            for act in info[AFTERWARDS]:
+                act()
     except dialect.loaded_dbapi.Error as error:
         raise as_sqlalchemy(error, "", dialect) from error
     finally:
         info.pop(OF_CONNECTION, None)
+        info.pop(AFTERWARDS, None)
 
 
 def is_on(connection: Connection) -> bool:
@@ -59,6 +63,14 @@ def wait(connection: Connection) -> None:
     """Until all that was said is answered. Where nothing leaves together there is nothing to wait for."""
     if (pipeline := connection.info.get(OF_CONNECTION)) is not None:
         pipeline.sync()
+
+
+def afterwards(connection: Connection, act: Callable[[], None]) -> None:
+    """Has `act` done in this transaction, as late as possible: what it reads came with other answers."""
+    if is_on(connection):
+        connection.info[AFTERWARDS].append(act)
+    else:
+        act()
 
 
 def waits_for_sqlalchemy(engine: Engine) -> None:

@@ -16,6 +16,7 @@ from mailroom.engine.probing import Probing
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
 from mailroom.engine.send.feed import Feed
+from mailroom.engine.send.lane import Lane
 from mailroom.engine.send.parking import Parking
 from mailroom.engine.send.rate_limiter import RateLimiter
 from mailroom.engine.send.recorder import Recorder
@@ -124,6 +125,34 @@ def test_a_mark_whose_answer_is_lost_is_not_known_so_nothing_leaves_and_nothing_
     assert book.states(mailing_id) == {"sent": 1, "unknown": 1}
 
 
+REFUSES_AT_THE_COMMIT = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = 'serialization_failure'; END $$;
+CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON deliveries
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+def test_a_mark_whose_commit_fails_is_not_set(book: Book, way: tuple[Way, str]) -> None:
+    book.accept(1)
+    lease = book.claim()
+    (only,) = book.inside(lease)
+    with book.database.begin() as connection:
+        connection.exec_driver_sql(REFUSES_AT_THE_COMMIT)
+
+    async def work(recorder: Recorder) -> None:
+        answer = recorder.mark(1, only)
+        while not recorder.is_away:
+            await asyncio.sleep(0.01)
+        assert not answer.done() and book.delivery(only).state == "queued"
+        with book.database.begin() as connection:
+            connection.exec_driver_sql("DROP TRIGGER refuse ON deliveries")
+        assert await answer
+
+    recording(way, lease, work)
+    book.die(lease)
+
+
 def test_what_could_not_be_written_keeps_its_place(
     book: Book, way: tuple[Way, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +235,35 @@ class Parts:
         self.parking._noted = {cast(Any, object()): "dot"}
         await self.parking._note()
         assert self.parking._noted == {}
+
+
+def test_a_slow_ledger_is_not_taken_for_a_silent_server(book: Book, way: tuple[Way, str]) -> None:
+    book.accept(1)
+    lease = book.claim()
+    (only,) = book.inside(lease)
+    database = Database(way[1], durable=False)
+
+    async def work() -> None:
+        parts = Parts(database, lease)
+        sender = parts.sender
+        lane = Lane(sender, sender.feed, parts.relay, sender.recorder)
+        lane._since -= 60
+        lane._taken = cast(Any, object())
+        sender._lanes = {asyncio.create_task(asyncio.sleep(60)): lane}
+        way[0].hold()
+        answer = sender.recorder.mark(1, only)
+        await asyncio.sleep(0.05)
+        assert not sender._leave_behind_what_only_waits()
+        way[0].let_go()
+        assert await answer
+        lane._in_hand[only] = cast(Any, object())
+        assert not sender._leave_behind_what_only_waits(), "its server has had no time yet"
+        lane._in_hand.clear()
+        assert sender._leave_behind_what_only_waits(), "without one it is the server that it has waited for"
+
+    asyncio.run(work())
+    book.die(lease)
+    database.dispose()
 
 
 ACTS = [name for name in vars(Parts) if not name.startswith("_") and callable(getattr(Parts, name))]

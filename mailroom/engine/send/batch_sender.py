@@ -308,7 +308,7 @@ class BatchSender:
 
     def _leave_behind_what_only_waits(self) -> bool:
         """Whether the job has nothing more to do here: all that is left waits for a server."""
-        if self._is_stopping or self.recorder.is_away or (self.feed.has_more() and self._room() > 0):
+        if self._is_stopping or self.recorder.is_behind or (self.feed.has_more() and self._room() > 0):
             return False
         silent_since = self._silent_since(time.monotonic())
         if not all(lane.only_waits(silent_since) for lane in self._lanes.values()):

@@ -72,6 +72,11 @@ class Recorder:
             await self._drained
 
     @property
+    def is_behind(self) -> bool:
+        """Whether sessions may wait for the ledger, and not for their server."""
+        return self.is_away or self._is_under_way or self._next.size > 0
+
+    @property
     def _has_drained(self) -> bool:
         return not (self._is_under_way or self._next.has_outcomes)
 

@@ -78,6 +78,7 @@ class SessionPool:
         self._turned_away = 0  # times in a row
         self._busy = 0  # taken, or being opened
         self._worked_at = 0.0  # by the monotonic clock
+        self._noting = asyncio.Lock()  # each note has a connection to the ledger
 
     @property
     def room(self) -> int:
@@ -140,7 +141,8 @@ class SessionPool:
         """The session's id. Waits while the ledger is away: nothing may be sent meanwhile anyway."""
         while True:
             try:
-                return await aside(partial(self._note, number))
+                async with self._noting:
+                    return await aside(partial(self._note, number))
             except LEDGER_AWAY:
                 await asyncio.sleep(LEDGER_RETRY)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, func, or_, select, update
 
+from mailroom.database import pipeline
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
@@ -236,20 +237,22 @@ def not_active(connection: Connection, mailing_ids: Iterable[int]) -> list[int]:
     return list(connection.execute(statement).scalars())
 
 
-def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
-    """Ends those mailings of which nothing waits any more; says how many that were.
+def finish(connection: Connection, mailing_ids: Iterable[int]) -> None:
+    """Ends those mailings of which nothing waits any more.
 
     Counters leave out what is in a live batch, so their sum reaches the total only
     when no batch holds any of it. While a decision is carried out more may come.
     """
     chosen = sorted(set(mailing_ids))
-    if not chosen:
-        return 0
-    ended = [row[0] for row in FINISH_MAILINGS.all(connection, chosen=chosen)]
+    if chosen:
+        found = FINISH_MAILINGS.later(connection, chosen=chosen)
+        pipeline.afterwards(connection, lambda: _tell_ended(connection, [row[0] for row in found()]))
+
+
+def _tell_ended(connection: Connection, ended: list[int]) -> None:
     webhook_events.note_mailings(connection, ended)
     if ended:
         tell(connection, "mailings have ended", mailings=ended)
-    return len(ended)
 
 
 def look_again(connection: Connection, mailing_id: int, at: int) -> None:
