@@ -16,11 +16,12 @@ from mailroom.database.pooler import EACH_TRANSACTION
 PENDING = "mailroom.begin"
 """Of a connection's `info`: the statements that were not run yet."""
 
-SNAPSHOT = "mailroom_snapshot"
-"""An execution option: all of a transaction's statements see what was there at its first."""
+BEGINS_WITH = "mailroom_begins_with"
+"""An execution option: with what, if not with BEGIN; "": whoever runs the transaction says it."""
 
 # Named, whatever the database, the role or the environment have as their default.
-BEGIN, BEGIN_SNAPSHOT = (f"BEGIN ISOLATION LEVEL {level}" for level in ("READ COMMITTED", "REPEATABLE READ"))
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 def with_the_first_statement(engine: Engine) -> None:
@@ -32,9 +33,9 @@ def with_the_first_statement(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        begin = BEGIN_SNAPSHOT if connection.get_execution_options().get(SNAPSHOT) else BEGIN
-        settings_made = connection.info.get(EACH_TRANSACTION)
-        connection.info[PENDING] = [begin, settings_made] if settings_made else [begin]
+        if begin := connection.get_execution_options().get(BEGINS_WITH, BEGIN):
+            settings_made = connection.info.get(EACH_TRANSACTION)
+            connection.info[PENDING] = [begin, settings_made] if settings_made else [begin]
 
     @event.listens_for(engine, "before_cursor_execute")
     def _before(connection: Connection, *_: Any) -> None:

@@ -9,7 +9,8 @@ from typing import Any, cast
 from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, insert, select
 
 from mailroom.database import begin
-from mailroom.database.statement import as_sqlalchemy, execute
+from mailroom.database.pipeline import as_sqlalchemy
+from mailroom.database.statement import execute
 
 READ_WHOLE = 128 * 1024
 """Octets. What has no more comes and goes with its row."""

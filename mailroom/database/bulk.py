@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mailroom.database import begin
+from mailroom.database import begin, pipeline
 from mailroom.database.statement import execute
 
 COPY_FROM = 50
@@ -33,7 +33,7 @@ class BulkInsert:
         """Adds `rows` (values in the order of the columns), in their order."""
         name = connection.dialect.name
         begin.now(connection)
-        if name == "postgresql" and len(rows) >= COPY_FROM:
+        if name == "postgresql" and len(rows) >= COPY_FROM and not pipeline.is_on(connection):
             self._run_copy(connection, rows)
             return
         single = len(rows) % ROWS_AT_ONCE if name == "sqlite" else len(rows)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from mailroom import files
-from mailroom.database import begin, flight, idle, pooler
+from mailroom.database import begin, idle, pipeline, pooler
 from mailroom.database.faults import ITS_OWN
 from mailroom.database.kept_open import KeptOpen
 from mailroom.database.lookup import Lookups
@@ -109,11 +109,13 @@ class Database:
             _configure_sqlite(self.engine, synchronous, busy_timeout, self._write_lock, creates)
         else:
             _configure_postgresql(self.engine, busy_timeout)
+            pipeline.waits_for_sqlalchemy(self.engine)
         self._lookups = Lookups(self.engine, is_sqlite=self.is_sqlite)
         self._writing = self.engine.execution_options(mailroom_writes=True)
         # On PostgreSQL each statement would see what was committed before it, so that a batch
         # which is closed between two of them would be in none of the two counts.
-        self._reading = self.engine.execution_options(**{begin.SNAPSHOT: True})
+        self._reading = self.engine.execution_options(**{begin.BEGINS_WITH: begin.BEGIN_READING})
+        self._piped = self.engine.execution_options(**{begin.BEGINS_WITH: ""})
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -126,17 +128,32 @@ class Database:
             self._write_lock.one() if self._write_lock else nullcontext(),
             self._writing.begin() as connection,
         ):
-            try:
+            yield connection
+
+    @contextmanager
+    def begin_at_once(self) -> Iterator[Connection]:
+        """The same; on PostgreSQL its statements leave together, as far as nobody waits for an answer."""
+        if self.is_sqlite:
+            with self.begin() as connection:
                 yield connection
-                flight.land(connection)
-            except BaseException:
-                flight.give_up(connection)
-                raise
+            return
+        with self._piped.begin() as connection, pipeline.of(connection):
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads: one consistent picture, never waiting for writers."""
         with self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def read_at_once(self) -> Iterator[Connection]:
+        """The same; on PostgreSQL one round trip for all whose answers are read afterwards."""
+        if self.is_sqlite:
+            with self.read() as connection:
+                yield connection
+            return
+        with self._piped.begin() as connection, pipeline.of(connection, begin.BEGIN_READING):
             yield connection
 
     def kept_open(self) -> KeptOpen:

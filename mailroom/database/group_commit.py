@@ -31,7 +31,7 @@ T = TypeVar("T")
 def write(database: Database, work: Callable[[Connection], T]) -> T:
     """Runs `work` in a transaction and commits it; what it raises undoes its own writes only."""
     if not database.is_sqlite:
-        with database.begin() as connection:
+        with database.begin_at_once() as connection:
             return work(connection)
     with _guard:
         line = _lines.get(database) or _lines.setdefault(database, _Line(database))

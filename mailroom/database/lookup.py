@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from mailroom.database import idle
-from mailroom.database.statement import Statement, as_sqlalchemy
+from mailroom.database.pipeline import as_sqlalchemy
+from mailroom.database.statement import Statement
 
 
 class Lookups:

@@ -1,21 +1,31 @@
-"""Raw connection: statements run by the driver alone, for the send loop's commit a mail."""
+"""Raw connection: statements run by the driver alone, for the send loop's commit a mail.
+
+On SQLite they take some microseconds, and are run where they are asked for. On PostgreSQL they are a round
+trip, so that connection has a thread of its own: there it is opened, waits and is closed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from operator import attrgetter, methodcaller
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from mailroom.database.begin import BEGIN
+from mailroom import supervision
+from mailroom.database import pipeline
+from mailroom.database.pipeline import as_sqlalchemy
 from mailroom.database.pooler import EACH_TRANSACTION
-from mailroom.database.statement import as_sqlalchemy
 from mailroom.database.write_lock import IMPATIENT, WriteLock
 
 T = TypeVar("T")
+
+ENDS_WITHIN = 2.0
+"""Seconds that a connection's thread may take to end; it goes with its process in any case."""
 
 CHANGED = attrgetter("rowcount")
 RETURNED = methodcaller("fetchall")
@@ -32,11 +42,35 @@ class RawConnection:
         self._driver: Any = engine.dialect.loaded_dbapi
         self._write_lock = write_lock
         self._pooled: PoolProxiedConnection | None = None
+        self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._thread: Thread | None = None
 
     @property
     def is_remote(self) -> bool:
         """Whether a statement is a round trip, so that one for many rows is worth its while."""
         return self._write_lock is None
+
+    def do(self, work: Callable[[], object]) -> None:
+        """Has `work` done, which uses this connection: at once, or in its thread, one after the other."""
+        if not self.is_remote:
+            work()
+            return
+        if self._thread is None:
+            self._thread = supervision.beside("writing marks and outcomes", self._work_on)
+        self._work.put(work)
+
+    def _work_on(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+        self.close()
+
+    def end(self) -> None:
+        """Closes it, after what there is to do."""
+        if self._thread is None:
+            self.close()
+        else:
+            self._work.put(None)
+            self._thread.join(ENDS_WITHIN)
 
     def run(self, statements: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> list[T]:
         """Executes (SQL, parameters) in one transaction; CHANGED or RETURNED of each one."""
@@ -63,21 +97,24 @@ class RawConnection:
         return found
 
     def _run_at_once(self, statements: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> list[T]:
-        """All of it in one round trip, BEGIN and COMMIT included."""
+        """All of it in one round trip."""
         pooled = self._pooled = self._pooled or self._open()
         connection: Any = pooled.driver_connection
-        with connection.pipeline():
-            connection.execute(BEGIN)
-            if settings_made := pooled.info.get(EACH_TRANSACTION):
-                connection.execute(settings_made)
-            cursors = [connection.execute(*statement) for statement in statements]
-            connection.execute("COMMIT")  # the driver's own commit() would wait twice
+        settings_made, given = pooled.info.get(EACH_TRANSACTION), list(statements)
+        if len(given) == 1 and not settings_made:
+            return [read(connection.execute(*given[0]))]  # commits by itself
+        with pipeline.transaction(connection, settings_made):
+            cursors = [connection.execute(*statement) for statement in given]
         return [read(cursor) for cursor in cursors]
 
     def _open(self) -> PoolProxiedConnection:
         pooled = self.engine.raw_connection()
         if self._write_lock is not None:
             pooled.cursor().execute(IMPATIENT)
+        else:
+            driver_s: Any = pooled.driver_connection
+            if EACH_TRANSACTION not in pooled.info:
+                driver_s.execute("SET default_transaction_isolation = 'read committed'")
         return pooled
 
     def close(self) -> None:

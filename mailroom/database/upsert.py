@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, Table
+from sqlalchemy import Connection, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mailroom.database.statement import CompiledStatement, Statement
+from mailroom.database.statement import Statement
 
 INSERT: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -29,10 +29,6 @@ class Upsert:
 
     def __init__(self, table: Table, made: Callable[[Any], Executable]) -> None:
         self._statements = {name: Statement(made(insert(table))) for name, insert in INSERT.items()}
-
-    def on(self, dialect: Dialect) -> CompiledStatement:
-        """As that database understands it; it changes the rows that it wrote."""
-        return self._statements[dialect.name].on(dialect)
 
     def run(self, connection: Connection, **values: Any) -> int:
         """How many rows it wrote."""

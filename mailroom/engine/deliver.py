@@ -69,7 +69,7 @@ class _Job:
     def run(self, batch_id: int, epoch: int) -> None:
         worker = self._worker
         self._batch_id = batch_id
-        with worker.database.begin() as connection:
+        with worker.database.begin_at_once() as connection:
             lease = batches.claim(connection, batch_id, epoch, worker.name)
             if lease is None:
                 log.info("somebody else has this batch", batch=batch_id)
@@ -98,11 +98,12 @@ class _Job:
     def _sender(self, lease: Lease, relay: Relay, is_trial: bool) -> BatchSender:
         worker = self._worker
         # Apart from the transaction that took the batch, which holds SQLite's one write lock.
-        with worker.database.read() as connection:
-            relay.rate.look(connection)
-            deliveries = batches.contents_of(connection, lease)
-            was_refused = any(row.refused_at is not None for row in deliveries)
-            accepted_at = relay.circuit.accepted_at(connection) if was_refused else None
+        with worker.database.read_at_once() as connection:
+            look = relay.rate.look_later(connection)
+            contents = batches.contents_later(connection, lease)
+            accepted = relay.circuit.accepted_later(connection)
+        look()
+        deliveries, accepted_at = contents(), accepted()
         messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})
         recorder = Recorder(worker.loop, worker.database, worker.direct, lease)
         feed = Feed(deliveries, messages)
@@ -156,7 +157,7 @@ class _Job:
 
     def _end(self, lease: Lease, sender: BatchSender | None) -> tuple[Lease | None, list[Gathered]]:
         """The batch to go on with, and what is to be enqueued."""
-        with self._worker.database.begin() as connection:
+        with self._worker.database.begin_at_once() as connection:
             if sender is not None:
                 sender.tell(connection)
             if sender is not None and sender.parked:

@@ -6,16 +6,24 @@ Pages must not speak of trouble for longer than it lasts.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from mailroom import supervision
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.send.relay import Relay, Relays
+from mailroom.http.aside import aside
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.relays.circuit import ServerTrouble
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.probe import probe
+
+T = TypeVar("T")
 
 PROBES_EVERY = 1.0
 """Seconds between two looks at what is in trouble."""
@@ -38,41 +46,41 @@ class Probing:
                     await self.look()
 
     async def look(self) -> None:
-        with self._database.read() as connection:
-            troubled = circuit.troubled(connection)
-        for trouble in troubled:
+        for trouble in await aside(self._find_troubled):
             if trouble.server in self._known:
                 await self._see_to(trouble, self._known[trouble.server])
 
     async def _see_to(self, trouble: ServerTrouble, relay: Relay) -> None:
         if trouble.is_about_us:
             # It lets us in: only a mail could show that it is over.
-            with self._database.begin() as connection:
-                relay.circuit.reset_when_idle(connection)
+            await self._ledger(relay.circuit.reset_when_idle)
             return
         if trouble.stage in ("connect", "ehlo") and relay.sessions.idle:
             # Another worker is refused, and we keep sessions for later: perhaps these are too many.
             if await relay.sessions.give_up():
-                self._heal(relay)
+                await self._ledger(relay.circuit.healthy)
             return
-        with self._database.begin() as connection:
-            is_ours = relay.circuit.try_without_mail(connection)
-        if is_ours:
+        if await self._ledger(relay.circuit.try_without_mail):
             await self._try(relay)
 
     async def _try(self, relay: Relay) -> None:
         try:
             await probe(relay.server)
         except Failure as failure:
-            with self._database.begin() as connection:
-                relay.circuit.failed(connection, failure, is_trial=True)
+            await self._ledger(partial(relay.circuit.failed, failure=failure, is_trial=True))
         except asyncio.CancelledError:
-            with self._database.begin() as connection:
-                relay.circuit.not_tried(connection)
+            self._write(relay.circuit.not_tried)  # at once: nobody waits for a canceled one
             raise
         else:
-            self._heal(relay)
+            await self._ledger(relay.circuit.healthy)
 
-    def _heal(self, relay: Relay) -> None:
+    def _find_troubled(self) -> list[ServerTrouble]:
+        with self._database.read() as connection:
+            return circuit.troubled(connection)
+
+    async def _ledger(self, act: Callable[[Connection], T]) -> T:
+        return await aside(partial(self._write, act))
+
+    def _write(self, act: Callable[[Connection], T]) -> T:
         with self._database.begin() as connection:
-            relay.circuit.healthy(connection)
+            return act(connection)

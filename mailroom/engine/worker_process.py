@@ -60,7 +60,7 @@ class WorkerProcess:
             connections=settings.database_connections,
             busy_timeout=WORKER_BUSY_TIMEOUT_MS,
         )
-        self.direct = self.database.direct()  # the event loop's alone
+        self.direct = self.database.direct()  # for what the event loop writes
         self.loop = asyncio.new_event_loop()
         self.messages = CompiledMessages()
         self.relays = _relays(settings, self.database, name)
@@ -103,7 +103,7 @@ class WorkerProcess:
         self.loop.call_soon_threadsafe(self.loop.stop)
         if self._thread is not None:
             self._thread.join(timeout=2)
-        self.direct.close()
+        self.direct.end()
         self.database.dispose()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:

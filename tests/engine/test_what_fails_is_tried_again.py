@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import select
 
 from mailroom import supervision
@@ -14,7 +15,7 @@ from mailroom.database.engine import Database
 from mailroom.engine import probing, worker_process
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.probing import Probing
-from mailroom.engine.send import parking, recorder
+from mailroom.engine.send import group, parking
 from mailroom.engine.send.parking import Parking
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.sweeper import Sweeper
@@ -39,6 +40,15 @@ OK = 250, "2.0.0 Ok"
 def _nothing_has_failed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "_failed_at", {})
     monkeypatch.setattr(supervision, "_logged_at", {})
+
+
+@pytest.fixture(autouse=True)
+def _tracebacks_are_plain() -> Iterator[None]:
+    """Those with local variables take seconds, in which what is tried again waits."""
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, plain])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -163,7 +173,7 @@ def test_an_outcome_that_can_never_be_written_leaves_its_mail_in_doubt_and_no_ot
     mailing_id = book.accept(2)
     lease = book.claim()
     first, second = book.inside(lease)
-    monkeypatch.setattr(recorder, "TRIES_OF_ONE", 2)
+    monkeypatch.setattr(group, "TRIES_OF_ONE", 2)
     real = marks.record_troubles
 
     def refuses(connection: Any, of: Lease, troubles: list[Outcome]) -> None:

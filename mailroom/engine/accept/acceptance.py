@@ -45,12 +45,20 @@ def accept(database: Database, queue: Queue, draft: Draft) -> Accepted:
 
 
 def _write(database: Database, draft: Draft) -> Written:
-    if len(draft.recipients) <= thresholds.SHARES_A_COMMIT_AT_MOST:
+    if _shares_a_commit(draft):
         return group_commit.write(database, lambda connection: write(connection, draft))
     if len(draft.recipients) > thresholds.STAGED_AT_ONCE:
         return write_in_parts(database, draft)
     with database.begin() as connection:
         return write(connection, draft)
+
+
+def _shares_a_commit(draft: Draft) -> bool:
+    files = sum(file.size for file in draft.content.attachments)
+    if draft.original is not None:
+        files += len(draft.original.data)
+    few = len(draft.recipients) <= thresholds.SHARES_A_COMMIT_AT_MOST
+    return few and files <= thresholds.FILES_SHARE_A_COMMIT_AT_MOST
 
 
 def _answer_again(database: Database, mailing_id: int) -> Accepted:

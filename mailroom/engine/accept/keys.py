@@ -8,25 +8,16 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from mailroom.database.engine import AnyRow
-from mailroom.database.flight import Asked
 from mailroom.engine.accept.draft import Idempotency, KeyReused, Replayed, StillUnderWay
 from mailroom.ledger import states
 from mailroom.ledger.mailings import idempotency
 
 
-def to_take(key: Idempotency | None, mailing_id: int) -> list[Asked]:
-    """The statement that takes it for this mailing; what it wrote is judged by taken()."""
+def take(connection: Connection, key: Idempotency | None, mailing_id: int) -> None:
+    """Takes the key for this mailing. Raises Replayed when the same submission made one before."""
     if key is None:
-        return []
-    values = {"scope": key.scope, "key": key.key, "fingerprint": key.fingerprint, "mailing_id": mailing_id}
-    return [(idempotency.TAKE_KEY, values)]
-
-
-def taken(connection: Connection, key: Idempotency, mailing_id: int, rows: int) -> None:
-    """Raises Replayed when the same submission made a mailing before, and no row was written."""
-    if rows == 1:
         return
-    earlier = idempotency.taken_before(connection, key.scope, key.key, key.fingerprint, mailing_id)
+    earlier = idempotency.take(connection, key.scope, key.key, key.fingerprint, mailing_id)
     if earlier is not None:
         raise Replayed(mailing_of(earlier, key))
 

@@ -14,7 +14,6 @@ from mailroom.content.addresses import format_address
 from mailroom.content.merge.tags import is_plain
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.clock import to_millis
-from mailroom.database.flight import Asked
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.draft import Draft
 from mailroom.ledger import moves
@@ -98,7 +97,7 @@ def delivery_rows(
     ]
 
 
-def to_insert_content(draft: Draft, mailing_id: int) -> Asked:
+def insert_content(connection: Connection, draft: Draft, mailing_id: int) -> None:
     """What the mailing says."""
     content = draft.content
     stored = contents.StoredContent(
@@ -109,7 +108,7 @@ def to_insert_content(draft: Draft, mailing_id: int) -> Asked:
         columns=list(draft.columns),
         tags=list(draft.tags),
     )
-    return contents.to_insert(mailing_id, stored)
+    contents.insert_one(connection, mailing_id, stored)
 
 
 def insert_files(connection: Connection, draft: Draft, mailing_id: int) -> None:

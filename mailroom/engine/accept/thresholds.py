@@ -1,5 +1,6 @@
 """Thresholds of acceptance: up to how many recipients a mailing is treated in which way, and why."""
 
+from mailroom.database import blobs
 from mailroom.ledger.batches import gather
 
 URGENT_AT_MOST = 25
@@ -11,6 +12,10 @@ turn with the others, while a single mail never does."""
 
 SHARES_A_COMMIT_AT_MOST = URGENT_AT_MOST
 """So short a transaction that others may wait for it: they share its commit (group commit)."""
+
+FILES_SHARE_A_COMMIT_AT_MOST = blobs.READ_WHOLE
+"""Octets of files, or of a whole message. Nobody waits while another's large one is written; and what goes in
+slices goes in no pipeline."""
 
 ONE_BATCH_AT_MOST = gather.SIZE
 """Written as it shall stay, batch included. What is larger is staged, and gathered when it is all there."""

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from mailroom.content.recipients.parsed import Recipient, keys_of
-from mailroom.database import flight, planner
+from mailroom.database import planner
 from mailroom.database.clock import from_millis, to_millis
 from mailroom.database.engine import Database
 from mailroom.engine.accept import keys, thresholds
 from mailroom.engine.accept.draft import Accepted, Draft, Overtaken
-from mailroom.engine.accept.rows import delivery_rows, insert_files, mailing_row, to_insert_content
+from mailroom.engine.accept.rows import delivery_rows, insert_content, insert_files, mailing_row
 from mailroom.ledger.batches import gather, join
 from mailroom.ledger.batches.batches import Gathered
 from mailroom.ledger.mailings import insertion, mailings, staging
@@ -83,11 +83,8 @@ def _write_one_batch(connection: Connection, draft: Draft) -> Written:
     rows = delivery_rows(
         mailing_id, draft.recipients, address_keys, listed, starts_at, new.id if new else batch_id
     )
-    if suppressed:
-        insertion.insert_deliveries(connection, rows)
-        _end(connection, draft, begun, suppressed)
-    else:
-        insertion.insert_last(connection, rows)
+    insertion.insert_deliveries(connection, rows)
+    _end(connection, draft, begun, suppressed)
     return _accepted(draft, begun, state), [new] if new else []
 
 
@@ -95,31 +92,26 @@ def _insert(
     connection: Connection, draft: Draft, row: Mapping[str, Any], in_batch: int
 ) -> tuple[int, int | None]:
     """The mailing's id; and the batch that waits already and has places for so many of its deliveries."""
+    mailing_id = insertion.insert_mailing(connection, row)
     may_join = in_batch and row["queue"] == URGENT and not _goes_alone(draft)
-    joining = [join.to_join(in_batch, URGENT, draft.route)] if may_join else []
-    inserted, *joined = flight.together(connection, insertion.to_insert(row), *joining)
-    batch_id = next((found for (found,) in joined[0].rows), None) if joined else None
-    return inserted.rows[0][0], batch_id
+    joined = join.join_batch(connection, in_batch, URGENT, draft.route) if may_join else None
+    return mailing_id(), joined() if joined else None
 
 
 def _insert_what_belongs(
     connection: Connection, draft: Draft, begun: Begun, in_new_batch: int
 ) -> Gathered | None:
-    """The key, the content; and a new batch for so many deliveries, which is to be enqueued.
+    """The content, the key; and a new batch for so many deliveries, which is to be enqueued.
 
     Raises NotAccepted, and Replayed.
     """
-    to_make = gather.to_make(in_new_batch, begun.queue, draft.route, draft.max_sessions)
-    asked = [
-        *keys.to_take(draft.idempotency, begun.mailing_id),
-        to_insert_content(draft, begun.mailing_id),
-        *([to_make] if in_new_batch else []),
-    ]
-    answers = flight.together(connection, *asked)
-    if draft.idempotency is not None:
-        keys.taken(connection, draft.idempotency, begun.mailing_id, answers[0].changed)
+    insert_content(connection, draft, begun.mailing_id)
+    new = None
+    if in_new_batch:
+        new = gather.new(connection, in_new_batch, begun.queue, draft.route, draft.max_sessions)
+    keys.take(connection, draft.idempotency, begun.mailing_id)
     insert_files(connection, draft, begun.mailing_id)
-    return gather.made(answers[-1], in_new_batch, begun.queue) if in_new_batch else None
+    return new() if new else None
 
 
 def _goes_alone(draft: Draft) -> bool:

@@ -3,8 +3,8 @@
 A worker hands a batch to a relay's SMTP sessions, and the ledger learns what became of it.
 
 In this order: `relay` (a mail server, with its `session_pool`, `rate_limiter` and `circuit_breaker`),
-`feed` (a batch's deliveries on their way to sessions), `recorder` (marks and outcomes, in group
-commits), `lane` (one session's share), `verdict` (what a try that failed means), `batch_sender`,
-which runs the lanes, and `parking` (the sessions that a job leaves behind). Above it stands deliver.py,
-the job.
+`feed` (a batch's deliveries on their way to sessions), `group` (marks and outcomes that are written
+together), `recorder` (which of them, and when: group commit), `lane` (one session's share), `verdict`
+(what a try that failed means), `batch_sender`, which runs the lanes, and `parking` (the sessions that a
+job leaves behind). Above it stands deliver.py, the job.
 """

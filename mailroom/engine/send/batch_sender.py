@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Set
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -18,6 +20,7 @@ from mailroom.engine.send.lane import Lane
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.session_pool import WAIT_WORTH_A_SESSION
+from mailroom.http.aside import aside
 from mailroom.ledger.batches import batches
 from mailroom.ledger.batches.batches import Lease, WaitingDelivery
 from mailroom.ledger.mailings import mailings
@@ -89,11 +92,13 @@ class BatchSender:
         self._most = 1 if is_trial else self._at_most
         self._lanes: Lanes = {}
         self._in_hand = True  # as the ledger has it: what nobody noted may be
+        self._noting = asyncio.Lock()
+        self._trial_s_end: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Returns when all is sent, handed back or left behind, and every outcome is on disk."""
         if self.lease.is_tried_alone or self.relay.rate.is_slow:
-            self._note_in_hand(False)
+            await self._note_in_hand(False)
         self._open_lanes(self._wanted())
         watch = asyncio.create_task(self._watch())
         failed: BaseException | None = None
@@ -111,6 +116,8 @@ class BatchSender:
             for lane in self._lanes.values():
                 lane.abort()
             await asyncio.gather(*self._lanes, return_exceptions=True)
+        if self._trial_s_end is not None:
+            await self._trial_s_end
         self._note_leftovers()
         self.findings.conclude()
         await self.recorder.drained()
@@ -154,17 +161,17 @@ class BatchSender:
 
     async def wait_for_turn(self) -> bool:
         """Until the rate lets a mail go. False: not within this job's time, so it is over."""
-        if self.relay.rate.is_slow and not any(lane.has_in_hand for lane in self._lanes.values()):
-            self._note_in_hand(False)
+        if self.relay.rate.is_slow:
+            await self._note_in_hand(False)
         if await self.relay.rate.wait(self._until, self._ending):
             return True
-        self.is_throttled = not self.feed.is_closed
+        self.is_throttled = self.is_throttled or not self.feed.is_closed
         self.hand_back()
         return False
 
-    def begins(self) -> bool:
+    async def begins(self) -> bool:
         """Notes that something is in hand, where it was noted that nothing is. False: the ledger is away."""
-        if self._in_hand or self._note_in_hand(True):
+        if await self._note_in_hand(True):
             return True
         self.hand_back()
         return False
@@ -182,9 +189,17 @@ class BatchSender:
             self._end_trial(round((time.monotonic() - marked_at) * 1000))
 
     def _end_trial(self, accepted_ms_ago: int | None) -> None:
-        with suppress(*LEDGER_AWAY), self._database.begin() as connection:
-            if self.relay.circuit.healthy(connection, accepted_ms_ago):
+        if self._trial_s_end is None or self._trial_s_end.done():
+            self._trial_s_end = asyncio.create_task(self._tell_end_of_trial(accepted_ms_ago))
+
+    async def _tell_end_of_trial(self, accepted_ms_ago: int | None) -> None:
+        with suppress(*LEDGER_AWAY):
+            if await aside(partial(self._heal, accepted_ms_ago)):
                 self.is_trial, self._most = False, self._at_most
+
+    def _heal(self, accepted_ms_ago: int | None) -> bool:
+        with self._database.begin() as connection:
+            return self.relay.circuit.healthy(connection, accepted_ms_ago)
 
     def suspects(self, delivery: WaitingDelivery, envelope: Envelope, failure: Failure) -> bool:
         """Keeps a refusal back that may be about us, and looks who else can tell."""
@@ -216,15 +231,25 @@ class BatchSender:
         self.feed.drop()
         self.hand_back()
 
-    def _note_in_hand(self, in_hand: bool) -> bool:
-        if self._in_hand is not in_hand:
+    async def _note_in_hand(self, in_hand: bool) -> bool:
+        """One note after the other: a lane that begins a mail waits for what another one notes."""
+        async with self._noting:
+            if self._in_hand is in_hand or (not in_hand and self._has_in_hand):
+                return True
             try:
-                with self._database.begin() as connection:
-                    batches.note_in_hand(connection, self.lease, in_hand)
+                await aside(partial(self._write_in_hand, in_hand))
             except LEDGER_AWAY:
                 return False
             self._in_hand = in_hand
-        return True
+            return True
+
+    def _write_in_hand(self, in_hand: bool) -> None:
+        with self._database.begin() as connection:
+            batches.note_in_hand(connection, self.lease, in_hand)
+
+    @property
+    def _has_in_hand(self) -> bool:
+        return any(lane.has_in_hand for lane in self._lanes.values())
 
     # How many lanes, and for how long
 
@@ -249,14 +274,14 @@ class BatchSender:
                     self.hand_back()
                 if now - renewed >= batches.LEASE_MS / 3000:
                     renewed = now
-                    self._renew()
+                    await self._renew()
                 self._open_more(now)
                 self._free_what_is_behind(now)
                 if self._leave_behind_what_only_waits():
                     return
                 if now - looked >= MAILINGS_LOOKED_AT_EVERY:
                     looked = now
-                    self._look_at_mailings()
+                    await self._look_at_mailings()
 
     def _open_more(self, now: float) -> None:
         """Twice as many while nobody is answered, unless they would wait for the rate as well."""
@@ -283,7 +308,7 @@ class BatchSender:
 
     def _leave_behind_what_only_waits(self) -> bool:
         """Whether the job has nothing more to do here: all that is left waits for a server."""
-        if self._is_stopping or self.recorder.is_away or (self.feed.has_more() and self._room() > 0):
+        if self._is_stopping or self.recorder.is_behind or (self.feed.has_more() and self._room() > 0):
             return False
         silent_since = self._silent_since(time.monotonic())
         if not all(lane.only_waits(silent_since) for lane in self._lanes.values()):
@@ -303,24 +328,30 @@ class BatchSender:
             self.is_crowded_out = True
             self.relay.sessions.stand_back()
 
-    def _look_at_mailings(self) -> None:
+    async def _look_at_mailings(self) -> None:
         """A pause stops a mail at its mark; seeing it earlier saves the server the start of one."""
         try:
-            with self._database.read() as connection:
-                stopped = mailings.not_active(connection, self.feed.mailing_ids)
-                self.relay.rate.look(connection)
+            stopped, look = await aside(partial(self._find_stopped, self.feed.mailing_ids))
         except LEDGER_AWAY:
             return
+        look()
         for mailing_id in stopped:
             self.feed.leave_out(mailing_id)
 
-    def _renew(self) -> None:
+    def _find_stopped(self, mailing_ids: Set[int]) -> tuple[list[int], Callable[[], None]]:
+        with self._database.read() as connection:
+            return mailings.not_active(connection, mailing_ids), self.relay.rate.look_later(connection)
+
+    async def _renew(self) -> None:
         try:
-            with self._database.begin() as connection:
-                is_held = batches.renew(connection, self.lease)
-                if self.is_trial:
-                    self.relay.circuit.keep_trying(connection)
+            is_held = await aside(partial(self._write_renewal, self.is_trial))
         except LEDGER_AWAY:
             return
         if not is_held:
             self.lose()
+
+    def _write_renewal(self, is_trial: bool) -> bool:
+        with self._database.begin() as connection:
+            if is_trial:
+                self.relay.circuit.keep_trying(connection)
+            return batches.renew(connection, self.lease)

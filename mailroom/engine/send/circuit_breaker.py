@@ -5,6 +5,7 @@ All of it works in the caller's transaction: what was learned is written with wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
@@ -42,9 +43,11 @@ class CircuitBreaker:
         """Closes the circuit: the server does its work. False: it stays as it is."""
         return circuit.healthy(connection, self._server, accepted_ms_ago)
 
-    def accepted_at(self, connection: Connection) -> int | None:
-        """When the server took a mail again after its last trouble; milliseconds by the ledger."""
-        return circuit.accepted_at(connection, self._server)
+    def accepted_later(self, connection: Connection) -> Callable[[], int | None]:
+        """Asks when the server took a mail again after its last trouble; milliseconds by the ledger, to be
+        had from what it returns.
+        """
+        return circuit.accepted_later(connection, self._server)
 
     def reset_when_idle(self, connection: Connection) -> bool:
         """Forgets a trouble about us when its time is over and no mail waits."""

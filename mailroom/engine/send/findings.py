@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -67,11 +69,15 @@ class Findings:
 
     def tell_relay(self, connection: Connection, *, is_trial: bool) -> None:
         """Opens or closes its circuit, by what was found out."""
+        self.found_so_far(is_trial=is_trial)(connection)
+
+    def found_so_far(self, *, is_trial: bool) -> Callable[[Connection], None]:
+        """Tells the relay of what is found out by now, when it is called."""
         ago = None if self._accepted_at is None else round((time.monotonic() - self._accepted_at) * 1000)
-        self._relay.learn(
-            connection,
-            self._lease,
-            self.failure,
+        return partial(
+            self._relay.learn,
+            lease=self._lease,
+            failure=self.failure,
             was_heard=self.was_heard,
             accepted_ms_ago=ago,
             is_trial=is_trial,

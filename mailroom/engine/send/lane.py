@@ -37,7 +37,7 @@ class LaneOwner(Protocol):
     def failed(self, delivery: WaitingDelivery, failure: Failure) -> None:
         """Notes what a refusal, or a silence, means for this delivery alone."""
 
-    def begins(self) -> bool:
+    async def begins(self) -> bool:
         """A lane is about to take a mail in hand. False: not now."""
 
     def heard(self) -> None:
@@ -58,8 +58,7 @@ class Lane:
 
     def __init__(self, owner: LaneOwner, feed: Feed, relay: Relay, recorder: Recorder) -> None:
         self.owner = owner
-        self.since = time.monotonic()
-        """When it last heard of its server, or began to wait for it (monotonic)."""
+        self._since = time.monotonic()
         self.is_over = False
         self._feed = feed
         self._relay = relay
@@ -73,6 +72,14 @@ class Lane:
         self._awaits_turn = False
         self._is_parked = False
         self._is_cut_off = False
+
+    @property
+    def since(self) -> float:
+        """When it last heard of its server, or began to wait for it (monotonic): with a mark, which may have
+        been long in coming, at its dot.
+        """
+        marked_at = self._recorder.marked_at
+        return max([self._since, *(marked_at.get(id, 0.0) for id in self._in_hand)])
 
     @property
     def is_connected(self) -> bool:
@@ -125,11 +132,11 @@ class Lane:
             if self._feed.is_out_of_breath:
                 await self._feed.breathe()
                 continue
-            self.since = time.monotonic()
+            self._since = time.monotonic()
             try:
                 self._taken = await self._sessions.take()
             except Failure as failure:
-                self.owner.cannot_connect(failure, self.since)
+                self.owner.cannot_connect(failure, self._since)
                 return
             if self._taken is None:
                 return
@@ -150,8 +157,8 @@ class Lane:
                 self._awaits_turn = False
             if not self._has_turn or taken.session.closed:
                 return False
-        self.since = time.monotonic()
-        return self.owner.begins()
+        self._since = time.monotonic()
+        return await self.owner.begins()
 
     def next_envelope(self) -> Envelope | None:
         if self._is_parked or (self._in_hand and not self._may_look_ahead()):
@@ -192,7 +199,7 @@ class Lane:
         recorder, owner = self._recorder, self.owner
         delivery = self._in_hand.pop(envelope.id)
         marked_at = recorder.marked_at.pop(envelope.id, None)
-        now = owner.answered_at = self.since = time.monotonic()
+        now = owner.answered_at = self._since = time.monotonic()
         if isinstance(outcome, Reply):
             recorder.sent(envelope.id, *outcome)
             owner.accepted(envelope, now if marked_at is None else marked_at)

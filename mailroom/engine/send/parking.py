@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from typing import TypeVar
 
 import structlog
+from sqlalchemy import Connection
 
 from mailroom import supervision
 from mailroom.database.engine import Database
@@ -20,6 +24,7 @@ from mailroom.engine.send.batch_sender import STOP_GRACE, BatchSender, Lanes
 from mailroom.engine.send.findings import Findings
 from mailroom.engine.send.lane import Lane
 from mailroom.engine.send.outage import LEDGER_RETRY
+from mailroom.http.aside import aside
 from mailroom.ledger.batches import batches
 from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.ledger.relays import parked_sessions
@@ -28,6 +33,8 @@ from mailroom.smtp.envelope import Envelope
 from mailroom.smtp.failure import Failure, Stage
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 NOTED_EVERY = 1.0
 """Seconds between two looks whether the ledger knows of what is parked."""
@@ -45,6 +52,8 @@ class ParkedBatch:
         self._recorder = sender.recorder
         self._has_lease = len(sender.parked) > 0  # else its lanes only connect, and the job closed the batch
         self._findings = Findings(self.relay, self._lease, sender.feed, self._recorder, sender.accepted_at)
+        self._told: list[asyncio.Task[None]] = []
+        self._telling = asyncio.Lock()
         for lane in lanes.values():
             lane.owner = self
 
@@ -59,6 +68,7 @@ class ParkedBatch:
             self._findings.conclude()
             if self._findings.failure is not told:
                 self._tell_relay()
+            await asyncio.gather(*self._told)
             await self._recorder.drained()
             await self._close()
         finally:
@@ -80,7 +90,7 @@ class ParkedBatch:
     async def wait_for_turn(self) -> bool:
         return False
 
-    def begins(self) -> bool:
+    async def begins(self) -> bool:
         return False
 
     # What ends or begins a trouble is told at once: the batch's end may be long after.
@@ -112,32 +122,42 @@ class ParkedBatch:
 
     def _tell_relay(self) -> None:
         # Of a trial the job has told already.
-        with suppress(*LEDGER_AWAY), self._database.begin() as connection:
-            self._findings.tell_relay(connection, is_trial=False)
+        tell = self._findings.found_so_far(is_trial=False)
+        self._told.append(asyncio.create_task(self._write_in_turn(tell)))
+
+    async def _write_in_turn(self, tell: Callable[[Connection], None]) -> None:
+        async with self._telling:
+            with suppress(*LEDGER_AWAY):
+                await aside(partial(self._write, tell))
+
+    def _write(self, act: Callable[[Connection], T]) -> T:
+        with self._database.begin() as connection:
+            return act(connection)
 
     # Its end
 
     async def _keep_lease(self) -> None:
         while self._has_lease:
             await asyncio.sleep(batches.LEASE_MS / 3000)
-            with (
-                supervision.attempt("the lease of parked sessions", *LEDGER_AWAY),
-                self._database.begin() as connection,
-            ):
-                self._has_lease = batches.renew(connection, self._lease)
-                # What has waited for so long is not what a worker dies of.
-                batches.note_in_hand(connection, self._lease, False)
+            with supervision.attempt("the lease of parked sessions", *LEDGER_AWAY):
+                self._has_lease = await aside(partial(self._write, self._renew))
+
+    def _renew(self, connection: Connection) -> bool:
+        # What has waited for so long is not what a worker dies of.
+        batches.note_in_hand(connection, self._lease, False)
+        return batches.renew(connection, self._lease)
 
     async def _close(self) -> None:
         while True:
             try:
-                with self._database.begin() as connection:
-                    self._findings.spare(connection)
-                    if self._has_lease and not batches.close(connection, self._lease):
-                        log.warning("a parked batch could not be closed", batch=self._lease.batch_id)
-                return
+                return await aside(partial(self._write, self._end))
             except LEDGER_AWAY:
                 await asyncio.sleep(LEDGER_RETRY)
+
+    def _end(self, connection: Connection) -> None:
+        self._findings.spare(connection)
+        if self._has_lease and not batches.close(connection, self._lease):
+            log.warning("a parked batch could not be closed", batch=self._lease.batch_id)
 
 
 class Parking:
@@ -177,16 +197,16 @@ class Parking:
         """Returns when nothing is parked any more."""
         while self._parked:
             await asyncio.wait(list(self._parked))
-        self._note()
+        await self._note()
 
     async def run(self) -> None:
         """Keeps the ledger's notes of what is parked, until it is canceled."""
         while True:
             await asyncio.sleep(NOTED_EVERY)
             with supervision.attempt("noting parked sessions"):
-                self._note()
+                await self._note()
 
-    def _note(self) -> None:
+    async def _note(self) -> None:
         servers = {
             lane: batch.relay.server.name for batch in self._parked.values() for lane in batch.lanes.values()
         }
@@ -200,8 +220,11 @@ class Parking:
             for lane, stage in present.items()
         ]
         try:
-            with self._database.begin() as connection:
-                parked_sessions.note(connection, self._worker, rows)
+            await aside(partial(self._write, rows))
         except LEDGER_AWAY:
             return
         self._noted, self._noted_at = present, now
+
+    def _write(self, rows: Sequence[ParkedSession]) -> None:
+        with self._database.begin() as connection:
+            parked_sessions.note(connection, self._worker, rows)

@@ -9,13 +9,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
+from mailroom import supervision
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.send.outage import LEDGER_RETRY
+from mailroom.http.aside import aside
 from mailroom.ledger.relays import rates
 from mailroom.ledger.relays.rates import Places
 from mailroom.smtp.reply import Reply
@@ -58,6 +64,7 @@ class RateLimiter:
         self._queue = asyncio.Lock()
         self._answers: deque[float] = deque(maxlen=1_000)
         self._asked_at = 0.0
+        self._told: set[asyncio.Task[None]] = set()
         self._is_set = False
 
     @property
@@ -82,7 +89,12 @@ class RateLimiter:
 
     def look(self, connection: Connection) -> None:
         """Learns the present rate: another worker may have been asked to slow down."""
-        self._note(rates.interval_us(connection, self._server) or self._set_us)
+        self.look_later(connection)()
+
+    def look_later(self, connection: Connection) -> Callable[[], None]:
+        """The same, once what it returns is called."""
+        found = rates.interval_later(connection, self._server)
+        return lambda: self._note(found() or self._set_us)
 
     def _note(self, interval_us: int | None) -> None:
         """Turns that were taken at a lower rate are not waited for: sooner ones may be had."""
@@ -125,12 +137,7 @@ class RateLimiter:
             return False
         self._number = max(1, RESERVED_US // (self._interval_us or 1))
         try:
-            with self._database.begin() as connection:
-                places = rates.reserve(connection, self._server, self._number, within_ms)
-                is_gone = places is None and rates.interval_us(connection, self._server) is None
-                if is_gone and self._set_us is not None:
-                    rates.set_rate(connection, self._server, self._set_us)
-                    places = rates.reserve(connection, self._server, self._number, within_ms)
+            places, is_gone = await aside(partial(self._take_places, self._number, within_ms))
         except LEDGER_AWAY:
             await asyncio.sleep(LEDGER_RETRY)
             self._mine.append(float("-inf"))  # stale at once: asked for again
@@ -146,19 +153,36 @@ class RateLimiter:
         self._mine.extend(first + number * step for number in range(self._number))
         return True
 
+    def _take_places(self, number: int, within_ms: int) -> tuple[Places | None, bool]:
+        """And whether nobody limits us any more."""
+        with self._database.begin() as connection:
+            places = rates.reserve(connection, self._server, number, within_ms)
+            is_gone = places is None and rates.interval_us(connection, self._server) is None
+            if is_gone and self._set_us is not None:
+                rates.set_rate(connection, self._server, self._set_us)
+                places = rates.reserve(connection, self._server, number, within_ms)
+        return places, is_gone
+
     def put_back(self) -> None:
         """A turn that came and was not used is the next one's."""
         self._mine.appendleft(time.monotonic())
 
     def give_back(self) -> None:
         """Returns the turns that were taken and not used."""
+        self._return_unused()()
+
+    def _return_unused(self) -> Callable[[], None]:
+        """Takes them away from here; the ledger has them once what it returns is called."""
         unused, self._mine = len(self._mine), deque()
         if not unused or self._places is None:
-            return
+            return lambda: None
         places, self._places = self._places, None
+        return partial(self._write_unused, places, self._number, unused)
+
+    def _write_unused(self, places: Places, number: int, unused: int) -> None:
         try:
             with self._database.begin() as connection:
-                rates.give_back(connection, self._server, places, self._number, unused)
+                rates.give_back(connection, self._server, places, number, unused)
         except LEDGER_AWAY:
             log.info("turns were lost: the ledger is away", server=self._server)
 
@@ -168,27 +192,44 @@ class RateLimiter:
         if self._interval_us in (None, self._set_us) or now - self._asked_at < SPEEDS_UP_EVERY:
             return
         self._asked_at = now
-        try:
-            with self._database.begin() as connection:
-                self._note(rates.speed_up(connection, self._server, self._set_us))
-        except LEDGER_AWAY:
-            return
+        self._beside(self._speed_up())
+
+    async def _speed_up(self) -> None:
+        with suppress(*LEDGER_AWAY):
+            self._note(await aside(self._write_higher_rate))
+
+    def _write_higher_rate(self) -> int | None:
+        with self._database.begin() as connection:
+            return rates.speed_up(connection, self._server, self._set_us)
 
     def refused(self, reply: Reply | None) -> None:
         """A mail was put off: perhaps because we are too fast."""
         self._answers.append(time.monotonic())
-        if reply is None or not asks_to_slow_down(reply):
-            return
+        if reply is not None and asks_to_slow_down(reply):
+            self._beside(self._slow_down(self._per_second()))
+
+    async def _slow_down(self, per_second: float) -> None:
         try:
-            with self._database.begin() as connection:
-                is_news = rates.slow_down(connection, self._server, self._per_second())
-                self.look(connection)
+            is_news, look = await aside(partial(self._write_lower_rate, per_second))
         except LEDGER_AWAY:
             return
+        look()
         if is_news and self._interval_us:
-            self.give_back()
+            await aside(self._return_unused())
             rate = rates.Present(self._server, self._interval_us, True)
             log.warning("the server asked us to slow down", server=self._server, rate=str(rate))
+
+    def _write_lower_rate(self, per_second: float) -> tuple[bool, Callable[[], None]]:
+        with self._database.begin() as connection:
+            is_news = rates.slow_down(connection, self._server, per_second)
+            return is_news, self.look_later(connection)
+
+    def _beside(self, telling: Coroutine[Any, Any, None]) -> None:
+        """What is told to the ledger keeps no session waiting."""
+        task = asyncio.get_running_loop().create_task(telling)
+        self._told.add(task)
+        task.add_done_callback(self._told.discard)
+        supervision.isolated("the rate limiter", task)
 
     def _per_second(self) -> float:
         """How many mails a second this worker handed over lately."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.send.outage import LEDGER_RETRY
+from mailroom.http.aside import aside
 from mailroom.ledger.deliveries import marks
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.server import Server
@@ -76,6 +78,7 @@ class SessionPool:
         self._turned_away = 0  # times in a row
         self._busy = 0  # taken, or being opened
         self._worked_at = 0.0  # by the monotonic clock
+        self._noting = asyncio.Lock()  # each note has a connection to the ledger
 
     @property
     def room(self) -> int:
@@ -138,10 +141,14 @@ class SessionPool:
         """The session's id. Waits while the ledger is away: nothing may be sent meanwhile anyway."""
         while True:
             try:
-                with self._database.begin() as connection:
-                    return marks.open_session(connection, self._worker, number, self._server.name)
+                async with self._noting:
+                    return await aside(partial(self._note, number))
             except LEDGER_AWAY:
                 await asyncio.sleep(LEDGER_RETRY)
+
+    def _note(self, number: int) -> int:
+        with self._database.begin() as connection:
+            return marks.open_session(connection, self._worker, number, self._server.name)
 
     async def put_back(self, pooled: PooledSession) -> None:
         """Keeps it for a next job, unless it is closed or has sent its share."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -148,7 +148,7 @@ def claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Leas
     row = CLAIM_BATCH.one(connection, of_batch=batch_id, of_epoch=epoch, by_owner=owner, for_ms=LEASE_MS)
     if row is None:
         return None
-    START_MAILINGS.run(connection, of_batch=batch_id)
+    START_MAILINGS.do(connection, of_batch=batch_id)
     queue, route, max_sessions, in_hand = row
     return Lease(batch_id, epoch + 1, owner, queue, route, max_sessions, in_hand is not None)
 
@@ -158,7 +158,13 @@ def contents_of(connection: Connection, lease: Lease) -> list[WaitingDelivery]:
 
     Nothing of a mailing that was paused or canceled after this batch was gathered.
     """
-    return [WaitingDelivery(*row) for row in FIND_WAITING.all(connection, of_batch=lease.batch_id)]
+    return contents_later(connection, lease)()
+
+
+def contents_later(connection: Connection, lease: Lease) -> Callable[[], list[WaitingDelivery]]:
+    """The same, to be had from what it returns."""
+    found = FIND_WAITING.later(connection, of_batch=lease.batch_id)
+    return lambda: [WaitingDelivery(*row) for row in found()]
 
 
 def renew(connection: Connection, lease: Lease) -> bool:
@@ -209,9 +215,11 @@ def give_back(connection: Connection, batch_id: int) -> None:
 
     It is due since its mailing began: so it goes before what was never gathered.
     """
-    untouched = RETURN_UNTRIED.all(connection, of_batch=batch_id)
+    returned = RETURN_UNTRIED.later(connection, of_batch=batch_id)
+    counted = COUNT_BATCH_STATES.later(connection, of_batch=batch_id)
+    untouched = returned()
     found = counters.tally((mailing_id, state) for mailing_id, state, _ in untouched)
-    for mailing_id, state, number in COUNT_BATCH_STATES.all(connection, of_batch=batch_id):
+    for mailing_id, state, number in counted():
         found[mailing_id][state] += number
     webhook_events.note_sent(connection, batch_id)
     moves.settle(connection, found, due={row[0]: row[2] for row in untouched})

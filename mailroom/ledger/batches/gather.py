@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, String, bindparam, func, insert, select, update
 
-from mailroom.database import flight, planner
+from mailroom.database import planner
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
-from mailroom.database.flight import Answer, Asked
 from mailroom.database.statement import Statement
 from mailroom.ledger.batches.batches import Gathered, Lease, claim
 from mailroom.ledger.mailings import counters
@@ -112,19 +111,18 @@ def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]
 
     Its row is locked first: whoever makes a delivery due meanwhile says so there, after us.
     """
-    mailing = LOCK_MAILING.one(connection, of_mailing=mailing_id)
-    gathered: list[Gathered] = []
-    if mailing is None:
-        return gathered
+    locked = LOCK_MAILING.later(connection, of_mailing=mailing_id)
     planner.read_in_order_of_an_index(connection)
-    while len(gathered) < most:
-        due = [_Due(*row) for row in GATHER_DUE.all(connection, of_mailing=mailing_id)]
-        if not due:
+    found = GATHER_DUE.later(connection, of_mailing=mailing_id)
+    gathered: list[Gathered] = []
+    if not (mailings := locked()):
+        return gathered
+    while due := [_Due(*row) for row in found()]:
+        gathered += [_batch(connection, mailing_id, mailings[0], chosen) for chosen in _split(due)]
+        if len(due) < SIZE or len(gathered) >= most:
             break
-        gathered += [_batch(connection, mailing_id, mailing, chosen) for chosen in _split(due)]
-        if len(due) < SIZE:
-            break
-    NOTE_NEXT_DUE.run(connection, of_mailing=mailing_id)
+        found = GATHER_DUE.later(connection, of_mailing=mailing_id)
+    NOTE_NEXT_DUE.do(connection, of_mailing=mailing_id)
     return gathered
 
 
@@ -137,8 +135,8 @@ def _split(due: list[_Due]) -> list[list[_Due]]:
 def _batch(connection: Connection, mailing_id: int, mailing: tuple[Any, ...], chosen: list[_Due]) -> Gathered:
     queue, route, max_sessions = mailing
     in_hand = False if chosen[0].is_tried_alone else None  # there its worker notes it
-    batch = new(connection, len(chosen), queue, route, max_sessions, in_hand)
-    TAKE_INTO_BATCH.run(connection, by_batch=batch.id, chosen=[row.id for row in chosen])
+    batch = new(connection, len(chosen), queue, route, max_sessions, in_hand)()
+    TAKE_INTO_BATCH.do(connection, by_batch=batch.id, chosen=[row.id for row in chosen])
     counters.change(connection, counters.tally(((mailing_id, row.state) for row in chosen), -1))
     return batch
 
@@ -150,29 +148,12 @@ def new(
     route: str,
     max_sessions: int | None,
     in_hand: bool | None = None,
-) -> Gathered:
-    """A batch that nothing is in yet."""
-    asked = to_make(size, queue, route, max_sessions, in_hand)
-    return made(flight.together(connection, asked)[0], size, queue)
-
-
-def to_make(
-    size: int, queue: str, route: str, max_sessions: int | None, in_hand: bool | None = None
-) -> Asked:
-    """Makes a batch; its answer is read by made()."""
-    values = {
-        "size": size,
-        "queue": queue,
-        "route": route,
-        "max_sessions": max_sessions,
-        "in_hand": in_hand,
-    }
-    return INSERT_BATCH, values
-
-
-def made(answer: Answer, size: int, queue: str) -> Gathered:
-    """The batch that nothing is in yet."""
-    return Gathered(answer.rows[0][0], 0, size, queue)
+) -> Callable[[], Gathered]:
+    """A batch that nothing is in yet; it is to be had from what it returns."""
+    found = INSERT_BATCH.later(
+        connection, size=size, queue=queue, route=route, max_sessions=max_sessions, in_hand=in_hand
+    )
+    return lambda: Gathered(found()[0][0], 0, size, queue)
 
 
 def next_of(

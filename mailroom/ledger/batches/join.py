@@ -6,10 +6,11 @@ meanwhile. On an idle system none is waiting, so a single mail gets its own and 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, bindparam, select, update
+from collections.abc import Callable
+
+from sqlalchemy import BigInteger, Connection, bindparam, select, update
 
 from mailroom.database.clock import now_millis
-from mailroom.database.flight import Asked
 from mailroom.database.statement import Statement
 from mailroom.ledger.batches.gather import SIZE
 from mailroom.ledger.schema import batches
@@ -45,9 +46,11 @@ JOIN_BATCH = Statement(
 )
 
 
-def to_join(number: int, queue: str, route: str) -> Asked:
-    """Keeps places for `number` deliveries, about to be written, in a waiting batch; finds its id.
+def join_batch(connection: Connection, number: int, queue: str, route: str) -> Callable[[], int | None]:
+    """Keeps places for `number` deliveries, about to be written, in a waiting batch; its id is to be had
+    from what it returns.
 
-    Or nothing: there is no such batch. With one, nothing needs to be enqueued.
+    None: there is no such batch. With one, nothing needs to be enqueued.
     """
-    return JOIN_BATCH, {"in_queue": queue, "by_route": route, "more": number}
+    found = JOIN_BATCH.later(connection, in_queue=queue, by_route=route, more=number)
+    return lambda: next((int(row[0]) for row in found()), None)

@@ -22,7 +22,7 @@ def close_all_but(connection: Connection, lease: Lease, parked: Collection[int])
     mine = update(batches_table).where(*batches.owned(lease)).values(size=len(parked))
     if connection.execute(mine).rowcount != 1:
         return False
-    apart = gather.new(connection, 0, lease.queue, lease.route, lease.max_sessions)
+    apart = gather.new(connection, 0, lease.queue, lease.route, lease.max_sessions)()
     others = update(deliveries).where(
         deliveries.c.batch_id == lease.batch_id,
         deliveries.c.state != State.SENDING,

@@ -36,7 +36,7 @@ class Turn:
 
 def note(connection: Connection, batch_id: int, job_batch_id: int) -> None:
     """Notes that the job named after `job_batch_id` goes on with `batch_id`."""
-    NOTE_TURN.run(connection, batch_id=batch_id, job_batch_id=job_batch_id)
+    NOTE_TURN.do(connection, batch_id=batch_id, job_batch_id=job_batch_id)
 
 
 def of_job(connection: Connection, job_batch_id: int) -> Turn:

@@ -18,9 +18,12 @@ from sqlalchemy import (
     bindparam,
     case,
     column,
+    false,
     func,
     insert,
     select,
+    true,
+    union_all,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -142,7 +145,7 @@ def sent_statement(given: Given) -> Update:
 
 
 def _parameters(kind: type[HandOver | Sent]) -> list[str]:
-    return [f"given_{name}" for name in kind._fields]  # not the names of the columns that are set
+    return [f"{kind.__name__.lower()}_{name}" for name in kind._fields]  # not the names of columns
 
 
 def one_of(kind: type[HandOver | Sent], types: Sequence[TypeEngine[Any]]) -> Given:
@@ -162,8 +165,12 @@ def many_of(kind: type[HandOver | Sent], types: Sequence[TypeEngine[Any]]) -> Gi
 
 MARK_ONE = Statement(mark_statement(one_of(HandOver, MARK_TYPES)))
 NOTE_ONE_SENT = Statement(sent_statement(one_of(Sent, SENT_TYPES)))
-MARK_MANY = Statement(mark_statement(many_of(HandOver, MARK_TYPES)).returning(deliveries.c.id))
-NOTE_MANY_SENT = Statement(sent_statement(many_of(Sent, SENT_TYPES)).returning(deliveries.c.id))
+_NOTED = sent_statement(many_of(Sent, SENT_TYPES)).returning(deliveries.c.id).cte("noted")
+_MARKED = mark_statement(many_of(HandOver, MARK_TYPES)).returning(deliveries.c.id).cte("marked")
+# One statement, and so one transaction. Both see what was before it: no delivery can be in both.
+NOTE_SENT_AND_MARK = Statement(
+    union_all(select(false(), _NOTED.c.id), select(true(), _MARKED.c.id)).add_cte(_NOTED, _MARKED)
+)
 
 
 class LeaseWriter:
@@ -171,10 +178,13 @@ class LeaseWriter:
 
     def __init__(self, direct: RawConnection, lease: Lease) -> None:
         self._direct = direct
-        mark, sent = (MARK_MANY, NOTE_MANY_SENT) if direct.is_remote else (MARK_ONE, NOTE_ONE_SENT)
         of_lease = {"of_batch": lease.batch_id, "of_epoch": lease.epoch, "of_owner": lease.owner}
-        self._mark = mark.bound(direct.engine, _parameters(HandOver), **of_lease)
-        self._sent = sent.bound(direct.engine, _parameters(Sent), of_batch=lease.batch_id)
+        names = _parameters(Sent), _parameters(HandOver)
+        if direct.is_remote:
+            self._both = NOTE_SENT_AND_MARK.bound(direct.engine, [*names[0], *names[1]], **of_lease)
+        else:
+            self._sent = NOTE_ONE_SENT.bound(direct.engine, names[0], of_batch=lease.batch_id)
+            self._mark = MARK_ONE.bound(direct.engine, names[1], **of_lease)
 
     def write(self, sent: Sequence[Sent], asked: Sequence[HandOver]) -> tuple[list[bool], list[bool]]:
         """Records these, then sets these marks, in one transaction; which of them held.
@@ -191,13 +201,10 @@ class LeaseWriter:
     def _write_at_once(
         self, sent: Sequence[Sent], asked: Sequence[HandOver]
     ) -> tuple[list[bool], list[bool]]:
-        of_sent, of_asked = _columns(sent), _columns(asked)
-        statements = [self._sent(*of_sent)] if of_sent else []
-        statements += [self._mark(*of_asked)] if of_asked else []
-        found = [{id for (id,) in rows} for rows in self._direct.run(statements, RETURNED)]
-        recorded = found[0] if sent else set()
-        marked = found[-1] if asked else set()
-        return _held(sent, recorded), _held(asked, marked)
+        both = self._both(*_columns(Sent, sent), *_columns(HandOver, asked))
+        (rows,) = self._direct.run([both], RETURNED)
+        recorded = {id for is_mark, id in rows if not is_mark}
+        return _held(sent, recorded), _held(asked, {id for is_mark, id in rows if is_mark})
 
 
 def _held(rows: Sequence[HandOver | Sent], ids: set[int]) -> list[bool]:
@@ -209,9 +216,9 @@ def _held(rows: Sequence[HandOver | Sent], ids: set[int]) -> list[bool]:
     return held
 
 
-def _columns(rows: Sequence[HandOver | Sent]) -> list[list[Any]]:
+def _columns(kind: type[HandOver | Sent], rows: Sequence[HandOver | Sent]) -> list[list[Any]]:
     once = {row.delivery_id: row for row in reversed(rows)}  # of two that would be written, the first
-    return [list(column) for column in zip(*once.values(), strict=True)]
+    return [list(column) for column in zip(*once.values(), strict=True)] or [[] for _ in kind._fields]
 
 
 def record_late(connection: Connection, delivery_id: int, code: int, reply: str) -> bool:

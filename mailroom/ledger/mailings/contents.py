@@ -12,7 +12,6 @@ from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
 
 from mailroom.database import blobs
 from mailroom.database.any_of import any_of
-from mailroom.database.flight import Asked
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import attachments, contents, deliveries, mailings, originals
 
@@ -140,9 +139,9 @@ FIND_SHOWN_RECIPIENTS = Statement(
 )
 
 
-def to_insert(mailing_id: int, content: StoredContent) -> Asked:
+def insert_one(connection: Connection, mailing_id: int, content: StoredContent) -> None:
     """Stores text, HTML and headers."""
-    return INSERT_CONTENT, {"mailing_id": mailing_id, **content._asdict()}
+    INSERT_CONTENT.do(connection, mailing_id=mailing_id, **content._asdict())
 
 
 def insert_files(connection: Connection, mailing_id: int, files: Iterable[SlicedFile]) -> None:

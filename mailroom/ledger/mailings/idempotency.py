@@ -54,13 +54,6 @@ def take(
     values = {"scope": scope, "key": key, "fingerprint": fingerprint, "mailing_id": mailing_id}
     if TAKE_KEY.run(connection, **values) == 1:
         return None
-    return taken_before(connection, scope, key, fingerprint, mailing_id)
-
-
-def taken_before(
-    connection: Connection, scope: str, key: str, fingerprint: str, mailing_id: int | None
-) -> AnyRow | None:
-    """After TAKE_KEY wrote nothing: the earlier use, or None when it was of an acceptance that died."""
     found = connection.execute(_earlier(scope, key)).one()
     if not (found.is_abandoned and staging.give_up(connection, found.mailing_id)):
         return found

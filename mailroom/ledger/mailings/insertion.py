@@ -6,16 +6,14 @@ are staged, filled and activated (mailings.py), then gathered (gather.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, literal, select
 
-from mailroom.database import flight
 from mailroom.database.any_of import any_of
-from mailroom.database.bulk import COPY_FROM, BulkInsert
+from mailroom.database.bulk import BulkInsert
 from mailroom.database.clock import now_millis
-from mailroom.database.flight import Asked
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import mailings, suppressions
 
@@ -60,20 +58,12 @@ def look(connection: Connection, address_keys: Sequence[str]) -> tuple[int, set[
     return rows[0][0], {key for _, key in rows if key is not None}
 
 
-def to_insert(values: Mapping[str, Any]) -> Asked:
-    """Writes a mailing, staged or in its state for good; finds its id."""
-    return INSERT_MAILING, values
+def insert_mailing(connection: Connection, values: Mapping[str, Any]) -> Callable[[], int]:
+    """Writes a mailing, staged or in its state for good; its id is to be had from what it returns."""
+    found = INSERT_MAILING.later(connection, **values)
+    return lambda: int(found()[0][0])
 
 
 def insert_deliveries(connection: Connection, rows: Sequence[NewDelivery]) -> None:
     """Adds these, in their order."""
     DELIVERIES.run(connection, rows)
-
-
-def insert_last(connection: Connection, rows: Sequence[NewDelivery]) -> None:
-    """The same, and nothing more in this transaction."""
-    if len(rows) >= COPY_FROM:
-        DELIVERIES.run(connection, rows)
-        return
-    with flight.last(connection):
-        DELIVERIES.run(connection, rows)

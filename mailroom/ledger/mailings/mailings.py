@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, func, or_, select, update
 
+from mailroom.database import pipeline
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
@@ -243,20 +244,22 @@ def not_active(connection: Connection, mailing_ids: Iterable[int]) -> list[int]:
     return list(connection.execute(statement).scalars())
 
 
-def finish(connection: Connection, mailing_ids: Iterable[int]) -> int:
-    """Ends those mailings of which nothing waits any more; says how many that were.
+def finish(connection: Connection, mailing_ids: Iterable[int]) -> None:
+    """Ends those mailings of which nothing waits any more.
 
     Counters leave out what is in a live batch, so their sum reaches the total only
     when no batch holds any of it. While a decision is carried out more may come.
     """
     chosen = sorted(set(mailing_ids))
-    if not chosen:
-        return 0
-    ended = [row[0] for row in FINISH_MAILINGS.all(connection, chosen=chosen)]
+    if chosen:
+        found = FINISH_MAILINGS.later(connection, chosen=chosen)
+        pipeline.afterwards(connection, lambda: _tell_ended(connection, [row[0] for row in found()]))
+
+
+def _tell_ended(connection: Connection, ended: list[int]) -> None:
     webhook_events.note_mailings(connection, ended)
     if ended:
         tell(connection, "mailings have ended", mailings=ended)
-    return len(ended)
 
 
 def look_again(connection: Connection, mailing_id: int, at: int) -> None:
@@ -265,7 +268,7 @@ def look_again(connection: Connection, mailing_id: int, at: int) -> None:
     Writes even where nothing changes: that waits for a sweeper who gathers at this very
     moment and, not seeing our delivery yet, is about to note that nothing is due.
     """
-    LOOK_AT_LATEST.run(connection, of_mailing=mailing_id, at=at)
+    LOOK_AT_LATEST.do(connection, of_mailing=mailing_id, at=at)
 
 
 def _move(connection: Connection, mailing_id: int, action: Action, **values: Any) -> bool:

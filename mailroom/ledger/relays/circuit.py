@@ -11,7 +11,7 @@ takes proves anything; the row then stays, without failures, and says when that 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -220,8 +220,13 @@ def healthy(connection: Connection, server: str, accepted_ms_ago: int | None = N
 
 def accepted_at(connection: Connection, server: str) -> int | None:
     """When the server took a mail again after its last trouble; milliseconds."""
-    row = FIND_ACCEPTED_AT.one(connection, name=server)
-    return None if row is None else int(row[0])
+    return accepted_later(connection, server)()
+
+
+def accepted_later(connection: Connection, server: str) -> Callable[[], int | None]:
+    """The same, to be had from what it returns."""
+    found = FIND_ACCEPTED_AT.later(connection, name=server)
+    return lambda: next((int(row[0]) for row in found()), None)
 
 
 def reset(connection: Connection, server: str) -> bool:

@@ -15,7 +15,7 @@ no row until a server asks for one.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,8 +123,13 @@ FIND_INTERVAL = Statement(select(throttles.c.interval_us).where(throttles.c.name
 
 def interval_us(connection: Connection, server: str) -> int | None:
     """The present spacing; None: no limit."""
-    row = FIND_INTERVAL.one(connection, server=server)
-    return None if row is None else row[0]
+    return interval_later(connection, server)()
+
+
+def interval_later(connection: Connection, server: str) -> Callable[[], int | None]:
+    """The same, to be had from what it returns."""
+    found = FIND_INTERVAL.later(connection, server=server)
+    return lambda: next((row[0] for row in found()), None)
 
 
 def reserve(connection: Connection, server: str, number: int, within_ms: int) -> Places | None:

@@ -1,0 +1,89 @@
+"""Pipeline: statements leave for PostgreSQL together, and are waited for only where an answer is read.
+
+Without it each is a round trip, in which locks are held and somebody waits. An error of one is raised
+where the next answer is read, or at the end; nothing is committed then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Engine, event
+from sqlalchemy.exc import DBAPIError
+
+from mailroom.database.begin import BEGIN
+from mailroom.database.pooler import EACH_TRANSACTION
+
+COMMIT = "COMMIT"
+"""Said, as BEGIN is, not left to the pipeline, which would commit by itself: so a commit that fails is an
+error of its own. The driver's own ones are waited for, each of them."""
+
+OF_CONNECTION, AFTERWARDS = "mailroom_pipeline", "mailroom_afterwards"
+"""Of a connection's `info`."""
+
+
+@contextmanager
+def transaction(driver_s: Any, settings_made: str | None, begin: str = BEGIN) -> Iterator[Any]:
+    """A pipeline that is one transaction of the driver's connection, which commits nothing by itself.
+
+    The last statements and COMMIT are one round trip. After an error the transaction is still open.
+    """
+    with driver_s.pipeline() as pipeline:
+        driver_s.execute(begin, prepare=False)
+        if settings_made:
+            driver_s.execute(settings_made)
+        yield pipeline
+        driver_s.execute(COMMIT, prepare=False)
+
+
+@contextmanager
+def of(connection: Connection, begin: str = BEGIN) -> Iterator[None]:
+    """The same for SQLAlchemy's connection, which begins with nothing by itself."""
+    driver_s, info, dialect = connection.connection.driver_connection, connection.info, connection.dialect
+    try:
+        with transaction(driver_s, info.get(EACH_TRANSACTION), begin) as info[OF_CONNECTION]:
+            info[AFTERWARDS] = []
+            yield
+            for act in info[AFTERWARDS]:
+                act()
+    except dialect.loaded_dbapi.Error as error:
+        raise as_sqlalchemy(error, "", dialect) from error
+    finally:
+        info.pop(OF_CONNECTION, None)
+        info.pop(AFTERWARDS, None)
+
+
+def is_on(connection: Connection) -> bool:
+    return OF_CONNECTION in connection.info
+
+
+def wait(connection: Connection) -> None:
+    """Until all that was said is answered. Where nothing leaves together there is nothing to wait for."""
+    if (pipeline := connection.info.get(OF_CONNECTION)) is not None:
+        pipeline.sync()
+
+
+def afterwards(connection: Connection, act: Callable[[], None]) -> None:
+    """Has `act` done in this transaction, as late as possible: what it reads came with other answers."""
+    if is_on(connection):
+        connection.info[AFTERWARDS].append(act)
+    else:
+        act()
+
+
+def waits_for_sqlalchemy(engine: Engine) -> None:
+    """What SQLAlchemy runs itself is answered at once: it looks at the answer."""
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _answered(connection: Connection, *_: Any) -> None:
+        wait(connection)
+
+
+def as_sqlalchemy(error: Exception, sql: str, dialect: Dialect) -> DBAPIError:
+    """A driver's error, as SQLAlchemy would have raised it."""
+    driver: Any = dialect.loaded_dbapi
+    raised: Any = DBAPIError.instance(sql, None, error, driver.Error, hide_parameters=True, dialect=dialect)
+    assert isinstance(raised, DBAPIError)
+    return raised
