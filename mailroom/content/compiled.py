@@ -16,6 +16,7 @@ from mailroom.content.headers import address_header, clean, text_header, to_head
 from mailroom.content.merge.plain import MergeError, Template, Values, names_used
 from mailroom.content.merge.tags import parse_template, refuse_overfull
 from mailroom.content.mime import root_part
+from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG, Link
 
 
 class Addressee(Protocol):
@@ -58,16 +59,20 @@ class Compiled:
         variables: Values | None,
         message_id: str,
         date: bytes | None = None,
+        link: Link | None = None,
     ) -> bytes:
         """The whole message of RFC 5322: CRLF line ends, 7-bit, not dot-stuffed.
 
-        `date`: from `date_fields`, another Date than that of the compiled message. A shared one is
-        the same for everybody but for the Message-ID. Raises MergeError when this recipient's variables
-        do not fit the template.
+        `date`: from `date_fields`, another Date than that of the compiled message. `link`: of bulk mail. A
+        shared one is the same for everybody but for the Message-ID and the link. Raises MergeError when
+        this recipient's variables do not fit the template.
         """
         to = self._to if self._to is not None else to_header(address.address, address.name)
         head = [self._before_to, to, f"Message-ID: {message_id}\r\n".encode("ascii", "replace")]
         values = {"email": address.address, "name": address.name, **(variables or {})}
+        if link is not None:
+            head.append(link.fields)
+            values.setdefault(UNSUBSCRIBE_TAG, link.url)
         refuse_overfull(self._uses, values)
         if self._subject is not None:
             head.append(_personal_subject(self._subject.render(values)))

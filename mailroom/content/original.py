@@ -75,8 +75,8 @@ class Verbatim:
     def size(self) -> int:
         return len(self.data)
 
-    def render(self, address: object, variables: object, message_id: str, date: object = None) -> bytes:
-        """Its own Message-ID and Date count, whatever is given."""
+    def render(self, address: object, variables: object, message_id: str, *_: object) -> bytes:
+        """Its own Message-ID, Date and unsubscribe link count, whatever is given."""
         return self.data
 
 

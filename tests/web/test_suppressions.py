@@ -62,7 +62,7 @@ def test_the_list_is_searched_and_paged(app: Flask, client: FlaskClient) -> None
     assert "p1204@" in found and "p0001@" not in found
     assert "Nothing found" in client.get(f"{PAGE}?q=%25").text
     lines = client.get(f"{PAGE}.csv").text.splitlines()
-    assert lines[0] == "address,reason,note,added_at"
+    assert lines[0] == "address,reason,note,added_at,scope,sender,list,mailing,evidence"
     assert len(lines) == 1_206
 
 

@@ -10,11 +10,14 @@ from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, read_formatted
 from mailroom.content.compiled import Addressee, Compiled, compile_message
-from mailroom.content.content import Attachment, Content
+from mailroom.content.content import BULK_PURPOSE, Attachment, Content
+from mailroom.content.link_tokens import LinkKey
 from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.message_ids import message_id
 from mailroom.content.original import Verbatim
+from mailroom.content.unsubscribe import LinkPlace, NotShown, Sealing, UnsubscribeLinks
 from mailroom.database.engine import Database
+from mailroom.ledger.consent import link_keys
 from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import Shown, StoredFile, ToCompile
 
@@ -55,11 +58,13 @@ class SendableMessage(NamedTuple):
     uid: str
     is_shared: bool
     compiled: Compiled | Verbatim | UnreadableContent
+    links: UnsubscribeLinks | None = None  # of bulk mail
 
     def render(self, delivery: OneDelivery, date: bytes | None = None) -> bytes:
         """With these `date_fields`. Raises MergeError when this recipient's variables do not fit."""
         name = message_id(self.uid, None if self.is_shared else delivery.id, self.domain)
-        return self.compiled.render(delivery, delivery.variables, name, date)
+        link = self.links.of(delivery.id, delivery.address) if self.links is not None else None
+        return self.compiled.render(delivery, delivery.variables, name, date, link)
 
 
 DELETED = SendableMessage("", "", "", is_shared=True, compiled=UnreadableContent(contents.CONTENT_IS_DELETED))
@@ -68,14 +73,15 @@ DELETED = SendableMessage("", "", "", is_shared=True, compiled=UnreadableContent
 class CompiledMessages:
     """The compiled messages of the mailings that were delivered last."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: LinkPlace) -> None:
+        self._place = place
         self._kept: OrderedDict[int, SendableMessage] = OrderedDict()
 
     def of(self, database: Database, mailing_ids: set[int]) -> dict[int, SendableMessage]:
         """The message of each of these mailings."""
         if unknown := mailing_ids - self._kept.keys():
             with database.read() as connection:
-                self._kept.update(_compiled(connection, unknown))
+                self._kept.update(_compiled(connection, unknown, self._place))
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
         for mailing_id in mailing_ids:
             self._kept.move_to_end(mailing_id)
@@ -86,17 +92,21 @@ class CompiledMessages:
         return found
 
 
-def without_files(connection: Connection, mailing_id: int) -> SendableMessage:
-    """For those who only look at it. A whole message that was handed in is not asked for here."""
+def without_files(connection: Connection, mailing_id: int, place: LinkPlace) -> SendableMessage:
+    """For those who only look at it, and so without its unsubscribe link. A whole message
+    that was handed in is not asked for here.
+    """
     for mailing in contents.to_compile(connection, [mailing_id]):
         shown = contents.shown_addresses(connection, [mailing.id] if mailing.kind == "shared" else [])
         content = _content(mailing, shown.get(mailing.id, ()), ())
-        return _message(mailing, mailing.sender_address, _compile(mailing, content))
+        links = _links(NotShown(), place, content)
+        return _message(mailing, mailing.sender_address, _compile(mailing, content), links)
     return DELETED
 
 
-def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, SendableMessage]:
+def _compiled(connection: Connection, mailing_ids: set[int], place: LinkPlace) -> dict[int, SendableMessage]:
     found = contents.to_compile(connection, mailing_ids)
+    key = _link_key(connection, found)
     messages = dict.fromkeys(mailing_ids, DELETED)
     wholes = originals.of(connection, [mailing.id for mailing in found if mailing.message_id is not None])
     shared = [mailing.id for mailing in found if mailing.kind == "shared" and mailing.id not in wholes]
@@ -109,7 +119,10 @@ def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, Sendab
             # One mailing's at a time: all files of a batch, raw and encoded, are a lot of memory.
             files = contents.files_of(connection, mailing.id) if mailing.has_files else []
             content = _content(mailing, shown.get(mailing.id, ()), files)
-            messages[mailing.id] = _message(mailing, mailing.sender_address, _compile(mailing, content))
+            links = _links(key, place, content)
+            messages[mailing.id] = _message(
+                mailing, mailing.sender_address, _compile(mailing, content), links
+            )
     return messages
 
 
@@ -120,8 +133,22 @@ def _compile(mailing: ToCompile, content: Content) -> Compiled | UnreadableConte
         return UnreadableContent(str(trouble))
 
 
+def _link_key(connection: Connection, found: Iterable[ToCompile]) -> LinkKey | None:
+    """What seals the links of bulk mail; None where there is none."""
+    if not any(mailing.purpose == BULK_PURPOSE for mailing in found):
+        return None
+    return LinkKey(*link_keys.newest(connection))
+
+
+def _links(key: Sealing | None, place: LinkPlace, content: Content) -> UnsubscribeLinks | None:
+    return UnsubscribeLinks(key, place, content) if key is not None and content.is_bulk else None
+
+
 def _message(
-    mailing: ToCompile, sender: str, compiled: Compiled | Verbatim | UnreadableContent
+    mailing: ToCompile,
+    sender: str,
+    compiled: Compiled | Verbatim | UnreadableContent,
+    links: UnsubscribeLinks | None = None,
 ) -> SendableMessage:
     return SendableMessage(
         sender=sender,
@@ -129,6 +156,7 @@ def _message(
         uid=mailing.uid,
         is_shared=mailing.kind == "shared",
         compiled=compiled,
+        links=links,
     )
 
 
@@ -145,6 +173,8 @@ def _content(mailing: ToCompile, shown: Iterable[Shown], files: Iterable[StoredF
             [Attachment(file.filename, file.content_type, file.data, file.content_id) for file in files]
         ),
         kind=mailing.kind,
+        purpose=mailing.purpose,
+        list_name=mailing.list_name,
         to=tuple([Address(row.address, row.name) for row in shown if row.role == "to"]),
         cc=tuple([Address(row.address, row.name) for row in shown if row.role == "cc"]),
     )

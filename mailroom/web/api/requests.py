@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import mimetypes
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WrapValidator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from mailroom.content.check import LONGEST_FILENAME, LONGEST_VALUE
-from mailroom.content.content import LONGEST_SUBJECT, Attachment
+from mailroom.content.content import LONGEST_LIST_NAME, LONGEST_SUBJECT, Attachment
 from mailroom.content.original import HandedIn
+from mailroom.content.unsubscribe import BULK_FROM
 from mailroom.engine.accept.handed_in import MOST_RCPT
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
@@ -171,12 +172,29 @@ def _unsupported(name: str) -> BeforeValidator:
     return BeforeValidator(refuse)
 
 
+PURPOSE_MEANING = (
+    "`bulk` mail (newsletters, invitations) carries an unsubscribe link of each recipient and heeds every "
+    "suppression; `transactional` mail heeds those of all mail."
+)
+ListName = Annotated[
+    Line | None,
+    Field(
+        max_length=LONGEST_LIST_NAME,
+        description="Of bulk mail: the list that people can unsubscribe from, such as `digest`.",
+        json_schema_extra={"anyOf": [{"type": "string", "pattern": ONE_LINE}, {"type": "null"}]},
+        examples=["digest"],
+    ),
+]
+
+
 class EmailRequest(Letter):
     """One message, which shows To and Cc. Every recipient, Bcc included, is a delivery of its own."""
 
     to: SomeMailboxes
     cc: Mailboxes = ()
     bcc: Mailboxes = Field(default=(), description="Gets it, and nobody sees it.")
+    purpose: Literal["bulk", "transactional"] = Field(default="transactional", description=PURPOSE_MEANING)
+    list_: ListName = Field(default=None, alias="list")
     template: SkipJsonSchema[Annotated[Any, _unsupported("stored templates")]] = None
     topic_id: SkipJsonSchema[Annotated[Any, _unsupported("topics")]] = None
 
@@ -253,6 +271,12 @@ class MailingRequest(Letter):
         description="What to do when a connection broke before the mail server answered: "
         "send once more (the same Message-ID), or hold.",
     )
+    purpose: Literal["bulk", "transactional"] | None = Field(
+        default=None,
+        description=f"{PURPOSE_MEANING} Left out: bulk from {BULK_FROM} recipients on, with a list, or "
+        "with `{{ unsubscribe_url }}` in its text.",
+    )
+    list_: ListName = Field(default=None, alias="list")
 
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
 
@@ -272,3 +296,34 @@ class Listing(RequestModel):
         default=None, description="Only those in this state."
     )
     format: Literal["jsonl", "csv"] = Field(default="jsonl", description="One JSON object a line, or CSV.")
+
+
+class SuppressedAddress(RequestModel):
+    """An address in one scope."""
+
+    address: Mailbox
+    sender: Mailbox | None = Field(
+        default=None, description="Whose bulk mail is meant. Left out: all mail, from everybody."
+    )
+    list_: ListName = Field(default=None, alias="list")
+
+    @model_validator(mode="after")
+    def _belongs_to_a_sender(self) -> Self:
+        if self.list_ and self.sender is None:
+            raise ValueError("A `list` needs its `sender`.")
+        return self
+
+
+class SuppressionRequest(SuppressedAddress):
+    """An address that shall get no mail, or no more of some of it."""
+
+    reason: Literal["manual", "unsubscribed", "bounced", "complained"] = "manual"
+    note: Line = Field(default="", max_length=500, json_schema_extra={"pattern": ONE_LINE})
+
+
+class SuppressionPage(RequestModel):
+    """Which part of the list."""
+
+    limit: int = Field(default=100, ge=1, le=1_000)
+    after: Text | None = Field(default=None, max_length=800, description="`next` of the page before.")
+    q: Text = Field(default="", max_length=200, description="A part of address, sender, list or note.")

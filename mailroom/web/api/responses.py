@@ -128,3 +128,31 @@ class MailingAnswer(AcceptedMailingAnswer):
     scheduled_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+
+
+class SuppressionAnswer(AnswerModel):
+    """An address that gets no mail, or no more of some of it: why, and how that is known."""
+
+    object: Literal["suppression"] = "suppression"
+    address: str = Field(examples=["ann@example.org"])
+    scope: Literal["all", "sender", "list"]
+    sender: str | None = Field(description="Whose bulk mail is meant.", examples=["hello@acme.example"])
+    list_: str | None = Field(alias="list", examples=["digest"])
+    reason: str = Field(examples=["unsubscribed"])
+    note: str
+    evidence: str = Field(examples=["its own link, in one click"])
+    mailing: int | None = Field(description="The number of the mailing that led to it.")
+    created_at: datetime
+
+
+class SuppressionListAnswer(AnswerModel):
+    object: Literal["list"] = "list"
+    has_more: bool
+    next: str | None = Field(description="Give it as `after`.")
+    data: list[SuppressionAnswer]
+
+
+class RemovedSuppressionAnswer(AnswerModel):
+    object: Literal["suppression"] = "suppression"
+    address: str = Field(examples=["ann@example.org"])
+    deleted: Literal[True] = True

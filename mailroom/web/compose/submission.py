@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.characters import without_direction
 from mailroom.content.check import check
-from mailroom.content.content import Attachment, Content
+from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Attachment, Content
 from mailroom.content.recipients.csv_encoding import Reading, choices, encoding_named, reading_of
 from mailroom.content.recipients.csv_file import first_rows, parse_csv
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
 from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import BadEntries, ComposeForm, ListShown
@@ -36,6 +37,8 @@ ASK_ENCODING = (
     "the names are right, and press Send again."
 )
 
+NO_LINK = f"This is bulk mail, and nobody sees in it how to unsubscribe. {HOW_TO_LINK}"
+
 NOBODY = Address("")
 """Stands for a sender that could not be read, so that everything else is checked as well."""
 
@@ -50,7 +53,10 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         html=_lines(form.value("html")),
         reply_to=_reply_to(form),
         attachments=tuple(Attachment(f.filename, f.content_type, _bytes(f.data)) for f in form.attachments),
+        list_name=list_name_of(form.value("list")),
     )
+    content = purposed(content, _purpose(form), len(parsed.recipients), parsed.columns)
+    _ask_for_link(form, content)
     known = {name for name, _ in form.problems}
     form.problems += [
         finding for finding in check(content, parsed.columns, parsed.recipients) if finding[0] not in known
@@ -68,6 +74,18 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         started=started,
     )
     return draft, parsed
+
+
+def _purpose(form: ComposeForm) -> str | None:
+    """None: as its size says."""
+    return form.value("purpose") if form.value("purpose") in (BULK_PURPOSE, TRANSACTIONAL) else None
+
+
+def _ask_for_link(form: ComposeForm, content: Content) -> None:
+    """Once: whoever gets it has the mail program's own button in any case."""
+    form.lacks_link = lacks_link(content)
+    if form.lacks_link and form.asks_for_link and not form.is_without_link:
+        form.problems.append(("html" if content.html.strip() else "text", NO_LINK))
 
 
 def _lines(text: str) -> str:
