@@ -62,6 +62,8 @@ def send(
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
+    if list_name and purpose != BULK_PURPOSE:
+        raise click.ClickException("--list needs --purpose bulk: nobody unsubscribes from other mail.")
     parsed = _recipients(to, csv_file, encoding)
     content = Content(
         sender=_sender(sender or mailroom().settings.mail_default_sender),

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import AddressError, parse_address
+from mailroom.content.content import LONGEST_LIST_NAME
 from mailroom.content.recipients.suppression_csv import read_suppression_csv
 from mailroom.content.unsubscribe import list_name_of
 from mailroom.ledger import suppressions as listed
@@ -135,6 +136,8 @@ def _report(added: int, given: int) -> None:
 def _scope(sender: str, list_name: str) -> Scope:
     if not sender and list_name:
         raise click.ClickException("--list needs --sender: whose list is it?")
+    if len(list_name) > LONGEST_LIST_NAME:
+        raise click.ClickException(f"--list: the name of a list has at most {LONGEST_LIST_NAME} characters.")
     return Scope(_key(sender), list_name_of(list_name)) if sender else ALL_MAIL
 
 

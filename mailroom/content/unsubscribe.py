@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
+from mailroom.content.addresses import UNSAFE_IN_ADDRESS
 from mailroom.content.characters import misplaced
 from mailroom.content.content import BULK_PURPOSE, LONGEST_LIST_NAME, TRANSACTIONAL, Content
 from mailroom.content.merge.plain import PlainTemplate
@@ -114,21 +115,18 @@ def purposed(content: Content, chosen: str | None, recipients: int, columns: Seq
 
 
 def list_name_of(typed: str) -> str:
-    """Two spellings of one name are one list."""
-    return " ".join(typed.split()).lower()
+    """Two spellings of one name are one list. Never longer than what was typed, as small letters may be."""
+    name = " ".join(typed.split())
+    return name.lower()[: len(name)]
 
 
 def list_problem(content: Content) -> str:
     """What is wrong with the name of the list, in a sentence; "" for nothing."""
     name = content.list_name
-    if not name:
-        return ""
-    if not content.is_bulk:
-        return "Only bulk mail has a list that people can unsubscribe from."
     if len(name) > LONGEST_LIST_NAME:
         return f"The name of a list has at most {LONGEST_LIST_NAME} characters."
-    if not name.isprintable():
-        return "The name of a list holds a character that cannot be printed."
+    if UNSAFE_IN_ADDRESS.search(name):
+        return "The name of a list cannot contain a control character."
     return f"The name of a list {reason}." if (reason := misplaced(name)) else ""
 
 

@@ -9,7 +9,7 @@ from flask import g
 
 from mailroom.content.addresses import Address
 from mailroom.content.check import check
-from mailroom.content.content import TRANSACTIONAL, Content
+from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.fields import Unmailable
 from mailroom.content.header.authors import disguise_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Recipient, each_once
@@ -121,6 +121,6 @@ def _content(
         kind=kind,
         to=to,
         cc=cc,
-        purpose=letter.purpose or TRANSACTIONAL,
+        purpose=letter.purpose or (BULK_PURPOSE if letter.list_ else TRANSACTIONAL),
         list_name=list_name_of(letter.list_ or ""),
     )

@@ -38,10 +38,10 @@ REQUESTS: dict[str, Any] = {
     "send_mailing": EXAMPLE_MAILING,
     "add_suppression": {
         "address": "ann@example.org",
-        "sender": "hello@acme.example",
+        "scope": {"sender": "hello@acme.example"},
         "note": "asked by phone",
     },
-    "remove_suppression": {"address": "ann@example.org", "sender": "hello@acme.example"},
+    "remove_suppression": {"address": "ann@example.org", "scope": {"sender": "hello@acme.example"}},
     "update_email": {"scheduled_at": "in 10 minutes"},
 }
 """By the name of the operation."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WrapValidator, model_validator
@@ -193,7 +193,9 @@ class EmailRequest(Letter):
     to: SomeMailboxes
     cc: Mailboxes = ()
     bcc: Mailboxes = Field(default=(), description="Gets it, and nobody sees it.")
-    purpose: Literal["bulk", "transactional"] = Field(default="transactional", description=PURPOSE_MEANING)
+    purpose: Literal["bulk", "transactional"] | None = Field(
+        default=None, description=f"{PURPOSE_MEANING} Left out: transactional, unless it has a list."
+    )
     list_: ListName = Field(default=None, alias="list")
     template: SkipJsonSchema[Annotated[Any, _unsupported("stored templates")]] = None
     topic_id: SkipJsonSchema[Annotated[Any, _unsupported("topics")]] = None
@@ -298,20 +300,20 @@ class Listing(RequestModel):
     format: Literal["jsonl", "csv"] = Field(default="jsonl", description="One JSON object a line, or CSV.")
 
 
+class ScopeRequest(RequestModel):
+    """The bulk mail of one sender, or one list of it."""
+
+    sender: Mailbox
+    list_: ListName = Field(default=None, alias="list")
+
+
 class SuppressedAddress(RequestModel):
     """An address in one scope."""
 
     address: Mailbox
-    sender: Mailbox | None = Field(
-        default=None, description="Whose bulk mail is meant. Left out: all mail, from everybody."
+    scope: ScopeRequest | None = Field(
+        default=None, description="Which bulk mail is meant. Left out: all mail, from everybody."
     )
-    list_: ListName = Field(default=None, alias="list")
-
-    @model_validator(mode="after")
-    def _belongs_to_a_sender(self) -> Self:
-        if self.list_ and self.sender is None:
-            raise ValueError("A `list` needs its `sender`.")
-        return self
 
 
 class SuppressionRequest(SuppressedAddress):

@@ -130,14 +130,19 @@ class MailingAnswer(AcceptedMailingAnswer):
     ended_at: datetime | None
 
 
+class ScopeAnswer(AnswerModel):
+    """The bulk mail of one sender, or one list of it."""
+
+    sender: str = Field(examples=["hello@acme.example"])
+    list_: str | None = Field(alias="list", examples=["digest"])
+
+
 class SuppressionAnswer(AnswerModel):
     """An address that gets no mail, or no more of some of it: why, and how that is known."""
 
     object: Literal["suppression"] = "suppression"
     address: str = Field(examples=["ann@example.org"])
-    scope: Literal["all", "sender", "list"]
-    sender: str | None = Field(description="Whose bulk mail is meant.", examples=["hello@acme.example"])
-    list_: str | None = Field(alias="list", examples=["digest"])
+    scope: ScopeAnswer | None = Field(description="Which bulk mail it gets no more of; null: no mail at all.")
     reason: str = Field(examples=["unsubscribed"])
     note: str
     evidence: str = Field(examples=["its own link, in one click"])

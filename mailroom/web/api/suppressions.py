@@ -86,7 +86,7 @@ def add_suppression() -> Response:
 def remove_suppression() -> Response:
     """Take an address off the list.
 
-    In the scope that `sender` and `list` name; with neither, where it is suppressed for all mail.
+    In this scope; without one, where it is suppressed for all mail.
     """
     asked = body.read(requests.SuppressedAddress)
     scope = _scope(asked)
@@ -99,16 +99,16 @@ def remove_suppression() -> Response:
 
 
 def _scope(asked: requests.SuppressedAddress) -> Scope:
-    return Scope(asked.sender.key, list_name_of(asked.list_ or "")) if asked.sender else ALL_MAIL
+    if asked.scope is None:
+        return ALL_MAIL
+    return Scope(asked.scope.sender.key, list_name_of(asked.scope.list_ or ""))
 
 
 def _shown(one: Suppression) -> dict[str, Any]:
     return {
         "object": "suppression",
         "address": one.address_key,
-        "scope": one.scope.word,
-        "sender": one.sender or None,
-        "list": one.list_name or None,
+        "scope": {"sender": one.sender, "list": one.list_name or None} if one.sender else None,
         "reason": one.reason,
         "note": one.note,
         "evidence": one.evidence,

@@ -56,7 +56,7 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         list_name=list_name_of(form.value("list")),
     )
     content = purposed(content, _purpose(form), len(parsed.recipients), parsed.columns)
-    _ask_for_link(form, content)
+    _check_consent(form, content)
     known = {name for name, _ in form.problems}
     form.problems += [
         finding for finding in check(content, parsed.columns, parsed.recipients) if finding[0] not in known
@@ -81,8 +81,10 @@ def _purpose(form: ComposeForm) -> str | None:
     return form.value("purpose") if form.value("purpose") in (BULK_PURPOSE, TRANSACTIONAL) else None
 
 
-def _ask_for_link(form: ComposeForm, content: Content) -> None:
-    """Once: whoever gets it has the mail program's own button in any case."""
+def _check_consent(form: ComposeForm, content: Content) -> None:
+    """A link is asked for once: whoever gets it has the mail program's own button in any case."""
+    if content.list_name and not content.is_bulk:
+        form.refuse("list", "Only bulk mail has a list that people can unsubscribe from.")
     form.lacks_link = lacks_link(content)
     if form.lacks_link and form.asks_for_link and not form.is_without_link:
         form.problems.append(("html" if content.html.strip() else "text", NO_LINK))
