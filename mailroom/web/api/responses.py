@@ -123,6 +123,8 @@ class MailingAnswer(AcceptedMailingAnswer):
     state: Annotated[str, one_of(MAILING_STATES)] = Field(examples=["active"])
     from_: str = Field(alias="from", examples=["Acme <hello@acme.example>"])
     subject: str
+    purpose: Literal["bulk", "transactional"]
+    list_: str | None = Field(alias="list", examples=["digest"])
     counts: dict[DeliveryState, int] = Field(examples=[{"sent": 2}])
     created_at: datetime
     scheduled_at: datetime | None

@@ -78,7 +78,10 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
 
 def _purpose(form: ComposeForm) -> str | None:
     """None: as its size says."""
-    return form.value("purpose") if form.value("purpose") in (BULK_PURPOSE, TRANSACTIONAL) else None
+    chosen = form.value("purpose")
+    if chosen not in ("", BULK_PURPOSE, TRANSACTIONAL):
+        form.refuse("purpose", "Choose bulk or transactional.")
+    return chosen or None
 
 
 def _check_consent(form: ComposeForm, content: Content) -> None:
