@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, or_, select, tuple_
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
-from mailroom.database.upsert import insert_once
+from mailroom.database.upsert import insert_all_once
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.schema import suppressions
 
@@ -77,7 +77,7 @@ def add_rows(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> int:
     given, added = iter(rows), 0
     while some := list(islice(given, ADDRESSES_AT_ONCE)):
         once = {(row["address_key"], row["sender"], row["list_name"]): row for row in some}
-        added += insert_once(
+        added += insert_all_once(
             connection, suppressions, [{"created_at": created_at, **row} for row in once.values()]
         )
     return added
