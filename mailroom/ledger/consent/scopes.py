@@ -41,23 +41,18 @@ def reaches_audience() -> ColumnElement[bool]:
 
 
 def stops_delivery() -> ColumnElement[bool]:
-    """SQL: whether a suppression stops a row of `deliveries`.
+    """SQL: whether a suppression stops a row of `deliveries` that stands beside its row of `mailings`.
 
-    One look into the index of addresses; its mailing is asked for only where somebody is listed. An
-    address of a sender is ASCII, so both databases' lower() is Python's.
+    One look into the index of addresses. An address of a sender is ASCII, so both databases' lower() is
+    Python's.
     """
-    of_its_mailing = (
-        select(mailings.c.id)
-        .where(
-            mailings.c.id == deliveries.c.mailing_id,
-            mailings.c.purpose == BULK_AUDIENCE,
-            func.lower(mailings.c.sender_address) == suppressions.c.sender,
-            or_(suppressions.c.list_name == "", suppressions.c.list_name == mailings.c.list_name),
-        )
-        .correlate(deliveries, suppressions)
+    of_its_bulk_mail = and_(
+        mailings.c.purpose == BULK_AUDIENCE,
+        func.lower(mailings.c.sender_address) == suppressions.c.sender,
+        or_(suppressions.c.list_name == "", suppressions.c.list_name == mailings.c.list_name),
     )
     listed = select(suppressions.c.address_key).where(
         suppressions.c.address_key == deliveries.c.address_key,
-        or_(suppressions.c.sender == "", of_its_mailing.exists()),
+        or_(suppressions.c.sender == "", of_its_bulk_mail),
     )
-    return listed.correlate(deliveries).exists()
+    return listed.correlate(deliveries, mailings).exists()

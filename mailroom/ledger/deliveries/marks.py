@@ -104,6 +104,7 @@ def mark_statement(given: Given) -> Update:
         mailings_table.c.id == deliveries.c.mailing_id,
         mailings_table.c.state == MailingState.ACTIVE,
         mailings_table.c.expires_at > now_millis(),
+        ~stops_delivery(),
     )
     delivery_id, session_id, dated_at = given
     marked = moves.moved(
@@ -118,7 +119,6 @@ def mark_statement(given: Given) -> Update:
         deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
         lease.exists(),
         active.exists(),
-        ~stops_delivery(),
     )
 
 
