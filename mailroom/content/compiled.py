@@ -72,7 +72,9 @@ class Compiled:
         values = {"email": address.address, "name": address.name, **(variables or {})}
         if link is not None:
             head.append(link.fields)
-            values.setdefault(UNSUBSCRIBE_TAG, link.url)
+            values[UNSUBSCRIBE_TAG] = (
+                values.get(UNSUBSCRIBE_TAG) or link.url
+            )  # a column of their own goes first
         refuse_overfull(self._uses, values)
         if self._subject is not None:
             head.append(_personal_subject(self._subject.render(values)))

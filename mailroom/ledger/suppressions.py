@@ -124,6 +124,6 @@ def page(
             tuple_(*order) > tuple_(*place) if is_place else suppressions.c.address_key > after
         )
     if words:
-        searched = (*order, suppressions.c.note)
+        searched = (*order, func.lower(suppressions.c.note))
         statement = statement.where(or_(*(one.contains(words.lower(), autoescape=True) for one in searched)))
     return [Suppression(*row) for row in connection.execute(statement.limit(limit))]

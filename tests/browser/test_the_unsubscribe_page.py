@@ -28,11 +28,16 @@ NOT_THERE = "the server responded with a status of 404"
 
 @pytest.fixture
 def link(app: Flask, url: str) -> str:
+    return url + unsubscribe_link(app)
+
+
+def unsubscribe_link(app: Flask) -> str:
+    """The path of a link that came with a list's mail."""
     parts, content = app.extensions["mailroom"], of_list("digest")
     mailing_id = accept(
         parts.database, parts.queue, Draft(content, [Recipient("ann@mail.example")])
     ).mailing_id
-    return url + links_of(parts.database, mailing_id, content)["ann@mail.example"]
+    return links_of(parts.database, mailing_id, content)["ann@mail.example"]
 
 
 @pytest.fixture(params=["light", "dark"])

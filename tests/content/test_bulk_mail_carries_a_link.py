@@ -95,6 +95,10 @@ def test_a_value_of_the_sender_s_own_stays() -> None:
     own = {"unsubscribe_url": "https://acme.example/off?of=ann"}
     raw = compile_message(content, UID, DATE).render(Address("a@b.example"), own, "<1@x>", None, link)
     assert b"https://acme.example/off?of=3Dann" in raw or b"https://acme.example/off?of=ann" in raw
+    empty = compile_message(content, UID, DATE).render(
+        Address("a@b.example"), {"unsubscribe_url": ""}, "<1@x>", None, link
+    )
+    assert empty.replace(b"=\r\n", b"").endswith(f"{link.url}\r\n".encode()), "but not where it is empty"
 
 
 def test_a_link_tells_nothing_of_its_person_and_differs_for_each_delivery() -> None:

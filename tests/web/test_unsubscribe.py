@@ -250,6 +250,9 @@ def test_by_its_own_host_name_nothing_else_is_served(settings_env: dict[str, str
             assert answer.status_code == 404 and "This link does not work" in answer.text, (path, host)
     for host in ("off.acme.example", "a.example"):
         assert client.get(reader.link, headers={"Host": host}).status_code == 200
+        assert client.post(reader.link, data=ONE_CLICK, headers={"Host": host}).status_code == 200
+    answer = client.post("/sign-in", headers={"Host": "off.acme.example"})
+    assert answer.status_code == 404
     assert client.get("/sign-in", headers={"Host": "a.example"}).status_code == 200
     reader.database.dispose()
 

@@ -13,7 +13,7 @@ from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.suppressions import Suppression
 from mailroom.web import mailroom
-from mailroom.web.api import body, requests, responses
+from mailroom.web.api import body, responses, suppressed
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.operations import answer, api_key, operation
 
@@ -24,7 +24,7 @@ log = structlog.get_logger()
     "GET",
     "/suppressions",
     scope=api_keys.ADMIN,
-    query=requests.SuppressionPage,
+    query=suppressed.SuppressionPage,
     gives=responses.SuppressionListAnswer,
 )
 def list_suppressions() -> Response:
@@ -32,7 +32,7 @@ def list_suppressions() -> Response:
 
     In alphabetical order. For the next page, give `next` of this one as `after`.
     """
-    asked = body.read_query(requests.SuppressionPage)
+    asked = body.read_query(suppressed.SuppressionPage)
     with mailroom().database.read() as connection:
         found = suppressions.page(connection, asked.after, asked.q, asked.limit + 1)
     more, found = len(found) > asked.limit, found[: asked.limit]
@@ -50,7 +50,7 @@ def list_suppressions() -> Response:
     "POST",
     "/suppressions",
     scope=api_keys.ADMIN,
-    takes=requests.SuppressionRequest,
+    takes=suppressed.SuppressionRequest,
     gives=responses.SuppressionAnswer,
 )
 def add_suppression() -> Response:
@@ -58,7 +58,7 @@ def add_suppression() -> Response:
 
     From its next mail on, also of mailings that are under way. One that is there already stays as it is.
     """
-    asked = body.read(requests.SuppressionRequest)
+    asked = body.read(suppressed.SuppressionRequest)
     scope = _scope(asked)
     with mailroom().database.begin() as connection:
         added = suppressions.add(
@@ -79,7 +79,7 @@ def add_suppression() -> Response:
     "POST",
     "/suppressions/remove",
     scope=api_keys.ADMIN,
-    takes=requests.SuppressedAddress,
+    takes=suppressed.SuppressedAddress,
     gives=responses.RemovedSuppressionAnswer,
     errors=(404,),
 )
@@ -88,7 +88,7 @@ def remove_suppression() -> Response:
 
     In this scope; without one, where it is suppressed for all mail.
     """
-    asked = body.read(requests.SuppressedAddress)
+    asked = body.read(suppressed.SuppressedAddress)
     scope = _scope(asked)
     with mailroom().database.begin() as connection:
         removed = suppressions.remove(connection, asked.address.key, scope)
@@ -98,7 +98,7 @@ def remove_suppression() -> Response:
     return answer({"object": "suppression", "address": asked.address.key, "deleted": True})
 
 
-def _scope(asked: requests.SuppressedAddress) -> Scope:
+def _scope(asked: suppressed.SuppressedAddress) -> Scope:
     if asked.scope is None:
         return ALL_MAIL
     return Scope(asked.scope.sender.key, list_name_of(asked.scope.list_ or ""))

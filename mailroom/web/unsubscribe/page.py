@@ -7,16 +7,12 @@ ledger is not asked.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from hashlib import sha256
 from typing import Any
 
 import structlog
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask.blueprints import BlueprintSetupState
 from limits import parse
-from limits.errors import StorageError
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 from werkzeug.routing import BaseConverter
 
 from mailroom.content.unsubscribe import ONE_CLICK, UNSUBSCRIBE_PATH
@@ -24,9 +20,8 @@ from mailroom.database.faults import LEDGER_AWAY
 from mailroom.ledger.consent import unsubscribing
 from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.consent.unsubscribing import Subscription, scopes_of
-from mailroom.queue.counters import counters
-from mailroom.settings import Settings
 from mailroom.web import mailroom
+from mailroom.web.sign_in.attempts import attempts
 from mailroom.web.unsubscribe.ring import ring
 from mailroom.web.unsubscribe.sheet import SHEET_NAME
 from mailroom.web.unsubscribe.words import LANGUAGES, language
@@ -38,14 +33,7 @@ blueprint = Blueprint("unsubscribe", __name__)
 TAKEN_BACK_AT_MOST = (parse("10/day"),)
 """By one link: each needs two writes, and nobody errs more often. To unsubscribe always works."""
 
-LIMITS_NAME = "mailroom.unsubscribe_limits"
-
 EVIDENCE = {True: "its own link, in one click", False: "its own link, on the page"}
-
-
-def init_app(settings: Settings, extensions: dict[str, Any]) -> None:
-    storages = counters(settings.redis_url), MemoryStorage()
-    extensions[LIMITS_NAME] = [FixedWindowRateLimiter(storage) for storage in storages]
 
 
 class Rest(BaseConverter):
@@ -100,7 +88,7 @@ def change(token: str = "") -> Response:
 def _take_back(of: Subscription, scope: Scope) -> Response:
     with mailroom().database.read() as connection:
         is_own = unsubscribing.standing(connection, of).get(scope, False)
-    if is_own and not _may_take_back(of):
+    if is_own and _is_too_often(of):
         return _page(429, "too_often")
     if is_own:
         with mailroom().database.begin() as connection:
@@ -114,13 +102,9 @@ def _take_back(of: Subscription, scope: Scope) -> Response:
     return _page(200, "back", of=of, scope=scope)
 
 
-def _may_take_back(of: Subscription) -> bool:
-    name = sha256(repr(tuple(of)).encode()).hexdigest()
-    shared, own = current_app.extensions[LIMITS_NAME]
-    try:
-        return all(shared.hit(limit, "taken back", name) for limit in TAKEN_BACK_AT_MOST)
-    except StorageError:
-        return all(own.hit(limit, "taken back", name) for limit in TAKEN_BACK_AT_MOST)
+def _is_too_often(of: Subscription) -> bool:
+    words = (str(of.delivery_id), of.address_key, *of.scope)
+    return attempts().count(TAKEN_BACK_AT_MOST, "taken back", *words) > 0
 
 
 def _least(of: Subscription, standing: Collection[Scope]) -> Scope | None:

@@ -6,7 +6,7 @@ from flask import Flask
 
 from mailroom.settings import Settings
 from mailroom.web.request.security import csrf
-from mailroom.web.unsubscribe import own_host, page, ring, sheet
+from mailroom.web.unsubscribe import own_host, ring, sheet
 from mailroom.web.unsubscribe.page import blueprint
 
 __all__ = ["blueprint", "init_app"]
@@ -16,5 +16,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     own_host.init_app(app, settings)
     ring.init_app(app, app.extensions["mailroom"].database)
     sheet.init_app(app)
-    page.init_app(settings, app.extensions)
     csrf.exempt(blueprint)  # mail programs have no token: the link is all that is asked for
