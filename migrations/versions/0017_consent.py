@@ -57,9 +57,7 @@ def downgrade() -> None:
     op.drop_column("mailings", "purpose")
 
 
-def _key_suppressions_by(
-    columns: list[str], add: list[sa.Column[object]] = [], drop: list[str] = []
-) -> None:
+def _key_suppressions_by(columns: list[str], add: list[sa.Column[object]] = [], drop: list[str] = []) -> None:
     """SQLite writes the table anew for it, which takes some seconds for a million addresses."""
     with op.batch_alter_table("suppressions") as batch:
         for column in add:
