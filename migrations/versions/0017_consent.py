@@ -6,6 +6,7 @@ Mailings from before are transactional, suppressions from before hold for all ma
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from alembic import op
@@ -57,7 +58,9 @@ def downgrade() -> None:
     op.drop_column("mailings", "purpose")
 
 
-def _key_suppressions_by(columns: list[str], add: list[sa.Column[object]] = [], drop: list[str] = []) -> None:
+def _key_suppressions_by(
+    columns: list[str], add: Sequence[sa.Column[object]] = (), drop: Sequence[str] = ()
+) -> None:
     """SQLite writes the table anew for it, which takes some seconds for a million addresses."""
     with op.batch_alter_table("suppressions") as batch:
         for column in add:
