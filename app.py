@@ -18,6 +18,7 @@ from mailroom.web.request import compression, errors, gate, ids, schema, securit
 from mailroom.web.request.accepted import Application
 from mailroom.web.sign_in import attempts, views
 from mailroom.web.status import banners, health, metrics
+from mailroom.web.unsubscribe import wiring as unsubscribe
 
 MEBIBYTE = 1024 * 1024
 
@@ -45,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     ids.init_app(app)
     compression.init_app(app)  # last, what runs after a request: it sees the whole answer
+    unsubscribe.init_app(app, settings)  # before all that could answer by its own host name
     schema.init_app(app)  # before the gate, which needs its tables
     gate.init_app(app)  # nobody gets past it
     security.init_app(app, settings)
@@ -67,6 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         keys.blueprint,
         webhooks.blueprint,
         settings_page.blueprint,
+        unsubscribe.blueprint,
     ):
         app.register_blueprint(blueprint)
     dashboard.init_app(app, settings)

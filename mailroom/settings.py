@@ -270,6 +270,21 @@ class Settings(BaseModel):
             default_factory=lambda before: f"http://127.0.0.1:{before['port']}",
         ),
     ]
+    unsubscribe_url: Annotated[
+        Origin | None,
+        Field(
+            alias="MAILROOM_UNSUBSCRIBE_URL",
+            description="like https://news.example.org, without a path: where unsubscribe links lead",
+        ),
+    ] = None
+    unsubscribe_mailto: Annotated[
+        str | None,
+        Field(
+            alias="MAILROOM_UNSUBSCRIBE_MAILTO",
+            description="one address, like unsubscribe@example.org, whose mail is read",
+            pattern=r"^[A-Za-z0-9!#$&'*+/=^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}$",
+        ),
+    ] = None
     forwarded_allow_ips: Annotated[
         Addresses,
         Field(

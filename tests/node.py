@@ -16,6 +16,7 @@ from tests.conftest import CI
 RESEND = "resend@6.38.0"
 OLDER_RESENDS = ("resend-3@npm:resend@3.5.0", "resend-4@npm:resend@4.8.0")
 AJV = ("ajv@8.20.0", "ajv-formats@3.0.1")
+AXE = "axe-core@4.14.1"
 STANDARD_WEBHOOKS = "standardwebhooks@1.1.1"
 
 

@@ -10,6 +10,7 @@ from mailroom.cli.doctor import doctor
 from mailroom.cli.hold import hold, release
 from mailroom.cli.relays import relays
 from mailroom.cli.send import send
+from mailroom.cli.suppressions import suppressions
 from mailroom.cli.users import users
 from mailroom.cli.version import version
 from mailroom.web.api.commands import keys
@@ -17,5 +18,19 @@ from mailroom.web.race.command import race
 
 
 def init_app(app: Flask) -> None:
-    for command in (backup, db, doctor, hold, keys, race, relays, release, restore, send, users, version):
+    for command in (
+        backup,
+        db,
+        doctor,
+        hold,
+        keys,
+        race,
+        relays,
+        release,
+        restore,
+        send,
+        suppressions,
+        users,
+        version,
+    ):
         app.cli.add_command(command)

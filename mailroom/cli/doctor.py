@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailroom import __version__, files
 from mailroom.database.clock import now_millis
 from mailroom.engine import neighbours as engine_neighbours
+from mailroom.engine.letterhead import link_place
 from mailroom.ledger import holding
 from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings import mailings
@@ -156,6 +157,19 @@ def clock(mailroom: Mailroom) -> str:
     return "agrees with the ledger's"
 
 
+def unsubscribe(mailroom: Mailroom) -> str:
+    """Whether links lead where mail providers follow them."""
+    settings, origin = mailroom.settings, link_place(mailroom.settings).origin
+    if origin.startswith("https://") or settings.local:
+        return f"links lead to {origin}"
+    name = "MAILROOM_UNSUBSCRIBE_URL"
+    if settings.unsubscribe_url:
+        raise CheckFailed(
+            f"{name} is {origin}: providers unsubscribe by https only, so set it to such an address"
+        )
+    return f"links lead to {origin}; bulk mail wants {name} or MAILROOM_PUBLIC_URL to be an https address"
+
+
 OF_THE_DOCTOR: dict[str, Question] = {
     "redis": redis,
     "files": written_files,
@@ -163,6 +177,7 @@ OF_THE_DOCTOR: dict[str, Question] = {
     "neighbours": neighbours,
     "sessions": parked,
     "clock": clock,
+    "unsubscribe": unsubscribe,
     "mail server": mail_server,
 }
 """Beside what /readyz asks, or in its place."""

@@ -13,11 +13,12 @@ from flask.cli import with_appcontext
 
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check
-from mailroom.content.content import Content
+from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, choices, encoding_named, reading_of
 from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
 from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, Overtaken
@@ -38,6 +39,14 @@ CHOICES_NAMED = 8
 )
 @click.option("--subject", required=True)
 @click.option("--text", default="", help="The text; - reads it from standard input.")
+@click.option(
+    "--purpose",
+    type=click.Choice([BULK_PURPOSE, TRANSACTIONAL]),
+    default=TRANSACTIONAL,
+    show_default=True,
+    help="bulk mail carries unsubscribe links.",
+)
+@click.option("--list", "list_name", default="", help="Of bulk mail: the list that people unsubscribe from.")
 @click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
 @with_appcontext
 def send(
@@ -48,17 +57,25 @@ def send(
     subject: str,
     text: str,
     html: TextIO | None,
+    purpose: str,
+    list_name: str,
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
+    if list_name and purpose != BULK_PURPOSE:
+        raise click.ClickException("--list needs --purpose bulk: nobody unsubscribes from other mail.")
     parsed = _recipients(to, csv_file, encoding)
     content = Content(
         sender=_sender(sender or mailroom().settings.mail_default_sender),
         subject=subject,
         text=sys.stdin.read() if text == "-" else text,
         html=html.read() if html else "",
+        purpose=purpose,
+        list_name=list_name_of(list_name),
     )
     _stop_at([sentence for _, sentence in check(content, parsed.columns, parsed.recipients)])
+    if lacks_link(content):
+        click.echo(f"Its text has no link to unsubscribe, only its header. {HOW_TO_LINK}", err=True)
     draft = Draft(
         content,
         parsed.recipients,

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from mailroom.content.encoding import Encode, encoding_for, quoted_printable, quoted_printable_part
 from mailroom.content.merge.plain import PlainTemplate, Template, Values, crlf, names_used
 from mailroom.content.merge.tags import parse_template
+from mailroom.content.unsubscribe import tag_template
 
 
 class Personal:
@@ -52,11 +53,16 @@ def whole_lines(text: str) -> str:
     return text if text.endswith("\r\n") else f"{text}\r\n"
 
 
-def body_pieces(source: str, *, html: bool, personal: bool) -> tuple[str, list[Piece]]:
-    """The Content-Transfer-Encoding, and the encoded body in pieces."""
+def body_pieces(source: str, *, html: bool, personal: bool, linked: bool = False) -> tuple[str, list[Piece]]:
+    """The Content-Transfer-Encoding, and the encoded body in pieces.
+
+    `linked`: of what is not personal, the tag of the unsubscribe link is filled all the same.
+    """
     source = whole_lines(source)
     name, encode = encoding_for(source)
-    template = parse_template(source, html=html) if personal else None
+    template: Template | None = parse_template(source, html=html) if personal else None
+    if linked and not personal:
+        template = tag_template(source, html=html)
     if template is None:
         return name, [encode(source)]
     if not isinstance(template, PlainTemplate):

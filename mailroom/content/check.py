@@ -22,6 +22,7 @@ from mailroom.content.merge.tags import (
 )
 from mailroom.content.mime import CONTENT_TYPE
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.unsubscribe import UNSUBSCRIBE_PATH, UNSUBSCRIBE_TAG, list_problem
 
 Finding = tuple[str, str]
 
@@ -50,6 +51,10 @@ and nobody else's mail is sent meanwhile."""
 MOST_FILLED_HEADERS = 10
 """Each is rendered and encoded for every mail."""
 
+NO_LINK_HERE = (
+    f"Only bulk mail has {{{{ {UNSUBSCRIBE_TAG} }}}}: say that this is bulk mail, or take the tag out."
+)
+
 TRIED = 10
 """For so many recipients Liquid is rendered before it is accepted: a loop without end shows with each."""
 
@@ -74,6 +79,7 @@ def check(content: Content, columns: Sequence[str], recipients: Sequence[Recipie
         *_check_bodies(content),
         *(_check_tags(content, list(columns), recipients) if content.is_personal else ()),
         *_check_headers(content),
+        *(("list", problem) for problem in [list_problem(content)] if problem),
         *(("attachments", problem) for a in content.attachments if (problem := _attachment_problem(a))),
     ]
 
@@ -125,6 +131,8 @@ def _check_bodies(content: Content) -> Iterator[Finding]:
 
 
 def _check_tags(content: Content, columns: list[str], recipients: Sequence[Recipient]) -> Iterator[Finding]:
+    if content.is_bulk:
+        columns = [*columns, UNSUBSCRIBE_TAG]
     for field, source, attempt in _templates(content):
         try:
             unknown = unknown_tags(source, columns)
@@ -132,11 +140,14 @@ def _check_tags(content: Content, columns: list[str], recipients: Sequence[Recip
             yield field, heading_hint(source, columns) or str(trouble)
             continue
         there_are = _named([*dict.fromkeys([*TAGS_OF_EVERYBODY, *columns])], MOST_KNOWN) if unknown else ""
+        if UNSUBSCRIBE_TAG in unknown:
+            unknown.remove(UNSUBSCRIBE_TAG)
+            yield field, NO_LINK_HERE
         for name in unknown[:MOST_UNKNOWN]:
             yield field, f"No recipient has a value for {{{{ {name[:SHOWN]} }}}}. There are: {there_are}."
         if len(unknown) > MOST_UNKNOWN:
             yield field, f"And there are {len(unknown) - MOST_UNKNOWN:,} more such tags."
-        if not unknown and (words := attempt(_some(recipients))):
+        if not unknown and (words := attempt(_some(recipients, content))):
             yield field, words
     yield from _check_unfilled(content)
 
@@ -177,12 +188,13 @@ def _named(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _some(recipients: Sequence[Recipient]) -> Iterator[tuple[str, Values]]:
+def _some(recipients: Sequence[Recipient], content: Content) -> Iterator[tuple[str, Values]]:
     """The address and the values of a few, the first and the last among them."""
     last = len(recipients) - 1
+    link = {UNSUBSCRIBE_TAG: f"https://example.org{UNSUBSCRIBE_PATH}{'x' * 120}"} if content.is_bulk else {}
     for at in sorted({last * place // (TRIED - 1) for place in range(TRIED)} if recipients else ()):
         one = recipients[at]
-        yield one.address, {"email": one.address, "name": one.name, **(one.variables or {})}
+        yield one.address, {**link, "email": one.address, "name": one.name, **(one.variables or {})}
 
 
 def _check_headers(content: Content) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from mailroom.content.headers import address_header, clean, text_header, to_head
 from mailroom.content.merge.plain import MergeError, Template, Values, names_used
 from mailroom.content.merge.tags import parse_template, refuse_overfull
 from mailroom.content.mime import root_part
+from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG, Link
 
 LARGE_PIECE = 64 * 1024
 """Octets from which on a piece is never joined with others."""
@@ -61,9 +62,10 @@ class Compiled:
         variables: Values | None,
         message_id: str,
         date: bytes | None = None,
+        link: Link | None = None,
     ) -> bytes:
         """The whole message of RFC 5322: CRLF line ends, 7-bit, not dot-stuffed. As `pieces`."""
-        return b"".join(self.pieces(address, variables, message_id, date))
+        return b"".join(self.pieces(address, variables, message_id, date, link))
 
     def pieces(
         self,
@@ -71,16 +73,21 @@ class Compiled:
         variables: Values | None,
         message_id: str,
         date: bytes | None = None,
+        link: Link | None = None,
     ) -> list[bytes]:
         """The same in pieces, each of whole lines; those of `shared` are the same objects for everybody.
 
-        `date`: from `date_fields`, another Date than that of the compiled message. A shared one is
-        the same for everybody but for the Message-ID. Raises MergeError when this recipient's variables
-        do not fit the template.
+        `date`: from `date_fields`, another Date than that of the compiled message. `link`: of bulk mail. A
+        shared one is the same for everybody but for the Message-ID and the link. Raises MergeError when
+        this recipient's variables do not fit the template.
         """
         to = self._to if self._to is not None else to_header(address.address, address.name)
         head = [self._before_to, to, f"Message-ID: {message_id}\r\n".encode("ascii", "replace")]
         values = {"email": address.address, "name": address.name, **(variables or {})}
+        if link is not None:
+            head.append(link.fields)
+            # A column of their own goes first.
+            values[UNSUBSCRIBE_TAG] = values.get(UNSUBSCRIBE_TAG) or link.url
         refuse_overfull(self._uses, values)
         if self._subject is not None:
             head.append(_personal_subject(self._subject.render(values)))

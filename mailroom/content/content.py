@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 
 from mailroom.content.addresses import Address
 
+BULK_PURPOSE, TRANSACTIONAL = "bulk", "transactional"
+"""Purposes: newsletters and invitations to many; what somebody waits for, as a receipt."""
+
+LONGEST_LIST_NAME = 60
+
 LONGEST_SUBJECT = 2_000
 """Characters, also of what merge tags make of it."""
 
@@ -51,6 +56,7 @@ class Content:
 
     `individual`: each recipient is alone in To, and subject, text and html may hold
     merge tags. `shared`: all get the same message, which shows `to` and `cc`.
+    `list_name`, of bulk mail: what an unsubscription is narrowed to.
     """
 
     sender: Address
@@ -63,6 +69,13 @@ class Content:
     kind: str = "individual"
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()
+    purpose: str = TRANSACTIONAL
+    list_name: str = ""
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether it carries unsubscribe links."""
+        return self.purpose == BULK_PURPOSE
 
     @property
     def is_personal(self) -> bool:

@@ -38,14 +38,13 @@ class MimePart:
 
 def root_part(content: Content, uid: str) -> MimePart:
     """The whole of `content` as one part; `uid` makes the boundaries this mailing's own."""
-    personal = content.is_personal
     shown = [a for a in content.attachments if content.html and a.content_id]
     others = [a for a in content.attachments if not (content.html and a.content_id)]
     bodies: list[MimePart] = []
     if content.text or not content.html:
-        bodies.append(_text_part("plain", content.text, personal))
+        bodies.append(_text_part("plain", content.text, content))
     if content.html:
-        html = _text_part("html", content.html, personal)
+        html = _text_part("html", content.html, content)
         bodies.append(_multipart("related", [html, *map(_file_part, shown)], uid))
     body = _multipart("alternative", bodies, uid)
     return _multipart("mixed", [body, *map(_file_part, others)], uid)
@@ -67,8 +66,10 @@ def _multipart(subtype: str, parts: list[MimePart], uid: str) -> MimePart:
     return MimePart(fields.encode("ascii"), body)
 
 
-def _text_part(subtype: str, source: str, personal: bool) -> MimePart:
-    encoding, pieces = body_pieces(source, html=subtype == "html", personal=personal)
+def _text_part(subtype: str, source: str, content: Content) -> MimePart:
+    encoding, pieces = body_pieces(
+        source, html=subtype == "html", personal=content.is_personal, linked=content.is_bulk
+    )
     fields = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n'
     return MimePart(fields.encode("ascii"), pieces)
 

@@ -77,6 +77,7 @@ class Verbatim:
         return sum(map(len, self.shared))
 
     def render(self, *_: object) -> bytes:
+        """Its own Message-ID, Date and unsubscribe link count, whatever is given."""
         return b"".join(self.shared)
 
     def pieces(self, *_: object) -> list[bytes]:

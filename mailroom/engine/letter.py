@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.letter import MOST_FILES_SHOWN, EnclosedFile, Picture, ReadLetter, read_letter
+from mailroom.content.unsubscribe import LinkPlace
 from mailroom.engine.letterhead import sender_of
 from mailroom.engine.send import messages
 from mailroom.ledger.deliveries.deliveries import Delivery
@@ -31,7 +32,9 @@ def as_written(connection: Connection, mailing: Mailing) -> ReadLetter | None:
     )
 
 
-def as_sent(connection: Connection, mailing: Mailing, delivery: Delivery) -> ReadLetter | None:
+def as_sent(
+    connection: Connection, mailing: Mailing, delivery: Delivery, place: LinkPlace
+) -> ReadLetter | None:
     """With its merge tags filled. None: it is not kept any more. Raises Unmailable, and MergeError where they
     cannot be filled.
     """
@@ -39,7 +42,7 @@ def as_sent(connection: Connection, mailing: Mailing, delivery: Delivery) -> Rea
         return as_written(connection, mailing)
     if contents.gone(connection, mailing.id):
         return None
-    message = messages.without_files(connection, mailing.id).render(delivery)
+    message = messages.without_files(connection, mailing.id, place).render(delivery)
     return replace(read_letter(message, SET_AT_HAND_OVER), files=_files(connection, mailing.id))
 
 

@@ -1,10 +1,12 @@
-"""Letterhead: what the mails of a mailing carry in From and Message-ID, for those who tell of them."""
+"""Letterhead: what the mails of a mailing carry in From and Message-ID, and where their links lead."""
 
 from __future__ import annotations
 
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.message_ids import message_id
+from mailroom.content.unsubscribe import LinkPlace
 from mailroom.ledger.mailings.mailings import Mailing
+from mailroom.settings import Settings
 
 
 def sender_of(mailing: Mailing) -> str:
@@ -17,3 +19,8 @@ def message_id_of(mailing: Mailing, delivery_id: int | None = None) -> str:
         return mailing.message_id
     own = None if mailing.kind == "shared" else delivery_id
     return message_id(mailing.uid, own, mailing.sender_address.rpartition("@")[2])
+
+
+def link_place(settings: Settings) -> LinkPlace:
+    """Where unsubscribe links lead."""
+    return LinkPlace(settings.unsubscribe_url or settings.public_url, settings.unsubscribe_mailto or "")

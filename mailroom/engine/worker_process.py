@@ -24,6 +24,7 @@ from mailroom.content import private_domains
 from mailroom.database.engine import Database
 from mailroom.engine import neighbours
 from mailroom.engine.hold import HoldWatch
+from mailroom.engine.letterhead import link_place
 from mailroom.engine.probing import Probing
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
@@ -62,7 +63,7 @@ class WorkerProcess:
         )
         self.direct = self.database.direct()  # for what the event loop writes
         self.loop = asyncio.new_event_loop()
-        self.messages = CompiledMessages()
+        self.messages = CompiledMessages(link_place(settings))
         self.relays = _relays(settings, self.database, name)
         routes = {relay.name: relay.server.name for relay in self.relays}
         self.hold = HoldWatch(self.database, settings.hold)

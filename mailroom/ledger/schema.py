@@ -97,6 +97,8 @@ mailings = table(
     Column("sender_address", String(320), nullable=False),
     Column("sender_name", Text, nullable=False, server_default=""),
     Column("subject", Text, nullable=False),
+    Column("purpose", String(13), nullable=False, server_default="transactional"),  # bulk | transactional
+    Column("list_name", String(60), nullable=False, server_default=""),  # of bulk mail: what it narrows to
     Column("message_id", Text),  # its own, when it came as a whole message: see originals
     Column("total", Integer, nullable=False, server_default="0"),
     Column("duplicates", Integer, nullable=False, server_default="0"),  # dropped at acceptance
@@ -244,12 +246,24 @@ decisions = table(  # what a person decided for all deliveries of a mailing, whi
     Column("made_at", Millis, nullable=False),
 )
 
-suppressions = table(
+suppressions = table(  # the first three say who, and how much mail: see consent/scopes.py
     "suppressions",
     Column("address_key", String(320), primary_key=True),
+    Column("sender", String(320), primary_key=True, server_default=""),  # whose bulk mail; "": all mail
+    Column("list_name", String(60), primary_key=True, server_default=""),  # which of it; "": all of it
     Column("reason", String(20), nullable=False),  # manual | unsubscribed | bounced | complained
     Column("note", Text, nullable=False, server_default=""),
     Column("created_at", UtcTime, nullable=False),
+    Column("mailing_id", Id),  # which led to it
+    Column("delivery_id", Id),  # whose link it was; no foreign key: it outlives what it came from
+    Column("evidence", Text, nullable=False, server_default=""),
+)
+
+link_keys = table(  # the ring that seals unsubscribe links: see consent/link_keys.py
+    "link_keys",
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("secret", String(64), nullable=False),  # hex
+    Column("created_at", Millis, nullable=False),
 )
 
 idempotency_keys = table(

@@ -1,17 +1,19 @@
-"""Suppression list: addresses that must not be mailed, and why."""
+"""Suppression list: addresses that must not be mailed, by which mail, why, and by what evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, or_, select, tuple_
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
-from mailroom.database.upsert import insert_once
+from mailroom.database.upsert import insert_all_once
+from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.schema import suppressions
 
 REASONS = ("manual", "unsubscribed", "bounced", "complained")
@@ -19,44 +21,109 @@ REASONS = ("manual", "unsubscribed", "bounced", "complained")
 ADDRESSES_AT_ONCE = 500
 """Rows a statement: a database takes only so many parameters."""
 
+PLACE_SEPARATOR = "\t"
+"""Stands in no address."""
+
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """One address (lower case) on the list."""
+    """One address (lower case) on the list. `mailing_id`, `delivery_id`: of the mail that led to it."""
 
     address_key: str
+    sender: str
+    list_name: str
     reason: str
     note: str
     created_at: datetime
+    mailing_id: int | None
+    delivery_id: int | None
+    evidence: str
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.sender, self.list_name)
+
+    @property
+    def place(self) -> str:
+        """Where it stands in the list, for `page`."""
+        return PLACE_SEPARATOR.join((self.address_key, self.sender, self.list_name))
 
 
-def add(connection: Connection, address_keys: Iterable[str], reason: str = "manual", note: str = "") -> int:
+def add(
+    connection: Connection,
+    address_keys: Iterable[str],
+    reason: str = "manual",
+    note: str = "",
+    *,
+    scope: Scope = ALL_MAIL,
+    mailing_id: int | None = None,
+    delivery_id: int | None = None,
+    evidence: str = "",
+) -> int:
     """Puts these on the list; says how many were not there yet. From their next mark on they get no mail."""
+    same = {
+        "reason": reason,
+        "note": note,
+        "mailing_id": mailing_id,
+        "delivery_id": delivery_id,
+        "evidence": evidence,
+    }
+    return add_rows(connection, ({"address_key": key, **scope._asdict(), **same} for key in address_keys))
+
+
+def add_rows(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> int:
+    """The same for rows of the table that have all but the time."""
     created_at = from_millis(clock.now(connection))
-    same = {"reason": reason, "note": note, "created_at": created_at}
-    keys, added = iter(dict.fromkeys(address_keys)), 0
-    while some := list(islice(keys, ADDRESSES_AT_ONCE)):
-        added += insert_once(connection, suppressions, [{"address_key": key, **same} for key in some])
+    given, added = iter(rows), 0
+    while some := list(islice(given, ADDRESSES_AT_ONCE)):
+        once = {(row["address_key"], row["sender"], row["list_name"]): row for row in some}
+        added += insert_all_once(
+            connection, suppressions, [{"created_at": created_at, **row} for row in once.values()]
+        )
     return added
 
 
-def remove(connection: Connection, address_key: str) -> bool:
-    """Takes it off the list. What was suppressed stays so, unless somebody retries it."""
+def remove(connection: Connection, address_key: str, scope: Scope | None = None) -> bool:
+    """Takes it off the list, by default in all scopes. What was suppressed stays so, unless somebody retries
+    it.
+    """
     gone = delete(suppressions).where(suppressions.c.address_key == address_key)
-    return connection.execute(gone).rowcount == 1
+    if scope is not None:
+        gone = gone.where(suppressions.c.sender == scope.sender, suppressions.c.list_name == scope.list_name)
+    return connection.execute(gone).rowcount > 0
+
+
+def find(connection: Connection, address_key: str, scope: Scope) -> Suppression | None:
+    row = connection.execute(
+        select(suppressions).where(
+            suppressions.c.address_key == address_key,
+            suppressions.c.sender == scope.sender,
+            suppressions.c.list_name == scope.list_name,
+        )
+    ).one_or_none()
+    return None if row is None else Suppression(*row)
 
 
 def count(connection: Connection) -> int:
+    """Of rows: an address has one for each scope."""
     return int(connection.execute(select(func.count()).select_from(suppressions)).scalar_one())
 
 
 def page(
     connection: Connection, after: str | None = None, words: str = "", limit: int = 100
 ) -> list[Suppression]:
-    """The next `limit` in alphabetical order, those containing `words` only."""
-    statement = select(suppressions).order_by(suppressions.c.address_key)
+    """The next `limit` in alphabetical order, those containing `words` only. `after`: an address or a
+    place.
+    """
+    order = (suppressions.c.address_key, suppressions.c.sender, suppressions.c.list_name)
+    statement = select(suppressions).order_by(*order)
     if after is not None:
-        statement = statement.where(suppressions.c.address_key > after)
+        place = after.split(PLACE_SEPARATOR)
+        is_place = len(place) == len(order)
+        statement = statement.where(
+            tuple_(*order) > tuple_(*place) if is_place else suppressions.c.address_key > after
+        )
     if words:
-        statement = statement.where(suppressions.c.address_key.contains(words.lower(), autoescape=True))
+        searched = (*order, func.lower(suppressions.c.note))
+        statement = statement.where(or_(*(one.contains(words.lower(), autoescape=True) for one in searched)))
     return [Suppression(*row) for row in connection.execute(statement.limit(limit))]

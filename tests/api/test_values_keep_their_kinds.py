@@ -6,6 +6,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
+from mailroom.content.unsubscribe import LinkPlace
 from mailroom.engine.send.messages import CompiledMessages
 from mailroom.ledger.deliveries import deliveries
 from tests.api.conftest import Client
@@ -26,7 +27,7 @@ PEOPLE = [
 
 def messages(client: Client) -> list[EmailMessage]:
     """What the first mailing's recipients would be sent."""
-    compiled = CompiledMessages().of(client.database, {1})[1].compiled
+    compiled = CompiledMessages(LinkPlace("https://news.example.org")).of(client.database, {1})[1].compiled
     with client.database.read() as connection:
         found = sorted(deliveries.each(connection, 1), key=lambda row: row.id)
     raw = [compiled.render(row, row.variables, "<1@acme.example>") for row in found]

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from tests.drills import acceptance, databases, hostile, kills, mail_servers, names, people, postgresql, redis
+from tests.drills import (
+    acceptance,
+    consent,
+    databases,
+    hostile,
+    kills,
+    mail_servers,
+    names,
+    people,
+    postgresql,
+    redis,
+)
 from tests.drills.drill import DRILLS, Drill
 
 __all__ = [
     "acceptance",
+    "consent",
     "databases",
     "every_drill",
     "hostile",

@@ -14,6 +14,7 @@ from mailroom.content.addresses import Address
 from mailroom.content.content import Attachment, Content
 from mailroom.content.original import read_original
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.unsubscribe import LinkPlace
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
@@ -60,7 +61,7 @@ def _to_all(content: Content) -> Draft:
 
 
 def rendered(database: Database, mailing_ids: list[int]) -> list[bytes]:
-    found = CompiledMessages().of(database, set(mailing_ids))
+    found = CompiledMessages(LinkPlace("https://news.example.org")).of(database, set(mailing_ids))
     ann = WaitingDelivery(1, 0, ANN.address, ANN.name, None, 0)
     return [found[mailing_id].render(ann) for mailing_id in mailing_ids]
 
@@ -114,7 +115,7 @@ def test_it_is_one_question_per_table(sqlite_url: str) -> None:
 
 def test_large_ones_are_not_kept_for_later(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker of whom many hold each some megabytes would never shrink again."""
-    database, messages = Database(sqlite_url), CompiledMessages()
+    database, messages = Database(sqlite_url), CompiledMessages(LinkPlace("https://news.example.org"))
     monkeypatch.setattr("mailroom.engine.send.messages.COMPILED_OCTETS_KEPT", 25_000)
     large = [replace(single(number), text="x" * 10_000) for number in range(5)]
     ids = accepted(database, large)

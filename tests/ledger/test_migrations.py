@@ -9,6 +9,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select
 
 from mailroom.database.engine import Database
+from mailroom.ledger import suppressions
+from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.migrate import alembic_config, upgrade
 from mailroom.ledger.schema import mailings, metadata
 
@@ -31,6 +33,28 @@ def test_all_the_way_back_leaves_nothing(database: Database) -> None:
 
 def test_there_is_one_line_of_migrations(sqlite_url: str) -> None:
     assert len(ScriptDirectory.from_config(alembic_config(sqlite_url)).get_heads()) == 1
+
+
+def test_a_suppression_from_before_there_were_scopes_holds_for_all_mail_and_does_so_again(
+    database: Database,
+) -> None:
+    """An older Mailroom knows nothing between some mail and none: who wanted less gets none."""
+    command.downgrade(alembic_config(database.url), "0016")
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO suppressions (address_key, reason, note, created_at)"
+            " VALUES ('a@b.example', 'bounced', '', 1)"
+        )
+    upgrade(database.url)
+    with database.begin() as connection:
+        assert [one.scope.word for one in suppressions.page(connection)] == ["all"]
+        for address, scope in (("a@b.example", "x@y.example"), ("c@b.example", "x@y.example")):
+            suppressions.add(connection, [address], "unsubscribed", scope=Scope(scope, "digest"))
+            suppressions.add(connection, [address], "unsubscribed", scope=Scope(scope))
+    command.downgrade(alembic_config(database.url), "0016")
+    with database.read() as connection:
+        found = connection.exec_driver_sql("SELECT address_key, reason FROM suppressions ORDER BY 1").all()
+    assert [tuple(row) for row in found] == [("a@b.example", "bounced"), ("c@b.example", "unsubscribed")]
 
 
 def test_what_an_idempotency_key_names_keeps_its_program(database: Database) -> None:

@@ -13,7 +13,8 @@ from mailroom.database.statement import Statement
 from mailroom.ledger.schema import api_keys, suppressions
 
 ADD = Statement(insert(suppressions).inline(), ("address_key", "reason", "created_at"))
-FIND = Statement(select(suppressions).where(suppressions.c.address_key == bindparam("wanted")))
+WORDS = [suppressions.c[name] for name in ("address_key", "reason", "note", "created_at")]
+FIND = Statement(select(*WORDS).where(suppressions.c.address_key == bindparam("wanted")))
 BLAME = Statement(update(suppressions).where(suppressions.c.reason == "manual").values(note=bindparam("why")))
 AT = datetime(2026, 11, 23, 10, 30, 0, 5_000, tzinfo=UTC)
 ANN = {"address_key": "ann@mail.example", "reason": "manual", "created_at": AT}

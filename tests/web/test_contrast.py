@@ -23,6 +23,7 @@ WORDS = [
     *((state, f"{state}-soft") for state in STATES),
     *((state, "sheet") for state in STATES),
     *(("ink-soft", ground) for ground in ("hover", "sunk", "sent-soft")),
+    *((ink, "accent-soft") for ink in ("ink", "ink-soft")),
     *(("accent-strong", "accent-soft"), ("stamp", "sheet"), ("stamp-strong", "stamp-soft")),
     *(("white", "act"), ("white", "act-strong"), ("on-accent", "accent")),
 ]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from io import BytesIO
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -62,7 +65,7 @@ def test_the_list_is_searched_and_paged(app: Flask, client: FlaskClient) -> None
     assert "p1204@" in found and "p0001@" not in found
     assert "Nothing found" in client.get(f"{PAGE}?q=%25").text
     lines = client.get(f"{PAGE}.csv").text.splitlines()
-    assert lines[0] == "address,reason,note,added_at"
+    assert lines[0] == "address,reason,note,added_at,scope,sender,list,mailing,evidence"
     assert len(lines) == 1_206
 
 
@@ -71,3 +74,25 @@ def test_it_is_in_the_navigation_and_behind_the_gate(client: FlaskClient, strang
     assert stranger.get(PAGE).status_code == 303
     assert stranger.get(f"{PAGE}.csv").status_code == 303
     assert client.post(PAGE, data={"addresses": "ann@example.org"}).status_code == 400, "no token"
+
+
+def test_one_of_an_addresss_scopes_is_added_and_taken_off(app: Flask, client: FlaskClient) -> None:
+    post(client, PAGE, PAGE, addresses="ann@example.org")
+    post(client, PAGE, PAGE, addresses="ann@example.org", sender="News@acme.example", list="Digest")
+    page = client.get(PAGE).text
+    assert "mail at all" in page and "“digest”" in page
+    post(client, f"{PAGE}/remove", PAGE, address="ann@example.org", sender="", list="")
+    with ledger(app).read() as connection:
+        assert [one.scope for one in suppressions.page(connection)] == [("news@acme.example", "digest")]
+    bad = post(client, PAGE, PAGE, addresses="bob@example.org", sender="nobody")
+    assert bad.status_code == 422 and "must have an @-sign" in bad.text
+
+
+def test_a_file_is_imported_or_told_what_is_wrong_with_it(app: Flask, client: FlaskClient) -> None:
+    for text, status, words in ((b"address\nann@example.org\n", 303, ""), (b"x\n", 422, "Line 1: x")):
+        token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(PAGE).text)
+        assert token
+        form = {"csrf_token": token[1], "file": (BytesIO(text), "list.csv")}
+        answer = client.post(f"{PAGE}/import", data=form)
+        assert answer.status_code == status and words in answer.text
+    assert listed(app) == ["ann@example.org"]

@@ -17,6 +17,8 @@ from mailroom.database.clock import to_millis
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.draft import Draft
 from mailroom.ledger import moves
+from mailroom.ledger.consent import scopes
+from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.mailings import contents, originals, staging
 from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.states import MailingState
@@ -29,6 +31,12 @@ def queue_of(draft: Draft) -> str:
     if number <= thresholds.LIQUID_URGENT_AT_MOST:
         return URGENT
     return URGENT if number <= thresholds.URGENT_AT_MOST and not _has_liquid(draft) else BULK
+
+
+def audience_of(draft: Draft) -> Scope:
+    """Whom it writes to: what of the suppression list it heeds."""
+    content = draft.content
+    return scopes.audience(content.purpose, content.sender.address, content.list_name)
 
 
 def _has_liquid(draft: Draft) -> bool:
@@ -52,6 +60,8 @@ def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:
         "sender_address": content.sender.address,
         "sender_name": content.sender.name,
         "subject": content.subject,
+        "purpose": content.purpose,
+        "list_name": content.list_name,
         "message_id": draft.original.message_id if draft.original else None,
         "total": 0,
         "duplicates": draft.duplicates,

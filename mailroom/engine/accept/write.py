@@ -19,9 +19,16 @@ from mailroom.database.clock import from_millis, to_millis
 from mailroom.database.engine import Database
 from mailroom.engine.accept import keys, thresholds
 from mailroom.engine.accept.draft import Accepted, Draft, Overtaken
-from mailroom.engine.accept.rows import delivery_rows, insert_content, insert_files, mailing_row
+from mailroom.engine.accept.rows import (
+    audience_of,
+    delivery_rows,
+    insert_content,
+    insert_files,
+    mailing_row,
+)
 from mailroom.ledger.batches import gather, join
 from mailroom.ledger.batches.batches import Gathered
+from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.mailings import insertion, mailings, staging
 from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.states import MailingState, State
@@ -39,6 +46,7 @@ class Begun(NamedTuple):
     uid: str
     queue: str
     starts_at: int  # milliseconds
+    audience: Scope
 
 
 def write(connection: Connection, draft: Draft) -> Written:
@@ -62,7 +70,7 @@ def write_in_parts(database: Database, draft: Draft) -> Written:
 def _write_one_batch(connection: Connection, draft: Draft) -> Written:
     """In four round trips of PostgreSQL: look, the mailing, what belongs to it, its deliveries."""
     address_keys = keys_of(draft.recipients)
-    now, listed = insertion.look(connection, address_keys)
+    now, listed = insertion.look(connection, address_keys, audience_of(draft))
     queued = sum(key not in listed for key in address_keys)
     starts_at = _starts_at(draft, now)
     is_later = starts_at > now
@@ -78,7 +86,7 @@ def _write_one_batch(connection: Connection, draft: Draft) -> Written:
     }
     in_batch = 0 if is_later else queued
     mailing_id, batch_id = _insert(connection, draft, row, in_batch)
-    begun = Begun(mailing_id, row["uid"], row["queue"], starts_at)
+    begun = Begun(mailing_id, row["uid"], row["queue"], starts_at, audience_of(draft))
     new = _insert_what_belongs(connection, draft, begun, in_batch if batch_id is None else 0)
     rows = delivery_rows(
         mailing_id, draft.recipients, address_keys, listed, starts_at, new.id if new else batch_id
@@ -128,7 +136,7 @@ def _begin(connection: Connection, draft: Draft) -> Begun:
     now, _ = insertion.look(connection, [])
     row = mailing_row(draft, from_millis(now))
     mailing_id, _ = _insert(connection, draft, row, 0)
-    begun = Begun(mailing_id, row["uid"], row["queue"], _starts_at(draft, now))
+    begun = Begun(mailing_id, row["uid"], row["queue"], _starts_at(draft, now), audience_of(draft))
     _insert_what_belongs(connection, draft, begun, 0)
     return begun
 
@@ -163,7 +171,7 @@ def _add_some(database: Database, rows: Sequence[NewDelivery]) -> int:
 
 def _rows(connection: Connection, begun: Begun, recipients: Sequence[Recipient]) -> list[NewDelivery]:
     address_keys = keys_of(recipients)
-    _, listed = insertion.look(connection, address_keys)
+    _, listed = insertion.look(connection, address_keys, begun.audience)
     return delivery_rows(begun.mailing_id, recipients, address_keys, listed, begun.starts_at)
 
 

@@ -11,12 +11,15 @@ from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, read_formatted
 from mailroom.content.compiled import LARGE_PIECE, Addressee, Compiled, compile_message
-from mailroom.content.content import Content, DistantAttachment
+from mailroom.content.content import BULK_PURPOSE, Content, DistantAttachment
 from mailroom.content.encoding import BASE64_SLICE
+from mailroom.content.link_tokens import LinkKey
 from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.message_ids import message_id
 from mailroom.content.original import Verbatim, whole_lines_of
+from mailroom.content.unsubscribe import Link, LinkPlace, NotShown, Sealing, UnsubscribeLinks
 from mailroom.database.engine import Database
+from mailroom.ledger.consent import link_keys
 from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import Shown, SlicedFile, ToCompile
 from mailroom.smtp.envelope import LongContent, SharedLines
@@ -62,21 +65,24 @@ class SendableMessage(NamedTuple):
     uid: str
     is_shared: bool
     compiled: Compiled | Verbatim | UnreadableContent
+    links: UnsubscribeLinks | None = None  # of bulk mail
     lines: Mapping[int, SharedLines] = MappingProxyType({})
     """Of its large pieces, by their id(): what goes over the wire, once for all deliveries."""
 
     def render(self, delivery: OneDelivery) -> bytes:
         """For those who read it. Raises MergeError when this recipient's variables do not fit."""
-        return self.compiled.render(delivery, delivery.variables, self._name(delivery))
+        return self.compiled.render(
+            delivery, delivery.variables, self._name(delivery), None, self._link(delivery)
+        )
 
     def content(self, delivery: OneDelivery, date: bytes) -> bytes | LongContent:
         """For the wire, with these `date_fields`. Raises MergeError, too."""
-        name = self._name(delivery)
+        name, link = self._name(delivery), self._link(delivery)
         if not self.lines:
-            return self.compiled.render(delivery, delivery.variables, name, date)
+            return self.compiled.render(delivery, delivery.variables, name, date, link)
         found: list[bytes | SharedLines] = []
         run: list[bytes] = []  # what stands between two of them, to be one piece
-        for piece in self.compiled.pieces(delivery, delivery.variables, name, date):
+        for piece in self.compiled.pieces(delivery, delivery.variables, name, date, link):
             shared = self.lines.get(id(piece))
             if shared is None:
                 run.append(piece)
@@ -88,6 +94,9 @@ class SendableMessage(NamedTuple):
     def _name(self, delivery: OneDelivery) -> str:
         return message_id(self.uid, None if self.is_shared else delivery.id, self.domain)
 
+    def _link(self, delivery: OneDelivery) -> Link | None:
+        return None if self.links is None else self.links.of(delivery.id, delivery.address)
+
 
 DELETED = SendableMessage("", "", "", is_shared=True, compiled=UnreadableContent(contents.CONTENT_IS_DELETED))
 
@@ -95,7 +104,8 @@ DELETED = SendableMessage("", "", "", is_shared=True, compiled=UnreadableContent
 class CompiledMessages:
     """The compiled messages of the mailings that were delivered last."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: LinkPlace) -> None:
+        self._place = place
         self._kept: OrderedDict[int, SendableMessage] = OrderedDict()
 
     def of(self, database: Database, mailing_ids: set[int]) -> dict[int, SendableMessage]:
@@ -103,7 +113,7 @@ class CompiledMessages:
         if unknown := mailing_ids - self._kept.keys():
             self._make_room(mailing_ids)
             with database.read() as connection:
-                self._kept.update(_compiled(connection, unknown))
+                self._kept.update(_compiled(connection, unknown, self._place))
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
         for mailing_id in mailing_ids:
             self._kept.move_to_end(mailing_id)
@@ -121,17 +131,21 @@ class CompiledMessages:
             del self._kept[mailing_id]
 
 
-def without_files(connection: Connection, mailing_id: int) -> SendableMessage:
-    """For those who only look at it. A whole message that was handed in is not asked for here."""
+def without_files(connection: Connection, mailing_id: int, place: LinkPlace) -> SendableMessage:
+    """For those who only look at it, and so without its unsubscribe link. A whole message
+    that was handed in is not asked for here.
+    """
     for mailing in contents.to_compile(connection, [mailing_id]):
         shown = contents.shown_addresses(connection, [mailing.id] if mailing.kind == "shared" else [])
         content = _content(mailing, shown.get(mailing.id, ()), ())
-        return _message(mailing, mailing.sender_address, _compile(mailing, content))
+        links = _links(NotShown(), place, content)
+        return _message(mailing, mailing.sender_address, _compile(mailing, content), links)
     return DELETED
 
 
-def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, SendableMessage]:
+def _compiled(connection: Connection, mailing_ids: set[int], place: LinkPlace) -> dict[int, SendableMessage]:
     found = contents.to_compile(connection, mailing_ids)
+    key = _link_key(connection, found)
     messages = dict.fromkeys(mailing_ids, DELETED)
     came_whole = [mailing.id for mailing in found if mailing.message_id is not None]
     wholes = originals.sliced(connection, came_whole, BASE64_SLICE)
@@ -144,7 +158,10 @@ def _compiled(connection: Connection, mailing_ids: set[int]) -> dict[int, Sendab
         elif mailing.message_id is None:
             files = contents.sliced_files_of(connection, mailing.id) if mailing.has_files else []
             content = _content(mailing, shown.get(mailing.id, ()), files)
-            messages[mailing.id] = _message(mailing, mailing.sender_address, _compile(mailing, content))
+            links = _links(key, place, content)
+            messages[mailing.id] = _message(
+                mailing, mailing.sender_address, _compile(mailing, content), links
+            )
     return messages
 
 
@@ -155,8 +172,22 @@ def _compile(mailing: ToCompile, content: Content) -> Compiled | UnreadableConte
         return UnreadableContent(str(trouble))
 
 
+def _link_key(connection: Connection, found: Iterable[ToCompile]) -> LinkKey | None:
+    """What seals the links of bulk mail; None where there is none."""
+    if not any(mailing.purpose == BULK_PURPOSE for mailing in found):
+        return None
+    return LinkKey(*link_keys.newest(connection))
+
+
+def _links(key: Sealing | None, place: LinkPlace, content: Content) -> UnsubscribeLinks | None:
+    return UnsubscribeLinks(key, place, content) if key is not None and content.is_bulk else None
+
+
 def _message(
-    mailing: ToCompile, sender: str, compiled: Compiled | Verbatim | UnreadableContent
+    mailing: ToCompile,
+    sender: str,
+    compiled: Compiled | Verbatim | UnreadableContent,
+    links: UnsubscribeLinks | None = None,
 ) -> SendableMessage:
     return SendableMessage(
         sender=sender,
@@ -164,6 +195,7 @@ def _message(
         uid=mailing.uid,
         is_shared=mailing.kind == "shared",
         compiled=compiled,
+        links=links,
         lines={id(piece): SharedLines(piece) for piece in compiled.shared if len(piece) >= LARGE_PIECE},
     )
 
@@ -186,6 +218,8 @@ def _content(mailing: ToCompile, shown: Iterable[Shown], files: Iterable[SlicedF
             ]
         ),
         kind=mailing.kind,
+        purpose=mailing.purpose,
+        list_name=mailing.list_name,
         to=tuple([Address(row.address, row.name) for row in shown if row.role == "to"]),
         cc=tuple([Address(row.address, row.name) for row in shown if row.role == "cc"]),
     )

@@ -32,8 +32,9 @@ from mailroom.database.raw import CHANGED, RETURNED, RawConnection
 from mailroom.database.statement import Statement
 from mailroom.ledger import moves
 from mailroom.ledger.batches.batches import Lease, held, owned
+from mailroom.ledger.consent.scopes import stops_delivery
 from mailroom.ledger.moves import Step, Try
-from mailroom.ledger.schema import batches, deliveries, sessions, suppressions
+from mailroom.ledger.schema import batches, deliveries, sessions
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
 from mailroom.ledger.sweep.rounds import is_late
@@ -106,8 +107,8 @@ def mark_statement(given: Given) -> Update:
         mailings_table.c.id == deliveries.c.mailing_id,
         mailings_table.c.state == MailingState.ACTIVE,
         mailings_table.c.expires_at > now_millis(),
+        ~stops_delivery(),
     )
-    listed = select(suppressions.c.address_key).where(suppressions.c.address_key == deliveries.c.address_key)
     delivery_id, session_id, dated_at = given
     marked = moves.moved(
         moves.MARK,
@@ -121,7 +122,6 @@ def mark_statement(given: Given) -> Update:
         deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
         lease.exists(),
         active.exists(),
-        ~listed.exists(),
     )
 
 
@@ -284,21 +284,20 @@ def why_refused(connection: Connection, lease: Lease, delivery_ids: Collection[i
             deliveries.c.id,
             deliveries.c.state,
             mailings_table.c.state,
-            suppressions.c.address_key,
+            stops_delivery(),
             (mailings_table.c.expires_at <= now_millis()) & ~is_late(),  # the clock may have been set
         )
         .join(mailings_table, mailings_table.c.id == deliveries.c.mailing_id)
-        .outerjoin(suppressions, suppressions.c.address_key == deliveries.c.address_key)
         .where(deliveries.c.id.in_(list(delivery_ids)), deliveries.c.batch_id == lease.batch_id)
     )
     found = {row[0]: _reason(*row[1:]) for row in rows}
     return [RefusedMark(delivery_id, found.get(delivery_id, "taken")) for delivery_id in delivery_ids]
 
 
-def _reason(state: State, mailing_state: MailingState, listed: str | None, over: bool) -> str:
+def _reason(state: State, mailing_state: MailingState, listed: bool, over: bool) -> str:
     if state not in moves.MARK.before:
         return "taken"
-    if listed is not None:
+    if listed:
         return State.SUPPRESSED
     if mailing_state is not MailingState.ACTIVE:
         return mailing_state

@@ -69,6 +69,8 @@ class ToCompile(NamedTuple):
     html: str
     reply_to: list[str]
     headers: list[list[str]]  # [name, value]
+    purpose: str  # bulk | transactional
+    list_name: str
     has_files: bool
 
 
@@ -104,6 +106,8 @@ FIND_TO_COMPILE = Statement(
         contents.c.html,
         contents.c.reply_to,
         contents.c.headers,
+        mailings.c.purpose,
+        mailings.c.list_name,
         select(attachments.c.id).where(attachments.c.mailing_id == mailings.c.id).exists(),
     )
     .join(contents, contents.c.mailing_id == mailings.c.id)

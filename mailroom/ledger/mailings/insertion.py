@@ -15,6 +15,7 @@ from mailroom.database.any_of import any_of
 from mailroom.database.bulk import BulkInsert
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
+from mailroom.ledger.consent.scopes import ALL_MAIL, Scope, reaches_audience
 from mailroom.ledger.schema import mailings, suppressions
 
 
@@ -36,25 +37,29 @@ class NewDelivery(NamedTuple):
 _once = select(literal(1).label("one")).subquery()
 FIND_SUPPRESSED = Statement(
     select(now_millis(), suppressions.c.address_key).select_from(
-        _once.outerjoin(suppressions, any_of(suppressions.c.address_key, "address_keys"))
+        _once.outerjoin(suppressions, any_of(suppressions.c.address_key, "address_keys") & reaches_audience())
     )
 )
 INSERT_MAILING = Statement(
     insert(mailings).returning(mailings.c.id),
     (
         *("uid", "kind", "state", "queue", "user_id", "program_id", "sender_address", "sender_name"),
-        *("subject", "message_id", "total", "duplicates", "queued", "suppressed", "if_unknown", "route"),
-        *("max_sessions", "created_at", "accept_ms", "send_at", "expires_at", "next_due_at", "staged_until"),
+        *("subject", "purpose", "list_name", "message_id", "total", "duplicates", "queued", "suppressed"),
+        *("if_unknown", "route", "max_sessions", "created_at", "accept_ms", "send_at", "expires_at"),
+        *("next_due_at", "staged_until"),
     ),
 )
 DELIVERIES = BulkInsert("deliveries", NewDelivery._fields)
 
 
-def look(connection: Connection, address_keys: Sequence[str]) -> tuple[int, set[str]]:
+def look(
+    connection: Connection, address_keys: Sequence[str], audience: Scope = ALL_MAIL
+) -> tuple[int, set[str]]:
     """The time by the ledger's clock (milliseconds), and which of these addresses (some thousand at
-    most) are suppressed.
+    most) get no mail of this audience.
     """
-    rows = FIND_SUPPRESSED.all(connection, address_keys=address_keys)
+    of = {"of_sender": audience.sender, "of_list": audience.list_name}
+    rows = FIND_SUPPRESSED.all(connection, address_keys=address_keys, **of)
     return rows[0][0], {key for _, key in rows if key is not None}
 
 

@@ -49,6 +49,8 @@ class Mailing:
     ended_at: datetime | None
     next_due_at: datetime | None
     held_for: str | None = None
+    purpose: str = "transactional"
+    list_name: str = ""
     counts: Mapping[State, int] = field(default_factory=dict)
 
     @property

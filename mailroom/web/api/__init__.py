@@ -15,12 +15,13 @@ from mailroom.web.api import (
     openapi,
     rates,
     remote_files,
+    suppressions,
     unknown,
 )
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.request.security import csrf
 
-PARTS = (emails, batches, mailings, openapi, docs, unknown, errors)
+PARTS = (emails, batches, mailings, suppressions, openapi, docs, unknown, errors)
 """Each adds its part to the blueprint when it is imported."""
 
 

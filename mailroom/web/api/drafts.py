@@ -9,10 +9,11 @@ from flask import g
 
 from mailroom.content.addresses import Address
 from mailroom.content.check import check
-from mailroom.content.content import Content
+from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.fields import Unmailable
 from mailroom.content.header.authors import disguise_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Recipient, each_once
+from mailroom.content.unsubscribe import list_name_of, purposed
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.ledger.people.api_keys import ApiKey
@@ -59,7 +60,7 @@ def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempote
         name = given.name or given.address.name
         recipient = Recipient(given.address.address, name, given.variables or None)
         recipients.setdefault(recipient.key, recipient)
-    content = _content(mailing, kind="individual")
+    content = purposed(_content(mailing, kind="individual"), mailing.purpose, len(recipients), tuple(columns))
     duplicates = len(mailing.recipients) - len(recipients)
     return _draft(mailing, key, content, list(recipients.values()), tuple(columns), duplicates, idempotency)
 
@@ -99,7 +100,11 @@ def _draft(
 
 
 def _content(
-    letter: Letter, *, kind: str, to: tuple[Address, ...] = (), cc: tuple[Address, ...] = ()
+    letter: EmailRequest | MailingRequest,
+    *,
+    kind: str,
+    to: tuple[Address, ...] = (),
+    cc: tuple[Address, ...] = (),
 ) -> Content:
     try:
         attachments = tuple(attachment.read() for attachment in letter.attachments)
@@ -116,4 +121,6 @@ def _content(
         kind=kind,
         to=to,
         cc=cc,
+        purpose=letter.purpose or (BULK_PURPOSE if letter.list_ else TRANSACTIONAL),
+        list_name=list_name_of(letter.list_ or ""),
     )

@@ -36,6 +36,12 @@ REQUESTS: dict[str, Any] = {
     },
     "send_batch": [EXAMPLE_EMAIL, {**EXAMPLE_EMAIL, "to": "bob@example.org"}],
     "send_mailing": EXAMPLE_MAILING,
+    "add_suppression": {
+        "address": "ann@example.org",
+        "scope": {"sender": "hello@acme.example"},
+        "note": "asked by phone",
+    },
+    "remove_suppression": {"address": "ann@example.org", "scope": {"sender": "hello@acme.example"}},
     "update_email": {"scheduled_at": "in 10 minutes"},
 }
 """By the name of the operation."""

@@ -81,7 +81,7 @@ def document() -> Document:
         },
         "servers": [{"url": f"/api{API_ROOT}"}],
         "security": [{"key": []}],
-        "tags": [{"name": "Emails"}, {"name": "Mailings"}],
+        "tags": [{"name": "Emails"}, {"name": "Mailings"}, {"name": "Suppressions"}],
         "paths": _paths(),
         "components": {
             "securitySchemes": {

@@ -10,8 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, Wr
 from pydantic.json_schema import SkipJsonSchema
 
 from mailroom.content.check import LONGEST_FILENAME, LONGEST_VALUE
-from mailroom.content.content import LONGEST_SUBJECT, Attachment
+from mailroom.content.content import LONGEST_LIST_NAME, LONGEST_SUBJECT, Attachment
 from mailroom.content.original import HandedIn
+from mailroom.content.unsubscribe import BULK_FROM
 from mailroom.engine.accept.handed_in import MOST_RCPT
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
@@ -171,12 +172,31 @@ def _unsupported(name: str) -> BeforeValidator:
     return BeforeValidator(refuse)
 
 
+PURPOSE_MEANING = (
+    "`bulk` mail (newsletters, invitations) carries an unsubscribe link of each recipient and heeds every "
+    "suppression; `transactional` mail heeds those of all mail."
+)
+ListName = Annotated[
+    Line | None,
+    Field(
+        max_length=LONGEST_LIST_NAME,
+        description="Of bulk mail: the list that people can unsubscribe from, such as `digest`.",
+        json_schema_extra={"anyOf": [{"type": "string", "pattern": ONE_LINE}, {"type": "null"}]},
+        examples=["digest"],
+    ),
+]
+
+
 class EmailRequest(Letter):
     """One message, which shows To and Cc. Every recipient, Bcc included, is a delivery of its own."""
 
     to: SomeMailboxes
     cc: Mailboxes = ()
     bcc: Mailboxes = Field(default=(), description="Gets it, and nobody sees it.")
+    purpose: Literal["bulk", "transactional"] | None = Field(
+        default=None, description=f"{PURPOSE_MEANING} Left out: transactional, unless it has a list."
+    )
+    list_: ListName = Field(default=None, alias="list")
     template: SkipJsonSchema[Annotated[Any, _unsupported("stored templates")]] = None
     topic_id: SkipJsonSchema[Annotated[Any, _unsupported("topics")]] = None
 
@@ -253,6 +273,12 @@ class MailingRequest(Letter):
         description="What to do when a connection broke before the mail server answered: "
         "send once more (the same Message-ID), or hold.",
     )
+    purpose: Literal["bulk", "transactional"] | None = Field(
+        default=None,
+        description=f"{PURPOSE_MEANING} Left out: bulk from {BULK_FROM} recipients on, with a list, or "
+        "with `{{ unsubscribe_url }}` in its text.",
+    )
+    list_: ListName = Field(default=None, alias="list")
 
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
 

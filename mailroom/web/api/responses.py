@@ -123,8 +123,43 @@ class MailingAnswer(AcceptedMailingAnswer):
     state: Annotated[str, one_of(MAILING_STATES)] = Field(examples=["active"])
     from_: str = Field(alias="from", examples=["Acme <hello@acme.example>"])
     subject: str
+    purpose: Literal["bulk", "transactional"]
+    list_: str | None = Field(alias="list", examples=["digest"])
     counts: dict[DeliveryState, int] = Field(examples=[{"sent": 2}])
     created_at: datetime
     scheduled_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+
+
+class ScopeAnswer(AnswerModel):
+    """The bulk mail of one sender, or one list of it."""
+
+    sender: str = Field(examples=["hello@acme.example"])
+    list_: str | None = Field(alias="list", examples=["digest"])
+
+
+class SuppressionAnswer(AnswerModel):
+    """An address that gets no mail, or no more of some of it: why, and how that is known."""
+
+    object: Literal["suppression"] = "suppression"
+    address: str = Field(examples=["ann@example.org"])
+    scope: ScopeAnswer | None = Field(description="Which bulk mail it gets no more of; null: no mail at all.")
+    reason: str = Field(examples=["unsubscribed"])
+    note: str
+    evidence: str = Field(examples=["its own link, in one click"])
+    mailing: int | None = Field(description="The number of the mailing that led to it.")
+    created_at: datetime
+
+
+class SuppressionListAnswer(AnswerModel):
+    object: Literal["list"] = "list"
+    has_more: bool
+    next: str | None = Field(description="Give it as `after`.")
+    data: list[SuppressionAnswer]
+
+
+class RemovedSuppressionAnswer(AnswerModel):
+    object: Literal["suppression"] = "suppression"
+    address: str = Field(examples=["ann@example.org"])
+    deleted: Literal[True] = True

@@ -89,6 +89,8 @@ def mailing(found: Mailing) -> Mapping[str, Any]:
         "state": found.state,
         "from": sender_of(found),
         "subject": found.subject,
+        "purpose": found.purpose,
+        "list": found.list_name or None,
         "counts": {state: number for state, number in found.counts.items() if number},
         "created_at": instant(found.created_at),
         "scheduled_at": instant(found.send_at),

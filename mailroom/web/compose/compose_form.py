@@ -19,7 +19,7 @@ from mailroom.web.form_problems import FormProblems
 
 TYPED = (
     *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
-    *("send_at", "time_zone", "if_unknown"),
+    *("send_at", "time_zone", "if_unknown", "purpose", "list"),
 )
 
 MOST_SHOWN = 100
@@ -79,6 +79,9 @@ class ComposeForm(FormProblems):
     typed: dict[str, str]
     idempotency_key: str = field(default_factory=lambda: str(uuid.uuid4()))
     leave_out: bool = False  # whether entries that cannot be mailed are simply left out
+    asks_for_link: bool = False  # our own page's form does, and so no program's
+    is_without_link: bool = False  # somebody saw that bulk mail has no link in its text, and wants it so
+    lacks_link: bool = False
     recipients_file: ChosenFile | None = None
     list_shown: ListShown | None = None
     attachments: list[ChosenFile] = field(default_factory=list)
@@ -124,7 +127,12 @@ def from_request(kept: Uploads) -> ComposeForm:
     """The form as the browser sent it; a kept file that is gone is a problem already."""
     # Neither a mail nor PostgreSQL's text can hold a NUL; nobody types one.
     typed = {name: request.form.get(name, "").replace("\x00", "") for name in TYPED}
-    form = ComposeForm(typed, leave_out="leave_out" in request.form)
+    form = ComposeForm(
+        typed,
+        leave_out="leave_out" in request.form,
+        asks_for_link="ask_for_link" in request.form,
+        is_without_link="without_link" in request.form,
+    )
     form.idempotency_key = request.form.get("idempotency_key", "")[:200]
     _choose_list(form, kept)
     _choose_attachments(form, kept)

@@ -36,6 +36,8 @@ def copied(connection: Connection, mailing_id: int, kept: Uploads) -> ComposeFor
             "text": content.text,
             "html": content.html,
             "if_unknown": mailing.if_unknown,
+            "purpose": mailing.purpose,
+            "list": mailing.list_name,
         }
     )
     form.attachments = [

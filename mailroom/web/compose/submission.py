@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.characters import without_direction
 from mailroom.content.check import check
-from mailroom.content.content import Attachment, Content, DistantAttachment
+from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Attachment, Content, DistantAttachment
 from mailroom.content.recipients.csv_encoding import Reading, choices, encoding_named, reading_of
 from mailroom.content.recipients.csv_file import first_rows, parse_csv
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.web import mailroom
@@ -37,6 +38,8 @@ ASK_ENCODING = (
     "the names are right, and press Send again."
 )
 
+NO_LINK = f"This is bulk mail, and nobody sees in it how to unsubscribe. {HOW_TO_LINK}"
+
 NOBODY = Address("")
 """Stands for a sender that could not be read, so that everything else is checked as well."""
 
@@ -51,7 +54,10 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         html=_lines(form.value("html")),
         reply_to=_reply_to(form),
         attachments=tuple(map(_attachment, form.attachments)),
+        list_name=list_name_of(form.value("list")),
     )
+    content = purposed(content, _purpose(form), len(parsed.recipients), parsed.columns)
+    _check_consent(form, content)
     known = {name for name, _ in form.problems}
     form.problems += [
         finding for finding in check(content, parsed.columns, parsed.recipients) if finding[0] not in known
@@ -69,6 +75,23 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         started=started,
     )
     return draft, parsed
+
+
+def _purpose(form: ComposeForm) -> str | None:
+    """None: as its size says."""
+    chosen = form.value("purpose")
+    if chosen not in ("", BULK_PURPOSE, TRANSACTIONAL):
+        form.refuse("purpose", "Choose bulk or transactional.")
+    return chosen or None
+
+
+def _check_consent(form: ComposeForm, content: Content) -> None:
+    """A link is asked for once: whoever gets it has the mail program's own button in any case."""
+    if content.list_name and not content.is_bulk:
+        form.refuse("list", "Only bulk mail has a list that people can unsubscribe from.")
+    form.lacks_link = lacks_link(content)
+    if form.lacks_link and form.asks_for_link and not form.is_without_link:
+        form.problems.append(("html" if content.html.strip() else "text", NO_LINK))
 
 
 def _lines(text: str) -> str:

@@ -20,6 +20,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from mailroom.content.recipients.parsed import Parsed, Problems
+from mailroom.content.unsubscribe import HOW_TO_LINK
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, DraftRefused, KeyReused, StillUnderWay
@@ -118,6 +119,8 @@ def _say(accepted: Accepted, form: ComposeForm, parsed: Parsed) -> None:
         flash(_about_duplicates(parsed.duplicates), "info")
     if left_out := sum(bad.total for bad in form.bad.values()):
         flash(f"Left out, as asked: {count(left_out, 'entry', 'entries')} that cannot be mailed.", "warning")
+    if form.lacks_link:
+        flash(f"Its text has no link to unsubscribe, only its header has one. {HOW_TO_LINK}", "warning")
     if not accepted.enqueued:
         flash("Accepted. The queue cannot be reached just now: sending starts when it is back.", "warning")
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from mailroom.database.engine import Database
 from mailroom.engine import letter
-from mailroom.engine.letterhead import message_id_of
+from mailroom.engine.letterhead import link_place, message_id_of
 from mailroom.ledger import moves
 from mailroom.ledger.deliveries import actions, deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
@@ -71,7 +71,7 @@ def show(mailing_id: int, delivery_id: int) -> str:
         mailing, delivery = _found(connection, mailing_id, delivery_id)
         attempts = deliveries.attempts_of(connection, delivery_id)
         gone = contents.gone(connection, mailing_id)
-        shown = looked_at(letter.as_sent, connection, mailing, delivery)
+        shown = looked_at(letter.as_sent, connection, mailing, delivery, link_place(mailroom().settings))
     return render_template(
         "mailings/delivery.html",
         mailing=mailing,
@@ -89,7 +89,11 @@ def as_html(mailing_id: int, delivery_id: int) -> Response:
     """The HTML as it leaves for this recipient, for a sandboxed frame."""
     with mailroom().database.read() as connection:
         mailing, delivery = _found(connection, mailing_id, delivery_id)
-        return in_frame(connection, mailing, looked_at(letter.as_sent, connection, mailing, delivery))
+        return in_frame(
+            connection,
+            mailing,
+            looked_at(letter.as_sent, connection, mailing, delivery, link_place(mailroom().settings)),
+        )
 
 
 @blueprint.post(f"{DELIVERY_PATH}/<any({', '.join(BUTTON_MOVES)}):name>")

@@ -1,21 +1,27 @@
-"""/suppressions: addresses that get no mail; look, add, take off, export."""
+"""/suppressions: addresses that get no mail, or some of it no more; look, add, import, take off, export."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from itertools import islice
+from typing import Any
 
+import structlog
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, session, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.characters import without_direction
+from mailroom.content.content import LONGEST_LIST_NAME
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.recipients.suppression_csv import read_suppression_csv
+from mailroom.content.unsubscribe import list_name_of
 from mailroom.database.engine import Database
 from mailroom.ledger import suppressions
+from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.people import sign_ins
 from mailroom.ledger.suppressions import Suppression
 from mailroom.web import mailroom
@@ -25,9 +31,14 @@ from mailroom.web.request import gate
 
 blueprint = Blueprint("suppressions", __name__)
 
+BY_A_PERSON, BY_A_FILE = "added on the page", "imported from a file"
 SUPPRESSIONS_PAGE_SIZE = 100
 SUPPRESSIONS_ADDED_AT_ONCE = 1_000
-SUPPRESSIONS_CSV_HEADER = ("address", "reason", "note", "added_at")
+SUPPRESSIONS_CSV_HEADER = (
+    *("address", "reason", "note", "added_at", "scope", "sender", "list", "mailing", "evidence"),
+)
+
+log = structlog.get_logger()
 
 
 @blueprint.get("/suppressions")
@@ -35,8 +46,10 @@ def page() -> Response:
     return _shown()
 
 
-def _shown(bad: Parsed | None = None) -> Response:
-    """`bad`: what was typed, and could not be added; the form shows it again."""
+def _shown(
+    bad: Parsed | None = None, bad_scope: str = "", bad_file: Sequence[tuple[int, str]] = ()
+) -> Response:
+    """`bad`, `bad_scope`, `bad_file`: what was typed or chosen, and could not be added; shown again."""
     words = request.args.get("q", "").strip()
     after = request.args.get("after")
     with mailroom().database.read() as connection:
@@ -48,14 +61,14 @@ def _shown(bad: Parsed | None = None) -> Response:
         total=total,
         words=words,
         after=after,
-        next_after=listed[SUPPRESSIONS_PAGE_SIZE - 1].address_key
-        if len(listed) > SUPPRESSIONS_PAGE_SIZE
-        else None,
+        next_after=listed[SUPPRESSIONS_PAGE_SIZE - 1].place if len(listed) > SUPPRESSIONS_PAGE_SIZE else None,
         typed=request.form,
         bad=bad,
+        bad_scope=bad_scope,
+        bad_file=bad_file,
         reasons=suppressions.REASONS,
     )
-    return make_response(body, 422 if bad else 200)
+    return make_response(body, 422 if bad or bad_scope or bad_file else 200)
 
 
 @blueprint.post("/suppressions")
@@ -64,28 +77,68 @@ def add() -> Response:
     parsed = parse_pasted(request.form.get("addresses", ""))
     if parsed.problems or not parsed.recipients:
         return _shown(parsed)
+    try:
+        scope = _scope()
+    except AddressError as error:
+        return _shown(bad_scope=str(error))
     reason = request.form.get("reason", "")
-    note = request.form.get("note", "").strip()[:500]
-    keys, added = iter(recipient.key for recipient in parsed.recipients), 0
-    while some := list(islice(keys, SUPPRESSIONS_ADDED_AT_ONCE)):
+    same = {
+        **scope._asdict(),
+        "reason": reason if reason in suppressions.REASONS else "manual",
+        "note": request.form.get("note", "").strip()[:500],
+        "evidence": BY_A_PERSON,
+    }
+    _add([{"address_key": recipient.key, **same} for recipient in parsed.recipients])
+    return redirect(url_for(".page"), 303)
+
+
+@blueprint.post("/suppressions/import")
+def import_file() -> Response:
+    """Adds every line of a CSV file, or none."""
+    file = request.files.get("file")
+    found = read_suppression_csv(file.read() if file else b"", suppressions.REASONS)
+    if found.problems:
+        return _shown(bad_file=found.problems)
+    _add([{**row._asdict(), "evidence": BY_A_FILE} for row in found.rows])
+    return redirect(url_for(".page"), 303)
+
+
+def _scope() -> Scope:
+    """Whose mail is meant, and which of it. Raises AddressError."""
+    typed = request.form.get("sender", "").strip()
+    if not typed:
+        return ALL_MAIL
+    return Scope(parse_address(typed).key, list_name_of(request.form.get("list", ""))[:LONGEST_LIST_NAME])
+
+
+def _add(rows: Sequence[Mapping[str, Any]]) -> None:
+    """In short transactions; says what came of it."""
+    given, added = iter(rows), 0
+    while some := list(islice(given, SUPPRESSIONS_ADDED_AT_ONCE)):
         with mailroom().database.begin() as connection:
-            added += suppressions.add(
-                connection, some, reason if reason in suppressions.REASONS else "manual", note
-            )
-    known = len(parsed.recipients) - added
+            added += suppressions.add_rows(connection, some)
+    log.info("addresses are suppressed", user=gate.user().id, number=added)
+    known = len(rows) - added
     words = f"{count(added, 'address', 'addresses')} added." if added else "Nothing new."
     flash(
         words + (f" {known:,} {'was' if known == 1 else 'were'} on the list already." if known else ""),
         "good",
     )
-    return redirect(url_for(".page"), 303)
 
 
 @blueprint.post("/suppressions/remove")
 def remove() -> Response:
+    """In the scope that is named, or altogether."""
     typed = request.form.get("address", "")
+    scope = None
+    if "sender" in request.form:
+        scope = Scope(request.form["sender"], request.form.get("list", ""))
     with mailroom().database.begin() as connection:
-        removed = suppressions.remove(connection, _key(typed))
+        removed = suppressions.remove(connection, _key(typed), scope)
+    if removed:
+        log.info(
+            "an address is suppressed no more", user=gate.user().id, scope=scope.word if scope else "any"
+        )
     shown = without_direction(typed)
     flash(f"{shown} may be mailed again." if removed else f"{shown} was not on the list.", "good")
     return redirect(url_for(".page", q=request.form.get("q") or None), 303)
@@ -109,10 +162,16 @@ def _lines(database: Database, token: str) -> Iterator[str]:
     def read(connection: Connection, last: Suppression | None) -> list[Suppression]:
         if sign_ins.find(connection, token) is None:
             abort(401)
-        return suppressions.page(connection, last.address_key if last else None, limit=EXPORTED_AT_ONCE)
+        return suppressions.page(connection, last.place if last else None, limit=EXPORTED_AT_ONCE)
 
     yield line(SUPPRESSIONS_CSV_HEADER)
     for found in pages(database, read):
         for one in found:
-            added_at = one.created_at.astimezone(UTC).isoformat(timespec="seconds")
-            yield line((one.address_key, one.reason, one.note, added_at))
+            yield line(row_of_suppression(one))
+
+
+def row_of_suppression(one: Suppression) -> tuple[str, ...]:
+    added_at = one.created_at.astimezone(UTC).isoformat(timespec="seconds")
+    mailing = "" if one.mailing_id is None else str(one.mailing_id)
+    scope = (one.scope.word, one.sender, one.list_name)
+    return (one.address_key, one.reason, one.note, added_at, *scope, mailing, one.evidence)

@@ -19,7 +19,7 @@ from mailroom.ledger.people.users import User
 from mailroom.web import mailroom
 from mailroom.web.request.negotiation import wants_page
 
-PUBLIC = {"sign_in", "health", "api", "metrics"}
+PUBLIC = {"sign_in", "health", "api", "metrics", "unsubscribe"}
 STRANGERS_LIMIT = 64 * 1024
 """Bytes of a form that somebody sends who is not signed in: reading a large one costs seconds."""
 
@@ -35,7 +35,7 @@ def init_app(app: Flask) -> None:
 def admit() -> AnyResponse | None:
     """Lets a known browser in, and everybody to what is public; notes when the request came."""
     g.started = time.perf_counter()
-    if request.blueprint == "sign_in":
+    if request.blueprint in ("sign_in", "unsubscribe"):
         request.max_content_length = STRANGERS_LIMIT
     if request.endpoint == "static" or request.blueprint in PUBLIC:
         return None

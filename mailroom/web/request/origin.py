@@ -20,6 +20,9 @@ from mailroom.web import mailroom
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 HOST_PATTERN = re.compile("[a-z0-9._:-]{1,255}")
+SELF_EVIDENT = frozenset({"api", "unsubscribe"})
+"""Blueprints whose requests carry what lets them in, and nothing that a browser adds for another site."""
+
 DEFAULT_PORTS: dict[str, int | None] = {"http": 80, "https": 443}
 REFUSALS_TOLD_EVERY = 60.0
 """Seconds between two lines in the log: a stranger must not fill it."""
@@ -62,8 +65,10 @@ def init_app(app: Flask) -> None:
 
 
 def refuse_foreign() -> None:
-    """What changes something must come from a page of ours; no browser adds an API key by itself."""
-    if request.method not in READING and request.blueprint != "api" and not _is_ours():
+    """What changes something must come from a page of ours; no browser adds an API key by itself, or has
+    an unsubscribe link that was not opened in it.
+    """
+    if request.method not in READING and request.blueprint not in SELF_EVIDENT and not _is_ours():
         raise ForeignForm
 
 

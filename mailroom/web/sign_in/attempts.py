@@ -67,6 +67,11 @@ class Attempts:
 
         self._with_counter(forget)
 
+    def count(self, limits: tuple[RateLimitItem, ...], kind: str, *words: str) -> int:
+        """Counts something else of which there are to be few; 0, or the seconds to wait."""
+        gate = limits, self.name(kind, *words)
+        return self._with_counter(lambda counter: _pass(counter, gate))
+
     def name(self, kind: str, *words: str) -> str:
         return hmac.new(self._key, "\0".join((kind, *words)).encode("utf-8", "replace"), sha256).hexdigest()
 
