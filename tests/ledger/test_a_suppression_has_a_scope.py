@@ -88,10 +88,10 @@ def test_one_address_has_several_and_each_is_taken_off_alone(book: Book) -> None
 def test_the_mark_looks_into_one_index(database: Database) -> None:
     """Of a million suppressions it reads those of one address."""
     if not database.is_sqlite:
-        sql = str(marks.MARK_MANY._in(database.engine.dialect).sql)
+        sql = str(marks.MARK_MANY.on(database.engine.dialect).sql)
         assert sql.count("suppressions.address_key = deliveries.address_key") == 1
         return
-    sql = marks.MARK_ONE._in(database.engine.dialect).sql
+    sql = marks.MARK_ONE.on(database.engine.dialect).sql
     with database.read() as connection:
         rows = connection.execute(text("EXPLAIN QUERY PLAN " + sql.replace("?", "1"))).all()
     plan = [row[3] for row in rows]
