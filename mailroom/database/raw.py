@@ -24,7 +24,7 @@ from mailroom.database.write_lock import IMPATIENT, WriteLock
 
 T = TypeVar("T")
 
-ENDS_WITHIN = 2.0
+THREAD_ENDS_WITHIN = 2.0
 """Seconds that a connection's thread may take to end; it goes with its process in any case."""
 
 CHANGED = attrgetter("rowcount")
@@ -70,7 +70,7 @@ class RawConnection:
             self.close()
         else:
             self._work.put(None)
-            self._thread.join(ENDS_WITHIN)
+            self._thread.join(THREAD_ENDS_WITHIN)
 
     def run(self, statements: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> list[T]:
         """Executes (SQL, parameters) in one transaction; CHANGED or RETURNED of each one."""

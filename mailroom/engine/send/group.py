@@ -1,4 +1,4 @@
-"""Group: marks and outcomes that are written together, and what is left of them after an error.
+"""Write group: marks and outcomes that are written together, and what is left of them after an error.
 
 Written in the event loop or in a thread beside it: nothing here touches a future.
 """
@@ -38,7 +38,7 @@ T = TypeVar("T", bound=Outcome | Sent | Asked)
 
 
 @dataclass(slots=True)
-class Group:
+class WriteGroup:
     """What is to be written leaves its list at once when it is: after an error the rest is tried again,
     and a mark that was set would be refused the second time.
     """
@@ -58,9 +58,9 @@ class Group:
         together = len(self.troubles) + len(self.sent) + len(self.asked)
         return together + len(self.late) + len(self.unanswered)
 
-    def put_before(self, later: Group) -> Group:
+    def put_before(self, later: WriteGroup) -> WriteGroup:
         """All of both, in order."""
-        return Group(*(getattr(self, each.name) + getattr(later, each.name) for each in fields(self)))
+        return WriteGroup(*(getattr(self, each.name) + getattr(later, each.name) for each in fields(self)))
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class GroupWriter:
         self._tries: Counter[int] = Counter()  # of an outcome that could not be written, by its delivery
         self._written = Written()
 
-    def write(self, group: Group) -> Written:
+    def write(self, group: WriteGroup) -> Written:
         """Leaves in `group` what is to be tried again. Never raises: then nothing would be tried again."""
         written = self._written = Written()
         try:
@@ -96,7 +96,7 @@ class GroupWriter:
                 self._write_one_by_one(group)
         return written
 
-    def _write_all(self, group: Group) -> None:
+    def _write_all(self, group: WriteGroup) -> None:
         if group.troubles:
             self._write_troubles(group.troubles)
             group.troubles = []
@@ -142,7 +142,7 @@ class GroupWriter:
 
     # After an error
 
-    def _write_one_by_one(self, group: Group) -> None:
+    def _write_one_by_one(self, group: WriteGroup) -> None:
         """So that what cannot be written holds up nothing else, and is written without its words."""
 
         def sent(some: list[Sent]) -> None:

@@ -16,13 +16,17 @@ import structlog
 
 from mailroom.database.engine import Database
 from mailroom.database.raw import RawConnection
-from mailroom.engine.send.group import Asked, Group, GroupWriter, Written
+from mailroom.engine.send.group import Asked, GroupWriter, WriteGroup, Written
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries.marks import HandOver, Outcome, Sent
 from mailroom.supervision import cause
 
 log = structlog.get_logger()
+
+
+MOST_TURNS = 5
+"""Turns of the event loop in which a group for PostgreSQL gathers."""
 
 
 class Recorder:
@@ -38,8 +42,9 @@ class Recorder:
         """When each delivery's mark was known to be set (monotonic); whoever learns its outcome takes it."""
         self.refused: dict[int, str] = {}
         """Why a delivery's mark was refused."""
-        self._next = Group()
+        self._next = WriteGroup()
         self._gathered = 0  # of it, when that was last looked at
+        self._turns = 0  # in which it gathered
         self._is_due = False
         self._is_under_way = False
         self.is_away = False  # the ledger, as far as we know
@@ -87,17 +92,20 @@ class Recorder:
 
     def _later(self) -> None:
         # What arrives in this turn joins: a third less commits than without it. Where a commit is a round
-        # trip, a turn that brings something is followed by another: a turn costs far less.
+        # trip, a turn that brings something is followed by another: a turn costs far less. Not for ever:
+        # mails that all fail before they are sent bring something in every turn.
         more, self._gathered = self._next.size > self._gathered, self._next.size
-        self._loop.call_soon(self._later if more and self._direct.is_remote else self._write)
+        self._turns += 1
+        goes_on = more and self._direct.is_remote and self._turns < MOST_TURNS
+        self._loop.call_soon(self._later if goes_on else self._write)
 
     def _write(self) -> None:
-        group, self._next, self._gathered = self._next, Group(), 0
+        group, self._next, self._gathered, self._turns = self._next, WriteGroup(), 0, 0
         group.asked = [one for one in group.asked if not one.answer.done()]
         self._is_under_way = True
         self._direct.do(lambda: self._write_in_its_thread(group))
 
-    def _write_in_its_thread(self, group: Group) -> None:
+    def _write_in_its_thread(self, group: WriteGroup) -> None:
         written = self._writer.write(group)
         if self._direct.is_remote:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -105,7 +113,7 @@ class Recorder:
         else:
             self._go_on(group, written)
 
-    def _go_on(self, left: Group, written: Written) -> None:
+    def _go_on(self, left: WriteGroup, written: Written) -> None:
         self._is_under_way = False
         self._next = left.put_before(self._next)
         if written.away is not None and not self.is_away:
