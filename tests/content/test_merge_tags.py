@@ -8,7 +8,7 @@ from mailroom.content.addresses import Address
 from mailroom.content.body import whole_lines
 from mailroom.content.content import Content
 from mailroom.content.merge.liquid import LiquidTemplate
-from mailroom.content.merge.plain import MergeError, PlainTemplate
+from mailroom.content.merge.plain import MergeError, PlainTemplate, crlf
 from mailroom.content.merge.tags import parse_template, unknown_tags
 from tests.content.mail import ANN, JOHN, as_typed, body_of, received
 
@@ -32,7 +32,7 @@ def test_plain_tags_give_what_liquid_gives(source: str, a: str, b: str, html: bo
         return
     if isinstance(template, PlainTemplate):
         values = {"a": a, "b": b}
-        expected = LiquidTemplate(source, html=html).render(values)
+        expected = LiquidTemplate(crlf(source), html=html).render(values)  # as both are given it
         assert as_typed(template.render(values)) == as_typed(expected)
 
 
