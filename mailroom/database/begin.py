@@ -33,7 +33,9 @@ def with_the_first_statement(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if begin := connection.get_execution_options().get(BEGINS_WITH, BEGIN):
+        options = connection.get_execution_options()
+        is_autocommit = options.get("isolation_level") == "AUTOCOMMIT"  # as somebody asked for
+        if begin := "" if is_autocommit else options.get(BEGINS_WITH, BEGIN):
             settings_made = connection.info.get(EACH_TRANSACTION)
             connection.info[PENDING] = [begin, settings_made] if settings_made else [begin]
 
@@ -44,7 +46,8 @@ def with_the_first_statement(engine: Engine) -> None:
     @event.listens_for(engine, "commit")
     @event.listens_for(engine, "rollback")
     def _end(connection: Connection) -> None:
-        connection.info.pop(PENDING, None)
+        if not connection.invalidated:  # it would be opened anew, in the middle of its end
+            connection.info.pop(PENDING, None)
 
 
 def take(connection: Connection) -> Sequence[str]:

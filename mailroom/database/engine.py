@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, Row, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
@@ -110,6 +111,7 @@ class Database:
         else:
             _configure_postgresql(self.engine, busy_timeout)
             pipeline.waits_for_sqlalchemy(self.engine)
+        self._kept: WeakSet[KeptOpen] = WeakSet()
         self._lookups = Lookups(self.engine, is_sqlite=self.is_sqlite)
         self._writing = self.engine.execution_options(mailroom_writes=True)
         # On PostgreSQL each statement would see what was committed before it, so that a batch
@@ -158,7 +160,9 @@ class Database:
 
     def kept_open(self) -> KeptOpen:
         """For who writes often, in one thread at a time."""
-        return KeptOpen(self._writing, self._write_lock)
+        kept = KeptOpen(self._writing, self._write_lock)
+        self._kept.add(kept)
+        return kept
 
     def look(self, statement: Statement, **values: Any) -> tuple[Any, ...] | None:
         """The only row that it finds now, or None; by itself, in no transaction."""
@@ -176,6 +180,10 @@ class Database:
         return RawConnection(self.engine, self._write_lock)
 
     def dispose(self) -> None:
+        """Closes every connection that nobody uses; they are opened anew when they are needed."""
+        self._lookups.close()
+        for kept in self._kept:
+            kept.close()
         self.engine.dispose()
 
 

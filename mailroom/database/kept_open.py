@@ -31,6 +31,12 @@ class KeptOpen:
                     connection.close()
                 raise
 
+    def close(self) -> None:
+        """For whoever knows that nobody writes."""
+        kept, self._connection = self._connection, None
+        if kept is not None:
+            kept.close()
+
     def _open(self) -> Connection:
         connection = self._engine.connect()
         connection.detach()

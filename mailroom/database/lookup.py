@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -28,6 +29,7 @@ class Lookups:
     def __init__(self, engine: Engine, *, is_sqlite: bool) -> None:
         self._engine, self._is_sqlite = engine, is_sqlite
         self._kept = threading.local()
+        self._all: WeakSet[PoolProxiedConnection] = WeakSet()
 
     def rows(self, statement: Statement, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         """What was committed when it ran. Raises DBAPIError, as SQLAlchemy does."""
@@ -70,11 +72,19 @@ class Lookups:
         if self._is_sqlite:
             pooled.detach()
             self._kept.connection = pooled
+            self._all.add(pooled)
         return pooled
 
     def _give_back(self, connection: PoolProxiedConnection) -> None:
         if not self._is_sqlite:
             connection.close()
+
+    def close(self) -> None:
+        """For whoever knows that no other thread looks anything up; each opens its own anew."""
+        for connection in list(self._all):
+            with suppress(Exception):
+                connection.close()
+        self._kept, self._all = threading.local(), WeakSet()
 
     def _drop(self, connection: PoolProxiedConnection) -> None:
         self._kept.connection = None

@@ -25,8 +25,8 @@ from mailroom.front.crowd import Crowd
 from mailroom.front.limits import MEBIBYTE, FrontLimits
 
 FRONT_TICK = 1.0
-GIVES_WAY_FOR = 0.001
-"""Seconds."""
+GIVES_WAY_FOR, MOST_TURNS_GIVEN = 0.001, 10
+"""Seconds for each request that is under way, up to so many: whoever has least to do accepts first."""
 
 FILES_OF_OUR_OWN = 100
 """Of the database, the queue, the logs. A connection has one, and one more when its body is large."""
@@ -137,13 +137,14 @@ class Front(Worker):  # type: ignore[misc]
             tasks.put(None)
 
     def _accept(self, listener: socket.socket) -> None:
-        """While a thread of ours is at work, a process that is idle has the first turn: a client stays with
-        the process that accepts it, and among the idle it is always the same one that wakes first."""
+        """While threads of ours are at work, a process that has less to do has the first turn: a client stays
+        with the process that accepts it, and among the idle it is always the same one that wakes first."""
         if self.cfg.workers == 1 or not self.crowd.at_work:
             self._accept_one(listener)
             return
         self.loop.remove_reader(listener.fileno())
-        self.loop.call_later(GIVES_WAY_FOR, self._accept_at_last, listener)
+        waits = GIVES_WAY_FOR * min(self.crowd.at_work, MOST_TURNS_GIVEN)
+        self.loop.call_later(waits, self._accept_at_last, listener)
 
     def _accept_at_last(self, listener: socket.socket) -> None:
         if self.alive:

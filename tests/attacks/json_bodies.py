@@ -102,6 +102,8 @@ FIELDS = {
     "PATCH /emails/{id}": ({}, ("scheduled_at", "id")),
     "POST /emails/batch": (EMAIL, ("to", "tags", "x")),
     "POST /emails/raw": (RAW_EMAIL, ("recipients", "message", "x")),
+    "POST /suppressions": ({"address": "ann@example.org"}, ("address", "scope", "note")),
+    "POST /suppressions/remove": ({"address": "ann@example.org"}, ("address", "scope")),
 }
 TAGS = "".join(f"{{{{ a{number} }}}}" for number in range(100_000))
 

@@ -75,6 +75,7 @@ def test_five_sessions_to_a_slow_server_hold_one_copy(start: Start, server: Slow
     content = Content(SENDER, "A film", text="Here it is.", attachments=(file,))
     people = [Recipient(f"person{number}@mail.example") for number in range(20)]
     accept(system.database, system.queue, Draft(content, people))
+    system.before_workers = ["env"]  # started, not forked from what tests have loaded
     pool = system.start_workers(1, MAIL_PORT=str(server.port))
     system.wait(lambda: len(system.workers(pool)) == 1)
     (worker,) = system.workers(pool)

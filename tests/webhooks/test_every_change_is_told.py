@@ -64,13 +64,17 @@ def outcome(delivery_id: int, state: states.State, due_in_ms: int | None = None)
 def mark(connection: Connection, lease: batches.Lease, delivery_id: int) -> None:
     session = marks.open_session(connection, "worker", 1, "server")
     of = {"of_batch": lease.batch_id, "of_epoch": lease.epoch, "of_owner": "worker"}
-    given = {"given_delivery_id": delivery_id, "given_session_id": session, "given_dated_at": None}
+    given = {
+        "handover_delivery_id": delivery_id,
+        "handover_session_id": session,
+        "handover_dated_at": None,
+    }
     assert marks.MARK_ONE.run(connection, **of, **given) == 1
 
 
 def send(connection: Connection, lease: batches.Lease, delivery_id: int) -> None:
     mark(connection, lease, delivery_id)
-    given = {"given_delivery_id": delivery_id, "given_code": 250, "given_reply": "2.0.0 OK"}
+    given = {"sent_delivery_id": delivery_id, "sent_code": 250, "sent_reply": "2.0.0 OK"}
     assert marks.NOTE_ONE_SENT.run(connection, of_batch=lease.batch_id, **given) == 1
 
 

@@ -12,7 +12,7 @@ PLACES = ["/", "/mailings", "/inbox", "/race", "/suppressions", "/keys", "/webho
 def write(page: Page, recipients: str, subject: str = "Hello") -> None:
     page.goto("/")
     page.get_by_label("Recipients", exact=True).fill(recipients)
-    page.get_by_label("From").fill("Ann Lee <ann@example.org>")
+    page.get_by_label("From", exact=True).fill("Ann Lee <ann@example.org>")
     page.get_by_label("Subject").fill(subject)
     page.get_by_label("Text", exact=True).fill("How are you?")
 
@@ -123,7 +123,7 @@ def test_it_works_without_javascript(browser: Browser, sign_in_link: str) -> Non
     page = context.new_page()
     page.goto(sign_in_link)
     page.get_by_label("Recipients", exact=True).fill("bob@example.org")
-    page.get_by_label("From").fill("ann@example.org")
+    page.get_by_label("From", exact=True).fill("ann@example.org")
     page.get_by_label("Subject").fill("Without JavaScript")
     page.get_by_label("Text", exact=True).fill("It works.")
     page.get_by_role("button", name="Send").click()
@@ -139,7 +139,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_label("Recipients", exact=True)).to_be_focused()
     page.keyboard.type("bob@example.org")
-    page.get_by_label("From").fill("ann@example.org")
+    page.get_by_label("From", exact=True).fill("ann@example.org")
     page.get_by_label("Subject").fill("By keyboard")
     page.get_by_label("Text", exact=True).focus()
     page.keyboard.type("Look, no mouse.")
@@ -209,7 +209,7 @@ def test_what_was_typed_is_back_after_going_back(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"/mailings/\d+$"))
     page.go_back()
     expect(page.get_by_label("Subject")).to_have_value("A subject to keep")
-    expect(page.get_by_label("From")).to_have_value("Ann Lee <ann@example.org>")
+    expect(page.get_by_label("From", exact=True)).to_have_value("Ann Lee <ann@example.org>")
 
 
 IS_IN_SIGHT = """() => {
