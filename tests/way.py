@@ -15,6 +15,9 @@ from sqlalchemy import make_url
 class Way:
     """A proxy on loopback before a server's Unix socket."""
 
+    answers_after = 0.0
+    """Seconds. With some, who waits for no answer has spoken before it comes, however busy the machine."""
+
     def __init__(self, socket_path: Path) -> None:
         self.round_trips = 0
         """How often a client said something after it had been answered, greetings included."""
@@ -57,12 +60,13 @@ class Way:
         there = self._pass_on(reader, ours, partial(self._ask, asked))
         await asyncio.gather(there, self._pass_on(theirs, writer, partial(self._answer, asked)))
 
-    def _ask(self, asked: asyncio.Event) -> bool:
+    async def _ask(self, asked: asyncio.Event) -> bool:
         self.round_trips += not asked.is_set()
         asked.set()
         return True
 
-    def _answer(self, asked: asyncio.Event) -> bool:
+    async def _answer(self, asked: asyncio.Event) -> bool:
+        await asyncio.sleep(self.answers_after)
         asked.clear()
         is_lost, self._loses = self._loses > 0, 0
         return not is_lost
@@ -74,7 +78,7 @@ class Way:
         try:
             while data := await reader.read(1 << 16):
                 await self._is_open.wait()
-                if not passes():
+                if not await passes():
                     break
                 writer.write(data)
         except OSError:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import make_url
 
 from mailroom.settings import Settings, load
 from tests.api.conftest import EMAIL, new_key
-from tests.counting_proxy import RoundTrips, counted
+from tests.way import Way, way_to
 
 WARM = 8
 """So often before it counts: by then connections are open, and the driver has prepared what it will."""
@@ -29,21 +27,20 @@ Count = Callable[[Callable[[], Any], int], int]
 
 
 @pytest.fixture
-def away(postgres_url: str) -> Iterator[tuple[str, RoundTrips]]:
-    """A ledger that is some way off, and what is counted there."""
-    url = make_url(postgres_url)
-    (path,) = Path(str(url.query["host"])).glob(".s.PGSQL.*[0-9]")
-    with counted(path) as (port, trips):
-        yield f"postgresql://postgres@127.0.0.1:{port}/{url.database}", trips
+def away(postgres_url: str) -> Iterator[tuple[Way, str]]:
+    """A ledger that is some way off."""
+    with way_to(postgres_url) as (way, url):
+        way.answers_after = 0.004
+        yield way, url
 
 
 @pytest.fixture
-def settings(settings_env: dict[str, str], away: tuple[str, RoundTrips]) -> Settings:
-    return load({**settings_env, "DATABASE_URL": away[0]})
+def settings(settings_env: dict[str, str], away: tuple[Way, str]) -> Settings:
+    return load({**settings_env, "DATABASE_URL": away[1]})
 
 
 @pytest.fixture
-def count(away: tuple[str, RoundTrips]) -> Count:
+def count(away: tuple[Way, str]) -> Count:
     def trips(ask: Callable[[], Any], status: int) -> int:
         def asked() -> None:
             answer = ask()
@@ -51,7 +48,9 @@ def count(away: tuple[str, RoundTrips]) -> Count:
 
         for _ in range(WARM):
             asked()
-        return away[1].during(asked)
+        before = away[0].round_trips
+        asked()
+        return away[0].round_trips - before
 
     return trips
 
