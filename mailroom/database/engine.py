@@ -146,6 +146,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads: one consistent picture, never waiting for writers."""
         with self._reading.connect() as connection:
+            connection.begin()  # or what the driver runs by itself would be no part of it
             yield connection
 
     @contextmanager
