@@ -160,7 +160,8 @@ class Database:
             yield connection
 
     def kept_open(self) -> KeptOpen:
-        """For who writes often, in one thread at a time."""
+        """For who writes to SQLite often, in one thread at a time."""
+        assert self._write_lock is not None
         kept = KeptOpen(self._writing, self._write_lock)
         self._kept.add(kept)
         return kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine
 
@@ -11,16 +11,16 @@ from mailroom.database.write_lock import WriteLock
 
 
 class KeptOpen:
-    """Transactions that write, of one thread at a time. Its connection is not one of the pool's any more."""
+    """Transactions that write to SQLite, of one thread at a time. Its connection is not one of the pool's any more."""
 
-    def __init__(self, engine: Engine, write_lock: WriteLock | None) -> None:
+    def __init__(self, engine: Engine, write_lock: WriteLock) -> None:
         self._engine, self._write_lock = engine, write_lock
         self._connection: Connection | None = None
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Committed on leaving; an exception rolls back, and the next one opens a connection anew."""
-        with self._write_lock.one() if self._write_lock else nullcontext():
+        with self._write_lock.one():
             connection = self._connection = self._connection or self._open()
             try:
                 with connection.begin():
