@@ -11,7 +11,7 @@ from mailroom.database.write_lock import WriteLock
 
 
 class KeptOpen:
-    """Transactions that write to SQLite, of one thread at a time. Its connection is not one of the pool's any more."""
+    """Transactions that write to SQLite, of one thread at a time. Its connection has left the pool."""
 
     def __init__(self, engine: Engine, write_lock: WriteLock) -> None:
         self._engine, self._write_lock = engine, write_lock
