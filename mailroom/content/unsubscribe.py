@@ -111,7 +111,8 @@ def purposed(content: Content, chosen: str | None, recipients: int, columns: Seq
     """With the purpose that was chosen. None was: many recipients, a list or a link make it bulk mail."""
     has_link = UNSUBSCRIBE_TAG not in columns and any(map(_USES_TAG, (content.text, content.html)))
     is_bulk = recipients >= BULK_FROM or bool(content.list_name) or has_link
-    return replace(content, purpose=chosen or (BULK_PURPOSE if is_bulk else TRANSACTIONAL))
+    purpose = chosen or (BULK_PURPOSE if is_bulk else TRANSACTIONAL)
+    return content if content.purpose == purpose else replace(content, purpose=purpose)
 
 
 def list_name_of(typed: str) -> str:

@@ -42,6 +42,6 @@ class Report:
     status: str = ""  # enhanced, as 5.1.1 (RFC 3463); "": not said
     words: str = ""  # of the server that said it
     reporter: str = ""  # that server's name, or the provider's
-    is_transient: bool = False  # a bounce that may be otherwise next time (a full mailbox): blames nobody at once
+    is_transient: bool = False  # may be otherwise next time (a full mailbox): blames nobody at once
     is_proven: bool = False
     raw: bytes = b""  # what it was read from, at most MOST_RAW_OCTETS

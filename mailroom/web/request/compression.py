@@ -28,6 +28,8 @@ def init_app(app: Flask) -> None:
 
 
 def _compress(response: Response) -> Response:
+    if 300 <= response.status_code < 400:  # leads elsewhere, in a few words
+        return response
     if not (response.content_type or "").startswith(COMPRESSED_TYPES) or response.content_encoding:
         return response
     response.vary.add("Accept-Encoding")
