@@ -13,6 +13,7 @@ LAYERS = [
     {"files", "host_names", "proxies", "stop_signals", "supervision", "urls"},
     {"settings", "database", "log"},
     {"ledger", "content", "smtp", "http", "queue"},
+    {"feedback"},
     {"engine"},
     {"web", "front", "cli", "jobs", "local", "sink", "flask", "submission"},
     {"app", "worker", "start"},
