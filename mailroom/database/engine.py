@@ -256,9 +256,13 @@ def _configure_sqlite(
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("mailroom_writes"):
+        options = connection.get_execution_options()
+        if options.get("mailroom_writes"):
+            begin_writing = (
+                write_lock.begin_impatient if options.get("mailroom_impatient") else write_lock.begin
+            )
             try:
-                write_lock.begin(connection.connection.cursor())
+                begin_writing(connection.connection.cursor())
             except sqlite3.Error as error:
                 raise OperationalError("BEGIN IMMEDIATE", None, error) from error
         else:

@@ -7,14 +7,14 @@ from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine
 
-from mailroom.database.write_lock import WriteLock
+from mailroom.database.write_lock import IMPATIENT, WriteLock
 
 
 class KeptOpen:
     """Transactions that write to SQLite, of one thread at a time. Its connection has left the pool."""
 
     def __init__(self, engine: Engine, write_lock: WriteLock) -> None:
-        self._engine, self._write_lock = engine, write_lock
+        self._engine, self._write_lock = engine.execution_options(mailroom_impatient=True), write_lock
         self._connection: Connection | None = None
 
     @contextmanager
@@ -40,4 +40,5 @@ class KeptOpen:
     def _open(self) -> Connection:
         connection = self._engine.connect()
         connection.detach()
+        connection.connection.cursor().execute(IMPATIENT)
         return connection
