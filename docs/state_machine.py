@@ -47,6 +47,8 @@ ARROWS = (
     Arrow((UNKNOWN,), (UNKNOWN,), "M872 296 C920 280 920 330 872 314", 800, 354),
     Arrow((SENDING,), ENDED, "M430 230 V438", 442, 400),
     Arrow(WAITING, ENDED, "M150 302 C150 420 190 470 288 470", 176, 388),
+    Arrow((SENT,), ENDED, "M872 124 C960 180 960 400 880 436", 862, 180),
+    Arrow((UNKNOWN,), ENDED, "M770 330 V436", 778, 412),
     Arrow(ENDED, WAITING, "M288 500 C110 500 90 440 90 306", 112, 522),
 )
 MIDDLE = {SENDING: (440, 200), SENT: (810, 120), UNKNOWN: (810, 305)}
@@ -118,8 +120,10 @@ def _arrow(arrow: Arrow) -> str:
 
 def _node(name: str, x: int, y: int) -> str:
     kind = "sent" if name == State.SENT else "end" if name in ENDED else ""
+    width = 92 if name in ENDED else 124
+    left, top = x - width // 2, y - 24
     return (
-        f'<g class="state {kind}"><rect x="{x - 62}" y="{y - 24}" width="124" height="48" rx="8"/>'
+        f'<g class="state {kind}"><rect x="{left}" y="{top}" width="{width}" height="48" rx="8"/>'
         f'<text x="{x}" y="{y + 5}">{name}</text></g>'
     )
 

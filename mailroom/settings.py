@@ -124,6 +124,7 @@ def _unguessable(secret: str) -> str:
 SETTING_TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 A_PORT = "a whole number from 1 to 65535"
 YES_OR_NO = "true or false"
+PERCENTAGE = "a percentage from 0 (never) to 100, like 0.3"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Span = Annotated[timedelta, BeforeValidator(span)]
@@ -285,6 +286,25 @@ class Settings(BaseModel):
             pattern=r"^[A-Za-z0-9!#$&'*+/=^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}$",
         ),
     ] = None
+    suppress_after: Annotated[
+        int,
+        Field(
+            alias="MAILROOM_SUPPRESS_AFTER",
+            description="a whole number from 1 to 100: bounces after which an address is suppressed",
+            ge=1,
+            le=100,
+        ),
+    ] = 3
+    bounces_pause_at: Annotated[
+        float,
+        Field(alias="MAILROOM_BOUNCES_PAUSE_AT", description=PERCENTAGE, ge=0, le=100, allow_inf_nan=False),
+    ] = 10
+    complaints_pause_at: Annotated[
+        float,
+        Field(
+            alias="MAILROOM_COMPLAINTS_PAUSE_AT", description=PERCENTAGE, ge=0, le=100, allow_inf_nan=False
+        ),
+    ] = 0.3
     forwarded_allow_ips: Annotated[
         Addresses,
         Field(

@@ -21,3 +21,8 @@ def condition(sql: str) -> TextClause:
 def partial_index(name: str, *columns: str, where: TextClause) -> Index:
     """Of the rows for which `where` holds, in the order of `columns`."""
     return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+def equality_index(name: str, column: str, where: TextClause) -> Index:
+    """The same for values of any length, as a stranger may have chosen them: only = finds them."""
+    return Index(name, column, sqlite_where=where, postgresql_where=where, postgresql_using="hash")

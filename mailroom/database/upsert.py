@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Table
+from sqlalchemy import Column, Connection, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailroom.database.statement import Statement
@@ -32,6 +32,16 @@ def insert_all_once(connection: Connection, table: Table, rows: Sequence[Mapping
         return 0
     statement = INSERT[connection.dialect.name](table).on_conflict_do_nothing()
     return len(connection.execute(statement.returning(*table.primary_key), list(rows)).all())
+
+
+def insert_new(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], told: Column[Any]
+) -> list[Any]:
+    """The same; says `told` of those rows that were not there yet."""
+    if not rows:
+        return []
+    statement = INSERT[connection.dialect.name](table).on_conflict_do_nothing()
+    return list(connection.execute(statement.returning(told), list(rows)).scalars())
 
 
 class Upsert:

@@ -55,6 +55,7 @@ class Move(NamedTuple):
 
 _Q, _S, _D, _U = State.QUEUED, State.SENDING, State.DEFERRED, State.UNKNOWN
 _OWNER, _SWEEPER, _PERSON = "the batch's owner", "the sweeper", "a person"
+_REPORT = "a report"
 
 ACCEPT = Move((), State.QUEUED, "accept", "the web process", "acceptance")
 SUPPRESS = Move(
@@ -87,10 +88,12 @@ RETRY = Move(
 )
 CONFIRM = Move((_U,), State.SENT, "confirm", _PERSON, '"it arrived"')
 RESEND = Move((_U,), State.UNKNOWN, "resend", _PERSON, '"send again"')
+BOUNCE = Move((State.SENT, _U), State.BOUNCED, "bounce", _REPORT, "it came back")
+PROVE = Move((_U,), State.SENT, "prove", _REPORT, "a server's own word says that it was taken")
 
 MOVES = (
     *(ACCEPT, SUPPRESS, MARK, RECORD, DEFER, FAIL, DOUBT, SPARE, SENT_LATE, REAP, GIVE_UP, KEEP, REFUSE),
-    *(STOP, EXPIRE, RETRY, CONFIRM, RESEND, CANCEL),
+    *(STOP, EXPIRE, RETRY, CONFIRM, RESEND, CANCEL, BOUNCE, PROVE),
 )
 OF_A_PERSON = [move for move in MOVES if move.who == _PERSON]
 OF_A_TRY = {move.after: move for move in (DEFER, FAIL, REFUSE, DOUBT)}

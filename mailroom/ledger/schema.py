@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 from mailroom.database.clock import Millis, UtcTime
-from mailroom.database.ddl import NEVER_REUSED, Id, condition, partial_index
+from mailroom.database.ddl import NEVER_REUSED, Id, condition, equality_index, partial_index
 from mailroom.ledger.states import COUNTED, WATCHED, MailingState, State
 
 metadata = MetaData(
@@ -117,9 +117,12 @@ mailings = table(
     # Never later than the earliest due_at of its deliveries; NULL when none is due.
     # The sweeper looks here, not at a million deliveries.
     Column("next_due_at", UtcTime),
+    Column("complained", Integer, nullable=False, server_default="0"),  # deliveries that were called spam
+    Column("tripped_for", Text),  # why what came back paused it, which happens once
     Column("held_for", Text),  # why workers paused it: a refusal that is about its sender, or about all of it
     Column("staged_until", Millis),  # the lease of its acceptance while it is staged; 0: given up
     Index("ix_mailings_state_next_due_at", "state", "next_due_at"),
+    equality_index("ix_mailings_message_id", "message_id", where=condition("message_id IS NOT NULL")),
     partial_index("ix_mailings_program_id_id", "program_id", "id", where=condition("program_id IS NOT NULL")),
     **NEVER_REUSED,
 )
@@ -181,6 +184,7 @@ deliveries = table(
     Column("reply", Text),  # the server's words
     Column("marked_at", Millis),
     Column("dated_at", Millis),  # the Date that it bears: when it was first about to be handed over
+    Column("complained_at", Millis),  # when somebody said that its recipient called it spam
     Column("updated_at", Millis, nullable=False),
     Index("ix_deliveries_mailing_id_id", "mailing_id", "id"),
     partial_index(
@@ -264,6 +268,46 @@ link_keys = table(  # the ring that seals unsubscribe links: see consent/link_ke
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("secret", String(64), nullable=False),  # hex
     Column("created_at", Millis, nullable=False),
+)
+
+IS_UNMATCHED = condition("unmatched <> ''")
+IS_OPEN = condition("is_open")
+
+reports = table(  # what was said of a mail after the relay's 250: a fact of its delivery
+    "reports",
+    Column("id", Id, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),  # of one that is read twice it is the same
+    Column("kind", String(10), nullable=False),  # bounced | delayed | relayed | delivered | complained | sent
+    Column("way", String(20), nullable=False),  # in which it came: pipe, imap, ses...
+    Column("delivery_id", Id, ForeignKey("deliveries.id", ondelete="CASCADE")),  # NULL: nobody knows which
+    Column("mailing_id", Id),
+    Column("address", String(320), nullable=False),  # as the report has it
+    Column("at", Millis),  # when it happened; NULL: it does not say
+    Column("received_at", Millis, nullable=False),
+    Column("code", SmallInteger),
+    Column("status", String(11), nullable=False),  # enhanced (RFC 3463)
+    Column("words", Text, nullable=False),
+    Column("reporter", String(255), nullable=False),
+    Column("is_transient", Boolean, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("unmatched", String(200), nullable=False),  # why it is of no delivery; "": it is of one
+    Column("is_open", Boolean, nullable=False),  # its mail was being handed over: it is looked at again
+    Column("taken_at", Millis),  # of what came back: when the relay had taken it,
+    Column("taken_with", Text),  # and its code and words
+    partial_index("ix_reports_delivery_id", "delivery_id", where=condition("delivery_id IS NOT NULL")),
+    partial_index(
+        "ix_reports_mailing_id_kind", "mailing_id", "kind", where=condition("mailing_id IS NOT NULL")
+    ),
+    partial_index("ix_reports_unmatched", "id", where=IS_UNMATCHED),
+    partial_index("ix_reports_open", "id", where=IS_OPEN),
+    **NEVER_REUSED,
+)
+
+strikes = table(  # bounces that may be the address's fault, and do not suppress it yet
+    "strikes",
+    Column("address_key", String(320), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("last_at", Millis, nullable=False),
 )
 
 idempotency_keys = table(

@@ -18,6 +18,8 @@ class LastEvent(StrEnum):
 
     SCHEDULED = "scheduled"
     FAILED = "failed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
     DELAYED = "delivery_delayed"
     CANCELED = "canceled"
     QUEUED = "queued"
@@ -51,6 +53,9 @@ class Event(StrEnum):
         "The connection broke before the mail server answered: it may have arrived.",
         "unknown",
     )
+    BOUNCED = "email.bounced", "It came back: a server that had taken it could not deliver it.", "bounce"
+    DELIVERED = "email.delivered", "A server said so: the recipient's own has it."
+    COMPLAINED = "email.complained", "The recipient called it spam."
     MAILING_DONE = "mailing.done", "Every recipient of a mailing has an outcome."
     MAILING_CANCELED = (
         "mailing.canceled",
@@ -135,7 +140,7 @@ class State(_Word):
         LastEvent.DELAYED,
         Event.DELAYED,
         severity=6,
-        in_bar=8,
+        in_bar=9,
         shows="due_at",
         waits=True,
         is_watched=True,
@@ -165,8 +170,18 @@ class State(_Word):
         "The mail server refused it for good.",
         LastEvent.FAILED,
         Event.FAILED,
-        severity=8,
+        severity=9,
         in_bar=4,
+        is_terminal=True,
+        is_watched=True,
+    )
+    BOUNCED = About(
+        "bounced",
+        "It came back: the mail server had taken it, and it could not be delivered.",
+        LastEvent.BOUNCED,
+        Event.BOUNCED,
+        severity=8,
+        in_bar=5,
         is_terminal=True,
         is_watched=True,
     )
@@ -176,7 +191,7 @@ class State(_Word):
         LastEvent.SUPPRESSED,
         Event.SUPPRESSED,
         severity=5,
-        in_bar=5,
+        in_bar=6,
         is_terminal=True,
     )
     CANCELED = About(
@@ -185,7 +200,7 @@ class State(_Word):
         LastEvent.CANCELED,
         Event.CANCELED,
         severity=3,
-        in_bar=7,
+        in_bar=8,
         is_terminal=True,
     )
     EXPIRED = About(
@@ -194,7 +209,7 @@ class State(_Word):
         LastEvent.FAILED,
         Event.FAILED,
         severity=4,
-        in_bar=6,
+        in_bar=7,
         is_terminal=True,
         is_watched=True,
     )
@@ -219,7 +234,7 @@ class MailingState(_Word):
 
 QUEUED, SENDING, DEFERRED, UNKNOWN = State.QUEUED, State.SENDING, State.DEFERRED, State.UNKNOWN
 SENT, FAILED, SUPPRESSED = State.SENT, State.FAILED, State.SUPPRESSED
-CANCELED, EXPIRED = State.CANCELED, State.EXPIRED
+CANCELED, EXPIRED, BOUNCED = State.CANCELED, State.EXPIRED, State.BOUNCED
 STAGED, SCHEDULED, ACTIVE = MailingState.STAGED, MailingState.SCHEDULED, MailingState.ACTIVE
 PAUSED, DONE = MailingState.PAUSED, MailingState.DONE
 

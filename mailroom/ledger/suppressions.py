@@ -14,9 +14,15 @@ from mailroom.database import clock
 from mailroom.database.clock import from_millis
 from mailroom.database.upsert import insert_all_once
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
-from mailroom.ledger.schema import suppressions
+from mailroom.ledger.schema import strikes, suppressions
 
-REASONS = ("manual", "unsubscribed", "bounced", "complained")
+REASON_SENTENCES = {
+    "manual": "Added by hand",
+    "unsubscribed": "Wanted no more mail",
+    "bounced": "Mail to it came back",
+    "complained": "Called it spam",
+}
+REASONS = tuple(REASON_SENTENCES)
 
 ADDRESSES_AT_ONCE = 500
 """Rows a statement: a database takes only so many parameters."""
@@ -88,6 +94,8 @@ def remove(connection: Connection, address_key: str, scope: Scope | None = None)
     it.
     """
     gone = delete(suppressions).where(suppressions.c.address_key == address_key)
+    if scope is None or scope == ALL_MAIL:  # a first bounce must not put it back
+        connection.execute(delete(strikes).where(strikes.c.address_key == address_key))
     if scope is not None:
         gone = gone.where(suppressions.c.sender == scope.sender, suppressions.c.list_name == scope.list_name)
     return connection.execute(gone).rowcount > 0

@@ -125,7 +125,7 @@ PARTICULARS = re.compile(r"\S*[\d@]\S*|\b[\w-]+(?:\.[\w-]+)+|<[^<>]*>")
 
 def blamed(stage: Stage, reply: Reply, names: Iterable[str] = ()) -> Blame:
     """Whom a refusal at `stage` is about. `names`: the addresses that the reply may quote."""
-    text, code = _words(reply, names), reply.enhanced or ""
+    text, code = words_of(reply, names), reply.enhanced or ""
     knows_recipient = stage != "mail"
 
     def says(*kinds: re.Pattern[str]) -> bool:
@@ -213,7 +213,7 @@ def _is_of_a_mailbox(code: int, text: str) -> bool:
     return bool(is_full) and not OURS_TO_SEND.search(text)
 
 
-def _words(reply: Reply, names: Iterable[str]) -> str:
+def words_of(reply: Reply, names: Iterable[str]) -> str:
     """Its words without what a stranger may have chosen: addresses, and links."""
     text = reply.text.lower()
     for name in names:
@@ -223,7 +223,7 @@ def _words(reply: Reply, names: Iterable[str]) -> str:
 
 def gist(reply: Reply, names: Sequence[str] = ()) -> str:
     """The same for replies that differ in names, numbers and addresses only."""
-    text = _words(reply, names)
+    text = words_of(reply, names)
     for name in names:
         text = re.sub(rf"\b{re.escape(name.rpartition('@')[0].lower())}\b", " ", text)
     return f"{reply.code} {reply.enhanced or ''} {' '.join(PARTICULARS.sub(' ', text).split())}"

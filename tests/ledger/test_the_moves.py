@@ -12,21 +12,26 @@ from mailroom.ledger.states import SENDING, TERMINAL, WAITING, State
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_once_unknown_it_is_sent_or_stays_unknown() -> None:
+def test_once_unknown_it_is_sent_or_stays_unknown_or_comes_back() -> None:
     after = {move.after for move in MOVES if State.UNKNOWN in move.before}
-    assert after == {State.SENT, State.UNKNOWN, State.SENDING}
+    assert after == {State.SENT, State.UNKNOWN, State.SENDING, State.BOUNCED}
 
 
 def test_what_may_have_arrived_never_ends_as_unsent() -> None:
-    unsent = {*TERMINAL, State.DEFERRED} - {State.SENT}
+    unsent = {*TERMINAL, State.DEFERRED} - {State.SENT, State.BOUNCED}
     kept = {
         move.in_doubt for move in MOVES if move.after in unsent and move.before and move not in OF_A_PERSON
     }
     assert {move.after if move else None for move in kept} == {State.UNKNOWN}
 
 
-def test_what_is_sent_stays_sent() -> None:
-    assert not [move for move in MOVES if State.SENT in move.before]
+def test_what_is_sent_stays_sent_unless_it_comes_back() -> None:
+    assert {move.after for move in MOVES if State.SENT in move.before} == {State.BOUNCED}
+    assert {state for move in MOVES if move.after is State.BOUNCED for state in move.before} == {
+        State.SENT,
+        State.UNKNOWN,
+    }
+    assert not [move for move in MOVES if State.BOUNCED in move.before]
 
 
 def test_every_state_can_be_reached_and_every_waiting_one_left() -> None:
@@ -47,6 +52,7 @@ def test_what_a_person_may_do_stands_in_the_table() -> None:
         "unknown": ["confirm", "resend"],
         "sent": [],
         "failed": ["retry"],
+        "bounced": [],
         "suppressed": ["retry"],
         "canceled": ["retry"],
         "expired": ["retry"],

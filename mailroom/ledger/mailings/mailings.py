@@ -49,6 +49,8 @@ class Mailing:
     ended_at: datetime | None
     next_due_at: datetime | None
     held_for: str | None = None
+    complained: int = 0
+    tripped_for: str | None = None
     purpose: str = "transactional"
     list_name: str = ""
     counts: Mapping[State, int] = field(default_factory=dict)
@@ -200,6 +202,12 @@ def hold(connection: Connection, mailing_id: int, why: str) -> bool:
     return _move(connection, mailing_id, "pause", state=MailingState.PAUSED, held_for=why)
 
 
+def trip(connection: Connection, mailing_id: int, why: str) -> bool:
+    """The same for what comes back of it, once: whoever resumes it has seen that."""
+    values = {"state": MailingState.PAUSED, "held_for": why, "tripped_for": why}
+    return _move(connection, mailing_id, "pause", mailings.c.tripped_for.is_(None), **values)
+
+
 PAUSED_BY_WORKERS = (mailings.c.state == MailingState.PAUSED) & mailings.c.held_for.is_not(None)
 
 
@@ -273,9 +281,11 @@ def look_again(connection: Connection, mailing_id: int, at: int) -> None:
     LOOK_AT_LATEST.do(connection, of_mailing=mailing_id, at=at)
 
 
-def _move(connection: Connection, mailing_id: int, action: Action, **values: Any) -> bool:
+def _move(
+    connection: Connection, mailing_id: int, action: Action, *where: ColumnElement[bool], **values: Any
+) -> bool:
     may_move = mailings.c.state.in_(states_with(action))
-    statement = update(mailings).where(mailings.c.id == mailing_id, may_move)
+    statement = update(mailings).where(mailings.c.id == mailing_id, may_move, *where)
     moved = connection.execute(statement.values(**values)).rowcount == 1
     if moved:
         tell(connection, "a mailing is changed", mailing=mailing_id, action=action)

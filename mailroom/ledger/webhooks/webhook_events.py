@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import ColumnElement, Connection, case, insert, literal, null, select
 
 from mailroom.database.clock import now_millis
-from mailroom.ledger.schema import deliveries, mailings, webhook_calls, webhook_endpoints
+from mailroom.ledger.schema import deliveries, mailings, reports, webhook_calls, webhook_endpoints
 from mailroom.ledger.states import Event, MailingState, State
 
 TEST = "webhook.test"
@@ -82,6 +82,19 @@ def _note(connection: Connection, *which: ColumnElement[bool]) -> None:
         *_when(),
     ).where(*which, deliveries.c.state.in_(list(EVENT_OF_STATE)), *_wants(kind))
     _insert(connection, happened.order_by(deliveries.c.id))
+
+
+def note_reports(connection: Connection, event: Event, keys: Iterable[str]) -> None:
+    """Tells of what these reports say beside any state."""
+    chosen = list(keys)
+    if not chosen or not wanted(connection):
+        return
+    kind = literal(event.value)
+    columns = [reports.c[name] for name in ("mailing_id", "delivery_id", "received_at", "code", "words")]
+    happened = select(webhook_endpoints.c.id, kind, *columns, *_when()).where(
+        reports.c.key.in_(chosen), reports.c.delivery_id.is_not(None), *_wants(kind)
+    )
+    _insert(connection, happened.order_by(reports.c.id))
 
 
 def note_mailings(connection: Connection, mailing_ids: Iterable[int]) -> None:

@@ -67,6 +67,7 @@ def _shown(
         bad_scope=bad_scope,
         bad_file=bad_file,
         reasons=suppressions.REASONS,
+        sentences=suppressions.REASON_SENTENCES,
     )
     return make_response(body, 422 if bad or bad_scope or bad_file else 200)
 

@@ -1,0 +1,120 @@
+"""Taking: the one door for whatever comes back, by which way ever.
+
+A report is in the ledger when `take` returns: only then may a message be taken off its mailbox, or a
+webhook be answered. Read twice, it is counted once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from mailroom.database.engine import Database
+from mailroom.engine.feedback.facts import fact_of, key_of
+from mailroom.engine.feedback.following import follow
+from mailroom.engine.feedback.matching import NOT_IN_LEDGER, Match, match
+from mailroom.engine.feedback.rules import FeedbackRules
+from mailroom.engine.key_ring import KeyRing
+from mailroom.feedback.report import Report
+from mailroom.ledger import moves
+from mailroom.ledger.feedback import mailed, reports
+from mailroom.ledger.feedback.reports import Fact
+from mailroom.ledger.moves import Picked
+from mailroom.ledger.schema import deliveries
+from mailroom.ledger.states import State
+
+TAKEN_AT_ONCE = 200
+"""Reports a transaction: others who write to SQLite must not wait long."""
+
+
+class Taken(NamedTuple):
+    """What became of a report. `unmatched`: why it is of no delivery; `is_new`: nobody had read it before."""
+
+    delivery_id: int | None
+    unmatched: str
+    is_new: bool
+
+
+def take(database: Database, given: Sequence[Report], ring: KeyRing, rules: FeedbackRules) -> list[Taken]:
+    """Notes reports, and all that follows from them, in transactions of TAKEN_AT_ONCE.
+
+    Raises an error of LEDGER_AWAY: those that were not noted are to be given again, and all of them may be.
+    """
+    taken: list[Taken] = []
+    for begin in range(0, len(given), TAKEN_AT_ONCE):
+        some = given[begin : begin + TAKEN_AT_ONCE]
+        with database.begin() as connection:
+            taken += _take(connection, some, ring, rules)
+    return taken
+
+
+def look_again(database: Database, rules: FeedbackRules) -> int:
+    """What came back while its mail was still being handed over follows now: how many reports."""
+    with database.read() as connection:
+        waiting = reports.open_ones(connection)
+    if not waiting:
+        return 0
+    with database.begin() as connection:
+        picked = _pick(connection, {fact.delivery_id for fact in waiting if fact.delivery_id is not None})
+        over = [fact for fact in waiting if (row := picked.get(fact.delivery_id or 0)) and not _is_open(row)]
+        closed = reports.close(connection, [fact.key for fact in over])
+        facts = [fact for fact in over if fact.key in closed]
+        of = mailed.by_id(connection, picked)
+        follow(connection, facts, picked, of, rules)
+    return len(facts)
+
+
+def _take(
+    connection: Connection, given: Sequence[Report], ring: KeyRing, rules: FeedbackRules
+) -> list[Taken]:
+    keys = [key_of(report) for report in given]
+    known = reports.known(connection, keys)
+    once = {key: report for key, report in zip(keys, given, strict=True) if key not in known}
+    matches = match(connection, list(once.values()), ring, is_signed=rules.is_signed)
+    of = {one.of.id: one.of for one in matches if one.of is not None}
+    picked = _pick(connection, of)
+    facts = [_fact(report, one, picked) for report, one in zip(once.values(), matches, strict=True)]
+    new = reports.note(connection, facts)
+    told = [fact for fact in facts if fact.key in new and fact.delivery_id is not None]
+    follow(connection, [fact for fact in told if not fact.is_open], picked, of, rules)
+    if any(fact.unmatched for fact in facts):
+        reports.forget_unmatched(connection)
+    return _taken(keys, facts, known, new)
+
+
+def _pick(connection: Connection, ids: Collection[int]) -> dict[int, Picked]:
+    """Locks these deliveries."""
+    if not ids:
+        return {}
+    mailed.lock(connection, ids)
+    return {row.id: row for row in moves.pick(connection, deliveries.c.id.in_(sorted(ids)))}
+
+
+def _fact(report: Report, matched: Match, picked: Mapping[int, Picked]) -> Fact:
+    fact = fact_of(report, matched.unmatched)
+    if matched.of is None:
+        return fact
+    of, row = matched.of, picked.get(matched.of.id)
+    if row is None:
+        return replace(fact, unmatched=NOT_IN_LEDGER)
+    return replace(fact, delivery_id=of.id, mailing_id=of.mailing_id, is_open=_is_open(row))
+
+
+def _is_open(row: Picked) -> bool:
+    """It is being handed over at this moment: what its server said is not noted yet."""
+    return row.state is State.SENDING
+
+
+def _taken(
+    keys: Sequence[str],
+    facts: Iterable[Fact],
+    known: Mapping[str, tuple[int | None, str]],
+    new: Collection[str],
+) -> list[Taken]:
+    """One that was given twice is new once."""
+    became = {**known, **{fact.key: (fact.delivery_id, fact.unmatched) for fact in facts}}
+    first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+    return [Taken(*became[key], is_new=key in new and first[key] == place) for place, key in enumerate(keys)]

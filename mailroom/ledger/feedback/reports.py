@@ -1,0 +1,137 @@
+"""Reports: what was said of a mail after the 250, as facts of its delivery; and those of no delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Text, cast, delete, func, select, update
+
+from mailroom.database import clock
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.upsert import insert_new
+from mailroom.ledger.schema import IS_OPEN, IS_UNMATCHED, deliveries, reports
+from mailroom.ledger.states import State
+
+UNMATCHED_KEPT = 10_000
+"""Reports of no delivery: the oldest go."""
+
+UNMATCHED_KEPT_MS = 90 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One report, as it is kept. `unmatched`: why nobody knows whose it is; "": it is of `delivery_id`."""
+
+    key: str
+    kind: str
+    way: str
+    delivery_id: int | None
+    mailing_id: int | None
+    address: str
+    at: int | None
+    code: int | None
+    status: str
+    words: str
+    reporter: str
+    is_transient: bool
+    raw: bytes
+    unmatched: str = ""
+    is_open: bool = False
+    taken_at: int | None = None
+    taken_with: str | None = None
+
+
+FACT_COLUMNS = tuple(reports.c[name] for name in Fact.__slots__)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A report as people see it: `moment`: when it happened, as far as it says."""
+
+    id: int
+    fact: Fact
+    received_at: datetime
+
+    @property
+    def moment(self) -> datetime:
+        return self.received_at if self.fact.at is None else from_millis(self.fact.at)
+
+
+def known(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[int | None, str]]:
+    """Of these keys those that were noted before: the delivery, or why there is none."""
+    columns = (reports.c.key, reports.c.delivery_id, reports.c.unmatched)
+    rows = connection.execute(select(*columns).where(reports.c.key.in_(sorted(set(keys)))))
+    return {row.key: (row.delivery_id, row.unmatched) for row in rows}
+
+
+def note(connection: Connection, facts: Sequence[Fact]) -> set[str]:
+    """Keeps those that nobody else has noted meanwhile: their keys."""
+    now = clock.now(connection)
+    rows = [{**asdict(fact), "received_at": now} for fact in sorted(facts, key=lambda one: one.key)]
+    return set(insert_new(connection, reports, rows, reports.c.key))
+
+
+def forget_unmatched(connection: Connection) -> None:
+    """Those that are too old, or too many."""
+    newest = select(reports.c.id).where(IS_UNMATCHED).order_by(reports.c.id.desc())
+    too_many = newest.offset(UNMATCHED_KEPT).limit(1).scalar_subquery()
+    too_old = reports.c.received_at < now_millis() - UNMATCHED_KEPT_MS
+    connection.execute(delete(reports).where(IS_UNMATCHED, (reports.c.id <= too_many) | too_old))
+
+
+def keep_taken(connection: Connection, keys: Iterable[str]) -> None:
+    """Beside what came back: when its relay had taken it, and in which words, before the delivery forgets."""
+    of = deliveries.c.id == reports.c.delivery_id
+    words = func.coalesce(cast(deliveries.c.code, Text).concat(" "), "").concat(
+        func.coalesce(deliveries.c.reply, "")
+    )
+    values = {
+        "taken_at": select(deliveries.c.updated_at).where(of).scalar_subquery(),
+        "taken_with": select(words).where(of).scalar_subquery(),
+    }
+    connection.execute(update(reports).where(reports.c.key.in_(sorted(keys))).values(values))
+
+
+def of_delivery(connection: Connection, delivery_id: int) -> list[Told]:
+    """Oldest first."""
+    return _told(connection, reports.c.delivery_id == delivery_id)
+
+
+def unmatched(connection: Connection, before_id: int | None = None, limit: int = 100) -> list[Told]:
+    """The newest first."""
+    older = () if before_id is None else (reports.c.id < before_id,)
+    statement = select(reports.c.id, reports.c.received_at, *FACT_COLUMNS).where(IS_UNMATCHED, *older)
+    rows = connection.execute(statement.order_by(reports.c.id.desc()).limit(limit))
+    return [_one(row) for row in rows]
+
+
+def count_unmatched(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(reports).where(IS_UNMATCHED)).scalar_one())
+
+
+def open_ones(connection: Connection, most: int = 200) -> list[Fact]:
+    """Those that came while their mail was being handed over, and that is over now."""
+    over = select(deliveries.c.id).where(
+        deliveries.c.id == reports.c.delivery_id, deliveries.c.state != State.SENDING
+    )
+    statement = select(*FACT_COLUMNS).where(IS_OPEN, over.exists()).order_by(reports.c.id).limit(most)
+    return [Fact(*row) for row in connection.execute(statement)]
+
+
+def close(connection: Connection, keys: Iterable[str]) -> set[str]:
+    """Nothing more is to follow from these; those that nobody else has closed meanwhile."""
+    closed = update(reports).where(IS_OPEN, reports.c.key.in_(sorted(keys))).values(is_open=False)
+    return set(connection.execute(closed.returning(reports.c.key)).scalars())
+
+
+def _told(connection: Connection, *which: Any) -> list[Told]:
+    statement = select(reports.c.id, reports.c.received_at, *FACT_COLUMNS).where(*which)
+    return [_one(row) for row in connection.execute(statement.order_by(reports.c.id))]
+
+
+def _one(row: Any) -> Told:
+    id, received_at, *values = row
+    return Told(id, Fact(*values), from_millis(received_at))

@@ -1,0 +1,26 @@
+"""Tripping: a mailing of which too much comes back pauses itself, once; a person who resumes it is obeyed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import Connection
+
+from mailroom.ledger.mailings import mailings
+from mailroom.ledger.states import State, states_with
+
+WhyPause = Callable[[int, int, int], str]
+"""Of how many were handed over, came back, and were called spam."""
+
+
+def look_at(connection: Connection, mailing_ids: Iterable[int], why_pause: WhyPause) -> list[tuple[int, str]]:
+    """Pauses those of these mailings of which it says why; which, and why."""
+    tripped = []
+    for mailing in mailings.several(connection, mailing_ids):
+        if mailing.state not in states_with("pause") or mailing.tripped_for is not None:
+            continue
+        handed_over = sum(mailing.counts.get(state, 0) for state in (State.SENT, State.BOUNCED))
+        why = why_pause(handed_over, mailing.counts.get(State.BOUNCED, 0), mailing.complained)
+        if why and mailings.trip(connection, mailing.id, why):
+            tripped.append((mailing.id, why))
+    return tripped
