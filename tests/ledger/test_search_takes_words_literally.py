@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailroom.database.engine import Database
-from mailroom.ledger.deliveries import deliveries
+from mailroom.ledger.deliveries import search
 from mailroom.ledger.mailings import mailings
 from tests.ledger.book import Book
 
@@ -12,7 +12,7 @@ def test_addresses_and_subjects_are_searched_literally(database: Database) -> No
     Book(database).accept(["ann_lee@mail.example", "annxlee@mail.example", "per%cent@mail.example"])
     with database.read() as connection:
         found = {
-            words: [delivery.address for delivery, _ in deliveries.search(connection, words)]
+            words: [delivery.address for delivery, _ in search.recipients(connection, words)]
             for words in ("n_l", "r%c", "NN_LEE")
         }
         subjects = [mailing.subject for mailing in mailings.search(connection, "hEll")]

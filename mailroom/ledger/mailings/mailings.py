@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, func, or_, select, update
 
 from mailroom.database import pipeline
+from mailroom.database.any_case import contains_in_any_case
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
@@ -170,7 +171,7 @@ def search(
     connection: Connection, words: str, before_id: int | None = None, limit: int = 50
 ) -> list[Mailing]:
     """The newest mailings below `before_id` whose subject contains `words`, whatever the case."""
-    fitting = LISTED.where(mailings.c.subject.icontains(words, autoescape=True))
+    fitting = LISTED.where(contains_in_any_case(mailings.c.subject, words))
     if before_id is not None:
         fitting = fitting.where(mailings.c.id < before_id)
     return _with_counts(connection, connection.execute(fitting.order_by(mailings.c.id.desc()).limit(limit)))

@@ -13,7 +13,7 @@ from mailroom.database import clock
 from mailroom.database.clock import from_millis
 from mailroom.engine import letter
 from mailroom.ledger import holding
-from mailroom.ledger.deliveries import bulk_actions, deliveries
+from mailroom.ledger.deliveries import bulk_actions, deliveries, search
 from mailroom.ledger.deliveries.bulk_actions import Decision
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.deliveries.timeline import marks_of
@@ -117,7 +117,7 @@ def _found(words: str) -> str:
     before = {name: request.args.get(name, type=number) for name in ("recipients", "mailings")}
     with mailroom().database.read() as connection:
         now = from_millis(clock.now(connection))
-        people = deliveries.search(connection, words, before["recipients"], FOUND + 1)
+        people = search.recipients(connection, words, before["recipients"], FOUND + 1)
         listed = mailings.search(connection, words, before["mailings"], FOUND + 1)
     return render_template(
         "mailings/search.html",

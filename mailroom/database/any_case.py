@@ -1,0 +1,39 @@
+"""Substring search: whether a text contains another one, be letters large or small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+ESCAPE = "/"
+
+
+class contains_in_any_case(FunctionElement[bool]):
+    """`contains_in_any_case(column, words)`: in it are these words, in which % and _ stand for themselves."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[str], words: str) -> None:
+        for special in (ESCAPE, "%", "_"):
+            words = words.replace(special, ESCAPE + special)
+        super().__init__(column, literal(f"%{words}%"))
+
+    def self_group(self, against: Any = None) -> Any:
+        return self  # see any_of
+
+
+@compiles(contains_in_any_case, "sqlite")
+def _sqlite(element: contains_in_any_case, compiler: Any, **kw: Any) -> str:
+    # LIKE does not look at case there. To make every text small first takes longer than to search it.
+    column, pattern = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"({column} LIKE {pattern} ESCAPE '{ESCAPE}')"
+
+
+@compiles(contains_in_any_case, "postgresql")
+def _postgresql(element: contains_in_any_case, compiler: Any, **kw: Any) -> str:
+    column, pattern = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"(lower({column}) LIKE lower({pattern}) ESCAPE '{ESCAPE}')"
