@@ -9,7 +9,7 @@ from flask import g, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mailroom.web.api import json_text
+from mailroom.content import json_text
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.wording import MISTAKE_SENTENCES, sentence
 

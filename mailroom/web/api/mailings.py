@@ -9,6 +9,7 @@ from itertools import chain
 from flask import Response
 from sqlalchemy import Connection
 
+from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.database.engine import Database
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
@@ -20,7 +21,6 @@ from mailroom.web.api import body, requests, responses, shown
 from mailroom.web.api.drafts import draft_of_mailing
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
-from mailroom.web.api.json_text import ROOM_FOR_MAILING
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import Reached
 from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, EXPORTED_AT_ONCE, line, pages, row_of

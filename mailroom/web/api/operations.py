@@ -12,11 +12,11 @@ from uuid import UUID
 from flask import Response, g, jsonify, request
 from pydantic import BaseModel
 
+from mailroom.content.json_text import ROOM_FOR_EMAILS, JsonRoom
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web.api import bearer, body, rates
 from mailroom.web.api.blueprint import API_ROOT, blueprint
 from mailroom.web.api.errors import ApiError, Unprocessable
-from mailroom.web.api.json_text import ROOM_FOR_EMAILS, JsonRoom
 from mailroom.web.api.reach import Reached, thing_of
 from mailroom.web.api.requests import RequestModel
 from mailroom.web.api.wording import MISTAKE_SENTENCES
