@@ -355,6 +355,14 @@ class Settings(BaseModel):
             description="domains separated by commas, like localhost,corp,home.arpa,*.local",
         ),
     ] = ()
+    resolver: Annotated[
+        str | None,
+        Field(
+            alias="MAILROOM_RESOLVER",
+            description="a name server's address, like 192.0.2.53 or 192.0.2.53:5353, or none",
+            pattern=r"^(none|[0-9.]{7,15}(:[0-9]{1,5})?|[0-9a-fA-F:]+|\[[0-9a-fA-F:]+\](:[0-9]{1,5})?)$",
+        ),
+    ] = None
     log: Annotated[Literal["text", "json"], Field(alias="MAILROOM_LOG", description="text or json")] = "text"
     hold: Annotated[bool, Field(alias="MAILROOM_HOLD", description=YES_OR_NO)] = False
     fetch_attachments: Annotated[bool, Field(alias="MAILROOM_FETCH_ATTACHMENTS", description=YES_OR_NO)] = (

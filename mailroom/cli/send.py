@@ -11,8 +11,9 @@ from typing import BinaryIO, TextIO
 import click
 from flask.cli import with_appcontext
 
+from mailroom.cli.dry_run import dry_run_of
 from mailroom.content.addresses import Address, AddressError, parse_address
-from mailroom.content.check import check
+from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, choices, encoding_named, reading_of
 from mailroom.content.recipients.csv_file import parse_csv
@@ -22,6 +23,7 @@ from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
 from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, Overtaken
+from mailroom.engine.preflight.plan import plan_of
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 from mailroom.web.ledger_command import LedgerCommand
@@ -48,6 +50,8 @@ CHOICES_NAMED = 8
 )
 @click.option("--list", "list_name", default="", help="Of bulk mail: the list that people unsubscribe from.")
 @click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
+@click.option("--dry-run", is_flag=True, help="Build every mail, say what is odd, send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Of --dry-run: as the API answers it.")
 @with_appcontext
 def send(
     sender: str | None,
@@ -59,12 +63,18 @@ def send(
     html: TextIO | None,
     purpose: str,
     list_name: str,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
     if list_name and purpose != BULK_PURPOSE:
         raise click.ClickException("--list needs --purpose bulk: nobody unsubscribes from other mail.")
+    if as_json and not dry_run:
+        raise click.ClickException("--json needs --dry-run.")
     parsed = _recipients(to, csv_file, encoding)
+    if not dry_run:
+        _stop_at_bad(parsed)
     content = Content(
         sender=_sender(sender or mailroom().settings.mail_default_sender),
         subject=subject,
@@ -73,6 +83,10 @@ def send(
         purpose=purpose,
         list_name=list_name_of(list_name),
     )
+    if dry_run:
+        _stop_at([sentence for _, sentence in check_but_tags(content, parsed.recipients)])
+        dry_run_of(plan_of(content, parsed), as_json=as_json)
+        return
     _stop_at([sentence for _, sentence in check(content, parsed.columns, parsed.recipients)])
     if lacks_link(content):
         click.echo(f"Its text has no link to unsubscribe, only its header. {HOW_TO_LINK}", err=True)
@@ -116,6 +130,10 @@ def _recipients(to: tuple[str, ...], csv_file: Path | None, encoding: str | None
             listed = parse_csv(data, _encoding(data, encoding))
             _stop_at([listed.refusal] if listed.refusal else [])
             parsed = merge(parsed, listed)
+    return parsed
+
+
+def _stop_at_bad(parsed: Parsed) -> None:
     more = parsed.problems.total - len(parsed.problems)
     _stop_at(
         [
@@ -123,7 +141,6 @@ def _recipients(to: tuple[str, ...], csv_file: Path | None, encoding: str | None
             *([f"and {more:,} more"] if more else []),
         ]
     )
-    return parsed
 
 
 def _encoding(data: BinaryIO, given: str | None) -> str:

@@ -73,11 +73,17 @@ def check(content: Content, columns: Sequence[str], recipients: Sequence[Recipie
 
     `columns` are the names that the recipients' variables have.
     """
+    tags = _check_tags(content, list(columns), recipients) if content.is_personal else ()
+    return [*check_but_tags(content, recipients), *tags]
+
+
+def check_but_tags(content: Content, recipients: Sequence[Recipient] = ()) -> list[Finding]:
+    """The same without what its merge tags make of it, which preflight says by row."""
     return [
         *_check_addresses(content, recipients),
         *_check_subject(content),
         *_check_bodies(content),
-        *(_check_tags(content, list(columns), recipients) if content.is_personal else ()),
+        *(_check_unfilled(content) if content.is_personal else ()),
         *_check_headers(content),
         *(("list", problem) for problem in [list_problem(content)] if problem),
         *(("attachments", problem) for a in content.attachments if (problem := _attachment_problem(a))),
@@ -133,7 +139,7 @@ def _check_bodies(content: Content) -> Iterator[Finding]:
 def _check_tags(content: Content, columns: list[str], recipients: Sequence[Recipient]) -> Iterator[Finding]:
     if content.is_bulk:
         columns = [*columns, UNSUBSCRIBE_TAG]
-    for field, source, attempt in _templates(content):
+    for field, source, attempt in filled_fields(content):
         try:
             unknown = unknown_tags(source, columns)
         except MergeError as trouble:
@@ -149,14 +155,13 @@ def _check_tags(content: Content, columns: list[str], recipients: Sequence[Recip
             yield field, f"And there are {len(unknown) - MOST_UNKNOWN:,} more such tags."
         if not unknown and (words := attempt(_some(recipients, content))):
             yield field, words
-    yield from _check_unfilled(content)
 
 
 Attempt = Callable[[Iterable[tuple[str, Values]]], str]
 """What goes wrong for the first of these people that it does not work for; "" when it works for all."""
 
 
-def _templates(content: Content) -> Iterator[tuple[str, str, Attempt]]:
+def filled_fields(content: Content) -> Iterator[tuple[str, str, Attempt]]:
     """Where merge tags are filled: the field, its source, and how it is tried."""
     for field, source in (("subject", content.subject), ("text", content.text), ("html", content.html)):
         yield field, source, partial(trial, source, html=field == "html")

@@ -10,7 +10,9 @@ from typing import Any, TextIO
 from liquid import BoundTemplate, Environment, RenderContext, StrictUndefined
 from liquid.ast import BlockNode, Node
 from liquid.builtin.content import ContentNode
+from liquid.builtin.expressions import Path
 from liquid.builtin.expressions.primitive import RangeLiteral, StringLiteral
+from liquid.builtin.output import OutputNode
 from liquid.exceptions import (
     BlockNestingError,
     ContextDepthError,
@@ -20,6 +22,7 @@ from liquid.exceptions import (
     OutputStreamLimitError,
 )
 from liquid.expression import Expression
+from liquid.stringify import to_liquid_string
 from liquid.token import TOKEN_TAG, Token
 from liquid.undefined import UNDEFINED
 
@@ -195,6 +198,45 @@ class LiquidTemplate:
             raise MergeError(_for_recipient(trouble)) from None
         except Exception as trouble:  # a filter given what its author did not expect
             raise MergeError(_for_recipient(trouble)) from trouble
+
+
+class _WatchedOutput(OutputNode):
+    """Tells its template when it puts out nothing."""
+
+    __slots__ = ()
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        text = to_liquid_string(self.expression.evaluate(context), context.autoescape)
+        if not text.strip():
+            context.template.emptied.update(  # type: ignore[attr-defined]
+                str(part.path[0]) for part in _with_parts([self.expression]) if isinstance(part, Path)
+            )
+        return buffer.write(text)
+
+
+class WatchedTemplate(LiquidTemplate):
+    """One that says which names came out empty where they stand: behind a condition or with a default of
+    their own they do not.
+    """
+
+    def __init__(self, source: str, *, html: bool) -> None:
+        super().__init__(source, html=html)
+        _watch(self._template)
+
+    def emptied(self, values: Values) -> set[str]:
+        """Raises MergeError, as `render`."""
+        self._template.emptied = set()
+        self.render(values)
+        return {name for name in self._template.emptied if name in self._names}
+
+
+def _watch(template: BoundTemplate) -> None:
+    static, waiting = RenderContext(template), list(template.nodes)
+    while waiting:
+        node = waiting.pop()
+        if type(node) is OutputNode:
+            node.__class__ = _WatchedOutput
+        waiting += node.children(static, include_partials=False)
 
 
 class _Written(float):

@@ -204,6 +204,7 @@ class _Reading:
         for line, first, recipient in zip(lines, firsts, found, strict=True):
             if first == line:
                 self._parsed.recipients.append(recipient)
+                self._parsed.places.append(line)
             else:
                 twice = Problem(line, recipient.address, f"is on line {first} already")
                 self._parsed.duplicates.note(twice)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -45,6 +46,7 @@ class Problem:
     line: int
     text: str
     message: str
+    place: int = 0  # among all entries, for those of which several stand on one line
 
 
 MOST_KEPT = 1_000
@@ -60,26 +62,43 @@ class Problems(list[Problem]):
     def __init__(self) -> None:
         super().__init__()
         self.total = 0
+        self.places = array("q")  # of all of them
 
     def note(self, problem: Problem) -> None:
         self.total += 1
+        self.places.append(problem.place or problem.line)
         if len(self) < MOST_KEPT:
             self.append(problem)
 
-    def note_all(self, others: Problems) -> None:
+    def note_all(self, others: Problems, after: int = 0) -> None:
+        """`after`: how far the places of others are moved on."""
         self.total += others.total
+        self.places.extend(place + after for place in others.places)
         self.extend(others[: MOST_KEPT - len(self)])
 
 
 @dataclass(slots=True)
 class Parsed:
-    """A list of recipients, each address once. `columns` are the names of their variables."""
+    """A list of recipients, each address once. `columns` are the names of their variables; `places` say
+    where each recipient stands among all entries, good and bad.
+    """
 
     recipients: list[Recipient] = field(default_factory=list)
+    places: array[int] = field(default_factory=lambda: array("q"))
     problems: Problems = field(default_factory=Problems)
     duplicates: Problems = field(default_factory=Problems)
     columns: list[str] = field(default_factory=list)
     refusal: str = ""  # why nothing could be read at all, and what to do
+
+    @property
+    def last_place(self) -> int:
+        all_places = (self.places_of_recipients(), self.problems.places, self.duplicates.places)
+        return max(max(places, default=0) for places in all_places)
+
+    def places_of_recipients(self) -> Sequence[int]:
+        """In their order where nobody noted more."""
+        known = len(self.places) == len(self.recipients)
+        return self.places if known else range(1, len(self.recipients) + 1)
 
     def refuse(self, reason: str) -> Parsed:
         """The whole of it cannot be read."""
@@ -92,20 +111,23 @@ def merge(*lists: Parsed) -> Parsed:
     """All lists as one; an address that an earlier list has is dropped and reported."""
     merged = Parsed()
     seen: set[str] = set()
+    is_one = sum(bool(parsed.recipients) for parsed in lists) == 1  # the usual case: nobody to compare with
     for parsed in lists:
-        merged.problems.note_all(parsed.problems)
-        merged.duplicates.note_all(parsed.duplicates)
-    merged.columns += dict.fromkeys(name for parsed in lists for name in parsed.columns)
-    filled = [parsed.recipients for parsed in lists if parsed.recipients]
-    if len(filled) == 1:  # the usual case: nobody to compare with
-        merged.recipients += filled[0]
-        return merged
-    for recipients in filled:
-        for recipient in recipients:
+        after = merged.last_place
+        merged.problems.note_all(parsed.problems, after)
+        merged.duplicates.note_all(parsed.duplicates, after)
+        places = array("q", [place + after for place in parsed.places_of_recipients()])
+        if is_one or not parsed.recipients:
+            merged.recipients += parsed.recipients
+            merged.places.extend(places)
+            continue
+        for recipient, place in zip(parsed.recipients, places, strict=True):
             key = recipient.key
             if key in seen:
-                merged.duplicates.note(Problem(0, recipient.address, "is in more than one list"))
+                merged.duplicates.note(Problem(0, recipient.address, "is in more than one list", place))
                 continue
             seen.add(key)
             merged.recipients.append(recipient)
+            merged.places.append(place)
+    merged.columns += dict.fromkeys(name for parsed in lists for name in parsed.columns)
     return merged

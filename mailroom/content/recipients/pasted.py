@@ -23,17 +23,19 @@ def parse_pasted(text: str) -> Parsed:
     """Every address in `text`, each once; every entry that is none, with its line."""
     parsed = Parsed()
     lines_of: dict[str, int] = {}
-    for number, entry in _entries(text):
+    for place, (number, entry) in enumerate(_entries(text), 1):
         try:
             found = parse_address(entry)
         except AddressError as refusal:
-            parsed.problems.note(Problem(number, entry[:BAD_ENTRY_SHOWN], str(refusal)))
+            parsed.problems.note(Problem(number, entry[:BAD_ENTRY_SHOWN], str(refusal), place))
             continue
         if first := lines_of.get(found.key):
-            parsed.duplicates.note(Problem(number, entry[:BAD_ENTRY_SHOWN], f"is on line {first} already"))
+            message = f"is on line {first} already"
+            parsed.duplicates.note(Problem(number, entry[:BAD_ENTRY_SHOWN], message, place))
             continue
         lines_of[found.key] = number
         parsed.recipients.append(Recipient(found.address, found.name))
+        parsed.places.append(place)
     return parsed
 
 

@@ -13,6 +13,7 @@ from mailroom.web.api import (
     errors,
     mailings,
     openapi,
+    preflight,
     rates,
     remote_files,
     suppressions,
@@ -21,7 +22,7 @@ from mailroom.web.api import (
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.request.security import csrf
 
-PARTS = (emails, batches, mailings, suppressions, openapi, docs, unknown, errors)
+PARTS = (emails, batches, mailings, preflight, suppressions, openapi, docs, unknown, errors)
 """Each adds its part to the blueprint when it is imported."""
 
 

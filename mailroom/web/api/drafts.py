@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from flask import g
 
 from mailroom.content.addresses import Address
-from mailroom.content.check import check
+from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.fields import Unmailable
 from mailroom.content.header.authors import disguise_of
-from mailroom.content.recipients.parsed import MOST_COLUMNS, Recipient, each_once
+from mailroom.content.recipients.parsed import MOST_COLUMNS, Problem, Recipient, each_once
 from mailroom.content.unsubscribe import list_name_of, purposed
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.draft import Draft, Idempotency
+from mailroom.engine.preflight.plan import PreflightPlan, plan_of_given
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body
 from mailroom.web.api.errors import ApiError, Unprocessable
-from mailroom.web.api.requests import EmailRequest, Letter, MailingRequest, RawEmailRequest
+from mailroom.web.api.requests import (
+    EmailRequest,
+    Letter,
+    LetterToMany,
+    MailingRequest,
+    PreflightRecipientRequest,
+    PreflightRequest,
+    RawEmailRequest,
+    RecipientRequest,
+)
 
 API_FIELD_NAMES = {"sender": "from"}
 """What the content calls otherwise than the API."""
@@ -51,18 +61,40 @@ def draft_of_message(raw: RawEmailRequest, key: ApiKey, idempotency: Idempotency
 
 def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
     """Raises ApiError with what is wrong with it."""
+    columns = _columns(mailing.recipients)
     recipients: dict[str, Recipient] = {}
-    columns: dict[str, None] = {}
     for given in mailing.recipients:
+        recipient = _recipient(given, given.address)
+        recipients.setdefault(recipient.key, recipient)
+    content = purposed(_content(mailing, kind="individual"), mailing.purpose, len(recipients), columns)
+    duplicates = len(mailing.recipients) - len(recipients)
+    return _draft(mailing, key, content, list(recipients.values()), columns, duplicates, idempotency)
+
+
+def plan_of_mailing(mailing: PreflightRequest, key: ApiKey) -> PreflightPlan:
+    """The same to be tried; what its tags and addresses make of it is found there. Raises ApiError."""
+    columns = _columns(mailing.recipients)
+    given = (
+        one.address if isinstance(one.address, Problem) else _recipient(one, one.address)
+        for one in mailing.recipients
+    )
+    plan = plan_of_given(_content(mailing, kind="individual"), given, columns)
+    content = purposed(plan.content, mailing.purpose, len(plan.recipients), columns)
+    _refuse(key, content, check_but_tags(content, plan.recipients))
+    return replace(plan, content=content)
+
+
+def _columns(recipients: Iterable[RecipientRequest | PreflightRecipientRequest]) -> tuple[str, ...]:
+    columns: dict[str, None] = {}
+    for given in recipients:
         columns |= dict.fromkeys(given.variables)
         if len(columns) > MOST_COLUMNS:
             raise Unprocessable(f"`recipients`: a mailing has {MOST_COLUMNS:,} variables at the most.")
-        name = given.name or given.address.name
-        recipient = Recipient(given.address.address, name, given.variables or None)
-        recipients.setdefault(recipient.key, recipient)
-    content = purposed(_content(mailing, kind="individual"), mailing.purpose, len(recipients), tuple(columns))
-    duplicates = len(mailing.recipients) - len(recipients)
-    return _draft(mailing, key, content, list(recipients.values()), tuple(columns), duplicates, idempotency)
+    return tuple(columns)
+
+
+def _recipient(given: RecipientRequest | PreflightRecipientRequest, address: Address) -> Recipient:
+    return Recipient(address.address, given.name or address.name, given.variables or None)
 
 
 def _draft(
@@ -74,15 +106,7 @@ def _draft(
     duplicates: int,
     idempotency: Idempotency | None,
 ) -> Draft:
-    if not key.may_send_from(content.sender.address):
-        allowed = ", ".join(key.senders)
-        message = f"`from`: this API key may not send from {content.sender.address}, only from: {allowed}."
-        raise ApiError(403, "validation_error", message)
-    if problems := check(content, columns, recipients):
-        sentences = [f"`{API_FIELD_NAMES.get(field, field)}`: {sentence}" for field, sentence in problems]
-        raise Unprocessable(body.together(sentences))
-    if key.senders and (reason := disguise_of(content.sender)):
-        raise ApiError(403, "validation_error", f"`from`: for this API key, {reason}.")
+    _refuse(key, content, check(content, columns, recipients))
     return Draft(
         content=content,
         recipients=recipients,
@@ -99,8 +123,21 @@ def _draft(
     )
 
 
+def _refuse(key: ApiKey, content: Content, problems: Sequence[tuple[str, str]]) -> None:
+    """Raises ApiError when there are any, or when the key may not speak as this sender."""
+    if not key.may_send_from(content.sender.address):
+        allowed = ", ".join(key.senders)
+        message = f"`from`: this API key may not send from {content.sender.address}, only from: {allowed}."
+        raise ApiError(403, "validation_error", message)
+    if problems:
+        sentences = [f"`{API_FIELD_NAMES.get(field, field)}`: {sentence}" for field, sentence in problems]
+        raise Unprocessable(body.together(sentences))
+    if key.senders and (reason := disguise_of(content.sender)):
+        raise ApiError(403, "validation_error", f"`from`: for this API key, {reason}.")
+
+
 def _content(
-    letter: EmailRequest | MailingRequest,
+    letter: EmailRequest | LetterToMany,
     *,
     kind: str,
     to: tuple[Address, ...] = (),

@@ -36,6 +36,7 @@ REQUESTS: dict[str, Any] = {
     },
     "send_batch": [EXAMPLE_EMAIL, {**EXAMPLE_EMAIL, "to": "bob@example.org"}],
     "send_mailing": EXAMPLE_MAILING,
+    "preflight_mailing": EXAMPLE_MAILING,
     "add_suppression": {
         "address": "ann@example.org",
         "scope": {"sender": "hello@acme.example"},

@@ -15,6 +15,8 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from mailroom.content.addresses import Address, parse_address
 from mailroom.content.characters import misplaced, misplaced_in_lines
+from mailroom.content.recipients.parsed import Problem
+from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
 from mailroom.web.api.times import WORDED_TIME_UNITS, moment
 from mailroom.web.api.wording import sentence
 
@@ -108,6 +110,16 @@ def _mailbox(value: object) -> Address:
     if not isinstance(value, str):
         raise ValueError("This must be a string like Ann Lee <ann@example.org>.")
     return parse_address(value)
+
+
+def _perhaps_mailbox(value: object) -> Address | Problem:
+    """One that is none stands there with its reason."""
+    try:
+        return _mailbox(value)
+    except ValueError as error:
+        if not isinstance(value, str):
+            raise
+        return Problem(0, value[:BAD_ENTRY_SHOWN], str(error))
 
 
 def at_most(number: int) -> BeforeValidator:
@@ -225,6 +237,12 @@ Lines = Annotated[Text, _without(misplaced_in_lines)]
 TagName = Annotated[str, AfterValidator(_tag_name)]
 
 Mailbox = Annotated[Address, PlainValidator(_mailbox), WithJsonSchema(MAILBOX)]
+
+PerhapsMailbox = Annotated[
+    Address | Problem,
+    PlainValidator(_perhaps_mailbox),
+    WithJsonSchema({"type": "string", "examples": ["ann@example.org"]}),
+]
 
 Mailboxes = Annotated[
     tuple[Mailbox, ...],

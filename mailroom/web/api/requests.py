@@ -32,6 +32,7 @@ from mailroom.web.api.fields import (
     Mailbox,
     Mailboxes,
     Moment,
+    PerhapsMailbox,
     Schema,
     SomeMailboxes,
     TagName,
@@ -233,10 +234,9 @@ class UpdateRequest(RequestModel):
     id: SkipJsonSchema[Any] = None  # the Python SDK repeats it here
 
 
-class RecipientRequest(RequestModel):
-    """One who gets a mailing, and the values of its merge tags."""
+class NamedRecipient(RequestModel):
+    """What is known of one who gets a mailing, beside the address."""
 
-    address: Mailbox
     name: Line = Field(
         default="", max_length=200, json_schema_extra={"pattern": ONE_LINE}, examples=["Ann Lee"]
     )
@@ -258,16 +258,21 @@ class RecipientRequest(RequestModel):
     )
 
 
-class MailingRequest(Letter):
-    """One submission to many: each sees only themself, and merge tags are filled for each."""
+class RecipientRequest(NamedRecipient):
+    """One who gets a mailing, and the values of its merge tags."""
 
-    recipients: Annotated[
-        list[RecipientRequest],
-        FailFast(),
-        Field(min_length=1, max_length=MOST_MAILING_RECIPIENTS),
-        WrapValidator(first_mistakes),
-        at_most(MOST_MAILING_RECIPIENTS),
-    ]
+    address: Mailbox
+
+
+class PreflightRecipientRequest(NamedRecipient):
+    """One of a mailing that is only tried: an address that is none is a finding."""
+
+    address: PerhapsMailbox
+
+
+class LetterToMany(Letter):
+    """What a mailing says of itself."""
+
     if_unknown: Literal["resend", "hold"] = Field(
         default="resend",
         description="What to do when a connection broke before the mail server answered: "
@@ -281,6 +286,30 @@ class MailingRequest(Letter):
     list_: ListName = Field(default=None, alias="list")
 
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
+
+
+class MailingRequest(LetterToMany):
+    """One submission to many: each sees only themself, and merge tags are filled for each."""
+
+    recipients: Annotated[
+        list[RecipientRequest],
+        FailFast(),
+        Field(min_length=1, max_length=MOST_MAILING_RECIPIENTS),
+        WrapValidator(first_mistakes),
+        at_most(MOST_MAILING_RECIPIENTS),
+    ]
+
+
+class PreflightRequest(LetterToMany):
+    """The same, to be tried and not to be sent."""
+
+    recipients: Annotated[
+        list[PreflightRecipientRequest],
+        FailFast(),
+        Field(min_length=1, max_length=MOST_MAILING_RECIPIENTS),
+        WrapValidator(first_mistakes),
+        at_most(MOST_MAILING_RECIPIENTS),
+    ]
 
 
 class Page(RequestModel):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mailroom.content.preflight.kinds import Kind
 from mailroom.ledger.states import MAILING_STATES, LastEvent, State
 from mailroom.web.api.fields import one_of
 
@@ -130,6 +131,24 @@ class MailingAnswer(AcceptedMailingAnswer):
     scheduled_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+
+
+class FindingAnswer(AnswerModel):
+    """What is odd about it, for how many recipients."""
+
+    kind: Annotated[str, one_of(Kind)] = Field(examples=["empty_value"])
+    message: str = Field(examples=["{{ first_name }} is empty for 12 recipients, who read “Hello ,”."])
+    count: int = Field(description="Recipients whom it concerns.", examples=[12])
+    rows: list[int] = Field(
+        description="The first 100 of them: 1 is the first of `recipients`.", examples=[[3, 17]]
+    )
+
+
+class PreflightAnswer(AnswerModel):
+    """What would become of it. Nothing was sent."""
+
+    recipients: int = Field(description="Who would get it.", examples=[2])
+    findings: list[FindingAnswer]
 
 
 class ScopeAnswer(AnswerModel):

@@ -9,6 +9,7 @@ from typing import Any
 from mailroom.content.addresses import Address, format_address
 from mailroom.database.engine import AnyRow
 from mailroom.engine.letterhead import message_id_of, sender_of
+from mailroom.engine.preflight.preflight import PreflightReport
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings.contents import StoredContent
 from mailroom.ledger.mailings.mailings import Mailing
@@ -102,3 +103,12 @@ def mailing(found: Mailing) -> Mapping[str, Any]:
 def instant(moment: datetime | None) -> str | None:
     """2023-04-03T22:13:42.674+00:00"""
     return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def preflight(report: PreflightReport) -> dict[str, Any]:
+    """A responses.PreflightAnswer."""
+    findings = [
+        {"kind": one.kind.value, "message": one.message, "count": one.count, "rows": list(one.rows)}
+        for one in report.findings
+    ]
+    return {"recipients": report.recipients, "findings": findings}

@@ -1,0 +1,38 @@
+"""flask send --dry-run: the preflight of a mailing, for a terminal or for a program."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from mailroom.content.preflight.kinds import PreflightFinding
+from mailroom.engine.preflight.plan import PreflightPlan
+from mailroom.engine.preflight.preflight import preflight
+from mailroom.web import mailroom
+from mailroom.web.api import shown
+from mailroom.web.layout.filters import count
+
+ROWS_PRINTED = 10
+
+
+def dry_run_of(plan: PreflightPlan, *, as_json: bool) -> None:
+    """Prints the report: as the API answers it, or to be read."""
+    known = mailroom()
+    total = len(plan.recipients)
+    with click.progressbar(length=total, label="Building", file=sys.stderr, hidden=as_json) as bar:
+        report = preflight(known.database, known.settings, plan, lambda built: bar.update(built - bar.pos))
+    if as_json:
+        click.echo(json.dumps(shown.preflight(report), ensure_ascii=False))
+        return
+    click.echo(f"Nothing was sent. {count(report.recipients, 'recipient')} would get it.")
+    for finding in report.findings:
+        click.echo(_line(finding))
+
+
+def _line(finding: PreflightFinding) -> str:
+    rows = ", ".join(map(str, finding.rows[:ROWS_PRINTED]))
+    more = finding.count - min(finding.count, ROWS_PRINTED)
+    where = f" Rows: {rows}{f' and {more:,} more' if more else ''}." if rows else ""
+    return f"  {finding.kind}: {finding.message}{where}"

@@ -1,0 +1,67 @@
+"""Plan of a preflight: a letter, and the rows of those whom it goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from mailroom.content.content import Content
+from mailroom.content.preflight.kinds import Kind
+from mailroom.content.preflight.tally import Odd, Tally
+from mailroom.content.recipients.parsed import Parsed, Problem, Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightPlan:
+    """`rows`: of each recipient, from 1. `known`: whom reading the list has left out already."""
+
+    content: Content
+    recipients: Sequence[Recipient]
+    columns: Sequence[str] = ()
+    rows: Sequence[int] = ()
+    known: Tally = field(default_factory=Tally)
+
+
+def plan_of(content: Content, parsed: Parsed) -> PreflightPlan:
+    """Of a list as it was read: a row is a recipient's place among all entries, whatever became of them."""
+    places = parsed.places_of_recipients()
+    known = Tally()
+    entries: list[tuple[int, int, str]] = [(place, -1, "") for place in places]
+    for which, kind in enumerate(LEFT_OUT):
+        problems = parsed.problems if kind is Kind.BAD_ADDRESS else parsed.duplicates
+        examples = [_words(problem) for problem in problems] + [""] * (problems.total - len(problems))
+        entries += zip(problems.places, [which] * problems.total, examples, strict=False)
+    if len(entries) == len(places):
+        return PreflightPlan(content, parsed.recipients, parsed.columns, range(1, len(places) + 1), known)
+    entries.sort(key=lambda entry: entry[0])
+    rows: list[int] = []
+    for row, (_, which, example) in enumerate(entries, 1):
+        if which < 0:
+            rows.append(row)
+        else:
+            known.note(Odd(LEFT_OUT[which]), row, example)
+    return PreflightPlan(content, parsed.recipients, parsed.columns, rows, known)
+
+
+LEFT_OUT = (Kind.BAD_ADDRESS, Kind.DUPLICATE)
+
+
+def plan_of_given(
+    content: Content, given: Iterable[Recipient | Problem], columns: Sequence[str]
+) -> PreflightPlan:
+    """Of recipients in the order in which a program gave them; a Problem stands for one that is none."""
+    known, recipients, rows, seen = Tally(), list[Recipient](), list[int](), set[str]()
+    for row, one in enumerate(given, 1):
+        if isinstance(one, Problem):
+            known.note(Odd(Kind.BAD_ADDRESS), row, _words(one))
+        elif one.key in seen:
+            known.note(Odd(Kind.DUPLICATE), row, one.address)
+        else:
+            seen.add(one.key)
+            recipients.append(one)
+            rows.append(row)
+    return PreflightPlan(content, recipients, columns, rows, known)
+
+
+def _words(problem: Problem) -> str:
+    return f"“{problem.text}” ({problem.message})" if problem.text else problem.message

@@ -1,0 +1,39 @@
+"""Preflight by the API: a mailing is tried as a whole, and nothing is sent."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from mailroom.engine.preflight.crew import PreflightBusy
+from mailroom.engine.preflight.preflight import preflight
+from mailroom.ledger.people import api_keys
+from mailroom.web import mailroom
+from mailroom.web.api import body, requests, responses, shown
+from mailroom.web.api.drafts import plan_of_mailing
+from mailroom.web.api.errors import ApiError
+from mailroom.web.api.json_text import ROOM_FOR_MAILING
+from mailroom.web.api.operations import answer, api_key, operation
+
+
+@operation(
+    "POST",
+    "/mailings/preflight",
+    scope=api_keys.SEND,
+    takes=requests.PreflightRequest,
+    json_room=ROOM_FOR_MAILING,
+    gives=responses.PreflightAnswer,
+    errors=(413,),
+)
+def preflight_mailing() -> Response:
+    """Try a mailing without sending it.
+
+    The body is that of a mailing. Every recipient's message is rendered and built, and what is odd is told
+    with the rows that it concerns. What would be refused for another reason is refused here as well.
+    """
+    plan = plan_of_mailing(body.read(requests.PreflightRequest), api_key())
+    try:
+        report = preflight(mailroom().database, mailroom().settings, plan)
+    except PreflightBusy:
+        message = "Another large mailing is being tried just now. Try again in a few seconds."
+        raise ApiError(429, "rate_limit_exceeded", message, {"Retry-After": "5"}) from None
+    return answer(shown.preflight(report))
