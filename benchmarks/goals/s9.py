@@ -40,8 +40,9 @@ def measure() -> Result:
     return Result(
         "S9",
         f"Preflight of {RECIPIENTS:,} recipients",
-        "`POST /api/v1/mailings/preflight`: every message rendered and built, findings by row; one recipient "
-        "in a hundred has an empty value. The web processes' own memory holds the request and all recipients.",
+        "`POST /api/v1/mailings/preflight`: every message rendered and built, findings by row; one "
+        "recipient in a hundred has an empty value. The web processes' own memory holds the request and all "
+        "recipients.",
         ["letter", "until the answer", "others' pages p99", "a web process grows by"],
         [
             [name, f"{t.seconds:.2f} s", f"{t.others_p99 * 1000:.0f} ms", f"{t.growth / 2**20:.0f} MiB"]

@@ -10,7 +10,7 @@ from mailroom.feedback.providers import brevo, mailgun, postmark, resend, sendgr
 from mailroom.feedback.providers.post import Fetch, Post
 from mailroom.feedback.providers.told import Told
 
-LONGEST_KEY = 1_000
+LONGEST_PROVIDER_KEY = 1_000
 
 
 def _no_confirmation(_: Post, __: str) -> str:

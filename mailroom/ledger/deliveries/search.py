@@ -22,7 +22,7 @@ RECENT = 200_000
 Found = tuple[Delivery, str]
 """A delivery, and its mailing's subject."""
 
-BLOCK = block_of(deliveries.c.id)
+OF_BLOCK = block_of(deliveries.c.id)
 IS_SHOWN = deliveries.c.mailing_id.not_in(
     select(mailings.c.id).where(mailings.c.state == MailingState.STAGED)
 )
@@ -68,7 +68,7 @@ def _beginning_with(key: str, chosen: ColumnElement[bool], limit: int) -> Select
     fits = deliveries.c.address_key.between(key, key + "\U0010ffff") & chosen & IS_SHOWN
     blocks = _blocks(fits, chosen, limit)
     # First all that these blocks have: a planner that sorts by reading all deliveries backwards meets none.
-    in_blocks = (blocks.c.block == BLOCK) & (blocks.c.found < limit)
+    in_blocks = (blocks.c.block == OF_BLOCK) & (blocks.c.found < limit)
     hits = select(deliveries.c.id).select_from(blocks.join(deliveries, in_blocks)).where(fits)
     return _newest(select(hits.cte("hits").prefix_with("MATERIALIZED").c.id), limit)
 
@@ -78,7 +78,7 @@ def _blocks(fits: ColumnElement[bool], chosen: ColumnElement[bool], limit: int) 
     oldest = select(block_of(func.min(deliveries.c.id))).scalar_subquery()
     newest = select(block_of(func.max(deliveries.c.id)).label("block"), literal(0, BigInteger).label("found"))
     blocks = newest.where(chosen).cte("blocks", recursive=True)
-    in_block = select(deliveries.c.id).where(blocks.c.block == BLOCK, fits).limit(limit)
+    in_block = select(deliveries.c.id).where(blocks.c.block == OF_BLOCK, fits).limit(limit)
     found = select(func.count()).select_from(in_block.correlate(blocks).subquery()).scalar_subquery()
     following = select(blocks.c.block - 1, blocks.c.found + found)
     return blocks.union_all(following.where(blocks.c.block > oldest, blocks.c.found < limit))

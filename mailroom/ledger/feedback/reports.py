@@ -48,7 +48,7 @@ FACT_COLUMNS = tuple(reports.c[name] for name in Fact.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class KnownFact:
     """A report as people see it: `moment`: when it happened, as far as it says."""
 
     id: int
@@ -95,12 +95,12 @@ def keep_taken(connection: Connection, keys: Iterable[str]) -> None:
     connection.execute(update(reports).where(reports.c.key.in_(sorted(keys))).values(values))
 
 
-def of_delivery(connection: Connection, delivery_id: int) -> list[Told]:
+def of_delivery(connection: Connection, delivery_id: int) -> list[KnownFact]:
     """Oldest first."""
     return _told(connection, reports.c.delivery_id == delivery_id)
 
 
-def unmatched(connection: Connection, before_id: int | None = None, limit: int = 100) -> list[Told]:
+def unmatched(connection: Connection, before_id: int | None = None, limit: int = 100) -> list[KnownFact]:
     """The newest first."""
     older = () if before_id is None else (reports.c.id < before_id,)
     statement = select(reports.c.id, reports.c.received_at, *FACT_COLUMNS).where(IS_UNMATCHED, *older)
@@ -127,11 +127,11 @@ def close(connection: Connection, keys: Iterable[str]) -> set[str]:
     return set(connection.execute(closed.returning(reports.c.key)).scalars())
 
 
-def _told(connection: Connection, *which: Any) -> list[Told]:
+def _told(connection: Connection, *which: Any) -> list[KnownFact]:
     statement = select(reports.c.id, reports.c.received_at, *FACT_COLUMNS).where(*which)
     return [_one(row) for row in connection.execute(statement.order_by(reports.c.id))]
 
 
-def _one(row: Any) -> Told:
+def _one(row: Any) -> KnownFact:
     id, received_at, *values = row
-    return Told(id, Fact(*values), from_millis(received_at))
+    return KnownFact(id, Fact(*values), from_millis(received_at))

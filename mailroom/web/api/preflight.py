@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
+from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.engine.preflight.crew import PreflightBusy
 from mailroom.engine.preflight.preflight import preflight
 from mailroom.ledger.people import api_keys
@@ -11,7 +12,6 @@ from mailroom.web import mailroom
 from mailroom.web.api import body, requests, responses, shown
 from mailroom.web.api.drafts import plan_of_mailing
 from mailroom.web.api.errors import ApiError
-from mailroom.web.api.json_text import ROOM_FOR_MAILING
 from mailroom.web.api.operations import answer, api_key, operation
 
 
