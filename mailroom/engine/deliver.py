@@ -105,7 +105,7 @@ class _Job:
         look()
         deliveries, accepted_at = contents(), accepted()
         messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})
-        recorder = Recorder(worker.loop, worker.database, worker.direct, lease)
+        recorder = Recorder(worker.loop, worker.database, worker.direct, lease, worker.rules)
         feed = Feed(deliveries, messages)
         return BatchSender(
             *(worker.database, relay, lease, feed, recorder), is_trial=is_trial, accepted_at=accepted_at

@@ -17,6 +17,8 @@ from mailroom import supervision
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine import enqueue
+from mailroom.engine.feedback import taking
+from mailroom.engine.feedback.rules import DEFAULT_RULES, FeedbackRules
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.send.batch_sender import JOB_WORKS_FOR
 from mailroom.ledger.batches import batches, gather
@@ -53,9 +55,11 @@ class Sweeper:
         name: str,
         routes: Mapping[str, str] | None = None,
         hold: HoldWatch | None = None,
+        rules: FeedbackRules = DEFAULT_RULES,
     ) -> None:
         """`routes`: the server's name of each route; what cannot go there is not gathered."""
         self._hold = hold or HoldWatch(database)
+        self._rules = rules
         self._database = database
         self._queue = queue
         self._name = name
@@ -102,6 +106,7 @@ class Sweeper:
         if not self._hold.is_on:
             yield from (lambda: self._gather(URGENT), lambda: self._gather(BULK))
         yield from (self._find_forgotten, self._drop_abandoned, self._forget_old_keys)
+        yield self._look_again
 
     def _reap(self) -> None:
         with self._database.read() as connection:
@@ -156,6 +161,9 @@ class Sweeper:
         """The routes to a server that is left alone, or has no place for a mail within a job's time."""
         shut = circuit.closed(connection) | rates.far(connection, round(JOB_WORKS_FOR * 1000))
         return [route for route, server in self._routes.items() if server in shut]
+
+    def _look_again(self) -> None:
+        taking.look_again(self._database, self._rules)
 
     def _find_forgotten(self) -> None:
         with self._database.read() as connection:

@@ -23,6 +23,7 @@ from mailroom import settings as settings_module
 from mailroom.content import private_domains
 from mailroom.database.engine import Database
 from mailroom.engine import neighbours
+from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.letterhead import link_place
 from mailroom.engine.probing import Probing
@@ -67,7 +68,8 @@ class WorkerProcess:
         self.relays = _relays(settings, self.database, name)
         routes = {relay.name: relay.server.name for relay in self.relays}
         self.hold = HoldWatch(self.database, settings.hold)
-        self.sweeper = Sweeper(self.database, queue, name, routes, self.hold)
+        self.rules = FeedbackRules.of(settings)
+        self.sweeper = Sweeper(self.database, queue, name, routes, self.hold, self.rules)
         self.parking = Parking(self.database, name)
         self.probing = Probing(self.database, self.relays, self.hold)
         self.webhooks = Webhooks(self.database, queue, settings, self.hold)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from enum import Enum, auto
 
-from mailroom.smtp.blame import OF_A_MESSAGE, OF_A_SENDER, Blame, blamed, words_of
+from mailroom.smtp.blame import CLIENT, OF_A_MESSAGE, OF_A_SENDER, RELAYING, Blame, blamed, words_of
 from mailroom.smtp.reply import Reply
 
 
@@ -33,7 +33,7 @@ _WORDS_OF_POLICY = re.compile(
 )
 _WHO = r"(?:user(?:name)?|mail ?box|recipient|address|person|account|addressee|alias)"
 _WORDS_OF_GONE = re.compile(
-    rf"{_WHO}(?: \w+){{0,3}} (?:unknown|not found|not known|(?:does|do)(?: not|n't) exist|not exist|invalid"
+    rf"{_WHO}(?: \w+){{0,6}} (?:unknown|not found|not known|(?:does|do)(?: not|n't) exist|not exist|invalid"
     r"|not valid|non-?existent|(?:could not|couldn't) be found|not listed|no longer (?:works|valid|exists))"
     r"|(?:no such|unknown|invalid|not a (?:valid|known)|non-?existent|unrouteable|bad destination)"
     rf"(?: \w+){{0,2}} {_WHO}"
@@ -70,6 +70,6 @@ def _is_of_others(reply: Reply, text: str, codes: Iterable[str], names: Iterable
     """Whether policy, the message, its sender or we may be the reason."""
     if any(_OF_POLICY.match(one) or OF_A_SENDER.match(one) for one in codes):
         return True
-    if _WORDS_OF_POLICY.search(text) or OF_A_MESSAGE.search(text):
+    if any(words.search(text) for words in (_WORDS_OF_POLICY, OF_A_MESSAGE, RELAYING, CLIENT)):
         return True
     return blamed("rcpt", reply, names) in _OF_OTHERS

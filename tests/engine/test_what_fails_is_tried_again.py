@@ -176,10 +176,10 @@ def test_an_outcome_that_can_never_be_written_leaves_its_mail_in_doubt_and_no_ot
     monkeypatch.setattr(group, "TRIES_OF_ONE", 2)
     real = marks.record_troubles
 
-    def refuses(connection: Any, of: Lease, troubles: list[Outcome]) -> None:
+    def refuses(connection: Any, of: Lease, troubles: list[Outcome]) -> set[int]:
         if any(outcome.delivery_id == first for outcome in troubles):
             raise ValueError("not this one")
-        real(connection, of, troubles)
+        return real(connection, of, troubles)
 
     monkeypatch.setattr(marks, "record_troubles", refuses)
 

@@ -37,11 +37,11 @@ class Book:
         self.database = database
         self.queue = Queue(NO_QUEUE)
 
-    def accept(self, to: int | Iterable[str], **options: Any) -> int:
+    def accept(self, to: int | Iterable[str], content: Content = CONTENT, **options: Any) -> int:
         """A mailing's id. Its first batches are gathered already, unless it is scheduled."""
         addresses = [f"p{n}@mail.example" for n in range(to)] if isinstance(to, int) else to
         recipients = [Recipient(address) for address in addresses]
-        return accept(self.database, self.queue, Draft(CONTENT, recipients, **options)).mailing_id
+        return accept(self.database, self.queue, Draft(content, recipients, **options)).mailing_id
 
     def gather(self, mailing_id: int, most: int = 20) -> list[Gathered]:
         with self.database.begin() as connection:

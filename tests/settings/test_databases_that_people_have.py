@@ -24,6 +24,7 @@ from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import attempts, deliveries, sweeper
 from mailroom.local import run
 from mailroom.settings import SettingsError, load
+from tests.feedback.comes import Comes
 from tests.ledger.book import Book
 from tests.postgres import Postgres
 
@@ -138,6 +139,14 @@ def test_what_a_server_says_in_other_letters_is_recorded_there_all_the_same(lati
         tried = connection.execute(select(attempts.c.reply)).scalar_one()
     assert replies[:2] == ["2.0.0 ?", "2.0.0 Déjà"]
     assert tried == "5.1.1 ? ? ?"
+
+
+def test_what_comes_back_in_other_letters_is_taken_there_all_the_same(latin: Database) -> None:
+    comes = Comes(latin)
+    first, second = comes.sent(2)
+    given = (comes.report(id, words=words) for id, words in ((first, CYRILLIC), (second, "5.1.1 Déjà vu")))
+    assert [taken.delivery_id for taken in comes.take(*given)] == [first, second]
+    assert [row.words for row in comes.kept()] == ["5.1.1 ??? ?????? ?????", "5.1.1 D?j? vu"]
 
 
 def test_our_own_encoding_is_utf8_whatever_the_environment_says(

@@ -14,6 +14,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, Draft
+from mailroom.feedback.report import ReportKind
 from mailroom.ledger import moves, states, suppressions
 from mailroom.ledger.batches import batches
 from mailroom.ledger.deliveries import actions, marks
@@ -23,8 +24,10 @@ from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries, webhook_calls
 from mailroom.ledger.states import Event
 from mailroom.ledger.sweep import reap
+from mailroom.ledger.webhooks import webhook_endpoints
 from mailroom.ledger.webhooks import webhook_events as events
 from mailroom.queue import Queue
+from tests.feedback.comes import GONE, Comes
 from tests.servers import Valkey
 
 URL = "https://example.org/hooks"
@@ -191,3 +194,29 @@ def test_without_an_endpoint_it_costs_no_statement(database: Database, mail: Any
         batches.close(connection, lease)
     assert not [statement for statement in seen if "webhook" in statement]
     assert told(database) == []
+
+
+def test_of_what_comes_back_with_the_words_of_who_said_it(database: Database) -> None:
+    """Each kind once of a mail; of a bounce that comes before its batch ends, after that it was sent."""
+    with database.begin() as connection:
+        events_wanted = [Event.SENT, Event.BOUNCED, Event.COMPLAINED, Event.DELIVERED]
+        webhook_endpoints.add(connection, URL, events_wanted)
+    comes = Comes(database)
+    comes.book.accept(2)
+    lease = comes.book.claim()
+    first, second = comes.book.inside(lease)
+    comes.book.send(lease, [first, second])
+    comes.take(*(comes.report(first, **GONE) for _ in range(2)))
+    comes.book.close(lease)
+    for kind in (ReportKind.DELIVERED, ReportKind.COMPLAINED, ReportKind.DELAYED):
+        comes.take(*(comes.report(second, kind, words="so it is") for _ in range(2)))
+    with database.read() as connection:
+        columns = (webhook_calls.c.type, webhook_calls.c.delivery_id, webhook_calls.c.reply)
+        rows = connection.execute(select(*columns).order_by(webhook_calls.c.id)).all()
+    assert [tuple(row) for row in rows] == [
+        ("email.sent", first, "2.0.0 Ok"),
+        ("email.bounced", first, GONE["words"]),
+        ("email.sent", second, "2.0.0 Ok"),
+        ("email.delivered", second, "so it is"),
+        ("email.complained", second, "so it is"),
+    ]

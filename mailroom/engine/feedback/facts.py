@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from hashlib import sha256
 
 from mailroom.database.clock import to_millis
@@ -11,6 +12,7 @@ from mailroom.ledger.feedback.reports import Fact
 from mailroom.smtp.reply import MAX_TEXT, UNSAFE_IN_REPLY
 
 LONGEST_KEY, LONGEST_WAY, LONGEST_ADDRESS, LONGEST_REPORTER = 64, 20, 320, 255
+LONGEST_NAMED = 10_000
 
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 
@@ -19,6 +21,25 @@ def key_of(report: Report) -> str:
     """As it was given, if the ledger can keep it."""
     fits = report.key.isascii() and report.key.isprintable() and 0 < len(report.key) <= LONGEST_KEY
     return report.key if fits else sha256(report.key.encode("utf-8", "replace")).hexdigest()
+
+
+def readable(report: Report) -> Report:
+    """What it may be matched by, as any database takes it."""
+    return replace(
+        report,
+        token=plain(report.token, LONGEST_NAMED),
+        message_id=plain(report.message_id, LONGEST_NAMED),
+        address=plain(report.address, LONGEST_ADDRESS),
+    )
+
+
+def in_ascii(report: Report) -> Report:
+    """With no letters but those that every database can keep."""
+    named = ("way", "message_id", "address", "words", "reporter")
+    return replace(
+        report,
+        **{name: getattr(report, name).encode("ascii", "replace").decode("ascii") for name in named},
+    )
 
 
 def fact_of(report: Report, unmatched: str) -> Fact:

@@ -98,8 +98,10 @@ def _complain(connection: Connection, facts: Iterable[Fact], mailed: Mapping[int
 
 
 def _tell_delivered(connection: Connection, facts: Iterable[Fact]) -> None:
+    """Once of each mail."""
     delivered = [fact.key for fact in facts if fact.kind == ReportKind.DELIVERED]
-    webhook_events.note_reports(connection, Event.DELIVERED, delivered)
+    if delivered and webhook_events.wanted(connection):
+        webhook_events.note_reports(connection, Event.DELIVERED, reports.first_said(connection, delivered))
 
 
 def _strike(

@@ -41,11 +41,21 @@ class SealedToken(NamedTuple):
     is_of: Callable[[str], bool]
 
 
+def opened(report: Report, ring: KeyRing) -> SealedToken | None:
+    """Its token; None where it has none, or one that was not made here. May ask the ledger for keys."""
+    return _opened(report.token, ring) if report.token else None
+
+
 def match(
-    connection: Connection, reports: Sequence[Report], ring: KeyRing, *, is_signed: bool
+    connection: Connection,
+    reports: Sequence[Report],
+    tokens: Sequence[SealedToken | None],
+    *,
+    is_signed: bool,
 ) -> list[Match]:
-    """`is_signed`: mail leaves with signed return paths, so that whatever comes back brings a token."""
-    tokens = [_token(report.token, ring) if report.token else None for report in reports]
+    """`tokens`: of the reports, opened. `is_signed`: mail leaves with signed return paths, so that whatever
+    comes back brings one.
+    """
     found = mailed.by_id(connection, _ids(reports, tokens))
     return [
         _by_token(token, found)
@@ -61,7 +71,7 @@ def _ids(reports: Iterable[Report], tokens: Iterable[SealedToken | None]) -> set
     return named | {token.delivery_id for token in tokens if token is not None}
 
 
-def _token(text: str, ring: KeyRing) -> SealedToken | None:
+def _opened(text: str, ring: KeyRing) -> SealedToken | None:
     """Of a return path, or of an unsubscribe link."""
     parts = read(text)
     if parts is None:

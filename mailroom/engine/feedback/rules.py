@@ -38,6 +38,9 @@ class FeedbackRules(NamedTuple):
         return ""
 
 
+DEFAULT_RULES = FeedbackRules()
+
+
 def _is_over(number: int, of: int, share: float, judged_from: int) -> bool:
     return share > 0 and of >= judged_from and number * 100 > share * of
 

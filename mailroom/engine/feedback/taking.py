@@ -6,16 +6,18 @@ webhook be answered. Read twice, it is counted once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.engine import Database
-from mailroom.engine.feedback.facts import fact_of, key_of
+from mailroom.database.faults import LEDGER_AWAY
+from mailroom.engine.feedback.facts import fact_of, in_ascii, key_of, readable
 from mailroom.engine.feedback.following import follow
-from mailroom.engine.feedback.matching import NOT_IN_LEDGER, Match, match
+from mailroom.engine.feedback.matching import NOT_IN_LEDGER, Match, SealedToken, match, opened
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.key_ring import KeyRing
 from mailroom.feedback.report import Report
@@ -45,10 +47,26 @@ def take(database: Database, given: Sequence[Report], ring: KeyRing, rules: Feed
     """
     taken: list[Taken] = []
     for begin in range(0, len(given), TAKEN_AT_ONCE):
-        some = given[begin : begin + TAKEN_AT_ONCE]
-        with database.begin() as connection:
-            taken += _take(connection, some, ring, rules)
+        some = [readable(report) for report in given[begin : begin + TAKEN_AT_ONCE]]
+        tokens = [opened(report, ring) for report in some]
+        try:
+            taken += _take_together(database, some, tokens, rules)
+        except LEDGER_AWAY:
+            raise
+        except DBAPIError:  # a database of another encoding: what it cannot keep holds up nothing else
+            for report, token in zip(some, tokens, strict=True):
+                taken += _take_together(database, [in_ascii(report)], [token], rules)
     return taken
+
+
+def _take_together(
+    database: Database,
+    given: Sequence[Report],
+    tokens: Sequence[SealedToken | None],
+    rules: FeedbackRules,
+) -> list[Taken]:
+    with database.begin() as connection:
+        return _take(connection, given, tokens, rules)
 
 
 def look_again(database: Database, rules: FeedbackRules) -> int:
@@ -68,21 +86,27 @@ def look_again(database: Database, rules: FeedbackRules) -> int:
 
 
 def _take(
-    connection: Connection, given: Sequence[Report], ring: KeyRing, rules: FeedbackRules
+    connection: Connection,
+    given: Sequence[Report],
+    tokens: Sequence[SealedToken | None],
+    rules: FeedbackRules,
 ) -> list[Taken]:
     keys = [key_of(report) for report in given]
-    known = reports.known(connection, keys)
-    once = {key: report for key, report in zip(keys, given, strict=True) if key not in known}
-    matches = match(connection, list(once.values()), ring, is_signed=rules.is_signed)
+    first = {key: place for place, key in reversed([*enumerate(keys)])}
+    known = reports.known(connection, first)
+    places = [place for key, place in first.items() if key not in known]
+    unread, opened_ones = [given[place] for place in places], [tokens[place] for place in places]
+    matches = match(connection, unread, opened_ones, is_signed=rules.is_signed)
     of = {one.of.id: one.of for one in matches if one.of is not None}
     picked = _pick(connection, of)
-    facts = [_fact(report, one, picked) for report, one in zip(once.values(), matches, strict=True)]
+    facts = [_fact(report, one, picked) for report, one in zip(unread, matches, strict=True)]
     new = reports.note(connection, facts)
     told = [fact for fact in facts if fact.key in new and fact.delivery_id is not None]
     follow(connection, [fact for fact in told if not fact.is_open], picked, of, rules)
     if any(fact.unmatched for fact in facts):
         reports.forget_unmatched(connection)
-    return _taken(keys, facts, known, new)
+    became = {**known, **{fact.key: (fact.delivery_id, fact.unmatched) for fact in facts}}
+    return [Taken(*became[key], is_new=key in new and first[key] == place) for place, key in enumerate(keys)]
 
 
 def _pick(connection: Connection, ids: Collection[int]) -> dict[int, Picked]:
@@ -106,15 +130,3 @@ def _fact(report: Report, matched: Match, picked: Mapping[int, Picked]) -> Fact:
 def _is_open(row: Picked) -> bool:
     """It is being handed over at this moment: what its server said is not noted yet."""
     return row.state is State.SENDING
-
-
-def _taken(
-    keys: Sequence[str],
-    facts: Iterable[Fact],
-    known: Mapping[str, tuple[int | None, str]],
-    new: Collection[str],
-) -> list[Taken]:
-    """One that was given twice is new once."""
-    became = {**known, **{fact.key: (fact.delivery_id, fact.unmatched) for fact in facts}}
-    first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
-    return [Taken(*became[key], is_new=key in new and first[key] == place) for place, key in enumerate(keys)]

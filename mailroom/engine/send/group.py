@@ -17,6 +17,8 @@ from mailroom import supervision
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.database.raw import RawConnection
+from mailroom.engine.feedback.refusals import blame
+from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.deliveries.marks import HandOver, Outcome, Sent
@@ -76,8 +78,9 @@ class Written:
 class GroupWriter:
     """Writes one group after the other for one lease. Belongs to the thread of its RawConnection."""
 
-    def __init__(self, database: Database, direct: RawConnection, lease: Lease) -> None:
+    def __init__(self, database: Database, direct: RawConnection, lease: Lease, rules: FeedbackRules) -> None:
         self._database = database
+        self._suppress_after = rules.suppress_after
         self._lease = lease
         self._writer = marks.LeaseWriter(direct, lease)
         self._tries: Counter[int] = Counter()  # of an outcome that could not be written, by its delivery
@@ -114,7 +117,8 @@ class GroupWriter:
 
     def _write_troubles(self, troubles: list[Outcome]) -> None:
         with self._database.begin() as connection:
-            marks.record_troubles(connection, self._lease, troubles)
+            moved = marks.record_troubles(connection, self._lease, troubles)
+            blame(connection, troubles, moved, self._suppress_after)
 
     def _write_sent_and_marks(self, sent: list[Sent], asked: list[Asked]) -> tuple[list[Sent], list[Asked]]:
         """Those that did not hold."""

@@ -16,6 +16,7 @@ import structlog
 
 from mailroom.database.engine import Database
 from mailroom.database.raw import RawConnection
+from mailroom.engine.feedback.rules import DEFAULT_RULES, FeedbackRules
 from mailroom.engine.send.group import Asked, GroupWriter, WriteGroup, Written
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger.batches.batches import Lease
@@ -33,10 +34,15 @@ class Recorder:
     """Writes for one lease. Belongs to one event loop; closed by `drained`."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, database: Database, direct: RawConnection, lease: Lease
+        self,
+        loop: asyncio.AbstractEventLoop,
+        database: Database,
+        direct: RawConnection,
+        lease: Lease,
+        rules: FeedbackRules = DEFAULT_RULES,
     ) -> None:
         self._direct = direct
-        self._writer = GroupWriter(database, direct, lease)
+        self._writer = GroupWriter(database, direct, lease, rules)
         self._loop = loop
         self.marked_at: dict[int, float] = {}
         """When each delivery's mark was known to be set (monotonic); whoever learns its outcome takes it."""

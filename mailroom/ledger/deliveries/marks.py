@@ -232,15 +232,16 @@ def record_late(connection: Connection, delivery_id: int, code: int, reply: str)
     return bool(moves.apply(connection, [(row, step) for row in picked]))
 
 
-def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Outcome]) -> None:
-    """Writes every outcome but `sent`.
+def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Outcome]) -> set[int]:
+    """Writes every outcome but `sent`; which deliveries' could be written.
 
     Each leaves the batch at once: what is left in it at its close was not tried.
     """
     of = {outcome.delivery_id: outcome for outcome in troubles}
     mine = (deliveries.c.id.in_(of), select(batches.c.id).where(*owned(lease)).exists())
     picked = moves.pick(connection, *mine, of_batch=lease.batch_id)
-    moves.apply(connection, [(row, _step(of[row.id], lease.batch_id)) for row in picked])
+    moved = moves.apply(connection, [(row, _step(of[row.id], lease.batch_id)) for row in picked])
+    return {row.id for row in moved}
 
 
 def spare(connection: Connection, lease: Lease, refused: Iterable[Outcome]) -> None:

@@ -74,6 +74,16 @@ def note(connection: Connection, facts: Sequence[Fact]) -> set[str]:
     return set(insert_new(connection, reports, rows, reports.c.key))
 
 
+def first_said(connection: Connection, keys: Iterable[str]) -> list[str]:
+    """Of these those that say what no earlier one says of its delivery."""
+    earlier = reports.alias()
+    same = (earlier.c.delivery_id == reports.c.delivery_id) & (earlier.c.kind == reports.c.kind)
+    said = select(earlier.c.id).where(same, earlier.c.id < reports.c.id).exists()
+    return list(
+        connection.execute(select(reports.c.key).where(reports.c.key.in_(sorted(keys)), ~said)).scalars()
+    )
+
+
 def forget_unmatched(connection: Connection) -> None:
     """Those that are too old, or too many."""
     newest = select(reports.c.id).where(IS_UNMATCHED).order_by(reports.c.id.desc())

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Connection, case, insert, literal, null, select
+from sqlalchemy import ColumnElement, Connection, and_, case, insert, literal, null, select
 
 from mailroom.database.clock import now_millis
 from mailroom.ledger.schema import deliveries, mailings, reports, webhook_calls, webhook_endpoints
@@ -91,8 +91,10 @@ def note_reports(connection: Connection, event: Event, keys: Iterable[str]) -> N
         return
     kind = literal(event.value)
     columns = [reports.c[name] for name in ("mailing_id", "delivery_id", "received_at", "code", "words")]
-    happened = select(webhook_endpoints.c.id, kind, *columns, *_when()).where(
-        reports.c.key.in_(chosen), reports.c.delivery_id.is_not(None), *_wants(kind)
+    happened = (
+        select(webhook_endpoints.c.id, kind, *columns, *_when())
+        .join_from(reports, webhook_endpoints, and_(*_wants(kind)))
+        .where(reports.c.key.in_(chosen), reports.c.delivery_id.is_not(None))
     )
     _insert(connection, happened.order_by(reports.c.id))
 
