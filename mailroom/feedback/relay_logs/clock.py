@@ -12,7 +12,7 @@ MONTHS = {
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
     )
 }
-CLOCKS_DIFFER_BY = timedelta(days=1)
+LOGS_AHEAD_BY = timedelta(days=1)
 """So far another machine's clock, or a wrong time zone, may be ahead of ours."""
 
 
@@ -53,7 +53,7 @@ def _of_syslog(clock: LogClock, text: str) -> datetime | None:
             )
         except ValueError:
             continue  # the 29th of February, of another year
-        if (moment := _in_zone(clock, day)) <= clock.now + CLOCKS_DIFFER_BY:
+        if (moment := _in_zone(clock, day)) <= clock.now + LOGS_AHEAD_BY:
             return moment
     return None
 
