@@ -115,6 +115,13 @@ GUESSED_FIRST = re.compile(
 """What a stranger tries first: words of examples, and a few characters over and over."""
 
 
+def _with_room_for_a_token(address: str) -> str:
+    """A local part has at most 64 characters."""
+    if len(address.partition("@")[0]) > 30:
+        raise ValueError("a local part without room for a token")
+    return address
+
+
 def _unguessable(secret: str) -> str:
     if GUESSED_FIRST(secret):
         raise ValueError("a secret that is none")
@@ -278,12 +285,14 @@ class Settings(BaseModel):
             description="like https://news.example.org, without a path: where unsubscribe links lead",
         ),
     ] = None
-    unsubscribe_mailto: Annotated[
-        str | None,
+    bounce_address: Annotated[
+        Annotated[str, AfterValidator(_with_room_for_a_token)] | None,
         Field(
-            alias="MAILROOM_UNSUBSCRIBE_MAILTO",
-            description="one address, like unsubscribe@example.org, whose mail is read",
-            pattern=r"^[A-Za-z0-9!#$&'*+/=^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}$",
+            alias="MAILROOM_BOUNCE_ADDRESS",
+            description="one address, like bounces@example.org, with at most 30 characters before the @ and "
+            "no +, whose mail is read",
+            pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$",
+            max_length=200,
         ),
     ] = None
     suppress_after: Annotated[

@@ -10,13 +10,13 @@ import hmac
 import re
 from enum import StrEnum
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 RETURN_SEAL_OCTETS = 10
 """A guess is right once in 2^80, and has to be mailed."""
 
 LONGEST_RETURN_TOKEN = 39
-LARGEST_ID = 2**63 - 1
+LARGEST_SEALED_ID = 2**63 - 1
 
 _TOKEN = re.compile(r"([bu])([0-9a-f]{20})([0-9a-f]{2})([1-9a-f][0-9a-f]{0,15})", re.ASCII)
 _IN_ADDRESS = re.compile(r"\+([bu][0-9a-f]{23,38})(?=@)", re.ASCII | re.IGNORECASE)
@@ -69,13 +69,19 @@ class ReturnKey:
         return keyed.digest()
 
 
+class Returning(Protocol):
+    """A ReturnKey, or what stands for one."""
+
+    def seal(self, purpose: ReturnPurpose, delivery_id: int, address_key: str) -> str: ...
+
+
 def read(token: str) -> ReturnParts | None:
     """None: it is damaged, or no token. In large letters it is the same one."""
     found = _TOKEN.fullmatch(token.lower()) if len(token) <= LONGEST_RETURN_TOKEN else None
     if found is None:
         return None
     key_number, delivery_id = int(found[3], 16), int(found[4], 16)
-    if not key_number or delivery_id > LARGEST_ID:
+    if not key_number or delivery_id > LARGEST_SEALED_ID:
         return None
     return ReturnParts(ReturnPurpose(found[1]), key_number, delivery_id, bytes.fromhex(found[2]))
 
@@ -88,20 +94,27 @@ def tokens_in(text: str) -> list[str]:
     return list(dict.fromkeys([token for token in found if read(token) is not None]))
 
 
-class ReturnAddress:
+class ReturnAddress(NamedTuple):
     """The address that all return paths are made of, as MAILROOM_BOUNCE_ADDRESS says it."""
 
-    __slots__ = ("_after", "_before", "address")
-
-    def __init__(self, address: str) -> None:
-        local, _, domain = address.rpartition("@")
-        self.address, self._before, self._after = address, f"{local}+", f"@{domain}"
+    address: str
 
     def with_token(self, token: str) -> str:
-        return f"{self._before}{token}{self._after}"
+        local, _, domain = self.address.rpartition("@")
+        return f"{local}+{token}@{domain}"
 
     def is_for_us(self, recipient: str) -> bool:
         """Whether a recipient is this address, or one of its tokens' (in any size of letters)."""
         local, _, domain = recipient.lower().rpartition("@")
         before, _, own_domain = self.address.lower().rpartition("@")
         return domain == own_domain and (local == before or local.startswith(f"{before}+"))
+
+
+class ReturnPaths(NamedTuple):
+    """Where mail of deliveries comes back to, each its own."""
+
+    key: Returning
+    address: ReturnAddress
+
+    def of(self, purpose: ReturnPurpose, delivery_id: int, recipient: str) -> str:
+        return self.address.with_token(self.key.seal(purpose, delivery_id, recipient.lower()))

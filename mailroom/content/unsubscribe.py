@@ -16,6 +16,7 @@ from mailroom.content.addresses import UNSAFE_IN_ADDRESS
 from mailroom.content.characters import misplaced
 from mailroom.content.content import BULK_PURPOSE, LONGEST_LIST_NAME, TRANSACTIONAL, Content
 from mailroom.content.merge.plain import PlainTemplate
+from mailroom.content.return_tokens import ReturnAddress, ReturnPaths, ReturnPurpose
 
 UNSUBSCRIBE_TAG = "unsubscribe_url"
 UNSUBSCRIBE_PATH = "/unsubscribe/"
@@ -52,10 +53,10 @@ def linked_to(words: list[str] | None) -> LinkedTo | None:
 
 
 class LinkPlace(NamedTuple):
-    """Where links lead: an origin, and an address for those who unsubscribe by mail; "": none."""
+    """Where links lead, and where mail comes back, by which some unsubscribe; None: nowhere."""
 
     origin: str
-    mailto: str = ""
+    bounces: ReturnAddress | None = None
 
 
 class Link(NamedTuple):
@@ -78,22 +79,29 @@ class NotShown:
         return "only-the-recipient-sees-it"
 
 
+class NoReturnShown:
+    """The same for return paths."""
+
+    def seal(self, purpose: ReturnPurpose, delivery_id: int, address_key: str) -> str:
+        return "only-the-recipient-sees-it"
+
+
 class UnsubscribeLinks:
     """The links of one mailing, made for each delivery from what is the same for all.
 
     Whoever sets List-Unsubscribe themself has it so: of two of them nobody knows which counts.
     """
 
-    __slots__ = ("_base", "_has_own", "_key", "_mailto", "_post", "_words")
+    __slots__ = ("_base", "_has_own", "_key", "_post", "_returns", "_words")
 
-    def __init__(self, key: Sealing, place: LinkPlace, content: Content) -> None:
+    def __init__(
+        self, key: Sealing, place: LinkPlace, content: Content, returns: ReturnPaths | None = None
+    ) -> None:
         own = {name.lower() for name, _ in content.headers}
         self._key, self._base = key, f"{place.origin}{UNSUBSCRIBE_PATH}"
         self._words = (content.sender.key, content.list_name)
         self._has_own = "list-unsubscribe" in own
-        self._mailto = (
-            f"mailto:{quote(place.mailto, safe='@')}?subject=unsubscribe%20" if place.mailto else ""
-        )
+        self._returns = returns
         self._post = (
             "" if "list-unsubscribe-post" in own else "List-Unsubscribe-Post: {}={}\r\n".format(*ONE_CLICK)
         )
@@ -103,8 +111,15 @@ class UnsubscribeLinks:
         url = self._base + token
         if self._has_own:
             return Link(url, b"")
-        by_mail = f",\r\n <{self._mailto}{token}>" if self._mailto else ""
+        by_mail = self._by_mail(delivery_id, address, token)
         return Link(url, f"List-Unsubscribe: <{url}>{by_mail}\r\n{self._post}".encode("ascii"))
+
+    def _by_mail(self, delivery_id: int, address: str, token: str) -> str:
+        """The address tells for as long as the delivery has its row; the subject, if it is kept, for ever."""
+        if self._returns is None:
+            return ""
+        path = self._returns.of(ReturnPurpose.UNSUBSCRIBE, delivery_id, address)
+        return f",\r\n <mailto:{quote(path, safe='+@')}?subject=unsubscribe%20{token}>"
 
 
 def purposed(content: Content, chosen: str | None, recipients: int, columns: Sequence[str] = ()) -> Content:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.message_ids import message_id
+from mailroom.content.return_tokens import ReturnAddress
 from mailroom.content.unsubscribe import LinkPlace
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.settings import Settings
@@ -22,5 +23,10 @@ def message_id_of(mailing: Mailing, delivery_id: int | None = None) -> str:
 
 
 def link_place(settings: Settings) -> LinkPlace:
-    """Where unsubscribe links lead."""
-    return LinkPlace(settings.unsubscribe_url or settings.public_url, settings.unsubscribe_mailto or "")
+    """Where unsubscribe links lead, and mail comes back."""
+    return LinkPlace(settings.unsubscribe_url or settings.public_url, return_address(settings))
+
+
+def return_address(settings: Settings) -> ReturnAddress | None:
+    """What return paths are made of; None: bounces go to the sender, as ever."""
+    return ReturnAddress(settings.bounce_address) if settings.bounce_address else None

@@ -47,12 +47,21 @@ class LongContent:
 
 
 class Envelope(NamedTuple):
-    """One message to one recipient. `content`: RFC 5322, CRLF line ends, not dot-stuffed."""
+    """One message to one recipient. `content`: RFC 5322, CRLF line ends, not dot-stuffed.
+
+    `sender`: whose mail it is, by which refusals are judged. `return_path`: what MAIL FROM says, where that
+    is an address of this one mail; "": the sender's.
+    """
 
     sender: str
     recipient: str
     content: bytes | LongContent
     id: int = 0  # the caller's own name for it
+    return_path: str = ""
+
+    @property
+    def mail_from(self) -> str:
+        return self.return_path or self.sender
 
 
 class Source(Protocol):
@@ -80,8 +89,8 @@ def unsendable(envelope: Envelope, size_limit: int) -> Failure | None:
     """Why this envelope must not get near the wire: it would break the dialogue, or be too large."""
     if not PATH.fullmatch(envelope.recipient):
         return _permanent("rcpt", f"the recipient {envelope.recipient!r} cannot be put into an SMTP command")
-    if envelope.sender and not PATH.fullmatch(envelope.sender):
-        return _permanent("mail", f"the sender {envelope.sender!r} cannot be put into an SMTP command")
+    if (path := envelope.mail_from) and not PATH.fullmatch(path):
+        return _permanent("mail", f"the sender {path!r} cannot be put into an SMTP command")
     content = envelope.content
     if not (has_no_other_break(content) if isinstance(content, bytes) else content.is_clean):
         return _permanent("data", "the message holds a line break that is not CRLF, so it was not sent")

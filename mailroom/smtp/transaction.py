@@ -107,7 +107,7 @@ class Dialogue:
         return refused("dot", reply)
 
     def _mail(self, envelope: Envelope) -> bytes:
-        sender = envelope.sender.encode("ascii")
+        sender = envelope.mail_from.encode("ascii")
         if self._size:
             return b"MAIL FROM:<%s> SIZE=%d\r\n" % (sender, len(envelope.content))
         return b"MAIL FROM:<%s>\r\n" % sender

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mailroom.content.addresses import parse_address
 from mailroom.content.return_tokens import (
-    LARGEST_ID,
+    LARGEST_SEALED_ID,
     ReturnAddress,
     ReturnKey,
     ReturnPurpose,
@@ -16,14 +16,14 @@ from mailroom.content.return_tokens import (
 BOUNCE, UNSUBSCRIBE = ReturnPurpose.BOUNCE, ReturnPurpose.UNSUBSCRIBE
 KEY = ReturnKey(7, b"k" * 32)
 ADDRESS = ReturnAddress("Bounces@News.Example")
-ids = st.integers(1, LARGEST_ID)
+ids = st.integers(1, LARGEST_SEALED_ID)
 keys = st.builds(ReturnKey, st.integers(1, 255), st.binary(min_size=32, max_size=32))
 addresses = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60).map(str.lower)
 
 
 @settings(max_examples=200, deadline=None)
 @given(keys, st.sampled_from(ReturnPurpose), ids, addresses)
-@example(KEY, BOUNCE, LARGEST_ID, "ann@example.org")
+@example(KEY, BOUNCE, LARGEST_SEALED_ID, "ann@example.org")
 def test_what_was_sealed_is_read_in_any_size_of_letters(
     key: ReturnKey, purpose: ReturnPurpose, delivery_id: int, address: str
 ) -> None:
@@ -77,7 +77,7 @@ def test_whatever_is_read_is_the_one_way_to_write_it(text: str) -> None:
         purpose, number, delivery_id, seal = parts
         assert f"{purpose}{seal.hex()}{number:02x}{delivery_id:x}" == text.lower()
         assert 1 <= number <= 255
-        assert 1 <= delivery_id <= LARGEST_ID
+        assert 1 <= delivery_id <= LARGEST_SEALED_ID
 
 
 def test_a_local_part_of_thirty_has_room_for_a_token() -> None:

@@ -15,6 +15,7 @@ from mailroom.content.compiled import compile_message
 from mailroom.content.content import Content
 from mailroom.content.link_tokens import LinkKey, opened
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.return_tokens import ReturnAddress, ReturnKey, ReturnPaths, ReturnPurpose
 from mailroom.content.unsubscribe import (
     LinkPlace,
     UnsubscribeLinks,
@@ -27,20 +28,23 @@ from tests.content.mail import DATE, UID
 
 NEWS = Content(Address("News@acme.example", "Acme"), "News", text="Hello.\n", purpose="bulk")
 KEY = LinkKey(1, b"k" * 32)
+RETURN_KEY = ReturnKey(1, b"k" * 32)
 PLACE = LinkPlace("https://news.acme.example")
 
 
 def mailed(content: Content, to: str = "Ann@mail.example", place: LinkPlace = PLACE) -> tuple[bytes, str]:
-    link = UnsubscribeLinks(KEY, place, content).of(7, to)
+    returns = ReturnPaths(RETURN_KEY, place.bounces) if place.bounces else None
+    link = UnsubscribeLinks(KEY, place, content, returns).of(7, to)
     compiled = compile_message(content, UID, DATE)
     return compiled.render(Address(to), None, "<1@acme.example>", None, link), link.url
 
 
 def test_in_the_two_fields_of_rfc_8058() -> None:
-    raw, url = mailed(NEWS, place=LinkPlace("https://news.acme.example", "off@acme.example"))
+    raw, url = mailed(NEWS, place=LinkPlace("https://news.acme.example", ReturnAddress("off@acme.example")))
     message = message_from_bytes(raw, policy=policy.default)
     token = url.rpartition("/")[2]
-    by_mail = f"<mailto:off@acme.example?subject=unsubscribe%20{token}>"
+    sealed = RETURN_KEY.seal(ReturnPurpose.UNSUBSCRIBE, 7, "ann@mail.example")
+    by_mail = f"<mailto:off+{sealed}@acme.example?subject=unsubscribe%20{token}>"
     assert message.get_all("List-Unsubscribe") == [f"<{url}>, {by_mail}"]
     assert message.get_all("List-Unsubscribe-Post") == ["List-Unsubscribe=One-Click"]
     assert max(map(len, raw.split(b"\r\n"))) < 998

@@ -107,6 +107,16 @@ def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> No
         ("MAILROOM_LOCAL", "here"),
         ("MAILROOM_FETCH_ATTACHMENTS", "https"),
         ("MAILROOM_SLOW_SERVER", "127.0.0.1"),
+        *(
+            ("MAILROOM_BOUNCE_ADDRESS", bad)
+            for bad in (
+                "bounces",
+                "b+x@a.example",
+                "a..b@a.example",
+                "B <b@a.example>",
+                f"{'b' * 31}@a.example",
+            )
+        ),
         ("MAILROOM_SLOW_SERVER", "127.0.0.1:99999"),
     ],
 )

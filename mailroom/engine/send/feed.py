@@ -73,7 +73,8 @@ class Feed:
         began = time.monotonic()
         try:
             content = message.content(delivery, self._date_fields(delivery, message))
-            return Envelope(message.sender, delivery.address, content, delivery.id)
+            path = message.return_path(delivery)
+            return Envelope(message.sender, delivery.address, content, delivery.id, path)
         finally:
             self._rendering += time.monotonic() - began
 

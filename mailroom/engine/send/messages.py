@@ -17,7 +17,8 @@ from mailroom.content.link_tokens import LinkKey
 from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.message_ids import message_id
 from mailroom.content.original import Verbatim, whole_lines_of
-from mailroom.content.unsubscribe import Link, LinkPlace, NotShown, Sealing, UnsubscribeLinks
+from mailroom.content.return_tokens import Returning, ReturnKey, ReturnPaths, ReturnPurpose
+from mailroom.content.unsubscribe import Link, LinkPlace, NoReturnShown, NotShown, Sealing, UnsubscribeLinks
 from mailroom.database.engine import Database
 from mailroom.ledger.consent import link_keys
 from mailroom.ledger.mailings import contents, originals
@@ -66,6 +67,7 @@ class SendableMessage(NamedTuple):
     is_shared: bool
     compiled: Compiled | Verbatim | UnreadableContent
     links: UnsubscribeLinks | None = None  # of bulk mail
+    returns: ReturnPaths | None = None  # where what comes back is read
     lines: Mapping[int, SharedLines] = MappingProxyType({})
     """Of its large pieces, by their id(): what goes over the wire, once for all deliveries."""
 
@@ -90,6 +92,12 @@ class SendableMessage(NamedTuple):
                 found += [b"".join(run), shared] if run else [shared]
                 run = []
         return LongContent([*found, b"".join(run)] if run else found)
+
+    def return_path(self, delivery: OneDelivery) -> str:
+        """Its own; "": the sender's."""
+        if self.returns is None:
+            return ""
+        return self.returns.of(ReturnPurpose.BOUNCE, delivery.id, delivery.address)
 
     def _name(self, delivery: OneDelivery) -> str:
         return message_id(self.uid, None if self.is_shared else delivery.id, self.domain)
@@ -138,14 +146,15 @@ def without_files(connection: Connection, mailing_id: int, place: LinkPlace) -> 
     for mailing in contents.to_compile(connection, [mailing_id]):
         shown = contents.shown_addresses(connection, [mailing.id] if mailing.kind == "shared" else [])
         content = _content(mailing, shown.get(mailing.id, ()), ())
-        links = _links(NotShown(), place, content)
+        returns = _returns(NoReturnShown(), place)
+        links = _links(NotShown(), place, content, returns)
         return _message(mailing, mailing.sender_address, _compile(mailing, content), links)
     return DELETED
 
 
 def _compiled(connection: Connection, mailing_ids: set[int], place: LinkPlace) -> dict[int, SendableMessage]:
     found = contents.to_compile(connection, mailing_ids)
-    key = _link_key(connection, found)
+    key, returns = _keys(connection, found, place)
     messages = dict.fromkeys(mailing_ids, DELETED)
     came_whole = [mailing.id for mailing in found if mailing.message_id is not None]
     wholes = originals.sliced(connection, came_whole, BASE64_SLICE)
@@ -154,13 +163,16 @@ def _compiled(connection: Connection, mailing_ids: set[int], place: LinkPlace) -
     for mailing in found:
         if mailing.id in wholes:
             sender, octets = wholes[mailing.id]
-            messages[mailing.id] = _message(mailing, sender, Verbatim(whole_lines_of(octets)))
+            is_authors = sender.lower() == mailing.sender_address.lower()
+            messages[mailing.id] = _message(
+                mailing, sender, Verbatim(whole_lines_of(octets)), returns=returns if is_authors else None
+            )
         elif mailing.message_id is None:
             files = contents.sliced_files_of(connection, mailing.id) if mailing.has_files else []
             content = _content(mailing, shown.get(mailing.id, ()), files)
-            links = _links(key, place, content)
+            links = _links(key, place, content, returns)
             messages[mailing.id] = _message(
-                mailing, mailing.sender_address, _compile(mailing, content), links
+                mailing, mailing.sender_address, _compile(mailing, content), links, returns
             )
     return messages
 
@@ -172,15 +184,25 @@ def _compile(mailing: ToCompile, content: Content) -> Compiled | UnreadableConte
         return UnreadableContent(str(trouble))
 
 
-def _link_key(connection: Connection, found: Iterable[ToCompile]) -> LinkKey | None:
-    """What seals the links of bulk mail; None where there is none."""
-    if not any(mailing.purpose == BULK_PURPOSE for mailing in found):
-        return None
-    return LinkKey(*link_keys.newest(connection))
+def _keys(
+    connection: Connection, found: Iterable[ToCompile], place: LinkPlace
+) -> tuple[LinkKey | None, ReturnPaths | None]:
+    """What seals the links of bulk mail, and return paths; None where there are none."""
+    has_links = any(mailing.purpose == BULK_PURPOSE for mailing in found)
+    if not has_links and place.bounces is None:
+        return None, None
+    number, secret = link_keys.newest(connection)
+    return LinkKey(number, secret) if has_links else None, _returns(ReturnKey(number, secret), place)
 
 
-def _links(key: Sealing | None, place: LinkPlace, content: Content) -> UnsubscribeLinks | None:
-    return UnsubscribeLinks(key, place, content) if key is not None and content.is_bulk else None
+def _returns(key: Returning, place: LinkPlace) -> ReturnPaths | None:
+    return None if place.bounces is None else ReturnPaths(key, place.bounces)
+
+
+def _links(
+    key: Sealing | None, place: LinkPlace, content: Content, returns: ReturnPaths | None
+) -> UnsubscribeLinks | None:
+    return UnsubscribeLinks(key, place, content, returns) if key is not None and content.is_bulk else None
 
 
 def _message(
@@ -188,6 +210,7 @@ def _message(
     sender: str,
     compiled: Compiled | Verbatim | UnreadableContent,
     links: UnsubscribeLinks | None = None,
+    returns: ReturnPaths | None = None,
 ) -> SendableMessage:
     return SendableMessage(
         sender=sender,
@@ -196,6 +219,7 @@ def _message(
         is_shared=mailing.kind == "shared",
         compiled=compiled,
         links=links,
+        returns=returns,
         lines={id(piece): SharedLines(piece) for piece in compiled.shared if len(piece) >= LARGE_PIECE},
     )
 
