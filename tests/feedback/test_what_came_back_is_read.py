@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mailroom.feedback.reading import MailEnvelope, MailReading, read_mail
 from mailroom.feedback.report import MOST_RAW_OCTETS, ReportKind
+from mailroom.smtp.address_fault import AddressFault, address_fault
 from mailroom.smtp.reply import UNSAFE_IN_REPLY
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -65,6 +66,23 @@ def test_what_is_no_report_is_taken_for_none_and_says_why(name: str) -> None:
     """Of these not one may be wrong: people answer, and are away."""
     assert (reading(name).reports, reading(name).unsubscription) == ((), None)
     assert reading(name).why
+
+
+def test_no_address_is_called_gone_that_is_not() -> None:
+    """Who is, is mailed no more: to miss some of those only costs a second bounce."""
+    found, gone = set(), set()
+    with (CORPUS / "expected.csv").open(encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            gone |= {(row["file"], row["address"])} if row["hard"] == "yes" else set()
+    for name in MESSAGES:
+        for one in reading(name).reports:
+            fault = address_fault(
+                one.code, one.words, [one.address], one.status, is_transient=one.is_transient
+            )
+            if one.kind is ReportKind.BOUNCED and fault is AddressFault.GONE:
+                found.add((name, one.address))
+    assert found <= gone, found - gone
+    assert len(found) >= 0.9 * len(gone), gone - found
 
 
 def test_its_token_is_found_wherever_it_stands() -> None:
