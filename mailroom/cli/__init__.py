@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from mailroom.cli.backup import backup, restore
+from mailroom.cli.bounces import bounces
 from mailroom.cli.db import db
 from mailroom.cli.doctor import doctor
 from mailroom.cli.hold import hold, release
@@ -20,6 +21,7 @@ from mailroom.web.race.command import race
 def init_app(app: Flask) -> None:
     for command in (
         backup,
+        bounces,
         db,
         doctor,
         hold,

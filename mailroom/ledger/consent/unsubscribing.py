@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
-from mailroom.ledger.schema import deliveries
+from mailroom.ledger.schema import deliveries, mailings
 from mailroom.ledger.schema import suppressions as table
 
 UNSUBSCRIBED = "unsubscribed"
@@ -20,6 +20,18 @@ class Subscription(NamedTuple):
     delivery_id: int
     address_key: str
     scope: Scope
+
+
+def of_delivery(connection: Connection, delivery_id: int) -> Subscription | None:
+    """What a link of this delivery would be about; None: it is not in the ledger any more."""
+    row = connection.execute(
+        select(deliveries.c.address_key, mailings.c.sender_address, mailings.c.list_name)
+        .join(mailings, mailings.c.id == deliveries.c.mailing_id)
+        .where(deliveries.c.id == delivery_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Subscription(delivery_id, row.address_key, Scope(row.sender_address.lower(), row.list_name))
 
 
 def unsubscribe(connection: Connection, of: Subscription, scope: Scope, evidence: str) -> bool:
