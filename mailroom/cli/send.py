@@ -21,7 +21,7 @@ from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
-from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, Overtaken
+from mailroom.engine.accept.draft import IF_UNKNOWN_CHOICES, Accepted, Draft, DraftRefused, Overtaken
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 from mailroom.web.ledger_command import LedgerCommand
@@ -47,6 +47,13 @@ CHOICES_NAMED = 8
     help="bulk mail carries unsubscribe links.",
 )
 @click.option("--list", "list_name", default="", help="Of bulk mail: the list that people unsubscribe from.")
+@click.option(
+    "--if-unknown",
+    type=click.Choice(IF_UNKNOWN_CHOICES),
+    default="resend",
+    show_default=True,
+    help="When nobody knows whether a mail arrived: send it once more, hold it, wait for evidence first.",
+)
 @click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
 @with_appcontext
 def send(
@@ -59,6 +66,7 @@ def send(
     html: TextIO | None,
     purpose: str,
     list_name: str,
+    if_unknown: str,
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
@@ -82,6 +90,8 @@ def send(
         parsed.columns,
         parsed.duplicates.total,
         expires_after=mailroom().settings.expires,
+        if_unknown=if_unknown,
+        evidence_wait=mailroom().settings.evidence_wait,
         started=started,
     )
     try:
