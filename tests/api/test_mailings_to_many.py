@@ -116,3 +116,15 @@ def test_a_mailing_is_no_email(client: Client) -> None:
     assert client.get("/emails").get_json()["data"] == []
     email = client.send().get_json()["id"]
     assert client.get(f"/mailings/{email}").get_json()["total"] == 1
+
+
+def test_a_mailing_with_undo_waits_and_can_be_taken_back(light_client: Client) -> None:
+    accepted = light_client.post("/mailings", json={**MAILING, "undo": 30}).json
+    assert accepted is not None
+    waiting = light_client.get(f"/mailings/{accepted['id']}").json
+    assert waiting is not None and waiting["state"] == "scheduled" and waiting["scheduled_at"]
+    canceled = light_client.post(f"/mailings/{accepted['id']}/cancel").json
+    assert canceled is not None and canceled["state"] == "canceled"
+    for wrong in (-1, 3_601, 1.5, "x"):
+        answer = light_client.post("/mailings", json={**MAILING, "undo": wrong})
+        assert answer.status_code == 422 and "`undo`" in answer.text

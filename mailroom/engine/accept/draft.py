@@ -59,6 +59,10 @@ class Idempotency:
     fingerprint: str
 
 
+LONGEST_UNDO = 3_600
+"""Seconds. Who wants more schedules it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What is to be accepted. `started`: time.perf_counter() when the request came in."""
@@ -68,6 +72,7 @@ class Draft:
     columns: Sequence[str] = ()
     duplicates: int = 0
     send_at: datetime | None = None
+    undo: int = 0  # seconds from its acceptance in which nobody is mailed, so that all can be taken back
     expires_at: datetime | None = None
     expires_after: timedelta = timedelta(hours=48)  # counted from when it may begin
     if_unknown: str = "resend"

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import format_address
 from mailroom.content.merge.tags import is_plain
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.database.clock import to_millis
+from mailroom.database.clock import from_millis, to_millis
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.draft import Draft
 from mailroom.ledger import moves
@@ -49,9 +49,15 @@ def _has_liquid(draft: Draft) -> bool:
     return not all(map(is_plain, (content.subject, content.text, content.html, *headers)))
 
 
+def starts_at(draft: Draft, now: int) -> int:
+    """Milliseconds, as `now` is."""
+    begins = now + draft.undo * 1_000
+    return begins if draft.send_at is None else max(begins, to_millis(draft.send_at))
+
+
 def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:
     """As it is while staged: its state, its counters and when to look at it are still to come."""
-    content, start = draft.content, max(now, draft.send_at or now)
+    content, start = draft.content, from_millis(starts_at(draft, to_millis(now)))
     return {
         "uid": str(uuid.uuid4()),
         "kind": content.kind,
@@ -75,7 +81,7 @@ def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:
         "max_sessions": draft.max_sessions,
         "created_at": now,
         "accept_ms": draft.elapsed_ms,
-        "send_at": draft.send_at,
+        "send_at": start if draft.undo else draft.send_at,
         "expires_at": draft.expires_at or start + draft.expires_after,
         "next_due_at": None,
         "staged_until": to_millis(now) + staging.STAGING_LEASE_MS,

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.recipients.parsed import Recipient, keys_of
 from mailroom.database import planner
-from mailroom.database.clock import from_millis, to_millis
+from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
 from mailroom.engine.accept import keys, thresholds
 from mailroom.engine.accept.draft import Accepted, Draft, Overtaken
@@ -25,6 +25,7 @@ from mailroom.engine.accept.rows import (
     insert_content,
     insert_files,
     mailing_row,
+    starts_at,
 )
 from mailroom.ledger.batches import gather, join
 from mailroom.ledger.batches.batches import Gathered
@@ -72,24 +73,25 @@ def _write_one_batch(connection: Connection, draft: Draft) -> Written:
     address_keys = keys_of(draft.recipients)
     now, listed = insertion.look(connection, address_keys, audience_of(draft))
     queued = sum(key not in listed for key in address_keys)
-    starts_at = _starts_at(draft, now)
-    is_later = starts_at > now
+    begins = starts_at(draft, now)
+    is_later = begins > now
     state = MailingState.SCHEDULED if is_later else MailingState.ACTIVE
     suppressed = len(draft.recipients) - queued
-    row = mailing_row(draft, from_millis(now)) | {
+    row = mailing_row(draft, from_millis(now))
+    row |= {
         "state": state,
         "total": len(draft.recipients),
         "queued": queued if is_later else 0,  # the counters leave out what is in a batch
         "suppressed": suppressed,
-        "next_due_at": draft.send_at if is_later and queued else None,
+        "next_due_at": row["send_at"] if is_later and queued else None,
         "staged_until": None,
     }
     in_batch = 0 if is_later else queued
     mailing_id, batch_id = _insert(connection, draft, row, in_batch)
-    begun = Begun(mailing_id, row["uid"], row["queue"], starts_at, audience_of(draft))
+    begun = Begun(mailing_id, row["uid"], row["queue"], begins, audience_of(draft))
     new = _insert_what_belongs(connection, draft, begun, in_batch if batch_id is None else 0)
     rows = delivery_rows(
-        mailing_id, draft.recipients, address_keys, listed, starts_at, new.id if new else batch_id
+        mailing_id, draft.recipients, address_keys, listed, begins, new.id if new else batch_id
     )
     insertion.insert_deliveries(connection, rows)
     _end(connection, draft, begun, suppressed)
@@ -136,13 +138,9 @@ def _begin(connection: Connection, draft: Draft) -> Begun:
     now, _ = insertion.look(connection, [])
     row = mailing_row(draft, from_millis(now))
     mailing_id, _ = _insert(connection, draft, row, 0)
-    begun = Begun(mailing_id, row["uid"], row["queue"], _starts_at(draft, now), audience_of(draft))
+    begun = Begun(mailing_id, row["uid"], row["queue"], starts_at(draft, now), audience_of(draft))
     _insert_what_belongs(connection, draft, begun, 0)
     return begun
-
-
-def _starts_at(draft: Draft, now: int) -> int:
-    return now if draft.send_at is None else max(now, to_millis(draft.send_at))
 
 
 def _add_in_parts(database: Database, begun: Begun, recipients: Sequence[Recipient]) -> int:
@@ -183,6 +181,8 @@ def _add(connection: Connection, rows: Sequence[NewDelivery]) -> int:
 
 def _activate(connection: Connection, draft: Draft, begun: Begun, suppressed: int) -> Written:
     total, mailing_id = len(draft.recipients), begun.mailing_id
+    if draft.undo:  # counted from now on, when somebody can see it
+        mailings.begin_not_before(connection, mailing_id, draft.undo * 1_000)
     state = mailings.activate(
         connection, mailing_id, total=total, suppressed=suppressed, accept_ms=draft.elapsed_ms
     )

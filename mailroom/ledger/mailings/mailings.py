@@ -127,6 +127,13 @@ LOOK_AT_LATEST = Statement(
 )
 
 
+def begin_not_before(connection: Connection, mailing_id: int, wait_ms: int) -> None:
+    """Moves the start of a staged mailing on, so that it is so far from now at least."""
+    earliest = now_millis() + wait_ms
+    is_early = or_(mailings.c.send_at.is_(None), mailings.c.send_at < earliest)
+    connection.execute(update(mailings).where(mailings.c.id == mailing_id, is_early).values(send_at=earliest))
+
+
 def activate(
     connection: Connection, mailing_id: int, *, total: int, suppressed: int, accept_ms: int
 ) -> MailingState | None:

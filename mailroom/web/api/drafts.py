@@ -114,6 +114,7 @@ def _draft(
         duplicates=duplicates,
         send_at=letter.scheduled_at,
         expires_after=mailroom().settings.expires,
+        undo=letter.undo if isinstance(letter, MailingRequest) else 0,
         if_unknown=letter.if_unknown if isinstance(letter, MailingRequest) else "resend",
         evidence_wait=mailroom().settings.evidence_wait,
         user_id=key.user_id,

@@ -13,6 +13,7 @@ from mailroom.content.check import LONGEST_FILENAME, LONGEST_VALUE
 from mailroom.content.content import LONGEST_LIST_NAME, LONGEST_SUBJECT, Attachment
 from mailroom.content.original import HandedIn
 from mailroom.content.unsubscribe import BULK_FROM
+from mailroom.engine.accept.draft import LONGEST_UNDO
 from mailroom.engine.accept.handed_in import MOST_RCPT
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
@@ -284,6 +285,13 @@ class LetterToMany(Letter):
         "with `{{ unsubscribe_url }}` in its text.",
     )
     list_: ListName = Field(default=None, alias="list")
+    undo: int = Field(
+        default=0,
+        ge=0,
+        le=LONGEST_UNDO,
+        description="Seconds in which nobody is mailed yet, so that `cancel` takes all of it back.",
+        examples=[10],
+    )
 
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
 

@@ -19,8 +19,11 @@ from mailroom.web.form_problems import FormProblems
 
 TYPED = (
     *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
-    *("send_at", "time_zone", "if_unknown", "purpose", "list"),
+    *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo"),
 )
+
+USUAL_UNDO = "10"
+"""Seconds, of the form that nobody has changed."""
 
 MOST_SHOWN = 100
 """Bad entries of a list that are shown one by one."""
@@ -82,6 +85,7 @@ class ComposeForm(FormProblems):
     asks_for_link: bool = False  # our own page's form does, and so no program's
     is_without_link: bool = False  # somebody saw that bulk mail has no link in its text, and wants it so
     lacks_link: bool = False
+    undoes_bulk_only: bool = False  # our own page's form says so: a single mail goes out at once
     recipients_file: ChosenFile | None = None
     list_shown: ListShown | None = None
     attachments: list[ChosenFile] = field(default_factory=list)
@@ -120,7 +124,7 @@ def chosen(file: Upload) -> ChosenFile:
 
 
 def blank(sender: str) -> ComposeForm:
-    return ComposeForm({"sender": sender, "if_unknown": "resend"})
+    return ComposeForm({"sender": sender, "if_unknown": "resend", "undo": USUAL_UNDO}, undoes_bulk_only=True)
 
 
 def from_request(kept: Uploads) -> ComposeForm:
@@ -132,6 +136,7 @@ def from_request(kept: Uploads) -> ComposeForm:
         leave_out="leave_out" in request.form,
         asks_for_link="ask_for_link" in request.form,
         is_without_link="without_link" in request.form,
+        undoes_bulk_only="undo_bulk_only" in request.form,
     )
     form.idempotency_key = request.form.get("idempotency_key", "")[:200]
     _choose_list(form, kept)

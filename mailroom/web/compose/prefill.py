@@ -15,7 +15,7 @@ from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
-from mailroom.web.compose.compose_form import ChosenFile, ComposeForm, chosen
+from mailroom.web.compose.compose_form import USUAL_UNDO, ChosenFile, ComposeForm, chosen
 from mailroom.web.compose.uploads import Uploads
 from mailroom.web.csv_export import line
 
@@ -38,7 +38,9 @@ def copied(connection: Connection, mailing_id: int, kept: Uploads) -> ComposeFor
             "if_unknown": mailing.if_unknown,
             "purpose": mailing.purpose,
             "list": mailing.list_name,
-        }
+            "undo": USUAL_UNDO,
+        },
+        undoes_bulk_only=True,
     )
     form.attachments = [
         chosen(kept.keep(file.filename, file.content_type, file.slices(WRITTEN_AT_ONCE)))

@@ -17,7 +17,7 @@ from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
 from mailroom.database.blobs import WRITTEN_AT_ONCE
-from mailroom.engine.accept.draft import IF_UNKNOWN_CHOICES, Draft, Idempotency
+from mailroom.engine.accept.draft import IF_UNKNOWN_CHOICES, LONGEST_UNDO, Draft, Idempotency
 from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import BadEntries, ChosenFile, ComposeForm, ListShown
 from mailroom.web.layout.filters import count
@@ -68,6 +68,7 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         columns=parsed.columns,
         duplicates=parsed.duplicates.total,
         send_at=_send_at(form),
+        undo=_undo(form, content),
         expires_after=mailroom().settings.expires,
         if_unknown=form.value("if_unknown") if form.value("if_unknown") in IF_UNKNOWN_CHOICES else "resend",
         evidence_wait=mailroom().settings.evidence_wait,
@@ -190,6 +191,17 @@ def _send_at(form: ComposeForm) -> datetime | None:
         form.problems.append(("send_at", "Choose a time within the next year."))
         return None
     return moment
+
+
+def _undo(form: ComposeForm, content: Content) -> int:
+    """Seconds."""
+    typed = form.value("undo").strip()
+    if not typed:
+        return 0
+    if not (typed.isascii() and typed.isdigit() and len(typed) <= 4 and int(typed) <= LONGEST_UNDO):
+        form.refuse("undo", f"Write a number of seconds up to {LONGEST_UNDO:,}, or 0 to send at once.")
+        return 0
+    return 0 if form.undoes_bulk_only and not content.is_bulk else int(typed)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -15,8 +15,11 @@ from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import State
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
+from mailroom.web.progress.undo import is_taken_back
 
 blueprint = Blueprint("control", __name__)
+
+TAKEN_BACK = "Taken back: nobody was mailed. Copy it as new to change it and send it again."
 
 NOTHING_UNKNOWN = "No mail of this mailing waits for your decision."
 
@@ -39,7 +42,14 @@ def confirm_cancel(mailing_id: int) -> str:
 
 @blueprint.post("/mailings/<int:mailing_id>/cancel")
 def cancel(mailing_id: int) -> Response:
-    return _move(mailing_id, mailings.cancel, "Canceled. What had not gone yet stays here.")
+    """Undo, too: until it begins, that is all of it."""
+    return _move(
+        mailing_id,
+        mailings.cancel,
+        lambda mailing: (
+            TAKEN_BACK if is_taken_back(mailing) else "Canceled. What had not gone yet stays here."
+        ),
+    )
 
 
 @blueprint.post("/mailings/<int:mailing_id>/retry")
@@ -78,10 +88,13 @@ def _decide(mailing_id: int, move: str, words: str, nothing: str) -> Response:
     return _back(mailing_id)
 
 
-def _move(mailing_id: int, move: Callable[[Connection, int], bool], words: str) -> Response:
+def _move(
+    mailing_id: int, move: Callable[[Connection, int], bool], words: str | Callable[[Mailing], str]
+) -> Response:
     _mailing(mailing_id)
     with mailroom().database.begin() as connection:
         moved = move(connection, mailing_id)
+    words = words if isinstance(words, str) else words(_mailing(mailing_id))
     flash(words, "good") if moved else flash("That mailing had moved on: nothing was changed.", "warning")
     return _back(mailing_id)
 

@@ -27,6 +27,7 @@ from mailroom.web.pages import actions
 from mailroom.web.pages import deliveries as deliveries_pages
 from mailroom.web.progress.progress import Progress, progress_of
 from mailroom.web.progress.timeline import Timeline, build
+from mailroom.web.progress.undo import seconds_left
 from mailroom.web.request.ids import number
 from mailroom.web.status.blockers import Blocker, blockers
 
@@ -66,6 +67,11 @@ class View:
     def is_live(self) -> bool:
         """Whether something may still change by itself."""
         return self.progress.is_live or bool(self.decisions)
+
+    @property
+    def undo_seconds(self) -> int | None:
+        """So long all of it can be taken back."""
+        return seconds_left(self.mailing, self.now)
 
     @property
     def is_going_out(self) -> bool:
