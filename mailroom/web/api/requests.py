@@ -197,7 +197,7 @@ class EmailRequest(Letter):
         default=None, description=f"{PURPOSE_MEANING} Left out: transactional, unless it has a list."
     )
     list_: ListName = Field(default=None, alias="list")
-    template: SkipJsonSchema[Annotated[Any, _unsupported("stored templates")]] = None
+    template: SkipJsonSchema[Any] = None  # what names one is another model: see template_requests.py
     topic_id: SkipJsonSchema[Annotated[Any, _unsupported("topics")]] = None
 
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
@@ -279,6 +279,7 @@ class MailingRequest(Letter):
         "with `{{ unsubscribe_url }}` in its text.",
     )
     list_: ListName = Field(default=None, alias="list")
+    template: SkipJsonSchema[Any] = None
 
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
 
