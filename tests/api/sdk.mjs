@@ -22,4 +22,27 @@ const canceled = await resend.emails.cancel(later.data.id);
 const refused = await resend.emails.send({ ...email, to: "nobody" });
 const unknown = await new Resend("mr_wrong").emails.get(sent.data.id);
 
-console.log(JSON.stringify({ sent, again, batch, got, listed, later, updated, canceled, refused, unknown }));
+const letter = {
+  name: "Order confirmed",
+  alias: "order-confirmed",
+  from: "Acme <hello@acme.example>",
+  subject: "Order {{{ORDER}}}",
+  html: "<p>{{{NAME}}}: {{{PRICE}}}</p>",
+  replyTo: "help@acme.example",
+  variables: [
+    { key: "ORDER", type: "string" },
+    { key: "NAME", type: "string", fallbackValue: "Friend" },
+    { key: "PRICE", type: "number", fallbackValue: 25 },
+  ],
+};
+const published = await resend.templates.create(letter).publish();
+const template = await resend.templates.get("order-confirmed");
+const filled = await resend.emails.send({ to: "ann@mail.example", template: { id: published.data.id, variables: { ORDER: "A-1" } } });
+const missing = await resend.emails.send({ to: "ann@mail.example", template: { id: published.data.id } });
+const changed = await resend.templates.update(published.data.id, { name: "Changed", variables: letter.variables });
+const copied = await resend.templates.duplicate(published.data.id);
+const templates = await resend.templates.list({ limit: 1 });
+const removed = await resend.templates.remove(published.data.id);
+const kept = { published, template, filled, changed, copied, templates, removed };
+
+console.log(JSON.stringify({ sent, again, batch, got, listed, later, updated, canceled, refused, unknown, kept, missing }));

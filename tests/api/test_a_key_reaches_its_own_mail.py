@@ -19,7 +19,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
 from mailroom.ledger.people import api_keys
-from mailroom.ledger.schema import deliveries, mailings
+from mailroom.ledger.schema import deliveries, mailings, templates
 from mailroom.web.api.examples import EXAMPLE_MAILING
 from tests.api.conftest import EMAIL, Client, new_key
 from tests.ledger.book import CONTENT
@@ -27,6 +27,8 @@ from tests.ledger.book import CONTENT
 SECRET = "Salaries of March"
 TELLING = (SECRET, "payroll@acme.example", "cleo@mail.example", "dora@mail.example")
 BODIES: dict[str, Any] = {"PATCH": {"scheduled_at": "in 1 minute"}}
+OF_TEMPLATES: dict[str, Any] = {"PATCH": {"name": "Mine"}, "POST": {"variables": {}}}
+"""By method: what is asked of an email or mailing, and of a template."""
 BESIDE_THE_LEDGER = {"api.openapi", "api.docs_page", "api.unknown"}
 """Endpoints that show nothing of the ledger."""
 
@@ -35,9 +37,14 @@ def rules(app: Flask, *, with_id: bool) -> list[tuple[str, Rule]]:
     """(method, rule) of what the API serves."""
     found = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/v1/")]
     served = [rule for rule in found if rule.endpoint not in BESIDE_THE_LEDGER]
-    return [
+    tried = [
         (method, rule) for rule in served if bool(rule.arguments) == with_id for method in rule.methods or ()
     ]
+    return sorted(tried, key=lambda one: one[0] == "DELETE")  # after which there is nothing left to try
+
+
+def body_of(method: str, rule: Rule) -> Any:
+    return (OF_TEMPLATES if "/templates/" in rule.rule else BODIES).get(method)
 
 
 def path_of(rule: Rule, uid: str) -> str:
@@ -58,6 +65,7 @@ class Payroll:
         self.mailing = self._send(
             "/mailings", {**EXAMPLE_MAILING, **letter, "text": "Hi", "recipients": people}
         )
+        self.template = self._send("/templates", {"name": SECRET, "alias": "payroll", "text": "Hi"})
 
     def _send(self, path: str, body: dict[str, Any]) -> str:
         answer = self.client.post(path, json=body, key=self.key)
@@ -65,11 +73,13 @@ class Payroll:
         return str(answer.get_json()["id"])
 
     def of(self, rule: Rule) -> str:
+        if "/templates/" in rule.rule:
+            return self.template
         return self.email if "/emails/" in rule.rule else self.mailing
 
     def rows(self) -> list[Any]:
         with self.client.database.read() as connection:
-            tables = (mailings, deliveries)
+            tables = (mailings, deliveries, templates)
             return [connection.execute(select(table).order_by(table.c.id)).all() for table in tables]
 
 
@@ -88,10 +98,10 @@ def said(answer: TestResponse) -> tuple[int, bytes, list[tuple[str, str]]]:
 def test_anothers_mail_is_as_if_it_were_not_there(client: Client, payroll: Payroll, bound: list[str]) -> None:
     key = new_key(client.database, scopes=["send", "read"], senders=bound)
     before, tried = payroll.rows(), rules(client.app, with_id=True)
-    assert len(tried) >= 9
+    assert len(tried) >= 15
     for method, rule in tried:
         theirs, nobodys = (
-            client.open(method, path_of(rule, uid), key=key, json=BODIES.get(method))
+            client.open(method, path_of(rule, uid), key=key, json=body_of(method, rule))
             for uid in (payroll.of(rule), str(uuid4()))
         )
         assert theirs.status_code == 404, (method, rule)
@@ -106,9 +116,24 @@ def test_lists_leave_anothers_mail_out(client: Client, payroll: Payroll) -> None
         if method != "GET":
             continue
         text = client.get(rule.rule.removeprefix("/api/v1"), key=key).text
-        assert not any(word in text for word in (*TELLING, payroll.email, payroll.mailing)), rule
+        assert not any(
+            word in text for word in (*TELLING, payroll.email, payroll.mailing, payroll.template)
+        ), rule
     listed = client.get("/emails", key=key).get_json()["data"]
     assert [one["id"] for one in listed] == [mine.get_json()["id"]]
+
+
+def test_anothers_template_sends_nothing_by_id_or_alias(client: Client, payroll: Payroll) -> None:
+    client.post(f"/templates/{payroll.template}/publish", key=payroll.key)
+    key, before = new_key(client.database, scopes=["send", "read"]), payroll.rows()
+    for named in (payroll.template, "payroll"):
+        use = {"template": {"id": named}, "from": "me@acme.example", "subject": "Mine"}
+        nobodys = {**use, "template": {"id": str(uuid4())}}
+        people = [{"address": "ann@mail.example"}]
+        for path, to in (("/emails", {"to": "ann@mail.example"}), ("/mailings", {"recipients": people})):
+            answers = [client.post(path, json={**body, **to}, key=key) for body in (use, nobodys)]
+            assert answers[0].status_code == 404 and said(answers[0]) == said(answers[1])
+    assert payroll.rows() == before
 
 
 @pytest.mark.parametrize("place", ["after", "before"])
@@ -128,7 +153,7 @@ def test_the_metrics_hold_figures_only(client: Client, payroll: Payroll) -> None
 def test_its_own_key_and_an_admin_key_reach_everything(client: Client, payroll: Payroll, who: str) -> None:
     key = payroll.key if who == "its own key" else client.key
     for method, rule in rules(client.app, with_id=True):
-        answer = client.open(method, path_of(rule, payroll.of(rule)), key=key, json=BODIES.get(method))
+        answer = client.open(method, path_of(rule, payroll.of(rule)), key=key, json=body_of(method, rule))
         assert answer.status_code in (200, 409), (method, rule)
     assert payroll.email in client.get("/emails", key=key).text
 

@@ -49,13 +49,17 @@ def test_every_reference_in_it_leads_somewhere(document: dict[str, Any]) -> None
 
 
 def test_its_examples_are_accepted(light_client: Client, document: dict[str, Any]) -> None:
+    template = light_client.post("/templates", json=REQUESTS["create_template"]).get_json()["id"]
     for path, methods in document["paths"].items():
         for method, described in methods.items():
             if method != "post" or "requestBody" not in described:
                 continue
             example = described["requestBody"]["content"]["application/json"]["example"]
             assert example == REQUESTS[described["operationId"]]
-            assert light_client.post(path, json=example).status_code == 200
+            answer = light_client.post(
+                path.replace("/templates/{id}", f"/templates/{template}"), json=example
+            )
+            assert answer.status_code == 200, (path, answer.get_json())
 
 
 def test_anybody_may_read_the_docs_page(light_client: Client, document: dict[str, Any]) -> None:

@@ -21,6 +21,14 @@ CONFIG = """
 [[operations]]
 include-path = "/emails/raw"
 checks.positive_data_acceptance.enabled = false  # no schema can say what is a message within the Base64
+
+[[operations]]
+include-path = "/emails/batch"
+parameters = { "header.x-batch-validation" = "strict" }  # the other way tells of bad emails in a 200
+
+[[operations]]
+include-path = "/templates/{id}/render"
+checks.positive_data_acceptance.enabled = false  # which variables it wants, only the template says
 """
 
 

@@ -40,7 +40,22 @@ def test_it_works_unchanged(package: Path, served: Served) -> None:
     assert seen["refused"]["error"]["name"] == "validation_error"
     assert seen["refused"]["error"]["statusCode"] == 422
     assert seen["unknown"]["error"]["name"] == "invalid_api_key"
-    arrived = served.system.sink.wait(2)
+    kept = seen["kept"]
+    assert [name for name, one in kept.items() if one["error"] is not None] == []
+    uid = kept["published"]["data"]["id"]
+    assert (kept["template"]["data"]["id"], kept["template"]["data"]["status"]) == (uid, "published")
+    variables = kept["template"]["data"]["variables"]
+    assert [(one["key"], one["type"], one["fallback_value"]) for one in variables] == [
+        ("ORDER", "string", None),
+        ("NAME", "string", "Friend"),
+        ("PRICE", "number", 25),
+    ]
+    assert kept["templates"]["data"]["data"][0]["id"] == kept["copied"]["data"]["id"]
+    assert kept["removed"]["data"] == {"object": "template", "id": uid, "deleted": True}
+    assert "ORDER" in seen["missing"]["error"]["message"]
+    arrived = served.system.sink.wait(3)
+    filled = next(one.raw for one in arrived if kept["filled"]["data"]["id"] in one.message_id)
+    assert b"Subject: Order A-1" in filled and b"<p>Friend: 25</p>" in filled
     assert b"Content-ID: <logo>" in next(one.raw for one in arrived if sent in one.message_id)
 
 

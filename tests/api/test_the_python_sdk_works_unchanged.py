@@ -158,3 +158,45 @@ def test_its_exceptions_are_raised(sdk: Served, monkeypatch: pytest.MonkeyPatch)
 def test_it_tells_of_the_rate(sdk: Served) -> None:
     headers = resend.Emails.send(params())["http_headers"]
     assert int(headers["ratelimit-limit"]) > int(headers["ratelimit-remaining"]) > 0
+
+
+def test_it_keeps_templates_and_sends_with_them(sdk: Served) -> None:
+    letter: resend.Templates.CreateParams = {
+        "name": "Order confirmed",
+        "alias": "order-confirmed",
+        "from": "Acme <hello@acme.example>",
+        "subject": "Order {{{ORDER}}}",
+        "html": "<p>{{{NAME}}}: {{{PRICE}}}</p>",
+        "reply_to": ["help@acme.example"],
+        "variables": [
+            {"key": "ORDER", "type": "string"},
+            {"key": "NAME", "type": "string", "fallback_value": "Friend"},
+            {"key": "PRICE", "type": "number", "fallback_value": 25},
+        ],
+    }
+    made = resend.Templates.create(letter)
+    assert made["object"] == "template"
+    assert resend.Templates.publish(made["id"])["id"] == made["id"]
+    found = resend.Templates.get("order-confirmed")
+    assert (found["id"], found["status"], found["html"]) == (made["id"], "published", letter["html"])
+    assert [one["key"] for one in found["variables"]] == ["ORDER", "NAME", "PRICE"]
+
+    use: resend.Emails.SendParams = {
+        "from": "Acme <hello@acme.example>",
+        "to": "ann@mail.example",
+        "template": {"id": made["id"], "variables": {"ORDER": "A-1", "PRICE": 7}},
+    }
+    sent = resend.Emails.send(use)["id"]
+    sdk.system.wait(lambda: resend.Emails.get(sent)["last_event"] == "sent")
+    arrived = next(one for one in sdk.system.sink.messages() if sent in one.message_id)
+    assert b"Subject: Order A-1" in arrived.raw and b"<p>Friend: 7</p>" in arrived.raw
+    with pytest.raises(ValidationError, match="ORDER"):
+        resend.Emails.send({**use, "template": {"id": made["id"]}})
+
+    assert resend.Templates.update({"id": made["id"], "name": "Changed"})["id"] == made["id"]
+    copy = resend.Templates.duplicate(made["id"])["id"]
+    listed = resend.Templates.list({"limit": 1})
+    assert ([one["id"] for one in listed["data"]], listed["has_more"]) == ([copy], True)
+    assert resend.Templates.remove(made["id"])["deleted"] is True
+    with pytest.raises(ResendError, match="not found"):
+        resend.Templates.get(made["id"])

@@ -104,6 +104,9 @@ FIELDS = {
     "POST /emails/raw": (RAW_EMAIL, ("recipients", "message", "x")),
     "POST /suppressions": ({"address": "ann@example.org"}, ("address", "scope", "note")),
     "POST /suppressions/remove": ({"address": "ann@example.org"}, ("address", "scope")),
+    "POST /templates": ({"name": "Hi", "text": "Hi"}, ("variables", "reply_to", "html", "x")),
+    "PATCH /templates/{id}": ({}, ("variables", "name")),
+    "POST /templates/{id}/render": ({}, ("variables", "version")),
 }
 TAGS = "".join(f"{{{{ a{number} }}}}" for number in range(100_000))
 

@@ -26,6 +26,7 @@ from liquid.stringify import to_liquid_string
 from liquid.token import TOKEN_TAG, Token
 from liquid.undefined import UNDEFINED
 
+from mailroom.content.merge.braces import two_braces
 from mailroom.content.merge.budget import ITEMS, SHORTEN_ADVICE, Budget, size_of
 from mailroom.content.merge.conditions import judge_as_meant
 from mailroom.content.merge.filters import PRICES, metered
@@ -265,7 +266,7 @@ def names_in(source: str) -> list[str]:
 def _parse(source: str, html: bool) -> Any:
     try:
         judge_source(source)
-        return environment(html).from_string(source)
+        return environment(html).from_string(two_braces(source))
     except LiquidError as trouble:
         raise MergeError(_unreadable(trouble)) from None
 

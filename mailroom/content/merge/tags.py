@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from mailroom.content.merge.braces import two_braces
 from mailroom.content.merge.names import identifier
 from mailroom.content.merge.plain import (
     MergeError,
@@ -61,7 +62,7 @@ def plain_pieces(source: str) -> list[str] | None:
     """`source` cut at its tags, or None when it has any that are more than a name."""
     if len(source) > PLAIN_SOURCE or source.count("{{") > MOST_PLAIN_TAGS:
         return None  # Liquid refuses it
-    pieces = _PLAIN_TAG.split(source)
+    pieces = _PLAIN_TAG.split(two_braces(source))
     texts, names = pieces[::2], pieces[1::2]
     if any("{{" in text or "{%" in text for text in texts) or not _LIQUID_WORDS.isdisjoint(names):
         return None
@@ -70,18 +71,21 @@ def plain_pieces(source: str) -> list[str] | None:
     return pieces
 
 
-def unknown_tags(source: str, columns: list[str]) -> list[str]:
-    """The tags in `source` that no recipient has a value for. Raises MergeError for bad Liquid."""
+def tags_in(source: str) -> list[str]:
+    """The names that `source` wants values for, each once. Raises MergeError for bad Liquid."""
     if not has_tags(source):
         return []
     if (pieces := plain_pieces(source)) is not None:
-        used = pieces[1::2]
-    else:
-        from mailroom.content.merge.liquid import names_in
+        return list(dict.fromkeys(pieces[1::2]))
+    from mailroom.content.merge.liquid import names_in
 
-        used = names_in(source)
+    return names_in(source)
+
+
+def unknown_tags(source: str, columns: list[str]) -> list[str]:
+    """The tags in `source` that no recipient has a value for. Raises MergeError for bad Liquid."""
     known = {*TAGS_OF_EVERYBODY, *columns}
-    return [name for name in dict.fromkeys(used) if name not in known and identifier(name) not in known]
+    return [name for name in tags_in(source) if name not in known and identifier(name) not in known]
 
 
 def heading_hint(source: str, columns: list[str]) -> str:

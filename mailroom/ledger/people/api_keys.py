@@ -167,9 +167,14 @@ def reach_of(key: ApiKey) -> ColumnElement[bool]:
     What the API reaches, it reaches through this condition; a transaction that begins after the key's
     end finds nothing.
     """
-    still_valid = or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now_millis())
-    is_active = select(api_keys.c.id).where(api_keys.c.id == key.id, IS_NOT_REVOKED, still_valid).exists()
+    is_active = is_valid_now(key)
     return is_active if key.may(ADMIN) else is_active & (mailings.c.program_id == key.program)
+
+
+def is_valid_now(key: ApiKey) -> ColumnElement[bool]:
+    """Whether it is active when the statement runs: others may have ended it since it was read."""
+    still_valid = or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now_millis())
+    return select(api_keys.c.id).where(api_keys.c.id == key.id, IS_NOT_REVOKED, still_valid).exists()
 
 
 def everyone(connection: Connection) -> list[ApiKey]:

@@ -17,12 +17,13 @@ from mailroom.web.api import (
     rates,
     remote_files,
     suppressions,
+    templates,
     unknown,
 )
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.request.security import csrf
 
-PARTS = (emails, batches, mailings, preflight, suppressions, openapi, docs, unknown, errors)
+PARTS = (emails, batches, mailings, preflight, suppressions, templates, openapi, docs, unknown, errors)
 """Each adds its part to the blueprint when it is imported."""
 
 

@@ -19,6 +19,8 @@ from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.idempotency import REPLAYED, conflicts, earlier_answer, idempotency_of
 from mailroom.web.api.operations import api_key, operation
 from mailroom.web.api.requests import MOST_EMAILS, EmailRequest
+from mailroom.web.api.template_requests import TemplatedEmailRequest
+from mailroom.web.api.templated import email_of
 from mailroom.web.request.accepted import stands
 
 STRICT, PERMISSIVE = "strict", "permissive"
@@ -29,10 +31,11 @@ STRICT, PERMISSIVE = "strict", "permissive"
     "/emails/batch",
     scope=api_keys.SEND,
     takes=EmailRequest,
+    takes_instead=TemplatedEmailRequest,
     takes_many=MOST_EMAILS,
     gives=responses.SentBatchAnswer,
     headers=("Idempotency-Key", "x-batch-validation"),
-    errors=(409, 413),
+    errors=(404, 409, 413),
 )
 def send_batch() -> Response:
     """Send up to 100 emails.
@@ -73,7 +76,7 @@ def _drafts(key: ApiKey, mode: str) -> tuple[list[Draft], list[dict[str, Any]]]:
     errors: list[dict[str, Any]] = []
     for index, value in enumerate(body.read_list(MOST_EMAILS)):
         try:
-            drafts.append(draft_of_email(body.checked(EmailRequest, value), key))
+            drafts.append(draft_of_email(email_of(value, key), key))
         except ApiError as error:
             if mode == STRICT:
                 raise ApiError(

@@ -40,6 +40,7 @@ def docs() -> str:
         schemas={name: _fields(schema) for name, schema in found["components"]["schemas"].items()},
         as_json=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         name_of=_referred,
+        names_of=_all_referred,
     )
 
 
@@ -76,6 +77,12 @@ def _referred(schema: Document) -> str | None:
         if isinstance(part.get("items"), dict) and "$ref" in part["items"]:
             return str(part["items"]["$ref"].rpartition("/")[2])
     return None
+
+
+def _all_referred(schema: Document) -> list[str]:
+    """The models that a body may be, or be an array of."""
+    kinds = schema.get("items", schema)
+    return [name for part in kinds.get("anyOf", [kinds]) if (name := _referred(part))]
 
 
 def _kind(schema: Document) -> str:

@@ -20,6 +20,8 @@ from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import EMAIL_THING, Reached
 from mailroom.web.api.requests import EmailRequest, Page, RawEmailRequest, UpdateRequest
+from mailroom.web.api.template_requests import TemplatedEmailRequest
+from mailroom.web.api.templated import email_of
 from mailroom.web.request.accepted import stands
 
 MOST_UPDATE_OCTETS = 16 * 1024
@@ -34,9 +36,10 @@ MOST_DELIVERIES = 1_000
     "/emails",
     scope=api_keys.SEND,
     takes=EmailRequest,
+    takes_instead=TemplatedEmailRequest,
     gives=responses.SentEmailAnswer,
     headers=("Idempotency-Key",),
-    errors=(409, 413),
+    errors=(404, 409, 413),
 )
 def send_email() -> Response:
     """Send an email.
@@ -44,7 +47,7 @@ def send_email() -> Response:
     The answer means that the email is on disk; workers hand it to the mail server from there.
     """
     key = api_key()
-    accepted = submit(key, lambda idempotency: draft_of_email(body.read(EmailRequest), key, idempotency))
+    accepted = submit(key, lambda idempotency: draft_of_email(email_of(body.value(), key), key, idempotency))
     return stands(answer({"id": accepted.uid}, REPLAYED if accepted.replayed else None))
 
 

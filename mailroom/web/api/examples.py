@@ -43,6 +43,15 @@ REQUESTS: dict[str, Any] = {
         "note": "asked by phone",
     },
     "remove_suppression": {"address": "ann@example.org", "scope": {"sender": "hello@acme.example"}},
+    "create_template": {
+        "name": "Order confirmed",
+        "subject": "Order {{ ORDER }} is confirmed",
+        "html": "<p>Thank you, {{ NAME }}.</p>",
+        "text": "Thank you, {{ NAME }}.",
+        "variables": [{"key": "ORDER"}, {"key": "NAME", "fallback_value": "dear customer"}],
+    },
+    "update_template": {"subject": "Your order {{ ORDER }}"},
+    "render_template": {"variables": {"ORDER": "A-1", "NAME": "Ann"}},
     "update_email": {"scheduled_at": "in 10 minutes"},
 }
 """By the name of the operation."""

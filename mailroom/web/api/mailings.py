@@ -23,6 +23,8 @@ from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import Reached
+from mailroom.web.api.template_requests import TemplatedMailingRequest
+from mailroom.web.api.templated import mailing_of
 from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, EXPORTED_AT_ONCE, line, pages, row_of
 from mailroom.web.request.accepted import stands
 
@@ -32,10 +34,11 @@ from mailroom.web.request.accepted import stands
     "/mailings",
     scope=api_keys.SEND,
     takes=requests.MailingRequest,
+    takes_instead=TemplatedMailingRequest,
     json_room=ROOM_FOR_MAILING,
     gives=responses.AcceptedMailingAnswer,
     headers=("Idempotency-Key",),
-    errors=(409, 413),
+    errors=(404, 409, 413),
 )
 def send_mailing() -> Response:
     """Send a mailing.
@@ -45,7 +48,7 @@ def send_mailing() -> Response:
     always there).
     """
     key = api_key()
-    accepted = submit(key, lambda known: draft_of_mailing(body.read(requests.MailingRequest), key, known))
+    accepted = submit(key, lambda known: draft_of_mailing(mailing_of(body.value(), key), key, known))
     told = shown.accepted_mailing(accepted.uid, accepted.mailing_id, accepted.total, accepted.duplicates)
     return stands(answer(told, REPLAYED if accepted.replayed else None))
 

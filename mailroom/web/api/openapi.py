@@ -18,6 +18,7 @@ from mailroom.web.api.blueprint import API_ROOT, blueprint
 from mailroom.web.api.examples import REQUESTS
 from mailroom.web.api.idempotency import LONGEST_IDEMPOTENCY_KEY
 from mailroom.web.api.operations import OPERATIONS, Operation
+from mailroom.web.api.reach import TEMPLATE_NAMES, TEMPLATES_PATH
 
 Document = dict[str, Any]
 
@@ -81,7 +82,7 @@ def document() -> Document:
         },
         "servers": [{"url": f"/api{API_ROOT}"}],
         "security": [{"key": []}],
-        "tags": [{"name": "Emails"}, {"name": "Mailings"}, {"name": "Suppressions"}],
+        "tags": [{"name": "Emails"}, {"name": "Mailings"}, {"name": "Suppressions"}, {"name": "Templates"}],
         "paths": _paths(),
         "components": {
             "securitySchemes": {
@@ -123,7 +124,10 @@ def _operation(operation: Operation) -> Document:
 def _parameters(operation: Operation) -> list[Document]:
     found: list[Document] = []
     if "{id}" in operation.path:
-        schema = {"type": "string", "format": "uuid", "examples": [responses.ID]}
+        kind = (
+            {"pattern": TEMPLATE_NAMES} if operation.path.startswith(TEMPLATES_PATH) else {"format": "uuid"}
+        )
+        schema = {"type": "string", **kind, "examples": [responses.ID]}
         found.append({"name": "id", "in": "path", "required": True, "schema": schema})
     if operation.query is not None:
         for name, schema in operation.query.model_json_schema()["properties"].items():
@@ -147,6 +151,9 @@ def _not_null(schema: Document) -> Document:
 def _body(operation: Operation) -> Document:
     assert operation.takes is not None
     schema: Document = {"$ref": REF.format(model=_component(operation.takes.__name__))}
+    if operation.takes_instead is not None:
+        other = {"$ref": REF.format(model=_component(operation.takes_instead.__name__))}
+        schema = {"anyOf": [schema, other]}
     if operation.takes_many:
         schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": operation.takes_many}
     return {"schema": schema, "example": REQUESTS[operation.name]}
@@ -180,7 +187,7 @@ def _schemas() -> Document:
     """Requests as they are checked, under their plain names (`Email`); answers as they are written
     (`EmailAnswer`).
     """
-    taken = _used(operation.takes for operation in OPERATIONS)
+    taken = _used(model for operation in OPERATIONS for model in (operation.takes, operation.takes_instead))
     given: list[type[BaseModel]] = [
         *_used(operation.gives for operation in OPERATIONS),
         responses.ErrorAnswer,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
-from uuid import UUID
 
 from flask import Response, g, jsonify, request
 from pydantic import BaseModel
@@ -16,14 +14,11 @@ from mailroom.content.json_text import ROOM_FOR_EMAILS, JsonRoom
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web.api import bearer, body, rates
 from mailroom.web.api.blueprint import API_ROOT, blueprint
-from mailroom.web.api.errors import ApiError, Unprocessable
-from mailroom.web.api.reach import Reached, thing_of
+from mailroom.web.api.errors import ApiError
+from mailroom.web.api.reach import TEMPLATES_PATH, THINGS, reached
 from mailroom.web.api.requests import RequestModel
-from mailroom.web.api.wording import MISTAKE_SENTENCES
 
 View = Callable[..., Response]
-
-IS_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 
 
 ERRORS_OF_EVERY_OPERATION = (401, 403, 422, 429, 503)
@@ -44,6 +39,7 @@ class Operation:
     summary: str
     description: str
     takes: type[BaseModel] | None = None
+    takes_instead: type[BaseModel] | None = None  # another kind of body, which it takes as well
     takes_many: int = 0  # an array of up to so many
     gives: type[BaseModel] | None = None  # None: lines of text, see openapi.py
     query: type[BaseModel] | None = None
@@ -70,7 +66,8 @@ OPERATIONS: list[Operation] = []
 def operation(method: str, path: str, *, scope: str, **described: Any) -> Callable[[View], View]:
     """Serves a view at `path`. Its docstring is the summary and, below it, the description.
 
-    For an `{id}` in the path the view is given a Reached: no other way leads to a mailing.
+    For an `{id}` in the path the view is given what it reaches: no other way leads to a mailing or a
+    template.
     """
 
     def register(view: View) -> View:
@@ -86,7 +83,8 @@ def operation(method: str, path: str, *, scope: str, **described: Any) -> Callab
         )
         OPERATIONS.append(known)
 
-        thing = thing_of(path) if "{" in path else None
+        has_id = "{" in path
+        assert not has_id or path.startswith(TEMPLATES_PATH) or path.split("/")[1] in THINGS
 
         @wraps(view)
         def guarded(id: str = "") -> Response:
@@ -94,7 +92,7 @@ def operation(method: str, path: str, *, scope: str, **described: Any) -> Callab
             g.json_room = known.json_room
             if known.query is None and request.args:
                 body.read_query(NoParameters)
-            return view() if thing is None else view(Reached(thing, _uuid(id), key))
+            return view(reached(path, id, key)) if has_id else view()
 
         rule = API_ROOT + path.replace("{id}", "<named:id>")
         # OPTIONS: unknown.py tells of all methods of a path at once.
@@ -116,12 +114,6 @@ def _admit(scope: str) -> ApiKey:
         raise
     bearer.require(key, scope)
     return key
-
-
-def _uuid(text: str) -> UUID:
-    if IS_UUID(text) is None:
-        raise Unprocessable(f"`id`: {MISTAKE_SENTENCES['uuid_type']}")
-    return UUID(text)
 
 
 def api_key() -> ApiKey:

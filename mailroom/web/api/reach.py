@@ -1,12 +1,13 @@
 """Object-level authorization: from an id in an address to what the key that asks may reach.
 
-The only way to a mailing in the API. `operation` hands a Reached to every view with an `{id}`, which so
-never has an id to look up by itself. What another program sent is not found, in the same words and
-headers as what does not exist.
+The only way to a mailing or a template in the API. `operation` hands one of these to every view with an
+`{id}`, which so never has an id to look up by itself. What another program sent or made is not found, in the
+same words and headers as what does not exist.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,7 +17,18 @@ from mailroom.ledger.mailings import mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
-from mailroom.web.api.errors import not_found
+from mailroom.ledger.templates import stored
+from mailroom.ledger.templates.reach import may_change, templates_for
+from mailroom.ledger.templates.stored import StoredTemplate
+from mailroom.web.api.errors import ApiError, Unprocessable, not_found
+from mailroom.web.api.wording import MISTAKE_SENTENCES
+
+IS_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
+
+TEMPLATE_NAMES = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
+_IS_TEMPLATE_NAME = re.compile(TEMPLATE_NAMES[1:-1]).fullmatch
+
+TEMPLATES_PATH = "/templates/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,44 @@ class Reached:
         return found
 
 
-def thing_of(path: str) -> Thing:
-    """What the `{id}` of this path names. Raises KeyError for a path that THINGS does not know."""
-    return THINGS[path.split("/")[1]]
+@dataclass(frozen=True, slots=True)
+class ReachedTemplate:
+    """A template that is asked for by its id or alias: found in the transaction of whoever uses it."""
+
+    named: str
+    key: ApiKey
+
+    def find(self, connection: Connection) -> StoredTemplate:
+        """The template. Raises ApiError when there is none for this key, or the key has ended meanwhile."""
+        found = None
+        if _IS_TEMPLATE_NAME(self.named):
+            reach = templates_for(self.key)
+            found = stored.find(connection, self.named, reach, program_id=self.key.program)
+        if found is None:
+            raise not_found("Template")
+        return found
+
+    def find_to_change(self, connection: Connection) -> StoredTemplate:
+        """The same, for who is about to change it. Raises ApiError."""
+        found = self.find(connection)
+        if not may_change(self.key, found.program_id):
+            message = (
+                "People made this template: your key may use it, and one with the scope admin change it."
+            )
+            raise ApiError(403, "validation_error", message)
+        return found
+
+
+def reached(path: str, named: str, key: ApiKey) -> Reached | ReachedTemplate:
+    """What `named`, the `{id}` of this path, names. Raises ApiError for what is no id; KeyError for a path
+    that THINGS does not know.
+    """
+    if path.startswith(TEMPLATES_PATH):
+        return ReachedTemplate(named, key)
+    return Reached(THINGS[path.split("/")[1]], _uuid(named), key)
+
+
+def _uuid(text: str) -> UUID:
+    if IS_UUID(text) is None:
+        raise Unprocessable(f"`id`: {MISTAKE_SENTENCES['uuid_type']}")
+    return UUID(text)

@@ -199,7 +199,7 @@ class EmailRequest(Letter):
         default=None, description=f"{PURPOSE_MEANING} Left out: transactional, unless it has a list."
     )
     list_: ListName = Field(default=None, alias="list")
-    template: SkipJsonSchema[Annotated[Any, _unsupported("stored templates")]] = None
+    template: SkipJsonSchema[Any] = None  # what names one is another model: see template_requests.py
     topic_id: SkipJsonSchema[Annotated[Any, _unsupported("topics")]] = None
 
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
@@ -292,6 +292,7 @@ class LetterToMany(Letter):
         description="Seconds in which nobody is mailed yet, so that `cancel` takes all of it back.",
         examples=[10],
     )
+    template: SkipJsonSchema[Any] = None
 
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
 

@@ -1,0 +1,134 @@
+"""Stored templates: kept, found by id or alias, listed, changed, removed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from mailroom.database import clock
+from mailroom.database.clock import from_millis
+from mailroom.ledger.schema import template_versions, templates
+from mailroom.ledger.templates.reach import EVERY_TEMPLATE, OF_PEOPLE
+
+KeptLetter = Mapping[str, Any]
+"""What a template says, as content/templates/template_letter.py writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTemplate:
+    """One template: `letter` is its draft, `published` the number of the version that is sent."""
+
+    id: int
+    uid: str
+    program_id: int
+    user_id: int | None
+    name: str
+    alias: str | None
+    letter: KeptLetter
+    is_changed: bool
+    published: int | None
+    published_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def status(self) -> str:
+        """draft or published"""
+        return "draft" if self.published is None else "published"
+
+
+class AliasTaken(ValueError):
+    """Its owner has another template of this alias."""
+
+
+FIND_TEMPLATES = select(*(templates.c[name] for name in StoredTemplate.__slots__))
+
+
+def add(
+    connection: Connection,
+    name: str,
+    letter: KeptLetter,
+    *,
+    alias: str | None = None,
+    program_id: int = OF_PEOPLE,
+    user_id: int | None = None,
+) -> str:
+    """A new draft; its uid. Raises AliasTaken."""
+    uid, now = str(uuid.uuid4()), from_millis(clock.now(connection))
+    values = {
+        "uid": uid,
+        "program_id": program_id,
+        "user_id": user_id,
+        "name": name,
+        "alias": alias,
+        "letter": letter,
+        "is_changed": True,
+        "created_at": now,
+        "updated_at": now,
+    }
+    try:
+        connection.execute(insert(templates).values(values))
+    except IntegrityError:
+        raise AliasTaken(alias) from None
+    return uid
+
+
+def find(
+    connection: Connection,
+    named: str,
+    reach: ColumnElement[bool] = EVERY_TEMPLATE,
+    *,
+    program_id: int = OF_PEOPLE,
+) -> StoredTemplate | None:
+    """The one of this uid or alias, within `reach`. Of several with one alias it is the asking program's
+    own, then people's.
+    """
+    wanted = or_(templates.c.uid == named.lower(), templates.c.alias == named)
+    rows = [StoredTemplate(*row) for row in connection.execute(FIND_TEMPLATES.where(wanted, reach))]
+    rows.sort(key=lambda one: (one.uid != named.lower(), one.program_id != program_id, one.program_id))
+    return rows[0] if rows else None
+
+
+def page(
+    connection: Connection,
+    reach: ColumnElement[bool] = EVERY_TEMPLATE,
+    *,
+    limit: int,
+    after_id: int | None = None,
+    before_id: int | None = None,
+) -> list[StoredTemplate]:
+    """Newest first: the next `limit` behind `after_id`, or the last `limit` in front of `before_id`."""
+    statement = FIND_TEMPLATES.where(reach)
+    if after_id is not None:
+        statement = statement.where(templates.c.id < after_id)
+    if before_id is not None:
+        statement = statement.where(templates.c.id > before_id)
+    from_the_end = before_id is not None and after_id is None
+    order = templates.c.id.asc() if from_the_end else templates.c.id.desc()
+    found = [StoredTemplate(*row) for row in connection.execute(statement.order_by(order).limit(limit))]
+    return found[::-1] if from_the_end else found
+
+
+def change(
+    connection: Connection, template: StoredTemplate, *, name: str, alias: str | None, letter: KeptLetter
+) -> None:
+    """Its name, its alias, its draft. What is sent stays as it was published. Raises AliasTaken."""
+    values: dict[str, Any] = {"name": name, "alias": alias, "updated_at": from_millis(clock.now(connection))}
+    if letter != template.letter:
+        values |= {"letter": letter, "is_changed": True}
+    try:
+        connection.execute(update(templates).where(templates.c.id == template.id).values(values))
+    except IntegrityError:
+        raise AliasTaken(alias) from None
+
+
+def remove(connection: Connection, template_id: int) -> bool:
+    """With all its versions. Mailings keep what they sent. False: it was not there any more."""
+    connection.execute(delete(template_versions).where(template_versions.c.template_id == template_id))
+    return connection.execute(delete(templates).where(templates.c.id == template_id)).rowcount == 1
