@@ -11,7 +11,7 @@ from typing import Any, cast
 LONGEST_LINE = 32 * 1024
 """Octets. No mail server writes longer ones; what is longer is left out."""
 
-READ_AT_ONCE = 1 << 18
+LOG_READ_AT_ONCE = 1 << 18
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -44,7 +44,7 @@ def _chunks(stream: BufferedIOBase) -> Iterator[bytes]:
     if source.peek(2)[:2] == GZIP_MAGIC:
         source = gzip.GzipFile(fileobj=source)
     try:
-        while chunk := source.read1(READ_AT_ONCE):
+        while chunk := source.read1(LOG_READ_AT_ONCE):
             yield chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise Unreadable(f"it is a damaged gzip file ({error})") from None

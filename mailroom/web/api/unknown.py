@@ -20,7 +20,7 @@ class Anything(BaseConverter):
 class Named(BaseConverter):
     """What a program wrote where an id belongs: the operation tells what is wrong with it."""
 
-    regex = "(?!(?:batch|raw)$)[^/]+"  # those are addresses of their own, with methods of their own
+    regex = "(?!(?:batch|raw|preflight)$)[^/]+"  # those are addresses of their own, with methods of their own
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
