@@ -13,6 +13,7 @@ from mailroom.web import Mailroom, api
 from mailroom.web.layout import assets, filters, navigation
 from mailroom.web.pages import attention, compose, inbox, keys, mailings, race, suppressions, webhooks
 from mailroom.web.pages import settings as settings_page
+from mailroom.web.providers import wiring as providers
 from mailroom.web.queue_page import dashboard
 from mailroom.web.request import compression, errors, gate, ids, schema, security
 from mailroom.web.request.accepted import Application
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     gate.init_app(app)  # nobody gets past it
     security.init_app(app, settings)
     attempts.init_app(app, settings)
+    providers.init_app(app, settings)
     assets.init_app(app)
     errors.init_app(app)
     filters.init_app(app)
@@ -70,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         webhooks.blueprint,
         settings_page.blueprint,
         unsubscribe.blueprint,
+        *providers.blueprints,
     ):
         app.register_blueprint(blueprint)
     dashboard.init_app(app, settings)

@@ -64,7 +64,7 @@ class WorkerProcess:
         )
         self.direct = self.database.direct()  # for what the event loop writes
         self.loop = asyncio.new_event_loop()
-        self.messages = CompiledMessages(link_place(settings))
+        self.messages = CompiledMessages(link_place(settings), settings.mail_server)
         self.relays = _relays(settings, self.database, name)
         routes = {relay.name: relay.server.name for relay in self.relays}
         self.hold = HoldWatch(self.database, settings.hold)

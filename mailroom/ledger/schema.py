@@ -457,6 +457,32 @@ webhook_calls = table(  # one event for one endpoint: written with the change it
     **NEVER_REUSED,
 )
 
+provider_doors = table(  # providers of mail that may tell what became of it: see feedback/provider_doors.py
+    "provider_doors",
+    Column("provider", String(20), primary_key=True),
+    Column("path", String(64), nullable=False, unique=True),  # the end of its URL, which nobody can guess
+    Column("keys", JSON, nullable=False),  # any of which proves a post
+    Column("created_at", UtcTime, nullable=False),
+    Column("confirmed_at", UtcTime),  # when it was last answered that we want to be told
+)
+
+provider_refusals = table(  # posts by such a URL that were not believed
+    "provider_refusals",
+    Column("id", Id, primary_key=True),
+    Column("provider", String(20), nullable=False),
+    Column("at", Millis, nullable=False),
+    Column("address", String(64), nullable=False),  # whose post it was
+    Column("words", Text, nullable=False),
+    Index("ix_provider_refusals_provider_id", "provider", "id"),
+)
+
+provider_tokens = table(  # what proves one post only
+    "provider_tokens",
+    Column("digest", String(64), primary_key=True),
+    Column("said", String(64), nullable=False),  # sha-256 of the keys of its reports, hex
+    Column("at", Millis, nullable=False, index=True),
+)
+
 
 templates = table(  # letters that are kept, to be sent with other values again and again
     "templates",

@@ -17,6 +17,7 @@ from mailroom.content.link_tokens import LinkKey
 from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.message_ids import message_id
 from mailroom.content.original import Verbatim, whole_lines_of
+from mailroom.content.provider_fields import provider_fields, wants_fields
 from mailroom.content.return_tokens import Returning, ReturnKey, ReturnPaths, ReturnPurpose
 from mailroom.content.unsubscribe import Link, LinkPlace, NoReturnShown, NotShown, Sealing, UnsubscribeLinks
 from mailroom.database.engine import Database
@@ -68,6 +69,7 @@ class SendableMessage(NamedTuple):
     compiled: Compiled | Verbatim | UnreadableContent
     links: UnsubscribeLinks | None = None  # of bulk mail
     returns: ReturnPaths | None = None  # where what comes back is read
+    has_fields: bool = False  # for the provider that it is handed to
     lines: Mapping[int, SharedLines] = MappingProxyType({})
     """Of its large pieces, by their id(): what goes over the wire, once for all deliveries."""
 
@@ -80,10 +82,12 @@ class SendableMessage(NamedTuple):
     def content(self, delivery: OneDelivery, date: bytes) -> bytes | LongContent:
         """For the wire, with these `date_fields`. Raises MergeError, too."""
         name, link = self._name(delivery), self._link(delivery)
+        first = provider_fields(name) if self.has_fields else b""
         if not self.lines:
-            return self.compiled.render(delivery, delivery.variables, name, date, link)
+            whole = self.compiled.render(delivery, delivery.variables, name, date, link)
+            return first + whole if first else whole
         found: list[bytes | SharedLines] = []
-        run: list[bytes] = []  # what stands between two of them, to be one piece
+        run = [first] if first else []  # what stands between two of them, to be one piece
         for piece in self.compiled.pieces(delivery, delivery.variables, name, date, link):
             shared = self.lines.get(id(piece))
             if shared is None:
@@ -110,10 +114,11 @@ DELETED = SendableMessage("", "", "", is_shared=True, compiled=UnreadableContent
 
 
 class CompiledMessages:
-    """The compiled messages of the mailings that were delivered last."""
+    """The compiled messages of the mailings that were delivered last. `server`: whom they are handed to."""
 
-    def __init__(self, place: LinkPlace) -> None:
+    def __init__(self, place: LinkPlace, server: str = "") -> None:
         self._place = place
+        self._has_fields = wants_fields(server)
         self._kept: OrderedDict[int, SendableMessage] = OrderedDict()
 
     def of(self, database: Database, mailing_ids: set[int]) -> dict[int, SendableMessage]:
@@ -121,7 +126,7 @@ class CompiledMessages:
         if unknown := mailing_ids - self._kept.keys():
             self._make_room(mailing_ids)
             with database.read() as connection:
-                self._kept.update(_compiled(connection, unknown, self._place))
+                self._kept.update(self._with_fields(_compiled(connection, unknown, self._place)))
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
         for mailing_id in mailing_ids:
             self._kept.move_to_end(mailing_id)
@@ -130,6 +135,15 @@ class CompiledMessages:
             _, dropped = self._kept.popitem(last=False)
             octets -= dropped.compiled.size
         return found
+
+    def _with_fields(self, found: dict[int, SendableMessage]) -> dict[int, SendableMessage]:
+        """A message that was handed in as a whole leaves as it came."""
+        return {
+            mailing_id: message._replace(
+                has_fields=self._has_fields and not isinstance(message.compiled, Verbatim)
+            )
+            for mailing_id, message in found.items()
+        }
 
     def _make_room(self, wanted: set[int]) -> None:
         """Beforehand, or the last large one and the next would be there at once."""

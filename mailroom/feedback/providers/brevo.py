@@ -12,7 +12,7 @@ from typing import Any
 
 from mailroom.feedback.providers.basic import verify
 from mailroom.feedback.providers.post import Post, PostRefused
-from mailroom.feedback.providers.told import Told, events_of, since_epoch, text, told
+from mailroom.feedback.providers.told import ToldEvent, events_of, since_epoch, text, told
 from mailroom.feedback.report import ReportKind
 
 __all__ = ["read", "verify"]
@@ -31,14 +31,14 @@ BREVO_KINDS = {
 BREVO_HARD = {"hard_bounce", "invalid_email"}
 
 
-def read(post: Post) -> list[Told]:
+def read(post: Post) -> list[ToldEvent]:
     events = events_of(post.json())
     if not all(text(event.get("event")) for event in events):
         raise PostRefused("It has no event.")
     return [_told(kind, event) for event in events if (kind := BREVO_KINDS.get(text(event.get("event"))))]
 
 
-def _told(kind: ReportKind, event: Mapping[str, Any]) -> Told:
+def _told(kind: ReportKind, event: Mapping[str, Any]) -> ToldEvent:
     message_id, milliseconds, seconds = (event.get(name) for name in ("message-id", "ts_epoch", "ts_event"))
     message_id = text(message_id, 1_000)
     return told(

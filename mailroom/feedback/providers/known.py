@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailroom.feedback.providers import brevo, mailgun, postmark, resend, sendgrid, ses
 from mailroom.feedback.providers.post import Fetch, Post
-from mailroom.feedback.providers.told import Told
+from mailroom.feedback.providers.told import ToldEvent
 
 LONGEST_PROVIDER_KEY = 1_000
 
@@ -33,8 +32,9 @@ class Provider:
     title: str
     key_name: str
     key_hint: str
+    url_hint: str
     verify: Callable[[Post, str, float, Fetch], str]
-    read: Callable[[Post], list[Told]]
+    read: Callable[[Post], list[ToldEvent]]
     check: Callable[[str], object]
     confirmation: Callable[[Post, str], str] = _no_confirmation
     is_signed: bool = True
@@ -49,6 +49,10 @@ PROVIDERS = {
             "Amazon SES",
             "ARN of the SNS topic",
             "Like arn:aws:sns:eu-west-1:123456789012:mail. Posts of other topics are refused.",
+            "In Amazon SNS: the topic, Create subscription, protocol HTTPS, this as the endpoint, raw "
+            "message delivery off. In Amazon SES: have a configuration set, or the identity's "
+            "notifications with their original headers, publish bounces, complaints, deliveries and delivery "
+            "delays to that topic.",
             ses.verify,
             ses.read,
             ses.host_of,
@@ -59,6 +63,8 @@ PROVIDERS = {
             "Postmark",
             "Password",
             "Postmark signs nothing: it shows a password that Mailroom makes, in the URL.",
+            "In Postmark: the message stream, Webhooks, Add webhook. Paste the URL that has the password in "
+            "it. Choose delivery, bounce and spam complaint.",
             postmark.verify,
             postmark.read,
             _plain,
@@ -69,6 +75,8 @@ PROVIDERS = {
             "Mailgun",
             "HTTP webhook signing key",
             "In Mailgun: API security, HTTP webhook signing key.",
+            "In Mailgun: Sending, Webhooks, the domain. Add it for delivered messages, permanent failures, "
+            "temporary failures and spam complaints.",
             mailgun.verify,
             mailgun.read,
             _plain,
@@ -78,6 +86,8 @@ PROVIDERS = {
             "SendGrid",
             "Verification key",
             "In SendGrid: the webhook's security features, signature verification. It is a public key.",
+            "In SendGrid: Settings, Mail Settings, Event Webhooks, Create. Choose delivered, deferred, "
+            "bounced, dropped and spam reports, and enable signature verification.",
             sendgrid.verify,
             sendgrid.read,
             sendgrid.public_key,
@@ -87,6 +97,9 @@ PROVIDERS = {
             "Brevo",
             "Password",
             "Brevo signs nothing: it shows a password that Mailroom makes, in the URL or as a token.",
+            "In Brevo: Transactional, Email, Settings, Webhook, Add. Paste the URL that has the password in "
+            "it, or this one with the token. Choose delivered, deferred, soft and hard bounce, "
+            "invalid email, blocked, error and complaint.",
             brevo.verify,
             brevo.read,
             _plain,
@@ -97,14 +110,11 @@ PROVIDERS = {
             "Resend",
             "Signing secret",
             "On the webhook's page in Resend; it begins with whsec_.",
+            "In Resend: Webhooks, Add webhook. Choose email.delivered, email.delivery_delayed, "
+            "email.bounced, email.failed, email.suppressed and email.complained.",
             resend.verify,
             resend.read,
             resend.secret_of,
         ),
     )
 }
-
-
-def new_password() -> str:
-    """For a provider that signs nothing."""
-    return secrets.token_urlsafe(32)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailroom.feedback.providers.post import Fetch, Post, PostRefused, is_same, refuse_untimely, unix_seconds
-from mailroom.feedback.providers.told import Told, fields, since_epoch, text, told
+from mailroom.feedback.providers.told import ToldEvent, fields, since_epoch, text, told
 from mailroom.feedback.report import ReportKind
 
 MAILGUN_OLDEST = 12 * 3600
@@ -35,7 +35,7 @@ def verify(post: Post, key: str, now: float, _: Fetch) -> str:
     return expected
 
 
-def read(post: Post) -> list[Told]:
+def read(post: Post) -> list[ToldEvent]:
     event = fields(fields(post.json()).get("event-data"))
     if not event:
         raise PostRefused("It has no event-data.")
@@ -56,7 +56,7 @@ def _kind(event: Mapping[str, Any]) -> ReportKind | None:
     return None
 
 
-def _told(kind: ReportKind, event: Mapping[str, Any]) -> Told:
+def _told(kind: ReportKind, event: Mapping[str, Any]) -> ToldEvent:
     status, headers = (
         fields(event.get("delivery-status")),
         fields(fields(event.get("message")).get("headers")),

@@ -45,7 +45,7 @@ class Post:
     body: bytes
 
     def header(self, name: str) -> str:
-        found = self.headers.get(name, "")
+        found = next((value for key, value in self.headers.items() if key.lower() == name.lower()), "")
         if not found:
             raise PostRefused(f"The header {name} is missing.")
         return found

@@ -14,7 +14,7 @@ from typing import Any
 
 from mailroom.feedback.providers.basic import verify
 from mailroom.feedback.providers.post import Post, PostRefused
-from mailroom.feedback.providers.told import Told, fields, instant, text, told
+from mailroom.feedback.providers.told import ToldEvent, fields, instant, text, told
 from mailroom.feedback.report import ReportKind
 
 __all__ = ["POSTMARK_METADATA", "read", "verify"]
@@ -43,7 +43,7 @@ POSTMARK_KINDS = {
 POSTMARK_HARD = {"HardBounce", "BadEmailAddress"}
 
 
-def read(post: Post) -> list[Told]:
+def read(post: Post) -> list[ToldEvent]:
     event = fields(post.json())
     record = text(event.get("RecordType"))
     if not record:
@@ -54,7 +54,7 @@ def read(post: Post) -> list[Told]:
     return [] if kind is None else [_told(kind, event, "BouncedAt", "Email")]
 
 
-def _told(kind: ReportKind, event: Mapping[str, Any], at: str, address: str) -> Told:
+def _told(kind: ReportKind, event: Mapping[str, Any], at: str, address: str) -> ToldEvent:
     own_id = text(event.get("MessageID"))
     return told(
         kind,

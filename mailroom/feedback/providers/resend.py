@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailroom.feedback.providers.post import Fetch, Post, PostRefused, is_same, refuse_untimely, unix_seconds
-from mailroom.feedback.providers.told import Told, fields, instant, items, text, told
+from mailroom.feedback.providers.told import ToldEvent, fields, instant, items, text, told
 from mailroom.feedback.report import ReportKind
 
 RESEND_OLDEST = 300
@@ -59,7 +59,7 @@ def verify(post: Post, key: str, now: float, _: Fetch) -> str:
     return ""
 
 
-def read(post: Post) -> list[Told]:
+def read(post: Post) -> list[ToldEvent]:
     event = fields(post.json())
     data = fields(event.get("data"))
     if not text(event.get("type")) or not data:
@@ -75,7 +75,7 @@ def read(post: Post) -> list[Told]:
 
 def _told(
     kind: ReportKind, event: Mapping[str, Any], data: Mapping[str, Any], address: str, *, names_one: bool
-) -> Told:
+) -> ToldEvent:
     bounce, own_id = fields(data.get("bounce")), text(data.get("email_id"))
     words = text(bounce.get("diagnosticCode"), 1_000) or text(bounce.get("message"), 1_000)
     return told(

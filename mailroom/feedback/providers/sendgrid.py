@@ -26,7 +26,7 @@ from mailroom.feedback.providers.post import (
     refuse_untimely,
     unix_seconds,
 )
-from mailroom.feedback.providers.told import Told, events_of, since_epoch, text, told
+from mailroom.feedback.providers.told import ToldEvent, events_of, since_epoch, text, told
 from mailroom.feedback.report import ReportKind
 
 SENDGRID_SIGNATURE = "X-Twilio-Email-Event-Webhook-Signature"
@@ -69,12 +69,12 @@ def verify(post: Post, key: str, now: float, _: Fetch) -> str:
     return ""
 
 
-def read(post: Post) -> list[Told]:
+def read(post: Post) -> list[ToldEvent]:
     events = events_of(post.json())
     return [_told(kind, event) for event in events if (kind := SENDGRID_KINDS.get(text(event.get("event"))))]
 
 
-def _told(kind: ReportKind, event: Mapping[str, Any]) -> Told:
+def _told(kind: ReportKind, event: Mapping[str, Any]) -> ToldEvent:
     words = text(event.get("reason"), 1_000) or text(event.get("response"), 1_000)
     own_id = text(event.get("sg_message_id"))
     return told(

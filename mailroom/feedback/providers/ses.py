@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 
 from mailroom.feedback.providers.post import Fetch, Post, PostRefused, from_base64, read_json, refuse_untimely
-from mailroom.feedback.providers.told import Told, fields, instant, items, text, told
+from mailroom.feedback.providers.told import ToldEvent, fields, instant, items, text, told
 from mailroom.feedback.report import ReportKind
 
 SES_OLDEST = 2 * 3600
@@ -133,7 +133,7 @@ def confirmation(post: Post, topic: str) -> str:
     return f"https://{host}/?{parts.query}"
 
 
-def read(post: Post) -> list[Told]:
+def read(post: Post) -> list[ToldEvent]:
     """Of a post that was verified."""
     message = fields(post.json())
     said = message.get("Message")
@@ -142,7 +142,7 @@ def read(post: Post) -> list[Told]:
     return _of_event(fields(read_json(said.encode())))
 
 
-def _of_event(event: Mapping[str, Any]) -> list[Told]:
+def _of_event(event: Mapping[str, Any]) -> list[ToldEvent]:
     kind = text(event.get("eventType")) or text(event.get("notificationType"))
     bounce, complaint, delay = (fields(event.get(name)) for name in ("bounce", "complaint", "deliveryDelay"))
     delivery, mail = fields(event.get("delivery")), fields(event.get("mail"))
@@ -173,7 +173,7 @@ def _each(
     people: Any,
     *,
     is_transient: bool = False,
-) -> list[Told]:
+) -> list[ToldEvent]:
     mail = fields(event.get("mail"))
     own_id, message_id = text(mail.get("messageId")), _message_id(mail)
     found = []

@@ -24,7 +24,7 @@ _OWN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=-]{7,199}")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldEvent:
     """A report; `own_id`: the provider's own name of the mail, as the relay's 250 may have told it, or ""."""
 
     report: Report
@@ -73,7 +73,7 @@ def told(
     at: datetime | None = None,
     reporter: str = "",
     is_transient: bool = False,
-) -> Told:
+) -> ToldEvent:
     """`key`: what makes this event this one, and the same when it is told again.
 
     Code and status are looked for in the words where the event has no field for them.
@@ -86,7 +86,7 @@ def told(
         way,
         sha256("\0".join((way, kind, *map(str, key))).encode("utf-8", "replace")).hexdigest(),
         message_id=bracketed(message_id),
-        address=address,
+        address=_bare(address),
         at=at,
         code=code if code is not None and 400 <= code <= 599 else int(reply[1]) if reply else None,
         status=found[1] if found else "",
@@ -96,7 +96,12 @@ def told(
         is_proven=True,
         raw=raw[:MOST_RAW_OCTETS],
     )
-    return Told(report, own_id if _OWN_ID.fullmatch(own_id) else "")
+    return ToldEvent(report, own_id if _OWN_ID.fullmatch(own_id) else "")
+
+
+def _bare(address: str) -> str:
+    """Without the name before it."""
+    return address.rpartition("<")[2].partition(">")[0].strip() if "<" in address else address
 
 
 def bracketed(message_id: str) -> str:

@@ -20,6 +20,9 @@ UNMATCHED_KEPT = 10_000
 
 UNMATCHED_KEPT_MS = 90 * 86_400_000
 
+LATEST_LOOKED_THROUGH = 10_000
+"""Reports, of which a page shows the last ones of one way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -120,6 +123,16 @@ def unmatched(connection: Connection, before_id: int | None = None, limit: int =
 
 def count_unmatched(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(reports).where(IS_UNMATCHED)).scalar_one())
+
+
+def latest_of_way(connection: Connection, way: str, limit: int) -> list[KnownFact]:
+    """The newest first, of the LATEST_LOOKED_THROUGH that came last."""
+    newest = select(reports.c.id).order_by(reports.c.id.desc()).limit(1).scalar_subquery()
+    statement = select(reports.c.id, reports.c.received_at, *FACT_COLUMNS).where(
+        reports.c.id > newest - LATEST_LOOKED_THROUGH, reports.c.way == way
+    )
+    rows = connection.execute(statement.order_by(reports.c.id.desc()).limit(limit))
+    return [_one(row) for row in rows]
 
 
 def open_ones(connection: Connection, most: int = 200) -> list[Fact]:

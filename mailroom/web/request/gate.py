@@ -13,13 +13,14 @@ from flask import Flask, abort, g, redirect, request, session, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
+from mailroom.feedback.providers.post import LARGEST_POST
 from mailroom.ledger.people import sign_ins, users
 from mailroom.ledger.people.sign_ins import SignIn
 from mailroom.ledger.people.users import User
 from mailroom.web import mailroom
 from mailroom.web.request.negotiation import wants_page
 
-PUBLIC = {"sign_in", "health", "api", "metrics", "unsubscribe"}
+PUBLIC = {"sign_in", "health", "api", "metrics", "unsubscribe", "provider_door"}
 STRANGERS_LIMIT = 64 * 1024
 """Bytes of a form that somebody sends who is not signed in: reading a large one costs seconds."""
 
@@ -37,6 +38,8 @@ def admit() -> AnyResponse | None:
     g.started = time.perf_counter()
     if request.blueprint in ("sign_in", "unsubscribe"):
         request.max_content_length = STRANGERS_LIMIT
+    elif request.blueprint == "provider_door":
+        request.max_content_length = LARGEST_POST
     if request.endpoint == "static" or request.blueprint in PUBLIC:
         return None
     sign_in = current()

@@ -20,7 +20,7 @@ from mailroom.web import mailroom
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 HOST_PATTERN = re.compile("[a-z0-9._:-]{1,255}")
-SELF_EVIDENT = frozenset({"api", "unsubscribe"})
+SELF_EVIDENT = frozenset({"api", "unsubscribe", "provider_door"})
 """Blueprints whose requests carry what lets them in, and nothing that a browser adds for another site."""
 
 DEFAULT_PORTS: dict[str, int | None] = {"http": 80, "https": 443}
@@ -65,8 +65,8 @@ def init_app(app: Flask) -> None:
 
 
 def refuse_foreign() -> None:
-    """What changes something must come from a page of ours; no browser adds an API key by itself, or has
-    an unsubscribe link that was not opened in it.
+    """What changes something must come from a page of ours; no browser adds an API key or a provider's
+    signature by itself, or has an unsubscribe link that was not opened in it.
     """
     if request.method not in READING and request.blueprint not in SELF_EVIDENT and not _is_ours():
         raise ForeignForm

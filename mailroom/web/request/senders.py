@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from mailroom.feedback.providers.post import LARGEST_POST
 from mailroom.web.api import bearer
 from mailroom.web.api.errors import ApiError
+from mailroom.web.providers import door
 from mailroom.web.request import gate
 
 
@@ -18,9 +20,18 @@ def largest_body(app: Flask) -> Callable[[dict[str, Any]], int]:
 
     def largest(environ: dict[str, Any]) -> int:
         with app.request_context(environ):
+            if request.blueprint == door.blueprint.name:
+                return LARGEST_POST if _is_at_a_door() else gate.STRANGERS_LIMIT
             return int(app.config["MAX_CONTENT_LENGTH"]) if _is_known() else gate.STRANGERS_LIMIT
 
     return largest
+
+
+def _is_at_a_door() -> bool:
+    try:
+        return door.find(**(request.view_args or {})) is not None
+    except (TypeError, SQLAlchemyError):  # another method; and as below
+        return False
 
 
 def _is_known() -> bool:

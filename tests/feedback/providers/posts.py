@@ -32,6 +32,16 @@ PASSWORD = "a password that Mailroom made"
 MAILGUN_KEY = "key-of-mailgun-0123456789abcdef"
 RESEND_KEY = "whsec_" + b64encode(b"a secret of twenty-four").decode()
 
+OTHER_KEYS = {
+    "ses": TOPIC.replace("123456789012", "999999999999"),
+    "postmark": "another password altogether",
+    "mailgun": "key-of-somebody-else-entirely",
+    "sendgrid": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw"
+    "+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==",
+    "brevo": "another password altogether",
+    "resend": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+}
+
 
 @dataclass(frozen=True)
 class Signed:
@@ -73,6 +83,10 @@ def certificate(valid_days: int = 365) -> bytes:
         .sign(rsa_key(), SHA256())
     )
     return made.public_bytes(Encoding.PEM)
+
+
+def now() -> float:
+    return time.time()
 
 
 def octets(value: Any) -> bytes:
@@ -150,15 +164,15 @@ def _bearer(event: Event, at: float) -> Signed:
     return Signed({"Authorization": f"Bearer {PASSWORD}", "Content-Type": "application/json"}, octets(event))
 
 
-def _mailgun(event: Event, at: float, token: str = "") -> Signed:
+def mailgun(event: Event, at: float, token: str = "") -> Signed:
     timestamp, token = str(int(at)), token or hmac.digest(b"token", octets(event), "sha256").hex()[:50]
     signature = hmac.digest(MAILGUN_KEY.encode(), f"{timestamp}{token}".encode(), "sha256").hex()
     block = {"timestamp": timestamp, "token": token, "signature": signature}
     return Signed({"Content-Type": "application/json"}, octets({"signature": block, "event-data": event}))
 
 
-def _sendgrid(event: Event, at: float) -> Signed:
-    body, timestamp = octets([event]), str(int(at))
+def sendgrid(events: list[Event], at: float) -> Signed:
+    body, timestamp = octets(events), str(int(at))
     signature = ec_key().sign(timestamp.encode() + body, ec.ECDSA(SHA256()))
     headers = {
         "X-Twilio-Email-Event-Webhook-Signature": b64encode(signature).decode(),
@@ -182,12 +196,11 @@ def _resend(event: Event, at: float) -> Signed:
 SIGNERS: dict[str, Callable[[Event, float], Signed]] = {
     "ses": _ses,
     "postmark": _basic,
-    "mailgun": _mailgun,
-    "sendgrid": _sendgrid,
+    "mailgun": mailgun,
+    "sendgrid": lambda event, at: sendgrid([event], at),
     "brevo": _bearer,
     "resend": _resend,
 }
-mailgun = _mailgun
 
 
 def signed(provider: str, event: Event, at: float | None = None) -> Signed:

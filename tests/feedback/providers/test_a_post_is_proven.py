@@ -12,21 +12,12 @@ from mailroom.feedback.providers import ses
 from mailroom.feedback.providers.known import PROVIDERS
 from mailroom.feedback.providers.post import CannotTell, Post, PostRefused
 from tests.feedback.providers import posts
-from tests.feedback.providers.posts import CERTIFICATE_URL, TOPIC, Signed
+from tests.feedback.providers.posts import CERTIFICATE_URL, OTHER_KEYS, TOPIC, Signed
 
 NOW = float(int(time.time()))
 EVERY = pytest.mark.parametrize("provider", PROVIDERS)
 SIGNED = [name for name, provider in PROVIDERS.items() if provider.is_signed]
 OLDEST = {"ses": 2 * 3600, "mailgun": 12 * 3600, "sendgrid": 25 * 3600, "resend": 300}
-OTHER_KEYS = {
-    "ses": TOPIC.replace("123456789012", "999999999999"),
-    "postmark": "another password altogether",
-    "mailgun": "key-of-somebody-else-entirely",
-    "sendgrid": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw"
-    "+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==",
-    "brevo": "another password altogether",
-    "resend": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-}
 
 
 def fetched(url: str) -> bytes:

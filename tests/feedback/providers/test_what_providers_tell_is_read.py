@@ -9,7 +9,7 @@ import pytest
 
 from mailroom.feedback.providers.known import PROVIDERS
 from mailroom.feedback.providers.post import Post, PostRefused
-from mailroom.feedback.providers.told import Told
+from mailroom.feedback.providers.told import ToldEvent
 from mailroom.feedback.report import ReportKind
 from tests.feedback.providers import posts
 from tests.feedback.providers.posts import ANN, OURS, OWN_IDS, Event
@@ -25,7 +25,7 @@ KINDS = {
 }
 
 
-def read(provider: str, event: Event) -> list[Told]:
+def read(provider: str, event: Event) -> list[ToldEvent]:
     signed = posts.signed(provider, event, NOW)
     return PROVIDERS[provider].read(Post(signed.headers, signed.body))
 

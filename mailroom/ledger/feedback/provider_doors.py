@@ -1,0 +1,119 @@
+"""Provider doors: which mail providers may tell what became of a mail, by which URL and which keys.
+
+Keys stand here as they are: what a signature is checked with must be had in full.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from mailroom.database import clock
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.upsert import insert_once
+from mailroom.ledger.schema import provider_doors, provider_refusals, provider_tokens
+
+REFUSALS_KEPT = 100
+"""Of one provider."""
+
+TOKENS_KEPT_MS = 2 * 24 * 3600 * 1000
+"""Longer than a post may be under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDoor:
+    """`path`: the end of its URL; `keys`: any of them proves a post."""
+
+    provider: str
+    path: str
+    keys: tuple[str, ...]
+    created_at: datetime
+    confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRefusal:
+    """A post that was not believed."""
+
+    at: datetime
+    address: str
+    words: str
+
+
+def every(connection: Connection) -> dict[str, ProviderDoor]:
+    """By provider."""
+    return {door.provider: door for door in map(_door, connection.execute(select(provider_doors)))}
+
+
+def of_path(connection: Connection, path: str) -> ProviderDoor | None:
+    row = connection.execute(select(provider_doors).where(provider_doors.c.path == path)).one_or_none()
+    return None if row is None else _door(row)
+
+
+def of_provider(connection: Connection, provider: str) -> ProviderDoor | None:
+    return every(connection).get(provider)
+
+
+def open_up(connection: Connection, provider: str, keys: Sequence[str]) -> bool:
+    """A door with these keys, under a new URL; one that is there keeps its own. False: it was there."""
+    row = {
+        "provider": provider,
+        "path": secrets.token_urlsafe(32),
+        "keys": list(keys),
+        "created_at": from_millis(clock.now(connection)),
+    }
+    if insert_once(connection, provider_doors, [row]):
+        return True
+    changed = update(provider_doors).where(provider_doors.c.provider == provider)
+    connection.execute(changed.values(keys=list(keys)))
+    return False
+
+
+def shut(connection: Connection, provider: str) -> None:
+    """Its URL leads nowhere any more."""
+    connection.execute(delete(provider_doors).where(provider_doors.c.provider == provider))
+    connection.execute(delete(provider_refusals).where(provider_refusals.c.provider == provider))
+
+
+def confirmed(connection: Connection, provider: str) -> None:
+    """Its wish to be told was answered."""
+    changed = update(provider_doors).where(provider_doors.c.provider == provider)
+    connection.execute(changed.values(confirmed_at=from_millis(clock.now(connection))))
+
+
+def use_token(connection: Connection, digest: str, said: str) -> bool:
+    """Whether what proves one post only proves this one: new, or the same post again."""
+    connection.execute(delete(provider_tokens).where(provider_tokens.c.at < now_millis() - TOKENS_KEPT_MS))
+    row = {"digest": digest, "said": said, "at": clock.now(connection)}
+    if insert_once(connection, provider_tokens, [row]):
+        return True
+    before = select(provider_tokens.c.said).where(provider_tokens.c.digest == digest)
+    return bool(connection.execute(before).scalar_one_or_none() == said)
+
+
+def note_refusal(connection: Connection, provider: str, address: str, words: str) -> None:
+    """Of each provider the last REFUSALS_KEPT are kept."""
+    table = provider_refusals
+    row = {"provider": provider, "address": address, "words": words, "at": clock.now(connection)}
+    connection.execute(table.insert().values(row))
+    mine = table.c.provider == provider
+    oldest = select(table.c.id).where(mine).order_by(table.c.id.desc()).offset(REFUSALS_KEPT).limit(1)
+    connection.execute(delete(table).where(mine, table.c.id <= oldest.scalar_subquery()))
+
+
+def refusals(connection: Connection, provider: str, limit: int) -> list[ProviderRefusal]:
+    """The newest first."""
+    table = provider_refusals
+    found = select(table.c.at, table.c.address, table.c.words).where(table.c.provider == provider)
+    rows = connection.execute(found.order_by(table.c.id.desc()).limit(limit))
+    return [ProviderRefusal(from_millis(at), address, words) for at, address, words in rows]
+
+
+def _door(row: Any) -> ProviderDoor:
+    found = dict(row._mapping)
+    return ProviderDoor(**{**found, "keys": tuple(found["keys"])})
