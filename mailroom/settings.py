@@ -115,6 +115,15 @@ GUESSED_FIRST = re.compile(
 """What a stranger tries first: words of examples, and a few characters over and over."""
 
 
+def _place(text: str) -> str:
+    """A Unix socket, or a host and its port."""
+    if text.startswith("/"):
+        return text
+    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):[0-9]{1,5}", text):
+        raise ValueError("neither a path nor a host and port")
+    return _with_a_port(text)
+
+
 def _with_room_for_a_token(address: str) -> str:
     """A local part has at most 64 characters."""
     if len(address.partition("@")[0]) > 30:
@@ -344,6 +353,13 @@ class Settings(BaseModel):
         Path | None,
         Field(alias="MAILROOM_SUBMISSION_KEY", description="the path of the certificate's private key (PEM)"),
     ] = None
+    lmtp: Annotated[
+        Annotated[str, AfterValidator(_place)] | None,
+        Field(
+            alias="MAILROOM_LMTP",
+            description="a path like /run/mailroom/lmtp.sock, or a host and port like 127.0.0.1:2424",
+        ),
+    ] = None
     webhook_hosts: Annotated[
         Hosts,
         Field(
@@ -396,6 +412,10 @@ class Settings(BaseModel):
         if bool(self.mail_username) != bool(self.mail_password):
             missing, present = ("PASSWORD", "USERNAME") if self.mail_username else ("USERNAME", "PASSWORD")
             raise SettingsError(f"MAIL_{missing} is not set, but MAIL_{present} is: set both or neither")
+        if self.lmtp and not self.bounce_address:
+            raise SettingsError(
+                "MAILROOM_LMTP is set, but MAILROOM_BOUNCE_ADDRESS is not: only mail to that is taken by LMTP"
+            )
         if (self.submission_cert is None) != (self.submission_key is None):
             raise SettingsError(
                 "MAILROOM_SUBMISSION_CERT and MAILROOM_SUBMISSION_KEY belong together: set both or neither"

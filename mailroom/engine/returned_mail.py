@@ -5,6 +5,7 @@ Nothing is ever answered, and nothing bounced: whoever writes to a return path h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import structlog
@@ -28,7 +29,7 @@ class TakenMail(NamedTuple):
     """What became of a message. `why`: what it is where there was nothing to take."""
 
     reports: tuple[Taken, ...] = ()
-    unsubscribed: Subscription | None = None
+    unsubscribed: tuple[Subscription, ...] = ()
     why: str = ""
 
     @property
@@ -63,8 +64,8 @@ class ReturnedMail:
         Given twice, it is counted once. Only the first megabyte of it is needed.
         """
         found = read_mail(octets, way, envelope)
-        if found.unsubscription:
-            taken = self._unsubscribed(found.unsubscription)
+        if found.unsubscriptions:
+            taken = self._unsubscribed(found.unsubscriptions)
         elif found.reports:
             taken = TakenMail(tuple(take(self._database, found.reports, self._ring, self._rules)))
         else:
@@ -72,16 +73,15 @@ class ReturnedMail:
         log.info("a mail came back", way=way, what=str(taken))
         return taken
 
-    def _unsubscribed(self, wish: Unsubscription) -> TakenMail:
-        of = self._subscription(wish)
-        if of is None:
-            return TakenMail(why="an unsubscription that is none of ours")
-        scope = scopes_of(of)[0]
-        with self._database.begin() as connection:
-            is_new = unsubscribing.unsubscribe(connection, of, scope, BY_MAIL)
-        if is_new:
-            log.info("somebody unsubscribed", delivery=of.delivery_id, scope=scope.word, by_mail=True)
-        return TakenMail(unsubscribed=of)
+    def _unsubscribed(self, wishes: Sequence[Unsubscription]) -> TakenMail:
+        found = [of for of in map(self._subscription, wishes) if of]
+        for of in found:
+            scope = scopes_of(of)[0]
+            with self._database.begin() as connection:
+                is_new = unsubscribing.unsubscribe(connection, of, scope, BY_MAIL)
+            if is_new:
+                log.info("somebody unsubscribed", delivery=of.delivery_id, scope=scope.word, by_mail=True)
+        return TakenMail(unsubscribed=tuple(found), why="" if found else "an unsubscription that is not ours")
 
     def _subscription(self, wish: Unsubscription) -> Subscription | None:
         """By its address, which is of one delivery; or by the link, which needs no delivery any more."""

@@ -54,7 +54,7 @@ class MailReading:
     """`why`: what the mail is where there is nothing to take from it."""
 
     reports: tuple[Report, ...] = ()
-    unsubscription: Unsubscription | None = None
+    unsubscriptions: tuple[Unsubscription, ...] = ()
     why: str = ""
 
 
@@ -75,7 +75,8 @@ def read_mail(octets: bytes, way: str, envelope: MailEnvelope = NO_ENVELOPE) -> 
     link = _LINK.search(mail.subject)
     wishes = [token for token in tokens if token.startswith("u")]
     if wishes or (link and not is_of_a_daemon(mail, envelope.sender)):
-        return MailReading(unsubscription=Unsubscription(next(iter(wishes), ""), link[1] if link else ""))
+        named = link[1] if link else ""
+        return MailReading(unsubscriptions=tuple(Unsubscription(token, named) for token in wishes or [""]))
     quoted = quoted_in(mail)
     found = _findings(mail, envelope, quoted, is_to_token=bool(tokens))
     if isinstance(found, str):

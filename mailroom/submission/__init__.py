@@ -3,5 +3,6 @@
     python -m mailroom.submission
 
 AUTH with an API key as the password, always; STARTTLS before it, except from this very
-machine. The 250 after the final dot means: on disk.
+machine. The 250 after the final dot means: on disk. Mail to the bounce address alone is taken
+of anybody, here and over LMTP (returns.py, lmtp.py).
 """

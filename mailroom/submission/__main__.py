@@ -8,7 +8,9 @@ import errno
 import logging as logging_of_others
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import structlog
@@ -17,14 +19,18 @@ from mailroom import files
 from mailroom import log as logging
 from mailroom.content import private_domains
 from mailroom.database.engine import Database
+from mailroom.engine.letterhead import return_address
+from mailroom.engine.returned_mail import ReturnedMail
 from mailroom.ledger import migrate
 from mailroom.queue import Queue
 from mailroom.settings import Settings, keep_within_home, leave, load_or_exit
 from mailroom.stop_signals import stop_signals
 from mailroom.submission.door import Door
 from mailroom.submission.limits import SubmissionLimits, fitting
+from mailroom.submission.lmtp import LmtpProtocol
 from mailroom.submission.protocol import SubmissionProtocol
 from mailroom.submission.reception import Reception
+from mailroom.submission.returns import ReturnDesk
 
 log = structlog.get_logger()
 
@@ -62,16 +68,21 @@ async def serve(settings: Settings, lent: socket.socket | None = None) -> None:
     reception = Reception(database, queue, settings)
     hostname = urlsplit(settings.public_url).hostname or "mailroom"
     door = Door(fitting(SubmissionLimits()))
+    returns = _return_desk(database, settings)
     loop.set_exception_handler(door.of_a_loop)
     for name in ("mail.log", "asyncio"):  # aiosmtpd's, of every command that it does not know
         logging_of_others.getLogger(name).setLevel(logging_of_others.CRITICAL)
     listeners = await _listeners(settings, stopped, lent)
     servers = [
         await loop.create_server(
-            lambda: SubmissionProtocol(reception, hostname, context, door), sock=listener
+            lambda: SubmissionProtocol(reception, hostname, context, door, returns), sock=listener
         )
         for listener in listeners
     ]
+    if listeners and settings.lmtp:
+        servers.append(
+            await _serve_lmtp(settings.lmtp, lambda: LmtpProtocol(reception, hostname, None, door, returns))
+        )
     if listeners:
         shown = ", ".join("{}:{}".format(*listener.getsockname()) for listener in listeners)
         log.info(
@@ -80,9 +91,30 @@ async def serve(settings: Settings, lent: socket.socket | None = None) -> None:
     await stopped.wait()
     for server in servers:
         server.close()
-    await reception.ended(SUBMISSION_STOP_SECONDS)
+    await asyncio.gather(*(desk.ended(SUBMISSION_STOP_SECONDS) for desk in (reception, returns) if desk))
     queue.close()
     database.dispose()
+
+
+def _return_desk(database: Database, settings: Settings) -> ReturnDesk | None:
+    address = return_address(settings)
+    return None if address is None else ReturnDesk(ReturnedMail(database, settings), address)
+
+
+async def _serve_lmtp(place: str, made: Callable[[], LmtpProtocol]) -> asyncio.Server:
+    """At a path, whose folder says who may come there, or at a host and port."""
+    loop = asyncio.get_running_loop()
+    try:
+        if place.startswith("/"):
+            server: asyncio.Server = await loop.create_unix_server(made, place)
+            Path(place).chmod(0o666)
+        else:
+            host, _, port = place.rpartition(":")
+            server = await loop.create_server(made, host.strip("[]"), int(port))
+    except OSError as error:
+        leave(f"MAILROOM_LMTP ({place}) cannot be used: {error.strerror or error}")
+    log.info("LMTP is listening", on=place)
+    return server
 
 
 async def _listeners(

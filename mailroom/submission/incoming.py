@@ -15,8 +15,11 @@ class IncomingMessage:
     forty times as much as a message of empty lines.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, keeps: int | None = None) -> None:
+        """`keeps`: octets of its beginning, where the rest is of no use; None: all."""
         self.size = 0  # of all that came, kept or not
+        self._keeps = most if keeps is None else keeps
+        self._kept = 0
         self.refusal = ""  # a reply; what comes from then on is thrown away
         self._most = most
         self._stored = Storage()
@@ -33,8 +36,10 @@ class IncomingMessage:
         self.size += len(piece)
         if self.size > self._most:
             self._refuse("552 5.3.4 Error: Too much mail data")
-        if self.refusal:
+        piece = piece[: self._keeps - self._kept]
+        if self.refusal or not piece:
             return
+        self._kept += len(piece)
         try:
             self._stored.append(piece)
         except OSError:

@@ -30,6 +30,8 @@ class SubmissionLimits:
 
     sign_in_seconds: float = 45
     """From the connection to the right key, STARTTLS included: programs take one."""
+    strangers_message_seconds: float = 300
+    """For a message to the bounce address, all of it."""
     idle_seconds: float = 300
     """Between two commands of somebody who signed in (RFC 5321, 4.5.3.2.7)."""
 

@@ -19,6 +19,7 @@ from mailroom.submission.incoming import IncomingMessage, pieces
 from mailroom.submission.limits import LARGEST_SUBMISSION, LONGEST_COMMAND, SubmissionLimits
 from mailroom.submission.reception import Reception
 from mailroom.submission.replies import enhanced
+from mailroom.submission.returns import ReturnDesk
 
 COMMANDS = {"AUTH": 5, "STARTTLS": 1, "VRFY": 1, "EXPN": 1, "HELP": 10, "*": 100_000}
 """How often a connection may give each."""
@@ -30,8 +31,14 @@ class SubmissionProtocol(SMTP):
     command_size_limit = LONGEST_COMMAND
 
     def __init__(
-        self, reception: Reception, hostname: str, tls: ssl.SSLContext | None, door: Door | None = None
+        self,
+        reception: Reception,
+        hostname: str,
+        tls: ssl.SSLContext | None,
+        door: Door | None = None,
+        returns: ReturnDesk | None = None,
     ) -> None:
+        """`returns`: takes mail to the bounce address, of whoever brings it; None: there is none."""
         self.door = door or Door(SubmissionLimits())
         self._limits = self.door.limits
         self.line_length_limit = self._limits.strangers_line
@@ -53,6 +60,7 @@ class SubmissionProtocol(SMTP):
         # aiosmtpd's is one for all connections, and grows with each EHLO.
         self.command_size_limits = defaultdict(lambda: LONGEST_COMMAND)
         self._reception = reception
+        self._returns = returns
         self._greets = True
         self._came_at = self.loop.time()
         self._crowd = self.door.strangers
@@ -110,7 +118,7 @@ class SubmissionProtocol(SMTP):
     @syntax("MAIL FROM: <address>", extended=" [SP <mail-parameters>]")
     async def smtp_MAIL(self, arg: str | None) -> None:
         """aiosmtpd's refuses the null path, and every parameter that it does not know."""
-        if await self.check_helo_needed() or await self.check_auth_needed("MAIL"):
+        if await self.check_helo_needed() or await self._check_sign_in_needed("MAIL"):
             return
         if self._known_envelope.mail_from is not None:
             await self.push("503 5.5.1 Error: nested MAIL command")
@@ -120,11 +128,11 @@ class SubmissionProtocol(SMTP):
         except ArgumentRefused as refusal:
             await self.push(str(refusal))
             return
-        await self.push(self._reception.take_sender(self._known_session, self._known_envelope, sender))
+        await self.push(self._desk.take_sender(self._known_session, self._known_envelope, sender))
 
     @syntax("RCPT TO: <address>", extended=" [SP <mail-parameters>]")
     async def smtp_RCPT(self, arg: str | None) -> None:
-        if await self.check_helo_needed() or await self.check_auth_needed("RCPT"):
+        if await self.check_helo_needed() or await self._check_sign_in_needed("RCPT"):
             return
         if self._known_envelope.mail_from is None:
             await self.push("503 5.5.1 Error: need MAIL command")
@@ -134,7 +142,7 @@ class SubmissionProtocol(SMTP):
         except ArgumentRefused as refusal:
             await self.push(str(refusal))
             return
-        await self.push(self._reception.take_recipient(self._known_envelope, recipient))
+        await self.push(self._desk.take_recipient(self._known_envelope, recipient))
 
     @syntax("VRFY <address>")
     async def smtp_VRFY(self, arg: str | None) -> None:
@@ -144,23 +152,41 @@ class SubmissionProtocol(SMTP):
     @syntax("DATA")
     async def smtp_DATA(self, arg: str | None) -> None:
         """Asks whether a message may come, and takes it: aiosmtpd keeps an object for each of its lines."""
-        if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
+        if await self.check_helo_needed() or await self._check_sign_in_needed("DATA"):
             return
         if not self._known_envelope.rcpt_tos:
             await self.push("503 5.5.1 Error: need RCPT command")
         elif arg:
             await self.push("501 5.5.4 Syntax: DATA")
         else:
-            reply = await self._reception.admit(self._known_session) or await self._take_message()
+            refusal = await self._desk.admit(self._known_session)
+            replies = 1 if refusal else self._replies_to(self._known_envelope)
+            reply = refusal or await self._take_message()
             self.envelope = self._create_envelope()  # the next MAIL begins anew, as after any end of DATA
-            await self.push(reply)
+            for _ in range(replies):
+                await self.push(reply)
+
+    def _replies_to(self, envelope: Envelope) -> int:
+        """How many a whole message gets."""
+        return 1
+
+    async def _check_sign_in_needed(self, command: str) -> bool:
+        """Whether it was told to sign in first. Whoever brings mail to the bounce address need not."""
+        return self._returns is None and await self.check_auth_needed(command)
+
+    @property
+    def _desk(self) -> Reception | ReturnDesk:
+        """Who takes its message: the bounce address's of a stranger, as nothing else is taken of one."""
+        if self._returns is None or self._known_session.authenticated:
+            return self._reception
+        return self._returns
 
     async def _take_message(self) -> str:
         """The reply to a message's final dot."""
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         self._data_since, self._received = self.loop.time(), 0
         self._reset_timeout()
-        self._incoming = IncomingMessage(LARGEST_SUBMISSION)
+        self._incoming = IncomingMessage(LARGEST_SUBMISSION, self._desk.keeps)
         try:
             async for piece in pieces(self._reader):
                 self._keep(self._incoming, piece)
@@ -188,10 +214,12 @@ class SubmissionProtocol(SMTP):
         self._data_since = None
         self._crowd.work(self)
         try:
-            return await self._reception.take(self._known_session, self._known_envelope, message)
+            return await self._desk.take(self._known_session, self._known_envelope, message)
         finally:
             with aftermath("the clock of its connection"):
                 if self.transport is not None:
+                    self._came_at = self.loop.time()  # of a stranger, who may bring another one
+                    self._crowd.wait(self)
                     self._reset_timeout()
 
     @property
@@ -227,6 +255,7 @@ class SubmissionProtocol(SMTP):
         self._crowd.remove(self)
         self._crowd, self.address = self.door.clients, f"key {key.id}"
         self._crowd.add(self)
+        self.envelope = self._create_envelope()  # what a stranger began is not the key's
         self.line_length_limit = self._reader._limit = self._limits.piece  # type: ignore[attr-defined]
         self._replies = self._errors = 0
         self._reset_timeout()
@@ -245,7 +274,9 @@ class SubmissionProtocol(SMTP):
 
     @property
     def deadline(self) -> float:
-        if self._is_stranger:  # from the connection on, whatever it says meanwhile
+        if self._is_stranger and self._data_since is not None:
+            return self._data_since + self._limits.strangers_message_seconds
+        if self._is_stranger:  # from the connection on, whatever it says meanwhile, or its last message
             return self._came_at + self._limits.sign_in_seconds
         if self._data_since is None:
             return self.loop.time() + self._limits.idle_seconds

@@ -53,6 +53,9 @@ REPLY_LEDGER_AWAY = "451 4.3.0 The ledger cannot be used just now; nothing was a
 class Reception:
     """aiosmtpd's handler. Whatever touches the ledger runs in a thread: it may have to wait."""
 
+    keeps: int | None = None
+    """Of a message: all."""
+
     def __init__(self, database: Database, queue: Queue, settings: Settings) -> None:
         self._database = database
         self._queue = queue

@@ -111,6 +111,14 @@ def test_a_mail_to_an_unsubscribe_address_is_an_unsubscription(comes: Comes, pip
     assert (comes.state(ann), comes.state(bob)) == (State.SENT, State.SENT)
 
 
+def test_one_mail_to_two_unsubscribe_addresses_is_two(comes: Comes, pipe: Pipe) -> None:
+    tokens = [
+        comes.token(id, ReturnPurpose.UNSUBSCRIBE) for id in comes.sent(["ann@a.example", "ann@b.example"])
+    ]
+    pipe(letter(", ".join(map(path, tokens))))
+    assert {one.address_key for one in comes.listed()} == {"ann@a.example", "ann@b.example"}
+
+
 def test_a_bounce_s_token_unsubscribes_nobody_nor_the_other_way_round(comes: Comes, pipe: Pipe) -> None:
     (id,) = comes.sent(["ann@mail.example"])
     bounces, unsubscribes = comes.token(id), comes.token(id, ReturnPurpose.UNSUBSCRIBE)

@@ -42,7 +42,7 @@ def reading(name: str) -> MailReading:
 
 
 def said(found: MailReading) -> list[Said]:
-    if found.unsubscription:
+    if found.unsubscriptions:
         return [("unsubscribe", "", "")]
     reports = [(report.kind.value, report.address, report.status) for report in found.reports]
     return reports or [("none", "", "")]
@@ -64,7 +64,7 @@ def test_kind_and_address_are_right_for_95_of_100() -> None:
 @pytest.mark.parametrize("name", [name for name in MESSAGES if expected()[name][0][0] == "none"])
 def test_what_is_no_report_is_taken_for_none_and_says_why(name: str) -> None:
     """Of these not one may be wrong: people answer, and are away."""
-    assert (reading(name).reports, reading(name).unsubscription) == ((), None)
+    assert (reading(name).reports, reading(name).unsubscriptions) == ((), ())
     assert reading(name).why
 
 
@@ -92,8 +92,8 @@ def test_its_token_is_found_wherever_it_stands() -> None:
             assert report.token == (there[1].lower() if there else report.token), name
     (redacted,) = reading("arf-redacted.eml").reports
     assert redacted.token.startswith("u"), "of List-Unsubscribe, where all else was taken out"
-    wish = reading("unsubscribe.eml").unsubscription
-    assert wish is not None and wish.token.startswith("u") and wish.link.startswith("Ab_9-")
+    (wish,) = reading("unsubscribe.eml").unsubscriptions
+    assert wish.token.startswith("u") and wish.link.startswith("Ab_9-")
 
 
 def test_the_message_id_is_that_of_the_mail_which_came_back() -> None:

@@ -49,6 +49,13 @@ def test_a_certificate_and_its_key_belong_together(good: dict[str, str]) -> None
         load(good | {"MAILROOM_SUBMISSION_CERT": "/etc/mail.pem"})
 
 
+def test_lmtp_needs_an_address_whose_mail_it_takes(good: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="MAILROOM_BOUNCE_ADDRESS is not"):
+        load(good | {"MAILROOM_LMTP": "/run/mailroom/lmtp.sock"})
+    both = {"MAILROOM_LMTP": "/run/mailroom/lmtp.sock", "MAILROOM_BOUNCE_ADDRESS": "bounces@a.example"}
+    assert load(good | both).lmtp == "/run/mailroom/lmtp.sock"
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> None:
     del good[name]
@@ -108,6 +115,7 @@ def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> No
         ("MAILROOM_LOCAL", "here"),
         ("MAILROOM_FETCH_ATTACHMENTS", "https"),
         ("MAILROOM_SLOW_SERVER", "127.0.0.1"),
+        *(("MAILROOM_LMTP", bad) for bad in ("lmtp.sock", "localhost", "127.0.0.1:0", "http://a:24")),
         *(
             ("MAILROOM_BOUNCE_ADDRESS", bad)
             for bad in (
