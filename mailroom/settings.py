@@ -270,6 +270,9 @@ class Settings(BaseModel):
     expires: Annotated[Span, Field(alias="MAILROOM_EXPIRES", description="like 48h (s, m, h or d)")] = (
         timedelta(hours=48)
     )
+    evidence_wait: Annotated[
+        Span, Field(alias="MAILROOM_EVIDENCE_WAIT", description="like 15m (s, m, h or d)")
+    ] = timedelta(minutes=15)
     public_url: Annotated[
         Origin,
         Field(

@@ -22,7 +22,7 @@ from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
-from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, Overtaken
+from mailroom.engine.accept.draft import IF_UNKNOWN_CHOICES, Accepted, Draft, DraftRefused, Overtaken
 from mailroom.engine.preflight.plan import plan_of
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
@@ -49,6 +49,13 @@ CHOICES_NAMED = 8
     help="bulk mail carries unsubscribe links.",
 )
 @click.option("--list", "list_name", default="", help="Of bulk mail: the list that people unsubscribe from.")
+@click.option(
+    "--if-unknown",
+    type=click.Choice(IF_UNKNOWN_CHOICES),
+    default="resend",
+    show_default=True,
+    help="When nobody knows whether a mail arrived: send it once more, hold it, wait for evidence first.",
+)
 @click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
 @click.option("--dry-run", is_flag=True, help="Build every mail, say what is odd, send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Of --dry-run: as the API answers it.")
@@ -65,6 +72,7 @@ def send(
     list_name: str,
     dry_run: bool,
     as_json: bool,
+    if_unknown: str,
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
@@ -96,6 +104,8 @@ def send(
         parsed.columns,
         parsed.duplicates.total,
         expires_after=mailroom().settings.expires,
+        if_unknown=if_unknown,
+        evidence_wait=mailroom().settings.evidence_wait,
         started=started,
     )
     try:

@@ -122,6 +122,10 @@ def may_make(move: Move) -> ColumnElement[bool]:
     return deliveries.c.state.in_(sorted(before))
 
 
+IS_RESENT = ("resend", "evidence")
+"""Policies by which an unknown delivery is sent once more: at once, or if nothing settles it in time."""
+
+
 class Picked(NamedTuple):
     """A delivery that is locked by this transaction, as it is before a move."""
 
@@ -133,6 +137,7 @@ class Picked(NamedTuple):
     is_counted: bool  # the counters of its mailing leave out what is in a batch
     now: int  # the ledger's clock
     expires_at: int  # its mailing's
+    evidence_ms: int | None  # its mailing's: so long a doubt waits for evidence
 
     @property
     def is_in_doubt(self) -> bool:
@@ -142,7 +147,7 @@ class Picked(NamedTuple):
     @property
     def may_be_resent(self) -> bool:
         """Unasked: once, by the mailing's policy."""
-        return self.if_unknown == "resend" and self.resends == 0
+        return self.if_unknown in IS_RESENT and self.resends == 0
 
 
 IS_IN_LIVE_BATCH = select(batches.c.id).where(batches.c.id == deliveries.c.batch_id).exists()
@@ -155,6 +160,9 @@ EXPIRES_AT = (
     .where(OF_ITS_MAILING)
     .correlate(deliveries)
     .scalar_subquery()
+)
+EVIDENCE_MS = (
+    select(mailings_table.c.evidence_ms).where(OF_ITS_MAILING).correlate(deliveries).scalar_subquery()
 )
 NOW = select(now_millis()).scalar_subquery()  # once for all of them
 
@@ -173,7 +181,7 @@ def pick(
         where = (deliveries.c.batch_id == of_batch, *where)
     names = ("id", "mailing_id", "state", "resends")
     chosen = (
-        select(*(deliveries.c[name] for name in names), IF_UNKNOWN, is_counted, NOW, EXPIRES_AT)
+        select(*(deliveries.c[name] for name in names), IF_UNKNOWN, is_counted, NOW, EXPIRES_AT, EVIDENCE_MS)
         .where(*where)
         .order_by(*order_by)
         .limit(limit)
@@ -246,7 +254,7 @@ def _by_the_table(row: Picked, step: Step) -> _Moved | None:
     is_new_doubt = row.state is State.SENDING and step.move.after is State.UNKNOWN
     if step.due_in_ms is None or (is_new_doubt and not row.may_be_resent):
         return _Moved(row, step, move, None)
-    due_at = row.now + step.due_in_ms
+    due_at = row.now + max(step.due_in_ms, (row.evidence_ms or 0) if is_new_doubt else 0)
     if step.move is DEFER:  # at its mailing's end at the latest: there the sweeper lets it expire
         due_at = min(due_at, max(row.now, row.expires_at))
     return _Moved(row, step, move, due_at)

@@ -107,7 +107,10 @@ mailings = table(
     # How many deliveries are in each state, those in a live batch left out: these are
     # counted when asked for. So a mail sent costs no write here, and a page no scan.
     *(Column(state.value, Integer, nullable=False, server_default="0") for state in COUNTED),
-    Column("if_unknown", String(10), nullable=False, server_default="resend"),  # resend | hold
+    Column("if_unknown", String(10), nullable=False, server_default="resend"),  # resend | hold | evidence
+    Column(
+        "evidence_ms", Integer
+    ),  # of `evidence`: how long a doubt waits for it before it is sent once more
     Column("route", String(10), nullable=False, server_default=""),  # the relay's name; "": of MAIL_SERVER
     Column("max_sessions", SmallInteger),  # SMTP sessions a worker may use for it; NULL: as many as there are
     Column("created_at", UtcTime, nullable=False),

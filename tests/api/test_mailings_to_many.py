@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import select
 
+from mailroom.ledger.schema import mailings
 from tests.api.conftest import Client, Served
 
 MAILING: dict[str, Any] = {
@@ -67,6 +69,13 @@ def test_it_is_paused_resumed_and_canceled(client: Client) -> None:
         409,
         409,
     ]
+
+
+def test_a_doubt_may_wait_for_evidence(client: Client) -> None:
+    uid = client.post("/mailings", json={**MAILING, "if_unknown": "evidence"}).get_json()["id"]
+    with client.database.read() as connection:
+        row = connection.execute(select(mailings.c.evidence_ms).where(mailings.c.uid == uid)).one()
+    assert row.evidence_ms == 900_000
 
 
 def test_an_address_twice_is_one_recipient(client: Client) -> None:

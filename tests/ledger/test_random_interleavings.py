@@ -65,7 +65,7 @@ class Post(RuleBasedStateMachine):
     # The web
 
     @precondition(lambda self: len(self.mailings) < 4)
-    @rule(count=st.integers(1, 4), if_unknown=st.sampled_from(["resend", "hold"]))
+    @rule(count=st.integers(1, 4), if_unknown=st.sampled_from(["resend", "hold", "evidence"]))
     def accept(self, count: int, if_unknown: str) -> None:
         number = len(self.mailings)
         people = [f"p{number}-{person}@mail.example" for person in range(count)]
@@ -249,7 +249,7 @@ class Post(RuleBasedStateMachine):
                 assert copies or delivery_id in self.confirmed, f"I5: {story}"
             if state in (states.SUPPRESSED, states.CANCELED, states.FAILED, states.EXPIRED, states.QUEUED):
                 assert not copies, f"I6: {story}"
-            allowed = self.doubts[delivery_id] if self.policy[mailing_id] == "resend" else 0
+            allowed = self.doubts[delivery_id] if self.policy[mailing_id] != "hold" else 0
             assert copies <= 1 + min(allowed, 1) + self.again[delivery_id], f"I3: {story}"
             if before == states.UNKNOWN:
                 assert state in (states.UNKNOWN, states.SENDING, states.SENT), story
@@ -309,7 +309,7 @@ class Post(RuleBasedStateMachine):
         """As a lane decides it."""
         row = self.book.delivery(delivery_id)
         is_first = row.resends == 0
-        return LATER if self.policy[row.mailing_id] == "resend" and is_first else None
+        return LATER if self.policy[row.mailing_id] != "hold" and is_first else None
 
 
 TestPost = Post.TestCase

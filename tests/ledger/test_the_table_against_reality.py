@@ -155,8 +155,8 @@ def test_what_waits_of_a_mailing_that_is_over_ends_so_but_for_what_may_have_arri
 
 @pytest.mark.parametrize("move", [moves.REAP, moves.DOUBT], ids=lambda move: move.name)
 def test_in_doubt_it_is_sent_once_more_by_the_policy_and_only_once(book: Book, move: Move) -> None:
-    for policy, resends in product(("resend", "hold"), (0, 1)):
+    for policy, resends in product(("resend", "hold", "evidence"), (0, 1)):
         delivery_id, lease = put(book, State.SENDING, live=True, resends=resends, if_unknown=policy)
         assert is_moved(book, delivery_id, Step(move, due_in_ms=0), lease.batch_id)
-        assert (book.delivery(delivery_id).due_at is not None) == (policy == "resend" and resends == 0)
+        assert (book.delivery(delivery_id).due_at is not None) == (policy != "hold" and resends == 0)
         book.check()

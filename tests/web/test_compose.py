@@ -331,3 +331,15 @@ def test_without_the_ledger_nothing_typed_is_lost(app: Flask, submit: Submit) ->
     answer = submit()
     assert answer.status_code == 503
     assert typed(answer.text, "text") == LETTER["text"]
+
+
+@pytest.mark.parametrize("policy", ["resend", "hold", "evidence"])
+def test_what_to_do_about_a_doubt_is_chosen(
+    app: Flask, client: FlaskClient, submit: Submit, policy: str
+) -> None:
+    assert "For 15 min: a bounce" in client.get("/").text
+    assert submit(if_unknown=policy, subject="").text.count(f'value="{policy}" checked') == 1
+    submit(if_unknown=policy)
+    with app.extensions["mailroom"].database.read() as connection:
+        row = connection.execute(select(mailings_table.c.if_unknown, mailings_table.c.evidence_ms)).one()
+    assert tuple(row) == (policy, 900_000 if policy == "evidence" else None)

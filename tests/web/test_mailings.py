@@ -180,6 +180,17 @@ def test_a_person_decides_about_an_unknown_one(app: Flask, client: FlaskClient) 
     assert state_of(app, mailing_id) == "done"
 
 
+def test_one_that_waits_for_evidence_says_for_how_long(app: Flask, client: FlaskClient) -> None:
+    due_at = round((datetime.now(UTC) + timedelta(minutes=12, seconds=30)).timestamp() * 1000)
+    waiting = {"state": "unknown", "due_at": due_at}
+    for policy, is_told in (("evidence", True), ("resend", False)):
+        mailing_id = a_mailing(ledger(app), waiting, if_unknown=policy)
+        path = f"/mailings/{mailing_id}/deliveries/{delivery_ids(ledger(app), mailing_id)[0]}"
+        page = client.get(path).text
+        assert ("Waits for evidence for another 12 min" in page) == is_told
+        assert "Send again" in page and "It arrived" in page
+
+
 def test_the_csv_is_safe_to_open_in_a_spreadsheet(app: Flask, client: FlaskClient) -> None:
     mailing_id = a_mailing(
         ledger(app),

@@ -19,6 +19,9 @@ from mailroom.content.original import Original
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.ledger.states import MailingState
 
+IF_UNKNOWN_CHOICES = ("resend", "hold", "evidence")
+"""What becomes of a mail of which nobody knows whether it arrived."""
+
 
 class NotAccepted(Exception):
     """Nothing was written."""
@@ -68,6 +71,7 @@ class Draft:
     expires_at: datetime | None = None
     expires_after: timedelta = timedelta(hours=48)  # counted from when it may begin
     if_unknown: str = "resend"
+    evidence_wait: timedelta = timedelta(minutes=15)  # of `evidence`
     user_id: int | None = None
     program_id: int | None = None  # of the API key that hands it in
     tags: Sequence[tuple[str, str]] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic_core import to_json
@@ -23,6 +23,8 @@ from mailroom.ledger.mailings import contents, originals, staging
 from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.states import MailingState
 from mailroom.queue import BULK, URGENT
+
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def queue_of(draft: Draft) -> str:
@@ -68,6 +70,7 @@ def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:
         "queued": 0,
         "suppressed": 0,
         "if_unknown": draft.if_unknown,
+        "evidence_ms": draft.evidence_wait // MILLISECOND if draft.if_unknown == "evidence" else None,
         "route": draft.route,
         "max_sessions": draft.max_sessions,
         "created_at": now,

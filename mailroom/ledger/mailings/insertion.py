@@ -45,7 +45,16 @@ INSERT_MAILING = Statement(
     (
         *("uid", "kind", "state", "queue", "user_id", "program_id", "sender_address", "sender_name"),
         *("subject", "purpose", "list_name", "message_id", "total", "duplicates", "queued", "suppressed"),
-        *("if_unknown", "route", "max_sessions", "created_at", "accept_ms", "send_at", "expires_at"),
+        *(
+            "if_unknown",
+            "evidence_ms",
+            "route",
+            "max_sessions",
+            "created_at",
+            "accept_ms",
+            "send_at",
+            "expires_at",
+        ),
         *("next_due_at", "staged_until"),
     ),
 )

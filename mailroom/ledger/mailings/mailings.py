@@ -54,6 +54,7 @@ class Mailing:
     tripped_for: str | None = None
     purpose: str = "transactional"
     list_name: str = ""
+    evidence_ms: int | None = None
     counts: Mapping[State, int] = field(default_factory=dict)
 
     @property

@@ -115,6 +115,7 @@ def _draft(
         send_at=letter.scheduled_at,
         expires_after=mailroom().settings.expires,
         if_unknown=letter.if_unknown if isinstance(letter, MailingRequest) else "resend",
+        evidence_wait=mailroom().settings.evidence_wait,
         user_id=key.user_id,
         program_id=key.program,
         tags=[(tag.name, tag.value) for tag in letter.tags],

@@ -273,10 +273,10 @@ class PreflightRecipientRequest(NamedRecipient):
 class LetterToMany(Letter):
     """What a mailing says of itself."""
 
-    if_unknown: Literal["resend", "hold"] = Field(
+    if_unknown: Literal["resend", "hold", "evidence"] = Field(
         default="resend",
         description="What to do when a connection broke before the mail server answered: "
-        "send once more (the same Message-ID), or hold.",
+        "send once more (the same Message-ID), hold, or send once more if no evidence comes in some minutes.",
     )
     purpose: Literal["bulk", "transactional"] | None = Field(
         default=None,

@@ -17,7 +17,7 @@ from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
 from mailroom.database.blobs import WRITTEN_AT_ONCE
-from mailroom.engine.accept.draft import Draft, Idempotency
+from mailroom.engine.accept.draft import IF_UNKNOWN_CHOICES, Draft, Idempotency
 from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import BadEntries, ChosenFile, ComposeForm, ListShown
 from mailroom.web.layout.filters import count
@@ -69,7 +69,8 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         duplicates=parsed.duplicates.total,
         send_at=_send_at(form),
         expires_after=mailroom().settings.expires,
-        if_unknown="hold" if form.value("if_unknown") == "hold" else "resend",
+        if_unknown=form.value("if_unknown") if form.value("if_unknown") in IF_UNKNOWN_CHOICES else "resend",
+        evidence_wait=mailroom().settings.evidence_wait,
         user_id=user_id,
         idempotency=_idempotency(form, user_id),
         started=started,

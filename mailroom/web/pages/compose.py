@@ -31,7 +31,7 @@ from mailroom.web.compose.compose_form import ComposeForm
 from mailroom.web.compose.prefill import copied
 from mailroom.web.compose.submission import draft_of
 from mailroom.web.compose.uploads import Uploads
-from mailroom.web.layout.filters import count
+from mailroom.web.layout.filters import count, duration
 from mailroom.web.request import errors, origin
 from mailroom.web.request.accepted import stands
 from mailroom.web.request.gate import user
@@ -137,7 +137,9 @@ def _shown(form: ComposeForm, status: int) -> Response:
     if status != 200:
         form.keep_files(_uploads())
     limit = request.max_content_length or 0
-    return make_response(render_template("compose/page.html", form=form, limit=limit), status)
+    wait = duration(mailroom().settings.evidence_wait.total_seconds() * 1000).removesuffix(" 0 s")
+    page = render_template("compose/page.html", form=form, limit=limit, evidence_wait=wait)
+    return make_response(page, status)
 
 
 def _uploads() -> Uploads:

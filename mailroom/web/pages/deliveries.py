@@ -9,6 +9,8 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, s
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from mailroom.database import clock
+from mailroom.database.clock import to_millis
 from mailroom.database.engine import Database
 from mailroom.engine import letter
 from mailroom.engine.letterhead import link_place, message_id_of
@@ -70,6 +72,7 @@ def show(mailing_id: int, delivery_id: int) -> str:
     with mailroom().database.read() as connection:
         mailing, delivery = _found(connection, mailing_id, delivery_id)
         attempts = deliveries.attempts_of(connection, delivery_id)
+        waits_ms = _waits_for_evidence(mailing, delivery, clock.now(connection))
         gone = contents.gone(connection, mailing_id)
         shown = looked_at(letter.as_sent, connection, mailing, delivery, link_place(mailroom().settings))
     return render_template(
@@ -79,9 +82,17 @@ def show(mailing_id: int, delivery_id: int) -> str:
         attempts=attempts,
         buttons=[BUTTONS[m] for m in moves.by_person(delivery.state) if not (gone and m.goes_on)],
         gone=gone,
+        waits_ms=waits_ms,
         shown=shown,
         message_id=message_id_of(mailing, delivery.id),
     )
+
+
+def _waits_for_evidence(mailing: Mailing, delivery: Delivery, now: int) -> int | None:
+    """For how many milliseconds, before it is sent once more; None: it does not."""
+    if mailing.if_unknown != "evidence" or delivery.state is not State.UNKNOWN or delivery.due_at is None:
+        return None
+    return max(to_millis(delivery.due_at) - now, 0)
 
 
 @blueprint.get(f"{DELIVERY_PATH}/letter")
