@@ -7,6 +7,7 @@ from flask import Flask
 from mailroom.cli.backup import backup, restore
 from mailroom.cli.db import db
 from mailroom.cli.doctor import doctor
+from mailroom.cli.evidence import evidence, reconcile
 from mailroom.cli.hold import hold, release
 from mailroom.cli.relays import relays
 from mailroom.cli.send import send
@@ -22,9 +23,11 @@ def init_app(app: Flask) -> None:
         backup,
         db,
         doctor,
+        evidence,
         hold,
         keys,
         race,
+        reconcile,
         relays,
         release,
         restore,
