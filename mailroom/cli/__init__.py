@@ -8,6 +8,7 @@ from mailroom.cli.backup import backup, restore
 from mailroom.cli.bounces import bounces
 from mailroom.cli.db import db
 from mailroom.cli.doctor import doctor
+from mailroom.cli.evidence import evidence, reconcile
 from mailroom.cli.hold import hold, release
 from mailroom.cli.relays import relays
 from mailroom.cli.send import send
@@ -24,9 +25,11 @@ def init_app(app: Flask) -> None:
         bounces,
         db,
         doctor,
+        evidence,
         hold,
         keys,
         race,
+        reconcile,
         relays,
         release,
         restore,

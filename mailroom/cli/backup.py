@@ -46,4 +46,7 @@ def restore(file: Path, replace: bool) -> None:
     click.echo(f"Restored from {file} (at migration {restored.revision}).")
     if restored.kept:
         click.echo(f"What was there before is kept in {restored.kept}.")
-    click.echo("Sending is held: compare with what the mail server sent since, then let go: flask release")
+    click.echo(
+        "Sending is held. What was sent since the backup the mail server's record tells: "
+        "flask reconcile postfix /var/log/mail.log (or exim, opensmtpd, csv). Then let go: flask release"
+    )

@@ -13,10 +13,14 @@ from mailroom import files
 from mailroom.database.backup import BackupFailed, store_of
 from mailroom.database.engine import Database
 from mailroom.database.fitness import Unfit
+from mailroom.database.sequences import skip_ids
 from mailroom.ledger import holding, identity, migrate
-from mailroom.ledger.schema import mailings, metadata
+from mailroom.ledger.schema import deliveries, mailings, metadata
 
 __all__ = ["BackupFailed", "Restored", "Saved", "restore", "save"]
+
+SKIPPED, SKIPPED_DELIVERIES = 1_000_000, 10_000_000
+"""More ids than are given between a backup and its restore."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,18 @@ def _make_fit(database_url: str, stamp: str | None) -> None:
 
 def _begin_anew(connection: Connection) -> None:
     identity.renew(connection)
+    _never_give_again(connection)
     holding.release(connection)
     holding.hold(connection, holding.AFTER_RESTORE)
+
+
+def _never_give_again(connection: Connection) -> None:
+    """Ids that were given after the backup stand in links, return paths, logs and jobs: whose they were is
+    forgotten, and they must not be somebody else's now.
+    """
+    for table in metadata.sorted_tables:
+        if table.dialect_options["sqlite"]["autoincrement"]:
+            skip_ids(connection, table.name, SKIPPED_DELIVERIES if table is deliveries else SKIPPED)
 
 
 def _fitting(revision: str | None, what: str) -> str:

@@ -90,10 +90,17 @@ CONFIRM = Move((_U,), State.SENT, "confirm", _PERSON, '"it arrived"')
 RESEND = Move((_U,), State.UNKNOWN, "resend", _PERSON, '"send again"')
 BOUNCE = Move((State.SENT, _U), State.BOUNCED, "bounce", _REPORT, "it came back")
 PROVE = Move((_U,), State.SENT, "prove", _REPORT, "a server's own word says that it was taken")
+RECONCILE = Move(
+    (_Q, _S, _D, State.FAILED, State.CANCELED, State.EXPIRED, State.SUPPRESSED),
+    State.SENT,
+    "reconcile",
+    "flask reconcile",
+    "the relay's record proves that it was taken, after the backup that this ledger is",
+)
 
 MOVES = (
     *(ACCEPT, SUPPRESS, MARK, RECORD, DEFER, FAIL, DOUBT, SPARE, SENT_LATE, REAP, GIVE_UP, KEEP, REFUSE),
-    *(STOP, EXPIRE, RETRY, CONFIRM, RESEND, CANCEL, BOUNCE, PROVE),
+    *(STOP, EXPIRE, RETRY, CONFIRM, RESEND, CANCEL, BOUNCE, PROVE, RECONCILE),
 )
 OF_A_PERSON = [move for move in MOVES if move.who == _PERSON]
 OF_A_TRY = {move.after: move for move in (DEFER, FAIL, REFUSE, DOUBT)}

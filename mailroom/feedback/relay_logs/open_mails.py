@@ -40,11 +40,12 @@ class OpenMails:
         return self._mails.get(key)
 
     def begin(self, key: str, mail: OpenMail) -> list[Trace]:
-        """In the place of an older one under this key. What the one proves that had to make room."""
-        self._mails.pop(key, None)
+        """In the place of an older one under this key. What those prove that had to make room."""
+        proven = self.end(key)
         self._mails[key] = mail
-        left_out = self._mails.popitem(last=False)[1] if len(self._mails) > MOST_OPEN else None
-        return self._only_accepted(left_out)
+        if len(self._mails) > MOST_OPEN:
+            proven += self._only_accepted(self._mails.popitem(last=False)[1])
+        return proven
 
     def end(self, key: str) -> list[Trace]:
         """The relay has done with it."""
@@ -72,7 +73,7 @@ class OpenMails:
         return traces
 
     def _only_accepted(self, mail: OpenMail | None) -> list[Trace]:
-        if mail is None or mail.is_told_of or not mail.is_taken:
+        if mail is None or mail.is_told_of or not mail.is_taken or not (mail.message_id or mail.sender):
             return []
         return [self._trace(mail, Said.ACCEPTED, mail.at, recipients=mail.recipients)]
 

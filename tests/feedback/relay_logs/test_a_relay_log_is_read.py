@@ -161,12 +161,10 @@ def test_syslog_s_heads_differ(head: str) -> None:
 
 def test_a_short_queue_id_is_used_again() -> None:
     both = [*postfix("2BCA52102D8", 1)[:3], *postfix("2BCA52102D8", 2)]
-    assert [(said, to) for said, to in of(traces("postfix", "\n".join(both)), 1)] == []
+    assert of(traces("postfix", "\n".join(both)), 1) == [(Said.ACCEPTED, ())], "it was in the queue"
     assert of(traces("postfix", "\n".join(both)), 2) == SENT_TO_ANN
-    ended = [*postfix("2BCA52102D8", 1)[:3], postfix("2BCA52102D8")[4], *postfix("2BCA52102D8", 2)[1:]]
-    assert of(traces("postfix", "\n".join(ended)), 1) == [(Said.ACCEPTED, ())], (
-        "it was in the queue, at least"
-    )
+    early = [*postfix("2BCA52102D8", 1)[:2], *postfix("2BCA52102D8", 2)]
+    assert of(traces("postfix", "\n".join(early)), 1) == [], "it was not yet"
 
 
 def test_two_instances_may_have_one_queue_id_at_once() -> None:

@@ -1,0 +1,50 @@
+"""Settling: the ledger is told what a relay's record proves. Told twice, it changes once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from mailroom.content.message_ids import message_id
+from mailroom.database.engine import Database
+from mailroom.engine.evidence.examination import Proof, Proven
+from mailroom.engine.feedback.rules import FeedbackRules
+from mailroom.engine.feedback.taking import take
+from mailroom.engine.key_ring import KeyRing
+from mailroom.feedback.report import Report, ReportKind
+from mailroom.ledger.feedback import reconciling
+from mailroom.ledger.feedback.known import Known
+
+KINDS = {Proof.HANDED_OVER: ReportKind.SENT, Proof.CAME_BACK: ReportKind.BOUNCED}
+
+
+def settle(
+    database: Database, proven: Sequence[Proven], ring: KeyRing, rules: FeedbackRules, way: str
+) -> None:
+    """`way`: whose record it is. Raises NotHeld where it says that mail was sent which is believed unsent."""
+    unsent = {one.known.of.id for one in proven if one.known and one.proof is Proof.NOT_UNSENT}
+    if unsent:
+        with database.begin() as connection:
+            reconciling.mark_sent(connection, unsent, f"it was taken, says the record of {way}")
+    reports = [_report(one, one.known, way) for one in proven if one.known and one.proof in KINDS]
+    if reports:
+        take(database, reports, ring, rules)
+
+
+def _report(one: Proven, known: Known, way: str) -> Report:
+    of, trace = known.of, one.trace
+    own = message_id(of.uid, None if of.has_shared_id else of.id, of.sender_address.rpartition("@")[2])
+    about = (way, one.proof, of.uid, of.id, trace.queue_id)
+    return Report(
+        KINDS[one.proof],
+        way=way,
+        key=sha256("\0".join(map(str, about)).encode()).hexdigest(),
+        message_id=of.own_message_id or own,
+        address=of.address_key,
+        at=trace.at,
+        code=trace.code,
+        status=trace.status,
+        words=trace.words or f"{trace.said}, says the record of {way}",
+        reporter=trace.reporter or way,
+        is_proven=True,
+    )
