@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, TextClause, text
+from sqlalchemy import BigInteger, Index, Integer, Table, TextClause, text
 
 # SQLite gives rowids (fast, never reused with AUTOINCREMENT) to INTEGER keys only.
 Id = BigInteger().with_variant(Integer, "sqlite")
 
 NEVER_REUSED: dict[str, Any] = {"sqlite_autoincrement": True}
 """For a table whose ids stand elsewhere too: that of a row which is gone never comes again."""
+
+
+def is_never_reused(table: Table) -> bool:
+    """Whether it was made with NEVER_REUSED."""
+    return bool(table.dialect_options["sqlite"]["autoincrement"])
 
 
 def condition(sql: str) -> TextClause:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import files
 from mailroom.database.backup import BackupFailed, store_of
+from mailroom.database.ddl import is_never_reused
 from mailroom.database.engine import Database
 from mailroom.database.fitness import Unfit
 from mailroom.database.sequences import skip_ids
@@ -98,7 +99,7 @@ def _never_give_again(connection: Connection) -> None:
     forgotten, and they must not be somebody else's now.
     """
     for table in metadata.sorted_tables:
-        if table.dialect_options["sqlite"]["autoincrement"]:
+        if is_never_reused(table):
             skip_ids(connection, table.name, SKIPPED_DELIVERIES if table is deliveries else SKIPPED)
 
 

@@ -15,7 +15,7 @@ from mailroom.feedback.report import Report, ReportKind
 from mailroom.ledger.feedback import reconciling
 from mailroom.ledger.feedback.known import Known
 
-KINDS = {Proof.HANDED_OVER: ReportKind.SENT, Proof.CAME_BACK: ReportKind.BOUNCED}
+KIND_OF_PROOF = {Proof.HANDED_OVER: ReportKind.SENT, Proof.CAME_BACK: ReportKind.BOUNCED}
 
 
 def settle(
@@ -26,7 +26,7 @@ def settle(
     if unsent:
         with database.begin() as connection:
             reconciling.mark_sent(connection, unsent, f"it was taken, says the record of {way}")
-    reports = [_report(one, one.known, way) for one in proven if one.known and one.proof in KINDS]
+    reports = [_report(one, one.known, way) for one in proven if one.known and one.proof in KIND_OF_PROOF]
     if reports:
         take(database, reports, ring, rules)
 
@@ -36,7 +36,7 @@ def _report(one: Proven, known: Known, way: str) -> Report:
     own = message_id(of.uid, None if of.has_shared_id else of.id, of.sender_address.rpartition("@")[2])
     about = (way, one.proof, of.uid, of.id, trace.queue_id)
     return Report(
-        KINDS[one.proof],
+        KIND_OF_PROOF[one.proof],
         way=way,
         key=sha256("\0".join(map(str, about)).encode()).hexdigest(),
         message_id=of.own_message_id or own,
