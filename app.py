@@ -11,7 +11,17 @@ from mailroom.queue import Queue
 from mailroom.settings import Settings, load_or_exit
 from mailroom.web import Mailroom, api
 from mailroom.web.layout import assets, filters, navigation
-from mailroom.web.pages import attention, compose, inbox, keys, mailings, race, suppressions, webhooks
+from mailroom.web.pages import (
+    attention,
+    compose,
+    inbox,
+    keys,
+    mailings,
+    race,
+    reports,
+    suppressions,
+    webhooks,
+)
 from mailroom.web.pages import settings as settings_page
 from mailroom.web.providers import wiring as providers
 from mailroom.web.queue_page import dashboard
@@ -68,6 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         inbox.blueprint,
         race.blueprint,
         suppressions.blueprint,
+        reports.blueprint,
         keys.blueprint,
         webhooks.blueprint,
         settings_page.blueprint,

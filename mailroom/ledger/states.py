@@ -53,7 +53,7 @@ class Event(StrEnum):
         "The connection broke before the mail server answered: it may have arrived.",
         "unknown",
     )
-    BOUNCED = "email.bounced", "It came back: a server that had taken it could not deliver it.", "bounce"
+    BOUNCED = "email.bounced", "It came back: a server that had taken it could not deliver it."
     DELIVERED = "email.delivered", "A server said so: the recipient's own has it."
     COMPLAINED = "email.complained", "The recipient called it spam."
     MAILING_DONE = "mailing.done", "Every recipient of a mailing has an outcome."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from mailroom.database.clock import now_millis
+from mailroom.ledger.feedback.reports import count_unmatched
 from mailroom.ledger.mailings.mailings import held
 from mailroom.ledger.relays import circuit, parked_sessions
 from mailroom.ledger.schema import batches, mailings, sweeper
@@ -24,6 +25,8 @@ class Totals:
     in_batches: int
     servers_in_trouble: int
     mailings_held: int
+    complained: int
+    unmatched_reports: int
     parked_sessions: dict[str, int]  # by stage
     swept_ms_ago: int | None
     round_ms: int | None
@@ -32,7 +35,12 @@ class Totals:
 def totals(connection: Connection, relays: Collection[str]) -> Totals:
     """`relays`: the servers in use, whose trouble counts."""
     by_state = connection.execute(
-        select(mailings.c.state, func.count(), *(func.sum(mailings.c[state]) for state in COUNTED))
+        select(
+            mailings.c.state,
+            func.count(),
+            *(func.sum(mailings.c[state]) for state in COUNTED),
+            func.sum(mailings.c.complained),
+        )
         .where(mailings.c.state != MailingState.STAGED)
         .group_by(mailings.c.state)
     ).all()
@@ -45,6 +53,8 @@ def totals(connection: Connection, relays: Collection[str]) -> Totals:
         in_batches=int(connection.execute(select(func.coalesce(func.sum(batches.c.size), 0))).scalar_one()),
         servers_in_trouble=len(circuit.troubled(connection, relays)),
         mailings_held=len(held(connection)),
+        complained=sum(int(row[-1]) for row in by_state),
+        unmatched_reports=count_unmatched(connection),
         parked_sessions=_by_stage(connection),
         swept_ms_ago=None if swept is None else int(swept[0]),
         round_ms=None if swept is None else int(swept[1]),

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from mailroom.content.addresses import Address
+from mailroom.content.content import Content
 from mailroom.content.return_tokens import ReturnKey, ReturnPurpose
 from mailroom.database.engine import AnyRow, Database
 from mailroom.engine.feedback.rules import FeedbackRules
@@ -40,6 +42,12 @@ SPAM: dict[str, Any] = {
     "words": "550 5.7.1 Looks like spam",
     "reporter": "mx.mail.example",
 }
+
+SHARED = Content(
+    *(Address("post@mailroom.example"), "Hello", "Hello."),
+    kind="shared",
+    to=(Address("p0@mail.example"), Address("p1@mail.example")),
+)
 
 KEYS = (f"key {number}" for number in count())
 

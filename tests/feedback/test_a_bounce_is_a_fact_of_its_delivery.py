@@ -20,7 +20,7 @@ def test_what_was_sent_is_bounced_and_says_why(comes: Comes) -> None:
     (taken,) = comes.take(comes.report(id, at=at, raw=b"Final-Recipient: ...", **GONE))
     assert taken == (id, "", True)
     row = comes.book.delivery(id)
-    assert (row.state, row.code, row.reply) == (State.BOUNCED, 550, GONE["words"])
+    assert (row.state, row.code, row.reply) == (State.BOUNCED, 550, "5.1.1 User unknown")
     with comes.database.read() as connection:
         (told,) = reports.of_delivery(connection, id)
         mailing = mailings.get(connection, row.mailing_id)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import update
 
-from mailroom.content.addresses import Address
-from mailroom.content.content import Content
 from mailroom.content.link_tokens import LinkKey
 from mailroom.content.return_tokens import ReturnKey, ReturnPurpose
 from mailroom.engine.feedback import matching
@@ -16,13 +14,7 @@ from mailroom.ledger.consent import link_keys
 from mailroom.ledger.feedback import reports
 from mailroom.ledger.schema import mailings
 from mailroom.ledger.states import State
-from tests.feedback.comes import GONE, Comes
-
-SHARED = Content(
-    *(Address("post@mailroom.example"), "Hello", "Hello."),
-    kind="shared",
-    to=(Address("p0@mail.example"), Address("p1@mail.example")),
-)
+from tests.feedback.comes import GONE, SHARED, Comes
 
 
 def by_message_id(comes: Comes, delivery_id: int, **said: object) -> Report:

@@ -215,7 +215,7 @@ def test_of_what_comes_back_with_the_words_of_who_said_it(database: Database) ->
         rows = connection.execute(select(*columns).order_by(webhook_calls.c.id)).all()
     assert [tuple(row) for row in rows] == [
         ("email.sent", first, "2.0.0 Ok"),
-        ("email.bounced", first, GONE["words"]),
+        ("email.bounced", first, "5.1.1 User unknown"),
         ("email.sent", second, "2.0.0 Ok"),
         ("email.delivered", second, "so it is"),
         ("email.complained", second, "so it is"),

@@ -14,6 +14,7 @@ from mailroom.smtp.reply import MAX_TEXT, UNSAFE_IN_REPLY
 LONGEST_KEY, LONGEST_WAY, LONGEST_ADDRESS, LONGEST_REPORTER = 64, 20, 320, 255
 LONGEST_NAMED = 10_000
 
+_BEGINS_WITH_CODE = re.compile(r"(?:smtp;\s*)?([245]\d\d)(?:[ -]|$)", re.IGNORECASE | re.ASCII)
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 
 
@@ -44,6 +45,8 @@ def in_ascii(report: Report) -> Report:
 
 def fact_of(report: Report, unmatched: str) -> Fact:
     """Of no delivery yet."""
+    code, words = _apart(plain(report.words, MAX_TEXT))
+    code = report.code or code
     return Fact(
         key=key_of(report),
         kind=report.kind.value,
@@ -52,14 +55,20 @@ def fact_of(report: Report, unmatched: str) -> Fact:
         mailing_id=None,
         address=plain(report.address, LONGEST_ADDRESS),
         at=to_millis(report.at) if report.at is not None and report.at.tzinfo is not None else None,
-        code=report.code if report.code is not None and 200 <= report.code < 600 else None,
+        code=code if code is not None and 200 <= code < 600 else None,
         status=report.status if _STATUS.fullmatch(report.status) else "",
-        words=plain(report.words, MAX_TEXT),
+        words=words,
         reporter=plain(report.reporter, LONGEST_REPORTER),
         is_transient=report.is_transient,
         raw=report.raw[:MOST_RAW_OCTETS],
         unmatched=unmatched,
     )
+
+
+def _apart(words: str) -> tuple[int | None, str]:
+    """The code that a reply begins with, and the rest of it: they are kept beside each other."""
+    found = _BEGINS_WITH_CODE.match(words)
+    return (int(found[1]), words[found.end() :]) if found else (None, words)
 
 
 def plain(text: str, most: int) -> str:

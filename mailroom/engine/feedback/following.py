@@ -78,6 +78,10 @@ def _said(fact: Fact) -> str:
     return words if not fact.status or fact.status in words else f"{fact.status} {words}"
 
 
+def _evidence(fact: Fact) -> str:
+    return f"{fact.code} {_said(fact)}" if fact.code else _said(fact)
+
+
 def _complain(connection: Connection, facts: Iterable[Fact], mailed: Mapping[int, Mailed]) -> set[int]:
     """Noted and told once of each delivery; its sender's bulk mail ends."""
     by_id = {fact.delivery_id: fact for fact in facts if fact.kind == ReportKind.COMPLAINED}
@@ -91,7 +95,7 @@ def _complain(connection: Connection, facts: Iterable[Fact], mailed: Mapping[int
             scope=Scope(of.sender_address.lower()),
             mailing_id=of.mailing_id,
             delivery_id=id,
-            evidence=_said(fact),
+            evidence=_evidence(fact),
         )
     webhook_events.note_reports(connection, Event.COMPLAINED, [by_id[id].key for id in sorted(new)])
     return new
@@ -122,5 +126,5 @@ def _strike(
         )
         if fault is AddressFault.GONE or (fault is AddressFault.PERHAPS and of.id in bounced):
             is_gone = fault is AddressFault.GONE
-            met.setdefault(of.id, Strike(of.address_key, is_gone, _said(fact), of.mailing_id, of.id))
+            met.setdefault(of.id, Strike(of.address_key, is_gone, _evidence(fact), of.mailing_id, of.id))
     strikes.strike(connection, list(met.values()), rules.suppress_after)

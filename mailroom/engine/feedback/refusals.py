@@ -25,7 +25,7 @@ def blame(
 
 
 def fault_of(outcome: Outcome) -> AddressFault:
-    """Of a refusal for good. After the content, only a code that names the address is about it."""
+    """Of a refusal for good. After the content, only one that says there is no such address is about it."""
     if outcome.state is not State.FAILED or outcome.code is None:
         return AddressFault.NONE
     fault = address_fault(outcome.code, outcome.reply)

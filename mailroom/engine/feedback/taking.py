@@ -124,7 +124,8 @@ def _fact(report: Report, matched: Match, picked: Mapping[int, Picked]) -> Fact:
     of, row = matched.of, picked.get(matched.of.id)
     if row is None:
         return replace(fact, unmatched=NOT_IN_LEDGER)
-    return replace(fact, delivery_id=of.id, mailing_id=of.mailing_id, is_open=_is_open(row))
+    address = fact.address or of.address_key
+    return replace(fact, delivery_id=of.id, mailing_id=of.mailing_id, address=address, is_open=_is_open(row))
 
 
 def _is_open(row: Picked) -> bool:

@@ -17,6 +17,7 @@ from mailroom.content.merge.tags import parse_template
 from mailroom.engine.letterhead import message_id_of, sender_of
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
+from mailroom.ledger.feedback import reports
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import Event
@@ -60,7 +61,18 @@ def _data(
     if call.delivery_id is None:
         return _of_mailing(mailing)
     delivery = deliveries.get(connection, call.delivery_id)
-    return None if delivery is None else _of_email(call, mailing, tags, delivery)
+    if delivery is None:
+        return None
+    data = _of_email(call, mailing, tags, delivery)
+    if call.type == Event.BOUNCED:
+        data["bounce"] = _bounce(call, is_transient=reports.came_back_for_now(connection, delivery.id))
+    return data
+
+
+def _bounce(call: Call, *, is_transient: bool) -> dict[str, Any]:
+    """In Resend's words, which are Amazon SES's."""
+    kind = "Transient" if is_transient else "Permanent"
+    return {"message": call.reply or "", "type": kind, "subType": "General", "code": call.code}
 
 
 def _tags(connection: Connection, mailing_id: int) -> Tags:

@@ -33,6 +33,7 @@ class Delivery:
     marked_at: datetime | None
     updated_at: datetime
     session_id: int | None
+    complained_at: datetime | None  # its recipient called it spam
 
     @property
     def moment(self) -> datetime | None:
@@ -102,4 +103,4 @@ def attempts_of(connection: Connection, delivery_id: int) -> list[Attempt]:
 def as_delivery(row: AnyRow | Sequence[Any]) -> Delivery:
     """Of a row of DELIVERY_COLUMNS."""
     values = dict(zip(Delivery.__slots__, row, strict=True))
-    return Delivery(**with_moments(values, "due_at", "marked_at", "updated_at"))
+    return Delivery(**with_moments(values, "due_at", "marked_at", "updated_at", "complained_at"))

@@ -7,7 +7,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, cast, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Select,
+    Text,
+    TextClause,
+    cast,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis, now_millis
@@ -18,10 +30,17 @@ from mailroom.ledger.states import State
 UNMATCHED_KEPT = 10_000
 """Reports of no delivery: the oldest go."""
 
+SHOWN_OCTETS, LISTED_OCTETS = 20_000, 4_000
+"""Of what a report was read from, on the page of its mail and in a list: a page must not be a megabyte."""
+
 UNMATCHED_KEPT_MS = 90 * 86_400_000
 
 LATEST_LOOKED_THROUGH = 10_000
 """Reports, of which a page shows the last ones of one way."""
+
+
+MOST_OF_A_DELIVERY = 50
+"""Shown: a server that tells the same every hour must not make a page endless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +66,10 @@ class Fact:
     taken_with: str | None = None
 
 
-FACT_COLUMNS = tuple(reports.c[name] for name in Fact.__slots__)
+def fact_columns(raw_octets: int) -> list[ColumnElement[Any]]:
+    """`raw_octets`: so much of what it was read from, at most."""
+    beginning = func.substr(reports.c.raw, 1, raw_octets, type_=LargeBinary())
+    return [beginning if name == "raw" else reports.c[name] for name in Fact.__slots__]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +79,12 @@ class KnownFact:
     id: int
     fact: Fact
     received_at: datetime
+
+    @property
+    def raw_text(self) -> str:
+        """What it was read from, as text that may be shown."""
+        text = self.fact.raw.decode("utf-8", "replace").replace("\r\n", "\n")
+        return "".join(one if one.isprintable() or one in "\n\t" else " " for one in text)
 
     @property
     def moment(self) -> datetime:
@@ -110,13 +138,39 @@ def keep_taken(connection: Connection, keys: Iterable[str]) -> None:
 
 def of_delivery(connection: Connection, delivery_id: int) -> list[KnownFact]:
     """Oldest first."""
-    return _told(connection, reports.c.delivery_id == delivery_id)
+    statement = _told(SHOWN_OCTETS).where(reports.c.delivery_id == delivery_id).order_by(reports.c.id)
+    return [_one(row) for row in connection.execute(statement.limit(MOST_OF_A_DELIVERY))]
+
+
+def of_mailing(
+    connection: Connection, mailing_id: int, before_id: int | None = None, limit: int = 100
+) -> list[KnownFact]:
+    """The newest first."""
+    return _newest(connection, before_id, limit, 0, reports.c.mailing_id == mailing_id)
+
+
+def came_back_for_now(connection: Connection, delivery_id: int) -> bool:
+    """Whether the report that a mail came back by says that it may be otherwise next time."""
+    first = select(reports.c.is_transient).where(
+        reports.c.delivery_id == delivery_id, reports.c.taken_at.is_not(None)
+    )
+    return bool(connection.execute(first.order_by(reports.c.id).limit(1)).scalar())
 
 
 def unmatched(connection: Connection, before_id: int | None = None, limit: int = 100) -> list[KnownFact]:
     """The newest first."""
+    return _newest(connection, before_id, limit, LISTED_OCTETS, IS_UNMATCHED)
+
+
+def _newest(
+    connection: Connection,
+    before_id: int | None,
+    limit: int,
+    raw_octets: int,
+    which: ColumnElement[bool] | TextClause,
+) -> list[KnownFact]:
     older = () if before_id is None else (reports.c.id < before_id,)
-    statement = select(reports.c.id, reports.c.received_at, *FACT_COLUMNS).where(IS_UNMATCHED, *older)
+    statement = _told(raw_octets).where(which, *older)
     rows = connection.execute(statement.order_by(reports.c.id.desc()).limit(limit))
     return [_one(row) for row in rows]
 
@@ -140,7 +194,7 @@ def open_ones(connection: Connection, most: int = 200) -> list[Fact]:
     over = select(deliveries.c.id).where(
         deliveries.c.id == reports.c.delivery_id, deliveries.c.state != State.SENDING
     )
-    statement = select(*FACT_COLUMNS).where(IS_OPEN, over.exists()).order_by(reports.c.id).limit(most)
+    statement = select(*fact_columns(0)).where(IS_OPEN, over.exists()).order_by(reports.c.id).limit(most)
     return [Fact(*row) for row in connection.execute(statement)]
 
 
@@ -150,9 +204,8 @@ def close(connection: Connection, keys: Iterable[str]) -> set[str]:
     return set(connection.execute(closed.returning(reports.c.key)).scalars())
 
 
-def _told(connection: Connection, *which: Any) -> list[KnownFact]:
-    statement = select(reports.c.id, reports.c.received_at, *FACT_COLUMNS).where(*which)
-    return [_one(row) for row in connection.execute(statement.order_by(reports.c.id))]
+def _told(raw_octets: int) -> Select[Any]:
+    return select(reports.c.id, reports.c.received_at, *fact_columns(raw_octets))
 
 
 def _one(row: Any) -> KnownFact:

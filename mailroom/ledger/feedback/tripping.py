@@ -19,8 +19,7 @@ def look_at(connection: Connection, mailing_ids: Iterable[int], why_pause: WhyPa
     for mailing in mailings.several(connection, mailing_ids):
         if mailing.state not in states_with("pause") or mailing.tripped_for is not None:
             continue
-        handed_over = sum(mailing.counts.get(state, 0) for state in (State.SENT, State.BOUNCED))
-        why = why_pause(handed_over, mailing.counts.get(State.BOUNCED, 0), mailing.complained)
+        why = why_pause(mailing.handed_over, mailing.counts.get(State.BOUNCED, 0), mailing.complained)
         if why and mailings.trip(connection, mailing.id, why):
             tripped.append((mailing.id, why))
     return tripped

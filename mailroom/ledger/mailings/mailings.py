@@ -62,6 +62,11 @@ class Mailing:
         return self.ended_at is not None
 
     @property
+    def handed_over(self) -> int:
+        """How many a relay took, whatever came of it: what a share of bounces is a share of."""
+        return sum(self.counts.get(state, 0) for state in (State.SENT, State.BOUNCED))
+
+    @property
     def starts_at(self) -> datetime | None:
         """When it begins by itself, if that is still to come."""
         return self.send_at if self.state is MailingState.SCHEDULED else None

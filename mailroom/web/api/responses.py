@@ -96,6 +96,7 @@ class DeliveryAnswer(AnswerModel):
     reply: str | None = Field(examples=["2.0.0 Ok: queued as 4BX2"])
     message_id: str = Field(examples=[f"<{ID}@acme.example>"])
     updated_at: datetime
+    complained_at: datetime | None = Field(description="When its recipient called it spam.")
 
 
 class EmailAnswer(ListedEmailAnswer):
@@ -127,6 +128,7 @@ class MailingAnswer(AcceptedMailingAnswer):
     purpose: Literal["bulk", "transactional"]
     list_: str | None = Field(alias="list", examples=["digest"])
     counts: dict[DeliveryState, int] = Field(examples=[{"sent": 2}])
+    complained: int = Field(description="Deliveries whose recipients called them spam, whatever their state.")
     created_at: datetime
     scheduled_at: datetime | None
     started_at: datetime | None

@@ -21,6 +21,7 @@ def last_event(mailing: Mailing) -> LastEvent:
     if mailing.state is MailingState.SCHEDULED:
         return LastEvent.SCHEDULED
     found = {state.about.last_event for state, number in mailing.counts.items() if number}
+    found |= {LastEvent.COMPLAINED} if mailing.complained else set()
     if mailing.state is MailingState.CANCELED and LastEvent.QUEUED in found:
         found = found - {LastEvent.QUEUED} | {LastEvent.CANCELED}  # the sweeper is about to write it down
     return next((event for event in LastEvent if event in found), LastEvent.QUEUED)
@@ -72,6 +73,7 @@ def delivery(mailing: Mailing, row: Delivery) -> dict[str, Any]:
         "reply": row.reply,
         "message_id": message_id_of(mailing, row.id),
         "updated_at": instant(row.updated_at),
+        "complained_at": instant(row.complained_at),
     }
 
 
@@ -93,6 +95,7 @@ def mailing(found: Mailing) -> Mapping[str, Any]:
         "purpose": found.purpose,
         "list": found.list_name or None,
         "counts": {state: number for state, number in found.counts.items() if number},
+        "complained": found.complained,
         "created_at": instant(found.created_at),
         "scheduled_at": instant(found.send_at),
         "started_at": instant(found.started_at),

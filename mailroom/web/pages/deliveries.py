@@ -17,6 +17,7 @@ from mailroom.engine.letterhead import link_place, message_id_of
 from mailroom.ledger import moves
 from mailroom.ledger.deliveries import actions, deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
+from mailroom.ledger.feedback import reports
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import sign_ins
@@ -73,6 +74,7 @@ def show(mailing_id: int, delivery_id: int) -> str:
         mailing, delivery = _found(connection, mailing_id, delivery_id)
         attempts = deliveries.attempts_of(connection, delivery_id)
         waits_ms = _waits_for_evidence(mailing, delivery, clock.now(connection))
+        told = reports.of_delivery(connection, delivery_id)
         gone = contents.gone(connection, mailing_id)
         shown = looked_at(letter.as_sent, connection, mailing, delivery, link_place(mailroom().settings))
     return render_template(
@@ -80,6 +82,7 @@ def show(mailing_id: int, delivery_id: int) -> str:
         mailing=mailing,
         delivery=delivery,
         attempts=attempts,
+        told=told,
         buttons=[BUTTONS[m] for m in moves.by_person(delivery.state) if not (gone and m.goes_on)],
         gone=gone,
         waits_ms=waits_ms,

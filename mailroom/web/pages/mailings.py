@@ -91,6 +91,11 @@ class View:
         return self.mailing.counts.get(State.UNKNOWN, 0) if is_settled else 0
 
     @property
+    def returned(self) -> bool:
+        """Whether anything came back of it."""
+        return bool(self.mailing.counts.get(State.BOUNCED) or self.mailing.complained)
+
+    @property
     def retries(self) -> int:
         """How many wait for another try."""
         return self.mailing.counts.get(State.DEFERRED, 0)

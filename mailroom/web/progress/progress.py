@@ -51,7 +51,7 @@ def progress_of(mailing: Mailing, now: datetime) -> Progress:
 
 def settled_speed(mailing: Mailing, elapsed_ms: int | None) -> float | None:
     """Mails a second over the whole delivery; a quick mailing counts once it is over."""
-    tried = sum(mailing.counts.get(state, 0) for state in (State.SENT, State.FAILED))
+    tried = sum(mailing.counts.get(state, 0) for state in (State.SENT, State.FAILED, State.BOUNCED))
     if not tried or not elapsed_ms or (elapsed_ms < MEASURABLE_MS and not mailing.is_over):
         return None
     return tried / elapsed_ms * 1000

@@ -39,9 +39,7 @@ def blockers(
 ) -> list[Blocker]:
     """What holds `mailing` up, worst first; nothing for one that is over. `names`: of the servers in use."""
     if mailing.state is MailingState.PAUSED and mailing.held_for is not None:
-        return [
-            Blocker("error", f"Paused by the workers: {mailing.held_for}. No recipient is blamed for it.")
-        ]
+        return [Blocker("error", _held(mailing))]
     if mailing.is_over or mailing.state not in (MailingState.ACTIVE, MailingState.CANCELED):
         return []
     if mailing.state is MailingState.CANCELED:
@@ -54,6 +52,12 @@ def blockers(
         *_parked(connection),
         *_silent_workers(connection, mailing.id, now),
     ]
+
+
+def _held(mailing: Mailing) -> str:
+    if mailing.held_for == mailing.tripped_for:
+        return f"It paused itself: {mailing.held_for}. It does so once: resume it if that is as it should be."
+    return f"Paused by the workers: {mailing.held_for}. No recipient is blamed for it."
 
 
 def _lost_queue(mailroom: Mailroom) -> Iterator[Blocker]:

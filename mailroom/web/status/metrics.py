@@ -102,7 +102,13 @@ class Now(Collector):
         yield _by("deliveries", "Deliveries outside batches, by state.", "state", found.deliveries)
         yield _one("deliveries_in_batches", "Deliveries that are in a batch now.", found.in_batches)
         yield _one("servers_in_trouble", "Mail servers that cannot be used.", found.servers_in_trouble)
-        yield _one("mailings_held", "Mailings that workers paused.", found.mailings_held)
+        yield _one(
+            "mailings_held", "Mailings that workers paused, or that paused themselves.", found.mailings_held
+        )
+        yield _one("complaints", "Deliveries whose recipients called them spam.", found.complained)
+        yield _one(
+            "unmatched_reports", "What came back and is of no mail, as it is kept.", found.unmatched_reports
+        )
         yield _by(
             "parked_sessions", "Sessions that wait for a server.", "stage", found.parked_sessions, STAGES
         )

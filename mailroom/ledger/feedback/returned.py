@@ -1,0 +1,37 @@
+"""Returned: what came back of one mailing, for its report: bounces by what they share, and complaints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from mailroom.database.clock import from_millis
+from mailroom.ledger.deliveries.attention import WATCHED_LOOKED_AT, Group, Watched, groups
+from mailroom.ledger.schema import TROUBLED, deliveries
+from mailroom.ledger.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """`looked_at`: so many bounces, the newest of them; `is_all`: there are no others."""
+
+    looked_at: int
+    is_all: bool
+    by_domain: list[Group]
+    by_reason: list[Group]
+
+
+def of_mailing(connection: Connection, mailing_id: int) -> Returned:
+    """However many there are, the newest WATCHED_LOOKED_AT are looked at."""
+    columns = (deliveries.c[name] for name in ("id", "mailing_id", "address", "code", "reply", "updated_at"))
+    bounced = (deliveries.c.mailing_id == mailing_id, deliveries.c.state == State.BOUNCED, TROUBLED)
+    newest = select(*columns).where(*bounced).order_by(deliveries.c.id.desc()).limit(WATCHED_LOOKED_AT + 1)
+    found = [
+        Watched(
+            row.id, row.mailing_id, "", row.address, row.code, row.reply or "", from_millis(row.updated_at)
+        )
+        for row in connection.execute(newest)
+    ]
+    some = found[:WATCHED_LOOKED_AT]
+    return Returned(len(some), len(some) == len(found), groups(some, "domain"), groups(some, "reason"))
