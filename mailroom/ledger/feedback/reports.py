@@ -38,7 +38,6 @@ UNMATCHED_KEPT_MS = 90 * 86_400_000
 LATEST_LOOKED_THROUGH = 10_000
 """Reports, of which a page shows the last ones of one way."""
 
-
 MOST_OF_A_DELIVERY = 50
 """Shown: a server that tells the same every hour must not make a page endless."""
 
@@ -182,9 +181,7 @@ def count_unmatched(connection: Connection) -> int:
 def latest_of_way(connection: Connection, way: str, limit: int) -> list[KnownFact]:
     """The newest first, of the LATEST_LOOKED_THROUGH that came last."""
     newest = select(reports.c.id).order_by(reports.c.id.desc()).limit(1).scalar_subquery()
-    statement = select(reports.c.id, reports.c.received_at, *FACT_COLUMNS).where(
-        reports.c.id > newest - LATEST_LOOKED_THROUGH, reports.c.way == way
-    )
+    statement = _told(0).where(reports.c.id > newest - LATEST_LOOKED_THROUGH, reports.c.way == way)
     rows = connection.execute(statement.order_by(reports.c.id.desc()).limit(limit))
     return [_one(row) for row in rows]
 
