@@ -11,7 +11,7 @@ from mailroom.queue import Queue
 from mailroom.settings import Settings, load_or_exit
 from mailroom.web import Mailroom, api
 from mailroom.web.layout import assets, filters, navigation
-from mailroom.web.pages import attention, compose, inbox, keys, mailings, race, suppressions, webhooks
+from mailroom.web.pages import attention, check, compose, inbox, keys, mailings, race, suppressions, webhooks
 from mailroom.web.pages import settings as settings_page
 from mailroom.web.queue_page import dashboard
 from mailroom.web.request import compression, errors, gate, ids, schema, security
@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         metrics.blueprint,
         views.blueprint,
         compose.blueprint,
+        check.blueprint,
         mailings.blueprint,
         attention.blueprint,
         inbox.blueprint,
