@@ -16,7 +16,10 @@ from tests.web import watching
 
 __all__ = ["axe"]
 
-HTML = "<p>Hello {{ first_name }},</p><p><a href='http://shop.example/'>news</a></p>"
+HTML = (
+    "<style>@media (prefers-color-scheme: dark) { p { color: rgb(1, 200, 3) } }</style>"
+    "<p>Hello {{ first_name }},</p><p><a href='http://shop.example/'>news</a></p>"
+)
 PICTURES = os.environ.get("PICTURES")
 """A folder: then what is looked at is kept there, for people to look at."""
 
@@ -62,9 +65,10 @@ def test_axe_finds_nothing_on_its_page(
     assert found(page, axe) == []
     picture(page, f"check-{width}-{scheme}")
     page.get_by_role("link", name="Phone").click()
-    page.get_by_role("link", name="Dark").click()
     frame = page.frame_locator(".frame-letter")
-    expect(frame.get_by_text("Hello P")).to_be_visible()
+    expect(frame.get_by_text("Hello P")).to_have_css("color", "rgb(0, 0, 0)")
+    page.get_by_role("link", name="Dark").click()
+    expect(frame.get_by_text("Hello P")).to_have_css("color", "rgb(1, 200, 3)")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     picture(page, f"preview-{width}-{scheme}")
     page.get_by_role("button", name="Send 3 mails").click()

@@ -24,6 +24,7 @@ from mailroom.web.checking.for_testers import MOST_TESTERS, draft_for_testers
 from mailroom.web.checking.forecast import Forecast, forecast
 from mailroom.web.checking.kept_check import CheckStatus, KeptCheck, Person
 from mailroom.web.checking.preview import PreviewedLetter, previewed
+from mailroom.web.checking.shown_finding import shown_findings
 from mailroom.web.compose import compose_form
 from mailroom.web.compose.compose_form import ComposeForm
 from mailroom.web.compose.submission import content_of, draft_of
@@ -71,6 +72,7 @@ def show(token: str) -> Response:
         check=check,
         status=status,
         subject=content.subject,
+        findings=shown_findings(status),
         forecast=_forecast(status),
         person=person,
         preview=_previewed(content, person),
@@ -95,7 +97,7 @@ def as_html(token: str, place: int) -> Response:
     found = _previewed(_content(form, status), check.person(place))
     if found is None or found.letter is None or not found.letter.html:
         abort(404)
-    return framed(found.letter.html, ())
+    return framed(found.letter.html, (), _options()["scheme"])
 
 
 @blueprint.get("/check/<token>/edit")
