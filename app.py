@@ -13,6 +13,7 @@ from mailroom.web import Mailroom, api
 from mailroom.web.layout import assets, filters, navigation
 from mailroom.web.pages import (
     attention,
+    check,
     compose,
     inbox,
     keys,
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         metrics.blueprint,
         views.blueprint,
         compose.blueprint,
+        check.blueprint,
         mailings.blueprint,
         attention.blueprint,
         inbox.blueprint,

@@ -50,6 +50,11 @@ NO_WAY_OUT = '<base target="_blank">'
 """For links: a sandbox forbids new windows; within the frame the browser would connect, and show nothing."""
 
 
+PREFERS = re.compile(r"\(\s*+prefers-color-scheme\s*+:\s*+(light|dark)\s*+\)", re.IGNORECASE)
+ALWAYS, NEVER = "(min-width: 0)", "(max-width: 0)"
+"""Browsers tell a frame their reader's scheme, whatever that of the frame is."""
+
+
 class LetterOnPage(NamedTuple):
     """A letter for its page; or why there is none to be shown."""
 
@@ -72,10 +77,15 @@ def in_frame(connection: Connection, mailing: Mailing, shown: LetterOnPage) -> R
     return framed(shown.letter.html, letter.pictures(connection, mailing, shown.letter))
 
 
-def framed(html: str, pictures: Iterable[Picture]) -> Response:
-    """With the pictures that came along inside it."""
+def framed(html: str, pictures: Iterable[Picture], scheme: str | None = None) -> Response:
+    """With the pictures that came along inside it. `scheme`: as a program in light or in dark shows it; None:
+    as its reader's browser likes it.
+    """
+    html = _with_pictures(html, pictures)
+    if scheme is not None:
+        html = PREFERS.sub(lambda found: ALWAYS if found[1].lower() == scheme else NEVER, html)
     return Response(
-        _without_outside(_with_pictures(html, pictures)),
+        _without_outside(html, f'<meta name="color-scheme" content="{scheme}">' if scheme else ""),
         content_type="text/html; charset=utf-8",
         headers=FRAME_HEADERS,
     )
@@ -92,8 +102,8 @@ def _with_pictures(html: str, pictures: Iterable[Picture]) -> str:
     return CID.sub(lambda found: inside.get(unquote(found[1])) or inside.get(found[1], found[0]), html)
 
 
-def _without_outside(html: str) -> str:
+def _without_outside(html: str, first: str = "") -> str:
     html = OUTSIDE.sub(r"<\1no-\2", html)
     head = BEFORE_HEAD.match(html)
     at = head.end() if head else 0
-    return html[:at] + NO_WAY_OUT + html[at:]
+    return html[:at] + first + NO_WAY_OUT + html[at:]

@@ -21,6 +21,7 @@ PICTURES = os.environ.get("AXE_PICTURES")
 """A folder, for whoever wants to look at what was judged."""
 
 AUDIT = "axe.run(document, {resultTypes: ['violations', 'incomplete']})"
+WHOLE_PAGE = "document"
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +30,10 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
-def found(page: Page, axe: str) -> list[str]:
+def found(page: Page, axe: str, where: str = WHOLE_PAGE) -> list[str]:
     """What is wrong, and what axe cannot tell: neither is there."""
     page.evaluate(axe)
-    result: dict[str, Any] = page.evaluate(AUDIT)
+    result: dict[str, Any] = page.evaluate(AUDIT.replace(WHOLE_PAGE, where))
     assert len(result["passes"]) > 10, "it looked at nothing"
     return [
         f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in result["violations"] + result["incomplete"]

@@ -79,9 +79,8 @@ def test_the_page_shows_undo_while_there_is_time_and_says_what_became_of_it(
     page = client.get(answer.location).text
     left = re.search(r"it begins\s+in (\d+) seconds", page)
     assert left and 50 <= int(left[1]) <= 60
-    action = re.search(
-        r'<form method="post"[^>]* action="([^"]+/cancel)"[^>]*>(?:(?!</form>).)*Undo', page, re.S
-    )
+    form = r'<form method="post"[^>]* action="([^"]+/cancel)"[^>]*>(?:(?!</form>).)*Undo'
+    action = re.search(form, page, re.S)
     assert action, "Undo works without scripts"
     told = client.post(action[1], data={"csrf_token": csrf(client)}, follow_redirects=True).text
     assert "Taken back: nobody was mailed" in told and "Undo<" not in told

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mailroom.content.content import Content
 from mailroom.content.merge.tags import is_plain
 from mailroom.content.preflight.examiner import Examiner, Subjected
 from mailroom.content.preflight.kinds import Kind
@@ -55,9 +56,7 @@ def examine(
     letter: Subjected, chunks: Iterator[Chunk], total: int, tell: Tell, patience: float | None
 ) -> Tally:
     """What is found in all of them. `patience`: seconds for the one before. Raises PreflightBusy."""
-    content = letter.content
-    sources = (content.subject, content.text, content.html, *(value for _, value in content.headers))
-    if total <= (HERE_AT_MOST if all(map(is_plain, sources)) else LIQUID_HERE_AT_MOST):
+    if is_quick(letter.content, total):
         return _examine_here(letter, chunks, tell)
     if not _benches.acquire(timeout=PATIENCE_FOR_BENCHES if patience is None else patience):
         raise PreflightBusy
@@ -65,6 +64,12 @@ def examine(
         return _Crew(letter, chunks, tell).examine(-(-total // EXAMINED_AT_ONCE))
     finally:
         _benches.release()
+
+
+def is_quick(content: Content, total: int) -> bool:
+    """Whether so few messages are built in this process."""
+    sources = (content.subject, content.text, content.html, *(value for _, value in content.headers))
+    return total <= (HERE_AT_MOST if all(map(is_plain, sources)) else LIQUID_HERE_AT_MOST)
 
 
 def _examine_here(letter: Subjected, chunks: Iterator[Chunk], tell: Tell) -> Tally:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.characters import without_direction
-from mailroom.content.check import check
+from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Attachment, Content, DistantAttachment
 from mailroom.content.recipients.csv_encoding import Reading, choices, encoding_named, reading_of
 from mailroom.content.recipients.csv_file import first_rows, parse_csv
@@ -44,10 +44,9 @@ NOBODY = Address("")
 """Stands for a sender that could not be read, so that everything else is checked as well."""
 
 
-def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Parsed]:
-    """The draft that the form describes. What is wrong goes into `form.problems`: look there first."""
-    parsed = _recipients(form)
-    content = Content(
+def content_of(form: ComposeForm) -> Content:
+    """What it says. What is wrong goes into `form.problems`."""
+    return Content(
         sender=_sender(form),
         subject=form.value("subject").strip(" \t"),
         text=_lines(form.value("text")),
@@ -56,12 +55,26 @@ def draft_of(form: ComposeForm, user_id: int, started: float) -> tuple[Draft, Pa
         attachments=tuple(map(_attachment, form.attachments)),
         list_name=list_name_of(form.value("list")),
     )
+
+
+def draft_of(
+    form: ComposeForm, user_id: int, started: float, *, is_tried_as_a_whole: bool = False
+) -> tuple[Draft, Parsed]:
+    """The draft that the form describes. What is wrong goes into `form.problems`: look there first.
+
+    `is_tried_as_a_whole`: what its merge tags make of it is preflight's.
+    """
+    parsed = _recipients(form)
+    content = content_of(form)
     content = purposed(content, _purpose(form), len(parsed.recipients), parsed.columns)
     _check_consent(form, content)
     known = {name for name, _ in form.problems}
-    form.problems += [
-        finding for finding in check(content, parsed.columns, parsed.recipients) if finding[0] not in known
-    ]
+    found = (
+        check_but_tags(content, parsed.recipients)
+        if is_tried_as_a_whole
+        else check(content, parsed.columns, parsed.recipients)
+    )
+    form.problems += [finding for finding in found if finding[0] not in known]
     draft = Draft(
         content=content,
         recipients=parsed.recipients,

@@ -43,7 +43,7 @@ def init_app(app: Flask, hidden: Collection[str] = ()) -> None:
 def places() -> list[Place]:
     """The navigation as seen from the page that is being shown."""
     # A form that came back from POST /mailings is still the compose page.
-    path = "/" if request.blueprint == "compose" else request.path
+    path = "/" if request.blueprint in ("compose", "check") else request.path
     return [
         Place(href, label, icon, path == href or (href != "/" and path.startswith(href.rstrip("/") + "/")))
         for href, label, icon in current_app.extensions["mailroom.places"]

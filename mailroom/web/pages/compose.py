@@ -59,43 +59,47 @@ def page() -> Response:
     copy = request.args.get("copy", type=number)
     if copy is None:
         sender = session.get(SENDER_COOKIE) or mailroom().settings.mail_default_sender or ""
-        return _shown(compose_form.blank(sender), 200)
+        return shown(compose_form.blank(sender), 200)
     with mailroom().database.read() as connection:
-        form = copied(connection, copy, _uploads())
+        form = copied(connection, copy, uploads())
         is_known = mailings.get(connection, copy) is not None
     if form is None and is_known:
         flash(contents.CONTENT_IS_DELETED, "warning")
         return redirect(url_for("mailings.show", mailing_id=copy), 303)
     if form is None:
         abort(404)
-    return _shown(form, 200)
+    return shown(form, 200)
 
 
 @blueprint.post("/mailings")
 def submit() -> Response:
     """303 to the mailing's page, or the form as typed with what is wrong at each field."""
-    form = compose_form.from_request(_uploads())
+    return submitted(compose_form.from_request(uploads()))
+
+
+def submitted(form: ComposeForm) -> Response:
+    """The same for a form that was kept."""
     draft, parsed = draft_of(form, user().id, g.started)
     if form.problems:
-        return _shown(form, 422)
+        return shown(form, 422)
     try:
         accepted = accept(mailroom().database, mailroom().queue, draft)
     except DraftRefused as refused:
         form.problems = refused.problems
-        return _shown(form, 422)
+        return shown(form, 422)
     except KeyReused:
         return _ask_again(form)
     except StillUnderWay:
         problem = "This is being accepted at this very moment. Wait a few seconds, then press Send again."
         form.problems = [("send", problem)]
-        return _shown(form, 409)
+        return shown(form, 409)
     except LEDGER_AWAY:
         form.problems = [
             ("send", "The ledger cannot be written just now, so nothing was sent. Try again soon.")
         ]
-        return _shown(form, 503)
+        return shown(form, 503)
     answer = stands(redirect(f"/mailings/{accepted.mailing_id}", 303))
-    _uploads().drop(file.kept for file in form.files if file.kept)
+    uploads().drop(file.kept for file in form.files if file.kept)
     if session.get(SENDER_COOKIE) != form.value("sender") and len(form.value("sender")) <= LONGEST_SENDER:
         session[SENDER_COOKIE] = form.value("sender")
     _say(accepted, form, parsed)
@@ -107,7 +111,7 @@ def _ask_again(form: ComposeForm) -> Response:
     form.idempotency_key = str(uuid.uuid4())
     problem = "This form was sent before, with other content. Press Send once more to send this one as well."
     form.problems = [("send", problem)]
-    return _shown(form, 409)
+    return shown(form, 409)
 
 
 def _say(accepted: Accepted, form: ComposeForm, parsed: Parsed) -> None:
@@ -132,17 +136,17 @@ def _about_duplicates(duplicates: Problems) -> str:
     return f"Dropped as duplicates: {count(duplicates.total, 'address', 'addresses')} ({named}{more})."
 
 
-def _shown(form: ComposeForm, status: int) -> Response:
+def shown(form: ComposeForm, status: int) -> Response:
     form.idempotency_key = form.idempotency_key or str(uuid.uuid4())
     if status != 200:
-        form.keep_files(_uploads())
+        form.keep_files(uploads())
     limit = request.max_content_length or 0
     wait = duration(mailroom().settings.evidence_wait.total_seconds() * 1000).removesuffix(" 0 s")
     page = render_template("compose/page.html", form=form, limit=limit, evidence_wait=wait)
     return make_response(page, status)
 
 
-def _uploads() -> Uploads:
+def uploads() -> Uploads:
     return Uploads(mailroom().settings.home, user().id)
 
 
@@ -158,9 +162,14 @@ def expired(error: CSRFError) -> Response:
     """The form as typed, with a fresh token: it is one of our own, as was judged before."""
     if request.endpoint != "compose.submit":
         return errors.refused(origin.of_token(error))
-    form = compose_form.from_request(_uploads())
+    return with_a_fresh_token()
+
+
+def with_a_fresh_token() -> Response:
+    """The form as typed, to be sent once more."""
+    form = compose_form.from_request(uploads())
     draft_of(form, user().id, g.started)
     form.problems.insert(
         0, ("send", "This page was open for too long. Everything is still here: press Send again.")
     )
-    return _shown(form, 422)
+    return shown(form, 422)

@@ -1,0 +1,39 @@
+"""Forecast: when a mailing would be done, by the rate that is set and by what went through lately."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from mailroom.database import clock
+from mailroom.database.clock import from_millis
+from mailroom.ledger.deliveries import throughput
+from mailroom.ledger.relays import rates
+from mailroom.smtp.server import Server
+
+FEW_SENT = 20
+"""Mails of the last hour that say nothing of how fast it can go."""
+
+
+class Forecast(NamedTuple):
+    """`per_second`: of mails."""
+
+    per_second: float
+    done_at: datetime
+    lasts_ms: float
+
+
+def forecast(connection: Connection, server: Server, number: int) -> Forecast | None:
+    """Of a mailing that begins now. None: nothing is known of how fast it goes."""
+    interval = rates.interval_us(connection, server.name)
+    sent = throughput.last_hour(connection)
+    found = [1_000_000 / interval] if interval else []
+    if sent.total >= FEW_SENT:
+        found.append(max(sent.minutes) * 1_000 / throughput.MINUTE_MS)
+    if not found:
+        return None
+    per_second, now = min(found), from_millis(clock.now(connection))
+    lasts = timedelta(seconds=number / per_second)
+    return Forecast(per_second, now + lasts, lasts / timedelta(milliseconds=1))

@@ -1,0 +1,41 @@
+"""Preview: a letter as one recipient of the list will get it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from mailroom.content.compiled import compile_message
+from mailroom.content.content import Content
+from mailroom.content.fields import Unmailable
+from mailroom.content.letter import EnclosedFile, ReadLetter, read_letter
+from mailroom.content.merge.plain import MergeError
+from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.unsubscribe import LinkPlace, NotShown, UnsubscribeLinks
+from mailroom.engine.letter import SET_AT_HAND_OVER
+
+NO_ID = "<set-when-it-is-sent@mailroom.invalid>"
+
+
+class PreviewedLetter(NamedTuple):
+    """`source`: the message. Without a letter: why there is none."""
+
+    letter: ReadLetter | None
+    source: str = ""
+    trouble: str = ""
+
+
+def previewed(content: Content, recipient: Recipient, place: LinkPlace) -> PreviewedLetter:
+    """Without its files, which are named only, and with a link that nobody can use."""
+    bare = replace(content, attachments=())
+    links = UnsubscribeLinks(NotShown(), place, bare) if content.is_bulk else None
+    link = links.of(0, recipient.address) if links else None
+    try:
+        compiled = compile_message(bare, "preview", datetime.now(UTC))
+        message = compiled.render(recipient, recipient.variables, NO_ID, None, link)
+        letter = read_letter(message, SET_AT_HAND_OVER)
+    except (MergeError, Unmailable) as trouble:
+        return PreviewedLetter(None, trouble=str(trouble))
+    files = [EnclosedFile(file.filename, file.content_type, file.size) for file in content.attachments]
+    return PreviewedLetter(replace(letter, files=files), message.decode("ascii", "replace"))

@@ -1,0 +1,236 @@
+"""/check: what is odd about a mailing, how each recipient gets it, a test, and Send from there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError
+from werkzeug.wrappers import Response
+
+from mailroom.content.addresses import Address
+from mailroom.content.check import check as mistakes_of
+from mailroom.content.content import Content
+from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.database.faults import LEDGER_AWAY
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import DraftRefused
+from mailroom.engine.letterhead import link_place
+from mailroom.engine.preflight.plan import plan_of
+from mailroom.smtp.server import server_from
+from mailroom.web import mailroom
+from mailroom.web.checking import kept_form, running
+from mailroom.web.checking.for_testers import MOST_TESTERS, draft_for_testers
+from mailroom.web.checking.forecast import Forecast, forecast
+from mailroom.web.checking.kept_check import CheckStatus, KeptCheck, Person
+from mailroom.web.checking.preview import PreviewedLetter, previewed
+from mailroom.web.checking.shown_finding import shown_findings
+from mailroom.web.compose import compose_form
+from mailroom.web.compose.compose_form import ComposeForm
+from mailroom.web.compose.submission import content_of, draft_of
+from mailroom.web.layout.filters import count
+from mailroom.web.letter_frame import framed
+from mailroom.web.pages import compose
+from mailroom.web.request import errors, origin
+from mailroom.web.request.gate import user
+from mailroom.web.request.ids import number
+
+blueprint = Blueprint("check", __name__)
+
+SHOWN_AS = ("html", "text", "source")
+WIDTHS = ("desktop", "phone")
+SCHEMES = ("light", "dark")
+
+
+@blueprint.post("/check")
+def begin() -> Response:
+    """303 to the check's page, or the form with what must be mended before anything can be built."""
+    return _begun(compose_form.from_request(compose.uploads()))
+
+
+def _begun(form: ComposeForm) -> Response:
+    tried = kept_form.as_checked(form)
+    draft, parsed = draft_of(tried, user().id, g.started, is_tried_as_a_whole=True)
+    if tried.problems:
+        # Again as it stands, so that its page says all that is wrong, and of which entries.
+        draft_of(form, user().id, g.started)
+        form.problems = form.problems or tried.problems
+        return compose.shown(form, 422)
+    check = KeptCheck(kept_form.keep(form, compose.uploads()))
+    running.run(check, plan_of(draft.content, parsed), mailroom())
+    return redirect(url_for("check.show", token=check.token), 303)
+
+
+@blueprint.get("/check/<token>")
+def show(token: str) -> Response:
+    check, status = _found(token)
+    form = kept_form.read(check.form, compose.uploads())
+    person = _person(check)
+    content = _content(form, status)
+    return _page(
+        "check/page.html",
+        check=check,
+        status=status,
+        subject=content.subject,
+        findings=shown_findings(status),
+        forecast=_forecast(status),
+        person=person,
+        preview=_previewed(content, person),
+        options=_options(),
+        tester=user().email,
+        most_testers=MOST_TESTERS,
+    )
+
+
+@blueprint.get("/check/<token>/progress")
+def progress(token: str) -> Response:
+    """The moving part of the page while it is checked."""
+    check, status = _found(token)
+    return _page("check/live.html", check=check, status=status)
+
+
+@blueprint.get("/check/<token>/letter/<int:place>")
+def as_html(token: str, place: int) -> Response:
+    """The HTML for one recipient, for a sandboxed frame."""
+    check, status = _found(token)
+    form = kept_form.read(check.form, compose.uploads())
+    found = _previewed(_content(form, status), check.person(place))
+    if found is None or found.letter is None or not found.letter.html:
+        abort(404)
+    return framed(found.letter.html, (), _options()["scheme"])
+
+
+@blueprint.get("/check/<token>/edit")
+def edit(token: str) -> Response:
+    """The form as it was typed."""
+    check, _ = _found(token)
+    return compose.shown(kept_form.read(check.form, compose.uploads()), 200)
+
+
+@blueprint.post("/check/<token>/again")
+def again(token: str) -> Response:
+    check, _ = _found(token)
+    return _begun(kept_form.read(check.form, compose.uploads()))
+
+
+@blueprint.post("/check/<token>/send")
+def send(token: str) -> Response:
+    """As Send of the form itself. What the page has told of is sent all the same."""
+    check, _ = _found(token)
+    form = kept_form.as_checked(kept_form.read(check.form, compose.uploads()))
+    answer = compose.submitted(form)
+    if answer.status_code == 303:
+        check.drop()
+        compose.uploads().drop([check.form])
+    return answer
+
+
+@blueprint.post("/check/<token>/test")
+def test(token: str) -> Response:
+    """Sends it to a few, with the values of the recipient who is looked at."""
+    check, status = _found(token)
+    form = kept_form.read(check.form, compose.uploads())
+    person = check.person(request.form.get("place", -1, type=number) or 0)
+    testers = _testers(request.form.get("to", ""))
+    if testers:
+        _send_test(_content(form, status), status, person, testers)
+    place = person.place if person else 0
+    return redirect(url_for("check.show", token=token, place=place, _anchor="test"), 303)
+
+
+def _testers(typed: str) -> list[Address]:
+    """Empty: what is wrong was flashed."""
+    parsed = parse_pasted(typed)
+    for problem in parsed.problems[:MOST_TESTERS]:
+        flash(f"No test was sent. {problem.text}: {problem.message}", "error")
+    if len(parsed.recipients) > MOST_TESTERS:
+        flash(f"No test was sent. It goes to {MOST_TESTERS} addresses at the most.", "error")
+    elif not parsed.recipients and not parsed.problems:
+        flash("No test was sent. Say who gets it.", "error")
+    elif not parsed.problems:
+        return [Address(one.address, one.name) for one in parsed.recipients]
+    return []
+
+
+def _send_test(content: Content, status: CheckStatus, person: Person | None, testers: list[Address]) -> None:
+    settings = mailroom().settings
+    draft = draft_for_testers(
+        content,
+        status.columns,
+        person.recipient if person else None,
+        testers,
+        link_place(settings),
+        user_id=user().id,
+        expires_after=settings.expires,
+    )
+    problems = mistakes_of(draft.content, draft.columns, draft.recipients)
+    try:
+        if problems:
+            raise DraftRefused(problems)
+        accepted = accept(mailroom().database, mailroom().queue, draft)
+    except DraftRefused as refused:
+        flash(f"No test was sent. {refused.problems[0][1]}", "error")
+    except LEDGER_AWAY:
+        flash("No test was sent: the ledger cannot be written just now. Try again soon.", "error")
+    else:
+        goes = f"A test goes to {count(accepted.total, 'address', 'addresses')}"
+        flash(f"{goes}, as a mailing of its own: number {accepted.mailing_id}.", "good")
+
+
+def _found(token: str) -> tuple[KeptCheck, CheckStatus]:
+    upload = kept_form.find(token, compose.uploads()) or abort(404)
+    check = KeptCheck(upload)
+    return check, check.status() or abort(404)
+
+
+def _content(form: ComposeForm, status: CheckStatus) -> Content:
+    return replace(content_of(form), purpose=status.purpose)
+
+
+def _person(check: KeptCheck) -> Person | None:
+    """Whom the page shows: who is searched for, or at the place that is asked for, or the first."""
+    if words := request.args.get("who", "").strip():
+        if found := check.find(words):
+            return found
+        flash(f"Nobody here is called “{words[:80]}”.", "warning")
+    return check.person(request.args.get("place", type=number) or 0)
+
+
+def _previewed(content: Content, person: Person | None) -> PreviewedLetter | None:
+    if person is None:
+        return None
+    return previewed(content, person.recipient, link_place(mailroom().settings))
+
+
+def _options() -> dict[str, str]:
+    def chosen(name: str, known: tuple[str, ...]) -> str:
+        given = request.args.get(name, "")
+        return given if given in known else known[0]
+
+    return {
+        "as": chosen("as", SHOWN_AS),
+        "width": chosen("width", WIDTHS),
+        "scheme": chosen("scheme", SCHEMES),
+    }
+
+
+def _forecast(status: CheckStatus) -> Forecast | None:
+    if status.report is None:
+        return None
+    try:
+        with mailroom().database.read() as connection:
+            return forecast(connection, server_from(mailroom().settings), status.report["recipients"])
+    except LEDGER_AWAY:
+        return None
+
+
+def _page(template: str, **values: object) -> Response:
+    return make_response(render_template(template, **values), {"Cache-Control": "no-store"})
+
+
+@blueprint.errorhandler(CSRFError)
+def expired(error: CSRFError) -> Response:
+    """The form as typed, with a fresh token."""
+    if request.endpoint != "check.begin":
+        return errors.refused(origin.of_token(error))
+    return compose.with_a_fresh_token()
