@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import uuid4
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import delete, func, insert, select, text
 
 from benchmarks import letter
 from mailroom.database.bulk import BulkInsert
 from mailroom.database.engine import Database
-from mailroom.ledger.schema import contents, deliveries, mailings
+from mailroom.ledger.schema import batches, contents, deliveries, mailings
 from mailroom.ledger.states import MailingState, State
 
 FAILS, NAMED = 100, 3
@@ -51,6 +51,14 @@ def fill(database: Database, sizes: Sequence[int]) -> None:
     with database.begin() as connection:
         connection.execute(text("ANALYZE"))
         assert connection.scalar(select(func.count()).select_from(deliveries)) == sum(sizes)
+
+
+def restore(database: Database, number: int) -> None:
+    """Removes what was mailed after the first `number` mailings, sent or not."""
+    with database.begin() as connection:
+        connection.execute(delete(batches))
+        connection.execute(delete(deliveries).where(deliveries.c.mailing_id > number))
+        connection.execute(delete(mailings).where(mailings.c.id > number))
 
 
 def _mailing(number: int, size: int) -> dict[str, object]:

@@ -37,7 +37,7 @@ def measure() -> Result:
         old = {name: _fill(make()) for name, make in empty.items()}
         runs: dict[str, Callable[[], Any]] = {}
         for name, (url, _) in old.items():
-            for where, ledger in ((EMPTY, empty[name]), (OLD, partial(str, url))):
+            for where, ledger in ((EMPTY, empty[name]), (OLD, partial(_restored, url))):
                 runs[f"{name}: drained {where}"] = partial(_drained, ledger)
                 runs[f"{name}: accepted {where}"] = partial(_accepted, ledger)
         found = {name: figures.median(values) for name, values in figures.alternating(runs).items()}
@@ -90,6 +90,14 @@ def _fill(url: str) -> tuple[str, str]:
     return url, key
 
 
+def _restored(url: str) -> str:
+    """The old ledger without what the run before has added."""
+    database = Database(url)
+    old_ledger.restore(database, LARGE)
+    database.dispose()
+    return url
+
+
 def _drained(ledger: Callable[[], str]) -> float:
     options = {"MAILROOM_CONNECTIONS": str(s2.SESSIONS)}
     with SmtpSink() as sink, System(sink.port, ledger(), **options) as system:
@@ -102,7 +110,7 @@ def _accepted(ledger: Callable[[], str]) -> float:
 
 def _pages(url: str, key: str) -> dict[str, float]:
     """p95 of each, in milliseconds."""
-    with System(1, url) as system:
+    with System(1, _restored(url)) as system:
         system.start_web()
         browser, program = system.browser(), Client(system.port)
         somebody = letter.address(letter.scattered(1_234_567))

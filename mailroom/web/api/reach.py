@@ -48,6 +48,13 @@ class Reached:
             raise not_found(self.thing.name)
         return found
 
+    def find_id(self, connection: Connection) -> int:
+        """The same, if no more than its id is wanted."""
+        found = mailings.id_of(connection, str(self.uid), self.thing.kinds, api_keys.reach_of(self.key))
+        if found is None:
+            raise not_found(self.thing.name)
+        return found
+
 
 def thing_of(path: str) -> Thing:
     """What the `{id}` of this path names. Raises KeyError for a path that THINGS does not know."""
