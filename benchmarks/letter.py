@@ -20,6 +20,11 @@ def address(number: int) -> str:
     return f"person{number}@mail.example"
 
 
+def scattered(number: int) -> int:
+    """Another number below ten million for each below it, in no order: as people's addresses come."""
+    return number * 2_654_435_761 % 10_000_000
+
+
 def values(number: int) -> dict[str, str]:
     """What differs from one letter to the next."""
     return {"first_name": f"Ann{number}", "city": f"Town {number % 50}"}

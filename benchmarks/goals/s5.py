@@ -77,7 +77,7 @@ def measure() -> Result:
 
 
 def upload(database_url: str | None) -> Upload:
-    lines = [f"{letter.address(n)},Ann{n},Town {n % 50}" for n in range(PEOPLE)]
+    lines = [f"{letter.address(letter.scattered(n))},Ann{n},Town {n % 50}" for n in range(PEOPLE)]
     csv = "\n".join(["email,first_name,city", *lines]).encode()
     with System(1, database_url) as system:  # nobody delivers: acceptance alone
         web = system.start_web()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from greenlet import getcurrent
 from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.exc import DBAPIError
 
@@ -22,6 +23,9 @@ error of its own. The driver's own ones are waited for, each of them."""
 
 OF_CONNECTION, AFTERWARDS = "mailroom_pipeline", "mailroom_afterwards"
 """Of a connection's `info`."""
+
+READS_BY = "mailroom_reads_by"
+"""Of a coroutine: the connection that it shares with others, see together.py."""
 
 
 @contextmanager
@@ -60,8 +64,16 @@ def is_on(connection: Connection) -> bool:
 
 
 def wait(connection: Connection) -> None:
-    """Until all that was said is answered. Where nothing leaves together there is nothing to wait for."""
-    if (pipeline := connection.info.get(OF_CONNECTION)) is not None:
+    """Until all that was said is answered. Where nothing leaves together there is nothing to wait for.
+
+    Others who read by this connection say meanwhile what they want to know.
+    """
+    if (pipeline := connection.info.get(OF_CONNECTION)) is None:
+        return
+    current: Any = getcurrent()
+    if getattr(current, READS_BY, None) is connection:
+        current.parent.switch()
+    else:
         pipeline.sync()
 
 

@@ -77,12 +77,15 @@ class Statement:
 
     def one(self, connection: Connection, **values: Any) -> tuple[Any, ...] | None:
         """The only row, or None."""
-        row = self._cursor(connection, values).fetchone()
+        cursor = self._cursor(connection, values)
+        pipeline.wait(connection)
+        row = cursor.fetchone()
         return None if row is None else self._for(connection).row(row)
 
     def all(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
-        rows = self._cursor(connection, values).fetchall()
-        return self._for(connection).rows(rows)
+        cursor = self._cursor(connection, values)
+        pipeline.wait(connection)
+        return self._for(connection).rows(cursor.fetchall())
 
     def run_each(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Once for each of `rows`."""

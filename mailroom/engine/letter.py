@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -9,11 +10,12 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.letter import MOST_FILES_SHOWN, EnclosedFile, Picture, ReadLetter, read_letter
 from mailroom.content.unsubscribe import LinkPlace
+from mailroom.database.together import Together
 from mailroom.engine.letterhead import sender_of
 from mailroom.engine.send import messages
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings import contents, originals
-from mailroom.ledger.mailings.contents import StoredContent
+from mailroom.ledger.mailings.contents import Shown, StoredContent
 from mailroom.ledger.mailings.mailings import Mailing
 
 SET_AT_HAND_OVER = ("date", "message-id")
@@ -24,12 +26,13 @@ def as_written(connection: Connection, mailing: Mailing) -> ReadLetter | None:
     if mailing.message_id is not None:
         kept = originals.of(connection, [mailing.id])
         return read_letter(kept[mailing.id][1]) if kept else None
-    content = contents.of(connection, mailing.id)
-    if content is None:
+    reads = Together(connection)
+    stored, files = reads.ask(contents.of, mailing.id), reads.ask(_files, mailing.id)
+    seen = reads.ask(contents.shown_addresses, [mailing.id] if mailing.kind == "shared" else [])
+    if (content := stored()) is None:
         return None
-    return ReadLetter(
-        _headers(connection, mailing, content), content.text, content.html, _files(connection, mailing.id)
-    )
+    headers = _headers(mailing, content, seen().get(mailing.id, []))
+    return ReadLetter(headers, content.text, content.html, files())
 
 
 def as_sent(
@@ -40,10 +43,12 @@ def as_sent(
     """
     if mailing.message_id is not None:
         return as_written(connection, mailing)
-    if contents.gone(connection, mailing.id):
+    reads = Together(connection)
+    gone, files = reads.ask(contents.gone, mailing.id), reads.ask(_files, mailing.id)
+    compiled = reads.ask(messages.without_files, mailing.id, place)
+    if gone():
         return None
-    message = messages.without_files(connection, mailing.id, place).render(delivery)
-    return replace(read_letter(message, SET_AT_HAND_OVER), files=_files(connection, mailing.id))
+    return replace(read_letter(compiled().render(delivery), SET_AT_HAND_OVER), files=files())
 
 
 def pictures(connection: Connection, mailing: Mailing, letter: ReadLetter) -> list[Picture]:
@@ -54,9 +59,7 @@ def pictures(connection: Connection, mailing: Mailing, letter: ReadLetter) -> li
     return [Picture(file.content_id, file.content_type, file.data) for file in files if file.content_id]
 
 
-def _headers(connection: Connection, mailing: Mailing, content: StoredContent) -> list[tuple[str, str]]:
-    shown = contents.shown_addresses(connection, [mailing.id] if mailing.kind == "shared" else [])
-    seen = shown.get(mailing.id, [])
+def _headers(mailing: Mailing, content: StoredContent, seen: Sequence[Shown]) -> list[tuple[str, str]]:
     addressed = {
         role: ", ".join(format_address(Address(one.address, one.name)) for one in seen if one.role == role)
         for role in ("to", "cc")

@@ -14,7 +14,6 @@ from mailroom.engine.accept.aftermath import aftermath
 from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, Replayed, StillUnderWay
 from mailroom.engine.accept.write import Written, write, write_in_parts
 from mailroom.ledger.mailings import mailings
-from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.queue import Queue
 
 log = structlog.get_logger()
@@ -31,7 +30,7 @@ def accept(database: Database, queue: Queue, draft: Draft) -> Accepted:
     try:
         accepted, gathered = _write(database, draft)
     except Replayed as replayed:
-        return _answer_again(database, replayed.mailing_id)
+        return answer_again(database, replayed.mailing_id)
     enqueued = enqueue.onto(queue, gathered)
     with aftermath("its line in the log"):
         log.info(
@@ -61,22 +60,10 @@ def _shares_a_commit(draft: Draft) -> bool:
     return few and files <= thresholds.FILES_SHARE_A_COMMIT_AT_MOST
 
 
-def _answer_again(database: Database, mailing_id: int) -> Accepted:
-    with database.read() as connection:
-        mailing = mailings.get(connection, mailing_id)
-    if mailing is None:
+def answer_again(database: Database, mailing_id: int) -> Accepted:
+    """What the first submission was answered. Raises StillUnderWay: its mailing is not there any more."""
+    found = database.look(mailings.FIND_ACCEPTED, of_mailing=mailing_id)
+    if found is None:
         raise StillUnderWay
-    return answer_again(mailing)
-
-
-def answer_again(mailing: Mailing) -> Accepted:
-    """What the first submission was answered."""
-    return Accepted(
-        mailing.id,
-        mailing.uid,
-        mailing.total,
-        mailing.state,
-        replayed=True,
-        ms=mailing.accept_ms,
-        duplicates=mailing.duplicates,
-    )
+    uid, total, state, ms, duplicates = found
+    return Accepted(mailing_id, uid, total, state, replayed=True, ms=ms, duplicates=duplicates)

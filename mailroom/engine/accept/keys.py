@@ -5,24 +5,41 @@ All raise KeyReused when the key was used for something else, StillUnderWay when
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection
 
-from mailroom.database.engine import AnyRow
 from mailroom.engine.accept.draft import Idempotency, KeyReused, Replayed, StillUnderWay
 from mailroom.ledger import states
 from mailroom.ledger.mailings import idempotency
+from mailroom.ledger.mailings.idempotency import Earlier
 
 
 def take(connection: Connection, key: Idempotency | None, mailing_id: int) -> None:
     """Takes the key for this mailing. Raises Replayed when the same submission made one before."""
     if key is None:
         return
-    earlier = idempotency.take(connection, key.scope, key.key, key.fingerprint, mailing_id)
-    if earlier is not None:
-        raise Replayed(mailing_of(earlier, key))
+    before = idempotency.take(connection, key.scope, key.key, key.fingerprint, mailing_id)
+    if before is not None:
+        raise Replayed(mailing_of(before, key))
 
 
-def mailing_of(earlier: AnyRow, key: Idempotency) -> int:
+def earlier(connection: Connection, key: Idempotency | None) -> Callable[[], None]:
+    """Looks for the same submission before anything is written for this one. What it returns raises Replayed
+    if there is one; none that is made meanwhile is missed, for `take` follows.
+    """
+    if key is None:
+        return lambda: None
+    found = idempotency.look_later(connection, key.scope, key.key)
+
+    def answer() -> None:
+        if (before := found()) is not None:
+            raise Replayed(mailing_of(before, key))
+
+    return answer
+
+
+def mailing_of(earlier: Earlier, key: Idempotency) -> int:
     """The mailing that the key's earlier use made."""
     _check(earlier, key)
     if earlier.mailing_id is None or earlier.state in (None, states.STAGED):
@@ -30,7 +47,7 @@ def mailing_of(earlier: AnyRow, key: Idempotency) -> int:
     return int(earlier.mailing_id)
 
 
-def answer_of(earlier: AnyRow, key: Idempotency) -> str:
+def answer_of(earlier: Earlier, key: Idempotency) -> str:
     """What the key's earlier use, for several mailings, was answered."""
     _check(earlier, key)
     if earlier.answer is None:
@@ -38,6 +55,6 @@ def answer_of(earlier: AnyRow, key: Idempotency) -> str:
     return str(earlier.answer)
 
 
-def _check(earlier: AnyRow, key: Idempotency) -> None:
+def _check(earlier: Earlier, key: Idempotency) -> None:
     if earlier.fingerprint != key.fingerprint:
         raise KeyReused

@@ -69,9 +69,14 @@ def write_in_parts(database: Database, draft: Draft) -> Written:
 
 
 def _write_one_batch(connection: Connection, draft: Draft) -> Written:
-    """In four round trips of PostgreSQL: look, the mailing, what belongs to it, its deliveries."""
+    """In four round trips of PostgreSQL: look, the mailing, what belongs to it, its deliveries.
+
+    Raises NotAccepted, and Replayed.
+    """
     address_keys = keys_of(draft.recipients)
+    is_new = keys.earlier(connection, draft.idempotency)
     now, listed = insertion.look(connection, address_keys, audience_of(draft))
+    is_new()
     queued = sum(key not in listed for key in address_keys)
     begins = starts_at(draft, now)
     is_later = begins > now

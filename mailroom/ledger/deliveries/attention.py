@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.together import Together
 from mailroom.ledger import moves
 from mailroom.ledger.deliveries import bulk_actions
 from mailroom.ledger.deliveries.actions import MOVED_AT_ONCE
@@ -97,12 +98,15 @@ class Retried:
 
 def counts(connection: Connection) -> dict[State, Bounded]:
     """How many there are in each state."""
-    found = {}
-    for state in WATCHED:
-        of_state = _newest(state).limit(WATCHED_LOOKED_AT + 1).subquery()
-        number = connection.execute(select(func.count()).select_from(of_state)).scalar_one()
-        found[state] = Bounded(min(number, WATCHED_LOOKED_AT), number > WATCHED_LOOKED_AT)
-    return found
+    reads = Together(connection)
+    asked = {state: reads.ask(_count, state) for state in WATCHED}
+    return {state: counted() for state, counted in asked.items()}
+
+
+def _count(connection: Connection, state: State) -> Bounded:
+    of_state = _newest(state).limit(WATCHED_LOOKED_AT + 1).subquery()
+    number = connection.execute(select(func.count()).select_from(of_state)).scalar_one()
+    return Bounded(min(number, WATCHED_LOOKED_AT), number > WATCHED_LOOKED_AT)
 
 
 def watched(connection: Connection, chosen: Chosen) -> list[Watched]:

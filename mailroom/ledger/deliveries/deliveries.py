@@ -79,9 +79,11 @@ def page(
 def each(connection: Connection, mailing_id: int, chunk: int = 1_000) -> Iterator[Delivery]:
     """All deliveries of a mailing, some at a time: memory stays flat for a million."""
     after_id: int | None = None
-    while found := page(connection, mailing_id, after_id=after_id, limit=chunk):
+    found: list[Delivery] | None = None
+    while found is None or len(found) == chunk:
+        found = page(connection, mailing_id, after_id=after_id, limit=chunk)
         yield from found
-        after_id = found[-1].id
+        after_id = found[-1].id if found else None
 
 
 def _of_mailing(mailing_id: int, state: State | None) -> Select[Any]:

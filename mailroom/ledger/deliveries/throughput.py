@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, literal, select
 
 from mailroom.database import clock
 from mailroom.database.ddl import condition
+from mailroom.database.together import Together
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.states import State
 
@@ -43,9 +44,11 @@ class Throughput:
 
 
 def last_hour(connection: Connection) -> Throughput:
-    now = clock.now(connection)
+    reads = Together(connection)
+    clock_now, newest = reads.ask(clock.now), reads.ask(_last_batch)
+    now, last = clock_now(), newest()
     began = (now // MINUTE_MS - MINUTES + 1) * MINUTE_MS
-    first, last = _first_batch_after(connection, began - EARLY_MS), _last_batch(connection)
+    first = _first_batch_after(connection, began - EARLY_MS, last)
     weight = max(1.0, (last - first + 1) / BATCHES_COUNTED)
     ids = {first + int(place * weight) for place in range(min(BATCHES_COUNTED, last - first + 1))}
     counted: Counter[int] = Counter()
@@ -69,26 +72,27 @@ def _last_batch(connection: Connection) -> int:
     return connection.execute(newest.limit(1)).scalar() or 0
 
 
-def _first_batch_after(connection: Connection, moment: int) -> int:
-    """The lowest id of a batch some of which was sent after `moment`; past the last when there is none."""
-    low, high = 1, _last_batch(connection) + 1
-    while low < high:
-        middle = (low + high) // 2
-        sent_at = _sent_at(connection, middle)
-        if sent_at is not None and sent_at < moment:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def _first_batch_after(connection: Connection, moment: int, last: int) -> int:
+    """The lowest id of a batch some of which was sent after `moment`; past the last when there is none.
+
+    By bisection in one statement: each row is half of the one before.
+    """
+    ends = select(literal(1, BigInteger).label("low"), literal(last + 1, BigInteger).label("high"))
+    halves = ends.cte("halves", recursive=True)
+    low, high = halves.c.low, halves.c.high
+    middle = (low + high) // 2
+    is_before = _sent_at(middle) < moment
+    halved = select(case((is_before, middle + 1), else_=low), case((is_before, high), else_=middle))
+    halves = halves.union_all(halved.where(low < high))
+    return int(connection.execute(select(func.max(halves.c.low))).scalar_one())
 
 
-def _sent_at(connection: Connection, batch_id: int) -> int | None:
-    """When the first mail of this batch, or of the next that has any, was sent; None: of none after it."""
-    first = (
+def _sent_at(batch_id: ColumnElement[int]) -> ColumnElement[int]:
+    """When the first mail of this batch, or of the next that has any, was sent; NULL: of none after it."""
+    return (
         select(deliveries.c.updated_at)
         .where(IN_A_BATCH, deliveries.c.batch_id >= batch_id, deliveries.c.state == State.SENT)
         .order_by(deliveries.c.batch_id)
         .limit(1)
+        .scalar_subquery()
     )
-    found: int | None = connection.execute(first).scalar()
-    return found

@@ -12,8 +12,6 @@ from mailroom.database import clock
 from mailroom.database.clock import from_millis, to_millis
 from mailroom.database.engine import AnyRow
 from mailroom.ledger import states
-from mailroom.ledger.mailings import mailings as ledger_mailings
-from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.schema import contents, deliveries, mailings
 
 
@@ -24,8 +22,8 @@ def page(
     limit: int,
     after_id: int | None = None,
     before_id: int | None = None,
-) -> list[Mailing]:
-    """Those of `reach` (api_keys.reach_of), newest first.
+) -> list[int]:
+    """The ids of those of `reach` (api_keys.reach_of), newest first.
 
     The next `limit` behind `after_id`, or the last `limit` in front of `before_id`.
     """
@@ -38,8 +36,7 @@ def page(
     # In front of something and behind nothing: those next to it, so from its end.
     from_the_end = before_id is not None and after_id is None
     order = mailings.c.id.asc() if from_the_end else mailings.c.id.desc()
-    ids = list(connection.execute(statement.order_by(order).limit(limit)).scalars())
-    return ledger_mailings.several(connection, ids)
+    return sorted(connection.execute(statement.order_by(order).limit(limit)).scalars(), reverse=True)
 
 
 def addressed(connection: Connection, mailing_ids: Iterable[int]) -> Mapping[int, Sequence[AnyRow]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, select, tuple_, update
+from sqlalchemy import Connection, String, bindparam, delete, select, tuple_, update
 
 from mailroom.database.clock import now_millis
-from mailroom.database.engine import AnyRow
+from mailroom.database.statement import Statement
 from mailroom.database.upsert import Upsert
 from mailroom.ledger.mailings import staging
 from mailroom.ledger.schema import idempotency_keys, mailings
+from mailroom.ledger.states import MailingState
 
 IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
 """How long a key is remembered."""
@@ -39,12 +41,38 @@ def _taken(insert: Any) -> Any:
     )
 
 
+class Earlier(NamedTuple):
+    """What a key was used for before."""
+
+    mailing_id: int | None
+    fingerprint: str
+    answer: str | None
+    state: MailingState | None  # of its mailing
+    is_abandoned: bool
+    is_old: bool
+
+
+FIND_EARLIER = Statement(
+    select(
+        idempotency_keys.c.mailing_id,
+        idempotency_keys.c.fingerprint,
+        idempotency_keys.c.answer,
+        mailings.c.state,
+        staging.is_abandoned(),
+        IS_OLD,
+    )
+    .outerjoin(mailings, mailings.c.id == idempotency_keys.c.mailing_id)
+    .where(
+        idempotency_keys.c.scope == bindparam("of_scope", type_=String),
+        idempotency_keys.c.key == bindparam("of_key", type_=String),
+    )
+)
 TAKE_KEY = Upsert(idempotency_keys, _taken)
 
 
 def take(
     connection: Connection, scope: str, key: str, fingerprint: str, mailing_id: int | None
-) -> AnyRow | None:
+) -> Earlier | None:
     """Takes the key for this mailing; or its earlier use: mailing_id, fingerprint, answer, state.
 
     Of several at once exactly one takes it: the others wait here for that one's commit. From an
@@ -54,8 +82,9 @@ def take(
     values = {"scope": scope, "key": key, "fingerprint": fingerprint, "mailing_id": mailing_id}
     if TAKE_KEY.run(connection, **values) == 1:
         return None
-    found = connection.execute(_earlier(scope, key)).one()
-    if not (found.is_abandoned and staging.give_up(connection, found.mailing_id)):
+    found = _earlier(FIND_EARLIER.all(connection, of_scope=scope, of_key=key))
+    assert found is not None
+    if found.mailing_id is None or not (found.is_abandoned and staging.give_up(connection, found.mailing_id)):
         return found
     # Nobody else changes this row: on PostgreSQL our attempt has locked it.
     connection.execute(
@@ -66,10 +95,20 @@ def take(
     return None
 
 
-def earlier(connection: Connection, scope: str, key: str) -> AnyRow | None:
+def earlier(connection: Connection, scope: str, key: str) -> Earlier | None:
     """The use of this key that is still remembered, if there is one; like `take`, without taking it."""
-    found = connection.execute(_earlier(scope, key).where(~IS_OLD)).one_or_none()
-    return None if found is None or found.is_abandoned else found
+    return look_later(connection, scope, key)()
+
+
+def look_later(connection: Connection, scope: str, key: str) -> Callable[[], Earlier | None]:
+    """The same, to be had from what it returns."""
+    rows = FIND_EARLIER.later(connection, of_scope=scope, of_key=key)
+
+    def answer() -> Earlier | None:
+        found = _earlier(rows())
+        return None if found is None or found.is_abandoned or found.is_old else found
+
+    return answer
 
 
 def remember(connection: Connection, scope: str, key: str, answer: str) -> None:
@@ -95,15 +134,5 @@ def has_old(connection: Connection) -> bool:
     return connection.execute(old).one_or_none() is not None
 
 
-def _earlier(scope: str, key: str) -> Select[Any]:
-    return (
-        select(
-            idempotency_keys.c.mailing_id,
-            idempotency_keys.c.fingerprint,
-            idempotency_keys.c.answer,
-            mailings.c.state,
-            staging.is_abandoned().label("is_abandoned"),
-        )
-        .outerjoin(mailings, mailings.c.id == idempotency_keys.c.mailing_id)
-        .where(idempotency_keys.c.scope == scope, idempotency_keys.c.key == key)
-    )
+def _earlier(rows: Sequence[tuple[Any, ...]]) -> Earlier | None:
+    return Earlier(*rows[0]) if rows else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -124,6 +124,12 @@ FINISH_MAILINGS = Statement(
     )
     .returning(mailings.c.id)
 )
+FIND_ACCEPTED = Statement(
+    select(
+        mailings.c.uid, mailings.c.total, mailings.c.state, mailings.c.accept_ms, mailings.c.duplicates
+    ).where(IS_MAILING)
+)
+"""What its acceptance was answered."""
 AT = bindparam("at", type_=BigInteger)
 LOOK_AT_LATEST = Statement(
     update(mailings)
@@ -166,6 +172,12 @@ def by_uid(connection: Connection, uid: str, reach: ColumnElement[bool]) -> Mail
     """The mailing of this name, if it is among those of `reach` (api_keys.reach_of)."""
     rows = connection.execute(LISTED.where(mailings.c.uid == uid, reach))
     return next(iter(_with_counts(connection, rows)), None)
+
+
+def id_of(connection: Connection, uid: str, kinds: Collection[str], reach: ColumnElement[bool]) -> int | None:
+    """The id of the same, if it is of one of these kinds."""
+    chosen = (mailings.c.uid == uid) & mailings.c.kind.in_(kinds) & (mailings.c.state != MailingState.STAGED)
+    return connection.execute(select(mailings.c.id).where(chosen, reach)).scalar_one_or_none()
 
 
 def several(connection: Connection, mailing_ids: Iterable[int]) -> list[Mailing]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy import Connection
 
+from mailroom.database.together import Together
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.mailings import contents, emails, mailings
 from mailroom.ledger.mailings.mailings import Mailing
@@ -78,16 +79,18 @@ def list_emails() -> Response:
     Those of your program, newest first. For the next page, give the last id of this one as `after`.
     """
     page = body.read_query(Page)
-    with mailroom().database.read() as connection:
+    with mailroom().database.read_at_once() as connection:
         after, before = (_place(connection, uid) for uid in (page.after, page.before))
         reach = api_keys.reach_of(api_key())
-        found = emails.page(connection, reach, limit=page.limit + 1, after_id=after, before_id=before)
-        more = len(found) > page.limit
+        ids = emails.page(connection, reach, limit=page.limit + 1, after_id=after, before_id=before)
+        more = len(ids) > page.limit
         from_the_end = before is not None and after is None
-        found = found[1:] if more and from_the_end else found[: page.limit]
-        ids = [mailing.id for mailing in found]
-        addressed, reply_to = emails.addressed(connection, ids), emails.replies_to(connection, ids)
-    rows = [shown.listed_email(row, addressed[row.id], reply_to.get(row.id, ())) for row in found]
+        ids = ids[1:] if more and from_the_end else ids[: page.limit]
+        reads = Together(connection)
+        found = reads.ask(mailings.several, ids)
+        addressed, reply_to = reads.ask(emails.addressed, ids), reads.ask(emails.replies_to, ids)
+        people, replies = addressed(), reply_to()
+    rows = [shown.listed_email(row, people[row.id], replies.get(row.id, ())) for row in found()]
     return answer({"object": "list", "has_more": more, "data": rows})
 
 
@@ -97,11 +100,13 @@ def get_email(email: Reached) -> Response:
 
     `last_event` sums up how it stands; `deliveries` tell it of every recipient.
     """
-    with mailroom().database.read() as connection:
+    with mailroom().database.read_at_once() as connection:
         mailing = email.find(connection)
-        content = contents.of(connection, mailing.id)
-        rows = deliveries.page(connection, mailing.id, limit=MOST_DELIVERIES)
-    return answer(shown.email(mailing, content, rows))
+        reads = Together(connection)
+        content = reads.ask(contents.of, mailing.id)
+        rows = reads.ask(deliveries.page, mailing.id, limit=MOST_DELIVERIES)
+        shown_email = shown.email(mailing, content(), rows())
+    return answer(shown_email)
 
 
 @operation(
@@ -142,7 +147,7 @@ def cancel_email(email: Reached) -> Response:
 
 def _place(connection: Connection, uid: UUID | None) -> int | None:
     """Where an id of the query stands in the list."""
-    return None if uid is None else Reached(EMAIL_THING, uid, api_key()).find(connection).id
+    return None if uid is None else Reached(EMAIL_THING, uid, api_key()).find_id(connection)
 
 
 def _too_late(done: str, mailing: Mailing) -> str:

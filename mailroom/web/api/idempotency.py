@@ -13,8 +13,6 @@ from mailroom.engine.accept import keys
 from mailroom.engine.accept.acceptance import accept, answer_again
 from mailroom.engine.accept.draft import Accepted, Draft, Idempotency, KeyReused, StillUnderWay
 from mailroom.ledger.mailings import idempotency as ledger
-from mailroom.ledger.mailings import mailings
-from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body
@@ -35,7 +33,8 @@ def submit(key: ApiKey, make: Callable[[Idempotency | None], Draft]) -> Accepted
         before = _earlier_mailing(idempotency) if idempotency is not None else None
         if before is None:
             raise
-        return answer_again(before)
+        with conflicts():
+            return answer_again(mailroom().database, before)
     with conflicts():
         return accept(mailroom().database, mailroom().queue, draft)
 
@@ -74,13 +73,11 @@ def conflicts() -> Iterator[None]:
         raise ApiError(409, "concurrent_idempotent_requests", message, headers) from None
 
 
-def _earlier_mailing(key: Idempotency) -> Mailing | None:
+def _earlier_mailing(key: Idempotency) -> int | None:
     """The mailing that this very submission made before. Raises ApiError when the key is taken."""
     with conflicts(), mailroom().database.read() as connection:
         row = ledger.earlier(connection, key.scope, key.key)
-        if row is None:
-            return None
-        return mailings.get(connection, keys.mailing_of(row, key))
+        return None if row is None else keys.mailing_of(row, key)
 
 
 def earlier_answer(key: Idempotency) -> str | None:

@@ -60,6 +60,13 @@ class Reached:
             raise not_found(self.thing.name)
         return found
 
+    def find_id(self, connection: Connection) -> int:
+        """The same, if no more than its id is wanted."""
+        found = mailings.id_of(connection, str(self.uid), self.thing.kinds, api_keys.reach_of(self.key))
+        if found is None:
+            raise not_found(self.thing.name)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class ReachedTemplate:

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.database.together import Together
 from mailroom.ledger.deliveries import attention
 from mailroom.ledger.deliveries.attention import Bounded, Chosen, Group, Watched
 from mailroom.ledger.deliveries.throughput import last_hour
@@ -58,13 +60,12 @@ class GroupTable:
 
 @blueprint.get("/attention")
 def page() -> str:
-    with mailroom().database.read() as connection:
-        now = clock.now(connection)
-        counted = attention.counts(connection)
-        chosen = _chosen(counted)
-        found = attention.watched(connection, chosen)
-        throughput = last_hour(connection)
-        waiting = parked_sessions.present(connection)
+    with mailroom().database.read_at_once() as connection:
+        reads = Together(connection)
+        clock_now, hour = reads.ask(clock.now), reads.ask(last_hour)
+        parked = reads.ask(parked_sessions.present)
+        counted, chosen, found = reads.ask(_watched)()
+        now, throughput, waiting = clock_now(), hour(), parked()
     return render_template(
         "attention/page.html",
         chosen=chosen,
@@ -82,6 +83,12 @@ def page() -> str:
         can_retry=attention.may_be_retried(chosen.state),
         fields=fields_of,
     )
+
+
+def _watched(connection: Connection) -> tuple[dict[State, Bounded], Chosen, list[Watched]]:
+    counted = attention.counts(connection)
+    chosen = _chosen(counted)
+    return counted, chosen, attention.watched(connection, chosen)
 
 
 @blueprint.post("/attention/retry")

@@ -62,7 +62,7 @@ def page() -> Response:
         return shown(compose_form.blank(sender), 200)
     with mailroom().database.read() as connection:
         form = copied(connection, copy, uploads())
-        is_known = mailings.get(connection, copy) is not None
+        is_known = form is not None or mailings.get(connection, copy) is not None
     if form is None and is_known:
         flash(contents.CONTENT_IS_DELETED, "warning")
         return redirect(url_for("mailings.show", mailing_id=copy), 303)

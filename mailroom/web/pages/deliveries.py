@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from mailroom.database import clock
 from mailroom.database.clock import to_millis
 from mailroom.database.engine import Database
+from mailroom.database.together import Together
 from mailroom.engine import letter
 from mailroom.engine.letterhead import link_place, message_id_of
 from mailroom.ledger import moves
@@ -70,12 +71,14 @@ def asked_state() -> State | None:
 
 @blueprint.get(DELIVERY_PATH)
 def show(mailing_id: int, delivery_id: int) -> str:
-    with mailroom().database.read() as connection:
-        mailing, delivery = _found(connection, mailing_id, delivery_id)
-        attempts = deliveries.attempts_of(connection, delivery_id)
-        waits_ms = _waits_for_evidence(mailing, delivery, clock.now(connection))
-        told = reports.of_delivery(connection, delivery_id)
-        gone = contents.gone(connection, mailing_id)
+    with mailroom().database.read_at_once() as connection:
+        reads = Together(connection)
+        found = reads.ask(_found, mailing_id, delivery_id)
+        asked = reads.ask(deliveries.attempts_of, delivery_id), reads.ask(contents.gone, mailing_id)
+        facts, time = reads.ask(reports.of_delivery, delivery_id), reads.ask(clock.now)
+        mailing, delivery = found()
+        attempts, gone, told = asked[0](), asked[1](), facts()
+        waits_ms = _waits_for_evidence(mailing, delivery, time())
         shown = looked_at(letter.as_sent, connection, mailing, delivery, link_place(mailroom().settings))
     return render_template(
         "mailings/delivery.html",
@@ -101,7 +104,7 @@ def _waits_for_evidence(mailing: Mailing, delivery: Delivery, now: int) -> int |
 @blueprint.get(f"{DELIVERY_PATH}/letter")
 def as_html(mailing_id: int, delivery_id: int) -> Response:
     """The HTML as it leaves for this recipient, for a sandboxed frame."""
-    with mailroom().database.read() as connection:
+    with mailroom().database.read_at_once() as connection:
         mailing, delivery = _found(connection, mailing_id, delivery_id)
         return in_frame(
             connection,
@@ -125,8 +128,9 @@ def change(mailing_id: int, delivery_id: int, name: str) -> Response:
 
 
 def _found(connection: Connection, mailing_id: int, delivery_id: int) -> tuple[Mailing, Delivery]:
-    mailing = mailings.get(connection, mailing_id) or abort(404)
-    delivery = deliveries.get(connection, delivery_id) or abort(404)
+    reads = Together(connection)
+    of, found = reads.ask(mailings.get, mailing_id), reads.ask(deliveries.get, delivery_id)
+    mailing, delivery = of() or abort(404), found() or abort(404)
     if delivery.mailing_id != mailing.id:
         abort(404)
     return mailing, delivery

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from flask import Blueprint, abort, make_response, render_template, request, url_for
 from sqlalchemy import Connection
@@ -11,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.database.together import Together
 from mailroom.engine import letter
 from mailroom.ledger import holding
 from mailroom.ledger.deliveries import bulk_actions, deliveries, search
@@ -22,7 +24,7 @@ from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import MailingState, State
 from mailroom.smtp.server import configured
 from mailroom.web import mailroom
-from mailroom.web.letter_frame import in_frame, looked_at
+from mailroom.web.letter_frame import LetterOnPage, in_frame, looked_at
 from mailroom.web.pages import actions
 from mailroom.web.pages import deliveries as deliveries_pages
 from mailroom.web.progress.progress import Progress, progress_of
@@ -110,10 +112,12 @@ def index() -> str:
     words = request.args.get("q", "").strip()
     if words:
         return _found(words)
-    with mailroom().database.read() as connection:
-        now = from_millis(clock.now(connection))
-        before = request.args.get("before", type=number)
-        listed = mailings.page(connection, before_id=before, limit=MAILINGS_PAGE_SIZE + 1)
+    before = request.args.get("before", type=number)
+    with mailroom().database.read_at_once() as connection:
+        reads = Together(connection)
+        clock_now = reads.ask(clock.now)
+        newest = reads.ask(mailings.page, before_id=before, limit=MAILINGS_PAGE_SIZE + 1)
+        now, listed = from_millis(clock_now()), newest()
     return render_template(
         "mailings/index.html",
         mailings=_with_progress(listed[:MAILINGS_PAGE_SIZE], now),
@@ -126,14 +130,16 @@ def index() -> str:
 def _found(words: str) -> str:
     """Recipients and mailings, each with pages of its own."""
     before = {name: request.args.get(name, type=number) for name in ("recipients", "mailings")}
-    with mailroom().database.read() as connection:
-        now = from_millis(clock.now(connection))
-        people = search.recipients(connection, words, before["recipients"], FOUND + 1)
-        listed = mailings.search(connection, words, before["mailings"], FOUND + 1)
+    with mailroom().database.read_at_once() as connection:
+        reads = Together(connection)
+        now = reads.ask(clock.now)
+        recipients = reads.ask(search.recipients, words, before["recipients"], FOUND + 1)
+        about = reads.ask(mailings.search, words, before["mailings"], FOUND + 1)
+        people, listed = recipients(), about()
     return render_template(
         "mailings/search.html",
         words=words,
-        mailings=_with_progress(listed[:FOUND], now),
+        mailings=_with_progress(listed[:FOUND], from_millis(now())),
         found=people[:FOUND],
         before=before,
         following={
@@ -145,60 +151,83 @@ def _found(words: str) -> str:
 
 @blueprint.get("/mailings/<int:mailing_id>")
 def show(mailing_id: int) -> str:
-    view = _view(mailing_id)
-    with mailroom().database.read() as connection:
-        shown = looked_at(letter.as_written, connection, view.mailing)
+    with mailroom().database.read_at_once() as connection:
+        view, shown = _view(connection, mailing_id, with_letter=True)
     return render_template("mailings/show.html", view=view, shown=shown)
 
 
 @blueprint.get("/mailings/<int:mailing_id>/letter")
 def as_html(mailing_id: int) -> Response:
     """The HTML as it was written, for a sandboxed frame."""
-    with mailroom().database.read() as connection:
+    with mailroom().database.read_at_once() as connection:
         mailing = mailings.get(connection, mailing_id) or abort(404)
-        return in_frame(connection, mailing, looked_at(letter.as_written, connection, mailing))
+        return in_frame(connection, mailing, _as_written(connection, mailing))
 
 
 @blueprint.get("/mailings/<int:mailing_id>/progress")
 def progress(mailing_id: int) -> Response:
     """The moving part of a mailing's page."""
-    body = render_template("mailings/live.html", view=_view(mailing_id))
-    return make_response(body, {"Cache-Control": "no-store"})
+    with mailroom().database.read_at_once() as connection:
+        view, _ = _view(connection, mailing_id)
+    return make_response(render_template("mailings/live.html", view=view), {"Cache-Control": "no-store"})
 
 
 def _with_progress(listed: list[Mailing], now: datetime) -> list[tuple[Mailing, Progress]]:
     return [(mailing, progress_of(mailing, now)) for mailing in listed]
 
 
-def _view(mailing_id: int) -> View:
+def _view(
+    connection: Connection, mailing_id: int, *, with_letter: bool = False
+) -> tuple[View, LetterOnPage | None]:
     state = deliveries_pages.asked_state()
-    after = request.args.get("after", type=number)
-    with mailroom().database.read() as connection:
-        mailing = mailings.get(connection, mailing_id) or abort(404)
-        now = clock.now(connection)
-        rows = deliveries.page(
-            connection, mailing_id, state=state, after_id=after, limit=MAILINGS_PAGE_SIZE + 1
-        )
-        return View(
-            mailing=mailing,
-            progress=progress_of(mailing, from_millis(now)),
-            blockers=blockers(
-                connection,
-                mailroom(),
-                configured(mailroom().settings),
-                mailing,
-                now,
-                holding.present(connection, mailroom().settings.hold),
-            ),
-            decisions=bulk_actions.of_mailing(connection, mailing_id),
-            timeline=_timeline(connection, mailing, now),
-            rows=rows[:MAILINGS_PAGE_SIZE],
-            next_after=rows[MAILINGS_PAGE_SIZE - 1].id if len(rows) > MAILINGS_PAGE_SIZE else None,
-            state=state,
-            tabs=_tabs(mailing, state),
-            now=from_millis(now),
-            gone=contents.gone(connection, mailing_id),
-        )
+    after, limit = request.args.get("after", type=number), MAILINGS_PAGE_SIZE + 1
+    reads = Together(connection)
+    found = reads.ask(_standing, mailing_id, with_letter)
+    page = reads.ask(deliveries.page, mailing_id, state=state, after_id=after, limit=limit)
+    decisions = reads.ask(bulk_actions.of_mailing, mailing_id)
+    gone = reads.ask(contents.gone, mailing_id)
+    standing, rows = found(), page()
+    mailing, now = standing.mailing, from_millis(standing.now)
+    view = View(
+        mailing=mailing,
+        progress=progress_of(mailing, now),
+        blockers=standing.blockers,
+        decisions=decisions(),
+        timeline=standing.timeline,
+        rows=rows[:MAILINGS_PAGE_SIZE],
+        next_after=rows[MAILINGS_PAGE_SIZE - 1].id if len(rows) > MAILINGS_PAGE_SIZE else None,
+        state=state,
+        tabs=_tabs(mailing, state),
+        now=now,
+        gone=gone(),
+    )
+    return view, standing.shown
+
+
+class HowItStands(NamedTuple):
+    """What is asked about a mailing once it is known."""
+
+    mailing: Mailing
+    now: int
+    blockers: list[Blocker]
+    timeline: Timeline | None
+    shown: LetterOnPage | None
+
+
+def _standing(connection: Connection, mailing_id: int, with_letter: bool) -> HowItStands:
+    reads, settings = Together(connection), mailroom().settings
+    found, clock_now = reads.ask(mailings.get, mailing_id), reads.ask(clock.now)
+    hold = reads.ask(holding.present, settings.hold)
+    mailing, now = found() or abort(404), clock_now()
+    reads = Together(connection)
+    why = reads.ask(blockers, mailroom(), configured(settings), mailing, now, hold())
+    timeline = reads.ask(_timeline, mailing, now)
+    shown = reads.ask(_as_written, mailing) if with_letter else None
+    return HowItStands(mailing, now, why(), timeline(), shown() if shown else None)
+
+
+def _as_written(connection: Connection, mailing: Mailing) -> LetterOnPage:
+    return looked_at(letter.as_written, connection, mailing)
 
 
 def _timeline(connection: Connection, mailing: Mailing, now: int) -> Timeline | None:

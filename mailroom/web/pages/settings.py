@@ -6,6 +6,7 @@ from flask import Blueprint, flash, g, make_response, redirect, render_template,
 from werkzeug.wrappers import Response
 
 from mailroom.database.engine import product_of
+from mailroom.database.together import Together
 from mailroom.ledger import holding
 from mailroom.ledger.people import sign_ins, users
 from mailroom.ledger.relays import rates, recovery
@@ -41,9 +42,13 @@ def release() -> Response:
 
 
 def _shown(problems: Problems) -> Response:
-    with mailroom().database.read() as connection:
-        browsers = sign_ins.of_user(connection, user().id)
-        has_password = users.password_hash(connection, user().id) is not None
+    with mailroom().database.read_at_once() as connection:
+        reads = Together(connection)
+        signed_in = reads.ask(sign_ins.of_user, user().id)
+        password_hash = reads.ask(users.password_hash, user().id)
+        present = reads.ask(rates.present, configured(mailroom().settings))
+        browsers, has_password = signed_in(), password_hash() is not None
+        slowed = [rate for rate in present() if rate.is_slowed]
     body = render_template(
         "settings/page.html",
         browsers=[
@@ -51,14 +56,14 @@ def _shown(problems: Problems) -> Response:
         ],
         has_password=has_password,
         problems=problems,
-        facts=_facts(),
+        facts=_facts(slowed),
         checks=ask_all(mailroom()),
-        slowed=_slowed(),
+        slowed=slowed,
     )
     return make_response(body, 422 if problems else 200)
 
 
-def _facts() -> list[tuple[str, str]]:
+def _facts(slowed: list[rates.Present]) -> list[tuple[str, str]]:
     """The settings that may be seen: no password, no secret, no URL that holds one."""
     settings = mailroom().settings
     way = "TLS" if settings.mail_use_ssl else "STARTTLS" if settings.mail_use_tls else "no encryption"
@@ -66,25 +71,19 @@ def _facts() -> list[tuple[str, str]]:
     return [
         ("Mail server", f"{settings.mail_server}:{settings.mail_port} ({way}{login})"),
         ("Default sender", settings.mail_default_sender or "none"),
-        ("Rate", _rate(settings.rate)),
+        ("Rate", _rate(settings.rate, slowed)),
         ("Workers", f"{settings.workers} processes, up to {settings.connections} SMTP sessions each"),
         ("Ledger", product_of(settings.database_url)),
         ("Public address", settings.public_url),
     ]
 
 
-def _rate(setting: str | None) -> str:
+def _rate(setting: str | None, slowed: list[rates.Present]) -> str:
     """What is set, and what each server that asked us to slow down gets at present."""
     words = [setting or "as fast as the server takes it"]
     return "; ".join(
-        [*words, *(f"{rate.server} asked us to slow down and gets {rate} now" for rate in _slowed())]
+        [*words, *(f"{rate.server} asked us to slow down and gets {rate} now" for rate in slowed)]
     )
-
-
-def _slowed() -> list[rates.Present]:
-    with mailroom().database.read() as connection:
-        present = rates.present(connection, configured(mailroom().settings))
-    return [rate for rate in present if rate.is_slowed]
 
 
 @blueprint.post("/relay")

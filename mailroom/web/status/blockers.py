@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from mailroom.database.together import Together
 from mailroom.engine import neighbours
 from mailroom.ledger.batches import batches
 from mailroom.ledger.holding import Hold
@@ -44,13 +45,17 @@ def blockers(
         return []
     if mailing.state is MailingState.CANCELED:
         return [Blocker("info", "Canceled. What is under way ends; nothing new begins.")]
+    reads = Together(connection)
+    asked = (
+        reads.ask(_closed_servers, names, now),
+        reads.ask(_slowed_down, names),
+        reads.ask(_parked),
+        reads.ask(_silent_workers, mailing.id, now),
+    )
     return [
         *([Blocker("warning", f"Sending is held: {hold.reason}.")] if hold else []),
         *_lost_queue(mailroom),
-        *_closed_servers(connection, names, now),
-        *_slowed_down(connection, names),
-        *_parked(connection),
-        *_silent_workers(connection, mailing.id, now),
+        *(blocker for found in asked for blocker in found()),
     ]
 
 
@@ -78,37 +83,35 @@ def _lost_queue(mailroom: Mailroom) -> Iterator[Blocker]:
         yield Blocker("warning", f"{SUSPENDED}.")
 
 
-def _closed_servers(connection: Connection, names: set[str], now: int) -> Iterator[Blocker]:
-    for trouble in circuit.troubled(connection, names):
-        yield Blocker("error", trouble_words(trouble, now))
+def _closed_servers(connection: Connection, names: set[str], now: int) -> list[Blocker]:
+    return [Blocker("error", trouble_words(one, now)) for one in circuit.troubled(connection, names)]
 
 
-def _slowed_down(connection: Connection, names: set[str]) -> Iterator[Blocker]:
-    for rate in rates.present(connection, names):
-        if rate.is_slowed:
-            yield Blocker(
-                "info",
-                f"The mail server {rate.server} asked us to slow down: it gets {rate} at present, "
-                "and more again step by step.",
-            )
+def _slowed_down(connection: Connection, names: set[str]) -> list[Blocker]:
+    return [
+        Blocker(
+            "info",
+            f"The mail server {rate.server} asked us to slow down: it gets {rate} at present, "
+            "and more again step by step.",
+        )
+        for rate in rates.present(connection, names)
+        if rate.is_slowed
+    ]
 
 
-def _parked(connection: Connection) -> Iterator[Blocker]:
-    for words in parked_words(parked_sessions.present(connection)):
-        yield Blocker("info", f"{words}. Other mail goes on beside them.")
+def _parked(connection: Connection) -> list[Blocker]:
+    found = parked_words(parked_sessions.present(connection))
+    return [Blocker("info", f"{words}. Other mail goes on beside them.") for words in found]
 
 
-def _silent_workers(connection: Connection, mailing_id: int, now: int) -> Iterator[Blocker]:
+def _silent_workers(connection: Connection, mailing_id: int, now: int) -> list[Blocker]:
     until = batches.earliest_lease(connection, mailing_id)
     if until is None or until - now > batches.LEASE_MS - SILENT_MS:
-        return
+        return []
     silent, left = batches.LEASE_MS - (until - now), until - now
     again = f"in {_seconds(left)}" if left > 0 else "now"
-    yield Blocker(
-        "warning",
-        f"A worker died, or has said nothing for {_seconds(silent)}. "
-        f"The rest of its mails goes out again {again}.",
-    )
+    words = f"A worker died, or has said nothing for {_seconds(silent)}. "
+    return [Blocker("warning", f"{words}The rest of its mails goes out again {again}.")]
 
 
 def _seconds(millis: int) -> str:
