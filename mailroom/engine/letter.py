@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.letter import MOST_FILES_SHOWN, EnclosedFile, Picture, ReadLetter, read_letter
 from mailroom.content.unsubscribe import LinkPlace
+from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.database.together import Together
 from mailroom.engine.letterhead import sender_of
 from mailroom.engine.send import messages
@@ -51,12 +52,19 @@ def as_sent(
     return replace(read_letter(compiled().render(delivery), SET_AT_HAND_OVER), files=files())
 
 
-def pictures(connection: Connection, mailing: Mailing, letter: ReadLetter) -> list[Picture]:
-    """What its HTML shows of the files that come along."""
+def pictures(
+    connection: Connection, mailing: Mailing, letter: ReadLetter, is_drawn: Callable[[str, str, int], bool]
+) -> list[Picture]:
+    """What its HTML shows of the files that come along: only those are read of which `is_drawn` says so, by
+    Content-ID, type and size in octets.
+    """
     if mailing.message_id is not None:
-        return list(letter.pictures)
-    files = contents.files_of(connection, mailing.id)
-    return [Picture(file.content_id, file.content_type, file.data) for file in files if file.content_id]
+        return [one for one in letter.pictures if is_drawn(one.content_id, one.content_type, len(one.data))]
+    return [
+        Picture(file.content_id, file.content_type, b"".join(file.slices(WRITTEN_AT_ONCE)))
+        for file in contents.sliced_files_of(connection, mailing.id)
+        if file.content_id and is_drawn(file.content_id, file.content_type, file.size)
+    ]
 
 
 def _headers(mailing: Mailing, content: StoredContent, seen: Sequence[Shown]) -> list[tuple[str, str]]:

@@ -37,6 +37,9 @@ FRAME_HEADERS = {
 PICTURES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"}
 """Drawn inside the HTML. No SVG: it is a document, not a picture."""
 
+MOST_DRAWN = 8_000_000
+"""Octets of pictures: they stand in the page, several times while it is made."""
+
 NOT_KEPT = "What it said is not kept any more."
 
 CID = re.compile(r"cid:([^\"'()\s>]+)", re.IGNORECASE)
@@ -74,7 +77,8 @@ def looked_at(find: Callable[..., ReadLetter | None], *about: Any) -> LetterOnPa
 def in_frame(connection: Connection, mailing: Mailing, shown: LetterOnPage) -> Response:
     if shown.letter is None or not shown.letter.html:
         abort(404)
-    return framed(shown.letter.html, letter.pictures(connection, mailing, shown.letter))
+    is_drawn = _chooser(shown.letter.html)
+    return framed(shown.letter.html, letter.pictures(connection, mailing, shown.letter, is_drawn))
 
 
 def framed(html: str, pictures: Iterable[Picture], scheme: str | None = None) -> Response:
@@ -91,12 +95,30 @@ def framed(html: str, pictures: Iterable[Picture], scheme: str | None = None) ->
     )
 
 
+def _chooser(html: str) -> Callable[[str, str, int], bool]:
+    """Of the pictures that this HTML speaks of, those that fit into the frame's page one after the other."""
+    wanted = {word for found in CID.finditer(html) for word in (found[1], unquote(found[1]))}
+    room = MOST_DRAWN
+
+    def is_drawn(content_id: str, content_type: str, size: int) -> bool:
+        nonlocal room
+        if content_id not in wanted or _kind(content_type) not in PICTURES or size > room:
+            return False
+        room -= size
+        return True
+
+    return is_drawn
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
 def _with_pictures(html: str, pictures: Iterable[Picture]) -> str:
-    kinds = ((picture, picture.content_type.partition(";")[0].strip().lower()) for picture in pictures)
     inside = {
         picture.content_id: f"data:{kind};base64,{base64.b64encode(picture.data).decode()}"
-        for picture, kind in kinds
-        if kind in PICTURES
+        for picture in pictures
+        if (kind := _kind(picture.content_type)) in PICTURES
     }
     # As it stands in a URL: with what is special in it percent-encoded, or not (RFC 2392, section 2).
     return CID.sub(lambda found: inside.get(unquote(found[1])) or inside.get(found[1], found[0]), html)

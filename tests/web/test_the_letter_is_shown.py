@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
+import tracemalloc
 from email.message import EmailMessage
 from html import unescape
 
@@ -20,6 +22,7 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
 from mailroom.engine.accept.handed_in import draft_of
 from mailroom.ledger.schema import attachments, contents, originals
+from mailroom.web.letter_frame import MOST_DRAWN
 from tests.web.watching import a_mailing, delivery_ids, ledger
 
 PIXEL = b"\x89PNG\r\n"
@@ -202,3 +205,29 @@ def test_strangers_and_wrong_numbers_get_none(
         client.get(f"/mailings/{other}/deliveries/{delivery_ids(ledger(app), personal)[0]}/letter"),
     ]
     assert [answer.status_code for answer in asked] == [303, 303, 404, 404]
+
+
+def test_no_file_is_read_for_a_letter_but_the_pictures_in_it(app: Flask, client: FlaskClient) -> None:
+    """One that is too large to stand in a page is left out, like one that no picture shows."""
+    large, small = b"x" * (MOST_DRAWN + 1), PIXEL * 3
+    content = Content(
+        Address("news@example.org"),
+        "Hello",
+        html='<img src="cid:small"><img src="cid:large"><img src="cid:paper">',
+        attachments=(
+            Attachment("large.png", "image/png", large, "large"),
+            Attachment("paper.pdf", "application/pdf", large, "paper"),
+            Attachment("unseen.png", "image/png", large, "unseen"),
+            Attachment("plain.zip", "application/zip", large),
+            Attachment("small.png", "image/png", small, "small"),
+        ),
+    )
+    mailing_id = accepted(app, Draft(content, [Recipient("ann@example.org")]))
+    for page in (f"/mailings/{mailing_id}", page_of(app, mailing_id)):
+        client.get(page), client.get(f"{page}/letter")  # what is made once
+        tracemalloc.start()
+        shown = client.get(page).text, client.get(f"{page}/letter").text
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert base64.b64encode(small).decode() in shown[1] and "cid:large" in shown[1]
+        assert peak < MOST_DRAWN, f"{peak:,} bytes for {page}"
