@@ -19,6 +19,7 @@ from mailroom.web.form_problems import FormProblems
 
 TYPED = (
     *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
+    *("recipients_sheet", "recipients_column"),
     *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo"),
 )
 
@@ -149,7 +150,8 @@ def _choose_list(form: ComposeForm, kept: Uploads) -> None:
     if uploaded and uploaded.filename:
         form.recipients_file = _uploaded(uploaded)
         if "chosen_for_kept" in request.form:
-            form.typed["recipients_encoding"] = ""  # of the file that this one takes the place of
+            # Of the file that this one takes the place of.
+            form.typed |= dict.fromkeys(("recipients_encoding", "recipients_sheet", "recipients_column"), "")
         return
     for token in request.form.getlist("kept_recipients_file")[:1]:
         if file := kept.find(token):
