@@ -10,11 +10,11 @@ from unicodedata import normalize
 from mailroom.content.merge.names import identifier
 from mailroom.content.recipients.cells import holds_address
 from mailroom.content.recipients.headings import (
-    RECIPIENT_HEADINGS,
     FIRST_NAMES,
     FULL_NAMES,
     LAST_NAMES,
     NAME_IS_LAST_BESIDE,
+    RECIPIENT_HEADINGS,
     SURELY_MAIL,
 )
 
