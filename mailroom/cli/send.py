@@ -182,7 +182,7 @@ def _seekable(data: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _encoding(data: BinaryIO, given: str | None) -> str | None:
-    """The one that was given, or that the file surely has; on a guess nothing is sent. Workbooks have none."""
+    """The one that was given, or that the file surely has: nothing is sent on a guess. Workbooks: None."""
     if is_workbook(data):
         return None
     if given is not None:

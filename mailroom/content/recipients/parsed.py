@@ -89,6 +89,7 @@ class Parsed:
     problems: Problems = field(default_factory=Problems)
     duplicates: Problems = field(default_factory=Problems)
     columns: list[str] = field(default_factory=list)
+    lines_of: dict[str, int] = field(default_factory=dict)  # by the recipient's key; from 1
     refusal: str = ""  # why nothing could be read at all, and what to do
     rows: int = 0  # of people, when it was a table, which the next two tell of
     table: Columns | None = None

@@ -13,7 +13,7 @@ BAD_ENTRY_SHOWN = 200
 def parse_pasted(text: str) -> Parsed:
     """Every address in `text`, each once; every entry that is none, with its line."""
     parsed = Parsed()
-    lines_of: dict[str, int] = {}
+    lines_of = parsed.lines_of
     for place, (number, entry) in enumerate(entries(text), 1):
         try:
             found = parse_address(entry)

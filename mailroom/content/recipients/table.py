@@ -99,7 +99,6 @@ class _Reading:
         self._parsed = parsed
         self._mended = mended
         self._mended_lines = {line for line, _ in mended}
-        self._lines_of: dict[str, int] = {}
 
     def take(self, block: Sequence[Numbered]) -> bool:
         """Adds them all. False: none was added, because one of them needs a closer look."""
@@ -141,12 +140,17 @@ class _Reading:
         for part in parts_of(cell):
             entry = part.strip()[:BAD_ENTRY_SHOWN]
             try:
-                address = parse_address(self._mended.get((line, entry), part))
+                address = self._mended_address(line, parse_address(self._mended.get((line, entry), part)))
             except AddressError as refusal:
                 self._parsed.problems.note(Problem(line, entry, str(refusal)))
                 continue
             found.setdefault(address.key, address)
         return found.values()
+
+    def _mended_address(self, line: int, address: Address) -> Address:
+        """The one in its place, where it could be mailed and is not the one that is meant."""
+        meant = self._mended.get((line, address.address))
+        return Address(parse_address(meant).address, address.name) if meant else address
 
     def _is_misplaced(self, line: int, cells: Sequence[str]) -> bool:
         """Whether a value holds what nobody sees. The address is judged when it is read."""
@@ -171,7 +175,7 @@ class _Reading:
         if self._columns.names:
             names = [found or name for found, name in zip(self._names(rows), names, strict=False)]
         found = map(Recipient, addresses, names, self._variables(rows))
-        firsts = list(map(self._lines_of.setdefault, map(str.lower, addresses), lines))
+        firsts = list(map(self._parsed.lines_of.setdefault, map(str.lower, addresses), lines))
         for line, first, recipient in zip(lines, firsts, found, strict=True):
             if first == line:
                 self._parsed.recipients.append(recipient)

@@ -10,7 +10,8 @@ from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted_cells import parse_typed
 from mailroom.content.recipients.table import Wishes
 from mailroom.content.recipients.workbook import is_workbook
-from mailroom.web.compose.compose_form import BadEntries, ComposeForm, ListShown
+from mailroom.web.compose.compose_form import ComposeForm, ListShown
+from mailroom.web.compose.mends import FILE_LIST, TYPED_LIST
 from mailroom.web.layout.filters import count
 
 ASK_ENCODING = (
@@ -21,18 +22,24 @@ ASK_ENCODING = (
 
 def recipients_of(form: ComposeForm) -> Parsed:
     """Each address once. What cannot be mailed is among the form's problems, unless it is to be left out."""
-    pasted = parse_typed(form.value("recipients"))
-    lists = [pasted]
-    _report(form, "recipients", pasted)
+    form.mends.restore(form.value("mended"))
+    form.lists[TYPED_LIST] = _typed(form)
+    _report(form, TYPED_LIST)
     if form.recipients_file:
-        listed = _listed(form, form.recipients_file.data)
-        lists.append(listed)
-        _report(form, "recipients_file", listed)
-    parsed = merge(*lists)
-    if not parsed.recipients and not any(
-        name in ("recipients", "recipients_file") for name, _ in form.problems
-    ):
-        form.problems.append(("recipients", "Say who gets it: paste addresses, or choose a file."))
+        form.lists[FILE_LIST] = _listed(form, form.recipients_file.data)
+        _report(form, FILE_LIST)
+    form.typed["mended"] = form.mends.as_field
+    parsed = merge(*form.lists.values())
+    if not parsed.recipients and not any(name in (TYPED_LIST, FILE_LIST) for name, _ in form.problems):
+        form.problems.append((TYPED_LIST, "Say who gets it: paste addresses, or choose a file."))
+    return parsed
+
+
+def _typed(form: ComposeForm) -> Parsed:
+    parsed = parse_typed(form.value(TYPED_LIST))
+    if form.mends.take_suggestions(TYPED_LIST, parsed):
+        form.typed[TYPED_LIST] = form.mends.typed(form.value(TYPED_LIST))
+        return parse_typed(form.value(TYPED_LIST))
     return parsed
 
 
@@ -44,6 +51,8 @@ def _listed(form: ComposeForm, data: BinaryIO) -> Parsed:
     else:
         reading = Reading(chosen, is_sure=True) if chosen else reading_of(data)
     listed = parse_file(data, _wishes(form, reading.codec))
+    if form.mends.take_suggestions(FILE_LIST, listed):
+        listed = parse_file(data, _wishes(form, reading.codec))
     offered = choices(data) if chosen or not reading.is_sure else []
     if not reading.is_sure and not listed.refusal:
         form.refuse("recipients_encoding", ASK_ENCODING)
@@ -55,20 +64,19 @@ def _listed(form: ComposeForm, data: BinaryIO) -> Parsed:
 
 
 def _wishes(form: ComposeForm, encoding: str) -> Wishes:
-    return Wishes(encoding, form.value("recipients_sheet"), form.value("recipients_column").strip())
+    column = form.value("recipients_column").strip()
+    return Wishes(encoding, form.value("recipients_sheet"), column, form.mends.of_file)
 
 
-def _report(form: ComposeForm, name: str, parsed: Parsed) -> None:
+def _report(form: ComposeForm, name: str) -> None:
+    parsed = form.lists[name]
     form.found[name] = len(parsed.recipients)
     if parsed.refusal:
         form.refuse(name, parsed.refusal)
         return
-    if not parsed.problems:
+    if not parsed.problems or (form.leave_out and parsed.recipients):
         return
-    form.bad[name] = BadEntries(parsed.problems, len(parsed.recipients))
-    if form.leave_out and parsed.recipients:
-        return
-    where = " of the file" if name == "recipients_file" else ""
+    where = " of the file" if name == FILE_LIST else ""
     form.problems.append(
         (name, f"{count(parsed.problems.total, 'entry', 'entries')}{where} cannot be mailed.")
     )

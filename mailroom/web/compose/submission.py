@@ -78,6 +78,7 @@ def draft_of(
         idempotency=_idempotency(form, user_id),
         started=started,
     )
+    form.draft = draft
     return draft, parsed
 
 
