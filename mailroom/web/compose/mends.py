@@ -21,7 +21,7 @@ MOST_MENDED = 2_000
 """Entries. Who has more of them mends the file."""
 
 
-class Entry(NamedTuple):
+class ListEntry(NamedTuple):
     """One entry of a list, by its line and how it is written there."""
 
     list_name: str
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 class Mends:
     """What to read in place of which entry. `takes_all`: every suggestion is to be taken."""
 
-    made: dict[Entry, str] = field(default_factory=dict)
+    made: dict[ListEntry, str] = field(default_factory=dict)
     takes_all: bool = False
 
     @property
@@ -60,7 +60,7 @@ class Mends:
         for line, text, address in _kept(kept):
             self.add(ListEntry(FILE_LIST, line, text), address)
 
-    def add(self, entry: Entry, address: str) -> None:
+    def add(self, entry: ListEntry, address: str) -> None:
         address = address.strip()[:MAX_LENGTH]
         if address and address != entry.text and len(self.made) < MOST_MENDED:
             self.made[entry] = address
@@ -71,7 +71,7 @@ class Mends:
             return False
         before = len(self.made)
         for line, text in doubtful(parsed):
-            self.add(Entry(list_name, line, text), suggested(text))
+            self.add(ListEntry(list_name, line, text), suggested(text))
         return len(self.made) > before
 
     def typed(self, text: str) -> str:
@@ -101,7 +101,7 @@ def from_form(*, is_new_file: bool) -> Mends:
     """As the browser sent them; those of a file that another takes the place of are forgotten."""
     mends = Mends(takes_all="mend_all" in request.form)
     for line, text, address in _kept(request.form.get("mended", "")):
-        mends.add(Entry(FILE_LIST, line, text), address)
+        mends.add(ListEntry(FILE_LIST, line, text), address)
     pairs = zip(request.form.getlist("mend_entry"), request.form.getlist("mend_address"), strict=False)
     for key, address in pairs:
         if entry := entry_of(key):
@@ -114,11 +114,11 @@ def from_form(*, is_new_file: bool) -> Mends:
     return mends
 
 
-def entry_of(key: str) -> Entry | None:
+def entry_of(key: str) -> ListEntry | None:
     name, _, rest = key.partition(" ")
     line, _, text = rest.partition(" ")
     is_one = name in (TYPED_LIST, FILE_LIST) and line.isascii() and line.isdecimal() and len(line) < 10
-    return Entry(name, int(line), text) if is_one else None
+    return ListEntry(name, int(line), text) if is_one else None
 
 
 def _kept(field: str) -> Iterable[tuple[int, str, str]]:

@@ -17,7 +17,7 @@ from mailroom.engine.accept.rows import audience_of
 from mailroom.ledger.mailings import insertion
 from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import MOST_SHOWN, ComposeForm
-from mailroom.web.compose.mends import FILE_LIST, TYPED_LIST, Entry
+from mailroom.web.compose.mends import FILE_LIST, TYPED_LIST, ListEntry
 
 PLACE_WORDS = {TYPED_LIST: "line", FILE_LIST: "row"}
 
@@ -26,7 +26,7 @@ PLACE_WORDS = {TYPED_LIST: "line", FILE_LIST: "row"}
 class Oddity:
     """An entry, what there is to say of it, and what it was probably meant to be."""
 
-    entry: Entry
+    entry: ListEntry
     message: str = ""
     suggestion: str = ""
 
@@ -47,7 +47,7 @@ class Oddities:
     total: int = 0
     suggestions: int = 0
 
-    def note(self, entry: Entry, message: str = "", suggestion: str = "") -> None:
+    def note(self, entry: ListEntry, message: str = "", suggestion: str = "") -> None:
         self.total += 1
         self.suggestions += bool(suggestion)
         if len(self.shown) < MOST_SHOWN:
@@ -98,10 +98,12 @@ def review_of(form: ComposeForm, draft: Draft) -> Review:
     review = Review(len(draft.recipients), file if file and (file.table or file.sheets) else None)
     for name, parsed in form.lists.items():
         for problem in _told(parsed):
-            review.bad.note(Entry(name, problem.line, problem.text), problem.message, suggested(problem.text))
+            review.bad.note(
+                ListEntry(name, problem.line, problem.text), problem.message, suggested(problem.text)
+            )
         review.bad.total += parsed.problems.total - len(parsed.problems)
         for problem in parsed.duplicates:
-            review.twice.note(Entry(name, problem.line, problem.text), problem.message)
+            review.twice.note(ListEntry(name, problem.line, problem.text), problem.message)
         review.twice.total += parsed.duplicates.total - len(parsed.duplicates)
         for recipient in parsed.recipients:
             if better := suggested(recipient.address):
@@ -117,8 +119,8 @@ def _told(parsed: Parsed) -> Sequence[Problem]:
     return () if parsed.refusal else parsed.problems
 
 
-def _entry(name: str, parsed: Parsed, recipient: Recipient) -> Entry:
-    return Entry(name, parsed.lines_of.get(recipient.key, 0), recipient.address)
+def _entry(name: str, parsed: Parsed, recipient: Recipient) -> ListEntry:
+    return ListEntry(name, parsed.lines_of.get(recipient.key, 0), recipient.address)
 
 
 def _ask_ledger(review: Review, form: ComposeForm, draft: Draft) -> None:
