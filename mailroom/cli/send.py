@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import BinaryIO, TextIO
 
 import click
@@ -16,9 +20,11 @@ from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, choices, encoding_named, reading_of
-from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.recipients.table import Wishes
+from mailroom.content.recipients.workbook import is_workbook
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
@@ -35,9 +41,17 @@ CHOICES_NAMED = 8
 @click.command(cls=LedgerCommand)
 @click.option("--from", "sender", help="Who it is from; MAIL_DEFAULT_SENDER when left out.")
 @click.option("--to", multiple=True, help="A recipient, or several.")
-@click.option("--csv", "csv_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--encoding", help="How the CSV file is written, such as windows-1251; needed where it is no Unicode."
+    "--recipients",
+    "--csv",
+    "list_file",
+    type=click.File("rb"),
+    help="A file of recipients: XLSX, XLS, ODS, CSV, vCard; - reads it from standard input.",
+)
+@click.option("--sheet", default="", help="Of a workbook; by default the first that holds addresses.")
+@click.option("--column", default="", help="The column of addresses: its heading, or its number from 1.")
+@click.option(
+    "--encoding", help="How a text file is written, such as windows-1251; needed where it is no Unicode."
 )
 @click.option("--subject", required=True)
 @click.option("--text", default="", help="The text; - reads it from standard input.")
@@ -63,7 +77,9 @@ CHOICES_NAMED = 8
 def send(
     sender: str | None,
     to: tuple[str, ...],
-    csv_file: Path | None,
+    list_file: BinaryIO | None,
+    sheet: str,
+    column: str,
     encoding: str | None,
     subject: str,
     text: str,
@@ -80,7 +96,7 @@ def send(
         raise click.ClickException("--list needs --purpose bulk: nobody unsubscribes from other mail.")
     if as_json and not dry_run:
         raise click.ClickException("--json needs --dry-run.")
-    parsed = _recipients(to, csv_file, encoding)
+    parsed = _recipients(to, list_file, Wishes(encoding, sheet, column))
     if not dry_run:
         _stop_at_bad(parsed)
     content = Content(
@@ -133,11 +149,11 @@ def _report(accepted: Accepted) -> None:
         raise
 
 
-def _recipients(to: tuple[str, ...], csv_file: Path | None, encoding: str | None) -> Parsed:
+def _recipients(to: tuple[str, ...], list_file: BinaryIO | None, wishes: Wishes) -> Parsed:
     parsed = parse_pasted("\n".join(to))
-    if csv_file:
-        with csv_file.open("rb") as data:
-            listed = parse_csv(data, _encoding(data, encoding))
+    if list_file:
+        with _seekable(list_file) as data:
+            listed = parse_file(data, replace(wishes, encoding=_encoding(data, wishes.encoding)))
             _stop_at([listed.refusal] if listed.refusal else [])
             parsed = merge(parsed, listed)
     return parsed
@@ -153,18 +169,32 @@ def _stop_at_bad(parsed: Parsed) -> None:
     )
 
 
-def _encoding(data: BinaryIO, given: str | None) -> str:
-    """The one that was given, or that the file surely has; nothing is sent on a guess."""
+@contextmanager
+def _seekable(data: BinaryIO) -> Iterator[BinaryIO]:
+    """The same as a file that can be read twice: standard input is none."""
+    if data.seekable():
+        yield data
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(data, copy)
+        copy.seek(0)
+        yield copy
+
+
+def _encoding(data: BinaryIO, given: str | None) -> str | None:
+    """The one that was given, or that the file surely has: nothing is sent on a guess. Workbooks: None."""
+    if is_workbook(data):
+        return None
     if given is not None:
         if known := encoding_named(given):
             return known
         raise click.ClickException(f"--encoding: {given} is not one of {', '.join(LIST_ENCODINGS)}.")
     reading = reading_of(data)
-    if not reading.is_sure and not parse_csv(data, reading.codec).refusal:
+    if not reading.is_sure and not parse_file(data, Wishes(encoding=reading.codec)).refusal:
         offered = choices(data)[:CHOICES_NAMED]
         _stop_at(
             [
-                "The letters of the CSV file can be read in several ways. Say which is right:",
+                "The letters of the file can be read in several ways. Say which is right:",
                 *(f"--encoding {choice.codec}: {choice.words}" for choice in offered),
             ]
         )

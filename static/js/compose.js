@@ -5,10 +5,17 @@ const label = form.querySelector("[data-send-label]");
 const tooLarge = form.querySelector("[data-too-large]");
 const limit = Number(form.dataset.limit);
 
+// How many were found when the list was last checked, while there is a kept file; see list.js.
+function checked() {
+  if (form.querySelector("[name=kept_recipients_file]:checked") === null) return 0;
+  return Number(form.querySelector("[data-found]")?.dataset.found ?? 0);
+}
+
 function mails({ good }) {
   const hasFile = form.querySelector("[data-list-file]").files.length > 0;
   const hasKept = form.querySelector("[name=kept_recipients_file]:checked") !== null;
-  if (hasFile || hasKept || good === 0) return "Send";
+  if (hasKept && !hasFile && checked()) good = checked();
+  else if (hasFile || hasKept || good === 0) return "Send";
   return good === 1 ? "Send 1 mail" : `Send ${good.toLocaleString("en")} mails`;
 }
 
@@ -17,9 +24,11 @@ const THOUSANDS = 1000;
 // What is asked before so many are mailed; see confirm.js.
 async function question() {
   const [file] = form.querySelector("[data-list-file]").files;
-  const lines = file ? (await file.text()).split("\n").length : 0;
+  const isText = file && !/\.(xls[xmb]?|ods)$/i.test(file.name); // a workbook has no lines
+  const lines = isText ? (await file.text()).split("\n").length : 0;
   if (lines > THOUSANDS) return `Send it to everybody in ${file.name}, some ${lines.toLocaleString("en")} lines?`;
-  return found.good >= THOUSANDS ? `Send it to ${found.good.toLocaleString("en")} recipients?` : "";
+  const good = Math.max(found.good, checked());
+  return good >= THOUSANDS ? `Send it to ${good.toLocaleString("en")} recipients?` : "";
 }
 
 async function show() {

@@ -1,5 +1,6 @@
 // <textarea data-recipients="ID">: counts the recipients while they are typed or pasted, into
-// the output of that ID. A quick look only: the server reads the list with more care.
+// the output of that ID. A quick look only: the server reads the list with more care. Of a line of cells, with
+// tabs between them, the one that looks right counts; one without any may be of headings.
 const ENTRY = /(?:"(?:[^"\\\n]|\\.)*"|<[^<>\n]*>|[^,;\n])+/g;
 const LOOKS_RIGHT = /^[^\s@<>,;"]+@[^\s@<>,;"]+\.[^\s@<>,;".]+$/;
 const PAUSE = 150;
@@ -11,7 +12,9 @@ export function look(text) {
   let number = 0;
   for (const line of text.split("\n")) {
     number += 1;
-    for (const entry of line.match(ENTRY) ?? []) {
+    const cells = line.trim().split("\t");
+    const entries = cells.length > 1 ? cells.filter((cell) => cell.includes("@")) : (line.match(ENTRY) ?? []);
+    for (const entry of entries) {
       const typed = entry.trim();
       if (!typed) continue;
       const bracketed = /<([^<>]*)>$/.exec(typed);

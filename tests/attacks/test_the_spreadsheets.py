@@ -1,4 +1,5 @@
-"""What somebody writes into a name, an address or a mail server's reply, for a spreadsheet to compute.
+"""What somebody writes into a name, an address or a mail server's reply, for a spreadsheet to compute; and
+workbooks that somebody made for us to choke on.
 
 A spreadsheet splits the file where its country splits (a German one at semicolons), may take no
 notice of quotes, and computes whatever then begins like a formula.
@@ -8,9 +9,12 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 import re
+import tracemalloc
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -20,13 +24,19 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from mailroom.content.formulas import harmless, restored
+from mailroom.content.recipients import workbook, workbook_reader
 from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.parsed import Parsed
+from mailroom.content.recipients.table import Wishes
 from mailroom.database.engine import Database
 from mailroom.ledger import suppressions
 from mailroom.ledger.schema import contents
 from mailroom.web.compose.prefill import copied
 from mailroom.web.compose.uploads import Uploads
 from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, line
+from tests.content import workbooks
+from tests.content.workbooks import OLE, lying, rows, text, xlsx, zipped
 from tests.web.watching import a_mailing
 
 SEPARATORS = ",;\t|"
@@ -178,3 +188,135 @@ def test_a_copied_mailing_has_the_values_that_it_had(app: Flask, client: FlaskCl
     assert form is not None and form.recipients_file is not None
     read = parse_csv(form.recipients_file.data).recipients
     assert [(one.variables or {})["note"] for one in read] == people
+
+
+GUESTS = rows(("email", "town"), ("ann@example.org", "Rome"))
+
+
+def read(data: bytes, sheet: str = "") -> Parsed:
+    return parse_file(io.BytesIO(data), Wishes(sheet=sheet))
+
+
+def reached(place: str) -> bytes:
+    """A workbook with one more cell, far outside."""
+    number = int(place.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    return xlsx({"S": GUESTS + f'<row r="{number}">{text(place, "x")}</row>'})
+
+
+def ods(manifest: bytes = b"") -> bytes:
+    return zipped(
+        {
+            "mimetype": b"application/vnd.oasis.opendocument.spreadsheet",
+            "content.xml": b"\x93" * 400,
+            "META-INF/manifest.xml": manifest,
+        }
+    )
+
+
+WORKBOOK = xlsx({"S": GUESTS})
+REFUSED = {
+    "a cell at the far end": (reached("XFD1048576"), "reach too far"),
+    "a directory that promises terabytes": (lying(WORKBOOK, 0xF0000000), "far larger inside"),
+    "very many parts": (
+        xlsx({"S": GUESTS}, extra={f"xl/media/{n}.png": b"" for n in range(6_000)}),
+        "far larger inside",
+    ),
+    "cut off": (WORKBOOK[:-200], "damaged"),
+    "cut off early": (WORKBOOK[:900], "is a"),
+    "rubbish in a sheet": (
+        zipped({"xl/workbook.xml": b"<workbook><sheets><sheet", "[Content_Types].xml": b"<"}),
+        "damaged",
+    ),
+    "a sealed Excel workbook": (
+        OLE + bytes(504) + "EncryptedPackage".encode("utf-16-le") + bytes(500),
+        "password",
+    ),
+    "a sealed OpenDocument": (ods(b"<manifest:encryption-data/>"), "password"),
+    "an old Word document": (OLE + bytes(504) + "WordDocument".encode("utf-16-le") + bytes(500), "Word"),
+    "an Outlook message": (OLE + bytes(504) + "__substg1.0_1000001F".encode("utf-16-le"), "Outlook"),
+    "an OpenDocument of rubbish": (ods(), "damaged"),
+    "old Excel's beginning": (OLE + random.Random(1).randbytes(3_000), "damaged"),
+    "nothing but an archive's end": (b"PK\x05\x06" + bytes(18), "ZIP"),
+    "no sheet": (xlsx({}), "without a sheet"),
+}
+
+
+@pytest.mark.parametrize("attack", REFUSED)
+def test_a_workbook_that_harms_says_what_it_is_and_what_to_do(attack: str) -> None:
+    data, words = REFUSED[attack]
+    parsed = read(data)
+    assert words in parsed.refusal and "CSV" in parsed.refusal and parsed.refusal.isprintable()
+    assert parsed.recipients == [] and parsed.problems.total == 1
+
+
+def test_a_bomb_that_lies_about_its_size_is_stopped_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MOST_CPU_SECONDS", 1)
+    rubble = f'<row r="3">{text("A3", "x" * 1_000)}</row>' * 200_000
+    bomb = lying(xlsx({"S": GUESTS + rubble}))
+    assert len(bomb) < 2_000_000
+    assert re.search("takes too long|damaged", read(bomb).refusal)
+
+
+def test_what_is_written_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MOST_WRITTEN", 10_000)
+    many = "".join(workbooks.row(number, f"p{number}@example.org", "x" * 50) for number in range(2, 400))
+    assert "reach too far" in read(xlsx({"S": workbooks.row(1, "email", "n") + many})).refusal
+
+
+@pytest.mark.parametrize("place", ["A1048576", "XFD1"])
+def test_a_stray_cell_along_one_side_costs_a_sentence_at_most(place: str) -> None:
+    parsed = read(reached(place))
+    assert [one.address for one in parsed.recipients] == ["ann@example.org"] or "16,384 columns" in str(
+        parsed.problems
+    )
+
+
+def test_macros_links_and_entities_are_words_or_nothing() -> None:
+    hostile = (
+        '<c r="B2"><f>[1]Sheet!A1+WEBSERVICE("http://evil.example/")</f><v>7</v></c>',
+        '<c r="B2" t="str"><f>cmd|" /C calc"!A0</f><v>=cmd|x</v></c>',
+    )
+    for cell, value in zip(hostile, ("7", "=cmd|x"), strict=True):
+        table = rows(("email", "n"), ("ann@example.org", cell))
+        data = xlsx({"S": table}, extra={"xl/vbaProject.bin": OLE + bytes(100)})
+        assert (read(data).recipients[0].variables or {}) == {"n": value}
+    entity = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd"><!ENTITY b "&a;&a;">]>'
+    sheet = f'{entity}<worksheet xmlns="{workbooks.MAIN}"><sheetData>{GUESTS}</sheetData></worksheet>'
+    parsed = read(
+        xlsx({"S": ""}, extra={"xl/worksheets/sheet1.xml": sheet.replace("Rome", "Rome&b;").encode()})
+    )
+    assert "root:" not in str(parsed) and (parsed.refusal or "Rome" in str(parsed.recipients))
+
+
+def test_a_damaged_workbook_never_harms_whoever_reads_it() -> None:
+    """Octets changed here and there: it is read, or it is refused."""
+    chance = random.Random(3)
+    for _ in range(25):
+        data = bytearray(WORKBOOK)
+        for _ in range(chance.randrange(1, 12)):
+            data[chance.randrange(4, len(data))] = chance.randrange(256)
+        parsed = read(bytes(data))
+        assert parsed.refusal or parsed.recipients or parsed.problems
+
+
+def test_the_workbook_is_never_in_our_memory() -> None:
+    many = "".join(workbooks.row(number, "ann@example.org", "x" * 500) for number in range(2, 8_000))
+    data = io.BytesIO(xlsx({"S": workbooks.row(1, "email", "n") + many}))
+    tracemalloc.start()
+    parsed = parse_file(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (len(parsed.recipients), parsed.duplicates.total) == (1, 7_997) and peak < 2_500_000
+
+
+def test_the_process_that_reads_knows_nothing_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spy = tmp_path / "spy.py"
+    spy.write_text(
+        "import json, os; print(json.dumps({'kind': 'workbook', 'width': 1, 'sheets': list(os.environ), "
+        "'sheet': os.getcwd()}))"
+    )
+    monkeypatch.setattr(workbook_reader, "__file__", str(spy))
+    monkeypatch.setenv("SECRET_KEY", "hush")
+    assert set(read(WORKBOOK).sheets) <= {"RUST_BACKTRACE", "LC_CTYPE"}

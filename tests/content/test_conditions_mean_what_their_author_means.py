@@ -144,7 +144,7 @@ def test_both_ways_write_a_value_as_it_is_written(value: Value, written: str) ->
     ],
 )
 def test_a_tag_may_be_written_as_its_heading_is(heading: str) -> None:
-    columns = columns_of(["Email", heading], [["ann@example.org", "Ann"]])
+    columns = columns_of([["Email", heading], ["ann@example.org", "Ann"]])
     assert columns is not None
     ((_, tag),) = columns.variables
     source = f"{{{{ {heading} }}}}"
@@ -156,7 +156,7 @@ def test_a_tag_may_be_written_as_its_heading_is(heading: str) -> None:
 
 
 def test_a_decomposed_heading_is_the_same_as_a_composed_one() -> None:
-    assert columns_of(["Email", "Gro\u0308ße"], []) == columns_of(["Email", "Größe"], [])
+    assert columns_of([["Email", "Gro\u0308ße"]]) == columns_of([["Email", "Größe"]])
 
 
 def test_email_and_name_too() -> None:

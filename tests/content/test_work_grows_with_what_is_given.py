@@ -22,8 +22,8 @@ from mailroom.content.formulas import harmless, restored
 from mailroom.content.headers import address_header, extra_header, text_header
 from mailroom.content.merge.names import identifier
 from mailroom.content.recipients.columns import columns_of
-from mailroom.content.recipients.csv_encoding import separator_of
 from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.csv_separator import separator_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, MOST_KEPT, Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 
@@ -60,12 +60,12 @@ def tags(number: int) -> str:
 
 
 GIVEN: dict[str, Callable[[int], Callable[[], object]]] = {
-    "one heading again and again": lambda n: lambda: columns_of(["a@b", *["town"] * n], []),
+    "one heading again and again": lambda n: lambda: columns_of([["a@b", *["town"] * n]]),
     "headings that look numbered": lambda n: (
-        lambda: columns_of(["email", *(f"a_{m % 99}" for m in range(n))], [])
+        lambda: columns_of([["email", *(f"a_{m % 99}" for m in range(n))]])
     ),
-    "no headings": lambda n: lambda: columns_of(["a@b.example", *["x"] * n], []),
-    "empty headings": lambda n: lambda: columns_of(["email", *[""] * n], []),
+    "no headings": lambda n: lambda: columns_of([["a@b.example", *["x"] * n]]),
+    "empty headings": lambda n: lambda: columns_of([["email", *[""] * n]]),
     "columns of several lists": lambda n: (
         lambda: merge(columns(*(f"a{m}" for m in range(n))), columns(*(f"b{m}" for m in range(n))))
     ),

@@ -1,4 +1,7 @@
 """Lists of people.
 
-parsed.py (what reading one gives), pasted.py, csv_file.py with columns.py and csv_encoding.py.
+parsed.py (what reading one gives); pasted.py and pasted_cells.py (what is typed); list_file.py (a file,
+whatever it is): csv_file.py with csv_encoding.py and csv_separator.py, workbook.py with workbook_reader.py
+(its process), vcard.py, file_kind.py (what is none). All of them give rows to table.py, which knows by
+columns.py, headings.py and cells.py what they mean.
 """

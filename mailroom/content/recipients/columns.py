@@ -1,80 +1,154 @@
-"""Which column of a CSV file is what, and what its merge tag is called."""
+"""Which column of a table is what, and what its merge tag is called."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unicodedata import normalize
 
-from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.merge.names import identifier
-
-_ADDRESS_NAMES = (
-    *("email", "email_address", "e_mail", "e_mail_address", "mail", "mail_address", "recipient"),
-    *("recipient_email", "to", "address", "adresse", "mailadresse", "e_mail_adresse", "email_adresse"),
-    *("correo", "courriel"),
+from mailroom.content.recipients.cells import holds_address
+from mailroom.content.recipients.headings import (
+    FIRST_NAMES,
+    FULL_NAMES,
+    LAST_NAMES,
+    NAME_IS_LAST_BESIDE,
+    RECIPIENT_HEADINGS,
+    SURELY_MAIL,
 )
-_MAIL_NAMES = (
-    *("e_mail_1_value", "email_1_value", "primary_email", "e_mail_1_address", "email_1_address"),
-    *(name for name in _ADDRESS_NAMES if "mail" in name),
-)
-"""Headings that mean nothing else. The first ones are of exported contacts."""
-
-SEVERAL = ":::"
-"""Between the addresses of one cell, in Google's exports."""
-
-_NAME_NAMES = ("name", "full_name", "display_name")
 
 _TAKEN = {"email", "name"}
 """Merge tags that every recipient has anyway."""
+
+_WHOLE = {"name", "full_name", "display_name"}
+"""Headings of a name that need no tag of their own beside `name`."""
+
+_MEANT = {*SURELY_MAIL, *RECIPIENT_HEADINGS}
+
+_TITLE_FILLS = 0.6
+"""A row above the people that fills a smaller share of the cells that another there does is a title."""
+
+_CONTENTS = (
+    ("date", re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:]+)?|\d{1,2}[./]\d{1,2}[./]\d{4}").fullmatch),
+    ("phone", re.compile(r"(?:\+|00)[\d ()/.-]{7,25}").fullmatch),
+    ("link", re.compile(r"https?://\S+").fullmatch),
+)
+"""What a column without a heading is called, when every cell in it says so."""
 
 Row = Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """`address` and `name` are positions; `variables` are positions with their tag's name."""
+    """`address` and `names` (of one, or first and last) are positions; `variables` are positions with their
+    tag's name.
+
+    `start` is the index of the first row of people; `headings` are as written, empty where there are none.
+    """
 
     address: int
-    name: int | None
+    names: tuple[int, ...]
     variables: tuple[tuple[int, str], ...]
-    count: int
-    has_header: bool
+    headings: tuple[str, ...]
+    start: int
+
+    @property
+    def count(self) -> int:
+        return len(self.headings)
 
 
-def columns_of(first: Row, sample: Sequence[Row]) -> Columns | None:
-    """Read from the file's first row and some that follow; None: no column holds addresses."""
-    without_header = next((i for i, cell in enumerate(first) if holds_address(cell)), None)
-    if without_header is not None:
-        headings = ["" for _ in first]
-        return _named(headings, without_header, None, has_header=False)
-    headings = [identifier(cell) for cell in first]
-    address = _address_column(headings, sample)
+def columns_of(sample: Sequence[Row], chosen: str = "") -> Columns | None:
+    """Read from the first rows of a table; None: no column holds addresses.
+
+    `chosen`: the column of addresses, when somebody said so: its heading, or its number from 1.
+    """
+    at = _heading_row(sample)
+    headings = tuple(normalize("NFC", cell.strip()) if at is not None else "" for cell in sample[at or 0])
+    people = sample[0 if at is None else at + 1 :]
+    tags = [identifier(heading) for heading in headings]
+    address = _chosen(chosen, tags)
+    if address is None:
+        address = _address_column(tags, people)
     if address is None:
         return None
-    name = next((headings.index(word) for word in _NAME_NAMES if word in headings), None)
-    return _named(headings, address, name, has_header=True)
+    return _named(headings, tags, address, people, start=0 if at is None else at + 1)
 
 
-def _address_column(headings: list[str], sample: Sequence[Row]) -> int | None:
-    named = [headings.index(word) for word in (*_MAIL_NAMES, *_ADDRESS_NAMES) if word in headings]
-    holding = [
-        i for i in range(len(headings)) if any(holds_address(row[i]) for row in sample if i < len(row))
-    ]
-    surely = next((headings.index(word) for word in _MAIL_NAMES if word in headings), None)
-    if surely is not None and not any(row[surely].strip() for row in sample if surely < len(row)):
+def _chosen(column: str, tags: Sequence[str]) -> int | None:
+    """Its position; None for one that there is not."""
+    if column.isdecimal():
+        return int(column) - 1 if 1 <= int(column[:6]) <= len(tags) else None
+    tag = identifier(column)
+    return tags.index(tag) if tag and tag in tags else None
+
+
+def _heading_row(sample: Sequence[Row]) -> int | None:
+    """The row that says what the columns are; what stands above it are titles. None: people begin at once.
+
+    It stands above the first address, and it names the column of addresses, or fills as many cells as any.
+    """
+    for number, row in enumerate(sample):
+        if any(map(holds_address, row)):
+            sample = sample[:number]
+            break
+        if any(identifier(cell) in _MEANT for cell in row):
+            return number
+    if not sample:
+        return None
+    filled = [sum(map(bool, row)) for row in sample]
+    return next(number for number, some in enumerate(filled) if some >= _TITLE_FILLS * max(filled))
+
+
+def _address_column(tags: Sequence[str], people: Sequence[Row]) -> int | None:
+    named = [tags.index(word) for word in (*SURELY_MAIL, *RECIPIENT_HEADINGS) if word in tags]
+    held = {
+        place: some
+        for place in range(len(tags))
+        if (some := sum(holds_address(row[place]) for row in people if place < len(row)))
+    }
+    surely = next((tags.index(word) for word in SURELY_MAIL if word in tags), None)
+    if surely is not None and not any(row[surely].strip() for row in people if surely < len(row)):
         return surely  # of people who stand first, and have none
     # `Address` is often a street: a name alone decides only where no cell does.
-    return next((i for i in named if i in holding), next(iter(holding or named), None))
+    if not held:
+        return next(iter(named), None)
+    return next((place for place in named if place in held), max(held, key=held.__getitem__))
 
 
-def _named(headings: list[str], address: int, name: int | None, *, has_header: bool) -> Columns:
+def _named(
+    headings: Sequence[str], tags: Sequence[str], address: int, people: Sequence[Row], *, start: int
+) -> Columns:
+    names, is_whole = _names(tags, address)
     taken, variables = dict.fromkeys(_TAKEN, 2), []
-    for position, heading in enumerate(headings):
-        if position in (address, name):
+    for place, tag in enumerate(tags):
+        if place == address or (is_whole and place in names and tag in _WHOLE):
             continue
-        tag = _free(heading or f"column_{position + 1}", taken)
-        variables.append((position, tag))
-    return Columns(address, name, tuple(variables), len(headings), has_header)
+        variables.append((place, _free(tag or _by_content(place, people), taken)))
+    return Columns(address, names, tuple(variables), tuple(headings), start)
+
+
+def _names(tags: Sequence[str], address: int) -> tuple[tuple[int, ...], bool]:
+    """The columns that make a name, and whether it is one that holds it whole."""
+
+    def find(words: Sequence[str]) -> int | None:
+        places = (tags.index(word) for word in words if word in tags)
+        return next((place for place in places if place != address), None)
+
+    whole, first, last = find(FULL_NAMES), find(FIRST_NAMES), find(LAST_NAMES)
+    if first is not None and last is None and (beside := NAME_IS_LAST_BESIDE.get(tags[first])):
+        last, whole = find([beside]), None
+    if whole is not None:
+        return (whole,), True
+    if first is None:  # `nom`, `nombre`, `nome` alone: the name
+        return ((last,) if last is not None else ()), False
+    return (first, last) if last is not None else (first,), False
+
+
+def _by_content(place: int, people: Sequence[Row]) -> str:
+    cells = [row[place].strip() for row in people if place < len(row) and row[place].strip()]
+    found = (name for name, is_one in _CONTENTS if cells and all(map(is_one, cells)))
+    return next(found, f"column_{place + 1}")
 
 
 def _free(tag: str, taken: dict[str, int]) -> str:
@@ -85,16 +159,3 @@ def _free(tag: str, taken: dict[str, int]) -> str:
         taken[tag] += 1
     taken[candidate] = 2
     return candidate
-
-
-def holds_address(cell: str) -> bool:
-    """Whether one address stands in it, or several."""
-    return "@" in cell and any(map(_is_address, cell.split(SEVERAL)))
-
-
-def _is_address(cell: str) -> bool:
-    try:
-        parse_address(cell)
-    except AddressError:
-        return False
-    return True

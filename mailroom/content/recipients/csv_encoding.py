@@ -1,4 +1,4 @@
-"""CSV sniffing: a file's encoding and its separator, found by looking.
+"""CSV sniffing: a file's encoding, found by looking.
 
 Unicode is recognised for sure. A code page is only guessed: every octet is some letter in most of them, and
 `Иван` of one is `Èâàí` of another. So whoever sends is asked.
@@ -214,9 +214,3 @@ def can_be_read_as(data: BinaryIO, encoding: str) -> bool:
     finally:
         data.seek(0)
     return True
-
-
-def separator_of(line: str) -> str:
-    """The separator that `line`, a file's first, holds most often outside quotes."""
-    outside = "".join(line.split('"')[::2])
-    return max(",;\t|", key=outside.count)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mailroom.content.addresses import Address
 from mailroom.content.merge.plain import Value
+from mailroom.content.recipients.columns import Columns
 
 
 class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass takes its time
@@ -88,7 +89,13 @@ class Parsed:
     problems: Problems = field(default_factory=Problems)
     duplicates: Problems = field(default_factory=Problems)
     columns: list[str] = field(default_factory=list)
+    lines_of: dict[str, int] = field(default_factory=dict)  # by the recipient's key; from 1
     refusal: str = ""  # why nothing could be read at all, and what to do
+    rows: int = 0  # of people, when it was a table, which the next two tell of
+    table: Columns | None = None
+    first_rows: Sequence[Sequence[str]] = ()
+    sheets: Sequence[str] = ()  # of a workbook, and the one that was read
+    sheet: str = ""
 
     @property
     def last_place(self) -> int:

@@ -12,13 +12,17 @@ from flask import request
 from werkzeug.datastructures import FileStorage
 
 from mailroom.content.recipients.csv_encoding import Choice
-from mailroom.content.recipients.parsed import Problem, Problems
+from mailroom.content.recipients.parsed import Parsed
 from mailroom.database.blobs import WRITTEN_AT_ONCE
+from mailroom.engine.accept.draft import Draft
+from mailroom.web.compose import mends
+from mailroom.web.compose.mends import Mends
 from mailroom.web.compose.uploads import Upload, Uploads
 from mailroom.web.form_problems import FormProblems
 
 TYPED = (
     *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
+    *("recipients_sheet", "recipients_column", "mended"),
     *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo"),
 )
 
@@ -50,22 +54,6 @@ class ChosenFile:
             yield read
 
 
-@dataclass(slots=True)
-class BadEntries:
-    """What a list of recipients holds that cannot be mailed."""
-
-    problems: Problems
-    good: int
-
-    @property
-    def shown(self) -> Sequence[Problem]:
-        return self.problems[:MOST_SHOWN]
-
-    @property
-    def total(self) -> int:
-        return self.problems.total
-
-
 @dataclass(frozen=True, slots=True)
 class ListShown:
     """A file of recipients as it is read: in which encoding, which others there are, its first rows."""
@@ -90,8 +78,10 @@ class ComposeForm(FormProblems):
     list_shown: ListShown | None = None
     attachments: list[ChosenFile] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
-    bad: dict[str, BadEntries] = field(default_factory=dict)
+    lists: dict[str, Parsed] = field(default_factory=dict)  # as they were read, by field
     found: dict[str, int] = field(default_factory=dict)  # recipients found, by field
+    mends: Mends = field(default_factory=Mends)
+    draft: Draft | None = None  # that it describes, problems or none
 
     def value(self, name: str) -> str:
         return self.typed.get(name, "")
@@ -99,7 +89,12 @@ class ComposeForm(FormProblems):
     @property
     def may_leave_out(self) -> bool:
         """Whether somebody is left to send to."""
-        return any(bad.good for bad in self.bad.values())
+        return any(one.problems and one.recipients for one in self.lists.values())
+
+    @property
+    def left_out(self) -> int:
+        """How many entries of the lists are mailed to nobody."""
+        return sum(one.problems.total for one in self.lists.values())
 
     @property
     def files(self) -> list[ChosenFile]:
@@ -139,17 +134,35 @@ def from_request(kept: Uploads) -> ComposeForm:
         undoes_bulk_only="undo_bulk_only" in request.form,
     )
     form.idempotency_key = request.form.get("idempotency_key", "")[:200]
+    is_other_table = _is_new_file() or _is_other_sheet()
+    form.mends = mends.from_form(is_new_file=is_other_table)
+    if is_other_table:
+        form.typed |= dict.fromkeys(("recipients_column", "mended"), "")
+    form.typed["recipients"] = form.mends.typed(form.typed["recipients"])
     _choose_list(form, kept)
     _choose_attachments(form, kept)
     return form
+
+
+def _is_new_file() -> bool:
+    """Whether it takes the place of one that choices were made for."""
+    uploaded = request.files.get("recipients_file")
+    return bool(uploaded and uploaded.filename and "chosen_for_kept" in request.form)
+
+
+def _is_other_sheet() -> bool:
+    """Whether another one was chosen than choices were made for."""
+    chosen = request.form.get("recipients_sheet", "")
+    return request.form.get("shown_sheet", chosen) != chosen
 
 
 def _choose_list(form: ComposeForm, kept: Uploads) -> None:
     uploaded = request.files.get("recipients_file")
     if uploaded and uploaded.filename:
         form.recipients_file = _uploaded(uploaded)
-        if "chosen_for_kept" in request.form:
-            form.typed["recipients_encoding"] = ""  # of the file that this one takes the place of
+        if _is_new_file():
+            # Of the file that this one takes the place of.
+            form.typed |= dict.fromkeys(("recipients_encoding", "recipients_sheet", "recipients_column"), "")
         return
     for token in request.form.getlist("kept_recipients_file")[:1]:
         if file := kept.find(token):

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.characters import without_direction
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Attachment, Content, DistantAttachment
-from mailroom.content.recipients.csv_encoding import Reading, choices, encoding_named, reading_of
-from mailroom.content.recipients.csv_file import first_rows, parse_csv
-from mailroom.content.recipients.parsed import Parsed, merge
+from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.accept.draft import IF_UNKNOWN_CHOICES, LONGEST_UNDO, Draft, Idempotency
 from mailroom.web import mailroom
-from mailroom.web.compose.compose_form import BadEntries, ChosenFile, ComposeForm, ListShown
-from mailroom.web.layout.filters import count
+from mailroom.web.compose.compose_form import ChosenFile, ComposeForm
+from mailroom.web.compose.recipients import recipients_of
 
 FURTHEST = timedelta(days=366)
 
@@ -29,14 +26,6 @@ MOST_REPLY_TO = 50
 
 PROBLEMS_NAMED = 10
 """Bad addresses of Reply-To."""
-
-ROWS_SHOWN = 5
-"""Of a file, headings included."""
-
-ASK_ENCODING = (
-    "The letters of this file can be read in several ways. Look at its first rows, choose the way in which "
-    "the names are right, and press Send again."
-)
 
 NO_LINK = f"This is bulk mail, and nobody sees in it how to unsubscribe. {HOW_TO_LINK}"
 
@@ -64,7 +53,7 @@ def draft_of(
 
     `is_tried_as_a_whole`: what its merge tags make of it is preflight's.
     """
-    parsed = _recipients(form)
+    parsed = recipients_of(form)
     content = content_of(form)
     content = purposed(content, _purpose(form), len(parsed.recipients), parsed.columns)
     _check_consent(form, content)
@@ -89,6 +78,7 @@ def draft_of(
         idempotency=_idempotency(form, user_id),
         started=started,
     )
+    form.draft = draft
     return draft, parsed
 
 
@@ -136,54 +126,6 @@ def _reply_to(form: ComposeForm) -> tuple[Address, ...]:
     if len(parsed.recipients) > MOST_REPLY_TO:
         form.problems.append(("reply_to", f"Answers can go to {MOST_REPLY_TO} addresses at the most."))
     return tuple(Address(recipient.address, recipient.name) for recipient in parsed.recipients)
-
-
-def _recipients(form: ComposeForm) -> Parsed:
-    pasted = parse_pasted(form.value("recipients"))
-    lists = [pasted]
-    _report(form, "recipients", pasted)
-    if form.recipients_file:
-        listed = _listed(form, form.recipients_file.data)
-        lists.append(listed)
-        _report(form, "recipients_file", listed)
-    parsed = merge(*lists)
-    if not parsed.recipients and not any(
-        name in ("recipients", "recipients_file") for name, _ in form.problems
-    ):
-        form.problems.append(("recipients", "Say who gets it: paste addresses, or choose a CSV file."))
-    return parsed
-
-
-def _listed(form: ComposeForm, data: BinaryIO) -> Parsed:
-    """The file as somebody chose to read it, or as it surely is; on a mere guess nothing is sent."""
-    chosen = encoding_named(form.value("recipients_encoding"))
-    reading = Reading(chosen, is_sure=True) if chosen else reading_of(data)
-    listed = parse_csv(data, reading.codec)
-    offered = choices(data) if chosen or not reading.is_sure else []
-    if not reading.is_sure and not listed.refusal:
-        form.refuse("recipients_encoding", ASK_ENCODING)
-    if listed.refusal and not chosen:
-        form.recipients_file = None  # there is nothing in it to be tried again
-    else:
-        rows = [] if listed.refusal else first_rows(data, reading.codec, ROWS_SHOWN)
-        form.list_shown = ListShown(reading.codec, offered, rows)
-    return listed
-
-
-def _report(form: ComposeForm, name: str, parsed: Parsed) -> None:
-    form.found[name] = len(parsed.recipients)
-    if parsed.refusal:
-        form.refuse(name, parsed.refusal)
-        return
-    if not parsed.problems:
-        return
-    form.bad[name] = BadEntries(parsed.problems, len(parsed.recipients))
-    if form.leave_out and parsed.recipients:
-        return
-    where = " of the file" if name == "recipients_file" else ""
-    form.problems.append(
-        (name, f"{count(parsed.problems.total, 'entry', 'entries')}{where} cannot be mailed.")
-    )
 
 
 def _send_at(form: ComposeForm) -> datetime | None:

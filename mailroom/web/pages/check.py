@@ -104,7 +104,7 @@ def as_html(token: str, place: int) -> Response:
 def edit(token: str) -> Response:
     """The form as it was typed."""
     check, _ = _found(token)
-    return compose.shown(kept_form.read(check.form, compose.uploads()), 200)
+    return compose.with_its_list(kept_form.read(check.form, compose.uploads()))
 
 
 @blueprint.post("/check/<token>/again")

@@ -29,6 +29,7 @@ from mailroom.web import mailroom
 from mailroom.web.compose import compose_form
 from mailroom.web.compose.compose_form import ComposeForm
 from mailroom.web.compose.prefill import copied
+from mailroom.web.compose.review import review_of
 from mailroom.web.compose.submission import draft_of
 from mailroom.web.compose.uploads import Uploads
 from mailroom.web.layout.filters import count, duration
@@ -44,6 +45,9 @@ SENDER_COOKIE = "sender"
 
 LONGEST_SENDER = 400
 """Characters. A browser throws a cookie of more than 4 KB away, and its owner would be signed out."""
+
+ABOUT_RECIPIENTS = ("recipients", "recipients_file", "recipients_encoding")
+"""Fields."""
 
 DUPLICATES_NAMED = 5
 """Duplicates that are named; a message travels in a cookie, which holds little."""
@@ -106,6 +110,26 @@ def submitted(form: ComposeForm) -> Response:
     return answer
 
 
+@blueprint.post("/recipients")
+def check_recipients() -> Response:
+    """The form as typed, with a table of who would get it, and what is odd there. Nothing is sent."""
+    return with_its_list(compose_form.from_request(uploads()))
+
+
+def with_its_list(form: ComposeForm) -> Response:
+    """The same for a form that was kept."""
+    draft_of(form, user().id, g.started)
+    form.problems = [problem for problem in form.problems if problem[0] in ABOUT_RECIPIENTS]
+    form.keep_files(uploads())
+    return shown(form, 200)
+
+
+@blueprint.get("/recipients")
+def no_recipients() -> Response:
+    """Where somebody ends who signed in anew, or loads that table once more: what was typed is gone."""
+    return redirect(url_for("compose.page"), 303)
+
+
 def _ask_again(form: ComposeForm) -> Response:
     """Somebody went back to a form that was sent and changed it: another mailing, if they mean it."""
     form.idempotency_key = str(uuid.uuid4())
@@ -121,8 +145,9 @@ def _say(accepted: Accepted, form: ComposeForm, parsed: Parsed) -> None:
         return
     if parsed.duplicates:
         flash(_about_duplicates(parsed.duplicates), "info")
-    if left_out := sum(bad.total for bad in form.bad.values()):
-        flash(f"Left out, as asked: {count(left_out, 'entry', 'entries')} that cannot be mailed.", "warning")
+    if form.left_out:
+        left_out = count(form.left_out, "entry", "entries")
+        flash(f"Left out, as asked: {left_out} that cannot be mailed.", "warning")
     if form.lacks_link:
         flash(f"Its text has no link to unsubscribe, only its header has one. {HOW_TO_LINK}", "warning")
     if not accepted.enqueued:
@@ -142,7 +167,8 @@ def shown(form: ComposeForm, status: int) -> Response:
         form.keep_files(uploads())
     limit = request.max_content_length or 0
     wait = duration(mailroom().settings.evidence_wait.total_seconds() * 1000).removesuffix(" 0 s")
-    page = render_template("compose/page.html", form=form, limit=limit, evidence_wait=wait)
+    review = review_of(form, form.draft) if form.draft else None
+    page = render_template("compose/page.html", form=form, review=review, limit=limit, evidence_wait=wait)
     return make_response(page, status)
 
 
@@ -160,7 +186,7 @@ def preview() -> Response:
 @blueprint.errorhandler(CSRFError)
 def expired(error: CSRFError) -> Response:
     """The form as typed, with a fresh token: it is one of our own, as was judged before."""
-    if request.endpoint != "compose.submit":
+    if request.endpoint not in ("compose.submit", "compose.check_recipients"):
         return errors.refused(origin.of_token(error))
     return with_a_fresh_token()
 

@@ -39,6 +39,9 @@ SECURITY_HEADERS = {
 }
 """Where a view set one of these itself, its own stays."""
 
+WITH_A_LETTER = ("compose.submit", "compose.check_recipients")
+"""Endpoints that take the compose form."""
+
 TOKEN_LIFETIME = timedelta(hours=24)
 """Of a form's CSRF token: a letter may take a day to write."""
 
@@ -114,5 +117,5 @@ def _refuse_nul() -> None:
     if "\0" in request.path or b"%00" in request.query_string:
         abort(400)
     # A letter is not thrown away for one: compose_form leaves them out.
-    if request.endpoint != "compose.submit" and any("\0" in value for value in request.form.values()):
+    if request.endpoint not in WITH_A_LETTER and any("\0" in value for value in request.form.values()):
         abort(400)

@@ -1,0 +1,23 @@
+"""Recipients from a file, whatever it is: a workbook, CSV, an address book."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from mailroom.content.recipients.csv_encoding import reading_of
+from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.file_kind import is_vcard
+from mailroom.content.recipients.parsed import Parsed
+from mailroom.content.recipients.table import AS_IT_IS, Wishes
+from mailroom.content.recipients.vcard import parse_vcard
+from mailroom.content.recipients.workbook import is_workbook, parse_workbook
+
+
+def parse_file(data: BinaryIO, wishes: Wishes = AS_IT_IS) -> Parsed:
+    """Every address in a seekable file, each once; what is something else says what it is. It stays open."""
+    if is_workbook(data):
+        return parse_workbook(data, wishes)
+    encoding = wishes.encoding or reading_of(data).codec
+    if is_vcard(data, encoding):
+        return parse_vcard(data, encoding, wishes)
+    return parse_csv(data, encoding, wishes)

@@ -1,0 +1,44 @@
+"""A range of cells as people paste it from a spreadsheet: its tabs become columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Generator
+from functools import partial
+
+from mailroom.content.formulas import restored
+from mailroom.content.recipients.parsed import Parsed
+from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.recipients.table import Numbered, read_table
+
+
+def parse_typed(text: str) -> Parsed:
+    """Every address of what somebody typed or pasted: entries, or rows of cells where tabs are in it."""
+    if not any("\t" in line.strip() for line in text.splitlines()):
+        return parse_pasted(text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return read_table(partial(_rows, text, _has_quotes(text)), Parsed())
+
+
+def _has_quotes(text: str) -> bool:
+    """Some spreadsheets put them around cells of several lines, and some never do."""
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), "excel-tab", strict=True):
+            pass
+    except csv.Error:
+        return False
+    return True
+
+
+def _rows(text: str, has_quotes: bool, parsed: Parsed) -> Generator[Numbered]:
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        "excel-tab",
+        quoting=csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE,
+    )
+    line = 1
+    for row in reader:
+        if any(cell.strip() for cell in row):
+            yield line, restored(row)
+        line = reader.line_num + 1

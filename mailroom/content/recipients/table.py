@@ -1,0 +1,204 @@
+"""Recipients from a table, row by row, whatever file it came in: it is never held as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice, repeat
+from operator import itemgetter
+
+from mailroom.content.addresses import INVISIBLE, Address, AddressError, all_plain, clean_name, parse_address
+from mailroom.content.characters import misplaced_in_lines, suspicious
+from mailroom.content.recipients.cells import holds_address, parts_of
+from mailroom.content.recipients.columns import Columns, columns_of
+from mailroom.content.recipients.parsed import MOST_COLUMNS, Parsed, Problem, Recipient
+from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
+
+ROWS_SAMPLED = 20
+"""Rows that are looked at to find the headings, and the column of addresses."""
+
+TABLE_ROWS_AT_ONCE = 250
+"""Rows that are read column by column: few enough to be held, enough to spare Python a loop over each."""
+
+ROWS_SHOWN = 8
+"""Of a list, headings included."""
+
+Numbered = tuple[int, list[str]]
+"""A row with the line that it begins on, from 1."""
+
+Rows = Callable[[Parsed], Generator[Numbered]]
+"""Rows from the first one on, as often as asked; what cannot be read is noted in what is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How somebody wants a file to be read, where they said so.
+
+    `column` is that of the addresses: its heading, or its number from 1. `mended` is what to read in place
+    of an entry, by its line and how it is written.
+    """
+
+    encoding: str | None = None
+    sheet: str = ""
+    column: str = ""
+    mended: Mapping[tuple[int, str], str] = field(default_factory=dict)
+
+
+AS_IT_IS = Wishes()
+
+
+def read_table(rows: Rows, parsed: Parsed, wishes: Wishes = AS_IT_IS) -> Parsed:
+    """Every address, each once, the row's other cells as its variables; into `parsed`, which is returned."""
+    with closing(rows(Parsed())) as first:
+        columns = _columns(first, parsed, wishes.column)
+    if columns is not None:
+        parsed.table = columns
+        parsed.columns = [tag for _, tag in columns.variables]
+        reading, rest = _Reading(columns, parsed, wishes.mended), islice(rows(parsed), columns.start, None)
+        while block := list(islice(rest, TABLE_ROWS_AT_ONCE)):
+            parsed.rows += len(block)
+            if not reading.take(block):
+                reading.take_one_by_one(block)
+        parsed.problems.sort(key=lambda problem: problem.line)  # a block's unreadable rows came before it
+    return parsed
+
+
+def _columns(rows: Iterator[Numbered], parsed: Parsed, chosen: str) -> Columns | None:
+    """Read from the first rows, or from the first of all that holds an address; None: that is a problem."""
+    sample = list(islice(rows, ROWS_SAMPLED))
+    if not sample:
+        return None
+    (line, first), others = sample[0], [row for _, row in sample]
+    parsed.first_rows = others[:ROWS_SHOWN]
+    if (width := max(map(len, others))) > MOST_COLUMNS:
+        message = f"This file has {width:,} columns, and {MOST_COLUMNS:,} is the most."
+        parsed.problems.note(Problem(line, ", ".join(first)[:BAD_ENTRY_SHOWN], message))
+        return None
+    columns = columns_of(others, chosen)
+    if columns is None:  # people without an address may stand first
+        columns = columns_of([*others, *islice((row for _, row in rows if any(map(holds_address, row))), 1)])
+    if columns is None:
+        message = "No column holds e-mail addresses. Name it email in the first row."
+        parsed.problems.note(Problem(line, ", ".join(first)[:BAD_ENTRY_SHOWN], message))
+        return None
+    line, first = sample[max(columns.start - 1, 0)]
+    for heading in first:
+        if reason := misplaced_in_lines(heading.strip().strip(INVISIBLE)):
+            message = f"A heading, or a value of the first row, {reason}: delete it, or type it anew."
+            parsed.problems.note(Problem(line, heading[:BAD_ENTRY_SHOWN], message))
+            return None
+    return columns
+
+
+class _Reading:
+    """Rows of a table on their way into `parsed`."""
+
+    def __init__(self, columns: Columns, parsed: Parsed, mended: Mapping[tuple[int, str], str]) -> None:
+        self._columns = columns
+        self._parsed = parsed
+        self._mended = mended
+        self._mended_lines = {line for line, _ in mended}
+
+    def take(self, block: Sequence[Numbered]) -> bool:
+        """Adds them all. False: none was added, because one of them needs a closer look."""
+        lines, rows = zip(*block, strict=True)
+        if suspicious("".join(map("".join, rows)).replace("\r", "").replace("\n", "")):
+            return False
+        if set(map(len, rows)) != {self._columns.count} or not self._mended_lines.isdisjoint(lines):
+            return False
+        addresses = all_plain([row[self._columns.address] for row in rows])
+        if addresses is None:
+            return False
+        self._add(lines, rows, addresses, repeat(""))
+        return True
+
+    def take_one_by_one(self, block: Iterable[Numbered]) -> None:
+        """Adds those that can be mailed; the others become problems."""
+        good: list[tuple[int, list[str], str, str]] = []
+        for line, row in block:
+            cells = self._fitted(line, row)
+            if cells is None:
+                continue
+            cells = [cell.strip().strip(INVISIBLE) for cell in cells]
+            if self._is_misplaced(line, cells):
+                continue
+            for found in self._addresses(line, cells):
+                good.append((line, cells, found.address, found.name))
+        if good:
+            self._add(*zip(*good, strict=True))
+
+    def _addresses(self, line: int, cells: Sequence[str]) -> Iterable[Address]:
+        """Those of one row, each once; what is none becomes a problem."""
+        cell = cells[self._columns.address]
+        found: dict[str, Address] = {}
+        if not cell and (line, "") not in self._mended:
+            known = ", ".join(list(filter(None, cells))[:3])[:BAD_ENTRY_SHOWN]
+            message = f"This row has no address: {known}" if known else "The address is empty."
+            self._parsed.problems.note(Problem(line, "", message))
+            return ()
+        for part in parts_of(cell):
+            entry = part.strip()[:BAD_ENTRY_SHOWN]
+            try:
+                address = self._mended_address(line, parse_address(self._mended.get((line, entry), part)))
+            except AddressError as refusal:
+                self._parsed.problems.note(Problem(line, entry, str(refusal)))
+                continue
+            found.setdefault(address.key, address)
+        return found.values()
+
+    def _mended_address(self, line: int, address: Address) -> Address:
+        """The one in its place, where it could be mailed and is not the one that is meant."""
+        meant = self._mended.get((line, address.address))
+        return Address(parse_address(meant).address, address.name) if meant else address
+
+    def _is_misplaced(self, line: int, cells: Sequence[str]) -> bool:
+        """Whether a value holds what nobody sees. The address is judged when it is read."""
+        for place, cell in enumerate(cells):
+            if place != self._columns.address and (reason := misplaced_in_lines(cell)):
+                message = f"The value in column {place + 1} {reason}: delete it, or type the words anew."
+                self._parsed.problems.note(Problem(line, cell[:BAD_ENTRY_SHOWN], message))
+                return True
+        return False
+
+    def _fitted(self, line: int, row: list[str]) -> list[str] | None:
+        count = self._columns.count
+        if any(row[count:]):
+            message = f"This row has {len(row)} cells for {count} columns. Does one need quotes?"
+            self._parsed.problems.note(Problem(line, ", ".join(row)[:BAD_ENTRY_SHOWN], message))
+            return None
+        return row[:count] + [""] * (count - len(row))
+
+    def _add(
+        self, lines: Sequence[int], rows: Sequence[list[str]], addresses: Sequence[str], names: Iterable[str]
+    ) -> None:
+        if self._columns.names:
+            names = [found or name for found, name in zip(self._names(rows), names, strict=False)]
+        found = map(Recipient, addresses, names, self._variables(rows))
+        firsts = list(map(self._parsed.lines_of.setdefault, map(str.lower, addresses), lines))
+        for line, first, recipient in zip(lines, firsts, found, strict=True):
+            if first == line:
+                self._parsed.recipients.append(recipient)
+                self._parsed.places.append(line)
+            else:
+                twice = Problem(line, recipient.address, f"is on line {first} already")
+                self._parsed.duplicates.note(twice)
+
+    def _names(self, rows: Sequence[list[str]]) -> Iterable[str]:
+        if len(self._columns.names) == 1:
+            return map(clean_name, map(itemgetter(*self._columns.names), rows))
+        pairs = map(itemgetter(*self._columns.names), rows)
+        return (_joined(clean_name(first), clean_name(last)) for first, last in pairs)
+
+    def _variables(self, rows: Sequence[list[str]]) -> Iterable[dict[str, str] | None]:
+        if not self._columns.variables:
+            return repeat(None)
+        columns = [map(str.strip, map(itemgetter(place), rows)) for place, _ in self._columns.variables]
+        return map(dict, map(zip, repeat(self._parsed.columns), zip(*columns, strict=True)))
+
+
+def _joined(first: str, last: str) -> str:
+    """Ann and Lee. Where one holds the other already, it is the whole name."""
+    if not first or f" {first} " in f" {last} ":
+        return last
+    return f"{first} {last}" if last else first

@@ -1,0 +1,132 @@
+"""Mended entries of the form's two lists: what somebody wrote in place of each, or took as suggested."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from flask import request
+
+from mailroom.content.addresses import MAX_LENGTH
+from mailroom.content.recipients.parsed import Parsed
+from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
+from mailroom.content.recipients.suggestions import suggested
+
+TYPED_LIST, FILE_LIST = "recipients", "recipients_file"
+
+MOST_MENDED = 2_000
+"""Entries. Who has more of them mends the file."""
+
+
+class ListEntry(NamedTuple):
+    """One entry of a list, by its line and how it is written there."""
+
+    list_name: str
+    line: int
+    text: str
+
+    @property
+    def key(self) -> str:
+        """For a field of the form; `entry_of` reads it."""
+        return f"{self.list_name} {self.line} {self.text}"
+
+
+@dataclass(slots=True)
+class Mends:
+    """What to read in place of which entry. `takes_all`: every suggestion is to be taken."""
+
+    made: dict[ListEntry, str] = field(default_factory=dict)
+    takes_all: bool = False
+
+    @property
+    def of_file(self) -> dict[tuple[int, str], str]:
+        return {
+            (entry.line, entry.text): address
+            for entry, address in self.made.items()
+            if entry.list_name == FILE_LIST
+        }
+
+    @property
+    def as_field(self) -> str:
+        """Those of the file, for the next try; what was typed is mended in its field."""
+        made = [[*mended, address] for mended, address in self.of_file.items()]
+        return json.dumps(made, ensure_ascii=False) if made else ""
+
+    def restore(self, kept: str) -> None:
+        """Takes in what `as_field` gave, whatever has become of it on its way."""
+        for line, text, address in _kept(kept):
+            self.add(ListEntry(FILE_LIST, line, text), address)
+
+    def add(self, entry: ListEntry, address: str) -> None:
+        address = address.strip()[:MAX_LENGTH]
+        if address and address != entry.text and len(self.made) < MOST_MENDED:
+            self.made[entry] = address
+
+    def take_suggestions(self, list_name: str, parsed: Parsed) -> bool:
+        """Takes all that there are for this list, when somebody wants them; says whether any was taken."""
+        if not self.takes_all:
+            return False
+        before = len(self.made)
+        for line, text in doubtful(parsed):
+            self.add(ListEntry(list_name, line, text), suggested(text))
+        return len(self.made) > before
+
+    def typed(self, text: str) -> str:
+        """The text of the form's field, mended."""
+        mine = {entry: new for entry, new in self.made.items() if entry.list_name == TYPED_LIST}
+        if not mine:
+            return text
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        for (_, line, old), new in mine.items():
+            if 1 <= line <= len(lines):
+                found = re.compile(re.escape(old), re.I)
+                lines[line - 1] = found.sub(lambda _, new=new: new, lines[line - 1], count=1)  # type: ignore[misc]
+        return "\n".join(lines)
+
+
+def doubtful(parsed: Parsed) -> Iterable[tuple[int, str]]:
+    """The entries that are bad, and those that look misspelt, with their line."""
+    for problem in parsed.problems:
+        if len(problem.text) < BAD_ENTRY_SHOWN:
+            yield problem.line, problem.text
+    for recipient in parsed.recipients:
+        if suggested(recipient.address):
+            yield parsed.lines_of.get(recipient.key, 0), recipient.address
+
+
+def from_form(*, is_new_file: bool) -> Mends:
+    """As the browser sent them; those of a file that another takes the place of are forgotten."""
+    mends = Mends(takes_all="mend_all" in request.form)
+    for line, text, address in _kept(request.form.get("mended", "")):
+        mends.add(ListEntry(FILE_LIST, line, text), address)
+    pairs = zip(request.form.getlist("mend_entry"), request.form.getlist("mend_address"), strict=False)
+    for key, address in pairs:
+        if entry := entry_of(key):
+            mends.add(entry, address)
+    for key in request.form.getlist("mend_suggested"):
+        if entry := entry_of(key):
+            mends.add(entry, suggested(entry.text))
+    if is_new_file:
+        mends.made = {entry: new for entry, new in mends.made.items() if entry.list_name != FILE_LIST}
+    return mends
+
+
+def entry_of(key: str) -> ListEntry | None:
+    name, _, rest = key.partition(" ")
+    line, _, text = rest.partition(" ")
+    is_one = name in (TYPED_LIST, FILE_LIST) and line.isascii() and line.isdecimal() and len(line) < 10
+    return ListEntry(name, int(line), text) if is_one else None
+
+
+def _kept(field: str) -> Iterable[tuple[int, str, str]]:
+    try:
+        kept = json.loads(field or "[]")
+    except (ValueError, RecursionError):
+        return
+    for one in kept[:MOST_MENDED] if isinstance(kept, list) else ():
+        match one:
+            case [int(line), str(text), str(address)]:
+                yield line, text, address
