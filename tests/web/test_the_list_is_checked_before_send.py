@@ -105,7 +105,7 @@ def test_the_table_says_who_would_get_it_and_what_is_odd(app: Flask, post: Post)
         "2 cannot be mailed",
         "1 may be misspelt",
         "1 there twice",
-        "2 suppressed",
+        "2 on the suppression list",
         "1 of a role",
     ):
         assert figure in told, figure
