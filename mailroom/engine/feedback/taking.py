@@ -94,7 +94,7 @@ def _take(
     keys = [key_of(report) for report in given]
     first = {key: place for place, key in reversed([*enumerate(keys)])}
     known = reports.known(connection, first)
-    places = [place for key, place in first.items() if key not in known]
+    places = sorted(place for key, place in first.items() if key not in known)
     unread, opened_ones = [given[place] for place in places], [tokens[place] for place in places]
     matches = match(connection, unread, opened_ones, is_signed=rules.is_signed)
     of = {one.of.id: one.of for one in matches if one.of is not None}
