@@ -6,6 +6,7 @@ import pytest
 
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.feedback.report import ReportKind
+from mailroom.ledger.batches import batches
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.states import MailingState
 from mailroom.settings import load
@@ -41,6 +42,10 @@ def test_over_a_share_of_bounces(comes: Comes) -> None:
     resume(comes, mailing_id)
     comes.take(*(comes.report(id, **FULL) for id in ids[7:20]))
     assert comes.book.mailing(mailing_id).state is MailingState.ACTIVE, "whoever resumed it is obeyed"
+    lease = comes.book.claim((comes.book.waiting() or comes.book.gather(mailing_id))[0])
+    with comes.database.read() as connection:
+        left = batches.contents_of(connection, lease)
+    assert left and not any(row.is_resumed for row in left), "what a server refuses is doubted as ever"
 
 
 def test_of_a_few_a_share_says_nothing(comes: Comes) -> None:

@@ -9,6 +9,7 @@ from mailroom.content.link_tokens import LinkKey
 from mailroom.content.return_tokens import ReturnKey, ReturnPurpose
 from mailroom.engine.feedback import matching
 from mailroom.engine.feedback.rules import FeedbackRules
+from mailroom.engine.feedback.taking import MOST_OF_A_KIND
 from mailroom.feedback.report import Report, ReportKind
 from mailroom.ledger.consent import link_keys
 from mailroom.ledger.feedback import reports
@@ -160,3 +161,15 @@ def test_what_fits_nothing_is_kept_within_bounds(comes: Comes, monkeypatch: pyte
     comes.take(comes.report(id, token="b0"))
     with comes.database.read() as connection:
         assert reports.count_unmatched(connection) == 0
+
+
+def test_who_has_a_mail_cannot_fill_the_ledger(comes: Comes) -> None:
+    (id,) = comes.sent()
+    delays = [comes.report(id, ReportKind.DELAYED) for _ in range(MOST_OF_A_KIND + 1)]
+    assert [taken.unmatched for taken in comes.take(*delays)] == [""] * MOST_OF_A_KIND + [
+        matching.SAID_ENOUGH
+    ]
+    (taken,) = comes.take(comes.report(id, ReportKind.DELAYED))
+    assert taken.unmatched == matching.SAID_ENOUGH
+    comes.take(comes.report(id, **GONE))
+    assert comes.state(id) == State.BOUNCED, "another kind is another thing"

@@ -122,6 +122,14 @@ def test_a_full_mailbox_that_is_told_as_passing_counts_and_a_code_that_is_not_ha
     assert comes.listed() == [] and comes.state(id) == State.BOUNCED
 
 
+def test_where_an_address_forwards_to_may_be_gone_and_it_is_not(comes: Comes) -> None:
+    first, second = comes.sent(2)
+    comes.take(comes.report(first, address="ann@elsewhere.example", **GONE))
+    assert comes.listed() == [] and comes.state(first) == State.BOUNCED
+    comes.take(comes.report(second, address="alias@MAIL.example", **GONE))
+    assert [one.address_key for one in comes.listed()] == ["p1@mail.example"]
+
+
 def test_what_is_refused_after_the_content_blames_an_address_by_its_code_only(comes: Comes) -> None:
     comes.rules = FeedbackRules(suppress_after=1)
     comes.book.accept(2)

@@ -14,6 +14,7 @@ from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.migrate import alembic_config, upgrade
 from mailroom.ledger.schema import mailings, metadata
+from tests.feedback.comes import Comes
 
 # Alembic reads no expression of SQLite's: test_an_address_is_found_in_any_block.py compares that index.
 NOT_READ = pytest.mark.filterwarnings("ignore:.*expression-based index")
@@ -61,6 +62,19 @@ def test_a_suppression_from_before_there_were_scopes_holds_for_all_mail_and_does
     with database.read() as connection:
         found = connection.exec_driver_sql("SELECT address_key, reason FROM suppressions ORDER BY 1").all()
     assert [tuple(row) for row in found] == [("a@b.example", "bounced"), ("c@b.example", "unsubscribed")]
+
+
+def test_an_older_mailroom_knows_what_came_back_as_sent(database: Database) -> None:
+    """And its counters agree."""
+    comes = Comes(database)
+    first, _ = comes.sent(2)
+    comes.take(comes.report(first))
+    command.downgrade(alembic_config(database.url), "0017")
+    with database.read() as connection:
+        states = connection.exec_driver_sql("SELECT DISTINCT state FROM deliveries").scalars().all()
+        assert states == ["sent"] and connection.exec_driver_sql("SELECT sent FROM mailings").scalar() == 2
+    upgrade(database.url)
+    comes.book.check()
 
 
 def test_what_an_idempotency_key_names_keeps_its_program(database: Database) -> None:

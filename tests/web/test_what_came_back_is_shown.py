@@ -9,10 +9,15 @@ import re
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from mailroom.engine.feedback.matching import FORGED
 from mailroom.feedback.report import ReportKind
+from mailroom.ledger.deliveries import marks
+from mailroom.ledger.deliveries.throughput import last_hour
+from mailroom.ledger.deliveries.timeline import marks_of
 from mailroom.ledger.people import api_keys
+from mailroom.ledger.schema import deliveries
 from tests.feedback.comes import FULL, GONE, SHARED, Comes
 from tests.web.watching import ledger
 
@@ -124,3 +129,20 @@ def test_programs_are_told_of_a_mailing(comes: Comes, client: FlaskClient) -> No
     uid = comes.book.mailing(comes.book.delivery(first).mailing_id).uid
     found = client.get(f"/api/v1/mailings/{uid}", headers={"Authorization": f"Bearer {key}"}).json
     assert found is not None and found["counts"] == {"bounced": 1, "sent": 2} and found["complained"] == 1
+
+
+def test_it_was_sent_all_the_same_when_it_was(comes: Comes, client: FlaskClient) -> None:
+    """In the figures of the hour, and on its mailing's timeline."""
+    first, second, _ = comes.sent(3)
+    comes.take(comes.report(first, **GONE), comes.report(second, **FULL))
+    with comes.database.read() as connection:
+        assert last_hour(connection).total == 3
+    mailing_id = comes.book.delivery(first).mailing_id
+    with comes.database.begin() as connection:
+        session_id = marks.open_session(connection, "host-1", 1, "mx:25")
+        connection.execute(update(deliveries).values(session_id=session_id))
+    with comes.database.read() as connection:
+        drawn, _ = marks_of(connection, mailing_id, 3, now=0)
+    assert [mark.state.value for mark in drawn] == ["bounced", "bounced", "sent"]
+    assert all(0 <= mark.ended - mark.begun < 60_000 for mark in drawn)
+    assert "state-bounced" in client.get(f"/mailings/{mailing_id}").text

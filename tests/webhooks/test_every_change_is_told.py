@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, Draft
+from mailroom.engine.webhooks.payload import body_of
 from mailroom.feedback.report import ReportKind
 from mailroom.ledger import moves, states, suppressions
 from mailroom.ledger.batches import batches
@@ -24,6 +26,7 @@ from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries, webhook_calls
 from mailroom.ledger.states import Event
 from mailroom.ledger.sweep import reap
+from mailroom.ledger.webhooks import webhook_calls as calls
 from mailroom.ledger.webhooks import webhook_endpoints
 from mailroom.ledger.webhooks import webhook_events as events
 from mailroom.queue import Queue
@@ -220,3 +223,23 @@ def test_of_what_comes_back_with_the_words_of_who_said_it(database: Database) ->
         ("email.delivered", second, "so it is"),
         ("email.complained", second, "so it is"),
     ]
+
+
+@pytest.mark.parametrize(("is_transient", "kind"), [(False, "Permanent"), (True, "Transient")])
+def test_why_it_came_back_is_told_in_resend_s_words(
+    database: Database, is_transient: bool, kind: str
+) -> None:
+    with database.begin() as connection:
+        endpoint_id = webhook_endpoints.add(connection, URL, [Event.BOUNCED])
+    comes = Comes(database)
+    (id,) = comes.sent()
+    comes.take(comes.report(id, is_transient=is_transient, **GONE), comes.report(id, **GONE))
+    with database.read() as connection:
+        (call,) = calls.page(connection, endpoint_id, state=None, before_id=None, limit=9)
+        body = body_of(connection, call)
+    assert body is not None and json.loads(body)["data"]["bounce"] == {
+        "message": "5.1.1 User unknown",
+        "type": kind,
+        "subType": "General",
+        "code": 550,
+    }

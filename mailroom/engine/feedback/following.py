@@ -121,10 +121,20 @@ def _strike(
         if fact.kind != ReportKind.BOUNCED or fact.delivery_id is None:
             continue
         of = mailed[fact.delivery_id]
-        fault = address_fault(
-            fact.code, fact.words, (of.address_key, fact.address), fact.status, is_transient=fact.is_transient
-        )
+        fault = _fault(fact, of)
         if fault is AddressFault.GONE or (fault is AddressFault.PERHAPS and of.id in bounced):
             is_gone = fault is AddressFault.GONE
             met.setdefault(of.id, Strike(of.address_key, is_gone, _evidence(fact), of.mailing_id, of.id))
     strikes.strike(connection, list(met.values()), rules.suppress_after)
+
+
+def _fault(fact: Fact, of: Mailed) -> AddressFault:
+    """Of the address that was mailed. Where it forwards to is somewhere else: that one may be gone."""
+    names = (of.address_key, fact.address)
+    fault = address_fault(fact.code, fact.words, names, fact.status, is_transient=fact.is_transient)
+    is_elsewhere = _domain(fact.address) != _domain(of.address_key)
+    return AddressFault.PERHAPS if fault is AddressFault.GONE and is_elsewhere else fault
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()

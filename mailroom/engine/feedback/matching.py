@@ -23,6 +23,7 @@ NOT_IN_LEDGER = "its mail is not in the ledger"
 NOTHING_SAID = "it has neither a token nor a Message-ID"
 NOT_SIGNED = "its return path is not signed"
 NO_ADDRESS = "it does not say whose mail it is about"
+SAID_ENOUGH = "so many reports of its mail say the same already"
 NOT_OURS = "no mail of its Message-ID went to its address"
 OF_SEVERAL = "mail of its Message-ID went to several, and it does not say to whom"
 

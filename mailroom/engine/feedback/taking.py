@@ -6,6 +6,7 @@ webhook be answered. Read twice, it is counted once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.feedback.facts import fact_of, in_ascii, key_of, readable
 from mailroom.engine.feedback.following import follow
-from mailroom.engine.feedback.matching import NOT_IN_LEDGER, Match, SealedToken, match, opened
+from mailroom.engine.feedback.matching import NOT_IN_LEDGER, SAID_ENOUGH, Match, SealedToken, match, opened
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.key_ring import KeyRing
 from mailroom.feedback.report import Report
@@ -30,6 +31,10 @@ from mailroom.ledger.states import State
 
 TAKEN_AT_ONCE = 200
 """Reports a transaction: others who write to SQLite must not wait long."""
+
+
+MOST_OF_A_KIND = 10
+"""Facts of one kind that are kept of a delivery: the first of them did all that such ones do."""
 
 
 class Taken(NamedTuple):
@@ -94,12 +99,13 @@ def _take(
     keys = [key_of(report) for report in given]
     first = {key: place for place, key in reversed([*enumerate(keys)])}
     known = reports.known(connection, first)
-    places = [place for key, place in first.items() if key not in known]
+    places = sorted(place for key, place in first.items() if key not in known)
     unread, opened_ones = [given[place] for place in places], [tokens[place] for place in places]
     matches = match(connection, unread, opened_ones, is_signed=rules.is_signed)
     of = {one.of.id: one.of for one in matches if one.of is not None}
     picked = _pick(connection, of)
-    facts = [_fact(report, one, picked) for report, one in zip(unread, matches, strict=True)]
+    said = reports.said_of(connection, picked)
+    facts = [_fact(report, one, picked, said) for report, one in zip(unread, matches, strict=True)]
     new = reports.note(connection, facts)
     told = [fact for fact in facts if fact.key in new and fact.delivery_id is not None]
     follow(connection, [fact for fact in told if not fact.is_open], picked, of, rules)
@@ -117,13 +123,19 @@ def _pick(connection: Connection, ids: Collection[int]) -> dict[int, Picked]:
     return {row.id: row for row in moves.pick(connection, deliveries.c.id.in_(sorted(ids)))}
 
 
-def _fact(report: Report, matched: Match, picked: Mapping[int, Picked]) -> Fact:
+def _fact(
+    report: Report, matched: Match, picked: Mapping[int, Picked], said: Counter[tuple[int, str]]
+) -> Fact:
+    """`said`: of which deliveries what was told how often; who has a mail must not fill the ledger."""
     fact = fact_of(report, matched.unmatched)
     if matched.of is None:
         return fact
     of, row = matched.of, picked.get(matched.of.id)
     if row is None:
         return replace(fact, unmatched=NOT_IN_LEDGER)
+    said[of.id, fact.kind] += 1
+    if said[of.id, fact.kind] > MOST_OF_A_KIND:
+        return replace(fact, unmatched=SAID_ENOUGH)
     address = fact.address or of.address_key
     return replace(fact, delivery_id=of.id, mailing_id=of.mailing_id, address=address, is_open=_is_open(row))
 

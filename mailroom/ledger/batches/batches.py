@@ -74,6 +74,11 @@ DATE_OF_SHARED = case(
 IS_SPARED = (deliveries.c.state == State.QUEUED) & deliveries.c.code.is_not(None)
 IS_WAITING = or_(*(deliveries.c.state == state for state in WAITING))
 
+IS_HELD_BY_REFUSALS = func.coalesce(mailings_table.c.held_for, "") != func.coalesce(
+    mailings_table.c.tripped_for, ""
+)
+"""Whether workers paused a mailing, some time, for what a server said: and not for what came back of it."""
+
 CLAIM_BATCH = Statement(
     update(batches)
     .where(
@@ -108,7 +113,7 @@ FIND_WAITING = Statement(
         deliveries.c.variables,
         deliveries.c.attempts,
         case((IS_SPARED, deliveries.c.updated_at)),
-        mailings_table.c.held_for.is_not(None),
+        IS_HELD_BY_REFUSALS,
         func.coalesce(deliveries.c.dated_at, DATE_OF_SHARED),
     )
     .join(mailings_table, mailings_table.c.id == deliveries.c.mailing_id)

@@ -8,14 +8,28 @@ and no index is spent on it for each mail.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    case,
+    false,
+    func,
+    literal,
+    select,
+    true,
+    union_all,
+)
 
 from mailroom.database import clock
 from mailroom.database.ddl import condition
 from mailroom.database.together import Together
-from mailroom.ledger.schema import deliveries
+from mailroom.ledger.schema import deliveries, reports
 from mailroom.ledger.states import State
 
 MINUTES = 60
@@ -23,6 +37,9 @@ MINUTE_MS = 60_000
 
 BATCHES_COUNTED = 500
 """Batches read for one picture, of a hundred mails at most."""
+
+REPORTS_READ = 5_000
+"""Of the newest, for those mails that came back by now: they are in no batch."""
 
 EARLY_MS = 20 * MINUTE_MS
 """A batch that was gathered so long before the hour may have waited for it: for Redis, or a slow server."""
@@ -51,20 +68,26 @@ def last_hour(connection: Connection) -> Throughput:
     first = _first_batch_after(connection, began - EARLY_MS, last)
     weight = max(1.0, (last - first + 1) / BATCHES_COUNTED)
     ids = {first + int(place * weight) for place in range(min(BATCHES_COUNTED, last - first + 1))}
-    counted: Counter[int] = Counter()
-    rows = connection.execute(
-        select(deliveries.c.updated_at, func.count())
-        .where(
-            deliveries.c.batch_id.in_(sorted(ids)),
-            deliveries.c.state == State.SENT,
-            deliveries.c.updated_at >= began,
-        )
-        .group_by(deliveries.c.updated_at)
-    )
-    for updated_at, number in rows:
-        counted[min(MINUTES - 1, (updated_at - began) // MINUTE_MS)] += number
-    minutes = [round(counted[minute] * weight) for minute in range(MINUTES)]
+    counted: dict[bool, Counter[int]] = {False: Counter(), True: Counter()}
+    for came_back, moment, number in connection.execute(union_all(_sent(ids, began), _came_back(began))):
+        counted[bool(came_back)][min(MINUTES - 1, (moment - began) // MINUTE_MS)] += number
+    minutes = [round(counted[False][minute] * weight) + counted[True][minute] for minute in range(MINUTES)]
     return Throughput(minutes, began, is_sample=weight > 1)
+
+
+def _sent(batch_ids: Collection[int], began: int) -> Select[Any]:
+    """In these batches, by moment."""
+    moment = deliveries.c.updated_at
+    of_these = (deliveries.c.batch_id.in_(sorted(batch_ids)), deliveries.c.state == State.SENT)
+    return select(false(), moment, func.count()).where(*of_these, moment >= began).group_by(moment)
+
+
+def _came_back(began: int) -> Select[Any]:
+    """When those of the newest reports were sent that came back since."""
+    newest = select(func.max(reports.c.id)).scalar_subquery()
+    moment = reports.c.taken_at
+    of_these = (reports.c.id > newest - REPORTS_READ, moment >= began)
+    return select(true(), moment, func.count()).where(*of_these).group_by(moment)
 
 
 def _last_batch(connection: Connection) -> int:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from mailroom.ledger.moves import MOVES
-from mailroom.ledger.schema import deliveries, sessions
+from mailroom.ledger.schema import deliveries, reports, sessions
 from mailroom.ledger.states import State
 
 TIMELINE_ROWS = 1_500
 """Rows read for one picture, however many deliveries there are."""
 
-DRAWN = {State.SENDING, *(move.after for move in MOVES if State.SENDING in move.before)}
-"""The states in which a mail's last change was the end of its time on the wire."""
+DRAWN = {State.SENDING, State.BOUNCED, *(move.after for move in MOVES if State.SENDING in move.before)}
+"""The states in which a mail's last change was the end of its time on the wire; of what came back its report
+tells that.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +41,24 @@ def marks_of(connection: Connection, mailing_id: int, total: int, now: int) -> t
         weight = max(1.0, (last - first + 1) / TIMELINE_ROWS)
         places = (first + int(place * weight) for place in range(TIMELINE_ROWS))
         chosen = mine & deliveries.c.id.in_(list(places))
+    is_bounced, has_ended = deliveries.c.state == State.BOUNCED, reports.c.taken_at.is_not(None)
     rows = connection.execute(
         select(
             sessions.c.worker,
             sessions.c.number,
             deliveries.c.state,
             deliveries.c.marked_at,
-            deliveries.c.updated_at,
+            case((is_bounced, reports.c.taken_at), else_=deliveries.c.updated_at),
         )
         .outerjoin(sessions, sessions.c.id == deliveries.c.session_id)
+        .outerjoin(reports, is_bounced & (reports.c.delivery_id == deliveries.c.id) & has_ended)
         .where(chosen)
         .order_by(deliveries.c.id)
     )
     marks = [
         Mark(worker, session, number, state, marked_at, _end(state, marked_at, updated_at, now))
         for number, (worker, session, state, marked_at, updated_at) in enumerate(rows, start=1)
-        if worker is not None and marked_at is not None and state in DRAWN
+        if worker is not None and None not in (marked_at, updated_at) and state in DRAWN
     ]
     return marks, weight
 

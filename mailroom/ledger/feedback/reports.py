@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -95,6 +96,15 @@ def known(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[int | 
     columns = (reports.c.key, reports.c.delivery_id, reports.c.unmatched)
     rows = connection.execute(select(*columns).where(reports.c.key.in_(sorted(set(keys)))))
     return {row.key: (row.delivery_id, row.unmatched) for row in rows}
+
+
+def said_of(connection: Connection, delivery_ids: Collection[int]) -> Counter[tuple[int, str]]:
+    """How often what kind is told of each of these deliveries."""
+    if not delivery_ids:
+        return Counter()
+    of = (reports.c.delivery_id, reports.c.kind)
+    rows = connection.execute(select(*of, func.count()).where(of[0].in_(sorted(delivery_ids))).group_by(*of))
+    return Counter({(row[0], row[1]): row[2] for row in rows})
 
 
 def note(connection: Connection, facts: Sequence[Fact]) -> set[str]:
