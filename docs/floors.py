@@ -50,28 +50,29 @@ FLOORS = (  # from the top
         },
     ),
     Floor(("where they", "meet"), 284, 80, {"engine": (226, 706)}),
-    Floor(("what comes", "back"), 398, 62, {"feedback": (256, 396)}),
+    Floor(("what comes", "back"), 398, 62, {"feedback": (226, 396)}),
     Floor(
         ("the truth, texts,", "wires, the queue"),
         494,
-        112,
+        128,
         {
-            "content": (226, 318),
+            "content": (196, 330),
             "smtp": (340, 396),
-            "http": (420, 476),
+            "imap": (404, 450),
+            "http": (456, 494),
             "queue": (500, 564),
             "ledger": (580, 832),
         },
     ),
     Floor(
         ("how SQL is run,", "settings, log"),
-        640,
+        656,
         62,
         {"log": (302, 372), "settings": (428, 520), "database": (650, 762)},
     ),
     Floor(
         ("paths, threads,", "whom to believe"),
-        736,
+        752,
         62,
         {
             "proxies": (146, 230),
@@ -144,7 +145,7 @@ def draw() -> str:
     assert [set(floor.rooms) for floor in FLOORS] == LAYERS[::-1]
     every = edges()
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 806" role="img">',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 822" role="img">',
         "<title>The packages of Mailroom on their floors, and which of them imports which</title>",
         f"<style>{STYLE}</style>",
         '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '

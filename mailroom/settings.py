@@ -115,6 +115,16 @@ GUESSED_FIRST = re.compile(
 """What a stranger tries first: words of examples, and a few characters over and over."""
 
 
+def _mailbox(url: str) -> str:
+    """What MailboxPlace reads. A password has a variable of its own, which may come as a file."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("imap", "imaps") or not parts.hostname or not parts.username or parts.port == 0:
+        raise ValueError("no mailbox")
+    if parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("more than a mailbox")
+    return url
+
+
 def _place(text: str) -> str:
     """A Unix socket, or a host and its port."""
     if text.startswith("/"):
@@ -360,6 +370,31 @@ class Settings(BaseModel):
             description="a path like /run/mailroom/lmtp.sock, or a host and port like 127.0.0.1:2424",
         ),
     ] = None
+    bounce_mailbox: Annotated[
+        Annotated[str, AfterValidator(_mailbox)] | None,
+        Field(
+            alias="MAILROOM_BOUNCE_MAILBOX",
+            description="like imaps://bounces%40example.org@imap.example.org/INBOX, without a password",
+        ),
+    ] = None
+    bounce_password: Annotated[
+        str | None,
+        Field(alias="MAILROOM_BOUNCE_PASSWORD", description="the mailbox's password", repr=False),
+    ] = None
+    bounce_token_command: Annotated[
+        str | None,
+        Field(
+            alias="MAILROOM_BOUNCE_TOKEN_COMMAND", description="a command that prints an OAuth2 access token"
+        ),
+    ] = None
+    bounce_taken: Annotated[
+        str,
+        Field(
+            alias="MAILROOM_BOUNCE_TAKEN",
+            description="seen, delete, or move:FOLDER",
+            pattern=r"^(seen|delete|move:[^\x00-\x1f]{1,200})$",
+        ),
+    ] = "seen"
     webhook_hosts: Annotated[
         Hosts,
         Field(
@@ -394,7 +429,8 @@ class Settings(BaseModel):
         # A login that is a plain word would be blotted out of sentences that only use that word.
         login = None if (self.mail_username or "").isalpha() else self.mail_username
         handed_in = f"\0{self.mail_username}\0{self.mail_password}"  # in base64, of AUTH PLAIN
-        own = {self.secret_key, login, self.mail_password, handed_in if self.mail_password else None} - {None}
+        own = {self.secret_key, login, self.mail_password, handed_in if self.mail_password else None}
+        own = (own | {self.bounce_password}) - {None}
         return (
             {secret for secret in own if secret}
             | urls.secrets_of(self.database_url)
@@ -412,6 +448,11 @@ class Settings(BaseModel):
         if bool(self.mail_username) != bool(self.mail_password):
             missing, present = ("PASSWORD", "USERNAME") if self.mail_username else ("USERNAME", "PASSWORD")
             raise SettingsError(f"MAIL_{missing} is not set, but MAIL_{present} is: set both or neither")
+        if self.bounce_mailbox and bool(self.bounce_password) == bool(self.bounce_token_command):
+            raise SettingsError(
+                "MAILROOM_BOUNCE_MAILBOX needs MAILROOM_BOUNCE_PASSWORD or MAILROOM_BOUNCE_TOKEN_COMMAND: "
+                "set one of them"
+            )
         if self.lmtp and not self.bounce_address:
             raise SettingsError(
                 "MAILROOM_LMTP is set, but MAILROOM_BOUNCE_ADDRESS is not: only mail to that is taken by LMTP"

@@ -12,7 +12,7 @@ LAYERS = [
     # what `database` and `settings` are made of
     {"files", "host_names", "proxies", "stop_signals", "supervision", "urls"},
     {"settings", "database", "log"},
-    {"ledger", "content", "smtp", "http", "queue"},
+    {"ledger", "content", "smtp", "imap", "http", "queue"},
     {"feedback"},
     {"engine"},
     {"web", "front", "cli", "jobs", "local", "sink", "flask", "submission"},

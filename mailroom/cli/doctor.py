@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 import click
@@ -16,6 +16,8 @@ from mailroom import __version__, files
 from mailroom.database.clock import now_millis
 from mailroom.engine import neighbours as engine_neighbours
 from mailroom.engine.letterhead import link_place
+from mailroom.engine.mailbox_watch import open_mailbox
+from mailroom.imap.mailbox import MailboxTrouble
 from mailroom.ledger import holding
 from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings import mailings
@@ -170,6 +172,21 @@ def unsubscribe(mailroom: Mailroom) -> str:
     return f"links lead to {origin}; bulk mail wants {name} or MAILROOM_PUBLIC_URL to be an https address"
 
 
+def bounces(mailroom: Mailroom) -> str:
+    """Whether what comes back is read, and by which ways."""
+    settings = mailroom.settings
+    if settings.bounce_mailbox is not None:
+        try:
+            with closing(open_mailbox(settings)) as mailbox:
+                unseen = len(mailbox.unseen())
+        except MailboxTrouble as trouble:
+            raise CheckFailed(f"the bounce mailbox cannot be used: {trouble}") from None
+        return f"the bounce mailbox lets us in; {unseen:,} unseen"
+    if settings.bounce_address:
+        return f"come to {settings.bounce_address}, by a pipe, SMTP{' or LMTP' if settings.lmtp else ''}"
+    return "go to each mail's sender: MAILROOM_BOUNCE_ADDRESS is not set"
+
+
 OF_THE_DOCTOR: dict[str, Question] = {
     "redis": redis,
     "files": written_files,
@@ -178,6 +195,7 @@ OF_THE_DOCTOR: dict[str, Question] = {
     "sessions": parked,
     "clock": clock,
     "unsubscribe": unsubscribe,
+    "bounces": bounces,
     "mail server": mail_server,
 }
 """Beside what /readyz asks, or in its place."""

@@ -26,6 +26,7 @@ from mailroom.engine import neighbours
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.letterhead import link_place
+from mailroom.engine.mailbox_watch import MailboxWatch
 from mailroom.engine.probing import Probing
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
@@ -73,6 +74,7 @@ class WorkerProcess:
         self.parking = Parking(self.database, name)
         self.probing = Probing(self.database, self.relays, self.hold)
         self.webhooks = Webhooks(self.database, queue, settings, self.hold)
+        self.mailbox = MailboxWatch(self.database, settings)
         self.is_stopping = False
         self._sender: BatchSender | None = None
         self._thread: threading.Thread | None = None
@@ -86,6 +88,7 @@ class WorkerProcess:
             self.hold.look()
         self._thread = supervision.beside("the event loop", self._run_loop)
         self.sweeper.start()
+        self.mailbox.start()
         beside: dict[str, Coroutine[Any, Any, None]] = {
             "tidying sessions": self._tidy(),
             "probing": self.probing.run(),
@@ -102,6 +105,7 @@ class WorkerProcess:
             task.cancel()
         self.run(self.webhooks.stop()).result(timeout=3)
         self.sweeper.stop()
+        self.mailbox.stop()
         self.run(self.relays.close_idle(older_than=0)).result(timeout=3)
         self.loop.call_soon_threadsafe(self.loop.stop)
         if self._thread is not None:

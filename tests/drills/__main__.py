@@ -30,7 +30,11 @@ def chosen(names: list[str]) -> list[Drill]:
     known = [drill.name for drill in drills]
     if unknown := [name for name in names if name not in known]:
         sys.exit(f"no such drill: {' '.join(unknown)}; there are: {' '.join(known)}")
-    return [drill for drill in drills if not names or drill.name in names]
+    wanted = [drill for drill in drills if not names or drill.name in names]
+    for drill in wanted:
+        if lacks := drill.missing():
+            print(f"{lacks}\nDrill {drill.name} is skipped.\n")
+    return [drill for drill in wanted if not drill.missing()]
 
 
 def present() -> list[str]:

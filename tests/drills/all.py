@@ -13,6 +13,7 @@ from tests.drills import (
     people,
     postgresql,
     redis,
+    returns,
 )
 from tests.drills.drill import DRILLS, Drill
 
@@ -28,6 +29,7 @@ __all__ = [
     "people",
     "postgresql",
     "redis",
+    "returns",
 ]
 
 

@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """`without`: the line of the engine that, taken away, turns this drill red."""
+    """`without`: the line of the engine that, taken away, turns this drill red. `missing`: what this machine
+    lacks for it, in a sentence; "": nothing.
+    """
 
     name: str  # the fault's number in docs/reliability.md, and a letter where it has several forms
     fault: str
     without: str
     run: Callable[[Stage], None]
     ledgers: tuple[str, ...]  # of ledgers.KINDS
+    missing: Callable[[], str] = str
 
     @property
     def order(self) -> tuple[int, str]:
@@ -33,12 +36,17 @@ POOLED_TOO = (*BOTH, "pgbouncer")
 
 
 def drill(
-    name: str, fault: str, *, without: str, ledgers: tuple[str, ...] = BOTH
+    name: str,
+    fault: str,
+    *,
+    without: str,
+    ledgers: tuple[str, ...] = BOTH,
+    missing: Callable[[], str] = str,
 ) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
     """Makes a function on a stage one of the drills."""
 
     def listed(run: Callable[[Stage], None]) -> Callable[[Stage], None]:
-        DRILLS.append(Drill(name, fault, without, run, ledgers))
+        DRILLS.append(Drill(name, fault, without, run, ledgers, missing))
         return run
 
     return listed

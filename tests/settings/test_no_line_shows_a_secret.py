@@ -26,6 +26,7 @@ SECRETS = {
     "REDIS_URL": "redis://:Redis%2342@127.0.0.1:1/0",
     "MAIL_USERNAME": "ann.on.the.relay",
     "MAIL_PASSWORD": "Post#42",
+    "MAILROOM_BOUNCE_PASSWORD": "Rück#42",
 }
 MEANT = {**SECRETS, "DATABASE_URL": "Daten#42", "REDIS_URL": "Redis#42"}
 

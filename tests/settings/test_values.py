@@ -56,6 +56,15 @@ def test_lmtp_needs_an_address_whose_mail_it_takes(good: dict[str, str]) -> None
     assert load(good | both).lmtp == "/run/mailroom/lmtp.sock"
 
 
+def test_a_mailbox_needs_one_way_to_sign_in(good: dict[str, str]) -> None:
+    mailbox = good | {"MAILROOM_BOUNCE_MAILBOX": "imaps://b@h.example/INBOX"}
+    for ways in ({}, {"MAILROOM_BOUNCE_PASSWORD": "p", "MAILROOM_BOUNCE_TOKEN_COMMAND": "c"}):
+        with pytest.raises(SettingsError, match="set one of them"):
+            load(mailbox | ways)
+    settings = load(mailbox | {"MAILROOM_BOUNCE_PASSWORD": "long secret"})
+    assert "long secret" in settings.secrets and "long secret" not in repr(settings)
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> None:
     del good[name]
@@ -115,6 +124,17 @@ def test_it_names_the_one_that_is_missing(good: dict[str, str], name: str) -> No
         ("MAILROOM_LOCAL", "here"),
         ("MAILROOM_FETCH_ATTACHMENTS", "https"),
         ("MAILROOM_SLOW_SERVER", "127.0.0.1"),
+        *(
+            ("MAILROOM_BOUNCE_MAILBOX", bad)
+            for bad in (
+                "imap.example.org",
+                "pop3://b@h.example/",
+                "imaps://h.example/INBOX",
+                "imaps://b:secret@h.example/INBOX",
+                "imaps://b@h.example:0/INBOX",
+            )
+        ),
+        *(("MAILROOM_BOUNCE_TAKEN", bad) for bad in ("keep", "move:")),
         *(("MAILROOM_LMTP", bad) for bad in ("lmtp.sock", "localhost", "127.0.0.1:0", "http://a:24")),
         *(
             ("MAILROOM_BOUNCE_ADDRESS", bad)

@@ -1,0 +1,160 @@
+"""Mailbox: one IMAP session in one folder. New messages are the unseen ones; what is taken is put aside."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from imapclient import DELETED, SEEN, IMAPClient, SocketTimeout
+from imapclient.exceptions import IMAPClientError
+
+from mailroom.imap.place import MailboxPlace
+
+MAILBOX_CONNECT_SECONDS, MAILBOX_READ_SECONDS = 10.0, 30.0
+
+IDLES_FOR = 240.0
+"""Seconds of one IDLE (RFC 2177 allows half an hour): a connection that died unseen is found out so soon."""
+
+POLLED_EVERY = 60.0
+"""Seconds between two looks into a mailbox whose server cannot IDLE."""
+
+LOOKS_UP_EVERY = 1.0
+"""Seconds after which a wait looks whether it has been called off."""
+
+
+class MailboxTrouble(Exception):
+    """The mailbox cannot be used just now; `str()` says why, and no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What becomes of a message that was taken. `folder`: where it is moved; "": it stays, or is deleted."""
+
+    folder: str = ""
+    is_deleted: bool = False
+
+    @classmethod
+    def of(cls, choice: str) -> Aside:
+        """`seen`, `delete`, or `move:FOLDER`."""
+        return cls(choice.removeprefix("move:") if choice.startswith("move:") else "", choice == "delete")
+
+
+class Mailbox:
+    """Belongs to one thread. Whatever goes wrong is a MailboxTrouble."""
+
+    def __init__(self, place: MailboxPlace, aside: Aside, sign_in: Callable[[IMAPClient], object]) -> None:
+        self._aside = aside
+        with _told():
+            self._client = _connected(place)
+        try:
+            with _told():
+                sign_in(self._client)
+                if aside.folder and not self._client.folder_exists(aside.folder):
+                    self._client.create_folder(aside.folder)
+                selected = self._client.select_folder(place.folder)
+                self.validity = int(selected.get(b"UIDVALIDITY", 0))
+        except BaseException:
+            self.close()
+            raise
+
+    def unseen(self) -> list[int]:
+        """The ids (UIDs) of messages that nobody has seen, the oldest first."""
+        with _told():
+            return sorted(self._client.search(["UNSEEN", "NOT", "DELETED"]))
+
+    def octets(self, uid: int, most: int) -> bytes | None:
+        """The first `most` octets of a message, which stays unseen; None: it is gone."""
+        with _told():
+            found = self._client.fetch([uid], [f"BODY.PEEK[]<0.{most}>"]).get(uid, {})
+        return next((value for name, value in found.items() if name.startswith(b"BODY[]")), None)
+
+    def put_aside(self, uids: Sequence[int]) -> None:
+        """These were taken. Harmless for one that is gone."""
+        if not uids:
+            return
+        with _told():
+            self._client.add_flags(uids, [SEEN], silent=True)
+            if self._aside.folder and self._client.has_capability("MOVE"):
+                self._client.move(uids, self._aside.folder)
+            elif self._aside.folder:
+                self._client.copy(uids, self._aside.folder)
+                self._expunge(uids)
+            elif self._aside.is_deleted:
+                self._expunge(uids)
+
+    def wait(self, stopped: threading.Event) -> None:
+        """Until something may have come, or it is called off."""
+        with _told():
+            if self._client.has_capability("IDLE"):
+                self._idle(stopped)
+            else:
+                stopped.wait(POLLED_EVERY)
+                self._client.noop()
+
+    def close(self) -> None:
+        """Without a farewell: a server that hangs would not hear it."""
+        with suppress(Exception):
+            self._client.shutdown()
+
+    def _idle(self, stopped: threading.Event) -> None:
+        until = time.monotonic() + IDLES_FOR
+        self._client.idle()
+        while not stopped.is_set() and time.monotonic() < until:
+            began = time.monotonic()
+            # One that ended early without a word is a connection that has closed: idle_done says so.
+            if _tells_of_mail(self._client.idle_check(LOOKS_UP_EVERY)) or _was_early(began):
+                break
+        self._client.idle_done()
+
+    def _expunge(self, uids: Sequence[int]) -> None:
+        """These alone: what somebody else marked is not ours to remove."""
+        self._client.add_flags(uids, [DELETED], silent=True)
+        if self._client.has_capability("UIDPLUS"):
+            self._client.uid_expunge(uids)
+        elif set(self._client.search(["DELETED"])) <= set(uids):
+            self._client.expunge()
+
+
+def _tells_of_mail(said: Iterable[Sequence[object]]) -> bool:
+    return any(b"EXISTS" in line or b"RECENT" in line for line in said)
+
+
+def _was_early(began: float) -> bool:
+    return time.monotonic() - began < LOOKS_UP_EVERY / 2
+
+
+def _connected(place: MailboxPlace) -> IMAPClient:
+    """Encrypted, except to this machine itself where that offers nothing of the kind."""
+    context = ssl.create_default_context()
+    timeout = SocketTimeout(MAILBOX_CONNECT_SECONDS, MAILBOX_READ_SECONDS)
+    client = IMAPClient(place.host, place.port, ssl=place.is_tls, ssl_context=context, timeout=timeout)
+    if place.is_tls:
+        return client
+    if client.has_capability("STARTTLS"):
+        client.starttls(context)
+    elif not _is_this_machine(place.host):
+        client.shutdown()
+        raise MailboxTrouble(f"{place.host} offers no STARTTLS: write imaps:// for TLS from the start")
+    return client
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except MailboxTrouble:
+        raise
+    except (IMAPClientError, OSError, EOFError, ValueError) as error:
+        raise MailboxTrouble(" ".join(str(error).split())[:300] or type(error).__name__) from None
