@@ -16,6 +16,8 @@ from mailroom.engine.feedback.taking import Taken
 from mailroom.feedback.providers.known import PROVIDERS
 from mailroom.feedback.providers.post import CannotTell, Post, PostRefused
 from mailroom.http.client import HttpAnswer, NoAnswer
+from mailroom.ledger import suppressions
+from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.feedback import provider_doors
 from mailroom.ledger.schema import deliveries, mailings
 from tests.feedback.comes import Comes
@@ -155,6 +157,38 @@ def test_an_id_is_looked_for_literally(provided: Provided) -> None:
     event["data"]["email_id"] = "abc_efgh"
     [taken] = provided.take("resend", posts.signed("resend", event))
     assert taken.delivery_id is None and provided.comes.state(delivery_id) == "sent"
+
+
+TELL_OF_IT = pytest.mark.parametrize("provider", ["postmark", "mailgun", "sendgrid", "brevo"])
+
+
+@TELL_OF_IT
+def test_who_unsubscribed_there_gets_no_more_of_that_sender_s_bulk_mail(
+    provided: Provided, provider: str
+) -> None:
+    [delivery_id] = provided.comes.sent(["ann@mail.example"])
+    signed = posts.signed(provider, provided.event(provider, "unsubscribed", delivery_id))
+    assert provided.take(provider, signed) == []
+    [one] = provided.comes.listed()
+    assert (one.address_key, one.scope, one.reason) == (
+        "ann@mail.example",
+        Scope("post@mailroom.example"),
+        "unsubscribed",
+    )
+    assert (one.delivery_id, one.evidence) == (delivery_id, f"told by {PROVIDERS[provider].title}")
+    assert provided.comes.number_kept() == 0, "it says nothing of what became of the mail"
+    with provided.comes.database.begin() as connection:
+        suppressions.remove(connection, "ann@mail.example")
+    provided.take(provider, signed)
+    assert provided.comes.listed() == [], "a copy unsubscribes nobody who came back"
+
+
+@TELL_OF_IT
+def test_nobody_is_unsubscribed_by_mail_that_went_to_another(provided: Provided, provider: str) -> None:
+    [delivery_id] = provided.comes.sent(["ann@mail.example"])
+    assert provided.tell(provider, "unsubscribed", delivery_id, address="bob@mail.example") == []
+    assert provided.tell(provider, "unsubscribed", delivery_id, message_id=posts.OURS) == []
+    assert provided.comes.listed() == []
 
 
 def test_a_token_of_mailgun_proves_one_post_only(provided: Provided) -> None:
