@@ -216,7 +216,7 @@ def _is_of_a_mailbox(code: int, text: str) -> bool:
 def words_of(reply: Reply, names: Iterable[str]) -> str:
     """Its words without what a stranger may have chosen: addresses, and links."""
     text = reply.text.lower()
-    for name in names:
+    for name in filter(None, names):  # one that is not known stands between any two letters
         text = text.replace(name.lower(), " ")
     return " ".join(NOT_WORDS.sub(" ", text).split())
 
@@ -224,6 +224,6 @@ def words_of(reply: Reply, names: Iterable[str]) -> str:
 def gist(reply: Reply, names: Sequence[str] = ()) -> str:
     """The same for replies that differ in names, numbers and addresses only."""
     text = words_of(reply, names)
-    for name in names:
+    for name in filter(None, names):
         text = re.sub(rf"\b{re.escape(name.rpartition('@')[0].lower())}\b", " ", text)
     return f"{reply.code} {reply.enhanced or ''} {' '.join(PARTICULARS.sub(' ', text).split())}"

@@ -200,6 +200,13 @@ def test_whose_fault_it_is_is_told_from_code_and_words(
     assert address_fault(*said) is fault
 
 
+def test_an_address_that_is_not_said_changes_no_words() -> None:
+    """A report may name its mail and not whom it went to."""
+    for text, fault in (("550 no such user", AddressFault.GONE), ("550 spam", AddressFault.NONE)):
+        assert address_fault(550, text, ("ann@mail.example", "")) is fault
+        assert address_fault(550, text, ("",)) is fault
+
+
 def test_a_status_beside_the_words_counts_and_names_in_them_do_not() -> None:
     assert address_fault(None, "smtp; no", status="5.1.1") is AddressFault.GONE
     assert address_fault(550, "5.7.1 no", status="5.1.1") is AddressFault.NONE

@@ -190,8 +190,8 @@ def test_a_password_is_shown_once_and_another_ends_it(shop: Shop, provider: str)
 def test_a_key_is_never_shown_in_full_again_and_may_have_others_beside_it(shop: Shop, provider: str) -> None:
     path, key = shop.switch_on(provider), posts.key_of(provider)
     page = shop.person.get(f"{PAGE}/{provider}").text
-    assert key not in page and f"…{key[-4:]}" in unescape(page)
-    fields = {"keys": f"…{key[-4:]}\r\n{OTHER_KEYS[provider]}"}
+    assert key not in page and f"…{key[-6:]}" in unescape(page)
+    fields = {"keys": f"…{key[-6:]}\r\n{OTHER_KEYS[provider]}"}
     assert post(shop.person, f"{PAGE}/{provider}", f"{PAGE}/{provider}", **fields).status_code == 303
     assert shop.send(path, shop.signed(provider)).status_code == 200
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.message_ids import own_id
 from mailroom.database.engine import Database
+from mailroom.engine.feedback.matching import match
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.feedback.sns_calls import SnsCalls
 from mailroom.engine.feedback.taking import Taken, take
@@ -20,6 +21,9 @@ from mailroom.feedback.providers.known import PROVIDERS, Provider
 from mailroom.feedback.providers.post import Post, PostRefused
 from mailroom.feedback.providers.told import ToldEvent
 from mailroom.feedback.report import Report
+from mailroom.ledger.consent import unsubscribing
+from mailroom.ledger.consent.scopes import Scope
+from mailroom.ledger.consent.unsubscribing import Subscription
 from mailroom.ledger.feedback import provider_doors, sent_as
 from mailroom.ledger.feedback.provider_doors import ProviderDoor
 from mailroom.ledger.mailings import mailings
@@ -51,9 +55,28 @@ class ProviderPosts:
             self._use(digest, found)
         if not found:
             return []
-        with self._database.read() as connection:
-            reports = _fitting(connection, [_named(connection, one) for one in found])
+        self._unsubscribe(provider, [one for one in found if one.is_unsubscription])
+        reports = self._reports([one for one in found if not one.is_unsubscription])
         return take(self._database, reports, self._ring, self._rules)
+
+    def _reports(self, found: Sequence[ToldEvent]) -> list[Report]:
+        with self._database.read() as connection:
+            return _fitting(connection, [_named(connection, one) for one in found])
+
+    def _unsubscribe(self, provider: Provider, found: Sequence[ToldEvent]) -> None:
+        """By the provider's own link: the bulk mail of that mail's sender ends, as by ours."""
+        if not found:
+            return
+        reports, no_tokens = self._reports(found), [None] * len(found)
+        with self._database.begin() as connection:
+            matches = match(connection, reports, no_tokens, is_signed=self._rules.is_signed)
+            for report, (of, _) in zip(reports, matches, strict=True):
+                # Told once: whoever subscribed again is not unsubscribed by a copy.
+                if of is None or not provider_doors.is_first(connection, report.key):
+                    continue
+                scope = Scope(of.sender_address.lower())
+                whose = Subscription(of.id, of.address_key, scope)
+                unsubscribing.unsubscribe(connection, whose, scope, f"told by {provider.title}")
 
     def _proven(self, provider: Provider, keys: Sequence[str], post: Post) -> tuple[str, str]:
         """The key that proves it, and what is good for this one post only. Raises what the last one does."""

@@ -27,6 +27,7 @@ BREVO_KINDS = {
     "error": ReportKind.BOUNCED,
     "spam": ReportKind.COMPLAINED,
     "complaint": ReportKind.COMPLAINED,
+    "unsubscribed": ReportKind.DELIVERED,  # else nobody had a link
 }
 BREVO_HARD = {"hard_bounce", "invalid_email"}
 
@@ -53,4 +54,6 @@ def _told(kind: ReportKind, event: Mapping[str, Any]) -> ToldEvent:
         at=since_epoch(milliseconds, parts=1_000) or since_epoch(seconds),
         reporter="Brevo",
         is_transient=kind is ReportKind.BOUNCED and text(event.get("event")) not in BREVO_HARD,
+        is_policy=text(event.get("event")) in ("blocked", "error"),
+        is_unsubscription=text(event.get("event")) == "unsubscribed",
     )

@@ -64,7 +64,7 @@ PROVIDERS = {
             "Password",
             "Postmark signs nothing: it shows a password that Mailroom makes, in the URL.",
             "In Postmark: the message stream, Webhooks, Add webhook. Paste the URL that has the password in "
-            "it. Choose delivery, bounce and spam complaint.",
+            "it. Choose delivery, bounce, spam complaint and subscription change.",
             postmark.verify,
             postmark.read,
             _plain,
@@ -76,7 +76,7 @@ PROVIDERS = {
             "HTTP webhook signing key",
             "In Mailgun: API security, HTTP webhook signing key.",
             "In Mailgun: Sending, Webhooks, the domain. Add it for delivered messages, permanent failures, "
-            "temporary failures and spam complaints.",
+            "temporary failures, spam complaints and unsubscribes.",
             mailgun.verify,
             mailgun.read,
             _plain,
@@ -87,7 +87,7 @@ PROVIDERS = {
             "Verification key",
             "In SendGrid: the webhook's security features, signature verification. It is a public key.",
             "In SendGrid: Settings, Mail Settings, Event Webhooks, Create. Choose delivered, deferred, "
-            "bounced, dropped and spam reports, and enable signature verification.",
+            "bounced, dropped, spam reports and unsubscribes, and enable signature verification.",
             sendgrid.verify,
             sendgrid.read,
             sendgrid.public_key,
@@ -99,7 +99,7 @@ PROVIDERS = {
             "Brevo signs nothing: it shows a password that Mailroom makes, in the URL or as a token.",
             "In Brevo: Transactional, Email, Settings, Webhook, Add. Paste the URL that has the password in "
             "it, or this one with the token. Choose delivered, deferred, soft and hard bounce, "
-            "invalid email, blocked, error and complaint.",
+            "invalid email, blocked, error, complaint and unsubscribed.",
             brevo.verify,
             brevo.read,
             _plain,

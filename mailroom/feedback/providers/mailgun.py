@@ -22,6 +22,8 @@ MAILGUN_OLDEST = 12 * 3600
 HARD_REASONS = {"bounce", "suppress-bounce", "hardfail"}
 """Why a mail failed for good, where that is its address's fault."""
 
+POLICY_REASONS = {"espblock", "suppress-complaint", "suppress-unsubscribe"}
+
 
 def verify(post: Post, key: str, now: float, _: Fetch) -> str:
     """The token's digest, which is good once. Raises PostRefused."""
@@ -49,6 +51,8 @@ def _kind(event: Mapping[str, Any]) -> ReportKind | None:
             return ReportKind.DELIVERED
         case "complained":
             return ReportKind.COMPLAINED
+        case "unsubscribed":
+            return ReportKind.DELIVERED  # else nobody had a link
         case "failed" if event.get("severity") == "temporary":
             return ReportKind.DELAYED
         case "failed":
@@ -67,6 +71,8 @@ def _told(kind: ReportKind, event: Mapping[str, Any]) -> ToldEvent:
         "mailgun",
         event,
         (text(event.get("id")), event.get("timestamp"), text(event.get("recipient"))),
+        is_unsubscription=event.get("event") == "unsubscribed",
+        is_policy=text(event.get("reason")) in POLICY_REASONS,
         message_id=text(headers.get("message-id"), 1_000),
         address=text(event.get("recipient")),
         words=text(status.get("message"), 1_000) or text(status.get("description"), 1_000),

@@ -60,8 +60,8 @@ def read_json(data: bytes) -> Any:
         raise PostRefused("It is larger than any provider's.")
     try:
         return json_text.read(data, ROOM_FOR_EVENTS)
-    except NotJson as why:
-        raise PostRefused(str(why)) from None
+    except NotJson:  # its words may be those of whoever sent it, who is not proven yet
+        raise PostRefused("Its body is not JSON, or more of it than any provider sends.") from None
 
 
 def unix_seconds(text: str) -> int:

@@ -41,6 +41,14 @@ POSTMARK_KINDS = {
 """By its Type. What is left out is no bounce: answers of people who are away, tests, changes of a list."""
 
 POSTMARK_HARD = {"HardBounce", "BadEmailAddress"}
+POSTMARK_POLICY = {
+    "Blocked",
+    "SpamNotification",
+    "VirusNotification",
+    "DMARCPolicy",
+    "Unconfirmed",
+    "SMTPApiError",
+}
 
 
 def read(post: Post) -> list[ToldEvent]:
@@ -50,6 +58,8 @@ def read(post: Post) -> list[ToldEvent]:
         raise PostRefused("It has no RecordType.")
     if record == "Delivery":
         return [_told(ReportKind.DELIVERED, event, "DeliveredAt", "Recipient")]
+    if record == "SubscriptionChange" and _is_unsubscription(event):
+        return [_told(ReportKind.DELIVERED, event, "ChangedAt", "Recipient")]
     kind = POSTMARK_KINDS.get(text(event.get("Type"))) if record in ("Bounce", "SpamComplaint") else None
     return [] if kind is None else [_told(kind, event, "BouncedAt", "Email")]
 
@@ -68,4 +78,11 @@ def _told(kind: ReportKind, event: Mapping[str, Any], at: str, address: str) -> 
         at=instant(event.get(at)),
         reporter="Postmark",
         is_transient=kind is ReportKind.BOUNCED and text(event.get("Type")) not in POSTMARK_HARD,
+        is_policy=text(event.get("Type")) in POSTMARK_POLICY,
+        is_unsubscription=_is_unsubscription(event),
     )
+
+
+def _is_unsubscription(event: Mapping[str, Any]) -> bool:
+    """Of somebody who had the mail; Postmark tells of what bounced in the same way."""
+    return event.get("SuppressionReason") == "ManualSuppression" and event.get("Origin") == "Recipient"

@@ -90,6 +90,7 @@ def _told(
         at=instant(event.get("created_at")),
         reporter="Resend",
         is_transient=kind is ReportKind.BOUNCED and bounce.get("type") != "Permanent",
+        is_policy=event.get("type") == "email.failed",  # a quota, a domain that is not verified
     )
 
 

@@ -41,6 +41,8 @@ SENDGRID_KINDS = {
     "bounce": ReportKind.BOUNCED,
     "dropped": ReportKind.BOUNCED,
     "spamreport": ReportKind.COMPLAINED,
+    "unsubscribe": ReportKind.DELIVERED,  # else nobody had a link
+    "group_unsubscribe": ReportKind.DELIVERED,
 }
 HARD_DROPS = ("bounced address", "invalid")
 """Beginnings of why a mail was dropped, where that is its address's fault."""
@@ -76,7 +78,8 @@ def read(post: Post) -> list[ToldEvent]:
 
 def _told(kind: ReportKind, event: Mapping[str, Any]) -> ToldEvent:
     words = text(event.get("reason"), 1_000) or text(event.get("response"), 1_000)
-    own_id = text(event.get("sg_message_id"))
+    own_id, name = text(event.get("sg_message_id")), text(event.get("event"))
+    is_transient = kind is ReportKind.BOUNCED and not _is_hard(event, words)
     return told(
         kind,
         "sendgrid",
@@ -89,7 +92,9 @@ def _told(kind: ReportKind, event: Mapping[str, Any]) -> ToldEvent:
         status=text(event.get("status")),
         at=since_epoch(event.get("timestamp")),
         reporter="SendGrid",
-        is_transient=kind is ReportKind.BOUNCED and not _is_hard(event, words),
+        is_transient=is_transient,
+        is_policy=is_transient,  # blocked by the recipient's server, or dropped for our own content
+        is_unsubscription=name.endswith("unsubscribe"),
     )
 
 

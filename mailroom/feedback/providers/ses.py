@@ -42,6 +42,9 @@ SIGNED_FIELDS = {
     FAREWELL: _OF_SUBSCRIPTION,
 }
 IN_SEVERAL_LINES = {"Message", "Subject"}
+SES_POLICY = {"ContentRejected", "AttachmentRejected", "MessageTooLarge"}
+"""Kinds of a bounce that are about the message."""
+
 SNS_HASHES: Mapping[str, type[HashAlgorithm]] = {"1": SHA1, "2": SHA256}
 """By SignatureVersion."""
 
@@ -176,6 +179,7 @@ def _each(
 ) -> list[ToldEvent]:
     mail = fields(event.get("mail"))
     own_id, message_id = text(mail.get("messageId")), _message_id(mail)
+    is_policy = "reject" in event or text(about.get("bounceSubType")) in SES_POLICY
     found = []
     for person in map(fields, items(people)[:50]):
         address = text(person.get("emailAddress"))
@@ -195,6 +199,7 @@ def _each(
                 at=instant(about.get("timestamp")),
                 reporter=text(about.get("reportingMTA")) or "Amazon SES",
                 is_transient=is_transient,
+                is_policy=is_policy,
             )
         )
     return found

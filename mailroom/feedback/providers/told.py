@@ -17,6 +17,7 @@ MOST_EVENTS = 5_000
 """In one post; SendGrid's have some 2,500."""
 
 LONGEST_EVENT_TEXT = 320
+LONGEST_TOLD = 1_000
 
 _REPLY = re.compile(r"(?:^|[\s;:(\"'])([45][0-9]{2})(?=[\s-]|$)")
 _STATUS = re.compile(r"(?<![0-9.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
@@ -25,10 +26,14 @@ _OWN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=-]{7,199}")
 
 @dataclass(frozen=True, slots=True)
 class ToldEvent:
-    """A report; `own_id`: the provider's own name of the mail, as the relay's 250 may have told it, or ""."""
+    """A report; `own_id`: the provider's own name of the mail, as the relay's 250 may have told it, or "".
+
+    `is_unsubscription`: no report of what became of the mail, but its recipient wants no more like it.
+    """
 
     report: Report
     own_id: str = ""
+    is_unsubscription: bool = False
 
 
 def fields(value: Any) -> Mapping[str, Any]:
@@ -73,8 +78,11 @@ def told(
     at: datetime | None = None,
     reporter: str = "",
     is_transient: bool = False,
+    is_policy: bool = False,
+    is_unsubscription: bool = False,
 ) -> ToldEvent:
-    """`key`: what makes this event this one, and the same when it is told again.
+    """`key`: what makes this event this one, and the same when it is told again. `is_policy`: the mail was
+    not wanted, by its provider or by the recipient's; whoever reads the words blames no address for it.
 
     Code and status are looked for in the words where the event has no field for them.
     """
@@ -90,13 +98,13 @@ def told(
         at=at,
         code=code if code is not None and 400 <= code <= 599 else int(reply[1]) if reply else None,
         status=found[1] if found else "",
-        words=words,
+        words=f"By policy, says {reporter}: {words}"[:LONGEST_TOLD] if is_policy else words,
         reporter=reporter,
         is_transient=is_transient,
         is_proven=True,
         raw=raw[:MOST_RAW_OCTETS],
     )
-    return ToldEvent(report, own_id if _OWN_ID.fullmatch(own_id) else "")
+    return ToldEvent(report, own_id if _OWN_ID.fullmatch(own_id) else "", is_unsubscription)
 
 
 def _bare(address: str) -> str:

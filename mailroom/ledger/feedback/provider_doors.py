@@ -88,12 +88,17 @@ def confirmed(connection: Connection, provider: str) -> None:
 
 def use_token(connection: Connection, digest: str, said: str) -> bool:
     """Whether what proves one post only proves this one: new, or the same post again."""
-    connection.execute(delete(provider_tokens).where(provider_tokens.c.at < now_millis() - TOKENS_KEPT_MS))
-    row = {"digest": digest, "said": said, "at": clock.now(connection)}
-    if insert_once(connection, provider_tokens, [row]):
+    if is_first(connection, digest, said):
         return True
     before = select(provider_tokens.c.said).where(provider_tokens.c.digest == digest)
     return bool(connection.execute(before).scalar_one_or_none() == said)
+
+
+def is_first(connection: Connection, digest: str, said: str = "") -> bool:
+    """Whether nobody has told this before."""
+    connection.execute(delete(provider_tokens).where(provider_tokens.c.at < now_millis() - TOKENS_KEPT_MS))
+    row = {"digest": digest, "said": said, "at": clock.now(connection)}
+    return insert_once(connection, provider_tokens, [row]) > 0
 
 
 def note_refusal(connection: Connection, provider: str, address: str, words: str) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from mailroom.database.any_of import any_of
+from mailroom.ledger.feedback import known
 from mailroom.ledger.schema import deliveries, mailings
 
 LATEST_LOOKED_AT = 1_000
@@ -37,18 +38,7 @@ def address_keys(connection: Connection, delivery_ids: Collection[int]) -> dict[
 
 def named_by_relay(connection: Connection, address_key: str, own_id: str) -> SentAs | None:
     """The last mail to this address whose 2xx named `own_id`."""
-    of_address = (
-        select(deliveries.c.id, deliveries.c.mailing_id, deliveries.c.code, deliveries.c.reply)
-        .where(deliveries.c.address_key == address_key)
-        .order_by(deliveries.c.id.desc())
-        .limit(LATEST_LOOKED_AT)
-        .subquery()
-    )
-    found = (
-        select(of_address.c.mailing_id, of_address.c.id)
-        .where(of_address.c.code.between(200, 299), of_address.c.reply.contains(own_id, autoescape=True))
-        .order_by(of_address.c.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(found).one_or_none()
-    return None if row is None else SentAs(*row)
+    sent = known.sent_to(connection, [address_key], LATEST_LOOKED_AT) if address_key else []
+    named = [one.of for one in sent if own_id in one.reply]
+    last = max(named, key=lambda one: one.id, default=None)
+    return None if last is None else SentAs(last.mailing_id, last.id)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from mailroom.feedback.providers.known import LONGEST_PROVIDER_KEY, Provider
 from mailroom.web.form_problems import FormProblems
 
+SHOWN_END = 6
+"""Characters: so that two keys that end in base64's filling are told apart."""
+
 MOST_KEYS = 5
 """An old and a new one, or one for each of some accounts."""
 
@@ -47,4 +50,4 @@ def is_key(provider: Provider, key: str) -> bool:
 
 def cut(key: str) -> str:
     """What is shown of a key that is kept. A topic's ARN is no secret, and its end is its name."""
-    return key if key.startswith("arn:") else f"…{key[-4:]}"
+    return key if key.startswith("arn:") else f"…{key[-SHOWN_END:]}"

@@ -207,7 +207,7 @@ def signed(provider: str, event: Event, at: float | None = None) -> Signed:
     return SIGNERS[provider](event, time.time() if at is None else at)
 
 
-# What each of them says: `kind` is delivered, delayed, bounced, soft, complained or opened
+# What each of them says: `kind` is delivered, delayed, bounced, soft, complained, opened or unsubscribed
 
 
 def event(
@@ -307,6 +307,16 @@ def _postmark_event(kind: str, message_id: str, address: str, at: float) -> Even
         }
     if kind == "opened":
         return {**same, "RecordType": "Open", "Recipient": address, "ReceivedAt": iso(at)}
+    if kind == "unsubscribed":
+        return {
+            **same,
+            "RecordType": "SubscriptionChange",
+            "Recipient": address,
+            "ChangedAt": iso(at),
+            "Origin": "Recipient",
+            "SuppressSending": True,
+            "SuppressionReason": "ManualSuppression",
+        }
     types = {
         "delayed": "Transient",
         "bounced": "HardBounce",
@@ -333,7 +343,7 @@ def _mailgun_event(kind: str, message_id: str, address: str, at: float) -> Event
         "soft": ("permanent", "old", 452, "4.2.2", "mailbox full"),
         "delayed": ("temporary", "generic", 452, "4.2.2", "mailbox full"),
     }
-    names = {"delivered": "delivered", "complained": "complained", "opened": "opened"}
+    names = {name: name for name in ("delivered", "complained", "opened", "unsubscribed")}
     found: Event = {
         "id": f"CPgfbmQMTCKtHW6uIWtuVe-{at}",
         "timestamp": at,
@@ -358,6 +368,7 @@ def _sendgrid_event(kind: str, message_id: str, address: str, at: float) -> Even
         "soft": {"event": "bounce", "type": "blocked", "reason": "IP address is blocked", "status": "5.7.1"},
         "complained": {"event": "spamreport"},
         "opened": {"event": "open", "useragent": "Mozilla/4.0"},
+        "unsubscribed": {"event": "group_unsubscribe", "asm_group_id": 10},
     }
     return {
         "email": address,
@@ -377,6 +388,7 @@ def _brevo_event(kind: str, message_id: str, address: str, at: float) -> Event:
         "soft": "soft_bounce",
         "complained": "spam",
         "opened": "unique_opened",
+        "unsubscribed": "unsubscribed",
     }
     return {
         "event": names[kind],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, event, update
 
 from mailroom.engine.feedback.provider_posts import ProviderPosts
 from mailroom.engine.feedback.rules import FeedbackRules
@@ -16,7 +17,10 @@ from mailroom.engine.feedback.taking import Taken
 from mailroom.feedback.providers.known import PROVIDERS
 from mailroom.feedback.providers.post import CannotTell, Post, PostRefused
 from mailroom.http.client import HttpAnswer, NoAnswer
-from mailroom.ledger.feedback import provider_doors
+from mailroom.ledger import suppressions
+from mailroom.ledger.consent.scopes import Scope
+from mailroom.ledger.feedback import provider_doors, sent_as
+from mailroom.ledger.feedback.provider_doors import REFUSALS_KEPT
 from mailroom.ledger.schema import deliveries, mailings
 from tests.feedback.comes import Comes
 from tests.feedback.providers import posts
@@ -151,10 +155,42 @@ def test_an_id_is_looked_for_literally(provided: Provided) -> None:
     [delivery_id] = provided.comes.sent(["ann@mail.example"])
     with provided.comes.database.begin() as connection:
         connection.execute(update(deliveries).values(reply="2.0.0 Ok: queued as abcdefghij"))
-    event = posts.event("resend", "bounced", message_id="")
-    event["data"]["email_id"] = "abc_efgh"
-    [taken] = provided.take("resend", posts.signed("resend", event))
+    told = posts.event("resend", "bounced", message_id="")
+    told["data"]["email_id"] = "abc_efgh"
+    [taken] = provided.take("resend", posts.signed("resend", told))
     assert taken.delivery_id is None and provided.comes.state(delivery_id) == "sent"
+
+
+TELL_OF_IT = pytest.mark.parametrize("provider", ["postmark", "mailgun", "sendgrid", "brevo"])
+
+
+@TELL_OF_IT
+def test_who_unsubscribed_there_gets_no_more_of_that_sender_s_bulk_mail(
+    provided: Provided, provider: str
+) -> None:
+    [delivery_id] = provided.comes.sent(["ann@mail.example"])
+    signed = posts.signed(provider, provided.event(provider, "unsubscribed", delivery_id))
+    assert provided.take(provider, signed) == []
+    [one] = provided.comes.listed()
+    assert (one.address_key, one.scope, one.reason) == (
+        "ann@mail.example",
+        Scope("post@mailroom.example"),
+        "unsubscribed",
+    )
+    assert (one.delivery_id, one.evidence) == (delivery_id, f"told by {PROVIDERS[provider].title}")
+    assert provided.comes.number_kept() == 0, "it says nothing of what became of the mail"
+    with provided.comes.database.begin() as connection:
+        suppressions.remove(connection, "ann@mail.example")
+    provided.take(provider, signed)
+    assert provided.comes.listed() == [], "a copy unsubscribes nobody who came back"
+
+
+@TELL_OF_IT
+def test_nobody_is_unsubscribed_by_mail_that_went_to_another(provided: Provided, provider: str) -> None:
+    [delivery_id] = provided.comes.sent(["ann@mail.example"])
+    assert provided.tell(provider, "unsubscribed", delivery_id, address="bob@mail.example") == []
+    assert provided.tell(provider, "unsubscribed", delivery_id, message_id=posts.OURS) == []
+    assert provided.comes.listed() == []
 
 
 def test_a_token_of_mailgun_proves_one_post_only(provided: Provided) -> None:
@@ -180,6 +216,43 @@ def test_any_of_a_door_s_keys_proves_a_post(provided: Provided) -> None:
         keys = [TOPIC.replace("mailroom", "other"), TOPIC]
         assert not provider_doors.open_up(connection, "ses", keys)
     assert provided.tell("ses", "bounced", delivery_id)[0].delivery_id == delivery_id
+
+
+def test_refusals_do_not_pile_up(provided: Provided) -> None:
+    with provided.comes.database.begin() as connection:
+        for provider in ("ses", "brevo"):
+            for n in range(REFUSALS_KEPT + 20):
+                provider_doors.note_refusal(connection, provider, "192.0.2.1", f"{n}")
+        assert len(provider_doors.refusals(connection, "ses", 1_000)) == REFUSALS_KEPT
+        assert provider_doors.refusals(connection, "brevo", 1)[0].words == f"{REFUSALS_KEPT + 19}"
+
+
+@pytest.mark.parametrize("look", ["named_by_relay", "of_uid", "address_keys"])
+def test_a_mail_is_found_without_reading_all_of_them(provided: Provided, look: str) -> None:
+    provided.comes.sent(300)
+    ask: dict[str, Callable[[Connection], object]] = {
+        "named_by_relay": lambda to: sent_as.named_by_relay(to, "p7@mail.example", "nothing-of-it"),
+        "of_uid": lambda to: sent_as.of_uid(to, "nothing", 1),
+        "address_keys": lambda to: sent_as.address_keys(to, {1, 2}),
+    }
+    asked: list[tuple[str, Any]] = []
+    is_sqlite = provided.comes.database.is_sqlite
+    with provided.comes.database.begin() as connection:
+        if not is_sqlite:  # of so few rows it would read all
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        event.listen(
+            connection, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])), named=False
+        )
+        ask[look](connection)
+        explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
+        plans = [
+            "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {sql}", values))
+            for sql, values in [*asked]
+        ]
+    assert plans
+    for plan in plans:
+        assert "SCAN deliveries" not in plan and "Seq Scan on deliveries" not in plan, plan
+        assert "SCAN mailings" not in plan and "Seq Scan on mailings" not in plan, plan
 
 
 def test_a_certificate_is_fetched_once(provided: Provided) -> None:

@@ -11,6 +11,7 @@ from mailroom.feedback.providers.known import PROVIDERS
 from mailroom.feedback.providers.post import Post, PostRefused
 from mailroom.feedback.providers.told import ToldEvent
 from mailroom.feedback.report import ReportKind
+from mailroom.smtp.address_fault import AddressFault, address_fault
 from tests.feedback.providers import posts
 from tests.feedback.providers.posts import ANN, OURS, OWN_IDS, Event
 
@@ -116,6 +117,29 @@ def test_what_sendgrid_drops_did_not_arrive(reason: str, is_transient: bool) -> 
     event = {**posts.event("sendgrid", "bounced", at=NOW), "event": "dropped", "reason": reason}
     [one] = read("sendgrid", event)
     assert (one.report.kind, one.report.is_transient) == (ReportKind.BOUNCED, is_transient)
+
+
+TOO_LARGE = {"bounceType": "Transient", "bounceSubType": "MessageTooLarge", "bouncedRecipients": [{}]}
+POLICY: dict[str, list[Event]] = {
+    "ses": [{"eventType": "Reject", "reject": {"reason": "Bad content"}}, {"bounce": TOO_LARGE}],
+    "postmark": [{"Type": "SMTPApiError", "Details": ""}, {"Type": "Blocked", "Details": "no such user"}],
+    "mailgun": [{"reason": "espblock"}, {"reason": "suppress-unsubscribe"}],
+    "sendgrid": [
+        {"type": "blocked", "status": "", "reason": "no such user"},
+        {"event": "dropped", "status": "", "reason": "Recipient List over Package Quota"},
+    ],
+    "brevo": [{"event": "error", "reason": ""}, {"event": "blocked", "reason": ""}],
+    "resend": [{"type": "email.failed"}],
+}
+
+
+@pytest.mark.parametrize(("provider", "said"), [(name, one) for name, some in POLICY.items() for one in some])
+def test_what_is_about_the_mail_or_about_us_blames_no_address(provider: str, said: Event) -> None:
+    [one] = read(provider, {**posts.event(provider, "bounced", at=NOW), **said})
+    report = one.report
+    names = (report.address,)
+    fault = address_fault(report.code, report.words, names, report.status, is_transient=report.is_transient)
+    assert (report.kind, fault) == (ReportKind.BOUNCED, AddressFault.NONE)
 
 
 def test_words_by_which_ses_tries_a_topic_are_no_event() -> None:
