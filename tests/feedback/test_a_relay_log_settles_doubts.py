@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app import create_app
 from mailroom.content.addresses import Address
@@ -23,10 +27,12 @@ from mailroom.engine.accept.draft import Draft
 from mailroom.engine.evidence import examination
 from mailroom.ledger import holding
 from mailroom.ledger.schema import deliveries
-from mailroom.ledger.states import STATE_WORDS
+from mailroom.ledger.schema import mailings as mailings_table
+from mailroom.ledger.states import STATE_WORDS, State
 from mailroom.settings import load
 from tests.feedback.comes import Comes
 from tests.feedback.relay_logs.lines import Logged, postfix
+from tests.servers import wait_until
 
 Run = Callable[..., Result]
 
@@ -129,6 +135,27 @@ def test_of_a_shared_message_the_recipient_decides(comes: Comes, run: Run) -> No
     assert states(comes, ids) == ["unknown", "sent"]
 
 
+def test_a_message_id_that_two_mails_have_proves_neither(comes: Comes, run: Run) -> None:
+    """Of a message that came whole its author chose it: also one that was made here for another mail."""
+    (made,) = doubts(comes)
+    taken, address = comes.message_id(made), comes.book.delivery(made).address
+    (whole,) = doubts(comes)
+    with comes.database.begin() as connection:
+        of = mailings_table.c.id == comes.book.delivery(whole).mailing_id
+        connection.execute(update(mailings_table).where(of).values(message_id=taken))
+    assert comes.book.delivery(whole).address == address
+    run("evidence", "postfix", "-", "--apply", typed=postfix([Logged(taken, address)]))
+    assert states(comes, [made, whole]) == ["unknown", "unknown"]
+
+
+def test_a_message_that_came_whole_is_known_by_its_own_message_id(comes: Comes, run: Run) -> None:
+    ids = doubts(comes, 2)
+    with comes.database.begin() as connection:
+        connection.execute(update(mailings_table).values(message_id="<own@elsewhere.example>"))
+    run("evidence", "postfix", "-", "--apply", typed=postfix([logged(comes, ids[1])]))
+    assert states(comes, ids) == ["unknown", "sent"]
+
+
 def test_a_queue_id_in_the_words_of_the_250_is_enough_for_what_came_back(comes: Comes, run: Run) -> None:
     ids = comes.sent(2)
     with comes.database.begin() as connection:
@@ -198,6 +225,37 @@ def test_a_run_that_was_cut_off_is_run_again(
     assert cut and states(comes, ids).count("sent") == 2
     run("evidence", "postfix", str(record), "--apply")
     assert states(comes, ids) == ["sent"] * 5 and comes.number_kept() == 5
+
+
+def test_one_that_is_killed_is_run_again(
+    comes: Comes, settings_env: dict[str, str], database_url: str
+) -> None:
+    """kill -9 while its record still comes in by a pipe: what was settled stands, the rest follows."""
+    mailing_id = comes.book.accept(1_000)
+    hold(comes.database)
+    with comes.database.read() as connection:
+        ids = connection.execute(select(deliveries.c.id).order_by(deliveries.c.id)).scalars().all()
+    uid = comes.message_id(ids[0])[1:37]
+    mails = [Logged(f"<{uid}.{id}@mailroom.example>", f"p{n}@mail.example") for n, id in enumerate(ids)]
+    environment = {**os.environ, **settings_env, "DATABASE_URL": database_url}
+    command = [sys.executable, "-m", "flask", "reconcile", "postfix", "-", "--apply"]
+
+    def sent() -> int:
+        return comes.book.states(mailing_id).get(State.SENT, 0)
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, text=True) as begun:
+        assert begun.stdin is not None
+        begun.stdin.write(postfix(mails[:600]))
+        begun.stdin.flush()
+        wait_until(lambda: sent() >= 500, 30)
+        begun.kill()
+        with suppress(BrokenPipeError):
+            begun.stdin.close()
+    assert sent() == 500
+    comes.book.check()
+    again = subprocess.run(command, input=postfix(mails), env=environment, text=True, capture_output=True)
+    assert "500 mails: believed unsent" in again.stdout, again.stdout + again.stderr
+    assert comes.book.states(mailing_id) == {State.SENT: 1_000}
 
 
 def hold(database: Database) -> None:

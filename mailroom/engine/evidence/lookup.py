@@ -67,11 +67,8 @@ def _candidates(
     shared, whole = defaultdict(list), defaultdict(list)
     for found in known.of_shared(connection, {one.uid for one in named if one.delivery_id is None}):
         shared[found.of.uid].append(found)
-    foreign = {trace.message_id for trace in traces if trace.message_id}
-    foreign -= {
-        trace.message_id for trace, one in zip(traces, own, strict=True) if one and _is_of(one, by_id)
-    }
-    for found in known.of_message_ids(connection, foreign):
+    # One that was made here, too: a message that came whole may have taken it, and is another mail.
+    for found in known.of_message_ids(connection, {one.message_id for one in traces if one.message_id}):
         whole[found.of.own_message_id or ""].append(found)
     return _Candidates(by_id, shared, whole, _by_queue_id(connection, traces))
 
@@ -104,8 +101,7 @@ def _of(
         found = []
     found = [one for one in found if _is_named(one, own, trace.message_id)]
     return (
-        found
-        or candidates.whole.get(trace.message_id, [])
+        [*found, *candidates.whole.get(trace.message_id, [])]
         or _by_token(token, candidates.by_id, ring)
         or ([] if trace.message_id else candidates.by_queue_id.get(trace.queue_id, []))
     )
