@@ -78,7 +78,9 @@ def _program() -> str | None:
 class Postfix:
     """A relay: mail to `bounces_domain` goes by the transport `bounces`, all else to the port `onward`."""
 
-    def __init__(self, onward: int, bounces_domain: str, bounces: str) -> None:
+    def __init__(
+        self, onward: int, bounces_domain: str = "nowhere.example", bounces: str = "discard:"
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mailroom-postfix-", dir="/tmp"))
         self.folder.chmod(0o755)
         self.port = free_port()
@@ -92,9 +94,18 @@ class Postfix:
         self._run("start")
         wait_until(lambda: not self._run("status", may_fail=True), 10, "Postfix")
 
+    def __enter__(self) -> Postfix:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / "log"
+
     def log(self) -> str:
-        path = self.folder / "log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def is_empty(self) -> bool:
         """Whether nothing is in its queue."""
