@@ -74,6 +74,7 @@ def show(token: str) -> Response:
         subject=content.subject,
         findings=shown_findings(status),
         forecast=_forecast(status),
+        is_for_later=bool(form.value("send_at").strip()),
         person=person,
         preview=_previewed(content, person),
         options=_options(),
