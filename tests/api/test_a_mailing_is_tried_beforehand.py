@@ -11,7 +11,7 @@ import pytest
 
 from app import create_app
 from mailroom.database.engine import Database
-from mailroom.engine.preflight import crew
+from mailroom.engine.preflight import crew, sender_domain
 from mailroom.ledger import suppressions
 from mailroom.ledger.mailings import mailings
 from mailroom.settings import load
@@ -288,3 +288,17 @@ def test_few_wait_for_their_turn_and_the_others_are_told_at_once(light_client: C
     for thread in waiting:
         thread.join()
     assert statuses == [429, *[200] * crew.PLACES]
+
+
+def test_a_name_server_that_knows_nothing_of_the_internet_is_not_believed(
+    light_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with TextServer({"other.lan": ["x"]}) as server:
+        ours = sender_domain.Resolver(configure=False)
+        host, _, port = server.address.partition(":")
+        ours.nameservers, ours.port = [host], int(port)
+        monkeypatch.setattr(sender_domain, "Resolver", lambda configure: ours)
+        monkeypatch.setattr(sender_domain, "_remembered", {})
+        report = tried(light_client, **{"from": "hello@acme.com"})
+        assert set(server.asked) == {"com"}
+    assert report["findings"] == []

@@ -43,7 +43,8 @@ def ask(domain: str, name_server: str | None) -> Asked:
     if resolver is None:
         return list
     ends = time.monotonic() + DNS_SECONDS
-    asked = [_beside(question, resolver, domain) for question in (_about_spf, _about_dkim, _about_dmarc)]
+    questions = (_about_spf, _about_dkim, _about_dmarc)
+    asked = [_beside(question, resolver, domain, name_server is not None) for question in questions]
 
     def remarks() -> list[str]:
         answers = [_result(future, ends) for future in asked]
@@ -88,13 +89,14 @@ def name_server_of(text: str) -> tuple[str, int]:
 
 
 def _beside(
-    question: Callable[[Resolver, str], list[str]], resolver: Resolver, domain: str
+    question: Callable[[Resolver, str], list[str]], resolver: Resolver, domain: str, is_trusted: bool
 ) -> Future[list[str]]:
     future: Future[list[str]] = Future()
 
     def run() -> None:
         try:
-            future.set_result(question(resolver, domain))
+            knows = is_trusted or _knows_the_internet(resolver, domain)
+            future.set_result(question(resolver, domain) if knows else [])
         except dns.exception.Timeout as silence:
             future.set_exception(silence)
         except Exception:  # the network is not there, or says what nobody understands
@@ -102,6 +104,13 @@ def _beside(
 
     threading.Thread(target=run, name="dns", daemon=True).start()
     return future
+
+
+def _knows_the_internet(resolver: Resolver, domain: str) -> bool:
+    """Whether it can tell who serves a top-level domain. Where the network is closed, some name servers say of
+    every name that it does not exist.
+    """
+    return bool(resolver.resolve(f"{domain.rpartition('.')[2]}.", "NS", search=False))
 
 
 def _result(future: Future[list[str]], ends: float) -> list[str] | None:
