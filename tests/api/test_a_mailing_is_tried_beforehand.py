@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from dns.resolver import Resolver
 
 from app import create_app
 from mailroom.database.engine import Database
@@ -294,7 +295,7 @@ def test_a_name_server_that_knows_nothing_of_the_internet_is_not_believed(
     light_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with TextServer({"other.lan": ["x"]}) as server:
-        ours = sender_domain.Resolver(configure=False)
+        ours = Resolver(configure=False)
         host, _, port = server.address.partition(":")
         ours.nameservers, ours.port = [host], int(port)
         monkeypatch.setattr(sender_domain, "Resolver", lambda configure: ours)

@@ -107,8 +107,8 @@ def _beside(
 
 
 def _knows_the_internet(resolver: Resolver, domain: str) -> bool:
-    """Whether it can tell who serves a top-level domain. Where the network is closed, some name servers say of
-    every name that it does not exist.
+    """Whether it can tell who serves a top-level domain. Where the network is closed, some say of every name
+    that it does not exist.
     """
     return bool(resolver.resolve(f"{domain.rpartition('.')[2]}.", "NS", search=False))
 
