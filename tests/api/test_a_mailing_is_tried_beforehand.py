@@ -276,7 +276,7 @@ def test_few_wait_for_their_turn_and_the_others_are_told_at_once(light_client: C
         statuses.append(light_client.post("/mailings/preflight", json=body).status_code)
 
     with crew._benches:
-        waiting = [threading.Thread(target=ask) for _ in range(crew.PLACES)]
+        waiting = [threading.Thread(target=ask) for _ in range(crew.PREFLIGHTS_AT_ONCE)]
         for thread in waiting:
             thread.start()
         deadline = time.monotonic() + 10
@@ -288,7 +288,7 @@ def test_few_wait_for_their_turn_and_the_others_are_told_at_once(light_client: C
         assert statuses == [429] and time.monotonic() - began < 5
     for thread in waiting:
         thread.join()
-    assert statuses == [429, *[200] * crew.PLACES]
+    assert statuses == [429, *[200] * crew.PREFLIGHTS_AT_ONCE]
 
 
 def test_a_name_server_that_knows_nothing_of_the_internet_is_not_believed(

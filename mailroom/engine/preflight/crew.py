@@ -42,11 +42,11 @@ UNBUILT = (
 
 ROOT_FOLDER = Path(__file__).parents[3]
 
-PLACES = 3
+PREFLIGHTS_AT_ONCE = 3
 """For one at the benches, and those that wait for it: each holds its recipients, and perhaps a request."""
 
 _benches = threading.BoundedSemaphore(1)
-_places = threading.BoundedSemaphore(PLACES)
+_places = threading.BoundedSemaphore(PREFLIGHTS_AT_ONCE)
 
 Chunk = tuple[Sequence[int], Sequence[Recipient]]
 
