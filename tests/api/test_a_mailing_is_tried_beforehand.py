@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from dns.resolver import Resolver
 
 from app import create_app
 from mailroom.database.engine import Database
-from mailroom.engine.preflight import crew
+from mailroom.engine.preflight import crew, sender_domain
 from mailroom.ledger import suppressions
 from mailroom.ledger.mailings import mailings
 from mailroom.settings import load
@@ -251,6 +253,9 @@ def test_a_silent_name_server_costs_two_seconds_and_is_no_finding(asking: Asking
         began = time.monotonic()
         assert asking(server) == []
         assert time.monotonic() - began < 5
+        began, asked = time.monotonic(), len(server.asked)
+        assert asking(server, "other.example") == []
+        assert len(server.asked) == asked, "who was silent is left alone for a while"
 
 
 def test_a_message_that_the_relay_would_not_take_is_told(settings_env: dict[str, str]) -> None:
@@ -261,3 +266,40 @@ def test_a_message_that_the_relay_would_not_take_is_told(settings_env: dict[str,
         assert rows(report) == {"too_large": (2, [1, 2])}
         assert "the relay takes 2,000 kB" in report["findings"][0]["message"]
         client.database.dispose()
+
+
+def test_few_wait_for_their_turn_and_the_others_are_told_at_once(light_client: Client) -> None:
+    body = {**LETTER, "recipients": people(*["Ann"] * 1_001)}
+    statuses: list[int] = []
+
+    def ask() -> None:
+        statuses.append(light_client.post("/mailings/preflight", json=body).status_code)
+
+    with crew._benches:
+        waiting = [threading.Thread(target=ask) for _ in range(crew.PREFLIGHTS_AT_ONCE)]
+        for thread in waiting:
+            thread.start()
+        deadline = time.monotonic() + 10
+        while crew._places._value:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        began = time.monotonic()
+        ask()
+        assert statuses == [429] and time.monotonic() - began < 5
+    for thread in waiting:
+        thread.join()
+    assert statuses == [429, *[200] * crew.PREFLIGHTS_AT_ONCE]
+
+
+def test_a_name_server_that_knows_nothing_of_the_internet_is_not_believed(
+    light_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with TextServer({"other.lan": ["x"]}) as server:
+        ours = Resolver(configure=False)
+        host, _, port = server.address.partition(":")
+        ours.nameservers, ours.port = [host], int(port)
+        monkeypatch.setattr(sender_domain, "Resolver", lambda configure: ours)
+        monkeypatch.setattr(sender_domain, "_remembered", {})
+        report = tried(light_client, **{"from": "hello@acme.com"})
+        assert set(server.asked) == {"com"}
+    assert report["findings"] == []

@@ -106,3 +106,4 @@ def test_a_mailing_for_next_week_has_cancel_and_no_seconds(client: FlaskClient, 
     when = (datetime.now(UTC) + timedelta(days=7)).strftime("%Y-%m-%dT%H:%M")
     page: Any = client.get(submit(send_at=when, undo="10").location).text
     assert "it begins" not in page and "/cancel" in page
+    assert '<div id="mailing-undo"></div>' in page, "what is empty takes no place"

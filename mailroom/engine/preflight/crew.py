@@ -24,8 +24,8 @@ EXAMINED_AT_ONCE = 1_000
 HERE_AT_MOST = 1_000
 """Messages of plain tags that are built in this process: some 20 ms."""
 
-LIQUID_HERE_AT_MOST = 10
-"""Of Liquid, each of which may be costly. As many are tried at Send."""
+LIQUID_HERE_AT_MOST = 5
+"""Of Liquid, each of which may be costly."""
 
 MOST_BENCHES = 4
 
@@ -35,11 +35,18 @@ SECONDS_FOR_ALL = 60.0
 PATIENCE_FOR_BENCHES = 10.0
 """Seconds until somebody else's preflight has to be over."""
 
-UNBUILT = "The message takes too long to be built, with those before it: shorten its loops."
+UNBUILT = (
+    "The message takes too long to be built, with those before it: shorten its loops, or try again when "
+    "less is to be done here."
+)
 
 ROOT_FOLDER = Path(__file__).parents[3]
 
+PREFLIGHTS_AT_ONCE = 3
+"""For one at the benches, and those that wait for it: each holds its recipients, and perhaps a request."""
+
 _benches = threading.BoundedSemaphore(1)
+_places = threading.BoundedSemaphore(PREFLIGHTS_AT_ONCE)
 
 Chunk = tuple[Sequence[int], Sequence[Recipient]]
 
@@ -58,12 +65,24 @@ def examine(
     """What is found in all of them. `patience`: seconds for the one before. Raises PreflightBusy."""
     if is_quick(letter.content, total):
         return _examine_here(letter, chunks, tell)
-    if not _benches.acquire(timeout=PATIENCE_FOR_BENCHES if patience is None else patience):
+    with _turn(PATIENCE_FOR_BENCHES if patience is None else patience):
+        return _Crew(letter, chunks, tell).examine(-(-total // EXAMINED_AT_ONCE))
+
+
+@contextmanager
+def _turn(patience: float) -> Iterator[None]:
+    """Raises PreflightBusy."""
+    if not _places.acquire(blocking=False):
         raise PreflightBusy
     try:
-        return _Crew(letter, chunks, tell).examine(-(-total // EXAMINED_AT_ONCE))
+        if not _benches.acquire(timeout=patience):
+            raise PreflightBusy
+        try:
+            yield
+        finally:
+            _benches.release()
     finally:
-        _benches.release()
+        _places.release()
 
 
 def is_quick(content: Content, total: int) -> bool:

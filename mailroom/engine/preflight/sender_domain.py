@@ -22,7 +22,13 @@ DNS_SECONDS = 2.0
 RESERVED = ("test", "example", "invalid", "localhost", "local", "internal", "onion", "arpa")
 """Endings that no public DNS knows (RFC 2606, RFC 6761)."""
 
+REMEMBERED_SECONDS = 300.0
+MOST_REMEMBERED = 200
+"""Domains whose answers are remembered. A name server that was silent is not asked meanwhile, either."""
+
 Asked = Callable[[], list[str]]
+
+_remembered: dict[tuple[str, str | None], tuple[float, list[str]]] = {}
 
 
 def ask(domain: str, name_server: str | None) -> Asked:
@@ -30,16 +36,31 @@ def ask(domain: str, name_server: str | None) -> Asked:
 
     `name_server`: an address, perhaps with a port; `none`: nobody is asked; None: the system's.
     """
+    known = _remembered.get((domain, name_server)) or _remembered.get(("", name_server))
+    if known is not None and time.monotonic() < known[0]:
+        return lambda: known[1]
     resolver = _resolver(domain, name_server)
     if resolver is None:
         return list
     ends = time.monotonic() + DNS_SECONDS
-    asked = [_beside(question, resolver, domain) for question in (_about_spf, _about_dkim, _about_dmarc)]
+    questions = (_about_spf, _about_dkim, _about_dmarc)
+    asked = [_beside(question, resolver, domain, name_server is not None) for question in questions]
 
     def remarks() -> list[str]:
-        return [sentence for future in asked for sentence in _result(future, ends)]
+        answers = [_result(future, ends) for future in asked]
+        found = [sentence for answer in answers for sentence in answer or ()]
+        # What is remembered under no name is a silence that holds for all.
+        _remember(domain if all(answer is not None for answer in answers) else "", name_server, found)
+        return found
 
     return remarks
+
+
+def _remember(domain: str, name_server: str | None, found: list[str]) -> None:
+    if len(_remembered) >= MOST_REMEMBERED:
+        _remembered.clear()
+    until = time.monotonic() + REMEMBERED_SECONDS
+    _remembered[domain, name_server] = until, found if domain else []
 
 
 def _resolver(domain: str, name_server: str | None) -> Resolver | None:
@@ -68,13 +89,16 @@ def name_server_of(text: str) -> tuple[str, int]:
 
 
 def _beside(
-    question: Callable[[Resolver, str], list[str]], resolver: Resolver, domain: str
+    question: Callable[[Resolver, str], list[str]], resolver: Resolver, domain: str, is_trusted: bool
 ) -> Future[list[str]]:
     future: Future[list[str]] = Future()
 
     def run() -> None:
         try:
-            future.set_result(question(resolver, domain))
+            knows = is_trusted or _knows_the_internet(resolver, domain)
+            future.set_result(question(resolver, domain) if knows else [])
+        except dns.exception.Timeout as silence:
+            future.set_exception(silence)
         except Exception:  # the network is not there, or says what nobody understands
             future.set_result([])
 
@@ -82,11 +106,19 @@ def _beside(
     return future
 
 
-def _result(future: Future[list[str]], ends: float) -> list[str]:
+def _knows_the_internet(resolver: Resolver, domain: str) -> bool:
+    """Whether it can tell who serves a top-level domain. Where the network is closed, some say of every name
+    that it does not exist.
+    """
+    return bool(resolver.resolve(f"{domain.rpartition('.')[2]}.", "NS", search=False))
+
+
+def _result(future: Future[list[str]], ends: float) -> list[str] | None:
+    """None: nobody answered in time."""
     try:
         return future.result(max(0.0, ends - time.monotonic()))
-    except TimeoutError:
-        return []
+    except (TimeoutError, dns.exception.Timeout):
+        return None
 
 
 def _texts(resolver: Resolver, name: str) -> Sequence[str]:

@@ -67,6 +67,9 @@ def show(token: str) -> Response:
     form = kept_form.read(check.form, compose.uploads())
     person = _person(check)
     content = _content(form, status)
+    options = _options()
+    if options["as"] == "html" and not content.html.strip():
+        options["as"] = "text"
     return _page(
         "check/page.html",
         check=check,
@@ -74,9 +77,10 @@ def show(token: str) -> Response:
         subject=content.subject,
         findings=shown_findings(status),
         forecast=_forecast(status),
+        is_for_later=bool(form.value("send_at").strip()),
         person=person,
         preview=_previewed(content, person),
-        options=_options(),
+        options=options,
         tester=user().email,
         most_testers=MOST_TESTERS,
     )
