@@ -115,6 +115,8 @@ class RawConnection:
             driver_s: Any = pooled.driver_connection
             if EACH_TRANSACTION not in pooled.info:
                 driver_s.execute("SET default_transaction_isolation = 'read committed'")
+                # Or what takes lists is planned each time: for a short one that seems to be cheaper.
+                driver_s.execute("SET plan_cache_mode = force_generic_plan")
         return pooled
 
     def close(self) -> None:
