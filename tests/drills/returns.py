@@ -39,7 +39,7 @@ def missing() -> str:
 
 @drill(
     "22a",
-    "a Postfix bounces, and the reader of its LMTP is killed at random",
+    "a Postfix bounces by LMTP, whose reader is killed",
     without="`take()` before the reply in `ReturnDesk._take`: what was answered is lost with the process",
     missing=missing,
 )
@@ -59,7 +59,7 @@ def bounces_come_by_lmtp(stage: Stage) -> None:
 
 @drill(
     "22b",
-    "a Postfix bounces into a Dovecot, and the reader of its IMAP is killed at random",
+    "a Postfix bounces into a Dovecot, whose reader is killed",
     without="`mailbox.put_aside` after `_take` in `MailboxWatch._take_new`: what was put aside is lost",
     missing=missing,
 )

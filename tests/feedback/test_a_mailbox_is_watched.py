@@ -15,7 +15,8 @@ import pytest
 from imapclient import IMAPClient
 from sqlalchemy.exc import OperationalError
 
-from mailroom.content.return_tokens import ReturnPurpose
+from mailroom.cli.doctor import OF_THE_DOCTOR
+from mailroom.content.return_tokens import ReturnPurpose, tokens_in
 from mailroom.engine import returned_mail
 from mailroom.engine.feedback.taking import take
 from mailroom.engine.mailbox_watch import MailboxWatch, open_mailbox
@@ -24,12 +25,15 @@ from mailroom.imap.mailbox import MailboxTrouble
 from mailroom.imap.place import MailboxPlace
 from mailroom.ledger.states import State
 from mailroom.settings import load
+from mailroom.web import Mailroom
+from mailroom.web.status.checks import CheckFailed
 from tests import dovecot
 from tests.conftest import CI
 from tests.dovecot import PASSWORD, USER, Dovecot
 from tests.feedback.comes import Comes
 from tests.feedback.letters import BOUNCES, bounce, letter, path
-from tests.servers import wait_until
+from tests.servers import Valkey, wait_until
+from tests.system import System
 from tests.warm_processes import start_python
 
 Watching = Callable[..., MailboxWatch]
@@ -150,6 +154,37 @@ def test_two_watch_and_one_reads(comes: Comes, server: Dovecot, watching: Watchi
     wait_until(lambda: {comes.state(id) for id in ids} == {State.BOUNCED}, 10)
     assert comes.number_kept() == 6
     assert server.log().count("Login: user=") >= 1
+
+
+def test_of_several_workers_one_does_it(
+    server: Dovecot, tmp_path: Path, sqlite_url: str, valkey: Valkey
+) -> None:
+    """From the envelope of a mail to the state of its delivery."""
+    mailbox = {"MAILROOM_BOUNCE_MAILBOX": server.url, "MAILROOM_BOUNCE_PASSWORD": PASSWORD}
+    with System(tmp_path, sqlite_url, valkey.url, MAILROOM_BOUNCE_ADDRESS=BOUNCES, **mailbox) as system:
+        mailing_id = system.accept(["ann@mail.example"]).mailing_id
+        system.start_workers(2)
+        system.wait_until_over(mailing_id)
+        (mail,) = system.sink.messages()
+        server.deliver(bounce(tokens_in(mail.sender)[0], "ann@mail.example"), to=mail.sender)
+        system.wait(lambda: system.counts(mailing_id) == {State.BOUNCED: 1})
+        assert system.log.count("the bounce mailbox is watched") == 1
+        assert PASSWORD not in system.log
+
+
+def test_the_doctor_says_how_bounces_come(comes: Comes, server: Dovecot, environment: dict[str, str]) -> None:
+    def asked(**more: str) -> str:
+        given = {name: value for name, value in (environment | more).items() if value}
+        return OF_THE_DOCTOR["bounces"](Mailroom(load(given), comes.database, comes.book.queue))
+
+    server.deliver(letter(BOUNCES))
+    assert asked() == "the bounce mailbox lets us in; 1 unseen"
+    with pytest.raises(CheckFailed, match="cannot be used") as refused:
+        asked(MAILROOM_BOUNCE_PASSWORD="a wrong one")
+    assert "a wrong one" not in str(refused.value)
+    without = {"MAILROOM_BOUNCE_MAILBOX": "", "MAILROOM_BOUNCE_PASSWORD": ""}
+    assert f"come to {BOUNCES}" in asked(**without)
+    assert "MAILROOM_BOUNCE_ADDRESS is not set" in asked(**without, MAILROOM_BOUNCE_ADDRESS="")
 
 
 def test_while_the_ledger_is_away_everything_stays_where_it_is(
