@@ -99,6 +99,7 @@ FIELDS = {
         ("to", "cc", "bcc", "reply_to", "headers", "attachments", "tags", "template", "x"),
     ),
     "POST /mailings": (MAILING, ("recipients", "headers", "attachments", "tags")),
+    "POST /mailings/preflight": (MAILING, ("recipients", "headers")),
     "PATCH /emails/{id}": ({}, ("scheduled_at", "id")),
     "POST /emails/batch": (EMAIL, ("to", "tags", "x")),
     "POST /emails/raw": (RAW_EMAIL, ("recipients", "message", "x")),
