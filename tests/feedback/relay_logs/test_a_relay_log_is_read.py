@@ -212,6 +212,13 @@ def test_a_short_queue_id_is_used_again() -> None:
     assert of(traces("postfix", "\n".join(early)), 1) == [], "it was not yet"
 
 
+def test_a_mail_with_two_message_ids_has_none() -> None:
+    lines = postfix(LONG, 1)
+    for second in (f"<{UID}.2@sender.example>", "<odd one>"):
+        both = [*lines[:2], lines[1].replace(f"<{UID}.1@sender.example>", second), *lines[2:]]
+        assert [one.message_id for one in traces("postfix", "\n".join(both))] == [""]
+
+
 def test_two_instances_may_have_one_queue_id_at_once() -> None:
     pairs = zip(postfix("2BCA52102D8", 1), postfix("2BCA52102D8", 2, name="postfix-out"), strict=True)
     found = traces("postfix", "\n".join(line for pair in pairs for line in pair))
