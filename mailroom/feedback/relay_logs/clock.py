@@ -36,7 +36,7 @@ def _moment(clock: LogClock, text: str) -> datetime | None:
         if text.replace(".", "", 1).isdecimal():
             return datetime.fromtimestamp(float(text), UTC)
         return _in_zone(clock, datetime.fromisoformat(text.replace(",", ".")))
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, LookupError, OverflowError, OSError):
         return None
 
 

@@ -24,8 +24,8 @@ _HEAD = re.compile(
 )
 _SENDER = re.compile(r'<= (?:<>|((?:"(?:[^"\\]|\\.)*"|[^\s"<>]+)(?:@[^\s"<>]+)?))(?= )')
 _SUBJECT = re.compile(r' T="(?:[^"\\]|\\.)*"(?=$| for | from <)')
-_ID = re.compile(r"(?<= )S=\d+(?: [A-Z0-9]+=?\S*)*? id=(\S+)")
-_CLIENT = re.compile(r" H=[^\[\]]*? ?\[([0-9a-fA-F.:]+)\](?::\d+)?(?= )")
+_SIZE = re.compile(r"S=\d+")
+_CLIENT = re.compile(r" H=(?:[^\s()\[\]]+ )?(?:\(\S*\) )?\[([0-9a-fA-F.:]+)\](?::\d+)?(?= )")
 _BECAME = re.compile(
     r'(=>|->|>>|\*>|\*\*|==) ([^\s<>"]+)(?: <([^\s<>"]+)>)?(?: (?:F|P|SRS)=<\S*>)*(?=: | R=| T=)(.*)'
 )
@@ -71,10 +71,9 @@ class EximLog:
         if sender is None:
             return ()
         fields = _SUBJECT.sub("", text[sender.end() :])
-        ids, clients = _ID.findall(fields), _CLIENT.findall(fields)
+        clients = _CLIENT.findall(fields)
         mail = OpenMail(queue_id, at, sender=sender[1] or "", is_taken=True)
-        if len(ids) == fields.count(" id=") == 1:
-            mail.message_id = f"<{ids[0]}>"
+        mail.message_id = _message_id(fields)
         if len(clients) == 1:
             mail.client = clients[0]
         return self._mails.begin(queue_id, mail)
@@ -100,3 +99,16 @@ class EximLog:
             reporter=reporter[1] if reporter else "",
         )
         return (trace,)
+
+
+def _message_id(fields: str) -> str:
+    """Of a field `id=`, if there is just one, and nothing but other fields stand between the size and it."""
+    before, is_there, after = fields.partition(" id=")
+    if not is_there or " id=" in after:
+        return ""
+    for field in reversed(before.split(" ")):
+        if _SIZE.fullmatch(field):
+            return f"<{after.partition(' ')[0]}>" if after[:1].strip() else ""
+        if not field[:1].isupper():
+            return ""
+    return ""

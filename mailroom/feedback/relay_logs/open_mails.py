@@ -24,6 +24,7 @@ class OpenMail:
     sender: str = ""
     client: str = ""
     recipients: tuple[str, ...] = ()  # where the record tells them at once
+    is_named: bool = False  # a Message-ID was told, or an odd one
     is_taken: bool = False  # the relay has it, and answers for it
     is_told_of: bool = False  # what became of it was said, of one recipient at least
     deferred: dict[tuple[str, ...], Trace] = field(default_factory=dict)

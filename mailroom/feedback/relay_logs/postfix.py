@@ -69,10 +69,11 @@ class PostfixLog:
         if not text.startswith("message-id="):
             return ()
         found, mail, traces = _MESSAGE_ID.match(text), self._mails.get(key), list[Trace]()
-        if mail is None or mail.message_id or mail.is_taken:  # a queue id that was used before
+        if mail is None or mail.is_taken:  # a queue id that was used before
             mail = OpenMail(queue_id, at)
             traces = self._mails.begin(key, mail)
-        mail.message_id = found[1] if found else ""
+        mail.message_id = found[1] if found and not mail.is_named else ""  # of two it has none
+        mail.is_named = True
         return traces
 
     def _managed(self, key: str, at: str, text: str) -> Iterable[Trace]:

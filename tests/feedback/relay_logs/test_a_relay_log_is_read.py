@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 import tracemalloc
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
@@ -113,6 +114,50 @@ def test_exim_writes_ids_and_times_in_several_ways(queue_id: str, head: str) -> 
     assert only.message_id == f"<{UID}.1@sender.example>" and only.at is not None
 
 
+@pytest.mark.parametrize(
+    ("host", "client"),
+    [
+        ("H=mx.example (helo) [192.0.2.1]:4711", "192.0.2.1"),
+        ("H=[2001:db8::1]", "2001:db8::1"),
+        ("H=([192.0.2.7]) [203.0.113.9]", "203.0.113.9"),
+        ("H=mx.example ([192.0.2.7]) [203.0.113.9]:25", "203.0.113.9"),
+        ("H=([192.0.2.7] [203.0.113.9]", ""),
+        ("U=mailroom P=local", ""),
+    ],
+)
+def test_a_greeting_is_no_client_s_address(host: str, client: str) -> None:
+    [only] = traces("exim", f"2026-11-29 07:00:00 1rAbCd-0003Xy-1Z <= a@b.example {host} S=1 id=x@y\n")
+    assert (only.client, only.message_id) == (client, "<x@y>")
+
+
+SYSLOG = "Nov 29 07:00:00 mx "
+MAINLOG = "2026-11-29 07:00:00 1rAbCd-0003Xy-1Z "
+ENDLESS = {
+    "fields": ("exim", f"{MAINLOG}<= a@b.example H=x [192.0.2.1] S=1 ", "AAAAAAAAAA "),
+    "sizes": ("exim", f"{MAINLOG}<= a@b.example H=x [192.0.2.1] ", "S=1 "),
+    "subjects": ("exim", f"{MAINLOG}<= a@b.example H=x [192.0.2.1] S=1 ", ' T="AAAA BBBB '),
+    "hosts": ("exim", f"{MAINLOG}<= a@b.example S=1", " H=x"),
+    "greetings": ("exim", f"{MAINLOG}<= a@b.example S=1", " H=(x)"),
+    "senders": ("exim", f"{MAINLOG}<= ", '"\\"'),
+    "recipients": ("exim", f"{MAINLOG}=> a@b.example", " F=<x>"),
+    "answers": ("exim", f"{MAINLOG}** a@b.example R=x T=y", ": SMTP error from remote mail server after "),
+    "syslog": ("exim", "N", " exim: x"),
+    "quotes": ("postfix", f'{SYSLOG}postfix/smtp[1]: 4Xyz3Q5tqLz9rxV: to=<"', '\\"'),
+    "names": ("postfix", f"{SYSLOG}postfix/smtp[1]: 4Xyz3Q5tqLz9rxV: to=<a@b>, relay=x", ", a=b"),
+    "data": ("postfix", "<22>1 2026-11-29T07:00:00Z mx postfix/smtp 12 MAIL ", '[a="b"'),
+    "words": ("opensmtpd", f"{SYSLOG}smtpd[1]: 5df87c903d709659 mta delivery evpid=", 'relay="x" '),
+    "cells": ("csv", "message-id,time,status\n", '"",'),
+}
+
+
+@pytest.mark.parametrize(("kind", "begin", "again"), ENDLESS.values(), ids=ENDLESS)
+def test_a_line_takes_no_longer_than_it_is_long(kind: str, begin: str, again: str) -> None:
+    began = time.process_time()
+    found = traces(kind, f"{begin}{again * ((LONGEST_LINE - len(begin)) // len(again))}\n")
+    assert {one.message_id for one in found} <= {""}
+    assert time.process_time() - began < 1
+
+
 def test_what_exim_writes_in_two_ways_says_nothing() -> None:
     queue_id = "2026-11-29 07:00:00 1rAbCd-0003Xy-1Z"
     odd = (
@@ -165,6 +210,13 @@ def test_a_short_queue_id_is_used_again() -> None:
     assert of(traces("postfix", "\n".join(both)), 2) == SENT_TO_ANN
     early = [*postfix("2BCA52102D8", 1)[:2], *postfix("2BCA52102D8", 2)]
     assert of(traces("postfix", "\n".join(early)), 1) == [], "it was not yet"
+
+
+def test_a_mail_with_two_message_ids_has_none() -> None:
+    lines = postfix(LONG, 1)
+    for second in (f"<{UID}.2@sender.example>", "<odd one>"):
+        both = [*lines[:2], lines[1].replace(f"<{UID}.1@sender.example>", second), *lines[2:]]
+        assert [one.message_id for one in traces("postfix", "\n".join(both))] == [""]
 
 
 def test_two_instances_may_have_one_queue_id_at_once() -> None:
@@ -229,6 +281,8 @@ def test_a_time_without_a_year_is_the_last_one_that_fits() -> None:
     assert new_year.moment("Jan  2 10:00:00") == datetime(2028, 1, 2, 9, tzinfo=UTC)
     assert new_year.moment("Feb 29 10:00:00") == datetime(2024, 2, 29, 9, tzinfo=UTC)
     assert new_year.moment("Feb 30 10:00:00") is None and new_year.moment("9" * 30) is None
+    for odd in ("", "Nov", "Nove 29 10:00:00", "Nov 29 10", "Nov 29 1:2:3:4", "9" * 400, "today", "\u0663"):
+        assert new_year.moment(odd) is None or odd == "\u0663"
 
 
 @pytest.mark.parametrize("kind", RELAY_LOGS)
