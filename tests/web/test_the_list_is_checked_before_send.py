@@ -226,3 +226,21 @@ def test_a_stranger_sees_no_list_and_a_reload_leads_to_the_form(
 ) -> None:
     assert stranger.post("/recipients", data=LETTER).status_code in (302, 303, 400, 401, 403)
     assert client.get("/recipients").location == "/"
+
+
+def test_what_was_chosen_and_mended_outlives_the_check_of_the_whole_mailing(
+    client: FlaskClient, app: Flask, post: Post
+) -> None:
+    people = rows(("Work", "Home", "Town"), ("w@example.org", "bob@gmial.com", "Oslo"))
+    first = rows(("Town", "Mail"), ("Rome", "old@example.org"))
+    page = post(recipients_file=(io.BytesIO(xlsx({"A": first, "B": people})), "a.xlsx")).text
+    chosen = {"recipients_sheet": "B", "shown_sheet": "B", "recipients_column": "2"}
+    page = post(**again(page), **chosen).text
+    checked = post("/check", **again(page), **chosen, mend_all="on")
+    assert checked.status_code == 303, words(checked.text)[:500]
+
+    form = client.get(f"{checked.location}/edit").text
+    assert "from the sheet B" in words(form) and "bob@gmail.com" in field(form, "mended")[0]
+    token = field(form, "csrf_token")[0]
+    assert client.post(f"{checked.location}/send", data={"csrf_token": token}).status_code == 303
+    assert sent_to(app) == ["bob@gmail.com"]

@@ -11,6 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +19,9 @@ from typing import BinaryIO
 from mailroom import files
 
 UPLOAD_KEPT_SECONDS = 24 * 3600
+
+MOST_UPLOADS, MOST_UPLOADED = 200, 1 << 30
+"""Files and octets that are kept for one person; the oldest go first."""
 
 _TOKEN = re.compile(r"[0-9a-f]{32}").fullmatch
 
@@ -47,8 +51,9 @@ class Uploads:
         self._mine = self._all / str(user_id)
 
     def keep(self, filename: str, content_type: str, data: Iterable[bytes]) -> Upload:
-        """Writes `data`; clears away what is older than a day, of everybody."""
+        """Writes `data`; clears away what is older than a day, of everybody, and what is too much of mine."""
         self._sweep()
+        self._make_room()
         for folder in (self._all, self._mine):
             files.make_folder(folder)
         token = secrets.token_hex(16)
@@ -75,6 +80,20 @@ class Uploads:
         for file in files:
             file.path.unlink(missing_ok=True)
             file.path.with_name(f"{file.token}.json").unlink(missing_ok=True)
+
+    def _make_room(self) -> None:
+        sizes = {}
+        for path in self._mine.glob("*.json"):
+            with suppress(FileNotFoundError):  # another request dropped it
+                file = path.with_suffix("")
+                sizes[file] = (file.stat().st_mtime, file.stat().st_size)
+        oldest_first = sorted(sizes, key=lambda file: sizes[file][0])
+        total = sum(size for _, size in sizes.values())
+        while oldest_first and (len(oldest_first) >= MOST_UPLOADS or total > MOST_UPLOADED):
+            file = oldest_first.pop(0)
+            total -= sizes[file][1]
+            file.unlink(missing_ok=True)
+            file.with_suffix(".json").unlink(missing_ok=True)
 
     def _sweep(self) -> None:
         oldest = time.time() - UPLOAD_KEPT_SECONDS
