@@ -32,7 +32,7 @@ def people(folder: Path, number: int) -> Path:
 
 
 def fill(page: Page, file: Path) -> None:
-    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_label("Or a file").set_input_files(file)
     page.get_by_label("From", exact=True).fill("Shop <shop@shop.example>")
     page.get_by_label("Subject").fill("News for {{ first_name }}")
     page.get_by_label("Text", exact=True).fill("Hello {{ first_name }},\n\nhere is what is new.")

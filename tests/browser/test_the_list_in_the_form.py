@@ -88,9 +88,9 @@ def test_another_sheet_and_column_are_chosen_by_keyboard(page: Page) -> None:
 def test_what_is_pasted_is_mended_in_its_field(page: Page) -> None:
     page.get_by_label("Recipients", exact=True).fill("Town\tMail\nRome\tann@gmial.com")
     expect(page.locator("#recipients-count")).to_contain_text("1 recipient")
-    page.get_by_role("button", name="Check the list").click()
+    page.get_by_role("button", name="Look at the list").click()
     page.get_by_label("Use ann@gmail.com").check()
-    page.get_by_role("button", name="Check again").click()
+    page.get_by_role("button", name="Look again").click()
     expect(page.get_by_label("Recipients", exact=True)).to_have_value("Town\tMail\nRome\tann@gmail.com")
 
 
@@ -138,10 +138,10 @@ def test_without_scripts_the_same_page_comes(browser: Browser, way_in: str) -> N
     page.goto(way_in)
     write(page)
     page.locator("#recipients_file").set_input_files(WORKBOOK)
-    page.get_by_role("button", name="Check the list").click()
+    page.get_by_role("button", name="Look at the list").click()
     expect(page.get_by_role("region", name="Who would get it")).to_contain_text("3 get it")
     expect(page.get_by_label("Subject")).to_have_value("To all")
     page.get_by_label("Use every suggestion, 2 in all").check()
-    page.get_by_role("button", name="Check again").click()
+    page.get_by_role("button", name="Look again").click()
     expect(page.get_by_role("region", name="Who would get it")).to_contain_text("4 get it")
     context.close()
