@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from markupsafe import escape
 
+from mailroom.content.html_text import text_of_html
 from mailroom.content.merge.plain import Values
 from mailroom.content.templates.filling import FilledLetter, filled
 from mailroom.content.templates.slots import has_slots, in_slots, outside_marks, with_defaults
@@ -29,7 +30,8 @@ class OwnTexts(NamedTuple):
 
 def said_with(letter: TemplateLetter, own: OwnTexts) -> TemplateLetter:
     """The template with own texts, whose tags are filled with it. Raises MergeError."""
-    return _beside(letter, _in_html_too(letter, own, escaped_around_tags))
+    said = _beside(letter, _in_html_too(letter, own, escaped_around_tags))
+    return replace(said, text=_text_beside(said.text, said.html))
 
 
 def filled_with(letter: TemplateLetter, own: OwnTexts, values: Values) -> FilledLetter:
@@ -49,16 +51,23 @@ def filled_with(letter: TemplateLetter, own: OwnTexts, values: Values) -> Filled
     hidden = OwnTexts(*(outside_marks(text, keep) if text else None for text in own))
     said = filled(_beside(letter, hidden), values)
     found = re.compile(rf"{token}(\d+)n")
-    return FilledLetter(*(found.sub(lambda place: kept[int(place[1])], text) for text in said))
+    subject, text, html = (found.sub(lambda place: kept[int(place[1])], text) for text in said)
+    return FilledLetter(subject, _text_beside(text, html), html)
 
 
 def _beside(letter: TemplateLetter, own: OwnTexts) -> TemplateLetter:
+    text, html = _either(letter.text, own.text), _either(letter.html, own.html)
     return replace(
         letter,
         subject=own.subject if own.subject and own.subject.strip() else letter.subject,
-        text=_either(letter.text, own.text),
-        html=_either(letter.html, own.html),
+        text=text,
+        html=html,
     )
+
+
+def _text_beside(text: str, html: str) -> str:
+    """Who writes HTML alone, has a text made of it."""
+    return text_of_html(html) if html.strip() and not text.strip() else text
 
 
 def _either(source: str, own: str | None) -> str:

@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.content.merge.plain import MergeError
-from mailroom.content.templates.filling import FilledLetter, filled
+from mailroom.content.templates.filling import FilledLetter
 from mailroom.content.templates.letterhead import LETTERHEAD
+from mailroom.content.templates.own_texts import OwnTexts, filled_with
 from mailroom.content.templates.template_letter import TemplateLetter, letter_of, name_of_copy
 from mailroom.ledger.templates import stored, versions
 from mailroom.ledger.templates.stored import AliasTaken, StoredTemplate
@@ -151,7 +152,7 @@ def _example(letter: TemplateLetter) -> FilledLetter:
         if name.startswith("value_")
     }
     try:
-        return filled(letter, example_values(letter, given))
+        return filled_with(letter, OwnTexts(), example_values(letter, given))
     except MergeError as trouble:
         return FilledLetter("", str(trouble), "")
 
