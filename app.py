@@ -21,6 +21,7 @@ from mailroom.web.pages import (
     race,
     reports,
     suppressions,
+    templates,
     webhooks,
 )
 from mailroom.web.pages import settings as settings_page
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         race.blueprint,
         suppressions.blueprint,
         reports.blueprint,
+        templates.blueprint,
         keys.blueprint,
         webhooks.blueprint,
         settings_page.blueprint,

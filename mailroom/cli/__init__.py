@@ -13,6 +13,7 @@ from mailroom.cli.hold import hold, release
 from mailroom.cli.relays import relays
 from mailroom.cli.send import send
 from mailroom.cli.suppressions import suppressions
+from mailroom.cli.templates import templates
 from mailroom.cli.users import users
 from mailroom.cli.version import version
 from mailroom.web.api.commands import keys
@@ -35,6 +36,7 @@ def init_app(app: Flask) -> None:
         restore,
         send,
         suppressions,
+        templates,
         users,
         version,
     ):

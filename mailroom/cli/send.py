@@ -19,17 +19,21 @@ from mailroom.cli.dry_run import dry_run_of
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
+from mailroom.content.merge.plain import MergeError
 from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, choices, encoding_named, reading_of
 from mailroom.content.recipients.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.recipients.table import Wishes
 from mailroom.content.recipients.workbook import is_workbook
+from mailroom.content.templates.for_many import refuse_lacking, saying, with_values
+from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
 from mailroom.engine.accept.draft import IF_UNKNOWN_CHOICES, Accepted, Draft, DraftRefused, Overtaken
 from mailroom.engine.preflight.plan import plan_of
+from mailroom.engine.templates import NotUsable, letter_in_use
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 from mailroom.web.ledger_command import LedgerCommand
@@ -53,7 +57,10 @@ CHOICES_NAMED = 8
 @click.option(
     "--encoding", help="How a text file is written, such as windows-1251; needed where it is no Unicode."
 )
-@click.option("--subject", required=True)
+@click.option("--subject", default="", help="Needed, unless a template has one.")
+@click.option(
+    "--template", default="", help="A published template, by its id or alias, for what is left out."
+)
 @click.option("--text", default="", help="The text; - reads it from standard input.")
 @click.option(
     "--purpose",
@@ -82,6 +89,7 @@ def send(
     column: str,
     encoding: str | None,
     subject: str,
+    template: str,
     text: str,
     html: TextIO | None,
     purpose: str,
@@ -99,18 +107,25 @@ def send(
     parsed = _recipients(to, list_file, Wishes(encoding, sheet, column))
     if not dry_run:
         _stop_at_bad(parsed)
+    letter = _letter(template) if template else TemplateLetter()
     content = Content(
-        sender=_sender(sender or mailroom().settings.mail_default_sender),
+        sender=_sender(sender or letter.sender or mailroom().settings.mail_default_sender),
         subject=subject,
         text=sys.stdin.read() if text == "-" else text,
         html=html.read() if html else "",
         purpose=purpose,
         list_name=list_name_of(list_name),
     )
+    if template:
+        with _told():
+            content, parsed = saying(letter, content), with_values(letter, parsed)
     if dry_run:
         _stop_at([sentence for _, sentence in check_but_tags(content, parsed.recipients)])
         dry_run_of(plan_of(content, parsed), as_json=as_json)
         return
+    if template:
+        with _told():
+            refuse_lacking(content, parsed)
     _stop_at([sentence for _, sentence in check(content, parsed.columns, parsed.recipients)])
     if lacks_link(content):
         click.echo(f"Its text has no link to unsubscribe, only its header. {HOW_TO_LINK}", err=True)
@@ -199,6 +214,23 @@ def _encoding(data: BinaryIO, given: str | None) -> str | None:
             ]
         )
     return reading.codec
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Ends the command where the template does not fit."""
+    try:
+        yield
+    except MergeError as trouble:
+        _stop_at([str(trouble)])
+
+
+def _letter(named: str) -> TemplateLetter:
+    try:
+        with mailroom().database.read() as connection:
+            return letter_in_use(connection, named)
+    except NotUsable as reason:
+        raise click.ClickException(f"--template {named}: {reason}") from None
 
 
 def _sender(text: str | None) -> Address:

@@ -296,3 +296,18 @@ def test_filling_a_batch_takes_no_more_work_than_there_is(light_client: Client) 
     emails = [{"to": "ann@mail.example", "template": {"id": uid, "variables": {"ORDER": "1"}}}] * 100
     answer = light_client.post("/emails/batch", json=emails)
     assert answer.status_code == 422 and "more work than one request" in answer.get_json()["message"]
+
+
+def test_a_mailing_with_a_template_is_tried_beforehand(light_client: Client) -> None:
+    uid = made(light_client)
+    people = [{"address": "ann@mail.example", "variables": {"ORDER": "1"}}, {"address": "nobody"}]
+    body = {"template": {"id": uid}, "recipients": people}
+    report = light_client.post("/mailings/preflight", json=body).get_json()
+    assert report["recipients"] == 1 and "bad_address" in {one["kind"] for one in report["findings"]}
+    body["recipients"] = [{"address": "ann@mail.example"}]
+    kinds = {
+        one["kind"] for one in light_client.post("/mailings/preflight", json=body).get_json()["findings"]
+    }
+    assert "unknown_variable" in kinds
+    nobodys = {"template": {"id": str(uuid4())}, "recipients": people}
+    assert light_client.post("/mailings/preflight", json=nobodys).status_code == 404

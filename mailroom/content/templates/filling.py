@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from mailroom.content.merge.names import identifier
-from mailroom.content.merge.plain import MergeError, Value, Values, names_used
+from mailroom.content.merge.plain import MergeError, Value, Values, names_used, value_of
 from mailroom.content.merge.tags import parse_template, refuse_overfull, tags_in
+from mailroom.content.templates.slots import with_defaults
 from mailroom.content.templates.template_letter import TemplateLetter
 
 NAMES_SHOWN = 10
@@ -33,13 +33,13 @@ class FilledLetter(NamedTuple):
 
 def with_fallbacks(letter: TemplateLetter, given: Values) -> dict[str, Value]:
     """The values, and the fallback of each that is missing or empty."""
-    lacking = {key: value for key, value in letter.fallbacks.items() if given.get(key) in (None, "")}
+    lacking = {key: value for key, value in letter.fallbacks.items() if value_of(given, key) in (None, "")}
     return {**given, **lacking} if lacking else dict(given)
 
 
 def missing_in(names: Iterable[str], values: Values) -> list[str]:
     """Those of `names` that have no value. An empty one is a value."""
-    return [name for name in names if values.get(name) is None and values.get(identifier(name)) is None]
+    return [name for name in names if value_of(values, name) is None]
 
 
 def names_wanted(*sources: str) -> list[str]:
@@ -48,13 +48,14 @@ def names_wanted(*sources: str) -> list[str]:
 
 
 def filled(letter: TemplateLetter, given: Values) -> FilledLetter:
-    """Strict: raises MissingValues, and MergeError where the values do not fit."""
+    """Strict: raises MissingValues, and MergeError where the values do not fit. Its slots hold what they hold
+    by themselves.
+    """
     values = with_fallbacks(letter, given)
-    if missing := missing_in(names_wanted(letter.subject, letter.text, letter.html), values):
+    subject, text, html = letter.subject, with_defaults(letter.text), with_defaults(letter.html)
+    if missing := missing_in(names_wanted(subject, text, html), values):
         raise MissingValues(missing)
-    return FilledLetter(
-        _filled(letter.subject, values), _filled(letter.text, values), _filled(letter.html, values, html=True)
-    )
+    return FilledLetter(_filled(subject, values), _filled(text, values), _filled(html, values, html=True))
 
 
 def _filled(source: str, values: Values, *, html: bool = False) -> str:

@@ -10,6 +10,7 @@ from mailroom.content.check import Finding
 from mailroom.content.content import LONGEST_SUBJECT
 from mailroom.content.merge.plain import MergeError, Value
 from mailroom.content.merge.tags import tags_in
+from mailroom.content.templates.slots import with_defaults
 
 MOST_TEMPLATE_VARIABLES = 50
 LONGEST_TEMPLATE_NAME, LONGEST_ALIAS = 200, 100
@@ -114,6 +115,6 @@ def _problems_of_texts(letter: TemplateLetter) -> Iterator[Finding]:
             yield field, f"A template’s text has at most {LONGEST_TEMPLATE_BODY >> 20} MB."
             continue
         try:
-            tags_in(source)
+            tags_in(with_defaults(source) if field != "subject" else source)
         except MergeError as trouble:
             yield field, str(trouble)

@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mailroom.database import clock
@@ -41,6 +41,13 @@ class StoredTemplate:
     def status(self) -> str:
         """draft or published"""
         return "draft" if self.published is None else "published"
+
+
+class TemplateName(NamedTuple):
+    """A template that can be sent with, as a list of them shows it."""
+
+    uid: str
+    name: str
 
 
 class AliasTaken(ValueError):
@@ -113,6 +120,13 @@ def page(
     order = templates.c.id.asc() if from_the_end else templates.c.id.desc()
     found = [StoredTemplate(*row) for row in connection.execute(statement.order_by(order).limit(limit))]
     return found[::-1] if from_the_end else found
+
+
+def published_names(connection: Connection, limit: int) -> list[TemplateName]:
+    """Those that can be sent with, in alphabetical order."""
+    query = select(templates.c.uid, templates.c.name).where(templates.c.published.is_not(None))
+    rows = connection.execute(query.order_by(func.lower(templates.c.name), templates.c.id).limit(limit))
+    return [TemplateName(*row) for row in rows]
 
 
 def change(

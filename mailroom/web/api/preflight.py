@@ -13,6 +13,8 @@ from mailroom.web.api import body, requests, responses, shown
 from mailroom.web.api.drafts import plan_of_mailing
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.operations import answer, api_key, operation
+from mailroom.web.api.template_requests import TemplatedPreflightRequest
+from mailroom.web.api.templated import preflight_of
 
 
 @operation(
@@ -20,9 +22,10 @@ from mailroom.web.api.operations import answer, api_key, operation
     "/mailings/preflight",
     scope=api_keys.SEND,
     takes=requests.PreflightRequest,
+    takes_instead=TemplatedPreflightRequest,
     json_room=ROOM_FOR_MAILING,
     gives=responses.PreflightAnswer,
-    errors=(413,),
+    errors=(404, 413),
 )
 def preflight_mailing() -> Response:
     """Try a mailing without sending it.
@@ -30,7 +33,7 @@ def preflight_mailing() -> Response:
     The body is that of a mailing. Every recipient's message is rendered and built, and what is odd is told
     with the rows that it concerns. What would be refused for another reason is refused here as well.
     """
-    plan = plan_of_mailing(body.read(requests.PreflightRequest), api_key())
+    plan = plan_of_mailing(preflight_of(body.value(), api_key()), api_key())
     try:
         report = preflight(mailroom().database, mailroom().settings, plan)
     except PreflightBusy:

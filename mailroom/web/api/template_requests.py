@@ -32,7 +32,13 @@ from mailroom.web.api.fields import (
     at_most,
 )
 from mailroom.web.api.reach import TEMPLATE_NAMES
-from mailroom.web.api.requests import BODY_NEEDED, EmailRequest, MailingRequest, RequestModel
+from mailroom.web.api.requests import (
+    BODY_NEEDED,
+    EmailRequest,
+    MailingRequest,
+    PreflightRequest,
+    RequestModel,
+)
 
 VALUES_SCHEMA: Schema = {
     "propertyNames": {"pattern": TAG_NAMES},
@@ -198,9 +204,8 @@ class TemplatePage(RequestModel):
 class TemplateUseRequest(RequestModel):
     """A published template in place of subject, html and text, and the values for its tags."""
 
-    id: Text = Field(
-        min_length=1,
-        max_length=LONGEST_ALIAS,
+    id: str = Field(
+        pattern=TEMPLATE_NAMES,
         description="Its id or alias.",
         json_schema_extra={"pattern": TEMPLATE_NAMES},
         examples=["order-confirmed"],
@@ -234,6 +239,18 @@ class TemplatedEmailRequest(EmailRequest):
 
 class TemplatedMailingRequest(MailingRequest):
     """A mailing that says what a template says, filled for each recipient from their own variables first."""
+
+    from_: Mailbox | None = Field(  # type: ignore[assignment]
+        default=None, alias="from", description="Left out: the template's."
+    )
+    subject: SubjectInstead = None  # type: ignore[assignment]
+    template: TemplateUseRequest
+
+    model_config = ConfigDict(json_schema_extra={})
+
+
+class TemplatedPreflightRequest(PreflightRequest):
+    """The same, to be tried and not to be sent."""
 
     from_: Mailbox | None = Field(  # type: ignore[assignment]
         default=None, alias="from", description="Left out: the template's."

@@ -6,10 +6,9 @@ are filled for each recipient, as always, from their variables, those of the who
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from flask import g
@@ -17,40 +16,41 @@ from flask import g
 from mailroom.content.addresses import parse_address
 from mailroom.content.content import BULK_PURPOSE
 from mailroom.content.merge.plain import MergeError, Value
-from mailroom.content.merge.tags import TAGS_OF_EVERYBODY
-from mailroom.content.templates.filling import filled, missing_in, names_wanted
-from mailroom.content.templates.template_letter import TemplateLetter, letter_of
+from mailroom.content.recipients.parsed import Problem
+from mailroom.content.templates.filling import FilledLetter
+from mailroom.content.templates.for_many import refuse_missing, refuse_too_common, with_common
+from mailroom.content.templates.own_texts import OwnTexts, filled_with, said_with
+from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG
+from mailroom.engine.templates import NoSuchTemplate, NotPublished, letter_in_use
 from mailroom.ledger.people.api_keys import ApiKey
-from mailroom.ledger.templates import versions
+from mailroom.ledger.templates.reach import templates_for
 from mailroom.web import mailroom
 from mailroom.web.api import body
-from mailroom.web.api.errors import Unprocessable
-from mailroom.web.api.reach import ReachedTemplate
-from mailroom.web.api.requests import EmailRequest, MailingRequest, RecipientRequest
+from mailroom.web.api.errors import Unprocessable, not_found
+from mailroom.web.api.requests import (
+    EmailRequest,
+    MailingRequest,
+    PreflightRecipientRequest,
+    PreflightRequest,
+    RecipientRequest,
+)
 from mailroom.web.api.template_requests import (
     TemplatedEmailRequest,
     TemplatedMailingRequest,
+    TemplatedPreflightRequest,
     TemplateUseRequest,
     is_templated,
 )
 
-TEXTS = ("subject", "html", "text")
-"""What a template says instead."""
-
 FILLING_SECONDS = 3.0
 """Of one thread's time, for all emails of one request."""
-
-MOST_COMMON_TEXT = 64 << 20
-"""Characters that values of the whole mailing may take when each recipient has them."""
-
-NAMED_WITHOUT = 3
-"""Recipients without a value that are named."""
 
 FILLED_AS_IT_LEAVES = {UNSUBSCRIBE_TAG: f"{{{{ {UNSUBSCRIBE_TAG} }}}}"}
 """Of bulk mail: each recipient has a link of their own."""
 
-L = TypeVar("L", EmailRequest, MailingRequest)
+L = TypeVar("L", EmailRequest, MailingRequest, PreflightRequest)
+ToMany = TypeVar("ToMany", MailingRequest, PreflightRequest)
 
 
 def email_of(value: Any, key: ApiKey) -> EmailRequest:
@@ -60,42 +60,67 @@ def email_of(value: Any, key: ApiKey) -> EmailRequest:
     email = body.checked(TemplatedEmailRequest, value)
     letter = _letter(email.template, key)
     values = {**email.template.variables, **(FILLED_AS_IT_LEAVES if _is_bulk(email) else {})}
-    own: dict[str, Any] = dict.fromkeys((name for name in TEXTS if getattr(email, name) is not None), "")
     began = time.thread_time()
-    try:
-        said = filled(replace(letter, **own), values)
-    except MergeError as trouble:
-        raise Unprocessable(f"`template`: {trouble}") from None
+    with _told():
+        said = filled_with(letter, OwnTexts(email.subject, email.text, email.html), values)
     _spend(time.thread_time() - began)
-    return _saying(email, letter, said._asdict())
+    return _saying(email, letter, said)
 
 
 def mailing_of(value: Any, key: ApiKey) -> MailingRequest:
-    """The mailing that this JSON is. Raises ApiError."""
+    """The mailing that this JSON is. Raises ApiError, also for a variable that somebody has no value for."""
     if not is_templated(value):
         return body.checked(MailingRequest, value)
     mailing = body.checked(TemplatedMailingRequest, value)
-    letter = _letter(mailing.template, key)
-    texts = {"subject": letter.subject, "html": letter.html, "text": letter.text}
-    said = _saying(mailing, letter, texts)
-    common = {**letter.fallbacks, **mailing.template.variables}
-    recipients = _with_values(mailing.recipients, common)
-    _refuse_missing((said.subject, said.html or "", said.text or ""), recipients)
-    return said.model_copy(update={"recipients": recipients})
+    whole = _for_many(mailing, mailing.template, key)
+    people = ((one.address.address, one.variables) for one in whole.recipients)
+    with _told():
+        refuse_missing((whole.subject, whole.text or "", whole.html or ""), people)
+    return whole
+
+
+def preflight_of(value: Any, key: ApiKey) -> PreflightRequest:
+    """The mailing that this JSON is, to be tried: what is missing is found there. Raises ApiError."""
+    if not is_templated(value):
+        return body.checked(PreflightRequest, value)
+    mailing = body.checked(TemplatedPreflightRequest, value)
+    return _for_many(mailing, mailing.template, key)
+
+
+def _for_many(mailing: ToMany, use: TemplateUseRequest, key: ApiKey) -> ToMany:
+    letter = _letter(use, key)
+    common = {**letter.fallbacks, **use.variables}
+    with _told():
+        said = said_with(letter, OwnTexts(mailing.subject, mailing.text, mailing.html))
+        refuse_too_common(common, len(mailing.recipients))
+    recipients = [
+        one.model_copy(update={"variables": _values(one, common)}) if common else one
+        for one in mailing.recipients
+    ]
+    whole = _saying(mailing, letter, FilledLetter(said.subject, said.text, said.html))
+    return whole.model_copy(update={"recipients": recipients})
+
+
+def _values(
+    one: RecipientRequest | PreflightRecipientRequest, common: Mapping[str, Value]
+) -> dict[str, Value]:
+    address = "" if isinstance(one.address, Problem) else one.address.address
+    name = one.name or ("" if isinstance(one.address, Problem) else one.address.name)
+    return with_common(address, name, one.variables, common)
 
 
 def _letter(use: TemplateUseRequest, key: ApiKey) -> TemplateLetter:
     """What is sent of this template; read once for all emails of a request. Raises ApiError."""
     read: dict[str, TemplateLetter] = g.setdefault("templates_read", {})
     if use.id not in read:
-        with mailroom().database.read() as connection:
-            template = ReachedTemplate(use.id, key).find(connection)
-            published = versions.in_use(connection, template)
-        if published is None:
-            raise Unprocessable(
-                "`template.id`: This template is a draft: publish it before you send with it."
-            )
-        read[use.id] = letter_of(published.letter)
+        try:
+            with mailroom().database.read() as connection:
+                reach = templates_for(key)
+                read[use.id] = letter_in_use(connection, use.id, reach, program_id=key.program)
+        except NoSuchTemplate:
+            raise not_found("Template") from None
+        except NotPublished as reason:
+            raise Unprocessable(f"`template.id`: {reason}") from None
     return read[use.id]
 
 
@@ -103,51 +128,27 @@ def _is_bulk(email: EmailRequest) -> bool:
     return email.purpose == BULK_PURPOSE or (email.purpose is None and bool(email.list_))
 
 
-def _saying(letter: L, template: TemplateLetter, texts: Mapping[str, str]) -> L:
-    """The letter with what the template says where it says nothing itself. Raises ApiError."""
-    given: dict[str, Any] = {name: text for name, text in texts.items() if getattr(letter, name) is None}
+def _saying(letter: L, template: TemplateLetter, said: FilledLetter) -> L:
+    """The letter with what it says by the template. Raises ApiError."""
+    given: dict[str, Any] = said._asdict()
     if letter.from_ is None:
         given["from_"] = parse_address(template.sender) if template.sender else None
     if not letter.reply_to:
         given["reply_to"] = tuple(map(parse_address, template.reply_to))
     if given.get("from_", letter.from_) is None:
         raise Unprocessable("Missing `from` field: the template has none.", "missing_required_field")
-    if not given.get("subject", letter.subject):
+    if not said.subject:
         raise Unprocessable("Missing `subject` field: the template has none.", "missing_required_field")
     return letter.model_copy(update=given)
 
 
-def _with_values(
-    recipients: Sequence[RecipientRequest], common: Mapping[str, Value]
-) -> Sequence[RecipientRequest]:
-    """Each with the values of the whole mailing where they have none, or an empty one."""
-    if not common:
-        return recipients
-    if len(json.dumps(common)) * len(recipients) > MOST_COMMON_TEXT:
-        raise Unprocessable(
-            "`template.variables`: These are too long for so many recipients: write them into the template."
-        )
-    return [_with(one, common) for one in recipients]
-
-
-def _with(recipient: RecipientRequest, common: Mapping[str, Value]) -> RecipientRequest:
-    own = {name: value for name, value in recipient.variables.items() if value not in (None, "")}
-    return recipient.model_copy(update={"variables": {**recipient.variables, **common, **own}})
-
-
-def _refuse_missing(sources: Iterable[str], recipients: Sequence[RecipientRequest]) -> None:
-    """Raises ApiError for the first variable that somebody has no value for."""
+@contextmanager
+def _told() -> Iterator[None]:
+    """Raises ApiError for what the template or its values are not fit for."""
     try:
-        names = [name for name in names_wanted(*sources) if name not in (*TAGS_OF_EVERYBODY, UNSUBSCRIBE_TAG)]
+        yield
     except MergeError as trouble:
         raise Unprocessable(f"`template`: {trouble}") from None
-    lacking = [(one, missing) for one in recipients if (missing := missing_in(names, one.variables))]
-    if lacking:
-        _, (name, *_) = lacking[0]
-        of_name = [one.address.address for one, missing in lacking if name in missing]
-        more = f" and {len(of_name) - NAMED_WITHOUT:,} more" if len(of_name) > NAMED_WITHOUT else ""
-        shown = ", ".join(of_name[:NAMED_WITHOUT])
-        raise Unprocessable(f"`template`: The template wants a value for {name}; missing for {shown}{more}.")
 
 
 def _spend(seconds: float) -> None:

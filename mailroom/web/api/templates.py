@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.addresses import format_address
 from mailroom.content.merge.plain import MergeError
-from mailroom.content.templates.filling import filled
+from mailroom.content.templates.own_texts import OwnTexts, filled_with
 from mailroom.content.templates.template_letter import (
     TemplateLetter,
     TemplateVariable,
@@ -205,7 +205,8 @@ def render_template(template: ReachedTemplate) -> Response:
     if asked.version == "published" and published is None:
         raise ApiError(409, "validation_error", "`version`: Nothing of this template is published yet.")
     try:
-        said = filled(letter_of(published.letter if published else found.letter), asked.variables)
+        letter = letter_of(published.letter if published else found.letter)
+        said = filled_with(letter, OwnTexts(), asked.variables)
     except MergeError as trouble:
         raise Unprocessable(f"`variables`: {trouble}") from None
     return answer(

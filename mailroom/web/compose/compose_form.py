@@ -13,6 +13,7 @@ from werkzeug.datastructures import FileStorage
 
 from mailroom.content.recipients.csv_encoding import Choice
 from mailroom.content.recipients.parsed import Parsed
+from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.accept.draft import Draft
 from mailroom.web.compose import mends
@@ -23,7 +24,7 @@ from mailroom.web.form_problems import FormProblems
 TYPED = (
     *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
     *("recipients_sheet", "recipients_column", "mended"),
-    *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo"),
+    *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo", "template"),
 )
 
 USUAL_UNDO = "10"
@@ -77,6 +78,8 @@ class ComposeForm(FormProblems):
     recipients_file: ChosenFile | None = None
     list_shown: ListShown | None = None
     attachments: list[ChosenFile] = field(default_factory=list)
+    template: TemplateLetter | None = None  # see template_choice.py
+    is_template_read: bool = False
     problems: list[tuple[str, str]] = field(default_factory=list)
     lists: dict[str, Parsed] = field(default_factory=dict)  # as they were read, by field
     found: dict[str, int] = field(default_factory=dict)  # recipients found, by field

@@ -12,12 +12,14 @@ from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Attachment, Content, DistantAttachment
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.accept.draft import IF_UNKNOWN_CHOICES, LONGEST_UNDO, Draft, Idempotency
 from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import ChosenFile, ComposeForm
 from mailroom.web.compose.recipients import recipients_of
+from mailroom.web.compose.template_choice import chosen_template, saying, with_values
 
 FURTHEST = timedelta(days=366)
 
@@ -35,8 +37,9 @@ NOBODY = Address("")
 
 def content_of(form: ComposeForm) -> Content:
     """What it says. What is wrong goes into `form.problems`."""
-    return Content(
-        sender=_sender(form),
+    template = chosen_template(form)
+    content = Content(
+        sender=_sender(form, template),
         subject=form.value("subject").strip(" \t"),
         text=_lines(form.value("text")),
         html=_lines(form.value("html")),
@@ -44,6 +47,7 @@ def content_of(form: ComposeForm) -> Content:
         attachments=tuple(map(_attachment, form.attachments)),
         list_name=list_name_of(form.value("list")),
     )
+    return saying(form, content)
 
 
 def draft_of(
@@ -55,6 +59,7 @@ def draft_of(
     """
     parsed = recipients_of(form)
     content = content_of(form)
+    parsed = with_values(form, content, parsed, may_lack=is_tried_as_a_whole)
     content = purposed(content, _purpose(form), len(parsed.recipients), parsed.columns)
     _check_consent(form, content)
     known = {name for name, _ in form.problems}
@@ -108,12 +113,13 @@ def _attachment(file: ChosenFile) -> Attachment:
     return DistantAttachment(file.filename, file.content_type, b"", length=file.size, read=file.slices)
 
 
-def _sender(form: ComposeForm) -> Address:
-    if not form.value("sender").strip():
+def _sender(form: ComposeForm, template: TemplateLetter | None) -> Address:
+    written = form.value("sender").strip() or (template.sender if template else "")
+    if not written:
         form.problems.append(("sender", "Say who the mail is from."))
         return NOBODY
     try:
-        return parse_address(form.value("sender"))
+        return parse_address(written)
     except AddressError as error:
         form.problems.append(("sender", str(error)))
         return NOBODY

@@ -12,6 +12,7 @@ from mailroom import __version__
 PLACES = (
     ("/", "Compose", "pen-line"),
     ("/mailings", "Mailings", "mails"),
+    ("/templates", "Templates", "file-text"),
     ("/attention", "Needs you", "triangle-alert"),
     ("/queue/", "Queue", "layers"),
     ("/inbox", "Inbox", "inbox"),

@@ -31,6 +31,7 @@ from mailroom.web.compose.compose_form import ComposeForm
 from mailroom.web.compose.prefill import copied
 from mailroom.web.compose.review import review_of
 from mailroom.web.compose.submission import draft_of
+from mailroom.web.compose.template_choice import chosen_template, offered_templates
 from mailroom.web.compose.uploads import Uploads
 from mailroom.web.layout.filters import count, duration
 from mailroom.web.request import errors, origin
@@ -59,11 +60,11 @@ PREVIEW_POLICY = (
 
 @blueprint.get("/")
 def page() -> Response:
-    """An empty form, or one filled from the mailing that `copy` names."""
+    """An empty form, with the `template` chosen, or one filled from the mailing that `copy` names."""
     copy = request.args.get("copy", type=number)
     if copy is None:
         sender = session.get(SENDER_COOKIE) or mailroom().settings.mail_default_sender or ""
-        return shown(compose_form.blank(sender), 200)
+        return shown(_with_template(compose_form.blank(sender)), 200)
     with mailroom().database.read() as connection:
         form = copied(connection, copy, uploads())
         is_known = form is not None or mailings.get(connection, copy) is not None
@@ -73,6 +74,15 @@ def page() -> Response:
     if form is None:
         abort(404)
     return shown(form, 200)
+
+
+def _with_template(form: ComposeForm) -> ComposeForm:
+    """The form with the template chosen that the address names."""
+    form.typed["template"] = request.args.get("template", "")[:100]
+    template = chosen_template(form)
+    if template is not None and template.sender:
+        form.typed["sender"] = template.sender
+    return form
 
 
 @blueprint.post("/mailings")
@@ -167,8 +177,14 @@ def shown(form: ComposeForm, status: int) -> Response:
         form.keep_files(uploads())
     limit = request.max_content_length or 0
     wait = duration(mailroom().settings.evidence_wait.total_seconds() * 1000).removesuffix(" 0 s")
-    review = review_of(form, form.draft) if form.draft else None
-    page = render_template("compose/page.html", form=form, review=review, limit=limit, evidence_wait=wait)
+    page = render_template(
+        "compose/page.html",
+        form=form,
+        review=review_of(form, form.draft) if form.draft else None,
+        limit=limit,
+        evidence_wait=wait,
+        templates=offered_templates(),
+    )
     return make_response(page, status)
 
 

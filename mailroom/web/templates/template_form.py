@@ -1,0 +1,117 @@
+"""The form of a template: as typed, and the letter that it describes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mailroom.content.addresses import Address, AddressError, format_address, parse_address
+from mailroom.content.characters import misplaced
+from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.templates.template_letter import (
+    LONGEST_TEMPLATE_NAME,
+    TemplateLetter,
+    letter_of,
+    problems_of,
+)
+from mailroom.ledger.templates.stored import StoredTemplate
+from mailroom.web.form_problems import FormProblems
+from mailroom.web.templates.variable_lines import BadLine, lines_of, variables_of
+
+TEMPLATE_FIELDS = ("name", "alias", "sender", "reply_to", "subject", "text", "html", "variables")
+
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}").fullmatch
+
+
+@dataclass(slots=True)
+class TemplateForm(FormProblems):
+    """Typed values by field name, and problems as (field, sentence)."""
+
+    typed: dict[str, str] = field(default_factory=dict)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def value(self, name: str) -> str:
+        return self.typed.get(name, "")
+
+    @property
+    def alias(self) -> str | None:
+        return self.value("alias").strip() or None
+
+    @property
+    def name(self) -> str:
+        return self.value("name").strip()
+
+    def letter(self) -> TemplateLetter:
+        """What it describes. What is wrong goes into `problems`."""
+        self._check_names()
+        letter = TemplateLetter(
+            sender=self._sender(),
+            reply_to=self._reply_to(),
+            subject=self.value("subject").strip(" \t"),
+            html=self.value("html").replace("\r\n", "\n"),
+            text=self.value("text").replace("\r\n", "\n"),
+        )
+        try:
+            letter = TemplateLetter(
+                letter.sender,
+                letter.reply_to,
+                letter.subject,
+                letter.html,
+                letter.text,
+                variables_of(self.value("variables")),
+            )
+        except BadLine as reason:
+            self.refuse("variables", str(reason))
+        if not letter.html.strip() and not letter.text.strip():
+            self.refuse("text", "Write a text, or an HTML body, or both.")
+        self.problems += problems_of(letter)
+        return letter
+
+    def _check_names(self) -> None:
+        if not self.name:
+            self.refuse("name", "Give the template a name.")
+        elif len(self.name) > LONGEST_TEMPLATE_NAME:
+            self.refuse("name", f"A name has at most {LONGEST_TEMPLATE_NAME} characters.")
+        elif reason := misplaced(self.name):
+            self.refuse("name", f"The name {reason}.")
+        if self.alias and not _ALIAS(self.alias):
+            self.refuse("alias", "An alias has up to 100 letters, digits and . _ - only.")
+
+    def _sender(self) -> str:
+        typed = self.value("sender").strip()
+        try:
+            return format_address(parse_address(typed)) if typed else ""
+        except AddressError as reason:
+            self.refuse("sender", str(reason))
+            return ""
+
+    def _reply_to(self) -> tuple[str, ...]:
+        parsed = parse_pasted(self.value("reply_to"))
+        for problem in parsed.problems[:3]:
+            self.refuse("reply_to", problem.message)
+        return tuple(format_address(Address(one.address, one.name)) for one in parsed.recipients[:50])
+
+
+def form_of(template: StoredTemplate) -> TemplateForm:
+    return form_with(template.name, template.alias, letter_of(template.letter))
+
+
+def form_with(name: str, alias: str | None, letter: TemplateLetter) -> TemplateForm:
+    return TemplateForm(
+        {
+            "name": name,
+            "alias": alias or "",
+            "sender": letter.sender,
+            "reply_to": ", ".join(letter.reply_to),
+            "subject": letter.subject,
+            "text": letter.text,
+            "html": letter.html,
+            "variables": lines_of(letter.variables),
+        }
+    )
+
+
+def typed_form(given: Mapping[str, str]) -> TemplateForm:
+    """The form as a browser sent it."""
+    return TemplateForm({name: given.get(name, "").replace("\x00", "") for name in TEMPLATE_FIELDS})
