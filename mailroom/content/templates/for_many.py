@@ -12,6 +12,7 @@ from mailroom.content.merge.names import identifier
 from mailroom.content.merge.plain import MergeError, Value, Values, value_of
 from mailroom.content.merge.tags import TAGS_OF_EVERYBODY
 from mailroom.content.recipients.parsed import Parsed
+from mailroom.content.recipients.spool import Recipients
 from mailroom.content.templates.filling import missing_in, names_wanted
 from mailroom.content.templates.own_texts import OwnTexts, said_with
 from mailroom.content.templates.template_letter import TemplateLetter
@@ -69,10 +70,10 @@ def with_values(letter: TemplateLetter, parsed: Parsed) -> Parsed:
     if not (common := letter.fallbacks):
         return parsed
     refuse_too_common(common, len(parsed.recipients))
-    recipients = [
+    recipients = Recipients(
         one._replace(variables=with_common(one.address, one.name, one.variables, common))
         for one in parsed.recipients
-    ]
+    )
     columns = list(dict.fromkeys([*parsed.columns, *common]))
     return replace(parsed, recipients=recipients, columns=columns)
 
