@@ -52,7 +52,7 @@ def totals(connection: Connection, relays: Collection[str]) -> Totals:
         },
         in_batches=int(connection.execute(select(func.coalesce(func.sum(batches.c.size), 0))).scalar_one()),
         servers_in_trouble=len(circuit.troubled(connection, relays)),
-        mailings_held=len(held(connection)),
+        mailings_held=len(held(connection)) + len(held(connection, by_itself=True)),
         complained=sum(int(row[-1]) for row in by_state),
         unmatched_reports=count_unmatched(connection),
         parked_sessions=_by_stage(connection),

@@ -23,7 +23,7 @@ class AddressFault(Enum):
 _CODE = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
 _SAYS_NOTHING = re.compile(r"\d\.0\.0\Z")
 _GONE = re.compile(r"5\.1\.(?:1|2|3|10)\Z")
-_OF_POLICY = re.compile(r"[245]\.(?:[567]\.\d+|3\.4|2\.3)\Z")
+_OF_POLICY = re.compile(r"[245]\.(?:[67]\.\d+|3\.4|2\.3)\Z")
 
 _WORDS_OF_POLICY = re.compile(
     r"\bspam|\bjunk\b|\bpolic(?:y|ies)\b|reputation|unsolicited|\bbulk\b|\bblock(?:ed|ing)?\b|\bbanned\b"
@@ -37,6 +37,7 @@ _WORDS_OF_GONE = re.compile(
     r"|not valid|non-?existent|(?:could not|couldn't) be found|not listed|no longer (?:works|valid|exists))"
     r"|(?:no such|unknown|invalid|not a (?:valid|known)|non-?existent|unrouteable|bad destination)"
     rf"(?: \w+){{0,2}} {_WHO}"
+    r"|(?:user|recipient) (?:doesn't|does not) have an? [\w. -]{0,40}account"
     r"|no mail ?box (?:here )?by that name|user not (?:local|here)|not our (?:customer|user)"
     r"|(?:host|domain)(?: or domain)?(?: name)?(?: \w+){0,2} not found|no such domain|unknown (?:host|domain)"
     r"|domain(?: \w+){0,2} (?:does not|doesn't) exist|accepts no mail|null ?mx"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mailroom.ledger import suppressions
 from mailroom.ledger.deliveries import deliveries
 from tests.engine.conftest import Start
 from tests.invariants import account, counters_agree
@@ -58,6 +59,8 @@ def test_each_ends_as_it_should_with_the_server_s_own_words(start: Start) -> Non
                 "deferred": ["deferred"],
                 "unknown": ["unknown", "unknown"],  # the first time, and the one resend
             }[state], story
+        listed = [(one.address_key, one.reason) for one in suppressions.page(connection)]
+    assert listed == [("nobody@mail.example", "bounced")], "who is not there is mailed no more"
     counters_agree(system.database)
     assert not [fault for fault in account(system.database, system.sink.messages()).faults if "I4" in fault]
 

@@ -89,3 +89,5 @@ def test_the_share_is_a_setting(comes: Comes, settings_env: dict[str, str], shar
 
 def test_the_rules_without_settings_are_theirs(settings_env: dict[str, str]) -> None:
     assert FeedbackRules.of(load(settings_env)) == FeedbackRules()
+    settings_env["MAILROOM_BOUNCE_ADDRESS"] = "bounces@mailroom.example"
+    assert FeedbackRules.of(load(settings_env)) == FeedbackRules(is_signed=True)

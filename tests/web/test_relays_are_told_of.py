@@ -75,12 +75,9 @@ def test_a_paused_mailing_is_told_of_until_it_is_resumed_and_has_all_its_time_th
         connection.exec_driver_sql("UPDATE mailings SET created_at = created_at - 400000000, expires_at = 7")
         connection.exec_driver_sql("UPDATE mailings SET expires_at = created_at + 172800000")
         assert mailings.hold(connection, mailing_id, "mx.example:25 refuses the sender <b>: 553 no")
-    for path, goes_on in (
-        ("/mailings", "Resume it when that is put right."),
-        (f"/mailings/{mailing_id}", "No recipient is blamed for it."),
-    ):
-        page = client.get(path).text.replace("</bdi>", "")
-        assert f"refuses the sender &lt;b&gt;: 553 no. {goes_on}" in page
+    for path in ("/mailings", f"/mailings/{mailing_id}"):
+        page = client.get(path).text
+        assert "refuses the sender &lt;b&gt;: 553 no. No recipient is blamed" in page.replace("</bdi>", "")
     assert "mailroom_mailings_held 1.0" in client.get("/metrics").text
     with parts.database.begin() as connection:
         assert mailings.resume(connection, mailing_id)

@@ -100,7 +100,8 @@ def test_a_mailing_that_paused_itself_says_so(comes: Comes, client: FlaskClient)
     comes.take(*(comes.report(id, **FULL) for id in ids[:10]))
     page = client.get(f"/mailings/{mailing_id}").text
     assert "It paused itself: 10 of 60 mails came back, more than 10 %." in page
-    assert "10 of 60 mails came back, more than 10 %" in client.get("/").text
+    page = client.get("/").text.replace("<bdi>", "").replace("</bdi>", "")
+    assert "paused itself: 10 of 60 mails came back, more than 10 %" in page and "blamed" not in page
 
 
 def test_programs_are_told(comes: Comes, app: Flask, client: FlaskClient) -> None:

@@ -11,6 +11,8 @@ from mailroom.ledger.feedback import mailed, strikes
 from mailroom.ledger.feedback.strikes import Strike
 from mailroom.ledger.states import State
 from mailroom.smtp.address_fault import AddressFault, address_fault
+from mailroom.smtp.blame import OF_A_RECIPIENT
+from mailroom.smtp.reply import Reply
 
 
 def blame(
@@ -25,11 +27,14 @@ def blame(
 
 
 def fault_of(outcome: Outcome) -> AddressFault:
-    """Of a refusal for good. After the content, only one that says there is no such address is about it."""
+    """Of a refusal for good. After the content it is about that, unless it names the address."""
     if outcome.state is not State.FAILED or outcome.code is None:
         return AddressFault.NONE
     fault = address_fault(outcome.code, outcome.reply)
-    return fault if outcome.stage == "rcpt" or fault is AddressFault.GONE else AddressFault.NONE
+    if outcome.stage == "rcpt" or fault is AddressFault.GONE:
+        return fault
+    names_mailbox = OF_A_RECIPIENT.match(Reply(outcome.code, outcome.reply).enhanced or "")
+    return fault if names_mailbox else AddressFault.NONE
 
 
 def _strikes(

@@ -26,7 +26,7 @@ class FeedbackRules(NamedTuple):
             settings.suppress_after,
             settings.bounces_pause_at,
             settings.complaints_pause_at,
-            bool(getattr(settings, "bounce_address", None)),
+            settings.bounce_address is not None,
         )
 
     def why_pause(self, handed_over: int, bounced: int, complained: int) -> str:

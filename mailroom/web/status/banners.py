@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from flask import Flask, g
@@ -42,6 +43,8 @@ def init_app(app: Flask) -> None:
         notices=lambda: _found(_server_troubles),
         # (id, subject, why) of those that workers paused, until somebody resumes or cancels them.
         held_mailings=lambda: _found(mailings.held),
+        # And of those that paused themselves.
+        tripped_mailings=lambda: _found(partial(mailings.held, by_itself=True)),
         # That Mailroom disabled by itself: until somebody enables or removes them.
         given_up_endpoints=lambda: _found(webhook_endpoints.given_up),
     )
