@@ -36,7 +36,6 @@ def measure() -> Result:
         }
     )
     middle = {name: Tried(*map(figures.median, zip(*all_, strict=True))) for name, all_ in found.items()}
-    worst = max(middle.values())
     return Result(
         "S9",
         f"Preflight of {RECIPIENTS:,} recipients",
@@ -49,8 +48,17 @@ def measure() -> Result:
             for name, t in middle.items()
         ],
         [
-            figures.below("under 15 s", worst.seconds, 15, "s"),
-            figures.below("others' pages p99 under 250 ms", worst.others_p99 * 1000, 250, "ms"),
+            figures.below("under 15 s", middle[PLAIN].seconds, 15, "s"),
+            figures.below("under 15 s with Liquid in it", middle[LIQUID].seconds, 15, "s"),
+            figures.below(
+                "memory flat (a web process: under 200 MiB more, the request among it)",
+                max(t.growth for t in middle.values()) / 2**20,
+                200,
+                "MiB",
+            ),
+            figures.below(
+                "others' pages p99 under 250 ms", max(t.others_p99 for t in middle.values()) * 1000, 250, "ms"
+            ),
         ],
         Chart(f"Preflight of {RECIPIENTS:,}", "s", [(name, t.seconds) for name, t in middle.items()]),
     )
