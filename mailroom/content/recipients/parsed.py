@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from mailroom.content.addresses import Address
-from mailroom.content.merge.plain import Value
 from mailroom.content.recipients.columns import Columns
-
-
-class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass takes its time
-    """One who gets the mailing. `variables` fill its merge tags; `role` is to, cc or bcc."""
-
-    address: str
-    name: str = ""
-    variables: Mapping[str, Value] | None = None
-    role: str = "to"
-
-    @property
-    def key(self) -> str:
-        """The same for two spellings of one mailbox."""
-        return self.address.lower()
+from mailroom.content.recipients.spool import Recipient as Recipient
+from mailroom.content.recipients.spool import Recipients
 
 
 def keys_of(recipients: Iterable[Recipient]) -> list[str]:
@@ -84,7 +70,7 @@ class Parsed:
     where each recipient stands among all entries, good and bad.
     """
 
-    recipients: list[Recipient] = field(default_factory=list)
+    recipients: Recipients = field(default_factory=Recipients)
     places: array[int] = field(default_factory=lambda: array("q"))
     problems: Problems = field(default_factory=Problems)
     duplicates: Problems = field(default_factory=Problems)
@@ -125,7 +111,7 @@ def merge(*lists: Parsed) -> Parsed:
         merged.duplicates.note_all(parsed.duplicates, after)
         places = array("q", [place + after for place in parsed.places_of_recipients()])
         if is_one or not parsed.recipients:
-            merged.recipients += parsed.recipients
+            merged.recipients = parsed.recipients if parsed.recipients else merged.recipients
             merged.places.extend(places)
             continue
         for recipient, place in zip(parsed.recipients, places, strict=True):

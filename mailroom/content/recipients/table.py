@@ -176,13 +176,15 @@ class _Reading:
             names = [found or name for found, name in zip(self._names(rows), names, strict=False)]
         found = map(Recipient, addresses, names, self._variables(rows))
         firsts = list(map(self._parsed.lines_of.setdefault, map(str.lower, addresses), lines))
+        new = []
         for line, first, recipient in zip(lines, firsts, found, strict=True):
             if first == line:
-                self._parsed.recipients.append(recipient)
+                new.append(recipient)
                 self._parsed.places.append(line)
             else:
                 twice = Problem(line, recipient.address, f"is on line {first} already")
                 self._parsed.duplicates.note(twice)
+        self._parsed.recipients.extend(new)
 
     def _names(self, rows: Sequence[list[str]]) -> Iterable[str]:
         if len(self._columns.names) == 1:

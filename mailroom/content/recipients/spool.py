@@ -1,0 +1,105 @@
+"""Spool of recipients: a sequence of which the most lies in a file without a name, when it is long."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import IO, NamedTuple, overload
+
+from mailroom.content.merge.plain import Values
+
+MOST_IN_MEMORY = 50_000
+SPOOLED_AT_ONCE = 2_500
+
+
+class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass takes its time
+    """One who gets the mailing. `variables` fill its merge tags; `role` is to, cc or bcc."""
+
+    address: str
+    name: str = ""
+    variables: Values | None = None
+    role: str = "to"
+
+    @property
+    def key(self) -> str:
+        """The same for two spellings of one mailbox."""
+        return self.address.lower()
+
+
+class Recipients(Sequence[Recipient]):
+    """A list that is only added to. It may be read by several threads."""
+
+    def __init__(self, given: Iterable[Recipient] = ()) -> None:
+        self._file: IO[bytes] | None = None
+        self._blocks: list[tuple[int, int]] = []  # where each SPOOLED_AT_ONCE of them are, and how long
+        self._rest: list[Recipient] = []
+        self.extend(given)
+
+    def append(self, recipient: Recipient) -> None:
+        self.extend((recipient,))
+
+    def extend(self, recipients: Iterable[Recipient]) -> None:
+        more = iter(recipients)
+        while some := list(islice(more, SPOOLED_AT_ONCE)):
+            self._rest += some
+            if len(self._rest) > (SPOOLED_AT_ONCE if self._file else MOST_IN_MEMORY):
+                self._spool()
+
+    def _spool(self) -> None:
+        self._file = self._file or tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - as long as we are
+        while len(self._rest) >= SPOOLED_AT_ONCE:
+            # As plain tuples, which are read again faster. Nobody else can write to this file.
+            block = pickle.dumps([tuple(one) for one in self._rest[:SPOOLED_AT_ONCE]])
+            self._blocks.append((self._file.seek(0, os.SEEK_END), len(block)))
+            while block:
+                block = block[self._file.write(block) :]
+            del self._rest[:SPOOLED_AT_ONCE]
+
+    def _block(self, number: int) -> list[Recipient]:
+        if number == len(self._blocks):
+            return self._rest
+        assert self._file is not None
+        place, length = self._blocks[number]
+        read = os.pread(self._file.fileno(), length, place)
+        return list(map(Recipient._make, pickle.loads(read)))
+
+    def __len__(self) -> int:
+        return len(self._blocks) * SPOOLED_AT_ONCE + len(self._rest)
+
+    def __iter__(self) -> Iterator[Recipient]:
+        for number in range(len(self._blocks) + 1):
+            yield from self._block(number)
+
+    @overload
+    def __getitem__(self, place: int) -> Recipient: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Recipient]: ...
+    def __getitem__(self, place: int | slice) -> Recipient | list[Recipient]:
+        if isinstance(place, slice):
+            places = range(len(self))[place]
+            return list(self._run(places)) if places.step == 1 else [self[one] for one in places]
+        place = range(len(self))[place]
+        number = min(place // SPOOLED_AT_ONCE, len(self._blocks))
+        return self._block(number)[place - number * SPOOLED_AT_ONCE]
+
+    def _run(self, places: range) -> Iterator[Recipient]:
+        start = places.start
+        while start < places.stop:
+            number = min(start // SPOOLED_AT_ONCE, len(self._blocks))
+            first = number * SPOOLED_AT_ONCE
+            some = self._block(number)[start - first : places.stop - first]
+            yield from some
+            start += len(some)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == its for mine, its in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Recipients({self[:5]}{', ...' if len(self) > 5 else ''})"
