@@ -34,6 +34,13 @@ def test_first_and_last_make_the_name_and_stay_variables(first: str, last: str, 
     assert set((ann.variables or {}).values()) == {"Ann", "Lee"}
 
 
+def test_a_list_of_ours_keeps_its_columns() -> None:
+    """A mailing that is copied travels as a file: whole name, and the columns that it had."""
+    parsed = read("email,name,vorname,name_2", "ann@x.org,Ann Lee,Ann,Lee", "bob@x.org,Bob Roe,Bob,Roe")
+    assert parsed.columns == ["vorname", "name_2"]
+    assert parsed.recipients[0] == Recipient("ann@x.org", "Ann Lee", {"vorname": "Ann", "name_2": "Lee"})
+
+
 def test_a_name_alone_is_the_whole_one_and_a_first_name_alone_all_there_is() -> None:
     assert read("Nom,Courriel", "Ann Lee,ann@x.org").recipients[0].name == "Ann Lee"
     assert read("Vorname,E-Mail", "Ann,ann@x.org").recipients[0].name == "Ann"

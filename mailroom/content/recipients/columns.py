@@ -119,7 +119,7 @@ def _address_column(tags: Sequence[str], people: Sequence[Row]) -> int | None:
 def _named(
     headings: Sequence[str], tags: Sequence[str], address: int, people: Sequence[Row], *, start: int
 ) -> Columns:
-    names, is_whole = _names(tags, address)
+    names, is_whole = _names(tags, address, people)
     taken, variables = dict.fromkeys(_TAKEN, 2), []
     for place, tag in enumerate(tags):
         if place == address or (is_whole and place in names and tag in _WHOLE):
@@ -128,7 +128,7 @@ def _named(
     return Columns(address, names, tuple(variables), tuple(headings), start)
 
 
-def _names(tags: Sequence[str], address: int) -> tuple[tuple[int, ...], bool]:
+def _names(tags: Sequence[str], address: int, people: Sequence[Row]) -> tuple[tuple[int, ...], bool]:
     """The columns that make a name, and whether it is one that holds it whole."""
 
     def find(words: Sequence[str]) -> int | None:
@@ -137,12 +137,21 @@ def _names(tags: Sequence[str], address: int) -> tuple[tuple[int, ...], bool]:
 
     whole, first, last = find(FULL_NAMES), find(FIRST_NAMES), find(LAST_NAMES)
     if first is not None and last is None and (beside := NAME_IS_LAST_BESIDE.get(tags[first])):
-        last, whole = find([beside]), None
+        family = find([beside])
+        if family is not None and not _is_whole(people, first, family):
+            last, whole = family, None
     if whole is not None:
         return (whole,), True
     if first is None:  # `nom`, `nombre`, `nome` alone: the name
         return ((last,) if last is not None else ()), False
     return (first, last) if last is not None else (first,), False
+
+
+def _is_whole(people: Sequence[Row], first: int, name: int) -> bool:
+    """Whether everybody's first name stands in the name as well, as in what Mailroom exports."""
+    both = [(row[first], row[name]) for row in people if max(first, name) < len(row)]
+    both = [(one, all_of_it) for one, all_of_it in both if one and all_of_it]
+    return bool(both) and all(f" {one} " in f" {all_of_it} " for one, all_of_it in both)
 
 
 def _by_content(place: int, people: Sequence[Row]) -> str:
