@@ -12,9 +12,11 @@ from aiosmtpd.smtp import Envelope
 from flask import Flask
 from playwright.sync_api import Browser
 
+from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.ledger import holding, suppressions
 from mailroom.ledger.people import api_keys, users
 from mailroom.ledger.relays import circuit
+from mailroom.ledger.templates import stored, versions
 from mailroom.ledger.webhooks import webhook_endpoints, webhook_events
 from mailroom.local.catcher import Maildir
 from mailroom.queue import BULK
@@ -74,6 +76,10 @@ def pages(app: Flask, settings: Settings) -> list[str]:
         endpoint = webhook_endpoints.add(connection, "https://example.org/hooks", ["email.sent"])
         call = webhook_events.note_test(connection, endpoint)
         webhook_endpoints.disable(connection, endpoint, "gone")
+        template = stored.add(connection, "Letterhead", TemplateLetter(subject="Hello").as_json())
+        kept = stored.find(connection, template)
+        assert kept is not None
+        versions.publish(connection, kept)
     races = Races(settings.home / "races")
     races.save(
         Race("20261129-000000-abcd", 1, time.time(), [Leg("inline", 1, 1000.0, 1002.5, 2.5, None, 1002.5)])
@@ -88,7 +94,16 @@ def pages(app: Flask, settings: Settings) -> list[str]:
     return [
         *("/", "/mailings", "/mailings?q=person1", f"/mailings/{mailing_id}", f"/mailings/{scheduled}"),
         *(f"/mailings/{ended}", f"/mailings/{mailing_id}/deliveries/{one}", "/attention", "/suppressions"),
-        *("/keys", "/settings", "/inbox", f"/inbox/{name}", "/race", "/race/20261129-000000-abcd"),
+        *(
+            "/templates",
+            f"/templates/{template}",
+            "/keys",
+            "/settings",
+            "/inbox",
+            f"/inbox/{name}",
+            "/race",
+            "/race/20261129-000000-abcd",
+        ),
         *("/webhooks", f"/webhooks/{endpoint}", f"/webhooks/{endpoint}/calls/{call}"),
         *("/queue/", "/queue/0/view/job/deliver-9-1", "/queue/0/view/workers"),
     ]
