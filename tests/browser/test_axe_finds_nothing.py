@@ -84,6 +84,29 @@ def test_on_no_page_of_providers(
     page.close()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_on_no_page_of_a_mailing_s_outcome(
+    browser: Browser, app: Flask, url: str, way_in: str, axe: str, scheme: Any, width: int
+) -> None:
+    states = ("failed", "sent", "failed")
+    mailing_id = a_mailing(app.extensions["mailroom"].database, *({"state": state} for state in states))
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.goto(way_in)
+    page.goto(f"{url}/mailings/{mailing_id}?state=sent")
+    expect(page.get_by_role("link", name="New mailing to those whose state is sent")).to_be_visible()
+    page.goto(f"{url}/mailings/{mailing_id}")
+    seen(page, scheme, f"outcomes-{width}")
+    assert found(page, axe) == []
+    page.get_by_role("link", name="New mailing to those who failed").click()
+    expect(page.get_by_role("heading", name="Who would get it")).to_be_visible()
+    seen(page, scheme, f"those-who-failed-{width}")
+    # What lies behind the bar at the moment cannot be judged.
+    page.evaluate("document.querySelector('.send-bar').style.position = 'static'")
+    assert found(page, axe, "{include: [['#file-part'], ['#list-part']]}") == []
+    page.close()
+
+
 def seen(page: Page, scheme: str, name: str) -> None:
     """Nothing stands out of the page; a picture of it for whoever wants one."""
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, event
 from mailroom.ledger.batches import turns
 from mailroom.ledger.deliveries import attention, throughput
 from mailroom.ledger.deliveries.attention import Chosen
+from mailroom.ledger.deliveries.outcomes import NOT_BOUNCED, with_outcome
 from mailroom.ledger.states import WATCHED, State
 from tests.ledger.book import Book
 
@@ -19,6 +20,8 @@ READS: dict[str, Callable[[Connection], object]] = {
     "counts": attention.counts,
     **{state: partial(attention.watched, chosen=Chosen(state)) for state in WATCHED},
     "throughput": throughput.last_hour,
+    "those who failed": lambda connection: list(with_outcome(connection, 1, State.FAILED)),
+    "those who did not bounce": lambda connection: list(with_outcome(connection, 1, NOT_BOUNCED)),
     "a job's page": lambda connection: turns.of_job(connection, 1),
 }
 

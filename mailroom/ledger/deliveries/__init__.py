@@ -2,6 +2,7 @@
 
 marks.py is the promise (the mark before a final dot, the outcome after it), actions.py what a person or
 the sweeper does with one or many, bulk_actions.py what goes on by itself when there are too many for
-one transaction. deliveries.py and timeline.py read them for pages, search.py finds them by address or name,
-attention.py those that need a person, throughput.py how many were sent in each minute.
+one transaction. deliveries.py and timeline.py read them for pages, outcomes.py those to write to next,
+search.py finds them by address or name, attention.py those that need a person, throughput.py how many were
+sent in each minute.
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from mailroom.database.clock import from_millis, with_moments
 from mailroom.database.engine import AnyRow
@@ -68,20 +68,29 @@ def page(
     state: State | None = None,
     after_id: int | None = None,
     limit: int = 100,
+    condition: ColumnElement[bool] | None = None,
 ) -> list[Delivery]:
-    """The next `limit` deliveries after `after_id`, in the order they were given."""
+    """The next `limit` deliveries after `after_id`, in the order they were given; of those that fit."""
     statement = _of_mailing(mailing_id, state)
     if after_id is not None:
         statement = statement.where(deliveries.c.id > after_id)
+    if condition is not None:
+        statement = statement.where(condition)
     return [as_delivery(row) for row in connection.execute(statement.limit(limit))]
 
 
-def each(connection: Connection, mailing_id: int, chunk: int = 1_000) -> Iterator[Delivery]:
-    """All deliveries of a mailing, some at a time: memory stays flat for a million."""
+def each(
+    connection: Connection,
+    mailing_id: int,
+    state: State | None = None,
+    condition: ColumnElement[bool] | None = None,
+    chunk: int = 1_000,
+) -> Iterator[Delivery]:
+    """All deliveries of a mailing that fit, some at a time: memory stays flat for a million."""
     after_id: int | None = None
     found: list[Delivery] | None = None
     while found is None or len(found) == chunk:
-        found = page(connection, mailing_id, after_id=after_id, limit=chunk)
+        found = page(connection, mailing_id, state, after_id, chunk, condition)
         yield from found
         after_id = found[-1].id if found else None
 

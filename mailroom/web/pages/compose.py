@@ -24,6 +24,7 @@ from mailroom.content.unsubscribe import HOW_TO_LINK
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, DraftRefused, KeyReused, StillUnderWay
+from mailroom.ledger.deliveries.outcomes import OUTCOMES
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.web import mailroom
 from mailroom.web.compose import compose_form
@@ -53,6 +54,15 @@ ABOUT_RECIPIENTS = ("recipients", "recipients_file", "recipients_encoding")
 DUPLICATES_NAMED = 5
 """Duplicates that are named; a message travels in a cookie, which holds little."""
 
+NOBODY_THERE = "Nobody of this mailing is in that state now: there is nobody to write to."
+LETTER_NOT_KEPT = (
+    "What that mailing said is not kept any more. Its recipients are here: write the letter anew."
+)
+CAME_WHOLE = (
+    "That mailing came as a whole message. Its subject, text and HTML are here; files, pictures and headers "
+    "that it had are not: attach anew what is needed."
+)
+
 PREVIEW_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; frame-ancestors 'self'"
 )
@@ -60,20 +70,32 @@ PREVIEW_POLICY = (
 
 @blueprint.get("/")
 def page() -> Response:
-    """An empty form, with the `template` chosen, or one filled from the mailing that `copy` names."""
+    """An empty form, with the `template` chosen, or one filled from the mailing that `copy` names: with all
+    its recipients, or those whose outcome is `to`.
+    """
     copy = request.args.get("copy", type=number)
     if copy is None:
         sender = session.get(SENDER_COOKIE) or mailroom().settings.mail_default_sender or ""
         return shown(_with_template(compose_form.blank(sender)), 200)
-    with mailroom().database.read() as connection:
-        form = copied(connection, copy, uploads())
-        is_known = form is not None or mailings.get(connection, copy) is not None
-    if form is None and is_known:
-        flash(contents.CONTENT_IS_DELETED, "warning")
-        return redirect(url_for("mailings.show", mailing_id=copy), 303)
-    if form is None:
+    outcome = request.args.get("to")
+    if outcome is not None and outcome not in OUTCOMES:
         abort(404)
-    return shown(form, 200)
+    return _copy(copy, outcome)
+
+
+def _copy(mailing_id: int, outcome: str | None) -> Response:
+    with mailroom().database.read() as connection:
+        mailing = mailings.get(connection, mailing_id) or abort(404)
+        is_kept = contents.of(connection, mailing_id) is not None
+        form = copied(connection, mailing_id, uploads(), outcome)
+    if form is None:
+        flash(contents.CONTENT_IS_DELETED if outcome is None else NOBODY_THERE, "warning")
+        return redirect(url_for("mailings.show", mailing_id=mailing_id), 303)
+    if not is_kept:
+        flash(LETTER_NOT_KEPT, "warning")
+    elif mailing.message_id is not None:
+        flash(CAME_WHOLE, "warning")
+    return with_its_list(form) if form.recipients_file or outcome else shown(form, 200)
 
 
 def _with_template(form: ComposeForm) -> ComposeForm:

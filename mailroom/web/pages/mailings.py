@@ -18,6 +18,7 @@ from mailroom.ledger import holding
 from mailroom.ledger.deliveries import bulk_actions, deliveries, search
 from mailroom.ledger.deliveries.bulk_actions import Decision
 from mailroom.ledger.deliveries.deliveries import Delivery
+from mailroom.ledger.deliveries.outcomes import NOT_BOUNCED
 from mailroom.ledger.deliveries.timeline import marks_of
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
@@ -98,6 +99,16 @@ class View:
         return bool(self.mailing.counts.get(State.BOUNCED) or self.mailing.complained)
 
     @property
+    def next_letters(self) -> list[tuple[str, str]]:
+        """To whom of it another mailing can be written: the outcome's name, and who they are in words."""
+        if self.state is not None:
+            return [(self.state, _in_words(self.state))] if self.rows else []
+        counts = self.mailing.counts
+        found = [(State.FAILED.value, _in_words(State.FAILED))] if counts.get(State.FAILED) else []
+        is_of_many = self.mailing.total > 1 and counts.get(State.SENT)
+        return [*found, (NOT_BOUNCED, "who did not bounce")] if is_of_many else found
+
+    @property
     def retries(self) -> int:
         """How many wait for another try."""
         return self.mailing.counts.get(State.DEFERRED, 0)
@@ -105,6 +116,10 @@ class View:
     @property
     def next_try_at(self) -> datetime | None:
         return self.mailing.next_due_at if self.retries and self.is_going_out else None
+
+
+def _in_words(state: State) -> str:
+    return "who failed" if state is State.FAILED else f"whose state is {state}"
 
 
 @blueprint.get("/mailings")
