@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mailroom.content.return_tokens import tokens_in
 from mailroom.feedback import complaint, delivery_status
-from mailroom.feedback.automatic import is_automatic_reply, is_of_a_daemon
+from mailroom.feedback.automatic import is_answer, is_automatic_reply, is_of_a_daemon, is_titled_a_daemon
 from mailroom.feedback.delivery_status import moment
 from mailroom.feedback.quoted import QuotedMail, quoted_in
 from mailroom.feedback.received import ReceivedMail, lines_of, received
@@ -67,6 +67,11 @@ class _Finding(NamedTuple):
     reporter: str = ""
     status: delivery_status.RecipientStatus | None = None
 
+    @property
+    def blames_nobody_at_once(self) -> bool:
+        """Where the address forwards to may be gone; itself it is there."""
+        return self.told.is_transient or (self.status is not None and self.status.is_forwarded)
+
 
 def read_mail(octets: bytes, way: str, envelope: MailEnvelope = NO_ENVELOPE) -> MailReading:
     """`octets`: as it came; line ends as they are. Never raises for what a mail holds."""
@@ -94,7 +99,8 @@ def _tokens(mail: ReceivedMail, envelope: MailEnvelope) -> list[str]:
 def _findings(
     mail: ReceivedMail, envelope: MailEnvelope, quoted: QuotedMail, *, is_to_token: bool
 ) -> list[_Finding] | str:
-    if part := delivery_status.status_part(mail):
+    is_daemons = is_of_a_daemon(mail, envelope.sender)
+    if part := delivery_status.status_part(mail, is_of_a_daemon=is_daemons):
         statuses = delivery_status.statuses(mail, part)
         if statuses:
             return [_Finding(one.kind, one.address, one.told, one.reporter, one) for one in statuses]
@@ -105,10 +111,9 @@ def _findings(
         return _complaints(spam, quoted)
     elif any(leaf.content_type == "message/disposition-notification" for leaf in mail.leaves):
         return _of_a_disposition(mail, quoted)
-    is_daemons = is_of_a_daemon(mail, envelope.sender)
     if not mail.value("x-failed-recipients") and is_automatic_reply(mail):
         return "an automatic reply"
-    if not is_daemons:
+    if not is_daemons or is_answer(mail):
         return "a mail that somebody wrote"
     return _of_words(mail, quoted) or "no report that could be read"
 
@@ -139,6 +144,8 @@ def _of_words(mail: ReceivedMail, quoted: QuotedMail) -> list[_Finding]:
     found = found_addresses(mail)
     is_delayed = says_delayed(said) or bool(found.delayed)
     addresses = _of_others(mail, quoted, found.failed or found.delayed)
+    if not addresses and not is_titled_a_daemon(mail):  # a null path alone: people's programs answer so, too
+        return []
     if not addresses and not (is_delayed or says_failed(said)):
         return []
     kind = ReportKind.DELAYED if is_delayed else ReportKind.BOUNCED
@@ -177,7 +184,7 @@ def _reports(
             status=one.told.status,
             words=one.told.words,
             reporter=one.reporter,
-            is_transient=one.kind is ReportKind.BOUNCED and one.told.is_transient,
+            is_transient=one.kind is ReportKind.BOUNCED and one.blames_nobody_at_once,
             raw=octets[:MOST_RAW_OCTETS],
         )
 
