@@ -33,10 +33,13 @@ _LINK = re.compile(r"unsubscribe[\s:]+([A-Za-z0-9_-]{60,1500})(?![A-Za-z0-9_-])"
 
 
 class Unsubscription(NamedTuple):
-    """What somebody mailed: the token of the address, and the link's from the subject; "": none."""
+    """What somebody mailed: the token of the address, and the link's from the subject; "": none. `key`: the
+    same for the same mail read twice; "": that cannot be told.
+    """
 
     token: str
     link: str
+    key: str
 
 
 class MailEnvelope(NamedTuple):
@@ -81,7 +84,11 @@ def read_mail(octets: bytes, way: str, envelope: MailEnvelope = NO_ENVELOPE) -> 
     wishes = [token for token in tokens if token.startswith("u")]
     if wishes or (link and not is_of_a_daemon(mail, envelope.sender)):
         named = link[1] if link else ""
-        return MailReading(unsubscriptions=tuple(Unsubscription(token, named) for token in wishes or [""]))
+        own = mail.value("message-id")
+        asked = (
+            Unsubscription(token, named, _key(own, token, named) if own else "") for token in wishes or [""]
+        )
+        return MailReading(unsubscriptions=tuple(asked))
     quoted = quoted_in(mail)
     found = _findings(mail, envelope, quoted, is_to_token=bool(tokens))
     if isinstance(found, str):
@@ -175,7 +182,7 @@ def _reports(
         yield Report(
             kind=one.kind,
             way=way,
-            key=blake2b("\0".join(words).encode("utf-8", "replace"), digest_size=24).hexdigest(),
+            key=_key(*words),
             token=token,
             message_id=message_id,
             address=one.address,
@@ -187,6 +194,10 @@ def _reports(
             is_transient=one.kind is ReportKind.BOUNCED and one.blames_nobody_at_once,
             raw=octets[:MOST_RAW_OCTETS],
         )
+
+
+def _key(*words: str) -> str:
+    return blake2b("\0".join(words).encode("utf-8", "replace"), digest_size=24).hexdigest()
 
 
 def _identity(mail: ReceivedMail) -> str:
