@@ -18,6 +18,7 @@ from mailroom.engine.key_ring import KeyRing
 from mailroom.feedback.reading import NO_ENVELOPE, MailEnvelope, Unsubscription, read_mail
 from mailroom.ledger.consent import unsubscribing
 from mailroom.ledger.consent.unsubscribing import Subscription, scopes_of
+from mailroom.ledger.feedback import provider_doors
 from mailroom.settings import Settings
 
 log = structlog.get_logger()
@@ -74,14 +75,22 @@ class ReturnedMail:
         return taken
 
     def _unsubscribed(self, wishes: Sequence[Unsubscription]) -> TakenMail:
-        found = [of for of in map(self._subscription, wishes) if of]
-        for of in found:
+        found = [(of, wish.key) for wish in wishes if (of := self._subscription(wish))]
+        for of, key in found:
             scope = scopes_of(of)[0]
             with self._database.begin() as connection:
-                is_new = unsubscribing.unsubscribe(connection, of, scope, BY_MAIL)
+                is_new = scope not in unsubscribing.standing(connection, of)
+                # Told once: whoever subscribed again is not unsubscribed by a copy.
+                if is_new and key:
+                    is_new = provider_doors.is_first(connection, key)
+                if is_new:
+                    unsubscribing.unsubscribe(connection, of, scope, BY_MAIL)
             if is_new:
                 log.info("somebody unsubscribed", delivery=of.delivery_id, scope=scope.word, by_mail=True)
-        return TakenMail(unsubscribed=tuple(found), why="" if found else "an unsubscription that is not ours")
+        return TakenMail(
+            unsubscribed=tuple(of for of, _ in found),
+            why="" if found else "an unsubscription that is not ours",
+        )
 
     def _subscription(self, wish: Unsubscription) -> Subscription | None:
         """By its address, which is of one delivery; or by the link, which needs no delivery any more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailroom.feedback.phrases import AUTOMATIC_SUBJECT, DAEMON_TITLES, OF_A_DAEMON
+from mailroom.feedback.phrases import ANSWERED_SUBJECT, AUTOMATIC_SUBJECT, DAEMON_TITLES, OF_A_DAEMON
 from mailroom.feedback.received import ReceivedMail
 from mailroom.feedback.recipients import addresses_in
 
@@ -30,13 +30,20 @@ def is_automatic_reply(mail: ReceivedMail) -> bool:
     return submitted in ("auto-replied", "auto-notified") and not is_of_a_daemon(mail)
 
 
+def is_answer(mail: ReceivedMail) -> bool:
+    """Whether somebody answered or passed it on, whatever their own name is: servers write subjects anew."""
+    return bool(ANSWERED_SUBJECT.match(mail.subject)) and not mail.value("x-failed-recipients")
+
+
 def is_of_a_daemon(mail: ReceivedMail, envelope_sender: str | None = None) -> bool:
     """Whether a server wrote it, and not somebody who answers or sells. `envelope_sender` None: not known."""
-    if (
-        envelope_sender == ""
-        or mail.value("return-path").strip() == "<>"
-        or mail.value("x-failed-recipients")
-    ):
+    has_null_path = envelope_sender == "" or mail.value("return-path").strip() == "<>"
+    return has_null_path or is_titled_a_daemon(mail)
+
+
+def is_titled_a_daemon(mail: ReceivedMail) -> bool:
+    """Whether it calls itself a server's, as bounces without a standard do."""
+    if mail.value("x-failed-recipients"):
         return True
     author = mail.value("from")
     address = next(addresses_in(author), "")

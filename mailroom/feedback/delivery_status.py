@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -31,21 +32,24 @@ _CLASSES = {"5": ReportKind.BOUNCED, "4": ReportKind.DELAYED}
 
 
 class RecipientStatus(NamedTuple):
-    """Of one recipient. `address`: as it was sent to, where that is said."""
+    """Of one recipient. `address`: as it was sent to, where that is said. `is_forwarded`: what happened,
+    happened at an address of another domain.
+    """
 
     kind: ReportKind
     address: str
     told: ToldWords
     at: datetime | None
     reporter: str
+    is_forwarded: bool = False
 
 
-def status_part(mail: ReceivedMail) -> ParsedPart | None:
-    """The part that programs read; some servers do not say that it is one."""
+def status_part(mail: ReceivedMail, *, is_of_a_daemon: bool) -> ParsedPart | None:
+    """The part that programs read; some servers do not say that it is one, and people quote such parts."""
     for leaf in mail.leaves:
         if leaf.content_type in _STATUS_PARTS:
             return leaf
-    for leaf in mail.leaves[1:]:
+    for leaf in mail.leaves[1:] if is_of_a_daemon else ():
         if leaf.content_type == "text/plain" and _looks_like_one(leaf):
             return leaf
     return None
@@ -53,7 +57,7 @@ def status_part(mail: ReceivedMail) -> ParsedPart | None:
 
 def statuses(mail: ReceivedMail, part: ParsedPart) -> list[RecipientStatus]:
     blocks = blocks_of(part)
-    of_recipients = [block for block in blocks if _recipient(block) or value_of(block, "action")]
+    of_recipients = [block for block in blocks if _recipients(block) or value_of(block, "action")]
     of_message = next((block for block in blocks if block not in of_recipients), None)
     reporting = _name(value_of(of_message, "reporting-mta")) if of_message else ""
     found = (_read(mail, block, reporting) for block in of_recipients[:MOST_RECIPIENTS_READ])
@@ -75,7 +79,8 @@ def _looks_like_one(leaf: ParsedPart) -> bool:
 
 
 def _read(mail: ReceivedMail, block: ParsedPart, reporting: str) -> RecipientStatus | None:
-    address = _recipient(block)
+    addresses = _recipients(block)
+    address = next(iter(addresses), "")
     status = _STATUS.search(value_of(block, "status"))
     action = re.match(r"[a-z]*", value_of(block, "action").lower())
     kind = _ACTIONS.get(action[0] if action else "") or _CLASSES.get(status[0][0] if status else "")
@@ -83,12 +88,20 @@ def _read(mail: ReceivedMail, block: ParsedPart, reporting: str) -> RecipientSta
         return None
     told = _told(mail, block, address, status[0] if status else "")
     at = moment(value_of(block, "last-attempt-date")) or moment(mail.value("date"))
-    return RecipientStatus(kind, address, told, at, _name(value_of(block, "remote-mta")) or reporting)
+    reporter = _name(value_of(block, "remote-mta")) or reporting
+    return RecipientStatus(kind, address, told, at, reporter, _is_forwarded(addresses))
 
 
-def _recipient(block: ParsedPart) -> str:
+def _recipients(block: ParsedPart) -> list[str]:
+    """As it was sent to, as it ended, and where an alias led."""
     names = ("original-recipient", "final-recipient", "x-actual-recipient")
-    return next((found for name in names if (found := address_in(value_of(block, name)))), "")
+    return [found for name in names if (found := address_in(value_of(block, name)))]
+
+
+def _is_forwarded(addresses: Sequence[str]) -> bool:
+    """Whether they are of several domains. A host of the first one's domain is at home there."""
+    domains = [address.rpartition("@")[2].lower() for address in addresses]
+    return any(not f".{domain}".endswith(f".{domains[0]}") for domain in domains)
 
 
 def _told(mail: ReceivedMail, block: ParsedPart, address: str, status: str) -> ToldWords:

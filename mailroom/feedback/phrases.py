@@ -48,8 +48,8 @@ NOT_FOR_GOOD = phrases(
     r"could ?n[o'’]t connect|connection (?:refused|timed)|(?:message|delivery|time|queue) expired",
 )
 COPY_BEGINS = phrases(
-    r"^[ >*]{0,4}[-=_*]{2,}[^\n]{0,60}(?:copy|original|returned|unsent|message|header)",
-    r"^[ >*]{0,4}[-=_*]{2,}[^\n]{0,60}(?:nachricht|kopie|copie|copia)",
+    r"^[ >*]{0,4}[-=_*]{2,}+[^\n]{0,60}(?:copy|original|returned|unsent|message|header)",
+    r"^[ >*]{0,4}[-=_*]{2,}+[^\n]{0,60}(?:nachricht|kopie|copie|copia)",
     r"^[ >*]{0,4}(?:original message|message) (?:headers?|follows|attached)\b",
     r"^[ >*]{0,4}(?:here is|this is) (?:a|your) (?:copy|returned)",
     r"^[ >*]{0,4}received: (?:from|by) ",
@@ -65,6 +65,7 @@ AUTOMATIC_SUBJECT = phrases(
     r"received your (?:mail|message|request)|thank you for (?:contacting|your (?:mail|message))",
     r"ticket[^\n]{0,20}(?:received|created|opened)|please confirm|challenge|confirm your (?:mail|message)",
 )
+ANSWERED_SUBJECT = phrases(r"(?:re|aw|antw|antwort|fwd?|wg|tr|rv|sv|vs|rif|i)\s?(?:\[\d{1,3}\])?\s?[:：]")
 OF_A_DAEMON = phrases(
     r"(?:mailer|mail|mailing|e?mail)[-_.]?(?:daemon|delivery|system|server|admin|gateway|agent|service)",
     r"mailerdaemon|postmaster|\bdaemon|bounce|microsoftexchange|mdaemon|nondelivery|delivery",

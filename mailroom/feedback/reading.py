@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mailroom.content.return_tokens import tokens_in
 from mailroom.feedback import complaint, delivery_status
-from mailroom.feedback.automatic import is_automatic_reply, is_of_a_daemon
+from mailroom.feedback.automatic import is_answer, is_automatic_reply, is_of_a_daemon, is_titled_a_daemon
 from mailroom.feedback.delivery_status import moment
 from mailroom.feedback.quoted import QuotedMail, quoted_in
 from mailroom.feedback.received import ReceivedMail, lines_of, received
@@ -33,10 +33,13 @@ _LINK = re.compile(r"unsubscribe[\s:]+([A-Za-z0-9_-]{60,1500})(?![A-Za-z0-9_-])"
 
 
 class Unsubscription(NamedTuple):
-    """What somebody mailed: the token of the address, and the link's from the subject; "": none."""
+    """What somebody mailed: the token of the address, and the link's from the subject; "": none. `key`: the
+    same for the same mail read twice; "": that cannot be told.
+    """
 
     token: str
     link: str
+    key: str
 
 
 class MailEnvelope(NamedTuple):
@@ -67,6 +70,11 @@ class _Finding(NamedTuple):
     reporter: str = ""
     status: delivery_status.RecipientStatus | None = None
 
+    @property
+    def blames_nobody_at_once(self) -> bool:
+        """Where the address forwards to may be gone; itself it is there."""
+        return self.told.is_transient or (self.status is not None and self.status.is_forwarded)
+
 
 def read_mail(octets: bytes, way: str, envelope: MailEnvelope = NO_ENVELOPE) -> MailReading:
     """`octets`: as it came; line ends as they are. Never raises for what a mail holds."""
@@ -76,7 +84,11 @@ def read_mail(octets: bytes, way: str, envelope: MailEnvelope = NO_ENVELOPE) -> 
     wishes = [token for token in tokens if token.startswith("u")]
     if wishes or (link and not is_of_a_daemon(mail, envelope.sender)):
         named = link[1] if link else ""
-        return MailReading(unsubscriptions=tuple(Unsubscription(token, named) for token in wishes or [""]))
+        own = mail.value("message-id")
+        asked = (
+            Unsubscription(token, named, _key(own, token, named) if own else "") for token in wishes or [""]
+        )
+        return MailReading(unsubscriptions=tuple(asked))
     quoted = quoted_in(mail)
     found = _findings(mail, envelope, quoted, is_to_token=bool(tokens))
     if isinstance(found, str):
@@ -94,7 +106,8 @@ def _tokens(mail: ReceivedMail, envelope: MailEnvelope) -> list[str]:
 def _findings(
     mail: ReceivedMail, envelope: MailEnvelope, quoted: QuotedMail, *, is_to_token: bool
 ) -> list[_Finding] | str:
-    if part := delivery_status.status_part(mail):
+    is_daemons = is_of_a_daemon(mail, envelope.sender)
+    if part := delivery_status.status_part(mail, is_of_a_daemon=is_daemons):
         statuses = delivery_status.statuses(mail, part)
         if statuses:
             return [_Finding(one.kind, one.address, one.told, one.reporter, one) for one in statuses]
@@ -105,10 +118,9 @@ def _findings(
         return _complaints(spam, quoted)
     elif any(leaf.content_type == "message/disposition-notification" for leaf in mail.leaves):
         return _of_a_disposition(mail, quoted)
-    is_daemons = is_of_a_daemon(mail, envelope.sender)
     if not mail.value("x-failed-recipients") and is_automatic_reply(mail):
         return "an automatic reply"
-    if not is_daemons:
+    if not is_daemons or is_answer(mail):
         return "a mail that somebody wrote"
     return _of_words(mail, quoted) or "no report that could be read"
 
@@ -139,6 +151,8 @@ def _of_words(mail: ReceivedMail, quoted: QuotedMail) -> list[_Finding]:
     found = found_addresses(mail)
     is_delayed = says_delayed(said) or bool(found.delayed)
     addresses = _of_others(mail, quoted, found.failed or found.delayed)
+    if not addresses and not is_titled_a_daemon(mail):  # a null path alone: people's programs answer so, too
+        return []
     if not addresses and not (is_delayed or says_failed(said)):
         return []
     kind = ReportKind.DELAYED if is_delayed else ReportKind.BOUNCED
@@ -168,7 +182,7 @@ def _reports(
         yield Report(
             kind=one.kind,
             way=way,
-            key=blake2b("\0".join(words).encode("utf-8", "replace"), digest_size=24).hexdigest(),
+            key=_key(*words),
             token=token,
             message_id=message_id,
             address=one.address,
@@ -177,9 +191,13 @@ def _reports(
             status=one.told.status,
             words=one.told.words,
             reporter=one.reporter,
-            is_transient=one.kind is ReportKind.BOUNCED and one.told.is_transient,
+            is_transient=one.kind is ReportKind.BOUNCED and one.blames_nobody_at_once,
             raw=octets[:MOST_RAW_OCTETS],
         )
+
+
+def _key(*words: str) -> str:
+    return blake2b("\0".join(words).encode("utf-8", "replace"), digest_size=24).hexdigest()
 
 
 def _identity(mail: ReceivedMail) -> str:

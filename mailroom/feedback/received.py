@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from html import unescape
 
 from mailroom.content.fields import Field, Unmailable
@@ -41,9 +42,9 @@ _TAG = re.compile(r"<(/?[a-zA-Z][a-zA-Z0-9]{0,15})?[^<>]{0,1000}>")
 _BREAKS = frozenset(("br", "p", "div", "tr", "td", "li", "h1", "h2", "h3", "h4", "table", "pre", "hr", "ul"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReceivedMail:
-    """`leaves`: its parts that are no multipart, in their order."""
+    """`leaves`: its parts that are no multipart, in their order. What is asked for often is read once."""
 
     whole: ParsedPart
     leaves: tuple[ParsedPart, ...]
@@ -58,7 +59,7 @@ class ReceivedMail:
     def subject(self) -> str:
         return " ".join(decoded(self.value("subject")).split())
 
-    @property
+    @cached_property
     def text(self) -> str:
         """What people read of it, up to MOST_TEXT_READ characters."""
         plain = [leaf for leaf in self.leaves if leaf.content_type == "text/plain"]
@@ -68,7 +69,7 @@ class ReceivedMail:
             texts = [_without_tags(_short(leaf.text)) for leaf in html[:2]]
         return _short("\n".join(texts))
 
-    @property
+    @cached_property
     def original(self) -> ParsedPart | None:
         """The mail that came back, as far as it came along."""
         for leaf in self.leaves:

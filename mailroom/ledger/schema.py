@@ -476,7 +476,7 @@ provider_refusals = table(  # posts by such a URL that were not believed
     Index("ix_provider_refusals_provider_id", "provider", "id"),
 )
 
-provider_tokens = table(  # what proves one post only
+provider_tokens = table(  # what proves one post only, or was told once
     "provider_tokens",
     Column("digest", String(64), primary_key=True),
     Column("said", String(64), nullable=False),  # sha-256 of the keys of its reports, hex

@@ -10,7 +10,17 @@ import re
 from collections.abc import Iterable
 from enum import Enum, auto
 
-from mailroom.smtp.blame import CLIENT, OF_A_MESSAGE, OF_A_SENDER, RELAYING, Blame, blamed, words_of
+from mailroom.smtp.blame import (
+    CLIENT,
+    GREETING,
+    OF_A_MESSAGE,
+    OF_A_SENDER,
+    RELAYING,
+    SENDER,
+    Blame,
+    blamed,
+    words_of,
+)
 from mailroom.smtp.reply import Reply
 
 
@@ -29,7 +39,13 @@ _WORDS_OF_POLICY = re.compile(
     r"\bspam|\bjunk\b|\bpolic(?:y|ies)\b|reputation|unsolicited|\bbulk\b|\bblock(?:ed|ing)?\b|\bbanned\b"
     r"|(?:black|block|deny|gr[ae]y)-?list|prohibit|\bvirus|\bmalware|\bphish|\bcontent\b|\bdmarc\b|\bspf\b"
     r"|\bdkim\b|access denied|not (?:permitted|allowed|authori[sz]ed)|administrative|unauthenticated|\brate\b"
-    r"|too many|too (?:fast|quickly)\b|\burls?\b"
+    r"|too many|too (?:fast|quickly)\b|\burls?\b|suspicious|\bfraud|\btls\b|\blisted (?:at|in|by|on)\b"
+    r"|\byour (?:\w+ )?domain\b"
+)
+_WORDS_OF_SENDER = re.compile(
+    r"\(sender\)|\b(?:of|for|from)(?: the)? sender\b|\bsender (?:address|domain)|\boriginator\b"
+    r"|\b(?:return|reverse)[ -]?(?:address|path)|\b(?:envelope|mail|header)[ -]from\b|\bfrom:"
+    r"|\bfrom (?:address|header|field|unknown)"
 )
 _WHO = r"(?:user(?:name)?|mail ?box|recipient|address|person|account|addressee|alias)"
 _WORDS_OF_GONE = re.compile(
@@ -46,6 +62,12 @@ _WORDS_OF_PERHAPS = re.compile(
     r"\bfull\b|quota|storage|\bspace\b|\bdisabled\b|\binactive\b|suspended|temporar|\btimed? ?out\b|try again"
     r"|\bunavailable\b|\blater\b|connection|\bloop"
 )
+_OF_OTHERS_IN_WORDS = (
+    *(_WORDS_OF_POLICY, _WORDS_OF_SENDER, SENDER),
+    *(OF_A_MESSAGE, RELAYING, CLIENT, GREETING),
+)
+"""Beside any code: some servers have 5.1.1 for whatever they refuse at RCPT."""
+
 _OF_OTHERS = (Blame.SENDER, Blame.QUOTA, Blame.US)
 
 
@@ -60,10 +82,11 @@ def address_fault(
     if is_transient or reply.is_temporary or status.startswith("4"):
         return AddressFault.PERHAPS
     telling = [one for one in codes if not _SAYS_NOTHING.match(one)]
+    says_gone, says_perhaps = (words.search(text) for words in (_WORDS_OF_GONE, _WORDS_OF_PERHAPS))
     if telling:
-        is_gone = _GONE.match(telling[0]) is not None
+        is_gone = _GONE.match(telling[0]) is not None and not (says_perhaps and not says_gone)
     else:
-        is_gone = bool(_WORDS_OF_GONE.search(text)) and not _WORDS_OF_PERHAPS.search(text)
+        is_gone = bool(says_gone) and not says_perhaps
     return AddressFault.GONE if is_gone else AddressFault.PERHAPS
 
 
@@ -71,6 +94,6 @@ def _is_of_others(reply: Reply, text: str, codes: Iterable[str], names: Iterable
     """Whether policy, the message, its sender or we may be the reason."""
     if any(_OF_POLICY.match(one) or OF_A_SENDER.match(one) for one in codes):
         return True
-    if any(words.search(text) for words in (_WORDS_OF_POLICY, OF_A_MESSAGE, RELAYING, CLIENT)):
+    if any(words.search(text) for words in _OF_OTHERS_IN_WORDS):
         return True
     return blamed("rcpt", reply, names) in _OF_OTHERS

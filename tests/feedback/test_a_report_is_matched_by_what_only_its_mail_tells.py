@@ -10,7 +10,7 @@ from mailroom.content.return_tokens import ReturnKey, ReturnPurpose
 from mailroom.engine.feedback import matching
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.feedback.taking import MOST_OF_A_KIND
-from mailroom.feedback.report import Report, ReportKind
+from mailroom.feedback.report import MOST_RAW_OCTETS, Report, ReportKind
 from mailroom.ledger.consent import link_keys
 from mailroom.ledger.feedback import reports
 from mailroom.ledger.schema import mailings
@@ -82,6 +82,23 @@ def test_by_message_id_and_address_together(comes: Comes) -> None:
     (id,) = comes.sent()
     assert comes.take(by_message_id(comes, id, address="P0@MAIL.example"))[0].delivery_id == id
     assert comes.state(id) == State.BOUNCED
+
+
+def test_who_has_another_mail_of_the_mailing_suppresses_nobody_at_once(comes: Comes) -> None:
+    """Its Message-ID tells those of its neighbours; where return paths are not signed, each counts once."""
+    first, second, third = comes.sent(3)
+    guessed = comes.message_id(first).replace(f".{first}@", f".{second}@")
+    comes.take(by_message_id(comes, second, message_id=guessed))
+    assert comes.state(second) == State.BOUNCED and comes.listed() == []
+    comes.take(by_message_id(comes, third, is_proven=True), comes.report(first, **GONE))
+    assert {one.delivery_id for one in comes.listed()} == {first, third}, "of whom it is certain"
+
+
+def test_of_what_fits_nothing_no_more_is_kept_than_is_shown(comes: Comes) -> None:
+    (id,) = comes.sent()
+    long = b"x" * MOST_RAW_OCTETS
+    comes.take(comes.report(id, raw=long, token="b0"), comes.report(id, raw=long))
+    assert [len(row.raw) for row in comes.kept()] == [reports.LISTED_OCTETS, MOST_RAW_OCTETS]
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,8 @@ PERHAPS_WORDS = (
     *((550, "5.5.0 Requested action not taken: mailbox unavailable"), (550, "5.1.6 Moved")),
     *((550, "5.1.0 Address rejected"), (554, "delivery error: account unknown or temporarily disabled")),
     *((None, ""), (450, "4.1.1 User unknown"), (550, "5.4.6 Routing loop detected")),
+    *((550, "5.1.1 Mailbox is over quota"), (550, "5.1.1 Temporary lookup failure"), (550, "5.1.1 Disabled")),
+    *((550, "5.1.1 Undeliverable address: connection timed out"),),
 )
 NONE_WORDS = (
     *((550, "5.7.1 Recipient not authorized, your IP is listed"), (550, "5.1.1 Message blocked as spam")),
@@ -182,6 +184,12 @@ NONE_WORDS = (
     *((550, "5.1.1 Relaying denied"), (550, "Sender verify failed")),
     *((554, "Your message was rejected by our policy: no such user"),),
     *((550, "5.1.1 Access denied"), (550, "Daily sending quota exceeded")),
+    *((550, "5.1.1 <a@b.example>: Sender address rejected: User unknown in local recipient table"),),
+    *((553, "5.1.2 Domain of sender address does not exist"), (550, "Unrouteable address (sender)")),
+    *((550, "5.1.3 Bad sender address syntax"), (550, "5.1.1 Return path user unknown")),
+    *((550, "5.1.1 Originator unknown"), (550, "5.1.1 Unknown user in From: header")),
+    *((550, "5.1.2 Host unknown: cannot resolve your HELO"), (550, "5.1.1 Rejected: suspicious message")),
+    *((550, "5.1.1 Rejected: listed in zen.example"), (550, "5.1.2 Your domain has no MX record")),
 )
 
 

@@ -14,6 +14,7 @@ from app import create_app
 from mailroom.content.return_tokens import ReturnPurpose
 from mailroom.engine import returned_mail
 from mailroom.feedback.report import ReportKind
+from mailroom.ledger import suppressions
 from mailroom.ledger.states import State
 from mailroom.settings import Settings, load
 from tests.feedback.comes import Comes
@@ -109,6 +110,19 @@ def test_a_mail_to_an_unsubscribe_address_is_an_unsubscription(comes: Comes, pip
     )
     assert listed.evidence == "a mail to its own unsubscribe address"
     assert (comes.state(ann), comes.state(bob)) == (State.SENT, State.SENT)
+
+
+def test_whoever_subscribed_again_is_not_unsubscribed_by_a_copy(comes: Comes, pipe: Pipe) -> None:
+    (id,) = comes.sent(["ann@mail.example"])
+    to = path(comes.token(id, ReturnPurpose.UNSUBSCRIBE))
+    wish, anew, nameless = letter(to), letter(to), letter(to).replace(b"Message-ID", b"X-Was")
+    pipe(wish)
+    assert len(comes.listed()) == 1
+    for octets, is_heeded in ((wish, False), (anew, True), (nameless, True), (nameless, True), (wish, False)):
+        with comes.database.begin() as connection:
+            suppressions.remove(connection, "ann@mail.example")
+        assert pipe(b"Delivered-To: x\r\n" + octets).exit_code == 0
+        assert len(comes.listed()) == is_heeded
 
 
 def test_one_mail_to_two_unsubscribe_addresses_is_two(comes: Comes, pipe: Pipe) -> None:

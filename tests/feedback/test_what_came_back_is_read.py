@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import time
+from base64 import b64encode
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -185,6 +186,10 @@ HOSTILE = {
     "one line": DAEMON + b"a" * 2_000_000,
     "spaces": DAEMON + b"Hi. This is the qmail-send\n\n" + (b" " * 5_000 + b"\n") * 300,
     "signs": DAEMON + b"Your message to:\n" + (b"a@" * 2_000 + b"\n") * 300,
+    "encoded text": b"From: mailer-daemon@x\nContent-Type: multipart/report; boundary=b\n\n--b\n"
+    + b"Content-Type: text/plain; charset=iso-2022-jp\nContent-Transfer-Encoding: base64\n\n"
+    + b64encode(b"a@b.example failed\n" * 35_000) + b"\n--b\nContent-Type: message/delivery-status\n\n"
+    + b"Action: failed\nFinal-Recipient: rfc822;a@b.example\nStatus: 5.0.0\n\n" * 100,
     "dashes": DAEMON + b"---- original\n" * 100_000,
     "tags": b"From: mailer-daemon@x\nContent-Type: text/html\n\n" + b"<style " * 200_000,
     "commas": DAEMON + b",a@b" * 300_000,
@@ -203,3 +208,11 @@ def test_no_mail_takes_long(what: str) -> None:
     assert time.process_time() - began < 1.5
     assert len(found.reports) <= 100
     assert all(len(report.raw) <= MOST_RAW_OCTETS for report in found.reports)
+
+
+@pytest.mark.parametrize("sign", ["-", "=", "*", "_", "*-"])
+def test_a_line_of_signs_takes_no_longer_than_any_other(sign: str) -> None:
+    """Whoever can mail the bounce address would hold up all that its process does."""
+    began = time.process_time()
+    read_mail(DAEMON + sign.encode() * 100_000, "smtp")
+    assert time.process_time() - began < 0.2

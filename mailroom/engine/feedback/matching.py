@@ -29,10 +29,13 @@ OF_SEVERAL = "mail of its Message-ID went to several, and it does not say to who
 
 
 class Match(NamedTuple):
-    """Of one report. `unmatched`: why it is of no delivery."""
+    """Of one report. `unmatched`: why it is of no delivery. `is_certain`: else somebody may have made it who
+    got another mail of the mailing, and knows this one's address: their Message-IDs are alike.
+    """
 
     of: Mailed | None
     unmatched: str = ""
+    is_certain: bool = True
 
 
 class SealedToken(NamedTuple):
@@ -102,7 +105,7 @@ def _by_message_id(
         return Match(None, NOT_SIGNED)
     if not (report.address or report.is_proven):
         return Match(None, NO_ADDRESS)
-    return _own(report, found) or _shared(connection, report)
+    return (_own(report, found) or _shared(connection, report))._replace(is_certain=report.is_proven)
 
 
 def _own(report: Report, found: Mapping[int, Mailed]) -> Match | None:

@@ -70,7 +70,7 @@ class ProviderPosts:
         reports, no_tokens = self._reports(found), [None] * len(found)
         with self._database.begin() as connection:
             matches = match(connection, reports, no_tokens, is_signed=self._rules.is_signed)
-            for report, (of, _) in zip(reports, matches, strict=True):
+            for report, (of, *_) in zip(reports, matches, strict=True):
                 # Told once: whoever subscribed again is not unsubscribed by a copy.
                 if of is None or not provider_doors.is_first(connection, report.key):
                     continue

@@ -21,10 +21,10 @@ from mailroom.engine.feedback.following import follow
 from mailroom.engine.feedback.matching import NOT_IN_LEDGER, SAID_ENOUGH, Match, SealedToken, match, opened
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.key_ring import KeyRing
-from mailroom.feedback.report import Report
+from mailroom.feedback.report import Report, ReportKind
 from mailroom.ledger import moves
 from mailroom.ledger.feedback import mailed, reports
-from mailroom.ledger.feedback.reports import Fact
+from mailroom.ledger.feedback.reports import LISTED_OCTETS, Fact
 from mailroom.ledger.moves import Picked
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.states import State
@@ -129,15 +129,27 @@ def _fact(
     """`said`: of which deliveries what was told how often; who has a mail must not fill the ledger."""
     fact = fact_of(report, matched.unmatched)
     if matched.of is None:
-        return fact
+        return _of_nobody(fact, matched.unmatched)
     of, row = matched.of, picked.get(matched.of.id)
     if row is None:
-        return replace(fact, unmatched=NOT_IN_LEDGER)
+        return _of_nobody(fact, NOT_IN_LEDGER)
     said[of.id, fact.kind] += 1
     if said[of.id, fact.kind] > MOST_OF_A_KIND:
-        return replace(fact, unmatched=SAID_ENOUGH)
-    address = fact.address or of.address_key
-    return replace(fact, delivery_id=of.id, mailing_id=of.mailing_id, address=address, is_open=_is_open(row))
+        return _of_nobody(fact, SAID_ENOUGH)
+    return replace(
+        fact,
+        delivery_id=of.id,
+        mailing_id=of.mailing_id,
+        address=fact.address or of.address_key,
+        # What somebody else may have made suppresses nobody at once.
+        is_transient=fact.is_transient or (fact.kind == ReportKind.BOUNCED and not matched.is_certain),
+        is_open=_is_open(row),
+    )
+
+
+def _of_nobody(fact: Fact, why: str) -> Fact:
+    """With no more of what it was read from than is shown: strangers make these by the thousand."""
+    return replace(fact, unmatched=why, raw=fact.raw[:LISTED_OCTETS])
 
 
 def _is_open(row: Picked) -> bool:
