@@ -11,9 +11,11 @@ import csv
 import io
 import random
 import re
+import time
 import tracemalloc
 import unicodedata
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -269,6 +271,22 @@ def test_a_stray_cell_along_one_side_costs_a_sentence_at_most(place: str) -> Non
     assert [one.address for one in parsed.recipients] == ["ann@example.org"] or "16,384 columns" in str(
         parsed.problems
     )
+
+
+def test_few_wait_for_a_workbook_and_the_others_are_told_at_once() -> None:
+    """Each that waits holds a request, and a process has few threads for them."""
+    with workbook._reading, ThreadPoolExecutor(workbook.WORKBOOKS_AT_ONCE) as pool:
+        waiting = [pool.submit(read, WORKBOOK) for _ in range(workbook.WORKBOOKS_AT_ONCE)]
+        deadline = time.monotonic() + 20
+        while workbook._places._value:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        began = time.monotonic()
+        assert "Other workbooks" in read(WORKBOOK).refusal and time.monotonic() - began < 2
+        workbook._reading.release()
+        assert [len(one.result(60).recipients) for one in waiting] == [1] * workbook.WORKBOOKS_AT_ONCE
+        workbook._reading.acquire()
+    assert read(WORKBOOK).recipients
 
 
 def test_macros_links_and_entities_are_words_or_nothing() -> None:

@@ -31,8 +31,13 @@ MOST_WRITTEN = 1 << 30
 READ_WITHIN_SECONDS = 120
 WAIT_FOR_TURN_SECONDS = 60
 
+WORKBOOKS_AT_ONCE = 3
+"""For one that is read, and those that wait for it: each holds a request."""
+
 _reading = threading.BoundedSemaphore(1)
 """One at a time in each process: so much memory is there."""
+
+_places = threading.BoundedSemaphore(WORKBOOKS_AT_ONCE)
 
 _NO_WORKBOOKS = {
     "zip": told("a ZIP archive", "Unpack it, and choose the list that is in it: a workbook, or CSV."),
@@ -91,6 +96,15 @@ def parse_workbook(data: BinaryIO, wishes: Wishes) -> Parsed:
 
 def _read(source: IO[bytes], target: IO[bytes], sheet: str) -> str:
     """Has the rows written to `target`; says why it was not possible."""
+    if not _places.acquire(blocking=False):
+        return _BUSY
+    try:
+        return _read_in_turn(source, target, sheet)
+    finally:
+        _places.release()
+
+
+def _read_in_turn(source: IO[bytes], target: IO[bytes], sheet: str) -> str:
     if not _reading.acquire(timeout=WAIT_FOR_TURN_SECONDS):
         return _BUSY
     try:
