@@ -170,6 +170,16 @@ def test_our_own_export_is_read_with_the_same_addresses_and_names() -> None:
     assert {(one.variables or {})["reply"] for one in parsed.recipients} == {"+OK"}
 
 
+def test_our_own_export_saved_as_a_workbook_has_the_same_values() -> None:
+    exported = [harmless(words) for words in ("+49 30", "=1+1", "'t is", "plain")]
+    table = rows(
+        ("email", *"abcd"),
+        ("ann@example.org", *(text(f"{n}2", v) for n, v in zip("BCDE", exported, strict=True))),
+    )
+    values = read(xlsx({"S": table})).recipients[0].variables or {}
+    assert list(values.values()) == ["+49 30", "=1+1", "'t is", "plain"]
+
+
 def test_the_suppressions_of_a_page_are_harmless(app: Flask, client: FlaskClient) -> None:
     with app.extensions["mailroom"].database.begin() as connection:
         suppressions.add(connection, ["-5@example.org"], "manual", "seen;=1+1;\uff1d1")

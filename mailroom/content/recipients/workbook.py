@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from mailroom.content.formulas import restored
 from mailroom.content.recipients import workbook_reader
 from mailroom.content.recipients.file_kind import AS_CSV, told
 from mailroom.content.recipients.parsed import Parsed
@@ -140,4 +141,4 @@ def _rows(target: IO[bytes], start: int, width: int, parsed: Parsed) -> Generato
     target.seek(start)
     for line in target:
         number, cells = json.loads(line)
-        yield number, cells + [""] * (width - len(cells))
+        yield number, restored(cells) + [""] * (width - len(cells))
