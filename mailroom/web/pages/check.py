@@ -37,6 +37,9 @@ from mailroom.web.request.ids import number
 
 blueprint = Blueprint("check", __name__)
 
+TESTER_SHOWN = 60
+"""Characters of an entry that is no address."""
+
 SHOWN_AS = ("html", "text", "source")
 WIDTHS = ("desktop", "phone")
 SCHEMES = ("light", "dark")
@@ -148,8 +151,8 @@ def test(token: str) -> Response:
 def _testers(typed: str) -> list[Address]:
     """Empty: what is wrong was flashed."""
     parsed = parse_pasted(typed)
-    for problem in parsed.problems[:MOST_TESTERS]:
-        flash(f"No test was sent. {problem.text}: {problem.message}", "error")
+    for problem in parsed.problems[:MOST_TESTERS]:  # little of each: they travel in a cookie
+        flash(f"No test was sent. {problem.text[:TESTER_SHOWN]}: {problem.message}", "error")
     if len(parsed.recipients) > MOST_TESTERS:
         flash(f"No test was sent. It goes to {MOST_TESTERS} addresses at the most.", "error")
     elif not parsed.recipients and not parsed.problems:
