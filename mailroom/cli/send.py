@@ -121,7 +121,7 @@ def send(
             content, parsed = saying(letter, content), with_values(letter, parsed)
     if dry_run:
         _stop_at([sentence for _, sentence in check_but_tags(content, parsed.recipients)])
-        dry_run_of(plan_of(content, parsed), as_json=as_json)
+        dry_run_of(plan_of(content, parsed, has_template=bool(template)), as_json=as_json)
         return
     if template:
         with _told():

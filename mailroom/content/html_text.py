@@ -43,7 +43,7 @@ def text_of_html(html: str) -> str:
         # A comment may stand in a table, between its rows, and a text may not.
         return f"<!--{hidden}-->" if found[2] and not _is_within_tag(html, found.start()) else hidden
 
-    reader = _Reader()
+    reader = _Reader(token)
     # Cleaned first, it is well formed: nothing is left for the parser below to look for in vain.
     reader.feed(
         nh3.clean(
@@ -66,8 +66,10 @@ def _is_within_tag(html: str, at: int) -> bool:
 
 
 class _Reader(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, token: str) -> None:
+        """`token`: comments that begin so are tags, and are kept."""
         super().__init__(convert_charrefs=True)
+        self._token = token
         self._parts: list[str] = []
         self._links: list[tuple[str, int]] = []
 
@@ -103,7 +105,7 @@ class _Reader(HTMLParser):
         self._parts.append(_BLANKS.sub(" ", data))
 
     def handle_comment(self, data: str) -> None:
-        self._parts.append(data if data.startswith("tag") else "")
+        self._parts.append(data if data.startswith(self._token) else "")
 
     def _break(self, tag: str) -> None:
         if tag == "br":

@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from dns.resolver import Resolver
 
 from app import create_app
+from mailroom.content.addresses import Address
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.preflight import crew, sender_domain
 from mailroom.ledger import suppressions
@@ -147,6 +151,41 @@ def test_many_are_built_beside_this_process(client: Client) -> None:
 
 
 COSTLY = "{% for a in (1..900) %}{% for b in (1..10) %}{{ b | times: a }}{% endfor %}{% endfor %}"
+
+
+def test_few_that_are_long_are_built_beside_it_too() -> None:
+    letter = Content(Address("a@acme.example"), "Hi {{ a }}", "{{ a }}" * 10)
+    few = [Recipient(f"p{at}@mail.example", "", {"a": "x"}) for at in range(1_000)]
+    assert crew.is_quick(letter, few)
+    assert not crew.is_quick(replace(letter, text="{{ a }}" + "x" * 5_000), few)
+    assert not crew.is_quick(letter, [one._replace(variables={"a": "x" * 500}) for one in few])
+    assert crew.is_quick(letter, [one._replace(variables={"a": "x" * 500}) for one in few[:10]])
+
+
+def test_what_a_template_wants_and_some_lack_is_told_by_row_as_at_send(light_client: Client) -> None:
+    template = {
+        "name": "T",
+        "subject": "News",
+        "text": "Hello {{ first_name }}.{% if vip %} Thank you.{% endif %}",
+        "variables": [{"key": "first_name", "fallback_value": "you"}],
+    }
+    made = light_client.post("/templates", json=template).json
+    assert made is not None
+    light_client.post(f"/templates/{made['id']}/publish")
+    recipients = [
+        {"address": "a@mail.example", "variables": {"vip": False}},
+        {"address": "b@mail.example", "variables": {"first_name": "B"}},
+        {"address": "c@mail.example", "variables": {"vip": ""}},
+    ]
+    asked = {"from": LETTER["from"], "template": {"id": made["id"]}, "recipients": recipients}
+    answer = light_client.post("/mailings/preflight", json=asked)
+    assert answer.json is not None and rows(answer.json) == {"unknown_variable": (1, [2])}
+    assert "The template wants a value for {{ vip }}" in str(answer.json)
+    refused = light_client.post("/mailings", json=asked)
+    assert refused.status_code == 422 and "missing for b@mail.example" in refused.text
+    asked["recipients"] = [recipients[0], recipients[2]]
+    assert light_client.post("/mailings/preflight", json=asked).json == {"recipients": 2, "findings": []}
+    assert light_client.post("/mailings", json=asked).status_code == 200
 
 
 def test_a_letter_that_costs_much_is_given_up_in_time(

@@ -11,9 +11,11 @@ import csv
 import io
 import random
 import re
+import time
 import tracemalloc
 import unicodedata
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -168,6 +170,16 @@ def test_our_own_export_is_read_with_the_same_addresses_and_names() -> None:
     assert {(one.variables or {})["reply"] for one in parsed.recipients} == {"+OK"}
 
 
+def test_our_own_export_saved_as_a_workbook_has_the_same_values() -> None:
+    exported = [harmless(words) for words in ("+49 30", "=1+1", "'t is", "plain")]
+    table = rows(
+        ("email", *"abcd"),
+        ("ann@example.org", *(text(f"{n}2", v) for n, v in zip("BCDE", exported, strict=True))),
+    )
+    values = read(xlsx({"S": table})).recipients[0].variables or {}
+    assert list(values.values()) == ["+49 30", "=1+1", "'t is", "plain"]
+
+
 def test_the_suppressions_of_a_page_are_harmless(app: Flask, client: FlaskClient) -> None:
     with app.extensions["mailroom"].database.begin() as connection:
         suppressions.add(connection, ["-5@example.org"], "manual", "seen;=1+1;\uff1d1")
@@ -269,6 +281,22 @@ def test_a_stray_cell_along_one_side_costs_a_sentence_at_most(place: str) -> Non
     assert [one.address for one in parsed.recipients] == ["ann@example.org"] or "16,384 columns" in str(
         parsed.problems
     )
+
+
+def test_few_wait_for_a_workbook_and_the_others_are_told_at_once() -> None:
+    """Each that waits holds a request, and a process has few threads for them."""
+    with workbook._reading, ThreadPoolExecutor(workbook.WORKBOOKS_AT_ONCE) as pool:
+        waiting = [pool.submit(read, WORKBOOK) for _ in range(workbook.WORKBOOKS_AT_ONCE)]
+        deadline = time.monotonic() + 20
+        while workbook._places._value:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        began = time.monotonic()
+        assert "Other workbooks" in read(WORKBOOK).refusal and time.monotonic() - began < 2
+        workbook._reading.release()
+        assert [len(one.result(60).recipients) for one in waiting] == [1] * workbook.WORKBOOKS_AT_ONCE
+        workbook._reading.acquire()
+    assert read(WORKBOOK).recipients
 
 
 def test_macros_links_and_entities_are_words_or_nothing() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -180,6 +181,39 @@ def test_a_link_that_values_make_is_told_by_its_row() -> None:
     fine = {"link": "https://a.example/1", "host": "a.example"}
     found = examined(letter, fine, {**fine, "link": "http://a.example"}, {**fine, "host": "localhost"})
     assert found == {("http_link", "{{ link }}"): [2], ("http_link", "https://{{ host }}/"): [3]}
+
+
+def test_a_link_that_nobody_gets_spoils_nothing() -> None:
+    html = "{% if n > 0 %}<a href='{{ link }}?p={{ 10 | divided_by: n }}'>x</a>{% endif %}"
+    fine, bad = {"n": 1, "link": "https://a.example/"}, {"n": 2, "link": "http://a.example/"}
+    found = examined(replace(LETTER, html=html), fine, {**fine, "n": 0}, bad)
+    assert [(kind, rows) for (kind, _), rows in found.items()] == [("http_link", [3])]
+
+
+def test_a_link_of_what_the_letter_itself_makes_is_not_judged_without_it() -> None:
+    html = "{% assign base = 'https://a.example' %}<a href='{{ base }}/{{ id }}'>x</a>"
+    assert examined(replace(LETTER, html=html), {"id": "7"}) == {}
+
+
+def test_links_cost_together_what_a_text_may() -> None:
+    links = "".join(f"<a href='{{{{ link }}}}/{number}'>x</a>" for number in range(900))
+    letter = replace(LETTER, html=f"{{% if is_shown %}}{links}{{% endif %}}")
+    values = {"link": f"http://a.example/{'a' * 500_000}", "is_shown": False}
+    began = time.thread_time()
+    tracemalloc.start()
+    assert examined(letter, values) == {}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert time.thread_time() - began < 3 and peak < 30_000_000
+
+
+def test_of_a_long_link_the_beginning_is_kept_and_judged() -> None:
+    letter = replace(LETTER, html="<a href='{{ link }}'>x</a>", text="Hello")
+    people = [
+        Recipient(f"p{n}@mail.example", "", {"link": f"http://{n}.example/{'a' * 90_000}"}) for n in range(9)
+    ]
+    [odd] = Examiner(Subjected(letter, ["link"], PLACE)).examine(range(1, 10), people)
+    assert odd[1].count == 9 and max(map(len, odd[1].examples)) == 2_000
 
 
 def test_reasons_that_differ_by_recipient_are_few_findings() -> None:

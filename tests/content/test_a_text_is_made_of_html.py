@@ -49,6 +49,10 @@ def test_a_template_without_a_text_has_one_made_of_its_html() -> None:
     assert filled_with(letter, OwnTexts(), {"NAME": "<Ann>"}).text == "Dear <Ann>\n"
 
 
+def test_no_comment_gets_into_the_text() -> None:
+    assert text_of_html("<p>Hello</p><!--tagged: not for customers--><p>there</p>") == "Hello\n\nthere\n"
+
+
 def test_the_letterhead_has_its_words() -> None:
     html = in_slots(LETTERHEAD.html, "<p>Dear {{ name }}</p>")
     assert text_of_html(html).split("\n\n") == ["{{- COMPANY -}}", "Dear {{ name }}", "{{ COMPANY }}\n"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import time
+import tracemalloc
 
 import pytest
 
@@ -82,3 +84,20 @@ def test_a_damaged_card_costs_itself_alone() -> None:
     assert [one.address for one in parsed.recipients] == ["zoe@x.org"]
     assert [(problem.line, problem.text) for problem in parsed.problems] == [(1, "nobody"), (8, "")]
     assert "No mail" in parsed.problems[1].message
+
+
+@pytest.mark.parametrize("line", ["A" + ";" * 1_000_000, "N:" + "\\;" * 500_000, "X;" + '"' * 1_000_000])
+def test_a_long_line_takes_little_memory_and_costs_nobody_else(line: str) -> None:
+    text = f"BEGIN:VCARD\n{line}\nEMAIL:ann@x.org\nEND:VCARD\n"
+    tracemalloc.start()
+    parsed = read(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [one.address for one in parsed.recipients] == ["ann@x.org"] and peak < 20_000_000
+
+
+def test_somebody_with_very_many_addresses_is_read_in_linear_time() -> None:
+    addresses = "".join(f"EMAIL:p{number}@x.org\n" for number in range(100_000))
+    began = time.thread_time()
+    assert len(read(f"BEGIN:VCARD\n{addresses}END:VCARD\n").recipients) == 100_000
+    assert time.thread_time() - began < 15

@@ -86,3 +86,12 @@ def test_a_pasted_list_without_tabs_is_read_as_ever() -> None:
     assert parse_typed("Ann <ann@x.org>, bob@x.org\n\tcleo@x.org\t\n").recipients == [
         *(Recipient("ann@x.org", "Ann"), Recipient("bob@x.org"), Recipient("cleo@x.org")),
     ]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_pasted_cell_that_is_too_long_costs_its_row_alone(quote: str) -> None:
+    long = f'bob@x.org\t{"x" * 200_000} "\n'
+    parsed = parse_typed(f"email\tnote\nann@x.org\t{quote}a\n{long}cid@x.org\tc\n")
+    assert [one.address for one in parsed.recipients] == ["ann@x.org", "cid@x.org"]
+    [problem] = parsed.problems
+    assert problem.line == 3 and "cannot be read" in problem.message

@@ -99,6 +99,43 @@ def test_send_sends_what_was_checked_once(
     assert len(all_mailings(database)) == 1
 
 
+def test_a_row_that_cannot_be_filled_fails_alone_once_it_was_told(
+    client: FlaskClient, check: Check, post: Check, database: Database
+) -> None:
+    people = "email,first_name,n\nann@mail.example,Ann,2\nbob@mail.example,Bob,0\n"
+    where = check(people, text="{{ 10 | divided_by: n }}").location
+    said = words(client.get(where).text)
+    assert "1 recipient gets it." in said and "Row 2" in said
+    assert post(f"{where}/send").status_code == 303
+    assert [one.total for one in all_mailings(database)] == [2]
+
+
+def test_a_template_that_changed_meanwhile_is_checked_again_before_it_is_sent(
+    client: FlaskClient, check: Check, post: Check, database: Database
+) -> None:
+    letter = {"name": "T", "alias": "t", "subject": "S", "text": "As it was.", "publish": "1"}
+    template = post("/templates", **letter).location
+    where = check(template="t", subject="", text="", html="").location
+    post(template, **{**letter, "text": "As nobody has seen it."})
+    assert "Send 3 mails" in words(client.get(where).text)  # a draft is nobody's mail yet
+    post(template, **{**letter, "text": "As nobody has seen it.", "publish": "1"})
+    refused = post(f"{where}/send")
+    assert "changed since" in words(client.get(refused.location).text) and all_mailings(database) == []
+    where = post(f"{where}/again").location
+    assert post(f"{where}/send").status_code == 303 and len(all_mailings(database)) == 1
+
+
+def test_a_template_s_value_that_some_lack_has_no_send(
+    client: FlaskClient, check: Check, post: Check, database: Database
+) -> None:
+    letter = {"name": "T", "alias": "t", "subject": "S", "text": "Hello.{% if first_name %} You.{% endif %}"}
+    post("/templates", **letter, publish="1")
+    where = check(template="t", recipients="zoe@mail.example", subject="", text="", html="").location
+    said = words(client.get(where).text)
+    assert "It cannot be sent like this" in said and "missing for 1 recipient" in said
+    assert post(f"{where}/send").status_code == 422 and all_mailings(database) == []
+
+
 def test_the_form_comes_back_as_it_was_typed(client: FlaskClient, check: Check) -> None:
     page = client.get(f"{check(attachments=(io.BytesIO(b'x'), 'a.txt')).location}/edit").text
     for name in ("subject", "text", "html", "sender", "reply_to"):
@@ -155,7 +192,8 @@ def test_the_preview_runs_nothing_and_loads_nothing(client: FlaskClient, check: 
     policy = letter.headers["Content-Security-Policy"]
     assert "sandbox" in policy and "default-src 'none'" in policy and "https:" not in policy
     assert "Hello Ann" in letter.text
-    assert client.get(f"{where}/letter/7").status_code == 404
+    for place in (7, 2**61, 2**63 - 1):
+        assert client.get(f"{where}/letter/{place}").status_code == 404
 
 
 def test_a_row_that_cannot_be_built_says_why_in_its_preview(client: FlaskClient, check: Check) -> None:

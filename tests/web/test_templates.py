@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from mailroom.content.templates.letterhead import LETTERHEAD
 from mailroom.ledger.schema import contents, deliveries, mailings
 from mailroom.ledger.templates import stored
+from mailroom.web.letter_frame import NO_WAY_OUT
 from tests.api.conftest import new_key
 
 Csrf = Callable[..., str]
@@ -125,9 +126,19 @@ def test_a_preview_is_filled_with_examples_and_locked_up(client: FlaskClient, po
     text = client.get(f"{path}/preview?part=text&value_ORDER=7")
     assert text.content_type.startswith("text/plain") and text.text.startswith("Order 7\n\nDear friend")
     post(path, **{**ORDER, "html": "<p>new</p>"})
-    assert client.get(f"{path}/preview").text == "<p>new</p>"
+    assert client.get(f"{path}/preview").text == f"{NO_WAY_OUT}<p>new</p>"
     assert "friend [ORDER]" in client.get(f"{path}/preview?version=1").text
     assert client.get(f"{path}/preview?version=2").status_code == 404
+
+
+def test_a_preview_asks_nobody_outside_for_anything(client: FlaskClient, post: Post) -> None:
+    """A program's template is looked at by a person, and must not learn of it."""
+    path = made(post, html="<link rel=preconnect href=https://spy.example><img src='https://spy.example/x'>")
+    for part in ("html", "text"):
+        shown = client.get(f"{path}/preview", query_string={"part": part})
+        assert "https:" not in shown.headers["Content-Security-Policy"], part
+        assert shown.headers["X-DNS-Prefetch-Control"] == "off"
+    assert "<link" not in client.get(f"{path}/preview").text
 
 
 def test_the_letterhead_is_a_template_to_begin_with(client: FlaskClient, post: Post) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Callable
 from html import unescape
 from typing import Any
@@ -17,6 +18,7 @@ from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.mailings import mailings
+from mailroom.web.compose.mends import ListEntry, Mends
 from tests.content.workbooks import rows, xlsx
 
 LETTER = {
@@ -149,6 +151,33 @@ def test_every_suggestion_may_be_taken_at_once_in_both_lists(app: Flask, post: P
     answer = post("/mailings", recipients="zoe@gmail.com", **again(page), leave_out="on")
     assert answer.status_code == 303
     assert {"zoe@gmail.com", "bob@gmail.com", "cleo@example.org"} <= set(sent_to(app))
+
+
+def test_what_is_mended_is_a_whole_entry_and_never_a_part_of_another(app: Flask, post: Post) -> None:
+    typed = "jbob@example.org, bob@, Ann <ann@gmial.com>; joann@gmial.com\nbob@"
+    mended = post(
+        recipients=typed,
+        mend_entry=["recipients 1 bob@", "recipients 1 ann@gmial.com"],
+        mend_address=["bob@example.org", "ann@gmail.com"],
+    ).text
+    assert (
+        "jbob@example.org; bob@example.org; Ann &lt;ann@gmail.com&gt;; joann@gmial.com\nbob@</textarea>"
+    ) in mended
+    cells = 'email\tfirm\njbob@example.org, bob@\t"Lee, bob@x"\n'
+    mended = post(recipients=cells, mend_entry="recipients 2 bob@", mend_address="bob@example.org").text
+    assert "jbob@example.org; bob@example.org\t&#34;Lee, bob@x&#34;" in mended
+
+
+def test_many_mended_entries_of_a_long_line_cost_little() -> None:
+    line = ", ".join(f"p{number}@gmial.com" for number in range(50_000))
+    mends = Mends({ListEntry("recipients", 1, f"q{number}@"): "a@b.example" for number in range(2_000)})
+    mends.add(ListEntry("recipients", 1, "p7@gmial.com"), "p7@gmail.com")
+    began = time.thread_time()
+    assert mends.typed(line) == line  # of 2,000, the last was one too many
+    del mends.made[ListEntry("recipients", 1, "q0@")]
+    mends.add(ListEntry("recipients", 1, "p7@gmial.com"), "p7@gmail.com")
+    assert "; p7@gmail.com; " in mends.typed(line)
+    assert time.thread_time() - began < 3
 
 
 def test_nothing_is_sent_to_a_suggestion_that_nobody_took(app: Flask, post: Post) -> None:

@@ -9,32 +9,34 @@ from typing import NamedTuple
 
 from mailroom.content.compiled import Compiled, compile_message
 from mailroom.content.content import Content
-from mailroom.content.merge.plain import MergeError, Template, Values
-from mailroom.content.merge.tags import parse_template
+from mailroom.content.merge.plain import MergeError
 from mailroom.content.preflight.empties import EmptyTags
 from mailroom.content.preflight.kinds import Kind
 from mailroom.content.preflight.letter import tags_of
-from mailroom.content.preflight.links import is_decided, links_of, problem_of
+from mailroom.content.preflight.personal_links import PersonalLinks
 from mailroom.content.preflight.tally import Odd, Tally
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.templates.filling import missing_in
+from mailroom.content.templates.for_many import names_of_each
 from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG, LinkPlace, UnsubscribeLinks
 
 CLIPPED_FROM = 100_000
 """Octets of a message without its files, from which on Gmail and others show its beginning only."""
 
-LINKS_REMEMBERED = 10_000
-
 NOBODYS_MESSAGE_ID = "<00000000-0000-0000-0000-000000000000.1@mailroom.example>"
 
 
 class Subjected(NamedTuple):
-    """A letter to be examined: without its files, of which only the octets count. `limit`: the relay's."""
+    """A letter to be examined: without its files, of which only the octets count. `limit`: the relay's.
+    `has_template`: everybody must have a value for each of its tags.
+    """
 
     content: Content
     columns: Sequence[str]
     place: LinkPlace
     files: int = 0
     limit: int | None = None
+    has_template: bool = False
 
 
 class _AsLong:
@@ -57,8 +59,9 @@ class Examiner:
         self._compiled = compile_message(content, "0" * 36, datetime.now(UTC))
         self._empty = EmptyTags(content, tags.unknown)
         self._links = UnsubscribeLinks(_AsLong(), letter.place, content) if content.is_bulk else None
-        self._personal_links = list(_personal(content))
-        self._judged: dict[str, str] = {}
+        wanted = names_of_each(content.subject, content.text, content.html) if letter.has_template else ()
+        self._wanted = [name for name in wanted if name not in tags.unknown]
+        self._personal_links = PersonalLinks(content)
 
     def examine(self, rows: Iterable[int], recipients: Iterable[Recipient]) -> Tally:
         """Rows (from 1) and recipients, side by side."""
@@ -70,6 +73,10 @@ class Examiner:
 
     def _examine(self, tally: Tally, row: int, recipient: Recipient) -> None:
         assert self._compiled is not None
+        if missing := missing_in(self._wanted, recipient.variables or {}):
+            for name in missing:
+                tally.note(Odd(Kind.UNKNOWN_VARIABLE, name), row)
+            return
         link = self._links.of(row, recipient.address) if self._links else None
         try:
             pieces = self._compiled.pieces(recipient, recipient.variables, NOBODYS_MESSAGE_ID, None, link)
@@ -87,30 +94,5 @@ class Examiner:
             tally.note(Odd(Kind.TOO_LARGE), row, size=size)
         if self._limit is not None and (whole := size + self._files) > self._limit:
             tally.note(Odd(Kind.TOO_LARGE, str(self._limit)), row, size=whole)
-        if self._personal_links:
-            self._look_at_links(tally, row, values)
-
-    def _look_at_links(self, tally: Tally, row: int, values: Values) -> None:
-        for source, template in self._personal_links:
-            link = template.render(values).strip()
-            if link and (problem := self._problem_of(link)):
-                tally.note(Odd(Kind.HTTP_LINK, f"{source}\n{problem}"), row, link)
-
-    def _problem_of(self, link: str) -> str:
-        if link not in self._judged:
-            if len(self._judged) >= LINKS_REMEMBERED:
-                self._judged.clear()
-            self._judged[link] = problem_of(link)
-        return self._judged[link]
-
-
-def _personal(content: Content) -> Iterable[tuple[str, Template]]:
-    """Links that are known for each recipient only."""
-    for link in links_of(content):
-        if not is_decided(link):
-            try:
-                template = parse_template(link)
-            except MergeError:  # begins or ends a block of Liquid that goes beyond it
-                continue
-            if template is not None:
-                yield link, template
+        for source, made, problem in self._personal_links.odd_for(values):
+            tally.note(Odd(Kind.HTTP_LINK, f"{source}\n{problem}"), row, made)

@@ -37,6 +37,14 @@ def _empty(odd: Odd, found: Found, beside: Callable[[str], str]) -> str:
     return f"{{{{ {odd.about} }}}} is empty for {people(found.count)}{read}. Fill it, or write {fallback}."
 
 
+def _lacking(odd: Odd, found: Found, beside: Callable[[str], str]) -> str:
+    tag = f"{{{{ {odd.about} }}}}"
+    return (
+        f"The template wants a value for {tag}, which is missing for {people(found.count)}. Fill it, or give "
+        "the template a fallback for it."
+    )
+
+
 def _template_error(odd: Odd, found: Found, beside: Callable[[str], str]) -> str:
     return f"For {people(found.count)}: {found.examples[0] if found.examples else 'various reasons.'}"
 
@@ -64,6 +72,7 @@ _SENTENCES: dict[Kind, Write] = {
     Kind.DUPLICATE: _duplicate,
     Kind.SUPPRESSED: _suppressed,
     Kind.EMPTY_VALUE: _empty,
+    Kind.UNKNOWN_VARIABLE: _lacking,
     Kind.TEMPLATE_ERROR: _template_error,
     Kind.TOO_LARGE: _too_large,
     Kind.HTTP_LINK: _http_link,

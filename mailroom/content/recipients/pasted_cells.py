@@ -8,7 +8,7 @@ from collections.abc import Generator
 from functools import partial
 
 from mailroom.content.formulas import restored
-from mailroom.content.recipients.parsed import Parsed
+from mailroom.content.recipients.parsed import Parsed, Problem
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.recipients.table import Numbered, read_table
 
@@ -38,7 +38,13 @@ def _rows(text: str, has_quotes: bool, parsed: Parsed) -> Generator[Numbered]:
         quoting=csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE,
     )
     line = 1
-    for row in reader:
-        if any(cell.strip() for cell in row):
-            yield line, restored(row)
-        line = reader.line_num + 1
+    while True:
+        try:
+            for row in reader:
+                if any(cell.strip() for cell in row):
+                    yield line, restored(row)
+                line = reader.line_num + 1
+            return
+        except csv.Error as trouble:
+            parsed.problems.note(Problem(line, "", f"This row cannot be read ({trouble})."))
+            line = reader.line_num + 1

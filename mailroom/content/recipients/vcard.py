@@ -19,9 +19,9 @@ from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.table import Numbered, Wishes, read_table
 
 LONGEST_PROPERTY = 10_000
-"""Characters of one line, unfolded; what is longer is a picture or a key."""
+"""Characters of one line, unfolded, that are looked at; what is longer is a picture or a key."""
 
-_FIELDS = {"EMAIL": 0, "FN": 1, "ORG": 4, "TITLE": 5, "TEL": 6, "BDAY": 7}
+_FIELDS = {"FN": 1, "ORG": 4, "TITLE": 5, "TEL": 6, "BDAY": 7}
 _HEADINGS = ["email", "name", "first name", "last name", "organization", "title", "phone", "birthday"]
 
 _PROPERTY = re.compile(r"(?:[\w-]+\.)?([\w-]+)((?:;[^:\";]*(?:\"[^\"]*\"[^:\";]*)*)*):(.*)", re.S).fullmatch
@@ -44,16 +44,19 @@ def _rows(data: BinaryIO, encoding: str, parsed: Parsed) -> Generator[Numbered]:
     yield 1, _HEADINGS
     with text_of(data, encoding) as text:
         row: list[str] | None = None
+        addresses: list[str] = []
         for line, unfolded in _unfolded(text):
             found = _PROPERTY(unfolded)
             if found is None:
                 continue
             name, options, value = found[1].upper(), found[2], found[3]
             if name == "BEGIN":
-                begun, row = line, [""] * len(_HEADINGS)
+                begun, row, addresses = line, [""] * len(_HEADINGS), []
             elif name == "END" and row is not None and value.strip().upper() == "VCARD":
-                yield begun, row
+                yield begun, [f" {GOOGLE_S} ".join(addresses), *row[1:]]
                 row = None
+            elif row is not None and name == "EMAIL":
+                addresses.append(_unescaped(_plain(value, options)))
             elif row is not None:
                 _take(row, name, _plain(value, options))
 
@@ -62,7 +65,7 @@ def _unfolded(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Properties with the line they begin on. Their parts begin with a blank, or follow a soft line break."""
     begun, held = 1, ""
     for number, line in enumerate(lines, 1):
-        text = line.rstrip("\r\n")
+        text = line.rstrip("\r\n")[:LONGEST_PROPERTY]
         is_soft = held.endswith("=") and "QUOTED-PRINTABLE" in held.partition(":")[0].upper()
         if text[:1] in (" ", "\t") or is_soft:
             held = (
@@ -94,8 +97,6 @@ def _take(row: list[str], name: str, value: str) -> None:
     elif name == "BDAY":
         date = _DATE(value)
         row[7] = "-".join(date.groups()) if date else ""
-    elif name == "EMAIL":
-        row[0] = f"{row[0]} {GOOGLE_S} {_unescaped(value)}" if row[0] else _unescaped(value)
     elif (place := _FIELDS.get(name)) is not None:
         row[place] = row[place] or _unescaped(value).removeprefix("tel:")
 

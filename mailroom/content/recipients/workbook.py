@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from mailroom.content.formulas import restored
 from mailroom.content.recipients import workbook_reader
 from mailroom.content.recipients.file_kind import AS_CSV, told
 from mailroom.content.recipients.parsed import Parsed
@@ -31,8 +32,13 @@ MOST_WRITTEN = 1 << 30
 READ_WITHIN_SECONDS = 120
 WAIT_FOR_TURN_SECONDS = 60
 
+WORKBOOKS_AT_ONCE = 3
+"""For one that is read, and those that wait for it: each holds a request."""
+
 _reading = threading.BoundedSemaphore(1)
 """One at a time in each process: so much memory is there."""
+
+_places = threading.BoundedSemaphore(WORKBOOKS_AT_ONCE)
 
 _NO_WORKBOOKS = {
     "zip": told("a ZIP archive", "Unpack it, and choose the list that is in it: a workbook, or CSV."),
@@ -91,6 +97,15 @@ def parse_workbook(data: BinaryIO, wishes: Wishes) -> Parsed:
 
 def _read(source: IO[bytes], target: IO[bytes], sheet: str) -> str:
     """Has the rows written to `target`; says why it was not possible."""
+    if not _places.acquire(blocking=False):
+        return _BUSY
+    try:
+        return _read_in_turn(source, target, sheet)
+    finally:
+        _places.release()
+
+
+def _read_in_turn(source: IO[bytes], target: IO[bytes], sheet: str) -> str:
     if not _reading.acquire(timeout=WAIT_FOR_TURN_SECONDS):
         return _BUSY
     try:
@@ -126,4 +141,4 @@ def _rows(target: IO[bytes], start: int, width: int, parsed: Parsed) -> Generato
     target.seek(start)
     for line in target:
         number, cells = json.loads(line)
-        yield number, cells + [""] * (width - len(cells))
+        yield number, restored(cells) + [""] * (width - len(cells))

@@ -42,11 +42,16 @@ def refuse_too_common(common: Mapping[str, Value], recipients: int) -> None:
         )
 
 
-def refuse_missing(sources: Iterable[str], people: Iterable[tuple[str, Values]]) -> None:
-    """Raises MergeError for the first tag that somebody (address, values) has no value for."""
+def names_of_each(*sources: str) -> list[str]:
+    """What each recipient must have a value for. Raises MergeError for bad Liquid."""
     everybodys = (*TAGS_OF_EVERYBODY, UNSUBSCRIBE_TAG)
     wanted = names_wanted(*sources)
-    names = [name for name in wanted if name not in everybodys and identifier(name) not in everybodys]
+    return [name for name in wanted if name not in everybodys and identifier(name) not in everybodys]
+
+
+def refuse_missing(sources: Iterable[str], people: Iterable[tuple[str, Values]]) -> None:
+    """Raises MergeError for the first tag that somebody (address, values) has no value for."""
+    names = names_of_each(*sources)
     without = [(address, missing) for address, values in people if (missing := missing_in(names, values))]
     if without:
         _, (name, *_) = without[0]

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from mailroom.content.content import Content
-from mailroom.content.merge.tags import is_plain
+from mailroom.content.merge.plain import text_of
+from mailroom.content.merge.tags import is_plain, plain_pieces
 from mailroom.content.preflight.examiner import Examiner, Subjected
 from mailroom.content.preflight.kinds import Kind
 from mailroom.content.preflight.tally import Odd, Tally
@@ -26,6 +28,9 @@ HERE_AT_MOST = 1_000
 
 LIQUID_HERE_AT_MOST = 5
 """Of Liquid, each of which may be costly."""
+
+WRITTEN_HERE_AT_MOST = 4_000_000
+"""Characters of all messages that are built in this process: some 150 ms."""
 
 MOST_BENCHES = 4
 
@@ -60,13 +65,19 @@ Tell = Callable[[int], object]
 
 
 def examine(
-    letter: Subjected, chunks: Iterator[Chunk], total: int, tell: Tell, patience: float | None
+    letter: Subjected,
+    chunks: Iterator[Chunk],
+    recipients: Sequence[Recipient],
+    tell: Tell,
+    patience: float | None,
 ) -> Tally:
-    """What is found in all of them. `patience`: seconds for the one before. Raises PreflightBusy."""
-    if is_quick(letter.content, total):
+    """What is found in all `chunks` of `recipients`. `patience`: seconds for the one before. Raises
+    PreflightBusy.
+    """
+    if is_quick(letter.content, recipients):
         return _examine_here(letter, chunks, tell)
     with _turn(PATIENCE_FOR_BENCHES if patience is None else patience):
-        return _Crew(letter, chunks, tell).examine(-(-total // EXAMINED_AT_ONCE))
+        return _Crew(letter, chunks, tell).examine(-(-len(recipients) // EXAMINED_AT_ONCE))
 
 
 @contextmanager
@@ -85,10 +96,17 @@ def _turn(patience: float) -> Iterator[None]:
         _places.release()
 
 
-def is_quick(content: Content, total: int) -> bool:
-    """Whether so few messages are built in this process."""
+def is_quick(content: Content, recipients: Sequence[Recipient]) -> bool:
+    """Whether so few messages, and so short ones, are built in this process."""
+    total = len(recipients)
     sources = (content.subject, content.text, content.html, *(value for _, value in content.headers))
-    return total <= (HERE_AT_MOST if all(map(is_plain, sources)) else LIQUID_HERE_AT_MOST)
+    if total > HERE_AT_MOST or total * sum(map(len, sources)) > WRITTEN_HERE_AT_MOST:
+        return False
+    if not all(map(is_plain, sources)):
+        return total <= LIQUID_HERE_AT_MOST
+    uses = Counter(name for source in sources for name in (plain_pieces(source) or ())[1::2])
+    values = sum(len(text_of(value)) for one in recipients for value in (one.variables or {}).values())
+    return values * max(uses.values(), default=0) <= WRITTEN_HERE_AT_MOST
 
 
 def _examine_here(letter: Subjected, chunks: Iterator[Chunk], tell: Tell) -> Tally:

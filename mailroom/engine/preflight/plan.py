@@ -13,18 +13,21 @@ from mailroom.content.recipients.parsed import Parsed, Problem, Recipient
 
 @dataclass(frozen=True, slots=True)
 class PreflightPlan:
-    """`rows`: of each recipient, from 1. `known`: whom reading the list has left out already."""
+    """`rows`: of each recipient, from 1. `known`: whom reading the list has left out already.
+    `has_template`: each of them must have a value for each tag.
+    """
 
     content: Content
     recipients: Sequence[Recipient]
     columns: Sequence[str] = ()
     rows: Sequence[int] = ()
     known: Tally = field(default_factory=Tally)
+    has_template: bool = False
 
 
-def plan_of(content: Content, parsed: Parsed) -> PreflightPlan:
+def plan_of(content: Content, parsed: Parsed, *, has_template: bool = False) -> PreflightPlan:
     """Of a list as it was read: a row is a recipient's place among all entries, whatever became of them."""
-    places = parsed.places_of_recipients()
+    places, people, columns = parsed.places_of_recipients(), parsed.recipients, parsed.columns
     known = Tally()
     entries: list[tuple[int, int, str]] = [(place, -1, "") for place in places]
     for which, kind in enumerate(LEFT_OUT):
@@ -32,7 +35,8 @@ def plan_of(content: Content, parsed: Parsed) -> PreflightPlan:
         examples = [_words(problem) for problem in problems] + [""] * (problems.total - len(problems))
         entries += zip(problems.places, [which] * problems.total, examples, strict=False)
     if len(entries) == len(places):
-        return PreflightPlan(content, parsed.recipients, parsed.columns, range(1, len(places) + 1), known)
+        every_row = range(1, len(places) + 1)
+        return PreflightPlan(content, people, columns, every_row, known, has_template)
     entries.sort(key=lambda entry: entry[0])
     rows: list[int] = []
     for row, (_, which, example) in enumerate(entries, 1):
@@ -40,7 +44,7 @@ def plan_of(content: Content, parsed: Parsed) -> PreflightPlan:
             rows.append(row)
         else:
             known.note(Odd(LEFT_OUT[which]), row, example)
-    return PreflightPlan(content, parsed.recipients, parsed.columns, rows, known)
+    return PreflightPlan(content, people, columns, rows, known, has_template)
 
 
 LEFT_OUT = (Kind.BAD_ADDRESS, Kind.DUPLICATE)

@@ -50,7 +50,7 @@ def preflight(
     tags = tags_of(content, plan.columns)
     remarks = [*tags.remarks, *remarks_of(content)]
     chunks, tally = _Chunks(database, plan), Tally()
-    built = crew.examine(_letter(plan, settings), chunks.each(), len(plan.recipients), tell, patience)
+    built = crew.examine(_letter(plan, settings), chunks.each(), plan.recipients, tell, patience)
     for part in (plan.known, chunks.suppressed, built):
         tally.add(part)
     remarks += [Remark(Kind.SENDER_DOMAIN, sentence) for sentence in told_of_domain()]
@@ -63,9 +63,8 @@ def preflight(
     ]
     found = sorted([*for_all, *for_some], key=lambda one: KINDS_IN_ORDER.index(one.kind))
     lost = tally.count(Kind.TEMPLATE_ERROR)
-    return PreflightReport(
-        chunks.number - lost, found, refuses=any(one.kind in REFUSED_AT_SEND for one in remarks)
-    )
+    refuses = any(one.kind in REFUSED_AT_SEND for one in remarks) or built.count(Kind.UNKNOWN_VARIABLE) > 0
+    return PreflightReport(chunks.number - lost, found, refuses)
 
 
 REFUSED_AT_SEND = (Kind.UNKNOWN_VARIABLE, Kind.TEMPLATE_ERROR)
@@ -82,6 +81,7 @@ def _letter(plan: PreflightPlan, settings: Settings) -> Subjected:
         place=link_place(settings),
         files=files,
         limit=relay_limit(settings) if is_large else None,
+        has_template=plan.has_template,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Response
 
 from mailroom.content.json_text import ROOM_FOR_MAILING
@@ -13,7 +15,7 @@ from mailroom.web.api import body, requests, responses, shown
 from mailroom.web.api.drafts import plan_of_mailing
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.operations import answer, api_key, operation
-from mailroom.web.api.template_requests import TemplatedPreflightRequest
+from mailroom.web.api.template_requests import TemplatedPreflightRequest, is_templated
 from mailroom.web.api.templated import preflight_of
 
 
@@ -33,7 +35,9 @@ def preflight_mailing() -> Response:
     The body is that of a mailing. Every recipient's message is rendered and built, and what is odd is told
     with the rows that it concerns. What would be refused for another reason is refused here as well.
     """
-    plan = plan_of_mailing(preflight_of(body.value(), api_key()), api_key())
+    value = body.value()
+    plan = plan_of_mailing(preflight_of(value, api_key()), api_key())
+    plan = replace(plan, has_template=is_templated(value))
     try:
         report = preflight(mailroom().database, mailroom().settings, plan)
     except PreflightBusy:

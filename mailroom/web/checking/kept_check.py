@@ -1,6 +1,6 @@
 """A check on disk, beside its form: its people, how far it is, what was found. Swept away with the form.
 
-TOKEN.people   a line of JSON for each recipient: row, address, name, variables
+TOKEN.people   the columns in a line of JSON, then one for each recipient: row, address, name, values
 TOKEN.places   where each line begins (8 octets)
 TOKEN.status   how far it is, and the report
 """
@@ -8,14 +8,17 @@ TOKEN.status   how far it is, and the report
 from __future__ import annotations
 
 import json
+import os
 import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mailroom import files
+from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.preflight.plan import PreflightPlan
 from mailroom.web.compose.uploads import Upload
@@ -38,6 +41,7 @@ class CheckStatus:
     report: dict[str, Any] | None = None
     refuses: bool = False
     trouble: str = ""
+    said: str = ""  # digest of the letter, which a template may change meanwhile
 
     @property
     def is_under_way(self) -> bool:
@@ -70,15 +74,17 @@ class KeptCheck:
 
     def begin(self, plan: PreflightPlan) -> CheckStatus:
         """Writes down whom it is about."""
-        places, at = array("Q"), 0
+        places, columns = array("Q"), list(plan.columns)
         with self._created("people").open("wb") as target:
+            at = target.write(_line(columns))
             for row, one in zip(plan.rows, plan.recipients, strict=True):
-                line = json.dumps([row, one.address, one.name, one.variables or {}]).encode() + b"\n"
-                target.write(line)
                 places.append(at)
-                at += len(line)
+                values = [one.variables.get(name) for name in columns] if one.variables else []
+                at += target.write(_line([row, one.address, one.name, values]))
         self._created("places").write_bytes(places.tobytes())
-        status = CheckStatus(len(plan.recipients), plan.content.purpose, list(plan.columns))
+        status = CheckStatus(
+            len(plan.recipients), plan.content.purpose, columns, said=digest_of(plan.content)
+        )
         self.tell(status)
         return status
 
@@ -96,16 +102,14 @@ class KeptCheck:
             return None
 
     def person(self, place: int) -> Person | None:
-        if place < 0:
-            return None
         try:
             with self._path("places").open("rb") as places, self._path("people").open("rb") as people:
-                places.seek(place * PLACE_OCTETS)
-                found = array("Q", places.read(PLACE_OCTETS))
-                if not found:
+                if not 0 <= place < os.fstat(places.fileno()).st_size // PLACE_OCTETS:
                     return None
-                people.seek(found[0])
-                return _person(place, people.readline())
+                places.seek(place * PLACE_OCTETS)
+                columns = json.loads(people.readline())
+                people.seek(array("Q", places.read(PLACE_OCTETS))[0])
+                return _person(place, columns, people.readline())
         except FileNotFoundError:
             return None
 
@@ -115,19 +119,16 @@ class KeptCheck:
         if not wanted or not self._path("people").exists():
             return None
         with self._path("people").open("rb") as people:
+            columns = json.loads(people.readline())
             for place, line in enumerate(people):
                 if wanted.isdecimal():
                     if line.startswith(b"[%s," % wanted.lstrip("0").encode()):
-                        return _person(place, line)
+                        return _person(place, columns, line)
                     continue
-                found = _person(place, line)
+                found = _person(place, columns, line)
                 if wanted in found.recipient.address.lower() or wanted in found.recipient.name.lower():
                     return found
         return None
-
-    def drop(self) -> None:
-        for name in ("people", "places", "status"):
-            self._path(name).unlink(missing_ok=True)
 
     def _created(self, name: str) -> Path:
         path = self._path(name)
@@ -139,6 +140,18 @@ class KeptCheck:
         return self.form.path.with_name(f"{self.token}.{name}")
 
 
-def _person(place: int, line: bytes) -> Person:
-    row, address, name, variables = json.loads(line)
-    return Person(place, row, Recipient(address, name, variables))
+def digest_of(content: Content) -> str:
+    """The same for a letter that says the same."""
+    said = (content.sender, content.reply_to, content.subject, content.text, content.html)
+    return sha256(repr(said).encode("utf-8", "replace")).hexdigest()
+
+
+def _line(value: Sequence[Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def _person(place: int, columns: Sequence[str], line: bytes) -> Person:
+    row, address, name, values = json.loads(line)
+    # Once for all, and not beside each value: headings may be longer than what stands below them.
+    known = {column: value for column, value in zip(columns, values, strict=False) if value is not None}
+    return Person(place, row, Recipient(address, name, known))

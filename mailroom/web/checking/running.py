@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 def run(check: KeptCheck, plan: PreflightPlan, known: Mailroom) -> None:
     """Returns at once when there is much to do."""
     status = check.begin(plan)
-    if is_quick(plan.content, len(plan.recipients)):
+    if is_quick(plan.content, plan.recipients):
         _run(check, status, plan, known)
         return
     act = threading.Thread(target=_run, args=(check, status, plan, known), name="check", daemon=True)

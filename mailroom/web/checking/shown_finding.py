@@ -30,8 +30,14 @@ def shown_findings(status: CheckStatus) -> list[ShownFinding]:
     return [_shown(one["message"], Kind(one["kind"]), one["count"], one["rows"], status) for one in found]
 
 
+def _mailable(status: CheckStatus) -> int:
+    """Whose messages were built: those that cannot be filled among them."""
+    found = status.report["findings"] if status.report else []
+    return status.total - sum(int(one["count"]) for one in found if one["kind"] == Kind.SUPPRESSED)
+
+
 def _shown(message: str, kind: Kind, number: int, rows: Sequence[int], status: CheckStatus) -> ShownFinding:
-    is_of_some = kind in LEAVES_OUT or number < (status.report or {})["recipients"]
+    is_of_some = kind in LEAVES_OUT or number < _mailable(status)
     named = rows[:ROWS_SHOWN_FIRST] if is_of_some else ()
     return ShownFinding(
         message, kind in STOPS, named, number - len(named) if named else 0, kind not in LEAVES_OUT

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from flask import request
 
 from mailroom.content.addresses import MAX_LENGTH
+from mailroom.content.recipients.entries import entries
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
 from mailroom.content.recipients.suggestions import suggested
@@ -19,6 +20,9 @@ TYPED_LIST, FILE_LIST = "recipients", "recipients_file"
 
 MOST_MENDED = 2_000
 """Entries. Who has more of them mends the file."""
+
+_WORD = re.compile(r"[^\s<>()\",;]+")
+"""Of an entry: an address in it is one."""
 
 
 class ListEntry(NamedTuple):
@@ -76,15 +80,30 @@ class Mends:
 
     def typed(self, text: str) -> str:
         """The text of the form's field, mended."""
-        mine = {entry: new for entry, new in self.made.items() if entry.list_name == TYPED_LIST}
+        mine: dict[int, dict[str, str]] = {}
+        for entry, new in self.made.items():
+            if entry.list_name == TYPED_LIST:
+                mine.setdefault(entry.line, {})[entry.text.lower()] = new
         if not mine:
             return text
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        for (_, line, old), new in mine.items():
-            if 1 <= line <= len(lines):
-                found = re.compile(re.escape(old), re.I)
-                lines[line - 1] = found.sub(lambda _, new=new: new, lines[line - 1], count=1)  # type: ignore[misc]
+        for number, made in mine.items():
+            if 1 <= number <= len(lines):
+                cells = lines[number - 1].split("\t")
+                lines[number - 1] = "\t".join(_mended(cell, made) for cell in cells)
         return "\n".join(lines)
+
+
+def _mended(cell: str, made: dict[str, str]) -> str:
+    """A line, or a cell of it, with whole entries mended, or the address within one: never a part of it."""
+    found = [entry for _, entry in entries(cell)]
+    mended = [_mended_entry(entry, made) for entry in found]
+    return cell if mended == found else "; ".join(mended)
+
+
+def _mended_entry(entry: str, made: dict[str, str]) -> str:
+    whole = made.get(entry.lower())
+    return whole or _WORD.sub(lambda word: made.get(word[0].lower(), word[0]), entry)
 
 
 def doubtful(parsed: Parsed) -> Iterable[tuple[int, str]]:

@@ -2,6 +2,7 @@
 
 MAILROOM_HOME/uploads/<user>/<token>        the file's bytes
 MAILROOM_HOME/uploads/<user>/<token>.json   its name and type
+MAILROOM_HOME/uploads/<user>/<token>.*      what others keep beside it: it counts, and goes, with the file
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,22 +80,24 @@ class Uploads:
 
     def drop(self, files: Iterable[Upload]) -> None:
         for file in files:
-            file.path.unlink(missing_ok=True)
-            file.path.with_name(f"{file.token}.json").unlink(missing_ok=True)
+            self._remove(file.token)
+
+    def _remove(self, token: str) -> None:
+        for path in self._mine.glob(f"{token}*"):
+            path.unlink(missing_ok=True)
 
     def _make_room(self) -> None:
-        sizes = {}
-        for path in self._mine.glob("*.json"):
+        sizes, since = Counter[str](), dict[str, float]()
+        for path in self._mine.glob("*"):
             with suppress(FileNotFoundError):  # another request dropped it
-                file = path.with_suffix("")
-                sizes[file] = (file.stat().st_mtime, file.stat().st_size)
-        oldest_first = sorted(sizes, key=lambda file: sizes[file][0])
-        total = sum(size for _, size in sizes.values())
+                token, found = path.name.partition(".")[0], path.stat()
+                sizes[token] += found.st_size
+                since[token] = min(found.st_mtime, since.get(token, found.st_mtime))
+        oldest_first, total = sorted(since, key=since.__getitem__), sizes.total()
         while oldest_first and (len(oldest_first) >= MOST_UPLOADS or total > MOST_UPLOADED):
-            file = oldest_first.pop(0)
-            total -= sizes[file][1]
-            file.unlink(missing_ok=True)
-            file.with_suffix(".json").unlink(missing_ok=True)
+            token = oldest_first.pop(0)
+            total -= sizes[token]
+            self._remove(token)
 
     def _sweep(self) -> None:
         oldest = time.time() - UPLOAD_KEPT_SECONDS

@@ -22,7 +22,7 @@ from mailroom.web import mailroom
 from mailroom.web.checking import kept_form, running
 from mailroom.web.checking.for_testers import MOST_TESTERS, draft_for_testers
 from mailroom.web.checking.forecast import Forecast, forecast
-from mailroom.web.checking.kept_check import CheckStatus, KeptCheck, Person
+from mailroom.web.checking.kept_check import CheckStatus, KeptCheck, Person, digest_of
 from mailroom.web.checking.preview import PreviewedLetter, previewed
 from mailroom.web.checking.shown_finding import shown_findings
 from mailroom.web.compose import compose_form
@@ -36,6 +36,9 @@ from mailroom.web.request.gate import user
 from mailroom.web.request.ids import number
 
 blueprint = Blueprint("check", __name__)
+
+TESTER_SHOWN = 60
+"""Characters of an entry that is no address."""
 
 SHOWN_AS = ("html", "text", "source")
 WIDTHS = ("desktop", "phone")
@@ -57,7 +60,7 @@ def _begun(form: ComposeForm) -> Response:
         form.problems = form.problems or tried.problems
         return compose.shown(form, 422)
     check = KeptCheck(kept_form.keep(form, compose.uploads()))
-    running.run(check, plan_of(draft.content, parsed), mailroom())
+    running.run(check, plan_of(draft.content, parsed, has_template=tried.template is not None), mailroom())
     return redirect(url_for("check.show", token=check.token), 303)
 
 
@@ -120,11 +123,14 @@ def again(token: str) -> Response:
 @blueprint.post("/check/<token>/send")
 def send(token: str) -> Response:
     """As Send of the form itself. What the page has told of is sent all the same."""
-    check, _ = _found(token)
+    check, status = _found(token)
     form = kept_form.as_checked(kept_form.read(check.form, compose.uploads()))
-    answer = compose.submitted(form)
+    if not form.problems and digest_of(content_of(form)) != status.said:
+        flash("Nothing was sent: what the template says has changed since. Check it again.", "error")
+        return redirect(url_for("check.show", token=token), 303)
+    is_known_to_be_fit = status.report is not None and not status.refuses
+    answer = compose.submitted(form, is_tried_as_a_whole=is_known_to_be_fit)
     if answer.status_code == 303:
-        check.drop()
         compose.uploads().drop([check.form])
     return answer
 
@@ -145,8 +151,8 @@ def test(token: str) -> Response:
 def _testers(typed: str) -> list[Address]:
     """Empty: what is wrong was flashed."""
     parsed = parse_pasted(typed)
-    for problem in parsed.problems[:MOST_TESTERS]:
-        flash(f"No test was sent. {problem.text}: {problem.message}", "error")
+    for problem in parsed.problems[:MOST_TESTERS]:  # little of each: they travel in a cookie
+        flash(f"No test was sent. {problem.text[:TESTER_SHOWN]}: {problem.message}", "error")
     if len(parsed.recipients) > MOST_TESTERS:
         flash(f"No test was sent. It goes to {MOST_TESTERS} addresses at the most.", "error")
     elif not parsed.recipients and not parsed.problems:

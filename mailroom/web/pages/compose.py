@@ -113,9 +113,9 @@ def submit() -> Response:
     return submitted(compose_form.from_request(uploads()))
 
 
-def submitted(form: ComposeForm) -> Response:
-    """The same for a form that was kept."""
-    draft, parsed = draft_of(form, user().id, g.started)
+def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Response:
+    """The same for a form that was kept. `is_tried_as_a_whole`: preflight has said what its tags do."""
+    draft, parsed = draft_of(form, user().id, g.started, is_tried_as_a_whole=is_tried_as_a_whole)
     if form.problems:
         return shown(form, 422)
     try:

@@ -17,7 +17,7 @@ from mailroom.content.templates.template_letter import TemplateLetter, letter_of
 from mailroom.ledger.templates import stored, versions
 from mailroom.ledger.templates.stored import AliasTaken, StoredTemplate
 from mailroom.web import mailroom
-from mailroom.web.pages.compose import PREVIEW_POLICY
+from mailroom.web.letter_frame import FRAME_HEADERS, framed
 from mailroom.web.request.gate import user
 from mailroom.web.request.ids import number
 from mailroom.web.templates.examples import example_values, wanted_by
@@ -140,9 +140,8 @@ def preview(uid: UUID) -> Response:
     said = _example(letter_of(kept.letter if kept else template.letter))
     if request.args.get("part") == "text" or not said.html.strip():
         body = f"{said.subject}\n\n{said.text}"
-        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Security-Policy": PREVIEW_POLICY}
-        return make_response(body, headers)
-    return make_response(said.html, {"Content-Security-Policy": PREVIEW_POLICY})
+        return make_response(body, FRAME_HEADERS | {"Content-Type": "text/plain; charset=utf-8"})
+    return framed(said.html, ())
 
 
 def _example(letter: TemplateLetter) -> FilledLetter:
