@@ -23,11 +23,11 @@ def _bad_address(odd: Odd, found: Found, beside: Callable[[str], str]) -> str:
 
 
 def _duplicate(odd: Odd, found: Found, beside: Callable[[str], str]) -> str:
-    return f"{_addresses(found)} there more than once, and get one mail: {_examples(found)}"
+    return f"{_addresses(found)} there more than once, and {_get(found)} one mail: {_examples(found)}"
 
 
 def _suppressed(odd: Odd, found: Found, beside: Callable[[str], str]) -> str:
-    return f"{_addresses(found)} on the suppression list, and get nothing: {_examples(found)}"
+    return f"{_addresses(found)} on the suppression list, and {_get(found)} nothing: {_examples(found)}"
 
 
 def _empty(odd: Odd, found: Found, beside: Callable[[str], str]) -> str:
@@ -72,6 +72,10 @@ _SENTENCES: dict[Kind, Write] = {
 
 def _addresses(found: Found) -> str:
     return "1 address is" if found.count == 1 else f"{found.count:,} addresses are"
+
+
+def _get(found: Found) -> str:
+    return "gets" if found.count == 1 else "get"
 
 
 def _examples(found: Found) -> str:
