@@ -77,7 +77,7 @@ def test_what_is_odd_is_listed_with_its_rows_and_who_gets_it(client: FlaskClient
     assert page.status_code == 200 and page.headers["Cache-Control"] == "no-store"
     said = words(page.text)
     assert "2 things to look at" in said
-    assert "{{ first_name }} is empty for 1 recipient, who read “Hello , & welcome.”" in said
+    assert "{{ first_name }} is empty for 1 recipient, who reads “Hello , & welcome.”" in said
     assert "3 recipients get it." in said and "Send 3 mails" in said
     assert "Row 2" in said and "Row 3" in said
     assert "nothing was sent in the last hour" in said
