@@ -35,7 +35,13 @@ NAMES = (
     "Gita Rao",
     "Hugo Díaz",
 )
-LETTER = "Dear {{ name }},\n\nwe open our doors on Friday at six. Do come!\n\nThe Mailroom"
+NAMELESS = 41
+"""Somebody for the check to find: their letter would say "Dear ,"."""
+
+LETTER = (
+    "Dear {{ name }},\n\nwe open our doors on Friday at six. Do come!\n\nThe Mailroom\n\n"
+    "No more invitations: {{ unsubscribe_url }}"
+)
 PASTE = "(area, list) => { area.value = list; area.dispatchEvent(new Event('input', { bubbles: true })) }"
 
 
@@ -59,9 +65,13 @@ def local_run() -> Iterator[str]:
 
 def recipients(number: int) -> str:
     people = (NAMES[index % len(NAMES)] for index in range(number))
-    return "\n".join(
-        f"{name} <{name.split()[0].encode('ascii', 'ignore').decode().lower()}{index}@example.org>"
+    addresses = (
+        (name, f"{name.split()[0].encode('ascii', 'ignore').decode().lower()}{index}@example.org")
         for index, name in enumerate(people)
+    )
+    return "\n".join(
+        address if index == NAMELESS else f"{name} <{address}>"
+        for index, (name, address) in enumerate(addresses)
     )
 
 

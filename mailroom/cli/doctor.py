@@ -133,7 +133,7 @@ def _tell_of_a_hold() -> None:
     hold = within(CHECKS_PATIENCE_SECONDS, {"hold": present}).get("hold")
     if hold is not None:
         release = "; flask release lets go" if hold.may_be_released else ""
-        click.echo(f"{click.style('HELD', fg='yellow')}  {'sending':<12}{hold.reason}{release}")
+        click.echo(f"{click.style('HELD', fg='yellow')}  {'sending':<11} {hold.reason}{release}")
 
 
 def parked(mailroom: Mailroom) -> str:
@@ -183,7 +183,8 @@ def bounces(mailroom: Mailroom) -> str:
             raise CheckFailed(f"the bounce mailbox cannot be used: {trouble}") from None
         return f"the bounce mailbox lets us in; {unseen:,} unseen"
     if settings.bounce_address:
-        return f"come to {settings.bounce_address}, by a pipe, SMTP{' or LMTP' if settings.lmtp else ''}"
+        ways = "a pipe, SMTP or LMTP" if settings.lmtp else "a pipe or SMTP"
+        return f"come to {settings.bounce_address}, by {ways}"
     return "go to each mail's sender: MAILROOM_BOUNCE_ADDRESS is not set"
 
 
@@ -210,9 +211,9 @@ def doctor() -> None:
     checks = ask_all(mailroom(), {**QUESTIONS, **OF_THE_DOCTOR}, DOCTOR_PATIENCE_SECONDS)
     for check in checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
-        click.echo(f"{mark}  {check.name:<12}{blot(check.why)}")
+        click.echo(f"{mark}  {check.name:<11} {blot(check.why)}")
     for sentence in misspelt():
-        click.echo(f"{click.style('note', fg='yellow')}  {'settings':<12}{sentence}")
+        click.echo(f"{click.style('note', fg='yellow')}  {'settings':<11} {sentence}")
     _tell_of_a_hold()
     if not all(check.ok for check in checks):
         raise SystemExit(1)

@@ -80,7 +80,7 @@ def test_who_gets_none_and_whose_value_is_empty_is_told_by_row(client: Client) -
     }
     told = {one["kind"]: one["message"] for one in report["findings"]}
     assert (
-        "{{ first_name }} is empty for 1 recipient, who read “Hello , here is what is ne"
+        "{{ first_name }} is empty for 1 recipient, who reads “Hello , here is what is ne"
         in told["empty_value"]
     )
     assert "nobody at all" in told["bad_address"]

@@ -20,6 +20,7 @@ from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.people import users
 from mailroom.web.checking import kept_check
+from tests.web import watching
 
 PEOPLE = (
     "email,name,first_name\nann@mail.example,Ann Lee,Ann\nnobody,X,X\n"
@@ -76,10 +77,19 @@ def test_what_is_odd_is_listed_with_its_rows_and_who_gets_it(client: FlaskClient
     assert page.status_code == 200 and page.headers["Cache-Control"] == "no-store"
     said = words(page.text)
     assert "2 things to look at" in said
-    assert "{{ first_name }} is empty for 1 recipient, who read “Hello , & welcome.”" in said
+    assert "{{ first_name }} is empty for 1 recipient, who reads “Hello , & welcome.”" in said
     assert "3 recipients get it." in said and "Send 3 mails" in said
     assert "Row 2" in said and "Row 3" in said
     assert "nothing was sent in the last hour" in said
+
+
+def test_what_is_said_of_one_and_of_several_is_a_sentence(client: FlaskClient, check: Check) -> None:
+    again = "ann@mail.example,Ann Lee,Ann\n"
+    said = words(client.get(check(PEOPLE + again).location).text)
+    assert "1 address is there more than once, and gets one mail: “ann@mail.example” (" in said
+    assert "“nobody” (An email address must have an @-sign)." in said
+    said = words(client.get(check(PEOPLE + again + "cid@mail.example,Cid Roe,Cid\n").location).text)
+    assert "2 addresses are there more than once, and get one mail" in said
 
 
 def test_send_sends_what_was_checked_once(
@@ -221,6 +231,17 @@ def test_a_test_goes_to_a_few_with_the_chosen_values(
     assert str(values["unsubscribe_url"]).endswith("/unsubscribe/test")
     assert post(f"{where}/send").status_code == 303  # the mailing itself is still to be sent
     assert [one.total for one in all_mailings(database)] == [3, 2]
+
+
+@pytest.mark.parametrize(("person", "offered"), [("ann@shop.example", True), ("owner@localhost", False)])
+def test_a_test_is_offered_to_whoever_looks_where_they_can_be_mailed(
+    app: Flask, person: str, offered: bool
+) -> None:
+    client = watching.signed_in(app, person)
+    checked = watching.post(client, "/check", "/", **LETTER, recipients="ann@mail.example")
+    page = client.get(checked.location).text
+    assert '<input id="to" name="to"' in page
+    assert (f'value="{person}"' in page) is offered
 
 
 @pytest.mark.parametrize(

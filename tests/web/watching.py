@@ -18,16 +18,16 @@ from mailroom.ledger.people import users
 from mailroom.ledger.schema import attempts, batches, contents, deliveries, mailings, sessions
 
 
-def way_in(app: Flask) -> str:
+def way_in(app: Flask, email: str = "") -> str:
     """A path that signs a new person in."""
     with app.extensions["mailroom"].database.begin() as connection:
-        user = users.add(connection, f"{uuid4().hex}@example.org", None)
+        user = users.add(connection, email or f"{uuid4().hex}@example.org", None)
         return f"/sign-in?token={users.make_link(connection, user.id)}"
 
 
-def signed_in(app: Flask) -> FlaskClient:
+def signed_in(app: Flask, email: str = "") -> FlaskClient:
     client = app.test_client()
-    assert client.get(way_in(app)).status_code == 303
+    assert client.get(way_in(app, email)).status_code == 303
     return client
 
 

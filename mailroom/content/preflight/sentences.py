@@ -23,16 +23,18 @@ def _bad_address(odd: Odd, found: Found, beside: Callable[[str], str]) -> str:
 
 
 def _duplicate(odd: Odd, found: Found, beside: Callable[[str], str]) -> str:
-    return f"{_addresses(found)} there more than once, and get one mail: {_examples(found)}"
+    return f"{_addresses(found)} there more than once, and {_verb(found, 'get')} one mail: {_examples(found)}"
 
 
 def _suppressed(odd: Odd, found: Found, beside: Callable[[str], str]) -> str:
-    return f"{_addresses(found)} on the suppression list, and get nothing: {_examples(found)}"
+    return (
+        f"{_addresses(found)} on the suppression list, and {_verb(found, 'get')} nothing: {_examples(found)}"
+    )
 
 
 def _empty(odd: Odd, found: Found, beside: Callable[[str], str]) -> str:
     shown = beside(odd.about)
-    read = f", who read “{shown}”" if shown else ""
+    read = f", who {_verb(found, 'read')} “{shown}”" if shown else ""
     fallback = f'{{{{ {odd.about} | default: "..." }}}}'
     return f"{{{{ {odd.about} }}}} is empty for {people(found.count)}{read}. Fill it, or write {fallback}."
 
@@ -81,6 +83,10 @@ _SENTENCES: dict[Kind, Write] = {
 
 def _addresses(found: Found) -> str:
     return "1 address is" if found.count == 1 else f"{found.count:,} addresses are"
+
+
+def _verb(found: Found, verb: str) -> str:
+    return f"{verb}s" if found.count == 1 else verb
 
 
 def _examples(found: Found) -> str:

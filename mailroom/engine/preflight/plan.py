@@ -68,4 +68,4 @@ def plan_of_given(
 
 
 def _words(problem: Problem) -> str:
-    return f"“{problem.text}” ({problem.message})" if problem.text else problem.message
+    return f"“{problem.text}” ({problem.message.removesuffix('.')})" if problem.text else problem.message
