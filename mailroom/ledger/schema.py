@@ -120,7 +120,9 @@ mailings = table(
     Column("expires_at", UtcTime, nullable=False),
     Column("started_at", UtcTime),  # the first claim of a batch of it
     Column("ended_at", UtcTime),
-    # Never later than the earliest due_at of its deliveries; NULL when none is due.
+    Column("canary", Integer),  # so many go first; the rest is held back: see canary.py. NULL: all at once
+    Column("release_at", UtcTime),  # when the rest goes; NULL: when somebody lets it
+    # Never later than the earliest due_at of its deliveries that may go; NULL when none is due.
     # The sweeper looks here, not at a million deliveries.
     Column("next_due_at", UtcTime),
     Column("complained", Integer, nullable=False, server_default="0"),  # deliveries that were called spam
