@@ -336,6 +336,10 @@ class Settings(BaseModel):
             alias="MAILROOM_COMPLAINTS_PAUSE_AT", description=PERCENTAGE, ge=0, le=100, allow_inf_nan=False
         ),
     ] = 0.3
+    failures_pause_at: Annotated[
+        float,
+        Field(alias="MAILROOM_FAILURES_PAUSE_AT", description=PERCENTAGE, ge=0, le=100, allow_inf_nan=False),
+    ] = 30
     forwarded_allow_ips: Annotated[
         Addresses,
         Field(

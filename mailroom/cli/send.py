@@ -31,7 +31,15 @@ from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
-from mailroom.engine.accept.draft import IF_UNKNOWN_CHOICES, Accepted, Draft, DraftRefused, Overtaken
+from mailroom.engine.accept.canary_size import canary_size
+from mailroom.engine.accept.draft import (
+    IF_UNKNOWN_CHOICES,
+    LONGEST_CANARY_WAIT,
+    Accepted,
+    Draft,
+    DraftRefused,
+    Overtaken,
+)
 from mailroom.engine.preflight.plan import plan_of
 from mailroom.engine.templates import NotUsable, letter_in_use
 from mailroom.web import mailroom
@@ -77,6 +85,12 @@ CHOICES_NAMED = 8
     show_default=True,
     help="When nobody knows whether a mail arrived: send it once more, hold it, wait for evidence first.",
 )
+@click.option("--canary", default="", help="So many recipients go before the others: 100, or 1%.")
+@click.option(
+    "--canary-wait",
+    type=click.IntRange(0, LONGEST_CANARY_WAIT),
+    help="Seconds until the others follow by themselves. Left out: when you let them go, on its page.",
+)
 @click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
 @click.option("--dry-run", is_flag=True, help="Build every mail, say what is odd, send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Of --dry-run: as the API answers it.")
@@ -97,6 +111,8 @@ def send(
     dry_run: bool,
     as_json: bool,
     if_unknown: str,
+    canary: str,
+    canary_wait: int | None,
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
@@ -119,6 +135,7 @@ def send(
     if template:
         with _told():
             content, parsed = saying(letter, content), with_values(letter, parsed)
+    goes_first = _canary(canary, len(parsed.recipients))
     if dry_run:
         _stop_at([sentence for _, sentence in check_but_tags(content, parsed.recipients)])
         dry_run_of(plan_of(content, parsed, has_template=bool(template)), as_json=as_json)
@@ -134,6 +151,8 @@ def send(
         parsed.recipients,
         parsed.columns,
         parsed.duplicates.total,
+        canary=goes_first,
+        canary_wait=canary_wait,
         expires_after=mailroom().settings.expires,
         if_unknown=if_unknown,
         evidence_wait=mailroom().settings.evidence_wait,
@@ -238,6 +257,13 @@ def _sender(text: str | None) -> Address:
         return parse_address(text or "")
     except AddressError as error:
         raise click.ClickException(f"--from: {error}") from None
+
+
+def _canary(wish: str, recipients: int) -> int:
+    try:
+        return canary_size(wish, recipients) if wish else 0
+    except ValueError as error:
+        raise click.ClickException(f"--canary: {error}") from None
 
 
 def _stop_at(problems: list[str]) -> None:

@@ -18,6 +18,7 @@ from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
 from mailroom.ledger.batches import batches, gather, park, turns
 from mailroom.ledger.batches.batches import Gathered, Lease
+from mailroom.ledger.feedback import tripping
 from mailroom.ledger.relays.circuit import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
 from mailroom.supervision import cause
@@ -165,9 +166,17 @@ class _Job:
             elif not batches.close(connection, lease):
                 log.warning("this batch could not be closed; it comes back by itself", batch=lease.batch_id)
                 return None, []
+            if sender is not None and sender.recorder.has_failures and lease.queue == BULK:
+                self._trip(connection, sender)
             if sender is None or sender.is_stuck:
                 return None, []
             return self._gather(connection, lease, sender)
+
+    def _trip(self, connection: Connection, sender: BatchSender) -> None:
+        """Only now: what a batch holds is in the counters when it is closed. Small mailings tell no share."""
+        found = tripping.look_at(connection, sender.feed.messages, self._worker.rules.why_pause)
+        for mailing_id, why in found:
+            log.warning("a mailing pauses itself", mailing=mailing_id, reason=why)
 
     def _gather(
         self, connection: Connection, lease: Lease, sender: BatchSender

@@ -120,11 +120,13 @@ mailings = table(
     Column("expires_at", UtcTime, nullable=False),
     Column("started_at", UtcTime),  # the first claim of a batch of it
     Column("ended_at", UtcTime),
-    # Never later than the earliest due_at of its deliveries; NULL when none is due.
+    Column("canary", Integer),  # so many go first; the rest is held back: see canary.py. NULL: all at once
+    Column("release_at", UtcTime),  # when the rest goes; NULL: when somebody lets it
+    # Never later than the earliest due_at of its deliveries that may go; NULL when none is due.
     # The sweeper looks here, not at a million deliveries.
     Column("next_due_at", UtcTime),
     Column("complained", Integer, nullable=False, server_default="0"),  # deliveries that were called spam
-    Column("tripped_for", Text),  # why what came back paused it, which happens once
+    Column("tripped_for", Text),  # why what came back or failed paused it, which happens once
     Column("held_for", Text),  # why workers paused it: a refusal that is about its sender, or about all of it
     Column("staged_until", Millis),  # the lease of its acceptance while it is staged; 0: given up
     Index("ix_mailings_state_next_due_at", "state", "next_due_at"),

@@ -128,3 +128,29 @@ def test_a_mailing_with_undo_waits_and_can_be_taken_back(light_client: Client) -
     for wrong in (-1, 3_601, 1.5, "x"):
         answer = light_client.post("/mailings", json={**MAILING, "undo": wrong})
         assert answer.status_code == 422 and "`undo`" in answer.text
+
+
+def test_the_first_go_and_the_others_wait_to_be_let_go(light_client: Client) -> None:
+    def look(uid: str, act: str = "") -> dict[str, Any]:
+        call = light_client.post if act else light_client.get
+        found: dict[str, Any] = call(f"/mailings/{uid}{act}").get_json()
+        return found
+
+    for wish, first in ((1, 1), ("1", 1), ("1%", 1), ("34%", 2), ("99.9%", None), (3, None), ("0%", None)):
+        uid = light_client.post("/mailings", json={**MAILING, "canary": wish}).get_json()["id"]
+        assert (look(uid)["canary"], look(uid)["release_at"]) == (first, None), wish
+        if first:
+            let_go = look(uid, "/release")
+            assert let_go["release_at"] and look(uid, "/release")["release_at"] == let_go["release_at"]
+        else:
+            assert look(uid, "/release")["statusCode"] == 409
+    timed = {**MAILING, "canary": 1, "canary_wait": 60}
+    found = look(light_client.post("/mailings", json=timed).get_json()["id"])
+    assert found["release_at"] > found["created_at"]
+    refused: dict[str, list[Any]] = {
+        "canary": [-1, 1.5, True, "", "1 %%", "100%", "-1%", "٣", [], {}, "9" * 5_000],
+        "canary_wait": [-1, 86_401, 1.5, "x"],
+    }
+    for field, wrong in ((name, value) for name in refused for value in refused[name]):
+        answer = light_client.post("/mailings", json={**MAILING, field: wrong})
+        assert answer.status_code == 422 and f"`{field}`" in answer.text, wrong

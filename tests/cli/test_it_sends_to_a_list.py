@@ -58,3 +58,15 @@ def test_a_file_that_is_no_list_says_what_it_is(application: Flask) -> None:
     answer = send(application, "--recipients", "-", given=b"PK\x03\x04 and then nothing")
     assert answer.exit_code == 1 and "This file is a ZIP archive." in answer.output
     assert sent_to(application) == []
+
+
+def test_the_first_go_before_the_others(application: Flask) -> None:
+    given = b"town,email\nOslo,a@example.org\nRome,b@example.org\nBonn,c@example.org\n"
+    answer = send(application, "--recipients", "-", "--canary", "40%", "--canary-wait", "60", given=given)
+    assert answer.exit_code == 0, answer.output
+    with application.extensions["mailroom"].database.read() as connection:
+        (found,) = mailings.page(connection)
+    assert found.canary == 2 and found.release_at is not None and found.release_at > found.created_at
+    for wrong in (("--canary", "ten"), ("--canary", "1", "--canary-wait", "-1")):
+        answer = send(application, "--recipients", "-", *wrong, given=given)
+        assert answer.exit_code != 0 and wrong[-2] in answer.output

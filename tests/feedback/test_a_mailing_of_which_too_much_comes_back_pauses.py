@@ -91,3 +91,20 @@ def test_the_rules_without_settings_are_theirs(settings_env: dict[str, str]) -> 
     assert FeedbackRules.of(load(settings_env)) == FeedbackRules()
     settings_env["MAILROOM_BOUNCE_ADDRESS"] = "bounces@mailroom.example"
     assert FeedbackRules.of(load(settings_env)) == FeedbackRules(is_signed=True)
+
+
+@pytest.mark.parametrize(
+    ("taken", "failed", "share", "why"),
+    [
+        (34, 15, 30, ""),  # of 49 a share says nothing
+        (35, 15, 30, ""),
+        (34, 16, 30, "16 of 50 mails failed, more than 30 %"),
+        (0, 50, 100, ""),
+        (0, 50, 0, ""),
+    ],
+)
+def test_over_a_share_of_failures(
+    settings_env: dict[str, str], taken: int, failed: int, share: int, why: str
+) -> None:
+    rules = FeedbackRules.of(load({**settings_env, "MAILROOM_FAILURES_PAUSE_AT": str(share)}))
+    assert rules.why_pause(taken, 0, 0, failed) == why

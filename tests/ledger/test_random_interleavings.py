@@ -19,7 +19,7 @@ from mailroom.database.engine import Database
 from mailroom.ledger import moves, states, suppressions
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import actions, bulk_actions
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import canary, mailings
 from mailroom.ledger.migrate import upgrade
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
@@ -30,6 +30,7 @@ NOW = 0
 LATER = 60_000
 AT_ONCE = actions.MOVED_AT_ONCE
 which = st.integers(0, 1_000)
+HELD_BACK_STATES = (states.QUEUED, states.CANCELED, states.SUPPRESSED)
 
 
 @dataclass
@@ -58,6 +59,7 @@ class Post(RuleBasedStateMachine):
         self.doubts: Counter[int] = Counter()  # how often nobody could know whether it arrived
         self.confirmed: set[int] = set()
         self.again: Counter[int] = Counter()  # how often a person wanted it sent again
+        self.held_back: set[int] = set()
         self.before: dict[int, str] = {}
         self.owners = 0
         actions.MOVED_AT_ONCE = 2  # so that a decision about all takes several steps
@@ -65,12 +67,18 @@ class Post(RuleBasedStateMachine):
     # The web
 
     @precondition(lambda self: len(self.mailings) < 4)
-    @rule(count=st.integers(1, 4), if_unknown=st.sampled_from(["resend", "hold", "evidence"]))
-    def accept(self, count: int, if_unknown: str) -> None:
+    @rule(
+        count=st.integers(1, 4),
+        if_unknown=st.sampled_from(["resend", "hold", "evidence"]),
+        first=st.integers(0, 4),
+    )
+    def accept(self, count: int, if_unknown: str, first: int) -> None:
         number = len(self.mailings)
         people = [f"p{number}-{person}@mail.example" for person in range(count)]
-        mailing_id = self.book.accept(people, if_unknown=if_unknown)
+        mailing_id = self.book.accept(people, if_unknown=if_unknown, canary=first)
         self.mailings.append(mailing_id)
+        if first:
+            self.held_back |= set(self.ids_of(mailing_id)[first:])
         self.policy[mailing_id] = if_unknown
 
     # The workers
@@ -186,6 +194,19 @@ class Post(RuleBasedStateMachine):
 
     @precondition(lambda self: self.mailings)
     @rule(which=which)
+    def release(self, which: int) -> None:
+        mailing_id = self.mailing(which)
+        with self.book.database.begin() as connection:
+            if canary.release(connection, mailing_id):
+                self.held_back -= set(self.ids_of(mailing_id))
+
+    def ids_of(self, mailing_id: int) -> list[int]:
+        mine = select(deliveries.c.id).where(deliveries.c.mailing_id == mailing_id)
+        with self.book.database.read() as connection:
+            return list(connection.execute(mine.order_by(deliveries.c.id)).scalars())
+
+    @precondition(lambda self: self.mailings)
+    @rule(which=which)
     def suppress(self, which: int) -> None:
         with self.book.database.begin() as connection:
             keys = connection.execute(select(deliveries.c.address_key)).scalars().all()
@@ -204,6 +225,8 @@ class Post(RuleBasedStateMachine):
             ids = connection.execute(select(deliveries.c.id)).scalars().all()
             delivery_id = ids[which % len(ids)]
             done = actions.change(connection, delivery_id, verbs[act])
+        if done:
+            self.held_back.discard(delivery_id)
         if done and act == "confirm":
             self.confirmed.add(delivery_id)
         if done and act == "again":
@@ -245,6 +268,8 @@ class Post(RuleBasedStateMachine):
         for delivery_id, mailing_id, state in rows:
             copies, before = self.arrived[delivery_id], self.before.get(delivery_id, state)
             story = f"delivery {delivery_id}: {before} -> {state}, {copies} copies"
+            if delivery_id in self.held_back:
+                assert state in HELD_BACK_STATES and not copies, f"let go by nobody: {story}"
             if state == states.SENT:
                 assert copies or delivery_id in self.confirmed, f"I5: {story}"
             if state in (states.SUPPRESSED, states.CANCELED, states.FAILED, states.EXPIRED, states.QUEUED):
@@ -267,6 +292,8 @@ class Post(RuleBasedStateMachine):
         for mailing_id in self.mailings:
             with self.book.database.begin() as connection:
                 mailings.resume(connection, mailing_id)
+                canary.release(connection, mailing_id)
+        self.held_back.clear()
         for _ in range(12):
             for mailing_id in self.mailings:
                 self.book.make_due(mailing_id)

@@ -63,6 +63,10 @@ LONGEST_UNDO = 3_600
 """Seconds. Who wants more schedules it."""
 
 
+LONGEST_CANARY_WAIT = 86_400
+"""Seconds. Longer than a day it waits for somebody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What is to be accepted. `started`: time.perf_counter() when the request came in."""
@@ -73,6 +77,8 @@ class Draft:
     duplicates: int = 0
     send_at: datetime | None = None
     undo: int = 0  # seconds from its acceptance in which nobody is mailed, so that all can be taken back
+    canary: int = 0  # so many of the first recipients go before the others; 0: all go at once
+    canary_wait: int | None = None  # seconds from its begin until the others go; None: by a click
     expires_at: datetime | None = None
     expires_after: timedelta = timedelta(hours=48)  # counted from when it may begin
     if_unknown: str = "resend"
@@ -85,6 +91,11 @@ class Draft:
     max_sessions: int | None = None
     original: Original | None = None  # mailed as it came; content is then what pages show
     started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def goes_first(self) -> int | None:
+        """So many go before the others, which are held back; None: nobody is."""
+        return self.canary if 0 < self.canary < len(self.recipients) else None
 
     @property
     def elapsed_ms(self) -> int:

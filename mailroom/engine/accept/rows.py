@@ -19,7 +19,7 @@ from mailroom.engine.accept.draft import Draft
 from mailroom.ledger import moves
 from mailroom.ledger.consent import scopes
 from mailroom.ledger.consent.scopes import Scope
-from mailroom.ledger.mailings import contents, originals, staging
+from mailroom.ledger.mailings import canary, contents, originals, staging
 from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.states import MailingState
 from mailroom.queue import BULK, URGENT
@@ -82,10 +82,15 @@ def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:
         "created_at": now,
         "accept_ms": draft.elapsed_ms,
         "send_at": start if draft.undo else draft.send_at,
-        "expires_at": draft.expires_at or start + draft.expires_after,
+        "expires_at": draft.expires_at or start + draft.expires_after + _held_back_for(draft),
         "next_due_at": None,
         "staged_until": to_millis(now) + staging.STAGING_LEASE_MS,
+        "canary": draft.goes_first,
     }
+
+
+def _held_back_for(draft: Draft) -> timedelta:
+    return timedelta(seconds=(draft.canary_wait or 0) if draft.goes_first else 0)
 
 
 def delivery_rows(
@@ -114,6 +119,12 @@ def delivery_rows(
         )
         for (address, name, variables, role), key in zip(recipients, address_keys, strict=True)
     ]
+
+
+def held_back(rows: Sequence[NewDelivery], but: int) -> list[NewDelivery]:
+    """The same rows, of which all but the first so many wait until they are let go."""
+    others = (row if row.due_at is None else row._replace(due_at=canary.HELD_BACK) for row in rows[but:])
+    return [*rows[:but], *others]
 
 
 def insert_content(connection: Connection, draft: Draft, mailing_id: int) -> None:

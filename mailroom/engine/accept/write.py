@@ -22,6 +22,7 @@ from mailroom.engine.accept.draft import Accepted, Draft, Overtaken
 from mailroom.engine.accept.rows import (
     audience_of,
     delivery_rows,
+    held_back,
     insert_content,
     insert_files,
     mailing_row,
@@ -48,11 +49,12 @@ class Begun(NamedTuple):
     queue: str
     starts_at: int  # milliseconds
     audience: Scope
+    goes_first: int | None  # so many, before the others
 
 
 def write(connection: Connection, draft: Draft) -> Written:
     """All of it, in the caller's transaction."""
-    if len(draft.recipients) <= thresholds.ONE_BATCH_AT_MOST:
+    if len(draft.recipients) <= thresholds.ONE_BATCH_AT_MOST and draft.goes_first is None:
         return _write_one_batch(connection, draft)
     begun = _begin(connection, draft)
     suppressed = _add(connection, _rows(connection, begun, draft.recipients))
@@ -93,7 +95,7 @@ def _write_one_batch(connection: Connection, draft: Draft) -> Written:
     }
     in_batch = 0 if is_later else queued
     mailing_id, batch_id = _insert(connection, draft, row, in_batch)
-    begun = Begun(mailing_id, row["uid"], row["queue"], begins, audience_of(draft))
+    begun = Begun(mailing_id, row["uid"], row["queue"], begins, audience_of(draft), None)
     new = _insert_what_belongs(connection, draft, begun, in_batch if batch_id is None else 0)
     rows = delivery_rows(
         mailing_id, draft.recipients, address_keys, listed, begins, new.id if new else batch_id
@@ -143,7 +145,8 @@ def _begin(connection: Connection, draft: Draft) -> Begun:
     now, _ = insertion.look(connection, [])
     row = mailing_row(draft, from_millis(now))
     mailing_id, _ = _insert(connection, draft, row, 0)
-    begun = Begun(mailing_id, row["uid"], row["queue"], starts_at(draft, now), audience_of(draft))
+    audience, begins = audience_of(draft), starts_at(draft, now)
+    begun = Begun(mailing_id, row["uid"], row["queue"], begins, audience, draft.goes_first)
     _insert_what_belongs(connection, draft, begun, 0)
     return begun
 
@@ -158,7 +161,7 @@ def _add_in_parts(database: Database, begun: Begun, recipients: Sequence[Recipie
         writing: Future[int] | None = None
         for start in range(0, len(recipients), size):
             with database.read() as connection:
-                rows = _rows(connection, begun, recipients[start : start + size])
+                rows = _rows(connection, begun, recipients[start : start + size], start)
             suppressed += writing.result() if writing else 0
             writing = writer.submit(_add_some, database, rows)
         return suppressed + (writing.result() if writing else 0)
@@ -172,10 +175,14 @@ def _add_some(database: Database, rows: Sequence[NewDelivery]) -> int:
         return _add(connection, rows)
 
 
-def _rows(connection: Connection, begun: Begun, recipients: Sequence[Recipient]) -> list[NewDelivery]:
+def _rows(
+    connection: Connection, begun: Begun, recipients: Sequence[Recipient], start: int = 0
+) -> list[NewDelivery]:
+    """`start`: so many come before these."""
     address_keys = keys_of(recipients)
     _, listed = insertion.look(connection, address_keys, begun.audience)
-    return delivery_rows(begun.mailing_id, recipients, address_keys, listed, begun.starts_at)
+    rows = delivery_rows(begun.mailing_id, recipients, address_keys, listed, begun.starts_at)
+    return rows if begun.goes_first is None else held_back(rows, max(0, begun.goes_first - start))
 
 
 def _add(connection: Connection, rows: Sequence[NewDelivery]) -> int:
@@ -189,7 +196,12 @@ def _activate(connection: Connection, draft: Draft, begun: Begun, suppressed: in
     if draft.undo:  # counted from now on, when somebody can see it
         mailings.begin_not_before(connection, mailing_id, draft.undo * 1_000)
     state = mailings.activate(
-        connection, mailing_id, total=total, suppressed=suppressed, accept_ms=draft.elapsed_ms
+        connection,
+        mailing_id,
+        total=total,
+        suppressed=suppressed,
+        accept_ms=draft.elapsed_ms,
+        wait_ms=None if draft.goes_first is None or draft.canary_wait is None else draft.canary_wait * 1_000,
     )
     if state is None:
         raise Overtaken

@@ -1,4 +1,4 @@
-"""FeedbackRules of what comes back: when an address is suppressed, and when a mailing pauses itself."""
+"""FeedbackRules of what comes back or fails: when an address is suppressed, and a mailing pauses itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ BOUNCES_JUDGED_FROM = 50
 
 COMPLAINTS_JUDGED_FROM = 1_000
 
+FAILURES_JUDGED_FROM = BOUNCES_JUDGED_FROM
+"""Mails that the relay took or refused."""
+
 
 class FeedbackRules(NamedTuple):
     """`is_signed`: mail leaves with a signed return path. Shares are of a hundred; 0: never."""
@@ -19,6 +22,7 @@ class FeedbackRules(NamedTuple):
     bounces_pause_at: float = 10
     complaints_pause_at: float = 0.3
     is_signed: bool = False
+    failures_pause_at: float = 30
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -27,14 +31,17 @@ class FeedbackRules(NamedTuple):
             settings.bounces_pause_at,
             settings.complaints_pause_at,
             settings.bounce_address is not None,
+            settings.failures_pause_at,
         )
 
-    def why_pause(self, handed_over: int, bounced: int, complained: int) -> str:
+    def why_pause(self, handed_over: int, bounced: int, complained: int, failed: int) -> str:
         """In a sentence without its full stop; "": it may go on."""
         if _is_over(bounced, handed_over, self.bounces_pause_at, BOUNCES_JUDGED_FROM):
             return _sentence(bounced, handed_over, "came back", self.bounces_pause_at)
         if _is_over(complained, handed_over, self.complaints_pause_at, COMPLAINTS_JUDGED_FROM):
             return _sentence(complained, handed_over, "were called spam", self.complaints_pause_at)
+        if _is_over(failed, handed_over + failed, self.failures_pause_at, FAILURES_JUDGED_FROM):
+            return _sentence(failed, handed_over + failed, "failed", self.failures_pause_at)
         return ""
 
 

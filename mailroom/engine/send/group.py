@@ -22,6 +22,7 @@ from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.deliveries.marks import HandOver, Outcome, Sent
+from mailroom.ledger.states import State
 
 log = structlog.get_logger()
 
@@ -85,6 +86,7 @@ class GroupWriter:
         self._writer = marks.LeaseWriter(direct, lease)
         self._tries: Counter[int] = Counter()  # of an outcome that could not be written, by its delivery
         self._written = Written()
+        self.has_failures = False  # something of it failed for good
 
     def write(self, group: WriteGroup) -> Written:
         """Leaves in `group` what is to be tried again. Never raises: then nothing would be tried again."""
@@ -119,6 +121,7 @@ class GroupWriter:
         with self._database.begin() as connection:
             moved = marks.record_troubles(connection, self._lease, troubles)
             blame(connection, troubles, moved, self._suppress_after)
+        self.has_failures |= any(one.state is State.FAILED for one in troubles)
 
     def _write_sent_and_marks(self, sent: list[Sent], asked: list[Asked]) -> tuple[list[Sent], list[Asked]]:
         """Those that did not hold."""

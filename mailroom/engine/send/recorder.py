@@ -56,6 +56,11 @@ class Recorder:
         self.is_away = False  # the ledger, as far as we know
         self._drained: asyncio.Future[None] | None = None
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether something of the batch failed for good."""
+        return self._writer.has_failures
+
     def mark(self, session_id: int, delivery_id: int, dated_at: int | None = None) -> asyncio.Future[bool]:
         """Resolves, once committed, to whether this delivery may be sent; `refused` tells why not.
 

@@ -12,7 +12,7 @@ from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
 from mailroom.ledger.batches.batches import Gathered, Lease, claim
-from mailroom.ledger.mailings import counters
+from mailroom.ledger.mailings import canary, counters
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
@@ -50,6 +50,8 @@ GATHER_DUE = Statement(
     .where(
         deliveries.c.mailing_id == bindparam("of_mailing", type_=BigInteger),
         deliveries.c.due_at <= now_millis(),
+        deliveries.c.due_at
+        > select(canary.due_after()).where(IS_MAILING_GATHERED).correlate(None).scalar_subquery(),
     )
     .order_by(deliveries.c.due_at, deliveries.c.id)
     .limit(SIZE)
@@ -68,12 +70,17 @@ NOTE_NEXT_DUE = Statement(
     update(mailings_table)
     .where(IS_MAILING_GATHERED)
     .values(
-        next_due_at=select(func.min(deliveries.c.due_at))
-        .where(
-            deliveries.c.mailing_id == bindparam("of_mailing", type_=BigInteger),
-            deliveries.c.due_at.is_not(None),
+        next_due_at=canary.next_look(
+            select(canary.seen_due(deliveries.c.due_at))
+            .where(
+                deliveries.c.mailing_id == bindparam("of_mailing", type_=BigInteger),
+                deliveries.c.due_at > canary.due_after(),
+            )
+            .order_by(deliveries.c.due_at)
+            .limit(1)
+            .correlate(mailings_table)
+            .scalar_subquery()
         )
-        .scalar_subquery()
     )
 )
 # One delivery tells whose a batch of a bulk mailing is: only single mails share one.

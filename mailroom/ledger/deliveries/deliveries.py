@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 
 from mailroom.database.clock import from_millis, with_moments
 from mailroom.database.engine import AnyRow
+from mailroom.ledger.mailings import canary
 from mailroom.ledger.schema import TROUBLED, attempts, deliveries
 from mailroom.ledger.states import UNUSUAL, State
 
@@ -114,4 +115,6 @@ def attempts_of(connection: Connection, delivery_id: int) -> list[Attempt]:
 def as_delivery(row: AnyRow | Sequence[Any]) -> Delivery:
     """Of a row of DELIVERY_COLUMNS."""
     values = dict(zip(Delivery.__slots__, row, strict=True))
+    if values["due_at"] == canary.HELD_BACK:
+        values["due_at"] = None  # no clock says so
     return Delivery(**with_moments(values, "due_at", "marked_at", "updated_at", "complained_at"))

@@ -1,4 +1,4 @@
-"""Tripping: a mailing of which too much comes back pauses itself, once; a person who resumes it is obeyed."""
+"""Tripping: a mailing of which too much comes back or fails pauses itself, once; who resumes it is obeyed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.states import State, states_with
 
-WhyPause = Callable[[int, int, int], str]
-"""Of how many were handed over, came back, and were called spam."""
+WhyPause = Callable[[int, int, int, int], str]
+"""Of how many were handed over, came back, were called spam, and failed."""
 
 
 def look_at(connection: Connection, mailing_ids: Iterable[int], why_pause: WhyPause) -> list[tuple[int, str]]:
@@ -19,7 +19,8 @@ def look_at(connection: Connection, mailing_ids: Iterable[int], why_pause: WhyPa
     for mailing in mailings.several(connection, mailing_ids):
         if mailing.state not in states_with("pause") or mailing.tripped_for is not None:
             continue
-        why = why_pause(mailing.handed_over, mailing.counts.get(State.BOUNCED, 0), mailing.complained)
+        bounced, failed = (mailing.counts.get(state, 0) for state in (State.BOUNCED, State.FAILED))
+        why = why_pause(mailing.handed_over, bounced, mailing.complained, failed)
         if why and mailings.trip(connection, mailing.id, why):
             tripped.append((mailing.id, why))
     return tripped

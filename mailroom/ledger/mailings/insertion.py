@@ -55,7 +55,7 @@ INSERT_MAILING = Statement(
             "send_at",
             "expires_at",
         ),
-        *("next_due_at", "staged_until"),
+        *("next_due_at", "staged_until", "canary"),
     ),
 )
 DELIVERIES = BulkInsert("deliveries", NewDelivery._fields)

@@ -16,7 +16,7 @@ from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
 from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
-from mailroom.ledger.mailings import counters, staging
+from mailroom.ledger.mailings import canary, counters, staging
 from mailroom.ledger.schema import decisions, deliveries, mailings
 from mailroom.ledger.states import COUNTED, TERMINAL, Action, MailingState, State, states_with
 from mailroom.ledger.webhooks import webhook_events
@@ -55,6 +55,8 @@ class Mailing:
     purpose: str = "transactional"
     list_name: str = ""
     evidence_ms: int | None = None
+    canary: int | None = None
+    release_at: datetime | None = None
     counts: Mapping[State, int] = field(default_factory=dict)
 
     @property
@@ -70,6 +72,11 @@ class Mailing:
     def starts_at(self) -> datetime | None:
         """When it begins by itself, if that is still to come."""
         return self.send_at if self.state is MailingState.SCHEDULED else None
+
+    def holds_back(self, now: datetime) -> bool:
+        """Whether all but the first wait until they are let go, by somebody or by the time."""
+        is_to_come = self.release_at is None or self.release_at > now
+        return self.canary is not None and "cancel" in self.actions and is_to_come
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -97,6 +104,7 @@ ACTIVATE_MAILING = (
         queued=bindparam("with_queued"),
         suppressed=bindparam("with_suppressed"),
         accept_ms=bindparam("with_accept_ms"),
+        release_at=canary.begins_after(bindparam("with_wait_ms", type_=BigInteger)),
         next_due_at=case(
             (bindparam("with_queued", type_=BigInteger) > 0, func.coalesce(mailings.c.send_at, now_millis())),
             else_=None,
@@ -146,10 +154,17 @@ def begin_not_before(connection: Connection, mailing_id: int, wait_ms: int) -> N
 
 
 def activate(
-    connection: Connection, mailing_id: int, *, total: int, suppressed: int, accept_ms: int
+    connection: Connection,
+    mailing_id: int,
+    *,
+    total: int,
+    suppressed: int,
+    accept_ms: int,
+    wait_ms: int | None = None,
 ) -> MailingState | None:
     """Makes a staged mailing real: `scheduled` when its time is to come, else `active`.
 
+    `wait_ms`: so long after its begin go those that are held back; None: when somebody lets them.
     None: it was given up, because its acceptance stood still for longer than its lease.
     """
     values = {
@@ -158,6 +173,7 @@ def activate(
         "with_queued": total - suppressed,
         "with_suppressed": suppressed,
         "with_accept_ms": accept_ms,
+        "with_wait_ms": wait_ms,
     }
     state: MailingState | None = connection.execute(ACTIVATE_MAILING, values).scalar_one_or_none()
     return state

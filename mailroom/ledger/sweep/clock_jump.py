@@ -73,6 +73,8 @@ def set_back(connection: Connection, by_ms: int) -> None:
         deliveries.c.due_at > now_millis(), deliveries.c.mailing_id.in_(chosen)
     )
     connection.execute(waiting.values(due_at=deliveries.c.due_at - by_ms))
+    held = update(mailings).where(*has_begun, mailings.c.release_at.is_not(None))
+    connection.execute(held.values(release_at=_millis(mailings.c.release_at) - by_ms))
     # A look too early does no harm.
     look = update(mailings).where(*has_begun, mailings.c.next_due_at.is_not(None))
     connection.execute(look.values(next_due_at=now_millis()))

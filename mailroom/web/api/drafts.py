@@ -15,6 +15,7 @@ from mailroom.content.header.authors import disguise_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Problem, Recipient, each_once
 from mailroom.content.unsubscribe import list_name_of, purposed
 from mailroom.engine.accept import handed_in
+from mailroom.engine.accept.canary_size import canary_size
 from mailroom.engine.accept.draft import Draft, Idempotency
 from mailroom.engine.preflight.plan import PreflightPlan, plan_of_given
 from mailroom.ledger.people.api_keys import ApiKey
@@ -115,6 +116,8 @@ def _draft(
         send_at=letter.scheduled_at,
         expires_after=mailroom().settings.expires,
         undo=letter.undo if isinstance(letter, MailingRequest) else 0,
+        canary=_canary(letter, len(recipients)),
+        canary_wait=letter.canary_wait if isinstance(letter, MailingRequest) else None,
         if_unknown=letter.if_unknown if isinstance(letter, MailingRequest) else "resend",
         evidence_wait=mailroom().settings.evidence_wait,
         user_id=key.user_id,
@@ -123,6 +126,11 @@ def _draft(
         idempotency=idempotency,
         started=g.started,
     )
+
+
+def _canary(letter: Letter, recipients: int) -> int:
+    wish = letter.canary if isinstance(letter, MailingRequest) else None
+    return canary_size(wish, recipients) if wish else 0
 
 
 def _refuse(key: ApiKey, content: Content, problems: Sequence[tuple[str, str]]) -> None:

@@ -17,6 +17,7 @@ from mailroom.content.addresses import Address, parse_address
 from mailroom.content.characters import misplaced, misplaced_in_lines
 from mailroom.content.recipients.parsed import Problem
 from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
+from mailroom.engine.accept.canary_size import CANARY, canary_size
 from mailroom.web.api.times import WORDED_TIME_UNITS, moment
 from mailroom.web.api.wording import sentence
 
@@ -120,6 +121,13 @@ def _perhaps_mailbox(value: object) -> Address | Problem:
         if not isinstance(value, str):
             raise
         return Problem(0, value[:BAD_ENTRY_SHOWN], str(error))
+
+
+def _canary(value: object) -> str:
+    """A number or a share, as canary_size takes it."""
+    wish = value if isinstance(value, str) else str(value) if type(value) is int else ""
+    canary_size(wish, 1)
+    return wish
 
 
 def at_most(number: int) -> BeforeValidator:
@@ -258,6 +266,19 @@ SomeMailboxes = Annotated[
     BeforeValidator(_listed),
     Field(min_length=1, max_length=MOST_ADDRESSES_IN_FIELD),
     WithJsonSchema(_mailboxes(1, f"One address, or up to {MOST_ADDRESSES_IN_FIELD}; everybody sees them.")),
+]
+
+CanaryWish = Annotated[
+    str,
+    PlainValidator(_canary),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 9_999_999},
+                {"type": "string", "pattern": CANARY},
+            ]
+        }
+    ),
 ]
 
 Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema(TIME)]

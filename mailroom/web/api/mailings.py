@@ -13,7 +13,7 @@ from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.database.engine import Database
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import canary, mailings
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.states import MailingState, State
 from mailroom.web import mailroom
@@ -76,6 +76,21 @@ def pause_mailing(mailing: Reached) -> Response:
 def resume_mailing(mailing: Reached) -> Response:
     """Resume a paused mailing."""
     return _move(mailing, mailings.resume, MailingState.ACTIVE)
+
+
+@operation(
+    "POST", "/mailings/{id}/release", scope=api_keys.SEND, gives=responses.MailingAnswer, errors=(409,)
+)
+def release_mailing(mailing: Reached) -> Response:
+    """Let the rest of a mailing go.
+
+    Of one with a `canary`: those who wait for it.
+    """
+    with mailroom().database.begin() as connection:
+        before = mailing.find(connection)
+        if not canary.release(connection, before.id) and before.release_at is None:
+            raise ApiError(409, "validation_error", "Nobody of this mailing waits to be let go.")
+        return answer(shown.mailing(mailing.find(connection)))
 
 
 @operation("POST", "/mailings/{id}/cancel", scope=api_keys.SEND, gives=responses.MailingAnswer, errors=(409,))

@@ -13,7 +13,7 @@ from mailroom.content.check import LONGEST_FILENAME, LONGEST_VALUE
 from mailroom.content.content import LONGEST_LIST_NAME, LONGEST_SUBJECT, Attachment
 from mailroom.content.original import HandedIn
 from mailroom.content.unsubscribe import BULK_FROM
-from mailroom.engine.accept.draft import LONGEST_UNDO
+from mailroom.engine.accept.draft import LONGEST_CANARY_WAIT, LONGEST_UNDO
 from mailroom.engine.accept.handed_in import MOST_RCPT
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
@@ -27,6 +27,7 @@ from mailroom.web.api.fields import (
     SOME_LINE,
     SOME_WORD,
     TAG_NAMES,
+    CanaryWish,
     FileContent,
     Line,
     Lines,
@@ -291,6 +292,19 @@ class LetterToMany(Letter):
         le=LONGEST_UNDO,
         description="Seconds in which nobody is mailed yet, so that `cancel` takes all of it back.",
         examples=[10],
+    )
+    canary: CanaryWish | None = Field(
+        default=None,
+        description="The first so many of `recipients` go before the others: a number, or a share like `1%`. "
+        "The others wait for `canary_wait`, or for `POST /mailings/{id}/release`.",
+        examples=[100],
+    )
+    canary_wait: int | None = Field(
+        default=None,
+        ge=0,
+        le=LONGEST_CANARY_WAIT,
+        description="Seconds after its begin until the others go by themselves. Left out: they do not.",
+        examples=[900],
     )
     template: SkipJsonSchema[Any] = None
 

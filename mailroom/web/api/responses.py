@@ -131,6 +131,10 @@ class MailingAnswer(AcceptedMailingAnswer):
     complained: int = Field(description="Deliveries whose recipients called them spam, whatever their state.")
     created_at: datetime
     scheduled_at: datetime | None
+    canary: int | None = Field(description="So many go before the others. Null: all go at once.")
+    release_at: datetime | None = Field(
+        description="When the others go, or went. Null: when somebody lets them go."
+    )
     started_at: datetime | None
     ended_at: datetime | None
 

@@ -98,6 +98,8 @@ def mailing(found: Mailing) -> Mapping[str, Any]:
         "complained": found.complained,
         "created_at": instant(found.created_at),
         "scheduled_at": instant(found.send_at),
+        "canary": found.canary,
+        "release_at": instant(found.release_at),
         "started_at": instant(found.started_at),
         "ended_at": instant(found.ended_at),
     }

@@ -15,7 +15,14 @@ from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
 from mailroom.database.blobs import WRITTEN_AT_ONCE
-from mailroom.engine.accept.draft import IF_UNKNOWN_CHOICES, LONGEST_UNDO, Draft, Idempotency
+from mailroom.engine.accept.canary_size import canary_size
+from mailroom.engine.accept.draft import (
+    IF_UNKNOWN_CHOICES,
+    LONGEST_CANARY_WAIT,
+    LONGEST_UNDO,
+    Draft,
+    Idempotency,
+)
 from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import ChosenFile, ComposeForm
 from mailroom.web.compose.recipients import recipients_of
@@ -76,6 +83,8 @@ def draft_of(
         duplicates=parsed.duplicates.total,
         send_at=_send_at(form),
         undo=_undo(form, content),
+        canary=_canary(form, len(parsed.recipients)),
+        canary_wait=_canary_wait(form),
         expires_after=mailroom().settings.expires,
         if_unknown=form.value("if_unknown") if form.value("if_unknown") in IF_UNKNOWN_CHOICES else "resend",
         evidence_wait=mailroom().settings.evidence_wait,
@@ -156,13 +165,38 @@ def _send_at(form: ComposeForm) -> datetime | None:
 
 def _undo(form: ComposeForm, content: Content) -> int:
     """Seconds."""
-    typed = form.value("undo").strip()
+    seconds = _whole(
+        form, "undo", LONGEST_UNDO, f"Write a number of seconds up to {LONGEST_UNDO:,}, or 0 to send at once."
+    )
+    return 0 if form.undoes_bulk_only and not content.is_bulk else seconds or 0
+
+
+def _canary(form: ComposeForm, recipients: int) -> int:
+    """How many go first."""
+    typed = form.value("canary").strip()
+    try:
+        return canary_size(typed.replace(" ", ""), recipients) if typed else 0
+    except ValueError as error:
+        form.refuse("canary", str(error))
+        return 0
+
+
+def _canary_wait(form: ComposeForm) -> int | None:
+    """Seconds."""
+    most = LONGEST_CANARY_WAIT // 60
+    minutes = _whole(form, "canary_minutes", most, f"Write a number of minutes up to {most:,}.")
+    return None if minutes is None else minutes * 60
+
+
+def _whole(form: ComposeForm, name: str, most: int, refusal: str) -> int | None:
+    """The number that was typed; None: nothing was, or it is refused."""
+    typed = form.value(name).strip()
     if not typed:
-        return 0
-    if not (typed.isascii() and typed.isdigit() and len(typed) <= 4 and int(typed) <= LONGEST_UNDO):
-        form.refuse("undo", f"Write a number of seconds up to {LONGEST_UNDO:,}, or 0 to send at once.")
-        return 0
-    return 0 if form.undoes_bulk_only and not content.is_bulk else int(typed)
+        return None
+    if not (typed.isascii() and typed.isdigit() and len(typed) <= 4 and int(typed) <= most):
+        form.refuse(name, refusal)
+        return None
+    return int(typed)
 
 
 def _zone(name: str) -> ZoneInfo:

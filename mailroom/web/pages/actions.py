@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from mailroom.ledger.deliveries import bulk_actions
 from mailroom.ledger.deliveries.actions import ContentGone
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import canary, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import State
 from mailroom.web import mailroom
@@ -32,6 +32,11 @@ def pause(mailing_id: int) -> Response:
 @blueprint.post("/mailings/<int:mailing_id>/resume")
 def resume(mailing_id: int) -> Response:
     return _move(mailing_id, mailings.resume, "Resumed.")
+
+
+@blueprint.post("/mailings/<int:mailing_id>/release")
+def release(mailing_id: int) -> Response:
+    return _move(mailing_id, canary.release, "The rest goes, too.")
 
 
 @blueprint.get("/mailings/<int:mailing_id>/cancel")

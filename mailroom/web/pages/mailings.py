@@ -77,6 +77,11 @@ class View:
         return seconds_left(self.mailing, self.now)
 
     @property
+    def holds_back(self) -> bool:
+        """Whether all but the first wait to be let go."""
+        return self.mailing.holds_back(self.now)
+
+    @property
     def is_going_out(self) -> bool:
         return self.mailing.state is MailingState.ACTIVE and not self.mailing.is_over
 

@@ -36,7 +36,8 @@ def progress_of(mailing: Mailing, now: datetime) -> Progress:
     speed = settled_speed(mailing, elapsed)
     left = mailing.total - settled
     remaining = None
-    if speed and left and mailing.state is MailingState.ACTIVE and not _only_retries_left(mailing, left):
+    is_going = mailing.state is MailingState.ACTIVE and not mailing.holds_back(now)
+    if speed and left and is_going and not _only_retries_left(mailing, left):
         remaining = round(left / speed * 1000)
     return Progress(
         settled=settled,
