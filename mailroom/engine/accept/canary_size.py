@@ -1,4 +1,4 @@
-"""How many go first, as it is asked for: a number of recipients, or a share of them."""
+"""Size of a canary, as it is asked for: a number of recipients, or a share of them."""
 
 from __future__ import annotations
 
