@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,10 +17,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # An older Mailroom holds nobody back: what waits for somebody is paused, and a person decides.
-    op.execute(
+    # An older Mailroom holds nobody back: where somebody waits it is paused, and a person decides.
+    waits = sa.text(
         "UPDATE mailings SET state = 'paused' WHERE canary IS NOT NULL AND ended_at IS NULL"
-        " AND release_at IS NULL AND state IN ('active', 'scheduled')"
+        " AND (release_at IS NULL OR release_at > :now) AND state IN ('active', 'scheduled')"
     )
+    op.execute(waits.bindparams(now=round(time.time() * 1000)))
     for name in ("release_at", "canary"):
         op.drop_column("mailings", name)

@@ -15,6 +15,7 @@ from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.migrate import alembic_config, upgrade
 from mailroom.ledger.schema import mailings, metadata
 from tests.feedback.comes import Comes
+from tests.ledger.book import Book
 
 # Alembic reads no expression of SQLite's: test_an_address_is_found_in_any_block.py compares that index.
 NOT_READ = pytest.mark.filterwarnings("ignore:.*expression-based index")
@@ -98,3 +99,13 @@ def test_what_an_idempotency_key_names_keeps_its_program(database: Database) -> 
             select(mailings.c.id, mailings.c.program_id).order_by(mailings.c.id)
         ).all()
     assert [tuple(row) for row in owners] == [(1, 7), (2, None), (3, None)]
+
+
+def test_for_an_older_mailroom_a_mailing_in_which_somebody_is_held_back_is_paused(database: Database) -> None:
+    book = Book(database)
+    clicked, timed, let_go = (book.accept(3, canary=1, canary_wait=wait) for wait in (None, 900, 0))
+    command.downgrade(alembic_config(database.url), "0022")
+    with database.read() as connection:
+        rows = connection.exec_driver_sql("SELECT id, state FROM mailings").all()
+        states = {row.id: row.state for row in rows}
+    assert states == {clicked: "paused", timed: "paused", let_go: "active"}
