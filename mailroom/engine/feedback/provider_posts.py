@@ -103,7 +103,7 @@ def _named(connection: Connection, told: ToldEvent) -> Report:
         uid, _, number = bare.partition(".")
         delivery_id = int(number) if number.isdecimal() and len(number) < 19 else None
         found = sent_as.of_uid(connection, uid, delivery_id)
-    elif told.own_id:
+    elif told.own_id and own_id(report.message_id) is None:  # where it tells ours, nothing is looked for
         found = sent_as.named_by_relay(connection, report.address.lower(), told.own_id)
     else:
         return report

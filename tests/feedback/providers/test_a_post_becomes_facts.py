@@ -305,3 +305,14 @@ def test_of_a_batch_each_event_is_taken(provided: Provided) -> None:
     taken = provided.take("sendgrid", posts.sendgrid(events, time.time()))
     assert [one.delivery_id for one in taken] == ids[:2]
     assert [provided.comes.state(id) for id in ids] == ["sent", "bounced", "sent"]
+
+
+@pytest.mark.parametrize("provider", ["sendgrid", "brevo", "resend"])
+def test_where_our_message_id_is_told_no_mail_is_looked_for(
+    provided: Provided, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A post has thousands of events, and each look reads up to a thousand mails."""
+    [delivery_id] = provided.comes.sent()
+    monkeypatch.setattr(sent_as, "named_by_relay", lambda *_: pytest.fail("it was looked for"))
+    provided.tell(provider, "bounced", delivery_id)
+    assert provided.comes.state(delivery_id) == "bounced"
