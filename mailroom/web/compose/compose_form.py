@@ -128,16 +128,17 @@ def blank(sender: str) -> ComposeForm:
 
 def from_request(kept: Uploads) -> ComposeForm:
     """The form as the browser sent it; a kept file that is gone is a problem already."""
+    given = request.form.to_dict()  # a MultiDict raises, and catches, an exception for each that is not there
     # Neither a mail nor PostgreSQL's text can hold a NUL; nobody types one.
-    typed = {name: request.form.get(name, "").replace("\x00", "") for name in TYPED}
+    typed = {name: given.get(name, "").replace("\x00", "") for name in TYPED}
     form = ComposeForm(
         typed,
-        leave_out="leave_out" in request.form,
-        asks_for_link="ask_for_link" in request.form,
-        is_without_link="without_link" in request.form,
-        undoes_bulk_only="undo_bulk_only" in request.form,
+        leave_out="leave_out" in given,
+        asks_for_link="ask_for_link" in given,
+        is_without_link="without_link" in given,
+        undoes_bulk_only="undo_bulk_only" in given,
     )
-    form.idempotency_key = request.form.get("idempotency_key", "")[:200]
+    form.idempotency_key = given.get("idempotency_key", "")[:200]
     is_other_table = _is_new_file() or _is_other_sheet()
     form.mends = mends.from_form(is_new_file=is_other_table)
     if is_other_table:

@@ -141,8 +141,10 @@ def entry_of(key: str) -> ListEntry | None:
 
 
 def _kept(field: str) -> Iterable[tuple[int, str, str]]:
+    if not field:
+        return
     try:
-        kept = json.loads(field or "[]")
+        kept = json.loads(field)
     except (ValueError, RecursionError):
         return
     for one in kept[:MOST_MENDED] if isinstance(kept, list) else ():
