@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from mailroom.ledger.feedback import known
 from tests.ledger.book import Book
+from tests.ledger.plans import plans_of
 
 NOW = datetime.now(UTC)
 READS: dict[str, Callable[[Connection], object]] = {
@@ -26,21 +26,7 @@ READS: dict[str, Callable[[Connection], object]] = {
 def test_nothing_is_scanned(book: Book, read: Callable[[Connection], object]) -> None:
     for _ in range(3):
         book.accept(50)
-    asked: list[tuple[str, Any]] = []
-    with book.database.begin() as connection:
-        if not book.database.is_sqlite:  # of so few rows it would read all
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        event.listen(
-            connection, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])), named=False
-        )
-        read(connection)
-        explain = "EXPLAIN QUERY PLAN" if book.database.is_sqlite else "EXPLAIN"
-        plans = {
-            sql: "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {sql}", values))
-            for sql, values in list(asked)
-        }
-    assert plans
-    for sql, plan in plans.items():
+    for sql, plan in plans_of(book.database, read):
         for table in ("deliveries", "mailings"):
             assert f"SCAN {table}" not in plan and f"Seq Scan on {table}" not in plan, f"{sql}\n{plan}"
 

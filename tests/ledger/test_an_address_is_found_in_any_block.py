@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from sqlalchemy import event, func, insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.schema import CreateIndex
 
 from mailroom.database.engine import Database
@@ -13,6 +13,7 @@ from mailroom.ledger.deliveries import search
 from mailroom.ledger.schema import block_of, deliveries, mailings
 from mailroom.ledger.states import MailingState
 from tests.ledger.book import Book
+from tests.ledger.plans import plans_of
 
 BLOCK = 1 << 15
 WORDS = ("ann", "ann.", "ann.lee@", "ANN.LEE@mail.example", "bo", "lee", "zoe", "nobody", "%", "n_")
@@ -47,19 +48,7 @@ def test_a_search_finds_what_reading_everything_finds(
 def test_no_search_reads_all_deliveries(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "RECENT", 1)
     scattered(database, random.Random(1))
-    asked = []
-    with database.begin() as connection:
-        if not database.is_sqlite:  # of so few rows it would read all
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        event.listen(
-            connection, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])), named=False
-        )
-        search.recipients(connection, "ann")
-        explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
-        plans = [
-            "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {sql}", values))
-            for sql, values in list(asked)
-        ]
+    plans = [plan for _, plan in plans_of(database, lambda reader: search.recipients(reader, "ann"))]
     assert sum("ix_deliveries_address" in plan for plan in plans) == 1
     for plan in plans:
         assert "SCAN deliveries" not in plan and "Seq Scan on deliveries" not in plan, plan

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from mailroom.ledger.batches import turns
 from mailroom.ledger.deliveries import attention, throughput
@@ -15,6 +14,7 @@ from mailroom.ledger.deliveries.attention import Chosen
 from mailroom.ledger.deliveries.outcomes import NOT_BOUNCED, with_outcome
 from mailroom.ledger.states import WATCHED, State
 from tests.ledger.book import Book
+from tests.ledger.plans import plans_of
 
 READS: dict[str, Callable[[Connection], object]] = {
     "counts": attention.counts,
@@ -36,21 +36,7 @@ def test_no_delivery_is_read_but_by_an_index(book: Book, read: Callable[[Connect
     book.send(lease, set(ids) - set(ids[::3]))
     book.close(lease)
     assert book.states(first)[State.FAILED] == 34
-    asked: list[tuple[str, Any]] = []
-    with book.database.begin() as connection:
-        if not book.database.is_sqlite:  # of so few rows it would read all
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        event.listen(
-            connection, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])), named=False
-        )
-        read(connection)
-        explain = "EXPLAIN QUERY PLAN" if book.database.is_sqlite else "EXPLAIN"
-        plans = {
-            sql: "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {sql}", values))
-            for sql, values in list(asked)
-        }
-    assert plans
-    for sql, plan in plans.items():
+    for sql, plan in plans_of(book.database, read):
         for word in ("SCAN deliveries", "SCAN attempts", "Seq Scan on deliveries", "Seq Scan on attempts"):
             assert word not in plan, f"{sql}\n{plan}"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, update
+from sqlalchemy import Connection, update
 
 from mailroom.engine.feedback.provider_posts import ProviderPosts
 from mailroom.engine.feedback.rules import FeedbackRules
@@ -25,6 +25,7 @@ from mailroom.ledger.schema import deliveries, mailings
 from tests.feedback.comes import Comes
 from tests.feedback.providers import posts
 from tests.feedback.providers.posts import CERTIFICATE_URL, OWN_IDS, TOPIC, Event, Signed
+from tests.ledger.plans import plans_of
 
 EVERY = pytest.mark.parametrize("provider", PROVIDERS)
 
@@ -235,22 +236,7 @@ def test_a_mail_is_found_without_reading_all_of_them(provided: Provided, look: s
         "of_uid": lambda to: sent_as.of_uid(to, "nothing", 1),
         "address_keys": lambda to: sent_as.address_keys(to, {1, 2}),
     }
-    asked: list[tuple[str, Any]] = []
-    is_sqlite = provided.comes.database.is_sqlite
-    with provided.comes.database.begin() as connection:
-        if not is_sqlite:  # of so few rows it would read all
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        event.listen(
-            connection, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])), named=False
-        )
-        ask[look](connection)
-        explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
-        plans = [
-            "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {sql}", values))
-            for sql, values in [*asked]
-        ]
-    assert plans
-    for plan in plans:
+    for _, plan in plans_of(provided.comes.database, ask[look]):
         assert "SCAN deliveries" not in plan and "Seq Scan on deliveries" not in plan, plan
         assert "SCAN mailings" not in plan and "Seq Scan on mailings" not in plan, plan
 

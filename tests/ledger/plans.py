@@ -1,0 +1,29 @@
+"""Query plans: how the database finds what a reader of the ledger asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from mailroom.database.engine import Database
+
+
+def plans_of(database: Database, read: Callable[[Connection], object]) -> list[tuple[str, str]]:
+    """Each statement that `read` runs, as often as it runs it, with its plan. There is at least one."""
+    asked: list[tuple[str, Any]] = []
+    with database.begin() as connection:
+        if not database.is_sqlite:  # of so few rows it would read all
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        event.listen(
+            connection, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])), named=False
+        )
+        read(connection)
+        explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+        plans = [
+            (sql, "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {sql}", values)))
+            for sql, values in list(asked)
+        ]
+    assert plans
+    return plans
