@@ -10,7 +10,7 @@ from mailroom.database.engine import Database
 from mailroom.queue import Queue
 from mailroom.settings import Settings, load_or_exit
 from mailroom.web import Mailroom, api
-from mailroom.web.layout import assets, filters, navigation
+from mailroom.web.layout import assets, filters, navigation, reader_zone
 from mailroom.web.pages import (
     attention,
     check,
@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     assets.init_app(app)
     errors.init_app(app)
     filters.init_app(app)
+    reader_zone.init_app(app)
     banners.init_app(app)
 
     for blueprint in (

@@ -65,6 +65,7 @@ users = table(
     Column("email", String(320), nullable=False, unique=True),  # lower case
     Column("password_hash", Text),  # argon2; NULL: signs in by link only
     Column("created_at", UtcTime, nullable=False),
+    Column("zone", String(64)),  # Europe/Berlin; NULL: none is known yet
 )
 
 sign_ins = table(  # a browser that is signed in

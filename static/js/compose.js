@@ -69,8 +69,9 @@ form.addEventListener("keydown", (event) => {
   form.requestSubmit();
 });
 
+// Until the ledger keeps one of this person: times.js is telling it.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-if (zone) {
+if (zone && !document.documentElement.dataset.zone) {
   form.querySelector("[data-time-zone]").value = zone;
   document.getElementById("send_at-hint").textContent = `In your time zone, ${zone}. Empty: now.`;
 }

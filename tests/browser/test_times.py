@@ -1,4 +1,4 @@
-"""Every time on every page names its zone: the reader's own with scripts, UTC without."""
+"""Every time on every page names its zone: the reader's own, as it is kept of them or their browser says."""
 
 from __future__ import annotations
 
@@ -141,8 +141,35 @@ def test_every_time_names_its_zone(
     tab.goto(url)
     hint = tab.locator("#send_at-hint").text_content() or ""
     context.close()
-    assert (zone if scripts else "In UTC") in hint
+    assert (zone if scripts else "choose it in Settings") in hint
     assert wrong == {}
     assert wide == [], "with their zones they are no wider than the screen"
     assert set(timeless) == set(pages[-3:]), "the others show some"
     assert {address for address, *_ in PLACES} <= set(pages)
+
+
+def test_the_zone_of_the_browser_is_kept_and_the_one_that_is_chosen_holds_everywhere(
+    browser: Browser, url: str, app: Flask
+) -> None:
+    """In a browser of another zone, too, and with scripts or none."""
+    with ledger(app).begin() as connection:
+        user = users.add(connection, "traveller@example.org", None)
+        link = users.make_link(connection, user.id)
+    at = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
+    mailing_id = a_mailing(ledger(app), {}, state="scheduled", send_at=at)
+
+    def seen(zone: str, scripts: bool = True) -> str:
+        context = browser.new_context(timezone_id=zone, locale="en-US", java_script_enabled=scripts)
+        tab = context.new_page()
+        tab.goto(f"{url}/sign-in?token={link}", wait_until="networkidle")
+        tab.goto(f"{url}/mailings/{mailing_id}", wait_until="networkidle")
+        words = tab.locator("main").inner_text().replace("\u202f", " ")
+        context.close()
+        return words
+
+    assert "9:00 PM GMT+9" in seen("Asia/Tokyo")
+    assert "2027-01-15 21:00 JST" in seen("America/New_York", scripts=False), "it was kept"
+    with ledger(app).begin() as connection:
+        users.set_zone(connection, user.id, "Europe/Berlin")
+    assert "1:00 PM GMT+1" in seen("Asia/Tokyo")
+    assert "2027-01-15 13:00 CET" in seen("Asia/Tokyo", scripts=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow, Database
@@ -47,6 +47,7 @@ SIGN_IN_COLUMNS = (
     (sign_ins.c.seen_at < now_millis() - SEEN_EVERY_MS).label("is_stale"),
     users.c.id.label("user_id"),
     users.c.email,
+    func.coalesce(users.c.zone, "").label("zone"),
 )
 FROM_USERS = select(*SIGN_IN_COLUMNS).join_from(sign_ins, users)
 
@@ -88,8 +89,10 @@ def find(connection: Connection, token: str) -> SignIn | None:
 
 
 def _sign_in(row: AnyRow | Sequence[Any]) -> SignIn:
-    sign_in_id, created_at, seen_at, user_agent, address, is_stale, user_id, email = row
-    return SignIn(sign_in_id, User(user_id, email), created_at, seen_at, user_agent, address, bool(is_stale))
+    sign_in_id, created_at, seen_at, user_agent, address, is_stale, user_id, email, zone = row
+    return SignIn(
+        sign_in_id, User(user_id, email, zone), created_at, seen_at, user_agent, address, bool(is_stale)
+    )
 
 
 def seen(connection: Connection, sign_in_id: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -24,6 +24,7 @@ class User:
 
     id: int
     email: str
+    zone: str = field(default="", compare=False)  # the time zone's name; nothing: none is known
 
 
 class EmailTaken(Exception):
@@ -74,6 +75,13 @@ def set_password(connection: Connection, user_id: int, password_hash: str) -> li
     connection.execute(delete(sign_in_links).where(sign_in_links.c.user_id == user_id))
     tell(connection, "a password is changed", user=user_id)
     return api_keys.revoke_of(connection, user_id, api_keys.ADMIN)
+
+
+def set_zone(connection: Connection, user_id: int, zone: str, *, is_guess: bool = False) -> bool:
+    """Keeps the time zone in which they read and plan. A guess counts only while nothing is known."""
+    theirs = update(users).where(users.c.id == user_id)
+    chosen = theirs.where(users.c.zone.is_(None)) if is_guess else theirs
+    return connection.execute(chosen.values(zone=zone)).rowcount == 1
 
 
 def everybody(connection: Connection) -> list[User]:

@@ -86,6 +86,7 @@ class ComposeForm(FormProblems):
     found: dict[str, int] = field(default_factory=dict)  # recipients found, by field
     mends: Mends = field(default_factory=Mends)
     draft: Draft | None = None  # that it describes, problems or none
+    send_at_note: str = ""  # what its time means, where the clocks change
 
     def value(self, name: str) -> str:
         return self.typed.get(name, "")

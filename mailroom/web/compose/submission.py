@@ -12,6 +12,7 @@ from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Attachment, Content, DistantAttachment
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.schedule.zones import at_wall, zone_named, zone_names
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
 from mailroom.database.blobs import WRITTEN_AT_ONCE
@@ -27,6 +28,7 @@ from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import ChosenFile, ComposeForm
 from mailroom.web.compose.recipients import recipients_of
 from mailroom.web.compose.template_choice import chosen_template, saying, with_values
+from mailroom.web.layout.reader_zone import NO_ZONE_YET, kept_zone
 
 FURTHEST = timedelta(days=366)
 
@@ -150,7 +152,7 @@ def _send_at(form: ComposeForm) -> datetime | None:
     try:
         moment = datetime.fromisoformat(typed)
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=_zone(form.value("time_zone")))
+            moment, form.send_at_note = at_wall(moment, _zone(form))
         moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         form.problems.append(("send_at", "Write the time like 2030-01-31T09:30."))
@@ -199,11 +201,10 @@ def _whole(form: ComposeForm, name: str, most: int, refusal: str) -> int | None:
     return int(typed)
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ValueError, OSError, KeyError):  # no such zone, or not a name at all
-        return ZoneInfo("UTC")
+def _zone(form: ComposeForm) -> ZoneInfo:
+    """The person's own; while none is kept, the one that the form names."""
+    named = form.value("time_zone")
+    return zone_named(kept_zone() or (named if named in zone_names() else NO_ZONE_YET))
 
 
 def _idempotency(form: ComposeForm, user_id: int) -> Idempotency | None:

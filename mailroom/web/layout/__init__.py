@@ -1,1 +1,1 @@
-"""Layout of every page: assets.py, navigation.py, filters.py."""
+"""Layout of every page: assets.py, navigation.py, filters.py, reader_zone.py."""

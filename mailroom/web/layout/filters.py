@@ -48,7 +48,7 @@ def iso(moment: datetime) -> str:
 
 
 def utc(moment: datetime, style: str = "short") -> str:
-    """2026-11-23 10:30 UTC, for readers without JavaScript; `exact`: 10:30:00.123 UTC."""
+    """2026-11-23 10:30 UTC, for terminals; `exact`: 10:30:00.123 UTC."""
     if style == "exact":
         return f"{moment.astimezone(UTC).time().isoformat('milliseconds')} UTC"
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -64,6 +64,6 @@ def attributes(values: Mapping[str, object]) -> Markup:
 
 
 def init_app(app: Flask) -> None:
-    for filter_ in (number, count, duration, size, iso, utc, attributes):
+    for filter_ in (number, count, duration, size, iso, attributes):
         app.jinja_env.filters[filter_.__name__] = filter_
     app.jinja_env.globals["states"] = states

@@ -180,6 +180,8 @@ def _say(accepted: Accepted, form: ComposeForm, parsed: Parsed) -> None:
     if form.left_out:
         left_out = count(form.left_out, "entry", "entries")
         flash(f"Left out, as asked: {left_out} that cannot be mailed.", "warning")
+    if form.send_at_note:
+        flash(form.send_at_note, "warning")
     if form.lacks_link:
         flash(f"Its text has no link to unsubscribe, only its header has one. {HOW_TO_LINK}", "warning")
     if not accepted.enqueued:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from mailroom.content.schedule.zones import zone_named
 from mailroom.database.engine import product_of
 from mailroom.database.together import Together
 from mailroom.ledger import holding
@@ -94,6 +95,22 @@ def reset_relay() -> Response:
         is_news = recovery.reset(connection, server)
     words = "is tried now, at the rate that is set." if is_news else "was in no trouble, and not slowed down."
     flash(f"{server} {words}", "good")
+    return redirect(url_for("settings.page"), 303)
+
+
+@blueprint.post("/zone")
+def set_zone() -> Response:
+    """The one that was chosen; or, while none is kept, the browser's as a `guess`."""
+    name, is_guess = request.form.get("zone", "").strip(), "guess" in request.form
+    try:
+        zone_named(name)
+    except ValueError as refusal:
+        return make_response("", 204) if is_guess else _shown({"zone": str(refusal)})
+    with mailroom().database.begin() as connection:
+        users.set_zone(connection, user().id, name, is_guess=is_guess)
+    if is_guess:
+        return make_response("", 204)
+    flash(f"All times are shown in {name} now, and what you plan is planned there.", "good")
     return redirect(url_for("settings.page"), 303)
 
 
