@@ -26,12 +26,17 @@ class WallTime(NamedTuple):
 @cache
 def zone_names() -> tuple[str, ...]:
     """All that there are, as people write them: Europe/Berlin."""
-    return tuple(sorted(name for name in available_timezones() if name[:1].isupper()))
+    return tuple(sorted(known_zones()))
+
+
+@cache
+def known_zones() -> frozenset[str]:
+    return frozenset(name for name in available_timezones() if name[:1].isupper())
 
 
 def zone_named(name: str) -> ZoneInfo:
     """Raises ValueError for people."""
-    if name not in zone_names():  # an allow-list: a name is a path of the zones' files
+    if name not in known_zones():  # an allow-list: a name is a path of the zones' files
         raise ValueError("There is no such time zone: write it like Europe/Berlin or America/New_York.")
     return ZoneInfo(name)
 

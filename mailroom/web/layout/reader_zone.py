@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, g
 
-from mailroom.content.schedule.zones import short_name, zone_named, zone_names
+from mailroom.content.schedule.zones import known_zones, short_name, zone_named, zone_names
 
 NO_ZONE_YET = "UTC"
 """Of a stranger, and of somebody whose browser runs no scripts and who has chosen none."""
@@ -16,7 +16,7 @@ NO_ZONE_YET = "UTC"
 def kept_zone() -> str:
     """Its name; nothing while none is kept, or none that this machine knows."""
     user = getattr(g, "user", None)
-    return user.zone if user is not None and user.zone in zone_names() else ""
+    return user.zone if user is not None and user.zone in known_zones() else ""
 
 
 def reader_zone() -> ZoneInfo:
