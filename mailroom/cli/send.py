@@ -16,6 +16,7 @@ import click
 from flask.cli import with_appcontext
 
 from mailroom.cli.dry_run import dry_run_of
+from mailroom.cli.when import hours_of, moment_of, when_options
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
@@ -91,6 +92,7 @@ CHOICES_NAMED = 8
     type=click.IntRange(0, LONGEST_CANARY_WAIT),
     help="Seconds until the others follow by themselves. Left out: when you let them go, on its page.",
 )
+@when_options
 @click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
 @click.option("--dry-run", is_flag=True, help="Build every mail, say what is odd, send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Of --dry-run: as the API answers it.")
@@ -113,6 +115,9 @@ def send(
     if_unknown: str,
     canary: str,
     canary_wait: int | None,
+    at: str,
+    zone: str,
+    hours: str,
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
@@ -151,6 +156,8 @@ def send(
         parsed.recipients,
         parsed.columns,
         parsed.duplicates.total,
+        send_at=moment_of(at, zone),
+        hours=hours_of(hours, zone),
         canary=goes_first,
         canary_wait=canary_wait,
         expires_after=mailroom().settings.expires,

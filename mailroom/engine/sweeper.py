@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from mailroom import supervision
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
-from mailroom.engine import enqueue
+from mailroom.engine import enqueue, hours_watch
 from mailroom.engine.feedback import taking
 from mailroom.engine.feedback.rules import DEFAULT_RULES, FeedbackRules
 from mailroom.engine.hold import HoldWatch
@@ -102,7 +102,7 @@ class Sweeper:
         return True
 
     def _steps(self) -> Iterator[Callable[[], None]]:
-        yield from (self._reap, self._start_scheduled, self._end_stopped, self._carry_on)
+        yield from (self._reap, self._start_scheduled, self._keep_hours, self._end_stopped, self._carry_on)
         if not self._hold.is_on:
             yield from (lambda: self._gather(URGENT), lambda: self._gather(BULK))
         yield from (self._find_forgotten, self._drop_abandoned, self._forget_old_keys)
@@ -122,6 +122,9 @@ class Sweeper:
         if is_time:
             with self._database.begin() as connection:
                 due_mailings.start_scheduled(connection)
+
+    def _keep_hours(self) -> None:
+        hours_watch.keep_hours(self._database, BACKLOG, _apart)
 
     def _end_stopped(self) -> None:
         """Ends what waits of canceled mailings and of those whose time is over."""

@@ -129,8 +129,13 @@ mailings = table(
     Column("complained", Integer, nullable=False, server_default="0"),  # deliveries that were called spam
     Column("tripped_for", Text),  # why what came back or failed paused it, which happens once
     Column("held_for", Text),  # why workers paused it: a refusal that is about its sender, or about all of it
+    Column("hours", String(120)),  # in which it may be sent: Mon-Fri 09:00-17:00 Europe/Berlin; NULL: in any
+    Column("closes_at", UtcTime),  # when the present window of these is over, or that of its start
     Column("staged_until", Millis),  # the lease of its acceptance while it is staged; 0: given up
     Index("ix_mailings_state_next_due_at", "state", "next_due_at"),
+    partial_index(
+        "ix_mailings_closes_at", "closes_at", where=condition("closes_at IS NOT NULL AND ended_at IS NULL")
+    ),
     equality_index("ix_mailings_message_id", "message_id", where=condition("message_id IS NOT NULL")),
     partial_index("ix_mailings_program_id_id", "program_id", "id", where=condition("program_id IS NOT NULL")),
     **NEVER_REUSED,

@@ -222,7 +222,7 @@ class MailingState(_Word):
 
     STAGED = AboutMailing("staged", "Accepted in part, promised to nobody yet.", "queued", is_promised=False)
     SCHEDULED = AboutMailing(
-        "scheduled", "Starts by itself at the chosen time.", "queued", ("pause", "cancel")
+        "scheduled", "Starts, or goes on, by itself at its time.", "queued", ("pause", "cancel")
     )
     ACTIVE = AboutMailing("active", "Going out.", "sending", ("pause", "cancel"))
     PAUSED = AboutMailing("paused", "Stopped until somebody resumes it.", "deferred", ("resume", "cancel"))

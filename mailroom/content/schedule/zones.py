@@ -41,8 +41,8 @@ def zone_named(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def at_wall(wall: datetime, zone: ZoneInfo, *, is_second: bool = False) -> WallTime:
-    """The moment at which clocks there show `wall`, which names no zone. `is_second`: of two the later.
+def at_wall(wall: datetime, zone: ZoneInfo) -> WallTime:
+    """The moment at which clocks there show `wall`, which names no zone.
 
     Raises OverflowError at the ends of the calendar.
     """
@@ -50,18 +50,12 @@ def at_wall(wall: datetime, zone: ZoneInfo, *, is_second: bool = False) -> WallT
     if first == second:
         return WallTime(first)
     if first < second:
-        return _twice(wall, zone, (first, second), is_second)
+        which = f"the first is meant, in {short_name(first, zone)}"
+        return WallTime(first, f"{wall:%H:%M} comes twice on that day, for the clocks go back: {which}.")
     jump = _jump(zone, second, first)
     to = f"{jump.astimezone(zone):%H:%M}"
     note = f"There is no {wall:%H:%M} on that day: the clocks jump over it, to {to}, and that is meant."
     return WallTime(jump, note)
-
-
-def _twice(wall: datetime, zone: ZoneInfo, both: tuple[datetime, datetime], is_second: bool) -> WallTime:
-    moment = both[is_second]
-    which = "second" if is_second else "first"
-    note = f"{wall:%H:%M} comes twice on that day, for the clocks go back: the {which} is meant, in {{}}."
-    return WallTime(moment, note.format(short_name(moment, zone)))
 
 
 def _jump(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:

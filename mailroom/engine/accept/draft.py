@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from mailroom.content.content import Content
 from mailroom.content.original import Original
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.schedule.sending_hours import SendingHours
 from mailroom.ledger.states import MailingState
 
 IF_UNKNOWN_CHOICES = ("resend", "hold", "evidence")
@@ -76,6 +77,7 @@ class Draft:
     columns: Sequence[str] = ()
     duplicates: int = 0
     send_at: datetime | None = None
+    hours: SendingHours | None = None  # outside of which it waits
     undo: int = 0  # seconds from its acceptance in which nobody is mailed, so that all can be taken back
     canary: int = 0  # so many of the first recipients go before the others; 0: all go at once
     canary_wait: int | None = None  # seconds from its begin until the others go; None: by a click

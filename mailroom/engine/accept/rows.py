@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import format_address
 from mailroom.content.merge.tags import is_plain
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.schedule.sending_hours import begins_at
 from mailroom.database.clock import from_millis, to_millis
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.draft import Draft
@@ -52,12 +53,15 @@ def _has_liquid(draft: Draft) -> bool:
 def starts_at(draft: Draft, now: int) -> int:
     """Milliseconds, as `now` is."""
     begins = now + draft.undo * 1_000
-    return begins if draft.send_at is None else max(begins, to_millis(draft.send_at))
+    if draft.send_at is not None:
+        begins = max(begins, to_millis(draft.send_at))
+    return begins if draft.hours is None else to_millis(begins_at(draft.hours, from_millis(begins)))
 
 
 def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:
     """As it is while staged: its state, its counters and when to look at it are still to come."""
     content, start = draft.content, from_millis(starts_at(draft, to_millis(now)))
+    hours = draft.hours
     return {
         "uid": str(uuid.uuid4()),
         "kind": content.kind,
@@ -81,11 +85,13 @@ def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:
         "max_sessions": draft.max_sessions,
         "created_at": now,
         "accept_ms": draft.elapsed_ms,
-        "send_at": start if draft.undo else draft.send_at,
+        "send_at": start if start > now else draft.send_at,
         "expires_at": draft.expires_at or start + draft.expires_after + _held_back_for(draft),
         "next_due_at": None,
         "staged_until": to_millis(now) + staging.STAGING_LEASE_MS,
         "canary": draft.goes_first,
+        "hours": None if hours is None else str(hours),
+        "closes_at": None if hours is None else hours.window(start).closes_at,
     }
 
 

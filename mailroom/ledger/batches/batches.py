@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, or
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
 from mailroom.ledger import holding, moves
-from mailroom.ledger.mailings import counters
+from mailroom.ledger.mailings import counters, windows
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import WAITING, MailingState, State
@@ -117,7 +117,7 @@ FIND_WAITING = Statement(
         func.coalesce(deliveries.c.dated_at, DATE_OF_SHARED),
     )
     .join(mailings_table, mailings_table.c.id == deliveries.c.mailing_id)
-    .where(OF_BATCH, IS_WAITING, mailings_table.c.state == MailingState.ACTIVE)
+    .where(OF_BATCH, IS_WAITING, mailings_table.c.state == MailingState.ACTIVE, windows.is_open())
     .order_by(deliveries.c.id)
 )
 CLOSE_BATCH = Statement(
@@ -161,7 +161,8 @@ def claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Leas
 def contents_of(connection: Connection, lease: Lease) -> list[WaitingDelivery]:
     """What is to be sent.
 
-    Nothing of a mailing that was paused or canceled after this batch was gathered.
+    Nothing of a mailing that was paused or canceled after this batch was gathered, or whose sending hours are
+    over.
     """
     return contents_later(connection, lease)()
 

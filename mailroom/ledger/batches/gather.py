@@ -12,7 +12,7 @@ from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
 from mailroom.ledger.batches.batches import Gathered, Lease, claim
-from mailroom.ledger.mailings import canary, counters
+from mailroom.ledger.mailings import canary, counters, windows
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
@@ -42,7 +42,7 @@ IS_MAILING_GATHERED = mailings_table.c.id == bindparam("of_mailing", type_=BigIn
 
 LOCK_MAILING = Statement(
     select(mailings_table.c.queue, mailings_table.c.route, mailings_table.c.max_sessions)
-    .where(IS_MAILING_GATHERED, mailings_table.c.state == MailingState.ACTIVE)
+    .where(IS_MAILING_GATHERED, mailings_table.c.state == MailingState.ACTIVE, windows.is_open())
     .with_for_update()
 )
 GATHER_DUE = Statement(

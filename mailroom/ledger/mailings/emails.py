@@ -1,15 +1,12 @@
-"""Emails of the API: shared mailings, listed newest first, and moved to another time."""
+"""Emails of the API: shared mailings, listed newest first."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select
 
-from mailroom.database import clock
-from mailroom.database.clock import from_millis, to_millis
 from mailroom.database.engine import AnyRow
 from mailroom.ledger import states
 from mailroom.ledger.schema import contents, deliveries, mailings
@@ -54,21 +51,3 @@ def replies_to(connection: Connection, mailing_ids: Iterable[int]) -> Mapping[in
     statement = select(contents.c.mailing_id, contents.c.reply_to)
     rows = connection.execute(statement.where(contents.c.mailing_id.in_(list(mailing_ids))))
     return {row.mailing_id: row.reply_to for row in rows}
-
-
-def reschedule(connection: Connection, mailing_id: int, send_at: datetime, lasts: timedelta) -> bool:
-    """Moves a scheduled mailing to `send_at`, or to now if that is over; it expires `lasts` later.
-
-    False: it does not wait for its time any more.
-    """
-    send_at = max(send_at, from_millis(clock.now(connection)))
-    moved = (
-        update(mailings)
-        .where(mailings.c.id == mailing_id, mailings.c.state == states.SCHEDULED)
-        .values(send_at=send_at, next_due_at=send_at, expires_at=send_at + lasts)
-    )
-    if connection.execute(moved).rowcount != 1:
-        return False
-    waiting = (deliveries.c.mailing_id == mailing_id) & deliveries.c.due_at.is_not(None)
-    connection.execute(update(deliveries).where(waiting).values(due_at=to_millis(send_at)))
-    return True

@@ -55,7 +55,7 @@ INSERT_MAILING = Statement(
             "send_at",
             "expires_at",
         ),
-        *("next_due_at", "staged_until", "canary"),
+        *("next_due_at", "staged_until", "canary", "hours", "closes_at"),
     ),
 )
 DELIVERIES = BulkInsert("deliveries", NewDelivery._fields)

@@ -57,6 +57,8 @@ class Mailing:
     evidence_ms: int | None = None
     canary: int | None = None
     release_at: datetime | None = None
+    hours: str | None = None
+    closes_at: datetime | None = None
     counts: Mapping[State, int] = field(default_factory=dict)
 
     @property
@@ -70,7 +72,7 @@ class Mailing:
 
     @property
     def starts_at(self) -> datetime | None:
-        """When it begins by itself, if that is still to come."""
+        """When it begins or goes on by itself, if that is still to come."""
         return self.send_at if self.state is MailingState.SCHEDULED else None
 
     def holds_back(self, now: datetime) -> bool:

@@ -14,13 +14,13 @@ from mailroom.ledger.sweep.rounds import is_late
 
 
 def scheduled_are_due(connection: Connection) -> bool:
-    statement = select(mailings.c.id).where(_is_time(MailingState.SCHEDULED)).limit(1)
+    statement = select(mailings.c.id).where(_may_start()).limit(1)
     return connection.execute(statement).one_or_none() is not None
 
 
 def start_scheduled(connection: Connection) -> int:
     """Makes active every scheduled mailing whose time has come, however late."""
-    started = update(mailings).where(_is_time(MailingState.SCHEDULED)).values(state=MailingState.ACTIVE)
+    started = update(mailings).where(_may_start()).values(state=MailingState.ACTIVE)
     return connection.execute(started).rowcount
 
 
@@ -45,6 +45,13 @@ def to_be_ended(connection: Connection, limit: int) -> list[tuple[int, State]]:
     )
     rows = connection.execute(statement.limit(limit))
     return [(row[0], State.CANCELED if row[1] else State.EXPIRED) for row in rows]
+
+
+def _may_start() -> Any:
+    """Not because something of it is due that was under way when its sending hours ended."""
+    return _is_time(MailingState.SCHEDULED) & (
+        mailings.c.send_at.is_(None) | (mailings.c.send_at <= now_millis())
+    )
 
 
 def _is_time(*chosen: MailingState) -> Any:

@@ -13,6 +13,7 @@ from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.fields import Unmailable
 from mailroom.content.header.authors import disguise_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Problem, Recipient, each_once
+from mailroom.content.schedule.sending_hours import SendingHours
 from mailroom.content.unsubscribe import list_name_of, purposed
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.canary_size import canary_size
@@ -115,6 +116,7 @@ def _draft(
         duplicates=duplicates,
         send_at=letter.scheduled_at,
         expires_after=mailroom().settings.expires,
+        hours=_hours(letter),
         undo=letter.undo if isinstance(letter, MailingRequest) else 0,
         canary=_canary(letter, len(recipients)),
         canary_wait=letter.canary_wait if isinstance(letter, MailingRequest) else None,
@@ -126,6 +128,11 @@ def _draft(
         idempotency=idempotency,
         started=g.started,
     )
+
+
+def _hours(letter: Letter) -> SendingHours | None:
+    wish = letter.sending_hours if isinstance(letter, MailingRequest) else None
+    return wish.hours() if wish else None
 
 
 def _canary(letter: Letter, recipients: int) -> int:

@@ -8,6 +8,7 @@ from flask import Response
 from sqlalchemy import Connection
 
 from mailroom.database.together import Together
+from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.mailings import contents, emails, mailings
 from mailroom.ledger.mailings.mailings import Mailing
@@ -20,13 +21,10 @@ from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import EMAIL_THING, Reached
-from mailroom.web.api.requests import EmailRequest, Page, RawEmailRequest, UpdateRequest
+from mailroom.web.api.requests import MOST_UPDATE_OCTETS, EmailRequest, Page, RawEmailRequest, UpdateRequest
 from mailroom.web.api.template_requests import TemplatedEmailRequest
 from mailroom.web.api.templated import email_of
 from mailroom.web.request.accepted import stands
-
-MOST_UPDATE_OCTETS = 16 * 1024
-"""Of a change to one."""
 
 MOST_DELIVERIES = 1_000
 """Of one email: as many as a whole message may have."""
@@ -125,7 +123,8 @@ def update_email(email: Reached) -> Response:
     update = body.read(UpdateRequest, MOST_UPDATE_OCTETS)
     with mailroom().database.begin() as connection:
         mailing = email.find(connection)
-        if not emails.reschedule(connection, mailing.id, update.scheduled_at, mailroom().settings.expires):
+        lasts = mailroom().settings.expires
+        if reschedule(connection, mailing, update.scheduled_at, lasts, hours_of(mailing)) is None:
             raise ApiError(409, "validation_error", _too_late("moved to another time", mailing))
     return answer({"object": "email", "id": mailing.uid})
 

@@ -53,5 +53,8 @@ REQUESTS: dict[str, Any] = {
     "update_template": {"subject": "Your order {{ ORDER }}"},
     "render_template": {"variables": {"ORDER": "A-1", "NAME": "Ann"}},
     "update_email": {"scheduled_at": "in 10 minutes"},
+    "update_mailing": {
+        "sending_hours": {"days": ["mon", "fri"], "from": "09:00", "to": "17:00", "zone": "Europe/Berlin"}
+    },
 }
 """By the name of the operation."""

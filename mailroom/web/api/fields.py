@@ -17,6 +17,7 @@ from mailroom.content.addresses import Address, parse_address
 from mailroom.content.characters import misplaced, misplaced_in_lines
 from mailroom.content.recipients.parsed import Problem
 from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
+from mailroom.content.schedule.zones import zone_named, zone_names
 from mailroom.engine.accept.canary_size import CANARY, canary_size
 from mailroom.web.api.times import WORDED_TIME_UNITS, moment
 from mailroom.web.api.wording import sentence
@@ -279,6 +280,12 @@ CanaryWish = Annotated[
             ]
         }
     ),
+]
+
+ZoneName = Annotated[
+    str,
+    AfterValidator(lambda name: zone_named(name).key),
+    WithJsonSchema({"type": "string", "enum": list(zone_names())}),
 ]
 
 Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema(TIME)]

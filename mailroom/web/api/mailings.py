@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.database.engine import Database
+from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings import canary, mailings
@@ -60,6 +61,32 @@ def get_mailing(mailing: Reached) -> Response:
     An email is a mailing too, and can be looked at here.
     """
     with mailroom().database.read() as connection:
+        return answer(shown.mailing(mailing.find(connection)))
+
+
+@operation(
+    "PATCH",
+    "/mailings/{id}",
+    scope=api_keys.SEND,
+    takes=requests.MailingUpdateRequest,
+    gives=responses.MailingAnswer,
+    errors=(409,),
+)
+def update_mailing(mailing: Reached) -> Response:
+    """Move a mailing to another time.
+
+    As long as it waits for its time, or for its sending hours; 409 when it does not.
+    """
+    update = body.read(requests.MailingUpdateRequest, requests.MOST_UPDATE_OCTETS)
+    with mailroom().database.begin() as connection:
+        before = mailing.find(connection)
+        hours = hours_of(before)
+        if "sending_hours" in update.model_fields_set:
+            hours = update.sending_hours.hours() if update.sending_hours else None
+        lasts = mailroom().settings.expires
+        if reschedule(connection, before, update.scheduled_at, lasts, hours) is None:
+            message = f"This mailing cannot be moved to another time: it is {before.state}."
+            raise ApiError(409, "validation_error", message)
         return answer(shown.mailing(mailing.find(connection)))
 
 

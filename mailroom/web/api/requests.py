@@ -12,6 +12,8 @@ from pydantic.json_schema import SkipJsonSchema
 from mailroom.content.check import LONGEST_FILENAME, LONGEST_VALUE
 from mailroom.content.content import LONGEST_LIST_NAME, LONGEST_SUBJECT, Attachment
 from mailroom.content.original import HandedIn
+from mailroom.content.schedule.sending_hours import SendingHours, clock_time, days_named
+from mailroom.content.schedule.zones import zone_named
 from mailroom.content.unsubscribe import BULK_FROM
 from mailroom.engine.accept.draft import LONGEST_CANARY_WAIT, LONGEST_UNDO
 from mailroom.engine.accept.handed_in import MOST_RCPT
@@ -39,6 +41,7 @@ from mailroom.web.api.fields import (
     SomeMailboxes,
     TagName,
     Text,
+    ZoneName,
     at_most,
     first_mistakes,
     one_of,
@@ -50,6 +53,9 @@ MOST_EMAILS = 100
 MOST_MAILING_RECIPIENTS = 200_000
 """Of one mailing by the API."""
 
+MOST_UPDATE_OCTETS = 16 * 1024
+"""Of a change to one."""
+
 MOST_FILES, MOST_TAGS = 100, 75
 
 HEADERS_SCHEMA: Schema = {
@@ -58,6 +64,8 @@ HEADERS_SCHEMA: Schema = {
     "additionalProperties": {"type": "string", "pattern": ONE_LINE, "maxLength": LONGEST_VALUE},
     "examples": [{"X-Entity-Ref-ID": "order-1234"}],
 }
+
+TIME_OF_DAY = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 BODY_NEEDED: Schema = {
     "anyOf": [
@@ -236,6 +244,32 @@ class UpdateRequest(RequestModel):
     id: SkipJsonSchema[Any] = None  # the Python SDK repeats it here
 
 
+class SendingHoursRequest(RequestModel):
+    """When mail may go, on the clocks of a time zone. What would go outside of it waits."""
+
+    days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], at_most(7)] = Field(
+        min_length=1, max_length=7, examples=[["mon", "tue", "wed", "thu", "fri"]]
+    )
+    from_: str = Field(alias="from", pattern=TIME_OF_DAY, examples=["09:00"])
+    to: str = Field(
+        pattern=TIME_OF_DAY,
+        description="Not after `from`: on the next day. `00:00` is the end of the day.",
+        examples=["17:00"],
+    )
+    zone: ZoneName = Field(examples=["Europe/Berlin"])
+
+    def hours(self) -> SendingHours:
+        days = days_named(",".join(self.days))
+        return SendingHours(days, clock_time(self.from_), clock_time(self.to), zone_named(self.zone))
+
+
+class MailingUpdateRequest(RequestModel):
+    """Another time for a mailing that waits for its time, or other sending hours. What is left out stays."""
+
+    scheduled_at: Moment | None = None
+    sending_hours: SendingHoursRequest | None = Field(default=None, description="null: at any hour.")
+
+
 class NamedRecipient(RequestModel):
     """What is known of one who gets a mailing, beside the address."""
 
@@ -306,6 +340,7 @@ class LetterToMany(Letter):
         description="Seconds after its begin until the others go by themselves. Left out: they do not.",
         examples=[900],
     )
+    sending_hours: SendingHoursRequest | None = None
     template: SkipJsonSchema[Any] = None
 
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)

@@ -130,7 +130,10 @@ class MailingAnswer(AcceptedMailingAnswer):
     counts: dict[DeliveryState, int] = Field(examples=[{"sent": 2}])
     complained: int = Field(description="Deliveries whose recipients called them spam, whatever their state.")
     created_at: datetime
-    scheduled_at: datetime | None
+    scheduled_at: datetime | None = Field(
+        description="When it begins, or began; of one that waits for its sending hours, when it goes on."
+    )
+    sending_hours: str | None = Field(examples=["Mon-Fri 09:00-17:00 Europe/Berlin"])
     canary: int | None = Field(description="So many go before the others. Null: all go at once.")
     release_at: datetime | None = Field(
         description="When the others go, or went. Null: when somebody lets them go."

@@ -98,6 +98,7 @@ def mailing(found: Mailing) -> Mapping[str, Any]:
         "complained": found.complained,
         "created_at": instant(found.created_at),
         "scheduled_at": instant(found.send_at),
+        "sending_hours": found.hours,
         "canary": found.canary,
         "release_at": instant(found.release_at),
         "started_at": instant(found.started_at),

@@ -25,7 +25,7 @@ TYPED = (
     *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
     *("recipients_sheet", "recipients_column", "mended"),
     *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo", "template"),
-    *("canary", "canary_minutes"),
+    *("canary", "canary_minutes", "hours"),
 )
 
 USUAL_UNDO = "10"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,8 @@ from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Attachment, Content, DistantAttachment
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import parse_pasted
-from mailroom.content.schedule.zones import at_wall, zone_named, zone_names
+from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
+from mailroom.content.schedule.zones import zone_named, zone_names
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
 from mailroom.database.blobs import WRITTEN_AT_ONCE
@@ -28,9 +29,7 @@ from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import ChosenFile, ComposeForm
 from mailroom.web.compose.recipients import recipients_of
 from mailroom.web.compose.template_choice import chosen_template, saying, with_values
-from mailroom.web.layout.reader_zone import NO_ZONE_YET, kept_zone
-
-FURTHEST = timedelta(days=366)
+from mailroom.web.layout.reader_zone import NO_ZONE_YET, kept_zone, planned_time
 
 MOST_REPLY_TO = 50
 """As by the API."""
@@ -84,6 +83,7 @@ def draft_of(
         columns=parsed.columns,
         duplicates=parsed.duplicates.total,
         send_at=_send_at(form),
+        hours=_hours(form),
         undo=_undo(form, content),
         canary=_canary(form, len(parsed.recipients)),
         canary_wait=_canary_wait(form),
@@ -146,23 +146,22 @@ def _reply_to(form: ComposeForm) -> tuple[Address, ...]:
 
 
 def _send_at(form: ComposeForm) -> datetime | None:
-    typed = form.value("send_at").strip()
-    if not typed:
-        return None
     try:
-        moment = datetime.fromisoformat(typed)
-        if moment.tzinfo is None:
-            moment, form.send_at_note = at_wall(moment, _zone(form))
-        moment = moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        form.problems.append(("send_at", "Write the time like 2030-01-31T09:30."))
+        planned = planned_time(form.value("send_at"), _zone(form))
+    except ValueError as error:
+        form.problems.append(("send_at", str(error)))
         return None
-    if moment < datetime.now(UTC) - timedelta(minutes=1):
-        form.problems.append(("send_at", "That time is over. Leave it empty to send now."))
-    if moment > datetime.now(UTC) + FURTHEST:
-        form.problems.append(("send_at", "Choose a time within the next year."))
+    form.send_at_note = planned.note if planned else ""
+    return planned.moment if planned else None
+
+
+def _hours(form: ComposeForm) -> SendingHours | None:
+    typed = form.value("hours").strip()
+    try:
+        return sending_hours(typed, _zone(form).key) if typed else None
+    except ValueError as error:
+        form.refuse("hours", str(error))
         return None
-    return moment
 
 
 def _undo(form: ComposeForm, content: Content) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import bulk_actions
 from mailroom.ledger.deliveries.actions import ContentGone
 from mailroom.ledger.mailings import canary, mailings
@@ -15,6 +17,7 @@ from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import State
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
+from mailroom.web.layout.reader_zone import local_time, planned_time
 from mailroom.web.progress.undo import is_taken_back
 
 blueprint = Blueprint("control", __name__)
@@ -37,6 +40,29 @@ def resume(mailing_id: int) -> Response:
 @blueprint.post("/mailings/<int:mailing_id>/release")
 def release(mailing_id: int) -> Response:
     return _move(mailing_id, canary.release, "The rest goes, too.")
+
+
+@blueprint.post("/mailings/<int:mailing_id>/schedule")
+def move_to(mailing_id: int) -> Response:
+    """To another time, on the person's clocks; at once when none is given."""
+    mailing = _mailing(mailing_id)
+    try:
+        wanted = planned_time(request.form.get("send_at", ""))
+        hours = hours_of(mailing)
+    except ValueError as error:
+        flash(f"Not moved. {error}", "warning")
+        return _back(mailing_id)
+    with mailroom().database.begin() as connection:
+        moment = wanted.moment if wanted else datetime.now(UTC)
+        starts = reschedule(connection, mailing, moment, mailroom().settings.expires, hours)
+    if starts is None:
+        flash("It does not wait for its time any more: nothing was changed.", "warning")
+        return _back(mailing_id)
+    if wanted and wanted.note:
+        flash(wanted.note, "warning")
+    late = " That is when its sending hours begin." if starts > moment and hours else ""
+    flash(f"It goes out {local_time(starts)}.{late}", "good")
+    return _back(mailing_id)
 
 
 @blueprint.get("/mailings/<int:mailing_id>/cancel")

@@ -10,7 +10,7 @@ from mailroom.ledger.mailings.mailings import Mailing
 
 def seconds_left(mailing: Mailing, now: datetime) -> int | None:
     """Until it begins; None when it has begun, or begins so late that nobody counts seconds."""
-    if mailing.starts_at is None:
+    if mailing.starts_at is None or mailing.started_at is not None:
         return None
     left = (mailing.starts_at - now).total_seconds()
     return max(0, round(left)) if left <= LONGEST_UNDO else None
