@@ -9,6 +9,7 @@ from typing import Any, cast
 from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, insert, select
 
 from mailroom.database import begin
+from mailroom.database.page_cache import smaller_cache
 from mailroom.database.pipeline import as_sqlalchemy
 from mailroom.database.statement import execute
 
@@ -21,7 +22,7 @@ WRITTEN_AT_ONCE = 1 << 20
 """Octets of a slice, for whoever has no other reason."""
 
 CACHED_MEANWHILE = 4096
-"""KiB of SQLite's cache while a large value is written: what goes beyond it is in the log, not in memory."""
+"""KiB of SQLite's cache while a large value is written."""
 
 COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 COPY_ENDS = struct.pack(">h", -1)
@@ -83,18 +84,15 @@ def _insert_through_a_handle(
     """To bind it as a parameter would take two copies more."""
     table, driver = column.table, cast(Any, connection.connection.driver_connection)
     assert isinstance(table, Table)
-    (cached,) = driver.execute("PRAGMA cache_size").fetchone()
-    driver.execute(f"PRAGMA cache_size = -{CACHED_MEANWHILE}")
-    try:
-        done = connection.execute(insert(table).values({**row, column.name: func.zeroblob(size)}))
-        assert done.inserted_primary_key is not None
-        with driver.blobopen(table.name, column.name, done.inserted_primary_key[0]) as blob:
-            for piece in pieces:
-                blob.write(piece)
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise as_sqlalchemy(error, f"blob {column}", connection.dialect) from error
-    finally:
-        driver.execute(f"PRAGMA cache_size = {cached}")
+    with smaller_cache(connection, CACHED_MEANWHILE):
+        try:
+            done = connection.execute(insert(table).values({**row, column.name: func.zeroblob(size)}))
+            assert done.inserted_primary_key is not None
+            with driver.blobopen(table.name, column.name, done.inserted_primary_key[0]) as blob:
+                for piece in pieces:
+                    blob.write(piece)
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise as_sqlalchemy(error, f"blob {column}", connection.dialect) from error
 
 
 def _exactly(size: int, pieces: Iterable[Octets]) -> Iterator[Octets]:

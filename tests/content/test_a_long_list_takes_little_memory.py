@@ -4,8 +4,11 @@ import tempfile
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mailroom.content.recipients import spool
+from mailroom.content.recipients import first_lines, spool
+from mailroom.content.recipients.first_lines import FirstLines
 from mailroom.content.recipients.list_file import parse_file
 from mailroom.content.recipients.parsed import merge
 from mailroom.content.recipients.spool import Recipient, Recipients
@@ -49,3 +52,44 @@ def test_a_list_of_any_length_is_read_within_the_same_memory(monkeypatch: pytest
         tracemalloc.stop()
     assert len(parsed.recipients) == 10_000 and (parsed.recipients[-1].variables or {})["note"] == "x" * 3_000
     assert peak < 9_000_000 < 10_000 * 3_000
+
+
+def test_a_list_of_very_many_is_held_by_digests_alone() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.writelines(
+            b"recipient-with-a-long-name-%d@people.example.org\n" % number for number in range(200_000)
+        )
+        tracemalloc.start()
+        parsed = parse_file(file)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert len(parsed.recipients) == 200_000 and not parsed.duplicates
+    assert peak < 20_000_000 < 200_000 * 150  # what a dict of them would take
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(1, 2**32 - 1)), max_size=30))
+def test_the_first_line_of_each_is_known_of_many_as_of_few(
+    rows: list[tuple[str, int]],
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(first_lines, "MOST_WHOLE", 3)
+        known, expected = FirstLines(), dict[str, int]()
+        for key, line in rows:
+            assert known.setdefault(key, line) == expected.setdefault(key, line)
+        assert [known.get(key) for key in "abcdefghi"] == [expected.get(key, 0) for key in "abcdefghi"]
+        assert ["a" in known, "i" in known] == ["a" in expected, False]
+
+
+def test_a_duplicate_far_down_a_long_list_names_the_first_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(first_lines, "MOST_WHOLE", 300)
+    lines = ["email", *(f"p{number}@x.org" for number in range(2_000)), "P7@X.org", "p1999@x.org"]
+    with tempfile.TemporaryFile() as file:
+        file.write("\n".join(lines).encode())
+        parsed = parse_file(file)
+    assert len(parsed.recipients) == 2_000
+    assert [(one.line, one.message) for one in parsed.duplicates] == [
+        (2002, "is on line 9 already"),
+        (2003, "is on line 2001 already"),
+    ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mailroom.content.addresses import Address
 from mailroom.content.recipients.columns import Columns
+from mailroom.content.recipients.first_lines import FirstLines
 from mailroom.content.recipients.spool import Recipient as Recipient
 from mailroom.content.recipients.spool import Recipients
 
@@ -75,7 +76,7 @@ class Parsed:
     problems: Problems = field(default_factory=Problems)
     duplicates: Problems = field(default_factory=Problems)
     columns: list[str] = field(default_factory=list)
-    lines_of: dict[str, int] = field(default_factory=dict)  # by the recipient's key; from 1
+    lines_of: FirstLines = field(default_factory=FirstLines)  # by the recipient's key
     refusal: str = ""  # why nothing could be read at all, and what to do
     rows: int = 0  # of people, when it was a table, which the next two tell of
     table: Columns | None = None
@@ -103,13 +104,13 @@ class Parsed:
 def merge(*lists: Parsed) -> Parsed:
     """All lists as one; an address that an earlier list has is dropped and reported."""
     merged = Parsed()
-    seen: set[str] = set()
+    seen = FirstLines()
     is_one = sum(bool(parsed.recipients) for parsed in lists) == 1  # the usual case: nobody to compare with
     for parsed in lists:
         after = merged.last_place
         merged.problems.note_all(parsed.problems, after)
         merged.duplicates.note_all(parsed.duplicates, after)
-        places = array("q", [place + after for place in parsed.places_of_recipients()])
+        places = array("q", (place + after for place in parsed.places_of_recipients()))
         if is_one or not parsed.recipients:
             merged.recipients = parsed.recipients if parsed.recipients else merged.recipients
             merged.places.extend(places)
@@ -119,7 +120,7 @@ def merge(*lists: Parsed) -> Parsed:
             if key in seen:
                 merged.duplicates.note(Problem(0, recipient.address, "is in more than one list", place))
                 continue
-            seen.add(key)
+            seen.setdefault(key, 1)
             merged.recipients.append(recipient)
             merged.places.append(place)
     merged.columns += dict.fromkeys(name for parsed in lists for name in parsed.columns)

@@ -24,7 +24,7 @@ def parse_pasted(text: str) -> Parsed:
             message = f"is on line {first} already"
             parsed.duplicates.note(Problem(number, entry[:BAD_ENTRY_SHOWN], message, place))
             continue
-        lines_of[found.key] = number
+        lines_of.setdefault(found.key, number)
         parsed.recipients.append(Recipient(found.address, found.name))
         parsed.places.append(place)
     return parsed

@@ -175,7 +175,11 @@ class _Reading:
         if self._columns.names:
             names = [found or name for found, name in zip(self._names(rows), names, strict=False)]
         found = map(Recipient, addresses, names, self._variables(rows))
-        firsts = list(map(self._parsed.lines_of.setdefault, map(str.lower, addresses), lines))
+        firsts = self._parsed.lines_of.setdefault_all(map(str.lower, addresses), lines)
+        if firsts == list(lines):
+            self._parsed.recipients.extend(found)
+            self._parsed.places.extend(lines)
+            return
         new = []
         for line, first, recipient in zip(lines, firsts, found, strict=True):
             if first == line:

@@ -23,6 +23,9 @@ ONE_BATCH_AT_MOST = gather.SIZE
 STAGED_AT_ONCE = 2_500
 """Deliveries written in one transaction: nobody waits long for SQLite's lock meanwhile."""
 
+CACHED_WHILE_STAGING = 16 * 1024
+"""KiB of SQLite's cache meanwhile: deliveries are added at the end, where the cache is of little use."""
+
 SHARES_A_BATCH_AT_MOST = 1 << 20
 """Characters of a letter that goes with others in a batch, of which a worker holds all letters at once."""
 

@@ -17,6 +17,7 @@ from mailroom.content.recipients.parsed import Recipient, keys_of
 from mailroom.database import planner
 from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
+from mailroom.database.page_cache import smaller_cache
 from mailroom.engine.accept import keys, thresholds
 from mailroom.engine.accept.draft import Accepted, Draft, Overtaken
 from mailroom.engine.accept.rows import (
@@ -168,7 +169,7 @@ def _add_in_parts(database: Database, begun: Begun, recipients: Sequence[Recipie
 
 
 def _add_some(database: Database, rows: Sequence[NewDelivery]) -> int:
-    with database.begin() as connection:
+    with database.begin() as connection, smaller_cache(connection, thresholds.CACHED_WHILE_STAGING):
         planner.flush_with_a_later_commit(connection)
         if not staging.renew(connection, rows[0].mailing_id):
             raise Overtaken

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import heapq
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
+from operator import itemgetter
 
 from mailroom.content.content import Content
 from mailroom.content.preflight.kinds import Kind
@@ -29,22 +33,29 @@ def plan_of(content: Content, parsed: Parsed, *, has_template: bool = False) -> 
     """Of a list as it was read: a row is a recipient's place among all entries, whatever became of them."""
     places, people, columns = parsed.places_of_recipients(), parsed.recipients, parsed.columns
     known = Tally()
-    entries: list[tuple[int, int, str]] = [(place, -1, "") for place in places]
+    left_out: list[tuple[int, int, str]] = []
     for which, kind in enumerate(LEFT_OUT):
         problems = parsed.problems if kind is Kind.BAD_ADDRESS else parsed.duplicates
-        examples = [_words(problem) for problem in problems] + [""] * (problems.total - len(problems))
-        entries += zip(problems.places, [which] * problems.total, examples, strict=False)
-    if len(entries) == len(places):
+        examples = chain(map(_words, problems), repeat("", problems.total - len(problems)))
+        left_out += zip(problems.places, repeat(which), examples, strict=False)
+    if not left_out:
         every_row = range(1, len(places) + 1)
         return PreflightPlan(content, people, columns, every_row, known, has_template)
-    entries.sort(key=lambda entry: entry[0])
-    rows: list[int] = []
-    for row, (_, which, example) in enumerate(entries, 1):
+    left_out.sort(key=itemgetter(0))
+    rows = array("q")  # of a million recipients some megabytes
+    for row, (_, which, example) in enumerate(_by_place(places, left_out), 1):
         if which < 0:
             rows.append(row)
         else:
             known.note(Odd(LEFT_OUT[which]), row, example)
     return PreflightPlan(content, people, columns, rows, known, has_template)
+
+
+def _by_place(
+    places: Iterable[int], left_out: Iterable[tuple[int, int, str]]
+) -> Iterator[tuple[int, int, str]]:
+    """All entries in their order. Of two on one line, those who get it first."""
+    return heapq.merge(((place, -1, "") for place in places), left_out, key=itemgetter(0))
 
 
 LEFT_OUT = (Kind.BAD_ADDRESS, Kind.DUPLICATE)
