@@ -10,6 +10,7 @@ from mailroom.cli.db import db
 from mailroom.cli.doctor import doctor
 from mailroom.cli.evidence import evidence, reconcile
 from mailroom.cli.hold import hold, release
+from mailroom.cli.lists import lists
 from mailroom.cli.relays import relays
 from mailroom.cli.send import send
 from mailroom.cli.suppressions import suppressions
@@ -29,6 +30,7 @@ def init_app(app: Flask) -> None:
         evidence,
         hold,
         keys,
+        lists,
         race,
         reconcile,
         relays,

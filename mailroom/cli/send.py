@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,17 +14,16 @@ import click
 from flask.cli import with_appcontext
 
 from mailroom.cli.dry_run import dry_run_of
+from mailroom.cli.recipient_file import FileUnsure, seekable, sure_encoding
 from mailroom.cli.when import hours_of, moment_of, when_options
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.merge.plain import MergeError
-from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, choices, encoding_named, reading_of
 from mailroom.content.recipients.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.recipients.table import Wishes
-from mailroom.content.recipients.workbook import is_workbook
 from mailroom.content.templates.for_many import refuse_lacking, saying, with_values
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
@@ -46,9 +43,6 @@ from mailroom.engine.templates import NotUsable, letter_in_use
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 from mailroom.web.ledger_command import LedgerCommand
-
-CHOICES_NAMED = 8
-"""Ways to read a file, the likely ones first."""
 
 
 @click.command(cls=LedgerCommand)
@@ -193,8 +187,13 @@ def _report(accepted: Accepted) -> None:
 def _recipients(to: tuple[str, ...], list_file: BinaryIO | None, wishes: Wishes) -> Parsed:
     parsed = parse_pasted("\n".join(to))
     if list_file:
-        with _seekable(list_file) as data:
-            listed = parse_file(data, replace(wishes, encoding=_encoding(data, wishes.encoding)))
+        with seekable(list_file) as data:
+            try:
+                encoding = sure_encoding(data, wishes.encoding)
+            except FileUnsure as unsure:
+                _stop_at(unsure.problems)
+                raise
+            listed = parse_file(data, replace(wishes, encoding=encoding))
             _stop_at([listed.refusal] if listed.refusal else [])
             parsed = merge(parsed, listed)
     return parsed
@@ -208,38 +207,6 @@ def _stop_at_bad(parsed: Parsed) -> None:
             *([f"and {more:,} more"] if more else []),
         ]
     )
-
-
-@contextmanager
-def _seekable(data: BinaryIO) -> Iterator[BinaryIO]:
-    """The same as a file that can be read twice: standard input is none."""
-    if data.seekable():
-        yield data
-        return
-    with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(data, copy)
-        copy.seek(0)
-        yield copy
-
-
-def _encoding(data: BinaryIO, given: str | None) -> str | None:
-    """The one that was given, or that the file surely has: nothing is sent on a guess. Workbooks: None."""
-    if is_workbook(data):
-        return None
-    if given is not None:
-        if known := encoding_named(given):
-            return known
-        raise click.ClickException(f"--encoding: {given} is not one of {', '.join(LIST_ENCODINGS)}.")
-    reading = reading_of(data)
-    if not reading.is_sure and not parse_file(data, Wishes(encoding=reading.codec)).refusal:
-        offered = choices(data)[:CHOICES_NAMED]
-        _stop_at(
-            [
-                "The letters of the file can be read in several ways. Say which is right:",
-                *(f"--encoding {choice.codec}: {choice.words}" for choice in offered),
-            ]
-        )
-    return reading.codec
 
 
 @contextmanager

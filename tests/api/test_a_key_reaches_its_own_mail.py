@@ -19,7 +19,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
 from mailroom.ledger.people import api_keys
-from mailroom.ledger.schema import deliveries, mailings, templates
+from mailroom.ledger.schema import deliveries, list_members, lists, mailings, templates
 from mailroom.web.api.examples import EXAMPLE_MAILING
 from tests.api.conftest import EMAIL, Client, new_key
 from tests.ledger.book import CONTENT
@@ -29,6 +29,13 @@ TELLING = (SECRET, "payroll@acme.example", "cleo@mail.example", "dora@mail.examp
 BODIES: dict[str, Any] = {"PATCH": {"scheduled_at": "in 1 minute"}}
 OF_TEMPLATES: dict[str, Any] = {"PATCH": {"name": "Mine"}, "POST": {"variables": {}}}
 """By method: what is asked of an email or mailing, and of a template."""
+OF_LISTS: dict[str, Any] = {
+    "recipients": {"address": "eve@mail.example"},
+    "remove": {"addresses": ["eve@mail.example"]},
+    "import": [{"address": "eve@mail.example"}],
+}
+"""By the end of the path; and what follows it in its address."""
+QUERIES = {"history": "?address=cleo@mail.example"}
 BESIDE_THE_LEDGER = {"api.openapi", "api.docs_page", "api.unknown"}
 """Endpoints that show nothing of the ledger."""
 
@@ -44,13 +51,16 @@ def rules(app: Flask, *, with_id: bool) -> list[tuple[str, Rule]]:
 
 
 def body_of(method: str, rule: Rule) -> Any:
+    if "/lists/" in rule.rule:
+        return {"name": "Mine"} if method == "PATCH" else OF_LISTS.get(rule.rule.rpartition("/")[2])
     return (OF_TEMPLATES if "/templates/" in rule.rule else BODIES).get(method)
 
 
 def path_of(rule: Rule, uid: str) -> str:
     """Fails for an id of another kind: then this file has to learn how to try it."""
     assert rule.arguments == {"id"} and "<named:id>" in rule.rule, f"{rule.rule} is not tried here"
-    return rule.rule.removeprefix("/api/v1").replace("<named:id>", uid)
+    path = rule.rule.removeprefix("/api/v1").replace("<named:id>", uid)
+    return path + QUERIES.get(path.rpartition("/")[2], "")
 
 
 class Payroll:
@@ -66,6 +76,8 @@ class Payroll:
             "/mailings", {**EXAMPLE_MAILING, **letter, "text": "Hi", "recipients": people}
         )
         self.template = self._send("/templates", {"name": SECRET, "alias": "payroll", "text": "Hi"})
+        self.list = self._send("/lists", {"name": SECRET})
+        client.post(f"/lists/{self.list}/import", json=people, key=self.key)
 
     def _send(self, path: str, body: dict[str, Any]) -> str:
         answer = self.client.post(path, json=body, key=self.key)
@@ -75,11 +87,13 @@ class Payroll:
     def of(self, rule: Rule) -> str:
         if "/templates/" in rule.rule:
             return self.template
+        if "/lists/" in rule.rule:
+            return self.list
         return self.email if "/emails/" in rule.rule else self.mailing
 
     def rows(self) -> list[Any]:
         with self.client.database.read() as connection:
-            tables = (mailings, deliveries, templates)
+            tables = (mailings, deliveries, templates, lists, list_members)
             return [connection.execute(select(table).order_by(table.c.id)).all() for table in tables]
 
 
@@ -117,7 +131,8 @@ def test_lists_leave_anothers_mail_out(client: Client, payroll: Payroll) -> None
             continue
         text = client.get(rule.rule.removeprefix("/api/v1"), key=key).text
         assert not any(
-            word in text for word in (*TELLING, payroll.email, payroll.mailing, payroll.template)
+            word in text
+            for word in (*TELLING, payroll.email, payroll.mailing, payroll.template, payroll.list)
         ), rule
     listed = client.get("/emails", key=key).get_json()["data"]
     assert [one["id"] for one in listed] == [mine.get_json()["id"]]

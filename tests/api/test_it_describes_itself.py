@@ -11,6 +11,7 @@ import pytest
 from mailroom.web.api.examples import REQUESTS
 from tests.api.conftest import Client
 
+EXAMPLE_ID = "4ef9a417-02e9-4d39-ad75-9611e0fcc33c"
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 
 
@@ -49,16 +50,27 @@ def test_every_reference_in_it_leads_somewhere(document: dict[str, Any]) -> None
 
 
 def test_its_examples_are_accepted(light_client: Client, document: dict[str, Any]) -> None:
-    template = light_client.post("/templates", json=REQUESTS["create_template"]).get_json()["id"]
+    ids = {
+        name: light_client.post(f"/{name}s", json=REQUESTS[operation]).get_json()["id"]
+        for name, operation in (
+            ("template", "create_template"),
+            ("mailing", "send_mailing"),
+            ("list", "create_list"),
+        )
+    }
+    light_client.post(f"/lists/{ids['list']}/recipients", json=REQUESTS["add_list_recipient"])
+    light_client.patch(f"/lists/{ids['list']}", json={"name": "Renamed"})
     for path, methods in document["paths"].items():
         for method, described in methods.items():
             if method != "post" or "requestBody" not in described:
                 continue
             example = described["requestBody"]["content"]["application/json"]["example"]
             assert example == REQUESTS[described["operationId"]]
-            answer = light_client.post(
-                path.replace("/templates/{id}", f"/templates/{template}"), json=example
-            )
+            for name, uid in ids.items():
+                path = path.replace(f"/{name}s/{{id}}", f"/{name}s/{uid}")
+                if name in example and isinstance(example, dict) and example[name] == EXAMPLE_ID:
+                    example = {**example, name: uid}
+            answer = light_client.post(path, json=example)
             assert answer.status_code == 200, (path, answer.get_json())
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
+from mailroom.ledger.lists import consent as facts
 from mailroom.ledger.schema import deliveries, mailings
 from mailroom.ledger.schema import suppressions as table
 
@@ -43,17 +44,18 @@ def unsubscribe(connection: Connection, of: Subscription, scope: Scope, evidence
             deliveries.c.address_key == of.address_key,
         )
     ).scalar_one_or_none()
-    return bool(
-        suppressions.add(
-            connection,
-            [of.address_key],
-            UNSUBSCRIBED,
-            scope=scope,
-            mailing_id=mailing_id,
-            delivery_id=of.delivery_id,
-            evidence=evidence,
-        )
+    is_new = suppressions.add(
+        connection,
+        [of.address_key],
+        UNSUBSCRIBED,
+        scope=scope,
+        mailing_id=mailing_id,
+        delivery_id=of.delivery_id,
+        evidence=evidence,
     )
+    if is_new:
+        facts.unsubscribed(connection, of.address_key, scope, evidence)
+    return bool(is_new)
 
 
 def take_back(connection: Connection, of: Subscription, scope: Scope) -> bool:
@@ -65,7 +67,10 @@ def take_back(connection: Connection, of: Subscription, scope: Scope) -> bool:
         table.c.reason == UNSUBSCRIBED,
         table.c.delivery_id == of.delivery_id,
     )
-    return connection.execute(gone).rowcount > 0
+    is_gone = connection.execute(gone).rowcount > 0
+    if is_gone:
+        facts.taken_back(connection, of.address_key, scope, "by the link that had unsubscribed")
+    return is_gone
 
 
 def standing(connection: Connection, of: Subscription) -> dict[Scope, bool]:

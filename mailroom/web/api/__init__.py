@@ -11,6 +11,7 @@ from mailroom.web.api import (
     docs,
     emails,
     errors,
+    lists,
     mailings,
     openapi,
     preflight,
@@ -23,7 +24,7 @@ from mailroom.web.api import (
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.request.security import csrf
 
-PARTS = (emails, batches, mailings, preflight, suppressions, templates, openapi, docs, unknown, errors)
+PARTS = (emails, batches, mailings, preflight, suppressions, templates, lists, openapi, docs, unknown, errors)
 """Each adds its part to the blueprint when it is imported."""
 
 

@@ -52,6 +52,29 @@ REQUESTS: dict[str, Any] = {
     },
     "update_template": {"subject": "Your order {{ ORDER }}"},
     "render_template": {"variables": {"ORDER": "A-1", "NAME": "Ann"}},
+    "create_list": {"name": "Digest"},
+    "update_list": {"name": "Weekly digest"},
+    "add_list_recipient": {
+        "address": "ann@example.org",
+        "name": "Ann Lee",
+        "variables": {"city": "Berlin"},
+        "consent": {"at": "2024-05-01T09:30:00Z", "how": "form", "evidence": "https://acme.example/join"},
+    },
+    "remove_list_recipients": {"addresses": ["ann@example.org"]},
+    "import_list": [
+        {"address": "ann@example.org", "variables": {"city": "Berlin"}},
+        {"address": "bob@example.org", "variables": {"city": "Rome"}, "consent": {"how": "spoken"}},
+    ],
+    "make_list_from_list": {
+        "name": "Digest in Berlin",
+        "list": "4ef9a417-02e9-4d39-ad75-9611e0fcc33c",
+        "where": [{"column": "city", "how": "is", "value": "Berlin"}],
+    },
+    "make_list_from_mailing": {
+        "name": "Whom it reached",
+        "mailing": "4ef9a417-02e9-4d39-ad75-9611e0fcc33c",
+        "outcome": "not_bounced",
+    },
     "update_email": {"scheduled_at": "in 10 minutes"},
     "update_mailing": {
         "sending_hours": {"days": ["mon", "fri"], "from": "09:00", "to": "17:00", "zone": "Europe/Berlin"}

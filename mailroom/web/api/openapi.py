@@ -82,7 +82,7 @@ def document() -> Document:
         },
         "servers": [{"url": f"/api{API_ROOT}"}],
         "security": [{"key": []}],
-        "tags": [{"name": "Emails"}, {"name": "Mailings"}, {"name": "Suppressions"}, {"name": "Templates"}],
+        "tags": [{"name": name} for name in ("Emails", "Lists", "Mailings", "Suppressions", "Templates")],
         "paths": _paths(),
         "components": {
             "securitySchemes": {
@@ -130,9 +130,12 @@ def _parameters(operation: Operation) -> list[Document]:
         schema = {"type": "string", **kind, "examples": [responses.ID]}
         found.append({"name": "id", "in": "path", "required": True, "schema": schema})
     if operation.query is not None:
-        for name, schema in operation.query.model_json_schema()["properties"].items():
+        query = operation.query.model_json_schema()
+        for name, schema in query["properties"].items():
             described = {key: value for key, value in schema.items() if key not in ("title", "description")}
             found.append({"name": name, "in": "query", "schema": _not_null(described)})
+            if name in query.get("required", ()):
+                found[-1]["required"] = True
             if "description" in schema:
                 found[-1]["description"] = schema["description"]
     for name in operation.headers:
@@ -163,7 +166,7 @@ def _success(operation: Operation) -> Document:
     if operation.gives is None:
         lines = {"schema": {"type": "string"}}
         return {
-            "description": "A line for each delivery.",
+            "description": "A line for each.",
             "content": {"application/jsonl": lines, "text/csv": lines},
         }
     schema = {"$ref": REF.format(model=_component(operation.gives.__name__))}

@@ -1,8 +1,8 @@
 """Object-level authorization: from an id in an address to what the key that asks may reach.
 
-The only way to a mailing or a template in the API. `operation` hands one of these to every view with an
-`{id}`, which so never has an id to look up by itself. What another program sent or made is not found, in the
-same words and headers as what does not exist.
+The only way to a mailing, a template or a list in the API. `operation` hands one of these to every view with
+an `{id}`, which so never has an id to look up by itself. What another program sent or made is not found, in
+the same words and headers as what does not exist.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from mailroom.ledger.lists import kept
+from mailroom.ledger.lists.kept import KeptList
+from mailroom.ledger.lists.reach import lists_for, may_change_list
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import api_keys
@@ -29,6 +32,7 @@ TEMPLATE_NAMES = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 _IS_TEMPLATE_NAME = re.compile(TEMPLATE_NAMES[1:-1]).fullmatch
 
 TEMPLATES_PATH = "/templates/"
+LISTS_PATH = "/lists/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +100,39 @@ class ReachedTemplate:
         return found
 
 
-def reached(path: str, named: str, key: ApiKey) -> Reached | ReachedTemplate:
+@dataclass(frozen=True, slots=True)
+class ReachedList:
+    """A kept list that is asked for: found in the transaction of whoever uses it."""
+
+    uid: UUID
+    key: ApiKey
+
+    def find(self, connection: Connection) -> KeptList:
+        """The list. Raises ApiError when there is none for this key, or the key has ended meanwhile."""
+        found = kept.find(connection, str(self.uid), lists_for(self.key))
+        if found is None:
+            raise not_found("List")
+        return found
+
+    def find_to_change(self, connection: Connection) -> KeptList:
+        """The same, for who is about to change it. Raises ApiError."""
+        found = self.find(connection)
+        if not may_change_list(self.key, found.program_id):
+            message = (
+                "This list is shared: your key may use it, and one of its owner's, or an admin's, change it."
+            )
+            raise ApiError(403, "validation_error", message)
+        return found
+
+
+def reached(path: str, named: str, key: ApiKey) -> Reached | ReachedTemplate | ReachedList:
     """What `named`, the `{id}` of this path, names. Raises ApiError for what is no id; KeyError for a path
     that THINGS does not know.
     """
     if path.startswith(TEMPLATES_PATH):
         return ReachedTemplate(named, key)
+    if path.startswith(LISTS_PATH):
+        return ReachedList(_uuid(named), key)
     return Reached(THINGS[path.split("/")[1]], _uuid(named), key)
 
 

@@ -20,7 +20,8 @@ class Anything(BaseConverter):
 class Named(BaseConverter):
     """What a program wrote where an id belongs: the operation tells what is wrong with it."""
 
-    regex = "(?!(?:batch|raw|preflight)$)[^/]+"  # those are addresses of their own, with methods of their own
+    # Those are addresses of their own, with methods of their own.
+    regex = "(?!(?:batch|raw|preflight|from-list|from-mailing)$)[^/]+"
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

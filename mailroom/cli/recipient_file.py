@@ -1,0 +1,59 @@
+"""A file of recipients, as commands read it: standard input as well, and never on a guess."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import click
+
+from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, choices, encoding_named, reading_of
+from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.table import Wishes
+from mailroom.content.recipients.workbook import is_workbook
+
+CHOICES_NAMED = 8
+"""Ways to read a file, the likely ones first."""
+
+
+class FileUnsure(Exception):
+    """Its letters can be read in several ways; `problems` are lines that say which."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__()
+        self.problems = problems
+
+
+@contextmanager
+def seekable(data: BinaryIO) -> Iterator[BinaryIO]:
+    """The same as a file that can be read twice: standard input is none."""
+    if data.seekable():
+        yield data
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(data, copy)
+        copy.seek(0)
+        yield copy
+
+
+def sure_encoding(data: BinaryIO, given: str | None) -> str | None:
+    """The one that was given, or that the file surely has. Workbooks: None. Raises FileUnsure."""
+    if is_workbook(data):
+        return None
+    if given is not None:
+        if known := encoding_named(given):
+            return known
+        raise click.ClickException(f"--encoding: {given} is not one of {', '.join(LIST_ENCODINGS)}.")
+    reading = reading_of(data)
+    if not reading.is_sure and not parse_file(data, Wishes(encoding=reading.codec)).refusal:
+        offered = choices(data)[:CHOICES_NAMED]
+        raise FileUnsure(
+            [
+                "The letters of the file can be read in several ways. Say which is right:",
+                *(f"--encoding {choice.codec}: {choice.words}" for choice in offered),
+            ]
+        )
+    return reading.codec

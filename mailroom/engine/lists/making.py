@@ -1,0 +1,119 @@
+"""New lists made of what is there: a list's members for whom conditions hold, or a mailing's outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy import Connection
+
+from mailroom.content.lists.conditions import Condition, all_hold
+from mailroom.content.lists.list_values import compact
+from mailroom.content.merge.plain import Value
+from mailroom.database import clock
+from mailroom.database.engine import Database
+from mailroom.engine.lists.importing import row_of_member
+from mailroom.ledger.deliveries.outcomes import with_outcome
+from mailroom.ledger.lists import kept, lease, members
+from mailroom.ledger.lists.consent import ConsentFact
+from mailroom.ledger.lists.kept import KeptList
+from mailroom.ledger.lists.members import MEMBERS_AT_ONCE, Member
+from mailroom.ledger.lists.reach import PEOPLES
+
+log = structlog.get_logger()
+
+
+class NewListName(NamedTuple):
+    """What a new list is called, and whose it is."""
+
+    name: str
+    list_name: str
+    program_id: int = PEOPLES
+    user_id: int | None = None
+    is_shared: bool = False
+
+
+class _Chosen(NamedTuple):
+    address: str
+    name: str
+    values: Mapping[str, Value]
+    fact: ConsentFact | None
+
+
+def values_to_test(member: Member) -> dict[str, Value]:
+    """What conditions look at."""
+    fact = member.consent
+    said = "" if fact is None else "given" if fact.given else "withdrawn"
+    return {**member.variables, "email": member.address, "name": member.name, "consent": said}
+
+
+def fitting(connection: Connection, list_id: int, conditions: Sequence[Condition]) -> Iterator[Member]:
+    """The members for whom all conditions hold, in their order."""
+    return (one for one in members.each(connection, list_id) if all_hold(conditions, values_to_test(one)))
+
+
+def from_list(
+    database: Database, source: KeptList, conditions: Sequence[Condition], new: NewListName
+) -> KeptList:
+    """With their values, and the consent that holds. Raises NameTaken."""
+
+    def chosen(connection: Connection) -> Iterator[_Chosen]:
+        for one in fitting(connection, source.id, conditions):
+            yield _Chosen(one.address, one.name, one.variables, one.consent)
+
+    return _made(database, new, source.columns, chosen)
+
+
+def from_mailing(
+    database: Database, mailing_id: int, outcome: str, columns: Sequence[str], new: NewListName
+) -> KeptList:
+    """Its recipients with this outcome (outcomes.py), with the values they had. Raises NameTaken."""
+
+    def chosen(connection: Connection) -> Iterator[_Chosen]:
+        seen: set[str] = set()
+        for one in with_outcome(connection, mailing_id, outcome):
+            if one.address.lower() not in seen:
+                seen.add(one.address.lower())
+                yield _Chosen(one.address, one.name, compact(one.variables or {}), None)
+
+    return _made(database, new, columns, chosen)
+
+
+def _made(
+    database: Database,
+    new: NewListName,
+    columns: Sequence[str],
+    chosen: Callable[[Connection], Iterator[_Chosen]],
+) -> KeptList:
+    """Read in one transaction, so that it is one picture; written in several short ones."""
+    with database.begin() as connection:
+        made = kept.add(
+            connection,
+            new.name,
+            new.list_name,
+            columns=columns,
+            is_shared=new.is_shared,
+            program_id=new.program_id,
+            user_id=new.user_id,
+        )
+        owner = lease.take(connection, made.id)
+    with database.read() as reading:
+        for some in _parts(chosen(reading)):
+            with database.begin() as connection:
+                lease.renew(connection, made.id, owner)
+                now = clock.now(connection)
+                members.add(connection, made.id, [row_of_member(made.id, *one, now) for one in some])
+    with database.begin() as connection:
+        lease.end(connection, made.id, owner)
+        found = kept.by_id(connection, made.id)
+    assert found is not None
+    log.info("a list is made", list=found.uid, members=found.total)
+    return found
+
+
+def _parts(chosen: Iterable[_Chosen]) -> Iterator[list[_Chosen]]:
+    rest = iter(chosen)
+    while some := list(islice(rest, MEMBERS_AT_ONCE)):
+        yield some

@@ -1,0 +1,39 @@
+"""Removal of members, or of a whole list, in short transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from mailroom.database.engine import Database
+from mailroom.ledger.lists import kept, lease, members
+from mailroom.ledger.lists.kept import KeptList
+from mailroom.ledger.lists.members import MEMBERS_AT_ONCE
+
+log = structlog.get_logger()
+
+
+def remove_list(database: Database, gone: KeptList) -> None:
+    """With everybody on it. Raises ListIsBusy. One that breaks off can be done again."""
+    with database.begin() as connection:
+        owner = lease.take(connection, gone.id)
+    while True:
+        with database.begin() as connection:
+            lease.renew(connection, gone.id, owner)
+            ids = members.ids_after(connection, gone.id, 0, MEMBERS_AT_ONCE)
+            members.remove(connection, gone.id, ids)
+            if len(ids) < MEMBERS_AT_ONCE:
+                kept.remove(connection, gone.id)
+                break
+    log.info("a list is removed", list=gone.uid)
+
+
+def take_off(database: Database, kept_list: KeptList, address_keys: Sequence[str]) -> int:
+    """Those of some thousand addresses that are on it; how many these were."""
+    with database.begin() as connection:
+        kept.lock(connection, kept_list.id)
+        found = members.among(connection, kept_list.id, address_keys)
+        number = members.remove(connection, kept_list.id, [one.id for one in found.values()])
+    log.info("members are taken off a list", list=kept_list.uid, number=number)
+    return number

@@ -1,0 +1,157 @@
+"""Kept lists: made, found by id or name, listed, renamed, removed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from mailroom.database import clock
+from mailroom.database.clock import from_millis
+from mailroom.ledger.lists.reach import EVERY_LIST, PEOPLES
+from mailroom.ledger.schema import lists
+
+LONGEST_KEPT_NAME = 60
+"""Characters: it is what people unsubscribe from, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptList:
+    """One list. `list_name`: what its mailings are unsubscribed from; `importing_until`: see lease.py."""
+
+    id: int
+    uid: str
+    program_id: int
+    name: str
+    list_name: str
+    is_shared: bool
+    columns: Sequence[str]
+    total: int
+    importing_until: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class NameTaken(ValueError):
+    """Its owner has another list of this name."""
+
+
+FIND_LISTS = select(*(lists.c[name] for name in KeptList.__slots__))
+
+
+def add(
+    connection: Connection,
+    name: str,
+    list_name: str,
+    *,
+    columns: Sequence[str] = (),
+    is_shared: bool = False,
+    program_id: int = PEOPLES,
+    user_id: int | None = None,
+) -> KeptList:
+    """A new one, with nobody on it. Raises NameTaken."""
+    uid, now = str(uuid.uuid4()), from_millis(clock.now(connection))
+    values = {
+        "uid": uid,
+        "program_id": program_id,
+        "user_id": user_id,
+        "name": name,
+        "list_name": list_name,
+        "is_shared": is_shared,
+        "columns": list(columns),
+        "created_at": now,
+        "updated_at": now,
+    }
+    try:
+        connection.execute(insert(lists).values(values))
+    except IntegrityError:
+        raise NameTaken(name) from None
+    found = find(connection, uid)
+    assert found is not None
+    return found
+
+
+def find(
+    connection: Connection,
+    named: str,
+    reach: ColumnElement[bool] = EVERY_LIST,
+    *,
+    program_id: int = PEOPLES,
+) -> KeptList | None:
+    """The one of this uid or name (as mailings have it), within `reach`. Of several with one name it is the
+    asking program's own, then people's.
+    """
+    wanted = or_(lists.c.uid == named.lower(), lists.c.list_name == named.lower())
+    found = [KeptList(*row) for row in connection.execute(FIND_LISTS.where(wanted, reach))]
+    found.sort(key=lambda one: (one.uid != named.lower(), one.program_id != program_id, one.program_id))
+    return found[0] if found else None
+
+
+def by_id(connection: Connection, list_id: int) -> KeptList | None:
+    row = connection.execute(FIND_LISTS.where(lists.c.id == list_id)).one_or_none()
+    return None if row is None else KeptList(*row)
+
+
+def page(
+    connection: Connection,
+    reach: ColumnElement[bool] = EVERY_LIST,
+    *,
+    limit: int,
+    after_id: int | None = None,
+    before_id: int | None = None,
+) -> list[KeptList]:
+    """Newest first: the next `limit` behind `after_id`, or the last `limit` in front of `before_id`."""
+    statement = FIND_LISTS.where(reach)
+    if after_id is not None:
+        statement = statement.where(lists.c.id < after_id)
+    if before_id is not None:
+        statement = statement.where(lists.c.id > before_id)
+    from_the_end = before_id is not None and after_id is None
+    order = lists.c.id.asc() if from_the_end else lists.c.id.desc()
+    found = [KeptList(*row) for row in connection.execute(statement.order_by(order).limit(limit))]
+    return found[::-1] if from_the_end else found
+
+
+def by_name(connection: Connection, limit: int) -> list[KeptList]:
+    """The first in alphabetical order."""
+    order = (func.lower(lists.c.name), lists.c.id)
+    return [KeptList(*row) for row in connection.execute(FIND_LISTS.order_by(*order).limit(limit))]
+
+
+def change(connection: Connection, list_id: int, **values: Any) -> None:
+    """`name` with `list_name`, `is_shared`. Raises NameTaken."""
+    values["updated_at"] = from_millis(clock.now(connection))
+    try:
+        connection.execute(update(lists).where(lists.c.id == list_id).values(values))
+    except IntegrityError:
+        raise NameTaken(values.get("name")) from None
+
+
+def lock(connection: Connection, list_id: int) -> None:
+    """Who writes members takes it first, and so nobody adds one twice, or waits in a circle."""
+    connection.execute(select(lists.c.id).where(lists.c.id == list_id).with_for_update())
+
+
+def add_columns(connection: Connection, list_id: int, names: Sequence[str]) -> None:
+    """Those that it has not yet; for who locked it."""
+    before = connection.execute(select(lists.c.columns).where(lists.c.id == list_id)).scalar_one()
+    columns = list(dict.fromkeys([*before, *names]))
+    if columns != before:
+        change(connection, list_id, columns=columns)
+
+
+def count_more(connection: Connection, list_id: int, more: int) -> None:
+    """So many members were added, or taken off."""
+    now = from_millis(clock.now(connection))
+    counted = {"total": lists.c.total + more, "updated_at": now}
+    connection.execute(update(lists).where(lists.c.id == list_id).values(counted))
+
+
+def remove(connection: Connection, list_id: int) -> bool:
+    """With whoever is still on it. Mailings keep what they sent. False: it was not there any more."""
+    return connection.execute(delete(lists).where(lists.c.id == list_id)).rowcount == 1

@@ -1,0 +1,206 @@
+"""Members of a list: found, paged, searched, added, changed, taken off. The only writer of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
+
+from mailroom.database.any_of import any_of
+from mailroom.database.bulk import BulkInsert
+from mailroom.database.clock import from_millis
+from mailroom.database.engine import AnyRow
+from mailroom.ledger.lists import consent, kept
+from mailroom.ledger.lists.consent import FACT_COLUMNS, ConsentFact
+from mailroom.ledger.schema import list_members, lists
+
+MEMBERS_SEARCHED = 200_000
+"""Members that one search looks through; then it says where it stopped."""
+
+MEMBERS_AT_ONCE = 2_500
+"""Written, or read, in one transaction: nobody waits long for SQLite's lock meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One recipient of a list. `consent`: what holds; None: nobody said anything."""
+
+    id: int
+    list_id: int
+    address: str
+    address_key: str
+    name: str
+    variables: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    consent: ConsentFact | None
+
+
+class NewMember(NamedTuple):
+    """A row of `list_members` to be. `variables`: as JSON; times in milliseconds."""
+
+    list_id: int
+    address: str
+    address_key: str
+    name: str
+    variables: str
+    words: str
+    consent_given: bool | None
+    consent_at: int | None
+    consent_how: str
+    consent_evidence: str
+    consent_noted_at: int | None
+    created_at: int
+    updated_at: int
+
+
+class Searched(NamedTuple):
+    """What a search found so far. `go_on`: after which member to look further; None: that is all."""
+
+    found: list[Member]
+    go_on: int | None
+
+
+NEW_MEMBERS = BulkInsert("list_members", NewMember._fields)
+
+_PLAIN = tuple(name for name in Member.__slots__ if name != "consent")
+_COLUMNS = tuple(list_members.c[name] for name in (*_PLAIN, *FACT_COLUMNS))
+
+FIND_AMONG = select(*_COLUMNS).where(
+    any_of(list_members.c.address_key, "address_keys"),
+    list_members.c.list_id == bindparam("of_list"),
+)
+
+
+def find(connection: Connection, list_id: int, address_key: str) -> Member | None:
+    row = connection.execute(
+        select(*_COLUMNS).where(list_members.c.address_key == address_key, list_members.c.list_id == list_id)
+    ).one_or_none()
+    return None if row is None else _member(row)
+
+
+def get(connection: Connection, list_id: int, member_id: int) -> Member | None:
+    """The one of this id, if it is on this list."""
+    query = select(*_COLUMNS).where(list_members.c.id == member_id, list_members.c.list_id == list_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _member(row)
+
+
+def among(connection: Connection, list_id: int, address_keys: Sequence[str]) -> dict[str, Member]:
+    """Those of some thousand addresses that are on it."""
+    rows = connection.execute(FIND_AMONG, {"address_keys": address_keys, "of_list": list_id})
+    return {member.address_key: member for member in map(_member, rows)}
+
+
+def page(connection: Connection, list_id: int, after_id: int | None = None, limit: int = 100) -> list[Member]:
+    """The next `limit` in the order in which they were added."""
+    return [_member(row) for row in connection.execute(_of_list(list_id, after_id).limit(limit))]
+
+
+def each(connection: Connection, list_id: int) -> Iterator[Member]:
+    """All of them, as this transaction sees them; memory stays flat for a million."""
+    last: int | None = None
+    while some := page(connection, list_id, last, MEMBERS_AT_ONCE):
+        yield from some
+        last = some[-1].id
+
+
+def ids_after(connection: Connection, list_id: int, after_id: int, limit: int) -> list[int]:
+    query = select(list_members.c.id).where(list_members.c.list_id == list_id, list_members.c.id > after_id)
+    return list(connection.execute(query.order_by(list_members.c.id).limit(limit)).scalars())
+
+
+def search(
+    connection: Connection, list_id: int, words: str, after_id: int | None = None, limit: int = 100
+) -> Searched:
+    """Whose address, name or value contains `words`, in any case: of the next MEMBERS_SEARCHED members.
+
+    So none reads a million rows. Whose address begins with them comes first, found by its index.
+    """
+    key = words.strip().lower()
+    first = _beginning_with(connection, list_id, key, limit) if after_id is None else []
+    last = _last_searched(connection, list_id, after_id)
+    in_words = list_members.c.words.contains(key, autoescape=True)
+    in_address = list_members.c.address_key.contains(key, autoescape=True)
+    query = _of_list(list_id, after_id).where(or_(in_address, in_words))
+    if last is not None:
+        query = query.where(list_members.c.id <= last)
+    known = {member.id for member in first}
+    found = [_member(row) for row in connection.execute(query.limit(limit + 1))]
+    go_on = last
+    if len(found) > limit:
+        found = found[:limit]
+        go_on = found[-1].id
+    return Searched([*first, *(one for one in found if one.id not in known)], go_on)
+
+
+def _beginning_with(connection: Connection, list_id: int, key: str, limit: int) -> list[Member]:
+    begins = list_members.c.address_key.between(key, key + "\U0010ffff")
+    # By no index of the list: a planner that took it would read and sort everybody who is on it.
+    query = select(*_COLUMNS).where(begins, list_members.c.list_id + 0 == list_id)
+    return [
+        _member(row) for row in connection.execute(query.order_by(list_members.c.address_key).limit(limit))
+    ]
+
+
+def _last_searched(connection: Connection, list_id: int, after_id: int | None) -> int | None:
+    """The member at which a search stops; None: it comes to the end. Counted in the index alone."""
+    ids = select(list_members.c.id).where(list_members.c.list_id == list_id)
+    if after_id is not None:
+        ids = ids.where(list_members.c.id > after_id)
+    place = ids.order_by(list_members.c.id).offset(MEMBERS_SEARCHED).limit(1)
+    return connection.execute(place).scalar_one_or_none()
+
+
+def lists_with(connection: Connection, address_key: str) -> list[str]:
+    """The names of all lists that an address is on."""
+    query = select(lists.c.name).join(list_members, list_members.c.list_id == lists.c.id)
+    mine = query.where(list_members.c.address_key == address_key).order_by(lists.c.name)
+    return list(connection.execute(mine).scalars())
+
+
+def add(connection: Connection, list_id: int, rows: Sequence[NewMember]) -> None:
+    """Adds these, none of whom is on it."""
+    if rows:
+        NEW_MEMBERS.run(connection, rows)
+        kept.count_more(connection, list_id, len(rows))
+
+
+def change(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Name, variables, words, address and consent of some, by `of_member`; all rows with the same columns.
+
+    What held of whose consent changes is to be kept before (consent.py).
+    """
+    if rows:
+        written = {name: bindparam(f"new_{name}", type_=list_members.c[name].type) for name in MEMBER_FIELDS}
+        statement = update(list_members).where(list_members.c.id == bindparam("of_member")).values(written)
+        connection.execute(statement, list(rows))
+
+
+MEMBER_FIELDS = ("address", "name", "variables", "words", *FACT_COLUMNS, "updated_at")
+
+
+def remove(connection: Connection, list_id: int, ids: Collection[int]) -> int:
+    """Takes some thousand off, with what is known of their consent; says how many were on it."""
+    if not ids:
+        return 0
+    mine = any_of(list_members.c.id, "ids")
+    gone = delete(list_members).where(mine, list_members.c.list_id == list_id)
+    number = connection.execute(gone, {"ids": list(ids)}).rowcount
+    if number:
+        kept.count_more(connection, list_id, -number)
+    return number
+
+
+def _of_list(list_id: int, after_id: int | None) -> Select[Any]:
+    query = select(*_COLUMNS).where(list_members.c.list_id == list_id).order_by(list_members.c.id)
+    return query if after_id is None else query.where(list_members.c.id > after_id)
+
+
+def _member(row: AnyRow) -> Member:
+    values = dict(zip(_PLAIN, row, strict=False))
+    values |= {name: from_millis(values[name]) for name in ("created_at", "updated_at")}
+    return Member(**values, consent=consent.fact_of(*row[len(_PLAIN) :]))

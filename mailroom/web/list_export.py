@@ -1,0 +1,34 @@
+"""A kept list as CSV, streamed, safe against formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import Connection
+
+from mailroom.content.lists.list_csv import cells_of, header_of
+from mailroom.database.engine import Database
+from mailroom.ledger.lists import members
+from mailroom.ledger.lists.kept import KeptList
+from mailroom.ledger.lists.members import Member
+from mailroom.web.csv_export import EXPORTED_AT_ONCE, line, pages
+
+
+def lines_of_list(
+    database: Database, kept: KeptList, may_go_on: Callable[[Connection], object] = lambda connection: None
+) -> Iterator[str]:
+    """`may_go_on` is asked before each page: what it raises breaks the file off."""
+
+    def read(connection: Connection, last: Member | None) -> list[Member]:
+        may_go_on(connection)
+        return members.page(connection, kept.id, last.id if last else None, EXPORTED_AT_ONCE)
+
+    yield line(header_of(kept.columns))
+    for some in pages(database, read):
+        yield "".join(line(row_of_one(kept, one)) for one in some)
+
+
+def row_of_one(kept: KeptList, one: Member) -> tuple[str, ...]:
+    fact = one.consent
+    consent = (fact.given, fact.at, fact.how, fact.evidence) if fact else None
+    return cells_of(one.address, one.name, one.variables, kept.columns, consent)
