@@ -31,7 +31,7 @@ CONFIGURATION = ROOT / "deploy" / "gunicorn.conf.py"
 class WebServer:
     """`with WebServer(...) as web:`; `limits` are fields of mailroom.front.limits.FrontLimits.
 
-    `configuration`: what gunicorn is told beyond its own configuration, in Python.
+    `configuration`: what gunicorn is told beyond its own configuration, in Python; `port`: of one before it.
     """
 
     def __init__(
@@ -41,9 +41,10 @@ class WebServer:
         options: str = "--workers 1 --threads 2",
         application: str = MAILROOM,
         configuration: str = "",
+        port: int = 0,
         **limits: float,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self.log = folder / "web.log"
         self._environment = {
             **os.environ,

@@ -23,6 +23,7 @@ from mailroom.engine.hold import HoldWatch
 from mailroom.engine.send.batch_sender import JOB_WORKS_FOR
 from mailroom.ledger.batches import batches, gather
 from mailroom.ledger.deliveries import actions, bulk_actions
+from mailroom.ledger.drafts import room
 from mailroom.ledger.mailings import idempotency, staging
 from mailroom.ledger.relays import circuit, rates
 from mailroom.ledger.sweep import due_mailings, reap, rounds
@@ -106,6 +107,7 @@ class Sweeper:
         if not self._hold.is_on:
             yield from (lambda: self._gather(URGENT), lambda: self._gather(BULK))
         yield from (self._find_forgotten, self._drop_abandoned, self._forget_old_keys)
+        yield self._drop_old_drafts
         yield self._look_again
 
     def _reap(self) -> None:
@@ -210,6 +212,13 @@ class Sweeper:
         if has_old:
             with self._database.begin() as connection:
                 idempotency.forget_old(connection)
+
+    def _drop_old_drafts(self) -> None:
+        with self._database.read() as connection:
+            has_old = room.has_old(connection)
+        if has_old:
+            with self._database.begin() as connection:
+                room.drop_old(connection)
 
 
 def _apart() -> AbstractContextManager[None]:

@@ -161,6 +161,12 @@ JUDGED_SINKS: dict[str, set[str]] = {
         "$tbody.append(html);",
         "$tbody.append(noWorkersHtml);",
     },
+    # Text of the server's, and links whose address it wrote; labels that a template made of escaped values.
+    "draft.js": {
+        "for (const file of input.files) if (!tooLarge.has(file)) data.append(input.name, file);",
+        'input.before(...new DOMParser().parseFromString(labels, "text/html").body.children);',
+        'trouble.append(" ", link);',
+    },
     # Read, to compare; and an address that the server wrote.
     "race.js": {
         "const before = form.outerHTML;",
@@ -186,6 +192,7 @@ JUDGED_SINKS: dict[str, set[str]] = {
 
 ADDRESSES_OF_OURS = {
     "components/page.html": {"item.href", "place.href", "previous", "next"},  # made by url_for, by callers
+    "drafts/head.html": {"href"},  # likewise
     "mailings/letter.html": {"html_address"},  # likewise
     "rq_dashboard/base.html": {"place.href"},
     "rq_dashboard/navbar.html": {"rq_url_prefix"},

@@ -91,6 +91,7 @@ class Draft:
     idempotency: Idempotency | None = None
     route: str = ""  # the name of a relay
     max_sessions: int | None = None
+    written_as: str = ""  # the uid of the kept draft that becomes this mailing
     original: Original | None = None  # mailed as it came; content is then what pages show
     started: float = field(default_factory=time.perf_counter)
 

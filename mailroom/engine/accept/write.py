@@ -20,6 +20,7 @@ from mailroom.database.engine import Database
 from mailroom.database.page_cache import smaller_cache
 from mailroom.engine.accept import keys, thresholds
 from mailroom.engine.accept.draft import Accepted, Draft, Overtaken
+from mailroom.engine.accept.kept_drafts import turn_into
 from mailroom.engine.accept.rows import (
     audience_of,
     delivery_rows,
@@ -129,6 +130,8 @@ def _insert_what_belongs(
         new = gather.new(connection, in_new_batch, begun.queue, draft.route, draft.max_sessions)
     keys.take(connection, draft.idempotency, begun.mailing_id)
     insert_files(connection, draft, begun.mailing_id)
+    if draft.written_as:
+        turn_into(connection, draft.written_as, begun.mailing_id)
     return new() if new else None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from flask import request
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import FileStorage, MultiDict
 
 from mailroom.content.recipients.csv_encoding import Choice
 from mailroom.content.recipients.parsed import Parsed
@@ -21,11 +21,15 @@ from mailroom.web.compose.mends import Mends
 from mailroom.web.compose.uploads import Upload, Uploads
 from mailroom.web.form_problems import FormProblems
 
+OF_ITS_DRAFT = ("draft", "draft_revision", "draft_version")
+"""Fields that say which kept draft it is of: see web/drafts/."""
+
 TYPED = (
     *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
     *("recipients_sheet", "recipients_column", "mended"),
     *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo", "template"),
     *("canary", "canary_minutes", "hours"),
+    *OF_ITS_DRAFT,
 )
 
 USUAL_UNDO = "10"
@@ -109,11 +113,12 @@ class ComposeForm(FormProblems):
     def keep_files(self, kept: Uploads) -> None:
         """Puts what was uploaded where the next try finds it."""
         if self.recipients_file:
-            self.recipients_file = _kept(self.recipients_file, kept)
-        self.attachments = [_kept(file, kept) for file in self.attachments]
+            self.recipients_file = kept_file(self.recipients_file, kept)
+        self.attachments = [kept_file(file, kept) for file in self.attachments]
 
 
-def _kept(file: ChosenFile, kept: Uploads) -> ChosenFile:
+def kept_file(file: ChosenFile, kept: Uploads) -> ChosenFile:
+    """The same where the next try finds it."""
     if file.kept:
         return file
     return chosen(kept.keep(file.filename, file.content_type, file.slices(WRITTEN_AT_ONCE)))
@@ -129,7 +134,14 @@ def blank(sender: str) -> ComposeForm:
 
 def from_request(kept: Uploads) -> ComposeForm:
     """The form as the browser sent it; a kept file that is gone is a problem already."""
-    given = request.form.to_dict()  # a MultiDict raises, and catches, an exception for each that is not there
+    return from_fields(request.form, request.files, kept)
+
+
+def from_fields(
+    fields: MultiDict[str, str], files: MultiDict[str, FileStorage], kept: Uploads
+) -> ComposeForm:
+    """The same for fields that a browser sent some time, and files that came with them."""
+    given = fields.to_dict()  # a MultiDict raises, and catches, an exception for each that is not there
     # Neither a mail nor PostgreSQL's text can hold a NUL; nobody types one.
     typed = {name: given.get(name, "").replace("\x00", "") for name in TYPED}
     form = ComposeForm(
@@ -140,53 +152,63 @@ def from_request(kept: Uploads) -> ComposeForm:
         undoes_bulk_only="undo_bulk_only" in given,
     )
     form.idempotency_key = given.get("idempotency_key", "")[:200]
-    is_other_table = _is_new_file() or _is_other_sheet()
-    form.mends = mends.from_form(is_new_file=is_other_table)
+    is_new_file = _is_new_file(fields, files)
+    is_other_table = is_new_file or _is_other_sheet(fields)
+    form.mends = mends.from_form(fields, is_new_file=is_other_table)
     if is_other_table:
         form.typed |= dict.fromkeys(("recipients_column", "mended"), "")
     form.typed["recipients"] = form.mends.typed(form.typed["recipients"])
-    _choose_list(form, kept)
-    _choose_attachments(form, kept)
+    _choose_list(form, fields, files, kept, is_new_file=is_new_file)
+    _choose_attachments(form, fields, files, kept)
     return form
 
 
-def _is_new_file() -> bool:
+def _is_new_file(fields: MultiDict[str, str], files: MultiDict[str, FileStorage]) -> bool:
     """Whether it takes the place of one that choices were made for."""
-    uploaded = request.files.get("recipients_file")
-    return bool(uploaded and uploaded.filename and "chosen_for_kept" in request.form)
+    uploaded = files.get("recipients_file")
+    return bool(uploaded and uploaded.filename and "chosen_for_kept" in fields)
 
 
-def _is_other_sheet() -> bool:
+def _is_other_sheet(fields: MultiDict[str, str]) -> bool:
     """Whether another one was chosen than choices were made for."""
-    chosen = request.form.get("recipients_sheet", "")
-    return request.form.get("shown_sheet", chosen) != chosen
+    chosen = fields.get("recipients_sheet", "")
+    return fields.get("shown_sheet", chosen) != chosen
 
 
-def _choose_list(form: ComposeForm, kept: Uploads) -> None:
-    uploaded = request.files.get("recipients_file")
+def _choose_list(
+    form: ComposeForm,
+    fields: MultiDict[str, str],
+    files: MultiDict[str, FileStorage],
+    kept: Uploads,
+    *,
+    is_new_file: bool,
+) -> None:
+    uploaded = files.get("recipients_file")
     if uploaded and uploaded.filename:
-        form.recipients_file = _uploaded(uploaded)
-        if _is_new_file():
+        form.recipients_file = uploaded_file(uploaded)
+        if is_new_file:
             # Of the file that this one takes the place of.
             form.typed |= dict.fromkeys(("recipients_encoding", "recipients_sheet", "recipients_column"), "")
         return
-    for token in request.form.getlist("kept_recipients_file")[:1]:
+    for token in fields.getlist("kept_recipients_file")[:1]:
         if file := kept.find(token):
             form.recipients_file = chosen(file)
         else:
             form.refuse("recipients_file", "The file is not here any more: choose it again.")
 
 
-def _choose_attachments(form: ComposeForm, kept: Uploads) -> None:
-    for token in request.form.getlist("kept_attachments"):
+def _choose_attachments(
+    form: ComposeForm, fields: MultiDict[str, str], files: MultiDict[str, FileStorage], kept: Uploads
+) -> None:
+    for token in fields.getlist("kept_attachments"):
         if file := kept.find(token):
             form.attachments.append(chosen(file))
         else:
             form.refuse("attachments", "An attachment is not here any more: choose it again.")
-    form.attachments += [_uploaded(file) for file in request.files.getlist("attachments") if file.filename]
+    form.attachments += [uploaded_file(file) for file in files.getlist("attachments") if file.filename]
 
 
-def _uploaded(file: FileStorage) -> ChosenFile:
+def uploaded_file(file: FileStorage) -> ChosenFile:
     # Some browsers send the whole path.
     name = (file.filename or "").replace("\\", "/").rpartition("/")[2]
     return ChosenFile(name, file.mimetype or "application/octet-stream", file.stream)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from flask import request
+from werkzeug.datastructures import MultiDict
 
 from mailroom.content.addresses import MAX_LENGTH
 from mailroom.content.recipients.entries import entries
@@ -116,16 +116,16 @@ def doubtful(parsed: Parsed) -> Iterable[tuple[int, str]]:
             yield parsed.lines_of.get(recipient.key, 0), recipient.address
 
 
-def from_form(*, is_new_file: bool) -> Mends:
+def from_form(fields: MultiDict[str, str], *, is_new_file: bool) -> Mends:
     """As the browser sent them; those of a file that another takes the place of are forgotten."""
-    mends = Mends(takes_all="mend_all" in request.form)
-    for line, text, address in _kept(request.form.get("mended", "")):
+    mends = Mends(takes_all="mend_all" in fields)
+    for line, text, address in _kept(fields.get("mended", "")):
         mends.add(ListEntry(FILE_LIST, line, text), address)
-    pairs = zip(request.form.getlist("mend_entry"), request.form.getlist("mend_address"), strict=False)
+    pairs = zip(fields.getlist("mend_entry"), fields.getlist("mend_address"), strict=False)
     for key, address in pairs:
         if entry := entry_of(key):
             mends.add(entry, address)
-    for key in request.form.getlist("mend_suggested"):
+    for key in fields.getlist("mend_suggested"):
         if entry := entry_of(key):
             mends.add(entry, suggested(entry.text))
     if is_new_file:

@@ -26,7 +26,7 @@ from mailroom.engine.accept.draft import (
     Idempotency,
 )
 from mailroom.web import mailroom
-from mailroom.web.compose.compose_form import ChosenFile, ComposeForm
+from mailroom.web.compose.compose_form import OF_ITS_DRAFT, ChosenFile, ComposeForm
 from mailroom.web.compose.recipients import recipients_of
 from mailroom.web.compose.template_choice import chosen_template, saying, with_values
 from mailroom.web.layout.reader_zone import NO_ZONE_YET, kept_zone, planned_time
@@ -92,6 +92,7 @@ def draft_of(
         evidence_wait=mailroom().settings.evidence_wait,
         user_id=user_id,
         idempotency=_idempotency(form, user_id),
+        written_as=form.value("draft"),
         started=started,
     )
     form.draft = draft
@@ -211,6 +212,8 @@ def _idempotency(form: ComposeForm, user_id: int) -> Idempotency | None:
         return None
     digest = sha256()
     for name, value in sorted(form.typed.items()):
+        if name in OF_ITS_DRAFT:
+            continue
         digest.update(f"{name}\0{value}\0".encode("utf-8", "replace"))
     for file in form.files:
         digest.update(f"{file.filename}\0".encode("utf-8", "replace"))

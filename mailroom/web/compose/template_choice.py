@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mailroom.content.content import Content
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.recipients.parsed import Parsed
@@ -11,12 +9,8 @@ from mailroom.content.templates import for_many
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.templates import NotUsable, letter_in_use
-from mailroom.ledger.templates import stored
-from mailroom.ledger.templates.stored import TemplateName
 from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import ComposeForm
-
-MOST_OFFERED = 200
 
 
 def chosen_template(form: ComposeForm) -> TemplateLetter | None:
@@ -59,12 +53,3 @@ def with_values(form: ComposeForm, content: Content, parsed: Parsed, *, may_lack
     except MergeError as trouble:
         form.refuse("template", str(trouble))
     return parsed
-
-
-def offered_templates() -> Sequence[TemplateName]:
-    """What can be chosen; nothing while the ledger is away, for the form is still to be shown then."""
-    try:
-        with mailroom().database.read() as connection:
-            return stored.published_names(connection, MOST_OFFERED)
-    except LEDGER_AWAY:
-        return []

@@ -46,19 +46,22 @@ class Upload:
 
 
 class Uploads:
-    """The kept files of one user. Nobody else's can be named."""
+    """The kept files of one user, or of a program. Nobody else's can be named."""
 
-    def __init__(self, home: Path, user_id: int) -> None:
+    def __init__(self, home: Path, owner: int | str) -> None:
         self._all = home / "uploads"
-        self._mine = self._all / str(user_id)
+        self._mine = self._all / str(owner)
 
-    def keep(self, filename: str, content_type: str, data: Iterable[bytes]) -> Upload:
-        """Writes `data`; clears away what is older than a day, of everybody, and what is too much of mine."""
+    def keep(self, filename: str, content_type: str, data: Iterable[bytes], token: str = "") -> Upload:
+        """Writes `data`; clears away what is older than a day, of everybody, and what is too much of mine.
+
+        `token`: of a file that was here before.
+        """
         self._sweep()
         self._make_room()
         for folder in (self._all, self._mine):
             files.make_folder(folder)
-        token = secrets.token_hex(16)
+        token = token or secrets.token_hex(16)
         about = {"filename": filename, "content_type": content_type}
         for name in (token, f"{token}.json"):
             files.create(self._mine / name)

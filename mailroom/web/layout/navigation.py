@@ -11,6 +11,7 @@ from mailroom import __version__
 
 PLACES = (
     ("/", "Compose", "pen-line"),
+    ("/drafts", "Drafts", "file-text"),
     ("/mailings", "Mailings", "mails"),
     ("/templates", "Templates", "file-text"),
     ("/attention", "Needs you", "triangle-alert"),

@@ -17,6 +17,7 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import DraftRefused
 from mailroom.engine.letterhead import link_place
 from mailroom.engine.preflight.plan import plan_of
+from mailroom.ledger.drafts.versions import Reason
 from mailroom.smtp.server import server_from
 from mailroom.web import mailroom
 from mailroom.web.checking import kept_form, running
@@ -28,6 +29,7 @@ from mailroom.web.checking.shown_finding import shown_findings
 from mailroom.web.compose import compose_form
 from mailroom.web.compose.compose_form import ComposeForm
 from mailroom.web.compose.submission import content_of, draft_of
+from mailroom.web.drafts import saving
 from mailroom.web.layout.filters import count
 from mailroom.web.letter_frame import framed
 from mailroom.web.pages import compose
@@ -48,7 +50,10 @@ SCHEMES = ("light", "dark")
 @blueprint.post("/check")
 def begin() -> Response:
     """303 to the check's page, or the form with what must be mended before anything can be built."""
-    return _begun(compose_form.from_request(compose.uploads()))
+    kept = compose.uploads()
+    form = compose_form.from_request(kept)
+    saving.note(form, kept, Reason.CHECK)
+    return _begun(form)
 
 
 def _begun(form: ComposeForm) -> Response:
@@ -131,6 +136,7 @@ def send(token: str) -> Response:
     is_known_to_be_fit = status.report is not None and not status.refuses
     answer = compose.submitted(form, is_tried_as_a_whole=is_known_to_be_fit)
     if answer.status_code == 303:
+        saving.mark(form, Reason.SEND)
         compose.uploads().drop([check.form])
     return answer
 
@@ -142,8 +148,8 @@ def test(token: str) -> Response:
     form = kept_form.read(check.form, compose.uploads())
     person = check.person(request.form.get("place", -1, type=number) or 0)
     testers = _testers(request.form.get("to", ""))
-    if testers:
-        _send_test(_content(form, status), status, person, testers)
+    if testers and _send_test(_content(form, status), status, person, testers):
+        saving.mark(form, Reason.TEST)
     place = person.place if person else 0
     return redirect(url_for("check.show", token=token, place=place, _anchor="test"), 303)
 
@@ -168,7 +174,7 @@ def _testers(typed: str) -> list[Address]:
     return []
 
 
-def _send_test(content: Content, status: CheckStatus, person: Person | None, testers: list[Address]) -> None:
+def _send_test(content: Content, status: CheckStatus, person: Person | None, testers: list[Address]) -> bool:
     settings = mailroom().settings
     draft = draft_for_testers(
         content,
@@ -191,6 +197,8 @@ def _send_test(content: Content, status: CheckStatus, person: Person | None, tes
     else:
         goes = f"A test goes to {count(accepted.total, 'address', 'addresses')}"
         flash(f"{goes}, as a mailing of its own: number {accepted.mailing_id}.", "good")
+        return True
+    return False
 
 
 def _found(token: str) -> tuple[KeptCheck, CheckStatus]:

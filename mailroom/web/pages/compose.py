@@ -25,15 +25,19 @@ from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Accepted, DraftRefused, KeyReused, StillUnderWay
 from mailroom.ledger.deliveries.outcomes import OUTCOMES
+from mailroom.ledger.drafts.versions import Reason
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.web import mailroom
 from mailroom.web.compose import compose_form
-from mailroom.web.compose.compose_form import ComposeForm
+from mailroom.web.compose.compose_form import OF_ITS_DRAFT, ComposeForm
+from mailroom.web.compose.offers import offers
 from mailroom.web.compose.prefill import copied
 from mailroom.web.compose.review import review_of
 from mailroom.web.compose.submission import draft_of
-from mailroom.web.compose.template_choice import chosen_template, offered_templates
+from mailroom.web.compose.template_choice import chosen_template
 from mailroom.web.compose.uploads import Uploads
+from mailroom.web.drafts import saving
+from mailroom.web.drafts.kept_form_files import DraftUploads
 from mailroom.web.layout.filters import count, duration
 from mailroom.web.request import errors, origin
 from mailroom.web.request.accepted import stands
@@ -110,7 +114,10 @@ def _with_template(form: ComposeForm) -> ComposeForm:
 @blueprint.post("/mailings")
 def submit() -> Response:
     """303 to the mailing's page, or the form as typed with what is wrong at each field."""
-    return submitted(compose_form.from_request(uploads()))
+    kept = uploads()
+    form = compose_form.from_request(kept)
+    saving.note(form, kept, Reason.SEND)
+    return submitted(form)
 
 
 def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Response:
@@ -165,6 +172,7 @@ def no_recipients() -> Response:
 def _ask_again(form: ComposeForm) -> Response:
     """Somebody went back to a form that was sent and changed it: another mailing, if they mean it."""
     form.idempotency_key = str(uuid.uuid4())
+    form.typed |= dict.fromkeys(OF_ITS_DRAFT, "")  # it is a mailing already
     problem = "This form was sent before, with other content. Press Send once more to send this one as well."
     form.problems = [("send", problem)]
     return shown(form, 409)
@@ -207,13 +215,16 @@ def shown(form: ComposeForm, status: int) -> Response:
         review=review_of(form, form.draft) if form.draft else None,
         limit=limit,
         evidence_wait=wait,
-        templates=offered_templates(),
+        **offers()._asdict(),
     )
     return make_response(page, status)
 
 
 def uploads() -> Uploads:
-    return Uploads(mailroom().settings.home, user().id)
+    """Of whoever asks; those of the draft that the form is of come back by themselves."""
+    return DraftUploads(
+        mailroom().settings.home, user().id, mailroom().database, request.form.get("draft", "")
+    )
 
 
 @blueprint.post("/preview")

@@ -20,6 +20,7 @@ from mailroom.ledger.deliveries.bulk_actions import Decision
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.deliveries.outcomes import NOT_BOUNCED
 from mailroom.ledger.deliveries.timeline import marks_of
+from mailroom.ledger.drafts import stored as drafts
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import MailingState, State
@@ -65,6 +66,7 @@ class View:
     tabs: list[Tab]
     now: datetime
     gone: str | None  # why nothing of it can be sent any more
+    draft: str | None  # the uid of the one that it was written as
 
     @property
     def is_live(self) -> bool:
@@ -206,6 +208,7 @@ def _view(
     page = reads.ask(deliveries.page, mailing_id, state=state, after_id=after, limit=limit)
     decisions = reads.ask(bulk_actions.of_mailing, mailing_id)
     gone = reads.ask(contents.gone, mailing_id)
+    draft = reads.ask(drafts.uid_of_mailing, mailing_id) if with_letter else None
     standing, rows = found(), page()
     mailing, now = standing.mailing, from_millis(standing.now)
     view = View(
@@ -220,6 +223,7 @@ def _view(
         tabs=_tabs(mailing, state),
         now=now,
         gone=gone(),
+        draft=draft() if draft else None,
     )
     return view, standing.shown
 

@@ -39,7 +39,7 @@ SECURITY_HEADERS = {
 }
 """Where a view set one of these itself, its own stays."""
 
-WITH_A_LETTER = ("compose.submit", "compose.check_recipients")
+WITH_A_LETTER = ("compose.submit", "compose.check_recipients", "drafts.save")
 """Endpoints that take the compose form."""
 
 TOKEN_LIFETIME = timedelta(hours=24)

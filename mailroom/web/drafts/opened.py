@@ -1,0 +1,29 @@
+"""A draft as a compose form again."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+from werkzeug.datastructures import FileStorage, MultiDict
+
+from mailroom.ledger.drafts import contents_of_drafts
+from mailroom.ledger.drafts.kept_fields import KeptFields
+from mailroom.ledger.drafts.stored import StoredDraft
+from mailroom.web.compose import compose_form
+from mailroom.web.compose.compose_form import ComposeForm
+from mailroom.web.compose.uploads import Uploads
+
+
+def fields_of(connection: Connection, draft: StoredDraft, form: KeptFields) -> MultiDict[str, str]:
+    """Those of the draft, or of a version of it, as its page sent them; files by their tokens."""
+    fields = MultiDict(contents_of_drafts.texts(connection, draft.id, form))
+    for file in form.files:
+        fields.add(file.field, file.token)
+    return fields
+
+
+def opened(draft: StoredDraft, fields: MultiDict[str, str], kept: Uploads) -> ComposeForm:
+    """As it was left. Its idempotency key is the draft's: whoever sends it, it is one mailing."""
+    form = compose_form.from_fields(fields, MultiDict[str, FileStorage](), kept)
+    form.idempotency_key = draft.uid
+    form.typed |= {"draft": draft.uid, "draft_revision": str(draft.revision)}
+    return form
