@@ -49,7 +49,7 @@ def configure(form: str = AS_TEXT, secrets: Iterable[str] = ()) -> None:
     last = _renderer(form)
     structlog.configure(
         processors=[*shared, *last],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = LineHandler(sys.stderr)
