@@ -74,6 +74,9 @@ class Recipients(Sequence[Recipient]):
         return len(self._blocks) * SPOOLED_AT_ONCE + len(self._rest)
 
     def __iter__(self) -> Iterator[Recipient]:
+        return self._all() if self._blocks else iter(self._rest)
+
+    def _all(self) -> Iterator[Recipient]:
         for number in range(len(self._blocks) + 1):
             yield from self._block(number)
 

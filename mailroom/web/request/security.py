@@ -60,8 +60,8 @@ class FormTokens(CSRFProtect):  # type: ignore[misc]  # it has no types
     def protect(self, apply_exemptions: bool = False) -> None:
         if (
             request.method in origin.READING
+            or request.blueprint in origin.SELF_EVIDENT
             or not request.endpoint
-            or (apply_exemptions and self._is_exempt())
         ):
             return
         if not _is_right(request.form.get("csrf_token", ""), session.get("csrf_token", "")):
@@ -95,8 +95,11 @@ class Sessions(SecureCookieSessionInterface):
         return self._signer
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        super().save_session(app, session, response)
-        self._last(app, response)
+        if session.modified:
+            super().save_session(app, session, response)
+            self._last(app, response)
+        elif session.accessed:  # the cookie stays as it is, and Flask would look up what it consists of
+            response.vary.add("Cookie")
         known_browsers.write(response)
 
     def _last(self, app: Flask, response: Response) -> None:
