@@ -49,7 +49,7 @@ def configure(form: str = AS_TEXT, secrets: Iterable[str] = ()) -> None:
     last = _renderer(form)
     structlog.configure(
         processors=[*shared, *last],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=partial(_same, structlog.WriteLogger(sys.stderr)),
         cache_logger_on_first_use=False,
     )
     handler = LineHandler(sys.stderr)
@@ -63,6 +63,11 @@ def configure(form: str = AS_TEXT, secrets: Iterable[str] = ()) -> None:
     for old in [handler for handler in root.handlers if isinstance(handler, LineHandler)]:
         root.removeHandler(old)
     root.addHandler(handler)
+
+
+def _same(logger: structlog.WriteLogger, *_: object) -> structlog.WriteLogger:
+    """structlog would make one for each line."""
+    return logger
 
 
 class Stamper:

@@ -43,7 +43,7 @@ class Proxies:
     def client(self, peer: str, forwarded_for: str) -> str:
         """The right-most address that is no proxy: of `peer` and, before it, X-Forwarded-For's."""
         found = _of_a_peer(peer)
-        if self.believes(peer):
+        if forwarded_for and self.believes(peer):
             for entry in filter(str.strip, reversed(forwarded_for.split(","))):
                 before = _address(entry)
                 if before is None:  # "unknown", or nonsense: its neighbour is all that is known

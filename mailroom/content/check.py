@@ -98,6 +98,8 @@ def _check_addresses(content: Content, recipients: Sequence[Recipient]) -> Itera
         "cc": content.cc,
     }
     for field, addresses in fields.items():
+        if not addresses:
+            continue
         if any(
             UNSAFE_IN_ADDRESS.search(address.name) or UNSAFE_IN_ADDRESS.search(address.address)
             for address in addresses
@@ -105,7 +107,7 @@ def _check_addresses(content: Content, recipients: Sequence[Recipient]) -> Itera
             yield field, "A name or address cannot contain a line break or another control character."
         elif reason := next(filter(None, (misplaced(address.name) for address in addresses)), ""):
             yield field, f"A name here {reason}."
-        elif max((len(address.name) for address in addresses), default=0) > LONGEST_NAME:
+        elif max(len(address.name) for address in addresses) > LONGEST_NAME:
             yield field, f"A name here has more than {LONGEST_NAME:,} characters."
     if content.is_personal and max((len(one.name) for one in recipients), default=0) > LONGEST_NAME:
         yield "recipients", f"A recipient's name has more than {LONGEST_NAME:,} characters."
@@ -164,7 +166,8 @@ Attempt = Callable[[Iterable[tuple[str, Values]]], str]
 def filled_fields(content: Content) -> Iterator[tuple[str, str, Attempt]]:
     """Where merge tags are filled: the field, its source, and how it is tried."""
     for field, source in (("subject", content.subject), ("text", content.text), ("html", content.html)):
-        yield field, source, partial(trial, source, html=field == "html")
+        if has_tags(source):
+            yield field, source, partial(trial, source, html=field == "html")
     for name, value in content.headers:
         if has_tags(value):
             yield "headers", value, partial(_try_header, name, value)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, Row, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
@@ -111,9 +110,9 @@ class Database:
         else:
             _configure_postgresql(self.engine, busy_timeout)
             pipeline.waits_for_sqlalchemy(self.engine)
-        self._kept: WeakSet[KeptOpen] = WeakSet()
-        self._lookups = Lookups(self.engine, is_sqlite=self.is_sqlite)
         self._writing = self.engine.execution_options(mailroom_writes=True)
+        self._kept_open = KeptOpen(self._writing, self._write_lock) if self._write_lock else None
+        self._lookups = Lookups(self.engine, self._kept_open)
         # On PostgreSQL each statement would see what was committed before it, so that a batch
         # which is closed between two of them would be in none of the two counts.
         self._reading = self.engine.execution_options(**{begin.BEGINS_WITH: begin.BEGIN_READING})
@@ -161,10 +160,8 @@ class Database:
 
     def kept_open(self) -> KeptOpen:
         """For who writes to SQLite often, in one thread at a time."""
-        assert self._write_lock is not None
-        kept = KeptOpen(self._writing, self._write_lock)
-        self._kept.add(kept)
-        return kept
+        assert self._kept_open is not None
+        return self._kept_open
 
     def look(self, statement: Statement, **values: Any) -> tuple[Any, ...] | None:
         """The only row that it finds now, or None; by itself, in no transaction."""
@@ -184,8 +181,8 @@ class Database:
     def dispose(self) -> None:
         """Closes every connection that nobody uses; they are opened anew when they are needed."""
         self._lookups.close()
-        for kept in self._kept:
-            kept.close()
+        if self._kept_open is not None:
+            self._kept_open.close()
         self.engine.dispose()
 
 

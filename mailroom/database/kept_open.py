@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -16,11 +19,12 @@ class KeptOpen:
     def __init__(self, engine: Engine, write_lock: WriteLock) -> None:
         self._engine, self._write_lock = engine.execution_options(mailroom_impatient=True), write_lock
         self._connection: Connection | None = None
+        self._in_use = threading.Lock()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Committed on leaving; an exception rolls back, and the next one opens a connection anew."""
-        with self._write_lock.one():
+        with self._in_use, self._write_lock.one():
             connection = self._connection = self._connection or self._open()
             try:
                 with connection.begin():
@@ -30,6 +34,21 @@ class KeptOpen:
                 with suppress(Exception):
                     connection.close()
                 raise
+
+    def look(self, sql: str, given: Any) -> list[tuple[Any, ...]] | None:
+        """What a statement that only reads finds, between two transactions; None: somebody else has to ask.
+
+        What those wrote is in this connection's page cache. Every other one reads it anew.
+        """
+        if not self._in_use.acquire(blocking=False):
+            return None
+        try:
+            driver_s: Any = self._connection.connection.dbapi_connection if self._connection else None
+            return None if driver_s is None else driver_s.execute(sql, given).fetchall()
+        except sqlite3.Error:  # it waits for nobody, being IMPATIENT
+            return None
+        finally:
+            self._in_use.release()
 
     def close(self) -> None:
         """For whoever knows that nobody writes."""

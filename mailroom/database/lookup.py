@@ -16,18 +16,20 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from mailroom.database import idle
+from mailroom.database.kept_open import KeptOpen
 from mailroom.database.pipeline import as_sqlalchemy
 from mailroom.database.statement import Statement
 
 
 class Lookups:
-    """Of one process; each thread has a connection for it, beside the pool's, on SQLite.
+    """Of one process. On SQLite by the connection that writes, which finds what it wrote in its cache; while
+    it is used each thread has one of its own, beside the pool's.
 
     On PostgreSQL, where connections are counted, it takes one of the pool's.
     """
 
-    def __init__(self, engine: Engine, *, is_sqlite: bool) -> None:
-        self._engine, self._is_sqlite = engine, is_sqlite
+    def __init__(self, engine: Engine, writer: KeptOpen | None) -> None:
+        self._engine, self._writer = engine, writer
         self._kept = threading.local()
         self._all: WeakSet[PoolProxiedConnection] = WeakSet()
 
@@ -35,16 +37,19 @@ class Lookups:
         """What was committed when it ran. Raises DBAPIError, as SQLAlchemy does."""
         compiled = statement.on(self._engine.dialect)
         given = compiled.parameters(values)
+        found = self._writer.look(compiled.sql, given) if self._writer else None
+        return compiled.rows(self._asked(compiled.sql, given) if found is None else found)
+
+    def _asked(self, sql: str, given: Any) -> list[tuple[Any, ...]]:
         with idle.unasked():
             connection = self._connection()
         try:
-            found = self._run(connection, compiled.sql, given)
+            return self._run(connection, sql, given)
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
             # It died while nobody used it. The next one is asked before.
-            found = self._run(self._connection(), compiled.sql, given)
-        return compiled.rows(found)
+            return self._run(self._connection(), sql, given)
 
     def _run(self, connection: PoolProxiedConnection, sql: str, given: Any) -> list[tuple[Any, ...]]:
         dialect = self._engine.dialect
@@ -69,14 +74,14 @@ class Lookups:
         if kept is not None:
             return kept
         pooled = self._engine.raw_connection()
-        if self._is_sqlite:
+        if self._writer is not None:
             pooled.detach()
             self._kept.connection = pooled
             self._all.add(pooled)
         return pooled
 
     def _give_back(self, connection: PoolProxiedConnection) -> None:
-        if not self._is_sqlite:
+        if self._writer is None:
             connection.close()
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mailroom.content.check import filled_fields
 from mailroom.content.content import Content
 from mailroom.content.merge.plain import Values, text_of, value_of
-from mailroom.content.merge.tags import has_tags, plain_pieces
+from mailroom.content.merge.tags import plain_pieces
 from mailroom.content.preflight.enclosures import seen_text
 
 SHOWN_BESIDE = 24
@@ -28,8 +28,6 @@ class EmptyTags:
         self._content = content
         self._unknown = unknown
         for field, source, _ in filled_fields(content):
-            if not has_tags(source):
-                continue
             if (pieces := plain_pieces(source)) is not None:
                 self._plain |= dict.fromkeys(name for name in pieces[1::2] if name not in unknown)
             else:

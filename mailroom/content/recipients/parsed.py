@@ -103,6 +103,8 @@ class Parsed:
 
 def merge(*lists: Parsed) -> Parsed:
     """All lists as one; an address that an earlier list has is dropped and reported."""
+    if len(lists) == 1:
+        return lists[0]
     merged = Parsed()
     seen = FirstLines()
     is_one = sum(bool(parsed.recipients) for parsed in lists) == 1  # the usual case: nobody to compare with

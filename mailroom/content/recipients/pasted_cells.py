@@ -15,7 +15,7 @@ from mailroom.content.recipients.table import Numbered, read_table
 
 def parse_typed(text: str) -> Parsed:
     """Every address of what somebody typed or pasted: entries, or rows of cells where tabs are in it."""
-    if not any("\t" in line.strip() for line in text.splitlines()):
+    if "\t" not in text or not any("\t" in line.strip() for line in text.splitlines()):
         return parse_pasted(text)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return read_table(partial(_rows, text, _has_quotes(text)), Parsed())

@@ -39,14 +39,18 @@ class Recipients(Sequence[Recipient]):
         self.extend(given)
 
     def append(self, recipient: Recipient) -> None:
-        self.extend((recipient,))
+        self._rest.append(recipient)
+        self._spool_if_many()
 
     def extend(self, recipients: Iterable[Recipient]) -> None:
         more = iter(recipients)
         while some := list(islice(more, SPOOLED_AT_ONCE)):
             self._rest += some
-            if len(self._rest) > (SPOOLED_AT_ONCE if self._file else MOST_IN_MEMORY):
-                self._spool()
+            self._spool_if_many()
+
+    def _spool_if_many(self) -> None:
+        if len(self._rest) > (SPOOLED_AT_ONCE if self._file else MOST_IN_MEMORY):
+            self._spool()
 
     def _spool(self) -> None:
         self._file = self._file or tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - as long as we are
@@ -70,6 +74,9 @@ class Recipients(Sequence[Recipient]):
         return len(self._blocks) * SPOOLED_AT_ONCE + len(self._rest)
 
     def __iter__(self) -> Iterator[Recipient]:
+        return self._all() if self._blocks else iter(self._rest)
+
+    def _all(self) -> Iterator[Recipient]:
         for number in range(len(self._blocks) + 1):
             yield from self._block(number)
 

@@ -22,7 +22,6 @@ from mailroom.web.api import (
     unknown,
 )
 from mailroom.web.api.blueprint import blueprint
-from mailroom.web.request.security import csrf
 
 PARTS = (emails, batches, mailings, preflight, suppressions, templates, lists, openapi, docs, unknown, errors)
 """Each adds its part to the blueprint when it is imported."""
@@ -33,6 +32,5 @@ def init_app(app: Flask) -> None:
     bearer.init_app(app, mailroom.database)
     rates.init_app(app, mailroom.settings.redis_url)
     remote_files.init_app(app, mailroom.settings)
-    csrf.exempt(blueprint)  # a key in a header, never a cookie: no browser sends it by itself
     app.url_map.converters.update(anything=unknown.Anything, named=unknown.Named)
     app.register_blueprint(blueprint)

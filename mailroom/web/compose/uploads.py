@@ -49,8 +49,15 @@ class Uploads:
     """The kept files of one user, or of a program. Nobody else's can be named."""
 
     def __init__(self, home: Path, owner: int | str) -> None:
-        self._all = home / "uploads"
-        self._mine = self._all / str(owner)
+        self._home, self._owner = home, owner
+
+    @property
+    def _all(self) -> Path:
+        return self._home / "uploads"
+
+    @property
+    def _mine(self) -> Path:
+        return self._all / str(self._owner)
 
     def keep(self, filename: str, content_type: str, data: Iterable[bytes], token: str = "") -> Upload:
         """Writes `data`; clears away what is older than a day, of everybody, and what is too much of mine.

@@ -31,7 +31,7 @@ class Forwarded:
         told = {name: str(environ.pop(name)) for name in [n for n in environ if n.startswith(OF_PROXIES)]}
         peer = str(environ.get("REMOTE_ADDR") or "")
         environ["REMOTE_ADDR"] = self._proxies.client(peer, told.get(FOR, ""))
-        if self._proxies.believes(peer):
+        if told and self._proxies.believes(peer):
             scheme, host = _last(told.get(SCHEME, "")).lower(), _last(told.get(HOST, ""))
             if scheme in ("http", "https"):
                 environ["wsgi.url_scheme"] = scheme

@@ -21,7 +21,8 @@ from mailroom.web import mailroom
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 HOST_PATTERN = re.compile("[a-z0-9._:-]{1,255}")
 SELF_EVIDENT = frozenset({"api", "unsubscribe", "provider_door"})
-"""Blueprints whose requests carry what lets them in, and nothing that a browser adds for another site."""
+"""Blueprints whose requests carry what lets them in (a key, a signature, a link), and nothing that a browser
+adds for another site: their forms need no token either."""
 
 DEFAULT_PORTS: dict[str, int | None] = {"http": 80, "https": 443}
 REFUSALS_TOLD_EVERY = 60.0

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from hmac import compare_digest
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, current_app, g, request, session
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
-from itsdangerous import URLSafeTimedSerializer
+from itsdangerous import BadData
 
 from mailroom.ledger.people.sign_ins import SIGN_IN_LIFETIME_MS
 from mailroom.proxies import Proxies
 from mailroom.settings import Settings
 from mailroom.web.request import origin
 from mailroom.web.request.forwarded import Forwarded
+from mailroom.web.request.signing import SignedWords
 from mailroom.web.sign_in import known_browsers
 
 CONTENT_POLICY = "; ".join(
@@ -45,22 +47,59 @@ WITH_A_LETTER = ("compose.submit", "compose.check_recipients", "drafts.save")
 TOKEN_LIFETIME = timedelta(hours=24)
 """Of a form's CSRF token: a letter may take a day to write."""
 
-csrf = CSRFProtect()
+FORM_TOKENS = "mailroom.form_tokens"
+
+
+class FormTokens(CSRFProtect):  # type: ignore[misc]  # it has no types
+    """Flask-WTF's own, which makes a signer for each token. What the kept one finds right needs no other."""
+
+    def init_app(self, app: Flask) -> None:
+        super().init_app(app)
+        app.extensions[FORM_TOKENS] = SignedWords(str(app.secret_key), salt="wtf-csrf-token")
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        if (
+            request.method in origin.READING
+            or request.blueprint in origin.SELF_EVIDENT
+            or not request.endpoint
+        ):
+            return
+        if not _is_right(request.form.get("csrf_token", ""), session.get("csrf_token", "")):
+            super().protect(apply_exemptions)
+        g.csrf_valid = True
+
+
+def _is_right(given: str, kept: str) -> bool:
+    """Whether a form's token is signed, not too old, and this session's."""
+    tokens: SignedWords = current_app.extensions[FORM_TOKENS]
+    try:
+        return compare_digest(tokens.loads(given, max_age=int(TOKEN_LIFETIME.total_seconds())), kept)
+    except (BadData, TypeError):
+        return False
+
+
+csrf = FormTokens()
 
 
 class Sessions(SecureCookieSessionInterface):
     """Flask's own, which makes the signer anew for every request, the API's included; and one cookie more."""
 
-    _signer: URLSafeTimedSerializer | None = None
+    _signer: SignedWords | None = None
 
-    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+    def get_signing_serializer(self, app: Flask) -> SignedWords | None:
         if self._signer is None:
-            self._signer = super().get_signing_serializer(app)
+            derived = {"key_derivation": self.key_derivation}
+            self._signer = SignedWords(
+                str(app.secret_key), salt=self.salt, serializer=self.serializer, signer_kwargs=derived
+            )
         return self._signer
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        super().save_session(app, session, response)
-        self._last(app, response)
+        if session.modified:
+            super().save_session(app, session, response)
+            self._last(app, response)
+        elif session.accessed:  # the cookie stays as it is, and Flask would look up what it consists of
+            response.vary.add("Cookie")
         known_browsers.write(response)
 
     def _last(self, app: Flask, response: Response) -> None:
