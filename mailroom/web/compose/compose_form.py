@@ -146,12 +146,12 @@ def from_fields(
     typed = {name: given.get(name, "").replace("\x00", "") for name in TYPED}
     form = ComposeForm(
         typed,
+        idempotency_key=given.get("idempotency_key", "")[:200],
         leave_out="leave_out" in given,
         asks_for_link="ask_for_link" in given,
         is_without_link="without_link" in given,
         undoes_bulk_only="undo_bulk_only" in given,
     )
-    form.idempotency_key = given.get("idempotency_key", "")[:200]
     is_new_file = _is_new_file(fields, files)
     is_other_table = is_new_file or _is_other_sheet(fields)
     form.mends = mends.from_form(fields, is_new_file=is_other_table)
