@@ -33,6 +33,8 @@ COLUMNS = (
     "code",
     "marked_at",
     "updated_at",
+    "trouble",
+    "troubled_at",
 )
 DELIVERIES = BulkInsert("deliveries", COLUMNS)
 
@@ -101,4 +103,5 @@ def _deliveries(sizes: Sequence[int]) -> Iterator[tuple[object, ...]]:
             address = letter.address(letter.scattered(person))
             name = f"Ann Lee {person % 1_000}" if person % NAMED == 0 else ""
             state, code = (State.FAILED, 550) if (number + 1) % FAILS == 0 else (State.SENT, 250)
-            yield mailing_id, address, address, name, state.value, 1, code, now, now
+            trouble = (state.value, now) if state is State.FAILED else (None, None)
+            yield mailing_id, address, address, name, state.value, 1, code, now, now, *trouble

@@ -33,6 +33,7 @@ class Account:
 
 def counters_agree(database: Database) -> None:
     """Every mailing's counters are what counting its rows gives, in every state."""
+    troubles_agree(database)
     counted: dict[int, Counter[str]] = {}
     of_each = (deliveries.c.mailing_id, deliveries.c.state)
     with database.read() as connection:
@@ -47,6 +48,17 @@ def counters_agree(database: Database) -> None:
             counters = {state: number for state, number in mailing.counts.items() if number}
             assert counters == counted.get(mailing.id, {}), f"the counters of mailing {mailing.id} are wrong"
             assert sum(counters.values()) == mailing.total
+
+
+def troubles_agree(database: Database) -> None:
+    """By the index of what people look for that is found, as it is, and nothing else."""
+    with database.read() as connection:
+        of_each = (deliveries.c.state, deliveries.c.trouble, deliveries.c.troubled_at.is_(None))
+        for state, found, is_undated in connection.execute(select(*of_each).distinct()):
+            is_usual = state.about.is_usual
+            assert (found, is_undated) == (None if is_usual else state, is_usual), (
+                f"{state}: found as {found}"
+            )
 
 
 def account(database: Database, messages: Iterable[RecordedMessage]) -> Account:

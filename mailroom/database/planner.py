@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from typing import Any
+
+from sqlalchemy import CTE, Connection, Select, text
 
 from mailroom.database.statement import Statement
 
 NO_FLUSH = Statement(text("SET LOCAL synchronous_commit = off"))
+KEEP_PLANS = Statement(text("SET LOCAL plan_cache_mode = force_generic_plan"))
 NO_SORT = Statement(text("SET LOCAL enable_sort = off"))
 
 
@@ -21,6 +24,18 @@ def flush_with_a_later_commit(connection: Connection) -> None:
 def read_in_order_of_an_index(connection: Connection) -> None:
     """What was written a moment ago has no statistics: the planner would take it for little, and sort it."""
     _set(connection, NO_SORT)
+
+
+def keep_plans(connection: Connection) -> None:
+    """What this transaction runs is found by keys alone, whichever are given: to plan it anew for each of
+    them would take as long as to run it. Not for a statement whose parameters decide about an index.
+    """
+    _set(connection, KEEP_PLANS)
+
+
+def read_first(rows: Select[Any], name: str) -> CTE:
+    """SQL: these rows, found by their own conditions before anything is joined to them."""
+    return rows.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
 
 
 def _set(connection: Connection, setting: Statement) -> None:

@@ -1,11 +1,13 @@
 """Raw connection: statements run by the driver alone, for the send loop's commit a mail.
 
 On SQLite they take some microseconds, and are run where they are asked for. On PostgreSQL they are a round
-trip, so that connection has a thread of its own: there it is opened, waits and is closed.
+trip: what is usual is asked from the event loop, which goes on meanwhile. Whatever must be waited for has a
+thread of the connection's own: there it is opened and closed, and errors are dealt with.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from operator import attrgetter, methodcaller
@@ -17,7 +19,8 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from mailroom import supervision
-from mailroom.database import pipeline
+from mailroom.database import asking, pipeline
+from mailroom.database.asking import PreparedStatement, Question, Values
 from mailroom.database.pipeline import as_sqlalchemy
 from mailroom.database.pooler import EACH_TRANSACTION
 from mailroom.database.write_lock import IMPATIENT, WriteLock
@@ -42,6 +45,7 @@ class RawConnection:
         self._driver: Any = engine.dialect.loaded_dbapi
         self._write_lock = write_lock
         self._pooled: PoolProxiedConnection | None = None
+        self._knows: set[bytes] = set()  # the statements that are prepared there
         self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._thread: Thread | None = None
 
@@ -107,6 +111,41 @@ class RawConnection:
             cursors = [connection.execute(*statement) for statement in given]
         return [read(cursor) for cursor in cursors]
 
+    def learn(self, statement: PreparedStatement) -> None:
+        """Has the connection that is open know it, if nobody else uses that: for `ask`."""
+        if statement.name in self._knows or self._pooled is None or self._pooled.info.get(EACH_TRANSACTION):
+            return
+        driver_s: Any = self._pooled.driver_connection
+        try:
+            asking.prepare(driver_s, statement)
+        except self._driver.Error as error:
+            self.close()
+            raise as_sqlalchemy(error, "", self.engine.dialect) from error
+        self._knows.add(statement.name)
+
+    def knows(self, statement: PreparedStatement) -> bool:
+        """Whether it may be asked."""
+        return statement.name in self._knows
+
+    def ask(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        statement: PreparedStatement,
+        values: Values,
+        heard: Callable[[Any, Exception | None], None],
+    ) -> None:
+        """Runs it in a transaction of its own, without waiting: `heard` is called in `loop`, with libpq's
+        result or a DBAPIError, after which this connection is to be closed.
+        """
+        assert self._pooled is not None
+        driver_s: Any = self._pooled.driver_connection
+        dialect = self.engine.dialect
+
+        def known(result: Any, error: Exception | None) -> None:
+            heard(result, None if error is None else as_sqlalchemy(error, "", dialect))
+
+        Question(loop, driver_s, known).ask(statement, values)
+
     def _open(self) -> PoolProxiedConnection:
         pooled = self.engine.raw_connection()
         if self._write_lock is not None:
@@ -127,3 +166,4 @@ class RawConnection:
                 self._pooled.rollback()
             self._pooled.invalidate()
             self._pooled = None
+            self._knows.clear()

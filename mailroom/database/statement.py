@@ -116,7 +116,7 @@ class Statement:
         return found
 
 
-def _with_literals(statement: Any, dialect: Dialect) -> Any:
+def with_literals(statement: Any, dialect: Dialect) -> Any:
     """The statement with its own values in its words.
 
     SQLite plans a statement anew whenever a parameter that decides about a partial index is given, even
@@ -136,7 +136,7 @@ class CompiledStatement:
     """A statement in the words of one dialect."""
 
     def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str] | None) -> None:
-        compiled: Any = _with_literals(statement, dialect).compile(dialect=dialect, column_keys=columns)
+        compiled: Any = with_literals(statement, dialect).compile(dialect=dialect, column_keys=columns)
         self.sql = str(compiled)
         binds = {name: bind for bind, name in compiled.bind_names.items()}
         converters: dict[str, Converter | None] = {

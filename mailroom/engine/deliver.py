@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Connection
 
 from mailroom import supervision
+from mailroom.database import planner
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine import enqueue, worker_process
 from mailroom.engine.send.batch_sender import BatchSender
@@ -100,6 +101,7 @@ class _Job:
         worker = self._worker
         # Apart from the transaction that took the batch, which holds SQLite's one write lock.
         with worker.database.read_at_once() as connection:
+            planner.keep_plans(connection)
             look = relay.rate.look_later(connection)
             contents = batches.contents_later(connection, lease)
             accepted = relay.circuit.accepted_later(connection)
@@ -159,6 +161,7 @@ class _Job:
     def _end(self, lease: Lease, sender: BatchSender | None) -> tuple[Lease | None, list[Gathered]]:
         """The batch to go on with, and what is to be enqueued."""
         with self._worker.database.begin_at_once() as connection:
+            planner.keep_plans(connection)
             if sender is not None:
                 sender.tell(connection)
             if sender is not None and sender.parked:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Connection,
     Update,
     insert,
+    null,
     or_,
     select,
     true,
@@ -120,7 +121,17 @@ def accepted(is_listed: bool) -> State:
 def moved(move: Move, **values: Any) -> Update:
     """SQL: makes this move, with no delivery that is in another state. `values`: other columns."""
     allowed = or_(*(deliveries.c.state == state for state in move.before))
-    return update(deliveries).where(allowed).values(state=move.after, **values)
+    trouble = _trouble(move, values.get("updated_at"))
+    return update(deliveries).where(allowed).values(state=move.after, **trouble, **values)
+
+
+def _trouble(move: Move, at: Any) -> dict[str, Any]:
+    """What people find it by: nothing where both states are usual, and no index is to change."""
+    if not move.after.about.is_usual:
+        assert at is not None, "since when"
+        return {"trouble": move.after, "troubled_at": at}
+    was_usual = all(state.about.is_usual for state in move.before)
+    return {} if was_usual else {"trouble": null(), "troubled_at": null()}
 
 
 def may_make(move: Move) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from typing import Any
 from mailroom.database import planner
 from mailroom.database.engine import Database
 from mailroom.database.statement import Statement
-from mailroom.ledger.batches import gather
+from mailroom.ledger.batches import batches, gather
 from tests.ledger.book import Book
 
 STATEMENTS: list[tuple[Statement, dict[str, Any]]] = [
@@ -25,6 +25,15 @@ def plan_of(database: Database, statement: Statement, values: dict[str, Any]) ->
         compiled = statement._for(connection)
         found = connection.exec_driver_sql(f"{explain} {compiled.sql}", compiled.parameters(values))
         return "\n".join(str(row[-1]) for row in found)
+
+
+def test_what_a_batch_holds_is_read_and_nothing_else_of_its_mailings(book: Book) -> None:
+    """A mailing may have a million deliveries, and each of its batches would cost a look at all of them."""
+    book.accept(2_600)
+    plan = plan_of(book.database, batches.FIND_WAITING, {"of_batch": 1})
+    in_batch, _, of_shared = plan.partition("SubPlan" if "SubPlan" in plan else "SCALAR SUBQUERY")
+    assert "ix_deliveries_batch_id" in in_batch and of_shared, plan
+    assert "ix_deliveries_mailing_id_id" not in in_batch, plan
 
 
 def test_nothing_is_scanned_and_nothing_sorted(book: Book) -> None:

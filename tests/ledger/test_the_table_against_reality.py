@@ -38,7 +38,8 @@ def put(book: Book, state: State, *, live: bool, resends: int = 0, **options: An
     if not live:
         book.close(lease)
     counters = {one: int(one == state and not live) for one in COUNTED}
-    values = {"state": state, "resends": resends, "due_at": None}
+    trouble = {} if state.about.is_usual else {"trouble": state, "troubled_at": deliveries.c.updated_at}
+    values = {"state": state, "resends": resends, "due_at": None, **trouble}
     with book.database.begin() as connection:
         connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(values))
         of = update(mailings_table).where(mailings_table.c.id == mailing_id)

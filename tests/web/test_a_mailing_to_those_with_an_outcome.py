@@ -145,7 +145,8 @@ def test_one_that_came_whole_says_what_is_not_there(app: Flask, client: FlaskCli
     draft = draft_of(HandedIn(message.as_bytes(), "joe@example.org", ["ann@example.org"]), None)
     mailing_id = accept(parts.database, parts.queue, draft).mailing_id
     with ledger(app).begin() as connection:
-        connection.execute(update(deliveries_table).values(state="failed", due_at=None, batch_id=None))
+        failed = {"state": "failed", "trouble": "failed", "troubled_at": deliveries_table.c.updated_at}
+        connection.execute(update(deliveries_table).values(**failed, due_at=None, batch_id=None))
     for form in (f"/?copy={mailing_id}", f"/?copy={mailing_id}&to=failed"):
         page = client.get(form).text
         assert "files, pictures and headers that it had are not" in page

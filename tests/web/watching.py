@@ -16,6 +16,7 @@ from mailroom.database.clock import now_millis, to_millis
 from mailroom.database.engine import Database
 from mailroom.ledger.people import users
 from mailroom.ledger.schema import attempts, batches, contents, deliveries, mailings, sessions
+from mailroom.ledger.states import State
 
 
 def way_in(app: Flask, email: str = "") -> str:
@@ -69,7 +70,10 @@ def a_mailing(database: Database, *rows: dict[str, Any], **values: Any) -> int:
         for number, row in enumerate(rows, start=1):
             address = row.get("address", f"person{number}@example.org")
             defaults = {"mailing_id": mailing_id, "address": address, "address_key": address.lower()}
-            connection.execute(insert(deliveries).values(defaults | {"updated_at": to_millis(now)} | row))
+            row = defaults | {"state": State.QUEUED, "updated_at": to_millis(now)} | row
+            if not State(row["state"]).about.is_usual:
+                row |= {"trouble": row["state"], "troubled_at": row["updated_at"]}
+            connection.execute(insert(deliveries).values(row))
     return mailing_id
 
 

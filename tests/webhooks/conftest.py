@@ -57,7 +57,9 @@ def failed(database: Database, valkey: Valkey) -> Callable[..., Accepted]:
             ids = list(connection.execute(select(deliveries.c.id)).scalars())
             of = deliveries.c.mailing_id == accepted.mailing_id
             connection.execute(
-                update(deliveries).where(of).values(state="failed", code=550, reply="no such user")
+                update(deliveries)
+                .where(of)
+                .values(state="failed", trouble="failed", troubled_at=1, code=550, reply="no such user")
             )
             events.note(connection, ids)
         return accepted

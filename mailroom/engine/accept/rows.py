@@ -122,6 +122,8 @@ def delivery_rows(
             None if is_listed else due_at,
             None if is_listed else batch_id,
             starts_at,
+            suppressed if is_listed else None,
+            starts_at if is_listed else None,
         )
         for (address, name, variables, role), key in zip(recipients, address_keys, strict=True)
     ]

@@ -1,10 +1,11 @@
 """Write group: marks and outcomes that are written together, and what is left of them after an error.
 
-Written in the event loop or in a thread beside it: nothing here touches a future.
+Written in the event loop, or asked there, or in a thread beside it: nothing here touches a future.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -83,15 +84,46 @@ class GroupWriter:
         self._database = database
         self._suppress_after = rules.suppress_after
         self._lease = lease
+        self._direct = direct
         self._writer = marks.LeaseWriter(direct, lease)
         self._tries: Counter[int] = Counter()  # of an outcome that could not be written, by its delivery
         self._written = Written()
         self.has_failures = False  # something of it failed for good
 
-    def write(self, group: WriteGroup) -> Written:
-        """Leaves in `group` what is to be tried again. Never raises: then nothing would be tried again."""
-        written = self._written = Written()
+    def may_ask(self, group: WriteGroup) -> bool:
+        """Whether `ask` does: what is usual, by a connection that is open."""
+        return self._writer.may_ask and not (group.troubles or group.late or group.unanswered)
+
+    def ask(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        group: WriteGroup,
+        heard: Callable[[Written, Exception | None], None],
+    ) -> None:
+        """The same as `write`, from the event loop and without waiting. What is left in the group then is to
+        be written, with what came of it so far, or `after` the error.
+        """
+        written = Written()
+
+        def known(recorded: list[bool], marked: list[bool], error: Exception | None) -> None:
+            if error is None:
+                self._note(group, written, recorded, marked)
+            heard(written, error)
+
         try:
+            self._writer.ask(loop, group.sent, [one.mark for one in group.asked], known)
+        except ValueError as error:
+            loop.call_soon(heard, written, error)
+
+    def write(
+        self, group: WriteGroup, written: Written | None = None, after: Exception | None = None
+    ) -> Written:
+        """Leaves in `group` what is to be tried again. Never raises: then nothing would be tried again."""
+        written = self._written = written or Written()
+        try:
+            if after is not None:
+                self._direct.close()
+                raise after
             self._write_all(group)
         except LEDGER_AWAY as error:
             written.away = error
@@ -106,10 +138,7 @@ class GroupWriter:
             self._write_troubles(group.troubles)
             group.troubles = []
         if group.sent or group.asked:
-            late, unanswered = self._write_sent_and_marks(group.sent, group.asked)
-            group.sent, group.asked = [], []
-            group.late += late
-            group.unanswered += unanswered
+            self._note(group, self._written, *self._write_together(group.sent, group.asked))
         if group.late:
             self._write_late(group.late)
             group.late = []
@@ -123,17 +152,19 @@ class GroupWriter:
             blame(connection, troubles, moved, self._suppress_after)
         self.has_failures |= any(one.state is State.FAILED for one in troubles)
 
-    def _write_sent_and_marks(self, sent: list[Sent], asked: list[Asked]) -> tuple[list[Sent], list[Asked]]:
-        """Those that did not hold."""
-        recorded, marked = self._writer.write(sent, [one.mark for one in asked])
-        late = [] if all(recorded) else [one for one, held in zip(sent, recorded, strict=True) if not held]
+    def _write_together(self, sent: list[Sent], asked: list[Asked]) -> tuple[list[bool], list[bool]]:
+        return self._writer.write(sent, [one.mark for one in asked])
+
+    def _note(self, group: WriteGroup, written: Written, recorded: list[bool], marked: list[bool]) -> None:
+        """What did not hold is left in the group."""
+        sent, asked, group.sent, group.asked = group.sent, group.asked, [], []
+        if not all(recorded):
+            group.late += [one for one, held in zip(sent, recorded, strict=True) if not held]
         if all(marked):
-            self._written.marked += asked
-            return late, []
-        unanswered: list[Asked] = []
+            written.marked += asked
+            return
         for one, held in zip(asked, marked, strict=True):
-            (self._written.marked if held else unanswered).append(one)
-        return late, unanswered
+            (written.marked if held else group.unanswered).append(one)
 
     def _write_late(self, late: list[Sent]) -> None:
         """We lost the lease before these were on disk. What the server said is true all the same."""
@@ -153,10 +184,14 @@ class GroupWriter:
         """So that what cannot be written holds up nothing else, and is written without its words."""
 
         def sent(some: list[Sent]) -> None:
-            group.late += self._write_sent_and_marks(some, [])[0]
+            one = WriteGroup(sent=some)
+            self._note(one, self._written, *self._write_together(some, []))
+            group.late += one.late
 
         def asked(some: list[Asked]) -> None:
-            group.unanswered += self._write_sent_and_marks([], some)[1]
+            one = WriteGroup(asked=some)
+            self._note(one, self._written, *self._write_together([], some))
+            group.unanswered += one.unanswered
 
         group.troubles = self._alone(group.troubles, self._write_troubles, _without_words)
         group.sent = self._alone(group.sent, sent, _wordless)

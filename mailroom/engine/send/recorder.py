@@ -1,8 +1,8 @@
 """Group commit: the last outcomes and the next marks of all sessions in one transaction.
 
 Where a statement takes no time, everything that sessions ask for in two turns of the event loop is written
-in the one that follows. Where it is a round trip, one group is under way at a time, in a thread, and the
-next one gathers meanwhile. So an outcome and the mark after it share a commit, those of several sessions
+in the one that follows. Where it is a round trip, one group is under way at a time, and the next one gathers
+meanwhile. So an outcome and the mark after it share a commit, those of several sessions
 too, and none of them waits for a clock.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -114,10 +115,21 @@ class Recorder:
         group, self._next, self._gathered, self._turns = self._next, WriteGroup(), 0, 0
         group.asked = [one for one in group.asked if not one.answer.done()]
         self._is_under_way = True
-        self._direct.do(lambda: self._write_in_its_thread(group))
+        if self._writer.may_ask(group):
+            self._writer.ask(self._loop, group, partial(self._heard, group))
+        else:
+            self._direct.do(lambda: self._write_in_its_thread(group))
 
-    def _write_in_its_thread(self, group: WriteGroup) -> None:
-        written = self._writer.write(group)
+    def _heard(self, left: WriteGroup, written: Written, error: Exception | None) -> None:
+        if error is None and not left.size:
+            self._go_on(left, written)
+        else:
+            self._direct.do(lambda: self._write_in_its_thread(left, written, error))
+
+    def _write_in_its_thread(
+        self, group: WriteGroup, written: Written | None = None, after: Exception | None = None
+    ) -> None:
+        written = self._writer.write(group, written, after)
         if self._direct.is_remote:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(self._go_on, group, written)
@@ -126,7 +138,8 @@ class Recorder:
 
     def _go_on(self, left: WriteGroup, written: Written) -> None:
         self._is_under_way = False
-        self._next = left.put_before(self._next)
+        if left.size:
+            self._next = left.put_before(self._next)
         if written.away is not None and not self.is_away:
             log.warning("the ledger is away; outcomes are kept", reason=cause(written.away))
         self.is_away = written.away is not None

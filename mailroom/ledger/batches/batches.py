@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, or_, select, true, update
 
+from mailroom.database import planner
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
 from mailroom.ledger import holding, moves
@@ -104,21 +105,25 @@ START_MAILINGS = Statement(
     )
     .values(started_at=now_millis())
 )
+# Else PostgreSQL might look for all that its mailings have as well, which may be a million.
+IN_BATCH = planner.read_first(
+    select(
+        *(deliveries.c[name] for name in ("id", "mailing_id", "address", "name", "variables", "attempts")),
+        case((IS_SPARED, deliveries.c.updated_at)).label("refused_at"),
+        deliveries.c.dated_at,
+    ).where(OF_BATCH, IS_WAITING),
+    "in_batch",
+)
 FIND_WAITING = Statement(
     select(
-        deliveries.c.id,
-        deliveries.c.mailing_id,
-        deliveries.c.address,
-        deliveries.c.name,
-        deliveries.c.variables,
-        deliveries.c.attempts,
-        case((IS_SPARED, deliveries.c.updated_at)),
+        *(IN_BATCH.c[name] for name in ("id", "mailing_id", "address", "name", "variables", "attempts")),
+        IN_BATCH.c.refused_at,
         IS_HELD_BY_REFUSALS,
-        func.coalesce(deliveries.c.dated_at, DATE_OF_SHARED),
+        func.coalesce(IN_BATCH.c.dated_at, DATE_OF_SHARED),
     )
-    .join(mailings_table, mailings_table.c.id == deliveries.c.mailing_id)
-    .where(OF_BATCH, IS_WAITING, mailings_table.c.state == MailingState.ACTIVE, windows.is_open())
-    .order_by(deliveries.c.id)
+    .join_from(IN_BATCH, mailings_table, mailings_table.c.id == IN_BATCH.c.mailing_id)
+    .where(mailings_table.c.state == MailingState.ACTIVE, windows.is_open())
+    .order_by(IN_BATCH.c.id)
 )
 CLOSE_BATCH = Statement(
     delete(batches).where(

@@ -11,7 +11,7 @@ from mailroom.database.clock import now_millis, to_millis
 from mailroom.ledger import moves
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.moves import IS_IN_LIVE_BATCH, Move, Picked
-from mailroom.ledger.schema import TROUBLED, deliveries
+from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
 
@@ -90,10 +90,8 @@ def change_these(connection: Connection, mailing_id: int, move: Move, ids: Colle
     return len(_move(connection, mailing_id, move, deliveries.c.id.in_(list(ids))))
 
 
-ALL_FAILED = TROUBLED & (deliveries.c.state == State.FAILED)
-ALL_HELD = (
-    TROUBLED & (deliveries.c.state == State.UNKNOWN) & deliveries.c.due_at.is_(None) & ~IS_IN_LIVE_BATCH
-)
+ALL_FAILED = deliveries.c.trouble == State.FAILED
+ALL_HELD = (deliveries.c.trouble == State.UNKNOWN) & deliveries.c.due_at.is_(None) & ~IS_IN_LIVE_BATCH
 ALL = {moves.RETRY: ALL_FAILED, moves.CONFIRM: ALL_HELD, moves.RESEND: ALL_HELD}
 """What may be done with all of a mailing: what failed, and what nobody is about to send again."""
 

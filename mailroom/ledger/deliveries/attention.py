@@ -157,12 +157,12 @@ def retry(connection: Connection, chosen: Chosen) -> Retried:
 
 
 def _newest(state: State) -> Select[Any]:
-    statement = select(deliveries.c.id).where(IS_WATCHED, deliveries.c.state == state, *_in_view(state))
-    return statement.order_by(deliveries.c.updated_at.desc(), deliveries.c.id.desc())
+    statement = select(deliveries.c.id).where(IS_WATCHED, deliveries.c.trouble == state, *_in_view(state))
+    return statement.order_by(deliveries.c.troubled_at.desc(), deliveries.c.id.desc())
 
 
 def _in_view(state: State) -> list[ColumnElement[bool]]:
-    return [deliveries.c.updated_at > now_millis() - KEPT_IN_VIEW_MS] if state.about.is_terminal else []
+    return [deliveries.c.troubled_at > now_millis() - KEPT_IN_VIEW_MS] if state.about.is_terminal else []
 
 
 def _looked_at(state: State) -> Select[Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from mailroom.database.clock import from_millis, with_moments
 from mailroom.database.engine import AnyRow
 from mailroom.ledger.mailings import canary
-from mailroom.ledger.schema import TROUBLED, attempts, deliveries
+from mailroom.ledger.schema import attempts, deliveries
 from mailroom.ledger.states import UNUSUAL, State
 
 
@@ -99,9 +99,8 @@ def each(
 def _of_mailing(mailing_id: int, state: State | None) -> Select[Any]:
     statement = select(*DELIVERY_COLUMNS).where(deliveries.c.mailing_id == mailing_id)
     if state is not None:
-        statement = statement.where(deliveries.c.state == state)
-    if state in UNUSUAL:
-        statement = statement.where(TROUBLED)
+        column = deliveries.c.trouble if state in UNUSUAL else deliveries.c.state
+        statement = statement.where(column == state)
     return statement.order_by(deliveries.c.id)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from mailroom.database.asking import PreparedStatement
 from mailroom.database.clock import now_millis
 from mailroom.database.raw import CHANGED, RETURNED, RawConnection
 from mailroom.database.statement import Statement
@@ -168,9 +170,9 @@ NOTE_ONE_SENT = Statement(sent_statement(one_of(Sent, SENT_TYPES)))
 _NOTED = sent_statement(many_of(Sent, SENT_TYPES)).returning(deliveries.c.id).cte("noted")
 _MARKED = mark_statement(many_of(HandOver, MARK_TYPES)).returning(deliveries.c.id).cte("marked")
 # One statement, and so one transaction. Both see what was before it: no delivery can be in both.
-NOTE_SENT_AND_MARK = Statement(
-    union_all(select(false(), _NOTED.c.id), select(true(), _MARKED.c.id)).add_cte(_NOTED, _MARKED)
-)
+_BOTH = union_all(select(false(), _NOTED.c.id), select(true(), _MARKED.c.id)).add_cte(_NOTED, _MARKED)
+NOTE_SENT_AND_MARK = Statement(_BOTH)
+ASK_SENT_AND_MARK = PreparedStatement("mailroom_sent_and_mark", _BOTH)
 
 
 class LeaseWriter:
@@ -182,6 +184,7 @@ class LeaseWriter:
         names = _parameters(Sent), _parameters(HandOver)
         if direct.is_remote:
             self._both = NOTE_SENT_AND_MARK.bound(direct.engine, [*names[0], *names[1]], **of_lease)
+            self._asked = ASK_SENT_AND_MARK.bound([*names[0], *names[1]], **of_lease)
         else:
             self._sent = NOTE_ONE_SENT.bound(direct.engine, names[0], of_batch=lease.batch_id)
             self._mark = MARK_ONE.bound(direct.engine, names[1], **of_lease)
@@ -203,8 +206,40 @@ class LeaseWriter:
     ) -> tuple[list[bool], list[bool]]:
         both = self._both(*_columns(Sent, sent), *_columns(HandOver, asked))
         (rows,) = self._direct.run([both], RETURNED)
+        self._direct.learn(ASK_SENT_AND_MARK)
         recorded = {id for is_mark, id in rows if not is_mark}
         return _held(sent, recorded), _held(asked, {id for is_mark, id in rows if is_mark})
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether `ask` is possible: once something was written."""
+        return self._direct.is_remote and self._direct.knows(ASK_SENT_AND_MARK)
+
+    def ask(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sent: Sequence[Sent],
+        asked: Sequence[HandOver],
+        heard: Callable[[list[bool], list[bool], Exception | None], None],
+    ) -> None:
+        """`write`, without waiting: `heard` is called in the loop, with what held, or the error.
+
+        Raises ValueError for what cannot be asked so.
+        """
+        values = self._asked(*_columns(Sent, sent), *_columns(HandOver, asked))
+
+        def known(result: Any, error: Exception | None) -> None:
+            if error is not None:
+                heard([], [], error)
+            elif result.ntuples == len(sent) + len(asked):
+                heard([True] * len(sent), [True] * len(asked), None)
+            else:
+                held: tuple[set[int], set[int]] = set(), set()
+                for row in range(result.ntuples):
+                    held[result.get_value(row, 0) == b"t"].add(int(result.get_value(row, 1)))
+                heard(_held(sent, held[0]), _held(asked, held[1]), None)
+
+        self._direct.ask(loop, ASK_SENT_AND_MARK, values, known)
 
 
 def _held(rows: Sequence[HandOver | Sent], ids: set[int]) -> list[bool]:

@@ -74,7 +74,7 @@ def unknown_between(
     """Unknown ones that were last about to be handed over in this time, by id."""
     chosen = (
         IS_WATCHED,  # by whose index they are found; its words do not say of which table
-        deliveries.c.state == State.UNKNOWN,
+        deliveries.c.trouble == State.UNKNOWN,
         deliveries.c.marked_at.between(to_millis(since), to_millis(until)),
         deliveries.c.id > after_id,
     )

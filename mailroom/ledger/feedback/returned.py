@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from mailroom.database.clock import from_millis
 from mailroom.ledger.deliveries.attention import WATCHED_LOOKED_AT, Group, Watched, groups
-from mailroom.ledger.schema import TROUBLED, deliveries
+from mailroom.ledger.schema import deliveries
 from mailroom.ledger.states import State
 
 
@@ -25,7 +25,7 @@ class Returned:
 def of_mailing(connection: Connection, mailing_id: int) -> Returned:
     """However many there are, the newest WATCHED_LOOKED_AT are looked at."""
     columns = (deliveries.c[name] for name in ("id", "mailing_id", "address", "code", "reply", "updated_at"))
-    bounced = (deliveries.c.mailing_id == mailing_id, deliveries.c.state == State.BOUNCED, TROUBLED)
+    bounced = (deliveries.c.mailing_id == mailing_id, deliveries.c.trouble == State.BOUNCED)
     newest = select(*columns).where(*bounced).order_by(deliveries.c.id.desc()).limit(WATCHED_LOOKED_AT + 1)
     found = [
         Watched(

@@ -32,6 +32,8 @@ class NewDelivery(NamedTuple):
     due_at: int | None
     batch_id: int | None
     updated_at: int
+    trouble: str | None
+    troubled_at: int | None
 
 
 _once = select(literal(1).label("one")).subquery()
