@@ -48,6 +48,9 @@ class RawConnection:
         self._knows: set[bytes] = set()  # the statements that are prepared there
         self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._thread: Thread | None = None
+        self._given = self._done = 0  # to the thread, by the thread: each counted by one of the two alone
+        self._is_asked = False
+        self._after_the_answer: list[Callable[[], object]] = []
 
     @property
     def is_remote(self) -> bool:
@@ -59,13 +62,18 @@ class RawConnection:
         if not self.is_remote:
             work()
             return
+        if self._is_asked:
+            self._after_the_answer.append(work)
+            return
         if self._thread is None:
             self._thread = supervision.beside("writing marks and outcomes", self._work_on)
+        self._given += 1
         self._work.put(work)
 
     def _work_on(self) -> None:
         while (work := self._work.get()) is not None:
             work()
+            self._done += 1
         self.close()
 
     def end(self) -> None:
@@ -123,9 +131,9 @@ class RawConnection:
             raise as_sqlalchemy(error, "", self.engine.dialect) from error
         self._knows.add(statement.name)
 
-    def knows(self, statement: PreparedStatement) -> bool:
-        """Whether it may be asked."""
-        return statement.name in self._knows
+    def may_be_asked(self, statement: PreparedStatement) -> bool:
+        """Whether it knows that, and nothing else is under way: parked sessions of a job before share it."""
+        return statement.name in self._knows and not self._is_asked and self._given == self._done
 
     def ask(
         self,
@@ -135,15 +143,21 @@ class RawConnection:
         heard: Callable[[Any, Exception | None], None],
     ) -> None:
         """Runs it in a transaction of its own, without waiting: `heard` is called in `loop`, with libpq's
-        result or a DBAPIError, after which this connection is to be closed.
+        result or a DBAPIError, after which this connection is to be closed. What there is to `do` meanwhile
+        is done after it.
         """
-        assert self._pooled is not None
+        assert self._pooled is not None and self.may_be_asked(statement)
         driver_s: Any = self._pooled.driver_connection
         dialect = self.engine.dialect
 
         def known(result: Any, error: Exception | None) -> None:
+            self._is_asked = False
             heard(result, None if error is None else as_sqlalchemy(error, "", dialect))
+            waiting, self._after_the_answer = self._after_the_answer, []
+            for work in waiting:
+                self.do(work)
 
+        self._is_asked = True
         Question(loop, driver_s, known).ask(statement, values)
 
     def _open(self) -> PoolProxiedConnection:

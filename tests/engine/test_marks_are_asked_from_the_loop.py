@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -12,8 +13,10 @@ from mailroom.database.engine import Database
 from mailroom.database.raw import RawConnection
 from mailroom.engine.send.recorder import Recorder
 from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.deliveries.marks import Outcome
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import deliveries
+from mailroom.ledger.states import State
 from tests.ledger.book import Book
 
 REPLIES = ['2.0.0 "Ok"', "back\\slash\\", "{1,2}, NULL", "Grüße, 你好", "", "NULL", "two\nlines\ttab"]
@@ -116,3 +119,47 @@ def test_what_the_server_refuses_is_kept_and_asked_again(book: Book) -> None:
 
     recording(book, lease, work)
     assert book.close(lease) and book.states(mailing_id) == {"sent": 2}
+
+
+def test_a_parked_job_and_the_next_one_share_the_connection(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one event loop: what one asks is under way when the other has something to write. None breaks it."""
+    mailings_of = [book.accept(40), book.accept(40)]
+    leases = [book.claim(), book.claim()]
+    inside = [book.inside(lease) for lease in leases]
+    direct = book.database.direct()
+    broken: list[object] = []
+    monkeypatch.setattr(direct, "close", partial(broken.append, "closed"))
+
+    async def sessions(recorder: Recorder, ids: list[int], *, refused: bool) -> None:
+        for id in ids:
+            assert await recorder.mark(1, id)
+            if refused:  # is written by the connection's thread
+                recorder.trouble(Outcome(id, State.FAILED, 550, "no such user", "mx", "RCPT"))
+            else:
+                recorder.sent(id, 250, "Ok")
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        recorders = [Recorder(loop, book.database, direct, lease) for lease in leases]
+        await asyncio.wait_for(
+            asyncio.gather(
+                *(
+                    sessions(recorders[which], inside[which][part::4], refused=which == 1 and part == 3)
+                    for which in range(2)
+                    for part in range(4)
+                )
+            ),
+            30,
+        )
+        for recorder in recorders:
+            await asyncio.wait_for(recorder.drained(), 20)
+            assert not recorder.is_away
+
+    asyncio.run(run())
+    assert broken == []
+    monkeypatch.undo()
+    direct.end()
+    assert all(book.close(lease) for lease in leases)
+    assert [book.states(one) for one in mailings_of] == [{"sent": 40}, {"sent": 30, "failed": 10}]

@@ -212,8 +212,8 @@ class LeaseWriter:
 
     @property
     def may_ask(self) -> bool:
-        """Whether `ask` is possible: once something was written."""
-        return self._direct.is_remote and self._direct.knows(ASK_SENT_AND_MARK)
+        """Whether `ask` is possible: once something was written, and while nobody else writes."""
+        return self._direct.is_remote and self._direct.may_be_asked(ASK_SENT_AND_MARK)
 
     def ask(
         self,
