@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=figures.ROUNDS, help="runs of each (default: %(default)s)"
     )
+    parser.add_argument("--write", action="store_true", help="renew the sections of these goals on the page")
     options = parser.parse_args()
     chosen = [goal.upper() for goal in options.goals] or GOALS
     if unknown := set(chosen) - set(GOALS):
@@ -31,9 +32,13 @@ def main() -> None:
     about = machine.description()
     print(f"{about}\n", flush=True)
     results = [measured(goal) for goal in chosen]
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
     if chosen == GOALS:
-        page = report.write(results, about, f"{datetime.now(UTC):%Y-%m-%d}", options.rounds)
+        page = report.write(results, about, day, options.rounds)
         print(f"Written: {page.relative_to(ROOT)}")
+    elif options.write:
+        for result in results:
+            report.renew(result, about, day, options.rounds)
 
 
 def measured(goal: str) -> Result:

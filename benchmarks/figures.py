@@ -42,6 +42,7 @@ class Result:
     checks: Sequence[Check]
     chart: Chart | None = None
     notes: Sequence[str] = field(default=())
+    further_charts: Sequence[Chart] = field(default=())
 
     @property
     def is_met(self) -> bool:

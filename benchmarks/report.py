@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import chart
@@ -56,21 +58,51 @@ def write(results: Sequence[Result], machine: str, day: str, rounds: int) -> Pat
     return PAGE
 
 
+def renew(result: Result, machine: str, day: str, rounds: int) -> None:
+    """One goal's section, charts and rows in the table of goals, in the page that is there."""
+    number, page = int(result.goal[1:]), PAGE.read_text()
+    told = f"Measured on {day} by `make bench {result.goal} ARGS=--write`, "
+    told += f"{rounds} round{'s' * (rounds > 1)}: {machine}."
+    section = f"{_section(replace(result, notes=[*result.notes, told]))}\n"
+    first, *others = re.split(r"^(?=## )", page, flags=re.MULTILINE)
+    kept = [one for one in others if not one.startswith(f"## {result.goal}:")]
+    place = next((at for at, one in enumerate(kept) if _number(one) > number), len(kept))
+    goals = next(at for at, one in enumerate(kept) if one.startswith("## Goals"))
+    kept[goals] = _with_rows(kept[goals], result, number)
+    PAGE.write_text("".join([first, *kept[:place], section, *kept[place:]]))
+
+
+def _with_rows(table: str, result: Result, number: int) -> str:
+    lines = [line for line in table.splitlines() if not line.startswith(f"| {result.goal} |")]
+    further = [at for at, line in enumerate(lines) if _number(line) > number]
+    place = further[0] if further else max(at for at, line in enumerate(lines) if line.startswith("|")) + 1
+    rows = [f"| {' | '.join(row)} |" for row in _checks(result)]
+    return "\n".join([*lines[:place], *rows, *lines[place:]]) + "\n"
+
+
+def _number(part: str) -> int:
+    """Of the goal whose section or row that is; 0: of none, and before all; beyond all what people wrote."""
+    if found := re.match(r"(?:## |\| )S(\d+)[: ]", part):
+        return int(found[1])
+    return 1_000 if part.startswith("## ") and not part.startswith("## Goals") else 0
+
+
 def _summary(results: Sequence[Result]) -> str:
-    rows = [
-        [result.goal, check.wanted, check.measured, _verdict(check.is_met)]
-        for result in results
-        for check in result.checks
-    ]
+    rows = [row for result in results for row in _checks(result)]
     return f"## Goals\n\n{_markdown(['', 'goal', 'measured', ''], rows)}\n"
+
+
+def _checks(result: Result) -> list[list[str]]:
+    return [[result.goal, one.wanted, one.measured, _verdict(one.is_met)] for one in result.checks]
 
 
 def _section(result: Result) -> str:
     parts = [f"## {result.goal}: {result.title}", result.words]
-    if result.chart is not None:
-        path = CHARTS / f"{result.goal.lower()}.svg"
-        path.write_text(chart.svg(result.chart))
-        parts.append(f"![{result.chart.title}]({CHARTS.name}/{path.name})")
+    charts = [result.chart, *result.further_charts] if result.chart is not None else []
+    for number, drawn in enumerate(charts, 1):
+        path = CHARTS / f"{result.goal.lower()}{'' if number == 1 else f'-{number}'}.svg"
+        path.write_text(chart.svg(drawn))
+        parts.append(f"![{drawn.title}]({CHARTS.name}/{path.name})")
     return "\n\n".join([*parts, _markdown(result.header, result.rows), *result.notes]) + "\n"
 
 

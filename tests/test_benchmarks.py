@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -47,6 +48,28 @@ def test_the_page_says_what_is_met_and_what_is_not(tmp_path: Path, monkeypatch: 
     assert "| S2 | 20 x Celery | 20.5 x | met |" in page
     assert "| S2 | 0.35 x smtp-source | 0.30 x | **not met** |" in page
     assert (tmp_path / "performance" / "s2.svg").exists()
+
+
+def test_one_goal_measured_anew_replaces_what_the_page_said_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "PAGE", tmp_path / "performance.md")
+    monkeypatch.setattr(report, "CHARTS", tmp_path / "performance")
+    goals = [replace(RESULT, goal=goal, title=f"The title of {goal}") for goal in ("S1", "S2", "S14")]
+    before = report.write(goals, "2 cores", "2030-01-31", 3).read_text()
+    for goal in ("S2", "S12"):
+        anew = replace(RESULT, goal=goal, title="Anew", further_charts=[RESULT.chart] if RESULT.chart else [])
+        report.renew(anew, "4 cores", "2031-01-31", 1)
+        report.renew(anew, "4 cores", "2031-01-31", 1)
+    page = (tmp_path / "performance.md").read_text()
+    named = [line for line in page.splitlines() if line.startswith("## ")]
+    assert named[:5] == [
+        *("## Goals", "## S1: The title of S1", "## S2: Anew", "## S12: Anew", "## S14: The title of S14")
+    ]
+    rows = [line.split()[1] for line in page.splitlines() if line.startswith("| S")]
+    assert rows == [goal for goal in ("S1", "S2", "S12", "S14") for _ in RESULT.checks]
+    assert (tmp_path / "performance" / "s12-2.svg").exists() and "![" in page
+    assert page.endswith(report.LIMITS.read_text()) and before.endswith(report.LIMITS.read_text())
 
 
 def test_percentiles_are_values_that_occurred() -> None:

@@ -83,9 +83,9 @@ def medians(found: Mapping[str, Sequence[Drained]]) -> tuple[dict[str, float], d
     return rate, cpu
 
 
-def mailroom(mails: int) -> Drained:
+def mailroom(mails: int, workers: int = 2) -> Drained:
     with SmtpSink() as sink, System(sink.port, MAILROOM_CONNECTIONS=str(SESSIONS)) as system:
-        return drain_ledger(sink, system, mails)
+        return drain_ledger(sink, system, mails, workers)
 
 
 def drain_ledger(

@@ -56,8 +56,10 @@ def read(data: bytes, room: JsonRoom = ROOM_FOR_MAILING) -> Any:
     if _HALF.search(data):
         _refuse_halves(data)
     try:
-        # Not the octets: the library would take UTF-16 for JSON, too.
-        return _Reading(room).decoder.decode(data.decode("utf-8"))
+        # Not the octets: the library would take UTF-16 for JSON, too. Nor are they kept meanwhile.
+        text = data.decode("utf-8")
+        del data
+        return _Reading(room).decoder.decode(text)
     except RecursionError:
         raise NotJson("The body is nested too deep.") from None
     except UnicodeDecodeError as error:
