@@ -42,7 +42,7 @@ class Wishes:
     """How somebody wants a file to be read, where they said so.
 
     `column` is that of the addresses: its heading, or its number from 1. `mended` is what to read in place
-    of an entry, by its line and how it is written.
+    of an entry, by its line and how it is written. `tell` is told how many rows are read.
     """
 
     encoding: str | None = None
@@ -50,6 +50,7 @@ class Wishes:
     column: str = ""
     mended: Mapping[tuple[int, str], str] = field(default_factory=dict)
     most: int = MOST_ROWS
+    tell: Callable[[int], object] = field(default=lambda read: None, compare=False)
 
 
 AS_IT_IS = Wishes()
@@ -65,6 +66,7 @@ def read_table(rows: Rows, parsed: Parsed, wishes: Wishes = AS_IT_IS) -> Parsed:
         reading, rest = _Reading(columns, parsed, wishes.mended), islice(rows(parsed), columns.start, None)
         for block in _blocks(rest):
             parsed.rows += len(block)
+            wishes.tell(parsed.rows)
             if parsed.rows > wishes.most:
                 return Parsed().refuse(f"This list has more than {wishes.most:,} rows: send it in parts.")
             if not reading.take(block):

@@ -7,7 +7,7 @@ staged      a mailing that nobody sees; then its deliveries, some at a time, eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -64,11 +64,13 @@ def write(connection: Connection, draft: Draft) -> Written:
     return _activate(connection, draft, begun, suppressed)
 
 
-def write_in_parts(database: Database, draft: Draft) -> Written:
-    """A large one, in many short transactions."""
+def write_in_parts(
+    database: Database, draft: Draft, tell: Callable[[int], object] = lambda written: None
+) -> Written:
+    """A large one, in many short transactions. `tell` is told how many deliveries are written."""
     with database.begin() as connection:
         begun = _begin(connection, draft)
-    suppressed = _add_in_parts(database, begun, draft.recipients)
+    suppressed = _add_in_parts(database, begun, draft.recipients, tell)
     with database.begin() as connection:
         return _activate(connection, draft, begun, suppressed)
 
@@ -156,7 +158,9 @@ def _begin(connection: Connection, draft: Draft) -> Begun:
     return begun
 
 
-def _add_in_parts(database: Database, begun: Begun, recipients: Sequence[Recipient]) -> int:
+def _add_in_parts(
+    database: Database, begun: Begun, recipients: Sequence[Recipient], tell: Callable[[int], object]
+) -> int:
     """Adds deliveries to a staged mailing; says how many of them are suppressed.
 
     While the database takes some, the rows of the next are made ready.
@@ -167,8 +171,9 @@ def _add_in_parts(database: Database, begun: Begun, recipients: Sequence[Recipie
         for some in _parts(recipients):
             with database.read() as connection:
                 rows = _rows(connection, begun, some, start)
-            start += len(some)
             suppressed += writing.result() if writing else 0
+            tell(start)
+            start += len(some)
             writing = writer.submit(_add_some, database, rows)
         return suppressed + (writing.result() if writing else 0)
 
