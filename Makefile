@@ -28,7 +28,7 @@ bench: set-up-for-tests ## measure: how fast, beside whom (make bench S2: one go
 	@exec $(PYTHON) -m benchmarks $(filter $(SPEED_GOALS),$(MAKECMDGOALS)) $(ARGS)
 
 # Words after `bench`, not things to make.
-SPEED_GOALS := S1 S2 S3 S4 S5 S6 S7 S8 S9 S12 S13 S14
+SPEED_GOALS := S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S12 S13 S14
 .PHONY: $(SPEED_GOALS)
 $(SPEED_GOALS): bench
 	@:

@@ -1,4 +1,4 @@
-"""make bench [S1 ... S9, S12 ... S14]: measure, print tables; a run of all writes docs/performance.md."""
+"""make bench [S1 ... S10, S12 ... S14]: measure, print tables; a run of all writes docs/performance.md."""
 
 from __future__ import annotations
 

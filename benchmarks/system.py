@@ -39,7 +39,7 @@ class System:
         self.database_url = database_url or f"sqlite:///{self.folder / 'ledger.db'}"
         self.valkey = Valkey(self.folder / "valkey", append_only=True)
         self.port = free_port()
-        self._environment = {
+        self.environment = {
             "SECRET_KEY": "a secret for benchmarks only",
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.valkey.url,
@@ -76,7 +76,7 @@ class System:
 
     def _start(self, module: str, *words: str) -> Group:
         log = self._stack.enter_context((self.folder / f"{module}.log").open("ab"))
-        group = Group([sys.executable, "-m", module, *words], self._environment, log)
+        group = Group([sys.executable, "-m", module, *words], self.environment, log)
         self._stack.callback(group.end)
         return group
 

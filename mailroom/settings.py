@@ -340,6 +340,15 @@ class Settings(BaseModel):
         float,
         Field(alias="MAILROOM_FAILURES_PAUSE_AT", description=PERCENTAGE, ge=0, le=100, allow_inf_nan=False),
     ] = 30
+    largest_list: Annotated[
+        int,
+        Field(
+            alias="MAILROOM_LARGEST_LIST",
+            description="megabytes, a whole number from 1 to 1000",
+            ge=1,
+            le=1_000,
+        ),
+    ] = 256
     forwarded_allow_ips: Annotated[
         Addresses,
         Field(

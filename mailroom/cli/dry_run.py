@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import click
 
+from mailroom.cli.progress import progress
 from mailroom.content.preflight.kinds import PreflightFinding
 from mailroom.engine.preflight.plan import PreflightPlan
 from mailroom.engine.preflight.preflight import preflight
@@ -21,8 +21,8 @@ def dry_run_of(plan: PreflightPlan, *, as_json: bool) -> None:
     """Prints the report: as the API answers it, or to be read."""
     known = mailroom()
     total = len(plan.recipients)
-    with click.progressbar(length=total, label="Building", file=sys.stderr, hidden=as_json) as bar:
-        report = preflight(known.database, known.settings, plan, lambda built: bar.update(built - bar.pos))
+    with progress("Building", total, hidden=as_json) as tell:
+        report = preflight(known.database, known.settings, plan, tell)
     if as_json:
         click.echo(json.dumps(shown.preflight(report), ensure_ascii=False))
         return

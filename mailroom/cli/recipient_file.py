@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +38,13 @@ def seekable(data: BinaryIO) -> Iterator[BinaryIO]:
         shutil.copyfileobj(data, copy)
         copy.seek(0)
         yield copy
+
+
+def size_of(data: BinaryIO) -> int:
+    """Octets; it is left at its beginning."""
+    size = data.seek(0, os.SEEK_END)
+    data.seek(0)
+    return size
 
 
 def sure_encoding(data: BinaryIO, given: str | None) -> str | None:

@@ -8,13 +8,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import click
 from flask.cli import with_appcontext
 
 from mailroom.cli.dry_run import dry_run_of
-from mailroom.cli.recipient_file import FileUnsure, seekable, sure_encoding
+from mailroom.cli.enclosures import answered_to, attached, fingerprint, headers_of
+from mailroom.cli.progress import progress
+from mailroom.cli.recipient_file import FileUnsure, seekable, size_of, sure_encoding
 from mailroom.cli.when import hours_of, moment_of, when_options
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
@@ -33,16 +36,24 @@ from mailroom.engine.accept.canary_size import canary_size
 from mailroom.engine.accept.draft import (
     IF_UNKNOWN_CHOICES,
     LONGEST_CANARY_WAIT,
+    LONGEST_UNDO,
     Accepted,
     Draft,
     DraftRefused,
+    Idempotency,
+    KeyReused,
     Overtaken,
+    StillUnderWay,
 )
 from mailroom.engine.preflight.plan import plan_of
 from mailroom.engine.templates import NotUsable, letter_in_use
 from mailroom.web import mailroom
+from mailroom.web.api.idempotency import LONGEST_IDEMPOTENCY_KEY
 from mailroom.web.layout.filters import count
 from mailroom.web.ledger_command import LedgerCommand
+
+COMMAND_KEYS = "command"
+"""Whose idempotency keys these are."""
 
 
 @click.command(cls=LedgerCommand)
@@ -60,11 +71,22 @@ from mailroom.web.ledger_command import LedgerCommand
 @click.option(
     "--encoding", help="How a text file is written, such as windows-1251; needed where it is no Unicode."
 )
+@click.option("--leave-out", is_flag=True, help="Rows that cannot be mailed are left out.")
 @click.option("--subject", default="", help="Needed, unless a template has one.")
+@click.option("--text", default="", help="The text; - reads it from standard input.")
+@click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
 @click.option(
     "--template", default="", help="A published template, by its id or alias, for what is left out."
 )
-@click.option("--text", default="", help="The text; - reads it from standard input.")
+@click.option(
+    "--attach",
+    "attachments",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+    help="A file that goes along, or several.",
+)
+@click.option("--reply-to", multiple=True, help="Where answers go, if not to --from.")
+@click.option("--header", "headers", multiple=True, help='A further header, like "X-Campaign: June".')
 @click.option(
     "--purpose",
     type=click.Choice([BULK_PURPOSE, TRANSACTIONAL]),
@@ -73,12 +95,12 @@ from mailroom.web.ledger_command import LedgerCommand
     help="bulk mail carries unsubscribe links.",
 )
 @click.option("--list", "list_name", default="", help="Of bulk mail: the list that people unsubscribe from.")
+@when_options
 @click.option(
-    "--if-unknown",
-    type=click.Choice(IF_UNKNOWN_CHOICES),
-    default="resend",
-    show_default=True,
-    help="When nobody knows whether a mail arrived: send it once more, hold it, wait for evidence first.",
+    "--undo",
+    type=click.IntRange(0, LONGEST_UNDO),
+    default=0,
+    help="Seconds in which nobody is mailed yet, and all of it can be taken back on its page.",
 )
 @click.option("--canary", default="", help="So many recipients go before the others: 100, or 1%.")
 @click.option(
@@ -86,8 +108,19 @@ from mailroom.web.ledger_command import LedgerCommand
     type=click.IntRange(0, LONGEST_CANARY_WAIT),
     help="Seconds until the others follow by themselves. Left out: when you let them go, on its page.",
 )
-@when_options
-@click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
+@click.option(
+    "--if-unknown",
+    type=click.Choice(IF_UNKNOWN_CHOICES),
+    default="resend",
+    show_default=True,
+    help="When nobody knows whether a mail arrived: send it once more, hold it, wait for evidence first.",
+)
+@click.option(
+    "--idempotency-key",
+    "key",
+    default="",
+    help="Words of your own: the same again with the same key, within 24 hours, sends nothing twice.",
+)
 @click.option("--dry-run", is_flag=True, help="Build every mail, say what is odd, send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Of --dry-run: as the API answers it.")
 @with_appcontext
@@ -98,20 +131,26 @@ def send(
     sheet: str,
     column: str,
     encoding: str | None,
+    leave_out: bool,
     subject: str,
-    template: str,
     text: str,
     html: TextIO | None,
+    template: str,
+    attachments: tuple[Path, ...],
+    reply_to: tuple[str, ...],
+    headers: tuple[str, ...],
     purpose: str,
     list_name: str,
-    dry_run: bool,
-    as_json: bool,
-    if_unknown: str,
-    canary: str,
-    canary_wait: int | None,
     at: str,
     zone: str,
     hours: str,
+    undo: int,
+    canary: str,
+    canary_wait: int | None,
+    if_unknown: str,
+    key: str,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
@@ -120,7 +159,7 @@ def send(
     if as_json and not dry_run:
         raise click.ClickException("--json needs --dry-run.")
     parsed = _recipients(to, list_file, Wishes(encoding, sheet, column))
-    if not dry_run:
+    if not (dry_run or (leave_out and parsed.recipients)):
         _stop_at_bad(parsed)
     letter = _letter(template) if template else TemplateLetter()
     content = Content(
@@ -128,6 +167,9 @@ def send(
         subject=subject,
         text=sys.stdin.read() if text == "-" else text,
         html=html.read() if html else "",
+        reply_to=answered_to(reply_to),
+        headers=headers_of(headers),
+        attachments=attached(attachments),
         purpose=purpose,
         list_name=list_name_of(list_name),
     )
@@ -152,28 +194,42 @@ def send(
         parsed.duplicates.total,
         send_at=moment_of(at, zone),
         hours=hours_of(hours, zone),
+        undo=undo,
         canary=goes_first,
         canary_wait=canary_wait,
         expires_after=mailroom().settings.expires,
         if_unknown=if_unknown,
         evidence_wait=mailroom().settings.evidence_wait,
+        idempotency=_idempotency(
+            key, content, parsed, (at, zone, hours, undo, canary, canary_wait, if_unknown)
+        ),
         started=started,
     )
     try:
-        accepted = accept(mailroom().database, mailroom().queue, draft)
+        with progress("Accepting", len(parsed.recipients)) as tell:
+            accepted = accept(mailroom().database, mailroom().queue, draft, tell)
     except DraftRefused as refused:
         _stop_at([sentence for _, sentence in refused.problems])
         return
     except Overtaken:
         raise click.ClickException("Not sent: this took too long and was given up. Send it again.") from None
+    except KeyReused:
+        raise click.ClickException(
+            "Not sent: this --idempotency-key belongs to another mailing of the last 24 hours."
+        ) from None
+    except StillUnderWay:
+        raise click.ClickException("Not sent: the same is being accepted at this very moment.") from None
     with aftermath("its report"):  # nobody may read it; a script that is told of an error sends again
         _report(accepted)
 
 
 def _report(accepted: Accepted) -> None:
     later = "" if accepted.enqueued else " (sending starts when the queue is back)"
+    mails = count(accepted.total, "mail")
     lines = (
-        f"Accepted {count(accepted.total, 'mail')} in {accepted.ms} ms{later}",
+        f"This was sent already, and nothing was sent twice: {mails}."
+        if accepted.replayed
+        else f"Accepted {mails} in {accepted.ms} ms{later}",
         f"{mailroom().settings.public_url}/mailings/{accepted.mailing_id}",
     )
     try:
@@ -193,10 +249,22 @@ def _recipients(to: tuple[str, ...], list_file: BinaryIO | None, wishes: Wishes)
             except FileUnsure as unsure:
                 _stop_at(unsure.problems)
                 raise
-            listed = parse_file(data, replace(wishes, encoding=encoding))
+            with progress("Reading", size_of(data)) as tell:
+                at_rows = replace(wishes, encoding=encoding, tell=lambda rows: tell(data.tell()))
+                listed = parse_file(data, at_rows)
             _stop_at([listed.refusal] if listed.refusal else [])
             parsed = merge(parsed, listed)
     return parsed
+
+
+def _idempotency(
+    key: str, content: Content, parsed: Parsed, others: tuple[object, ...]
+) -> Idempotency | None:
+    if not key:
+        return None
+    if len(key) > LONGEST_IDEMPOTENCY_KEY:
+        raise click.ClickException(f"--idempotency-key has at most {LONGEST_IDEMPOTENCY_KEY} characters.")
+    return Idempotency(COMMAND_KEYS, key, fingerprint(content, parsed.recipients, others))
 
 
 def _stop_at_bad(parsed: Parsed) -> None:

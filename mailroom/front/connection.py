@@ -195,7 +195,7 @@ class ClientConnection(asyncio.Protocol):
                 self._ask()
                 return
             self._skip()
-        if self._framing.is_whole or self._length > self._limits.skipped:
+        if self._framing.is_whole or (self._skips and self._length > self._limits.skipped):
             self._hand_over()
         elif self._request._expected_100_continue:
             self._request._expected_100_continue = False

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.content.recipients import first_lines, spool
+from mailroom.content.recipients import csv_encoding, first_lines, spool
 from mailroom.content.recipients.first_lines import FirstLines
 from mailroom.content.recipients.list_file import parse_file
 from mailroom.content.recipients.parsed import merge
@@ -93,3 +93,46 @@ def test_a_duplicate_far_down_a_long_list_names_the_first_line(
         (2002, "is on line 9 already"),
         (2003, "is on line 2001 already"),
     ]
+
+
+def test_long_values_are_spooled_however_few_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    with tempfile.TemporaryFile() as file:
+        file.write(b"email,note\n")
+        file.writelines(b"p%d@x.org,%s\n" % (number, b"x" * 100_000) for number in range(1_000))
+        tracemalloc.start()
+        parsed = parse_file(file)
+        parts = [len(part) for part in parsed.recipients.parts()]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert len(parsed.recipients) == sum(parts) == 1_000 and parsed.recipients[999].address == "p999@x.org"
+    assert [one.address for one in parsed.recipients[497:503]] == [f"p{n}@x.org" for n in range(497, 503)]
+    assert peak < 25_000_000 < 1_000 * 100_000
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+@pytest.mark.parametrize("line", ["{}", "email\nann@x.org\n{}\r\nbob@x.org\n", "email\rann@x.org\r{}"])
+def test_a_line_without_end_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, line: str
+) -> None:
+    monkeypatch.setattr(csv_encoding, "LONGEST_LIST_LINE", 30_000)
+    monkeypatch.setattr(csv_encoding, "DECODED_AT_ONCE", 1_000)
+    for letter in ("x", "\u0a0a"):  # which has octets of line ends
+        with tempfile.TemporaryFile() as file:
+            file.write(line.format(letter * 29_000).encode(encoding))
+            assert "characters" not in parse_file(file).refusal
+        with tempfile.TemporaryFile() as file:
+            file.write(line.format(letter * 31_000).encode(encoding))
+            assert parse_file(file).refusal.startswith("This file is no list: it has over")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_lines_without_number_are_refused_though_they_are_blank(
+    monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(csv_encoding, "MOST_LIST_LINES", 50)
+    for blank, is_refused in ((47, False), (60, True)):
+        with tempfile.TemporaryFile() as file:
+            file.write(f"email{end}{end * blank}ann@x.org{end}".encode())
+            parsed = parse_file(file)
+            assert (bool(parsed.refusal), len(parsed.recipients)) == (is_refused, not is_refused)

@@ -60,6 +60,12 @@ LIST_ENCODINGS = {
 }
 """Python's names, the commoner ones first, and what people call them."""
 
+LONGEST_LIST_LINE = 2_000_000
+"""Characters."""
+
+MOST_LIST_LINES = 10_000_000
+"""Blank ones, too: to look at so many takes half a minute."""
+
 ODDITY_SEEN = 4_000
 """Characters that are looked at for each likely encoding."""
 
@@ -199,6 +205,26 @@ def _foreign_lines(data: BinaryIO) -> bytes:
             size += len(line)
     data.seek(0)
     return b"".join(found)
+
+
+def is_oversized(data: BinaryIO, encoding: str) -> bool:
+    """Whether a line is so long that it should be in nobody's memory, or lines are too many to be looked at.
+    It is left at its beginning.
+    """
+    decoder, length, lines = codecs.getincrementaldecoder(encoding)("replace"), 0, 0
+    data.seek(0)
+    try:
+        while chunk := data.read(DECODED_AT_ONCE):
+            text = decoder.decode(chunk)
+            ends = [at for end in "\r\n" if (at := text.rfind(end)) >= 0]
+            first = min((text.find(text[at]) for at in ends), default=len(text))
+            lines += max(text.count("\n"), text.count("\r"))
+            if length + first > LONGEST_LIST_LINE or lines > MOST_LIST_LINES:
+                return True
+            length = len(text) - max(ends) - 1 if ends else length + len(text)
+        return False
+    finally:
+        data.seek(0)
 
 
 def can_be_read_as(data: BinaryIO, encoding: str) -> bool:

@@ -11,9 +11,16 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from mailroom.content.formulas import restored
-from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, can_be_read_as, reading_of
+from mailroom.content.recipients.csv_encoding import (
+    LIST_ENCODINGS,
+    LONGEST_LIST_LINE,
+    MOST_LIST_LINES,
+    can_be_read_as,
+    is_oversized,
+    reading_of,
+)
 from mailroom.content.recipients.csv_separator import LINES_LOOKED_AT, separator_of
-from mailroom.content.recipients.file_kind import no_list
+from mailroom.content.recipients.file_kind import AS_CSV, no_list, told
 from mailroom.content.recipients.parsed import Parsed, Problem
 from mailroom.content.recipients.table import AS_IT_IS, Numbered, Wishes, read_table
 
@@ -32,7 +39,15 @@ def parse_csv(data: BinaryIO, encoding: str | None = None, wishes: Wishes = AS_I
         return parsed.refuse(
             f"This file cannot be read as {LIST_ENCODINGS[name]}: choose another way to read it."
         )
+    if is_oversized(data, name):
+        return parsed.refuse(OVERSIZED)
     return read_table(partial(_rows, data, name), parsed, wishes)
+
+
+OVERSIZED = told(
+    f"no list: it has over {MOST_LIST_LINES:,} lines, or one of more than {LONGEST_LIST_LINE:,} characters",
+    AS_CSV,
+)
 
 
 def first_rows(data: BinaryIO, encoding: str, most: int) -> list[list[str]]:

@@ -31,6 +31,13 @@ class FirstLines:
     def __contains__(self, key: str) -> bool:
         return self.get(key) != 0
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FirstLines):
+            return NotImplemented
+        return (self._whole, self._buckets) == (other._whole, other._buckets)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def setdefault(self, key: str, line: int) -> int:
         """The line on which it stands first; this one, when it is new."""
         return self.setdefault_all((key,), (line,))[0]

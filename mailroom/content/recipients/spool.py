@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import tempfile
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import IO, NamedTuple, overload
@@ -13,6 +14,9 @@ from mailroom.content.merge.plain import Values
 
 MOST_IN_MEMORY = 50_000
 SPOOLED_AT_ONCE = 2_500
+
+CHARACTERS_AT_ONCE = 4_000_000
+"""Of the recipients in memory, as far as whoever adds them says it; of more they are spooled as well."""
 
 
 class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass takes its time
@@ -34,32 +38,48 @@ class Recipients(Sequence[Recipient]):
 
     def __init__(self, given: Iterable[Recipient] = ()) -> None:
         self._file: IO[bytes] | None = None
-        self._blocks: list[tuple[int, int]] = []  # where each SPOOLED_AT_ONCE of them are, and how long
+        self._blocks: list[tuple[int, int]] = []  # where some of them lie, up to SPOOLED_AT_ONCE; octets
+        self._starts = [0]  # how many come before each block, and before the rest
         self._rest: list[Recipient] = []
+        self._characters = 0
         self.extend(given)
 
     def append(self, recipient: Recipient) -> None:
         self._rest.append(recipient)
         self._spool_if_many()
 
-    def extend(self, recipients: Iterable[Recipient]) -> None:
+    def extend(self, recipients: Iterable[Recipient], characters: int = 0) -> None:
+        """`characters`: of all their values."""
         more = iter(recipients)
+        self._characters += characters
         while some := list(islice(more, SPOOLED_AT_ONCE)):
             self._rest += some
             self._spool_if_many()
+        if self._characters > CHARACTERS_AT_ONCE:
+            self._spool(1)
 
     def _spool_if_many(self) -> None:
         if len(self._rest) > (SPOOLED_AT_ONCE if self._file else MOST_IN_MEMORY):
-            self._spool()
+            self._spool(SPOOLED_AT_ONCE)
 
-    def _spool(self) -> None:
+    def parts(self) -> Iterator[Sequence[Recipient]]:
+        """All of them, so many at a time as were spooled: never more than SPOOLED_AT_ONCE."""
+        for number in range(len(self._blocks)):
+            yield self._block(number)
+        for start in range(0, len(self._rest), SPOOLED_AT_ONCE):
+            yield self._rest[start : start + SPOOLED_AT_ONCE]
+
+    def _spool(self, least: int) -> None:
+        """All but a rest of fewer than `least`."""
         self._file = self._file or tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - as long as we are
-        while len(self._rest) >= SPOOLED_AT_ONCE:
+        self._characters = 0
+        while len(self._rest) >= least:
             # As plain tuples, which are read again faster. Nobody else can write to this file.
             block = pickle.dumps([tuple(one) for one in self._rest[:SPOOLED_AT_ONCE]])
             self._blocks.append((self._file.seek(0, os.SEEK_END), len(block)))
             while block:
                 block = block[self._file.write(block) :]
+            self._starts.append(self._starts[-1] + len(self._rest[:SPOOLED_AT_ONCE]))
             del self._rest[:SPOOLED_AT_ONCE]
 
     def _block(self, number: int) -> list[Recipient]:
@@ -71,7 +91,7 @@ class Recipients(Sequence[Recipient]):
         return list(map(Recipient._make, pickle.loads(read)))
 
     def __len__(self) -> int:
-        return len(self._blocks) * SPOOLED_AT_ONCE + len(self._rest)
+        return self._starts[-1] + len(self._rest)
 
     def __iter__(self) -> Iterator[Recipient]:
         return self._all() if self._blocks else iter(self._rest)
@@ -89,17 +109,21 @@ class Recipients(Sequence[Recipient]):
             places = range(len(self))[place]
             return list(self._run(places)) if places.step == 1 else [self[one] for one in places]
         place = range(len(self))[place]
-        number = min(place // SPOOLED_AT_ONCE, len(self._blocks))
-        return self._block(number)[place - number * SPOOLED_AT_ONCE]
+        number = self._number(place)
+        return self._block(number)[place - self._starts[number]]
 
     def _run(self, places: range) -> Iterator[Recipient]:
         start = places.start
         while start < places.stop:
-            number = min(start // SPOOLED_AT_ONCE, len(self._blocks))
-            first = number * SPOOLED_AT_ONCE
+            number = self._number(start)
+            first = self._starts[number]
             some = self._block(number)[start - first : places.stop - first]
             yield from some
             start += len(some)
+
+    def _number(self, place: int) -> int:
+        """Of the block that it is in; of the rest, how many blocks there are."""
+        return bisect_right(self._starts, place) - 1
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):

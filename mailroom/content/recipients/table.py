@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from operator import itemgetter
 
 from mailroom.content.addresses import INVISIBLE, Address, AddressError, all_plain, clean_name, parse_address
@@ -20,6 +20,12 @@ ROWS_SAMPLED = 20
 
 TABLE_ROWS_AT_ONCE = 250
 """Rows that are read column by column: few enough to be held, enough to spare Python a loop over each."""
+
+BLOCK_CHARACTERS = 1_000_000
+"""Of those rows: of longer ones there are fewer."""
+
+MOST_ROWS = 10_000_000
+"""Of one list: of more, what is held of each takes gigabytes."""
 
 ROWS_SHOWN = 8
 """Of a list, headings included."""
@@ -36,13 +42,15 @@ class Wishes:
     """How somebody wants a file to be read, where they said so.
 
     `column` is that of the addresses: its heading, or its number from 1. `mended` is what to read in place
-    of an entry, by its line and how it is written.
+    of an entry, by its line and how it is written. `tell` is told how many rows are read.
     """
 
     encoding: str | None = None
     sheet: str = ""
     column: str = ""
     mended: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    most: int = MOST_ROWS
+    tell: Callable[[int], object] = field(default=lambda read: None, compare=False)
 
 
 AS_IT_IS = Wishes()
@@ -51,20 +59,35 @@ AS_IT_IS = Wishes()
 def read_table(rows: Rows, parsed: Parsed, wishes: Wishes = AS_IT_IS) -> Parsed:
     """Every address, each once, the row's other cells as its variables; into `parsed`, which is returned."""
     with closing(rows(Parsed())) as first:
-        columns = _columns(first, parsed, wishes.column)
+        columns = _columns(first, parsed, wishes)
     if columns is not None:
         parsed.table = columns
         parsed.columns = [tag for _, tag in columns.variables]
         reading, rest = _Reading(columns, parsed, wishes.mended), islice(rows(parsed), columns.start, None)
-        while block := list(islice(rest, TABLE_ROWS_AT_ONCE)):
+        for block in _blocks(rest):
             parsed.rows += len(block)
+            wishes.tell(parsed.rows)
+            if parsed.rows > wishes.most:
+                return Parsed().refuse(f"This list has more than {wishes.most:,} rows: send it in parts.")
             if not reading.take(block):
                 reading.take_one_by_one(block)
         parsed.problems.sort(key=lambda problem: problem.line)  # a block's unreadable rows came before it
     return parsed
 
 
-def _columns(rows: Iterator[Numbered], parsed: Parsed, chosen: str) -> Columns | None:
+def _blocks(rows: Iterable[Numbered]) -> Iterator[list[Numbered]]:
+    block, characters = list[Numbered](), 0
+    for row in rows:
+        block.append(row)
+        characters += sum(map(len, row[1]))
+        if len(block) == TABLE_ROWS_AT_ONCE or characters > BLOCK_CHARACTERS:
+            yield block
+            block, characters = [], 0
+    if block:
+        yield block
+
+
+def _columns(rows: Iterator[Numbered], parsed: Parsed, wishes: Wishes) -> Columns | None:
     """Read from the first rows, or from the first of all that holds an address; None: that is a problem."""
     sample = list(islice(rows, ROWS_SAMPLED))
     if not sample:
@@ -75,9 +98,10 @@ def _columns(rows: Iterator[Numbered], parsed: Parsed, chosen: str) -> Columns |
         message = f"This file has {width:,} columns, and {MOST_COLUMNS:,} is the most."
         parsed.problems.note(Problem(line, ", ".join(first)[:BAD_ENTRY_SHOWN], message))
         return None
-    columns = columns_of(others, chosen)
+    columns = columns_of(others, wishes.column)
     if columns is None:  # people without an address may stand first
-        columns = columns_of([*others, *islice((row for _, row in rows if any(map(holds_address, row))), 1)])
+        addressed = (row for _, row in islice(rows, wishes.most) if any(map(holds_address, row)))
+        columns = columns_of([*others, *islice(addressed, 1)])
     if columns is None:
         message = "No column holds e-mail addresses. Name it email in the first row."
         parsed.problems.note(Problem(line, ", ".join(first)[:BAD_ENTRY_SHOWN], message))
@@ -175,9 +199,10 @@ class _Reading:
         if self._columns.names:
             names = [found or name for found, name in zip(self._names(rows), names, strict=False)]
         found = map(Recipient, addresses, names, self._variables(rows))
+        characters = sum(map(len, chain.from_iterable(rows)))
         firsts = self._parsed.lines_of.setdefault_all(map(str.lower, addresses), lines)
         if firsts == list(lines):
-            self._parsed.recipients.extend(found)
+            self._parsed.recipients.extend(found, characters)
             self._parsed.places.extend(lines)
             return
         new = []
@@ -188,7 +213,7 @@ class _Reading:
             else:
                 twice = Problem(line, recipient.address, f"is on line {first} already")
                 self._parsed.duplicates.note(twice)
-        self._parsed.recipients.extend(new)
+        self._parsed.recipients.extend(new, characters)
 
     def _names(self, rows: Sequence[list[str]]) -> Iterable[str]:
         if len(self._columns.names) == 1:

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 from mailroom.content.header.words import codec
 from mailroom.content.recipients.cells import GOOGLE_S
-from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, can_be_read_as
-from mailroom.content.recipients.csv_file import text_of
+from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, can_be_read_as, is_oversized
+from mailroom.content.recipients.csv_file import OVERSIZED, text_of
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.table import Numbered, Wishes, read_table
 
@@ -37,6 +37,8 @@ def parse_vcard(data: BinaryIO, encoding: str, wishes: Wishes) -> Parsed:
         return parsed.refuse(
             f"This file cannot be read as {LIST_ENCODINGS[encoding]}: choose another way to read it."
         )
+    if is_oversized(data, encoding):
+        return parsed.refuse(OVERSIZED)
     return read_table(partial(_rows, data, encoding), parsed, wishes)
 
 

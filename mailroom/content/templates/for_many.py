@@ -52,13 +52,16 @@ def names_of_each(*sources: str) -> list[str]:
 def refuse_missing(sources: Iterable[str], people: Iterable[tuple[str, Values]]) -> None:
     """Raises MergeError for the first tag that somebody (address, values) has no value for."""
     names = names_of_each(*sources)
-    without = [(address, missing) for address, values in people if (missing := missing_in(names, values))]
-    if without:
-        _, (name, *_) = without[0]
-        addresses = [address for address, missing in without if name in missing]
-        more = f" and {len(addresses) - NAMED_WITHOUT:,} more" if len(addresses) > NAMED_WITHOUT else ""
-        shown = ", ".join(addresses[:NAMED_WITHOUT])
-        raise MergeError(f"The template wants a value for {name}; missing for {shown}{more}.")
+    name, addresses, total = "", list[str](), 0
+    for address, values in people:  # there may be a million
+        if missing := missing_in(names, values):
+            name = name or missing[0]
+            if name in missing:
+                total += 1
+                addresses += [address] if total <= NAMED_WITHOUT else []
+    if name:
+        more = f" and {total - NAMED_WITHOUT:,} more" if total > NAMED_WITHOUT else ""
+        raise MergeError(f"The template wants a value for {name}; missing for {', '.join(addresses)}{more}.")
 
 
 def saying(letter: TemplateLetter, content: Content) -> Content:
@@ -72,7 +75,12 @@ def saying(letter: TemplateLetter, content: Content) -> Content:
 
 def with_values(letter: TemplateLetter, parsed: Parsed) -> Parsed:
     """Its recipients, with the template's fallbacks. Raises MergeError where these are too many."""
-    if not (common := letter.fallbacks):
+    return with_common_values(letter.fallbacks, parsed)
+
+
+def with_common_values(common: Mapping[str, Value], parsed: Parsed) -> Parsed:
+    """The same with these. Raises MergeError."""
+    if not common:
         return parsed
     refuse_too_common(common, len(parsed.recipients))
     recipients = Recipients(

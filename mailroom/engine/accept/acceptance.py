@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -19,16 +20,19 @@ from mailroom.queue import Queue
 log = structlog.get_logger()
 
 
-def accept(database: Database, queue: Queue, draft: Draft) -> Accepted:
+def accept(
+    database: Database, queue: Queue, draft: Draft, tell: Callable[[int], object] = lambda written: None
+) -> Accepted:
     """Writes the mailing durably, then puts its first batches onto the queue.
 
+    `tell` is told how many recipients of a large one are written; it is accepted when all is over.
     Raises NotAccepted; a database that is away raises SQLAlchemy's OperationalError, and
     nothing was accepted then.
     """
     if not draft.recipients:
         raise DraftRefused([("recipients", "Add at least one recipient.")])
     try:
-        accepted, gathered = _write(database, draft)
+        accepted, gathered = _write(database, draft, tell)
     except Replayed as replayed:
         return answer_again(database, replayed.mailing_id)
     enqueued = enqueue.onto(queue, gathered)
@@ -43,11 +47,11 @@ def accept(database: Database, queue: Queue, draft: Draft) -> Accepted:
     return replace(accepted, enqueued=enqueued, ms=draft.elapsed_ms)
 
 
-def _write(database: Database, draft: Draft) -> Written:
+def _write(database: Database, draft: Draft, tell: Callable[[int], object]) -> Written:
     if _shares_a_commit(draft):
         return group_commit.write(database, lambda connection: write(connection, draft))
     if len(draft.recipients) > thresholds.STAGED_AT_ONCE:
-        return write_in_parts(database, draft)
+        return write_in_parts(database, draft, tell)
     with database.begin() as connection:
         return write(connection, draft)
 

@@ -7,13 +7,14 @@ staged      a mailing that nobody sees; then its deliveries, some at a time, eac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from mailroom.content.recipients.parsed import Recipient, keys_of
+from mailroom.content.recipients.spool import Recipients
 from mailroom.database import planner
 from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
@@ -63,11 +64,13 @@ def write(connection: Connection, draft: Draft) -> Written:
     return _activate(connection, draft, begun, suppressed)
 
 
-def write_in_parts(database: Database, draft: Draft) -> Written:
-    """A large one, in many short transactions."""
+def write_in_parts(
+    database: Database, draft: Draft, tell: Callable[[int], object] = lambda written: None
+) -> Written:
+    """A large one, in many short transactions. `tell` is told how many deliveries are written."""
     with database.begin() as connection:
         begun = _begin(connection, draft)
-    suppressed = _add_in_parts(database, begun, draft.recipients)
+    suppressed = _add_in_parts(database, begun, draft.recipients, tell)
     with database.begin() as connection:
         return _activate(connection, draft, begun, suppressed)
 
@@ -155,20 +158,32 @@ def _begin(connection: Connection, draft: Draft) -> Begun:
     return begun
 
 
-def _add_in_parts(database: Database, begun: Begun, recipients: Sequence[Recipient]) -> int:
+def _add_in_parts(
+    database: Database, begun: Begun, recipients: Sequence[Recipient], tell: Callable[[int], object]
+) -> int:
     """Adds deliveries to a staged mailing; says how many of them are suppressed.
 
     While the database takes some, the rows of the next are made ready.
     """
-    suppressed, size = 0, thresholds.STAGED_AT_ONCE
+    suppressed, start = 0, 0
     with ThreadPoolExecutor(1, "staging") as writer:
         writing: Future[int] | None = None
-        for start in range(0, len(recipients), size):
+        for some in _parts(recipients):
             with database.read() as connection:
-                rows = _rows(connection, begun, recipients[start : start + size], start)
+                rows = _rows(connection, begun, some, start)
             suppressed += writing.result() if writing else 0
+            tell(start)
+            start += len(some)
             writing = writer.submit(_add_some, database, rows)
         return suppressed + (writing.result() if writing else 0)
+
+
+def _parts(recipients: Sequence[Recipient]) -> Iterator[Sequence[Recipient]]:
+    """As they lie in a spool, which knows how large they are; or so many at a time."""
+    if isinstance(recipients, Recipients):
+        return recipients.parts()
+    size = thresholds.STAGED_AT_ONCE
+    return (recipients[start : start + size] for start in range(0, len(recipients), size))
 
 
 def _add_some(database: Database, rows: Sequence[NewDelivery]) -> int:

@@ -32,7 +32,7 @@ def read(model: type[M], most: int | None = None) -> M:
 def read_query(model: type[M]) -> M:
     twice = [name for name, values in request.args.lists() if len(values) > 1]
     if twice:
-        raise Unprocessable(f"`{_shown(twice[0])}`: This is given twice.")
+        raise Unprocessable(f"`{shown_name(twice[0])}`: This is given twice.")
     return checked(model, request.args.to_dict())
 
 
@@ -104,12 +104,12 @@ def path_of(parts: Sequence[int | str]) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         elif part not in UNIONS:
-            part = _shown(part)
+            part = shown_name(part)
             path += f".{part}" if path else part
     return path
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
     return name if len(name) <= LONGEST_FIELD_NAME else f"{name[:LONGEST_FIELD_NAME]}…"
 
 

@@ -12,13 +12,13 @@ from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.fields import Unmailable
 from mailroom.content.header.authors import disguise_of
-from mailroom.content.recipients.parsed import MOST_COLUMNS, Problem, Recipient, each_once
+from mailroom.content.recipients.parsed import MOST_COLUMNS, Parsed, Problem, Recipient, each_once
 from mailroom.content.schedule.sending_hours import SendingHours
 from mailroom.content.unsubscribe import list_name_of, purposed
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.canary_size import canary_size
 from mailroom.engine.accept.draft import Draft, Idempotency
-from mailroom.engine.preflight.plan import PreflightPlan, plan_of_given
+from mailroom.engine.preflight.plan import PreflightPlan, plan_of, plan_of_given
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body
@@ -73,6 +73,23 @@ def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempote
     return _draft(mailing, key, content, list(recipients.values()), columns, duplicates, idempotency)
 
 
+def draft_of_listed(
+    letter: LetterToMany, parsed: Parsed, key: ApiKey, idempotency: Idempotency | None = None
+) -> Draft:
+    """The same of recipients that came as a file. Raises ApiError with what is wrong with it."""
+    people, columns = parsed.recipients, tuple(parsed.columns)
+    content = purposed(_content(letter, kind="individual"), letter.purpose, len(people), columns)
+    return _draft(letter, key, content, people, columns, parsed.duplicates.total, idempotency)
+
+
+def plan_of_listed(letter: LetterToMany, parsed: Parsed, key: ApiKey) -> PreflightPlan:
+    """The same to be tried. Raises ApiError."""
+    content = _content(letter, kind="individual")
+    content = purposed(content, letter.purpose, len(parsed.recipients), parsed.columns)
+    _refuse(key, content, check_but_tags(content, parsed.recipients))
+    return plan_of(content, parsed)
+
+
 def plan_of_mailing(mailing: PreflightRequest, key: ApiKey) -> PreflightPlan:
     """The same to be tried; what its tags and addresses make of it is found there. Raises ApiError."""
     columns = _columns(mailing.recipients)
@@ -117,10 +134,10 @@ def _draft(
         send_at=letter.scheduled_at,
         expires_after=mailroom().settings.expires,
         hours=_hours(letter),
-        undo=letter.undo if isinstance(letter, MailingRequest) else 0,
+        undo=letter.undo if isinstance(letter, LetterToMany) else 0,
         canary=_canary(letter, len(recipients)),
-        canary_wait=letter.canary_wait if isinstance(letter, MailingRequest) else None,
-        if_unknown=letter.if_unknown if isinstance(letter, MailingRequest) else "resend",
+        canary_wait=letter.canary_wait if isinstance(letter, LetterToMany) else None,
+        if_unknown=letter.if_unknown if isinstance(letter, LetterToMany) else "resend",
         evidence_wait=mailroom().settings.evidence_wait,
         user_id=key.user_id,
         program_id=key.program,
@@ -131,12 +148,12 @@ def _draft(
 
 
 def _hours(letter: Letter) -> SendingHours | None:
-    wish = letter.sending_hours if isinstance(letter, MailingRequest) else None
+    wish = letter.sending_hours if isinstance(letter, LetterToMany) else None
     return wish.hours() if wish else None
 
 
 def _canary(letter: Letter, recipients: int) -> int:
-    wish = letter.canary if isinstance(letter, MailingRequest) else None
+    wish = letter.canary if isinstance(letter, LetterToMany) else None
     return canary_size(wish, recipients) if wish else 0
 
 

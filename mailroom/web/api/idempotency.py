@@ -23,23 +23,31 @@ LONGEST_IDEMPOTENCY_KEY = 256
 REPLAYED = {"Idempotent-Replayed": "true"}
 
 
-def submit(key: ApiKey, make: Callable[[Idempotency | None], Draft]) -> Accepted:
-    """Accepts the draft that `make` makes of the request. Raises ApiError; nothing was accepted then."""
-    idempotency = idempotency_of(key)
-    try:
-        draft = make(idempotency)
-    except ApiError:
-        # What has changed since the first time must not turn a retry into an error.
-        before = _earlier_mailing(idempotency) if idempotency is not None else None
-        if before is None:
-            raise
-        with conflicts():
-            return answer_again(mailroom().database, before)
+def submit(
+    key: ApiKey, make: Callable[[Idempotency | None], Draft], said: Callable[[], bytes] | None = None
+) -> Accepted:
+    """Accepts the draft that `make` makes of the request. Raises ApiError; nothing was accepted then.
+
+    `said`: what a request says that is no JSON, and takes so long to be read that it is asked first whether
+    it came before.
+    """
+    idempotency = idempotency_of(key, said)
+    before = _earlier_mailing(idempotency) if said is not None else None
+    if before is None:
+        try:
+            draft = make(idempotency)
+        except ApiError:
+            # What has changed since the first time must not turn a retry into an error.
+            before = _earlier_mailing(idempotency)
+            if before is None:
+                raise
     with conflicts():
+        if before is not None:
+            return answer_again(mailroom().database, before)
         return accept(mailroom().database, mailroom().queue, draft)
 
 
-def idempotency_of(key: ApiKey) -> Idempotency | None:
+def idempotency_of(key: ApiKey, said: Callable[[], bytes] | None = None) -> Idempotency | None:
     """What the header asks for; None: nothing."""
     given = request.headers.get("Idempotency-Key")
     if given is None:
@@ -47,14 +55,15 @@ def idempotency_of(key: ApiKey) -> Idempotency | None:
     if not 1 <= len(given) <= LONGEST_IDEMPOTENCY_KEY or not (given.isascii() and given.isprintable()):
         message = f"The key must be between 1-{LONGEST_IDEMPOTENCY_KEY} chars, all of printable ASCII."
         raise ApiError(400, "invalid_idempotency_key", message)
-    return Idempotency(f"key:{key.program}", given, _fingerprint())
+    return Idempotency(f"key:{key.program}", given, _fingerprint(said))
 
 
-def _fingerprint() -> str:
+def _fingerprint(said: Callable[[], bytes] | None) -> str:
     """The same for the same JSON to the same place, however it is written down."""
-    data = b""
-    with suppress(RecursionError):  # what is nested so deep is refused anyway
-        data = json.dumps(body.value(), sort_keys=True).encode()
+    data = b"" if said is None else said()
+    if said is None:
+        with suppress(RecursionError):  # what is nested so deep is refused anyway
+            data = json.dumps(body.value(), sort_keys=True).encode()
     place = f"{request.path}\0{request.headers.get('x-batch-validation', '')}\0"
     return sha256(place.encode("utf-8", "replace") + data).hexdigest()
 
@@ -73,8 +82,10 @@ def conflicts() -> Iterator[None]:
         raise ApiError(409, "concurrent_idempotent_requests", message, headers) from None
 
 
-def _earlier_mailing(key: Idempotency) -> int | None:
+def _earlier_mailing(key: Idempotency | None) -> int | None:
     """The mailing that this very submission made before. Raises ApiError when the key is taken."""
+    if key is None:
+        return None
     with conflicts(), mailroom().database.read() as connection:
         row = ledger.earlier(connection, key.scope, key.key)
         return None if row is None else keys.mailing_of(row, key)

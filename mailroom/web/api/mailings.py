@@ -11,21 +11,24 @@ from sqlalchemy import Connection
 
 from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.database.engine import Database
+from mailroom.engine.accept.draft import Accepted, Draft, Idempotency
 from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings import canary, mailings
 from mailroom.ledger.people import api_keys
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.ledger.states import MailingState, State
 from mailroom.web import mailroom
 from mailroom.web.api import body, requests, responses, shown
-from mailroom.web.api.drafts import draft_of_mailing
+from mailroom.web.api.drafts import draft_of_listed, draft_of_mailing
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
+from mailroom.web.api.listed import ListedMailing, is_listed, listed
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import Reached
-from mailroom.web.api.template_requests import TemplatedMailingRequest
-from mailroom.web.api.templated import mailing_of
+from mailroom.web.api.template_requests import TemplatedListedMailingRequest, TemplatedMailingRequest
+from mailroom.web.api.templated import listed_of, mailing_of
 from mailroom.web.csv_export import DELIVERIES_CSV_HEADER, EXPORTED_AT_ONCE, line, pages, row_of
 from mailroom.web.request.accepted import stands
 
@@ -36,6 +39,7 @@ from mailroom.web.request.accepted import stands
     scope=api_keys.SEND,
     takes=requests.MailingRequest,
     takes_instead=TemplatedMailingRequest,
+    takes_listed=(requests.ListedMailingRequest, TemplatedListedMailingRequest),
     json_room=ROOM_FOR_MAILING,
     gives=responses.AcceptedMailingAnswer,
     headers=("Idempotency-Key",),
@@ -46,10 +50,23 @@ def send_mailing() -> Response:
 
     One letter to many recipients, each alone in To; `{{ first_name }}` in subject, text, html and the
     values of `headers` is filled from each recipient's `variables` (`{{ name }}` and `{{ email }}` are
-    always there).
+    always there). Very many recipients come as a file, beside the JSON.
     """
     key = api_key()
-    accepted = submit(key, lambda known: draft_of_mailing(mailing_of(body.value(), key), key, known))
+    if is_listed():
+        return _accepted(_submit_listed(listed(), key))
+    return _accepted(submit(key, lambda known: draft_of_mailing(mailing_of(body.value(), key), key, known)))
+
+
+def _submit_listed(given: ListedMailing, key: ApiKey) -> Accepted:
+    def draft(known: Idempotency | None) -> Draft:
+        letter, parsed = listed_of(given.value, given.read(), key, is_tried=False)
+        return draft_of_listed(letter, parsed, key, known)
+
+    return submit(key, draft, lambda: given.said)
+
+
+def _accepted(accepted: Accepted) -> Response:
     told = shown.accepted_mailing(accepted.uid, accepted.mailing_id, accepted.total, accepted.duplicates)
     return stands(answer(told, REPLAYED if accepted.replayed else None))
 

@@ -15,10 +15,12 @@ from mailroom import __version__
 from mailroom.content.addresses import Address
 from mailroom.web.api import responses
 from mailroom.web.api.blueprint import API_ROOT, blueprint
-from mailroom.web.api.examples import REQUESTS
+from mailroom.web.api.examples import EXAMPLE_LISTED, REQUESTS
 from mailroom.web.api.idempotency import LONGEST_IDEMPOTENCY_KEY
+from mailroom.web.api.listed import LIST_PART, MAILING_PART
 from mailroom.web.api.operations import OPERATIONS, Operation
 from mailroom.web.api.reach import TEMPLATE_NAMES, TEMPLATES_PATH
+from mailroom.web.api.requests import ListReadingRequest
 
 Document = dict[str, Any]
 
@@ -118,6 +120,8 @@ def _operation(operation: Operation) -> Document:
     }
     if operation.takes is not None:
         described["requestBody"] = {"required": True, "content": {"application/json": _body(operation)}}
+    if operation.takes_listed:
+        described["requestBody"]["content"]["multipart/form-data"] = _listed_body(operation.takes_listed)
     return described
 
 
@@ -162,6 +166,31 @@ def _body(operation: Operation) -> Document:
     return {"schema": schema, "example": REQUESTS[operation.name]}
 
 
+def _listed_body(models: Iterable[type[BaseModel]]) -> Document:
+    """The JSON, the file, and how it is to be read."""
+    letters = [{"$ref": REF.format(model=_component(model.__name__))} for model in models]
+    reading = ListReadingRequest.model_json_schema()["properties"]
+    parts: Document = {
+        MAILING_PART: {"anyOf": letters},
+        LIST_PART: {
+            "type": "string",
+            "format": "binary",
+            "description": "CSV, a workbook (XLSX, XLS, ODS) or vCard.",
+        },
+        **{name: _tidy(part) for name, part in reading.items()},
+    }
+    return {
+        "schema": {
+            "type": "object",
+            "properties": parts,
+            "required": [MAILING_PART, LIST_PART],
+            "additionalProperties": False,
+        },
+        "encoding": {MAILING_PART: {"contentType": "application/json"}},
+        "example": EXAMPLE_LISTED,
+    }
+
+
 def _success(operation: Operation) -> Document:
     if operation.gives is None:
         lines = {"schema": {"type": "string"}}
@@ -190,7 +219,11 @@ def _schemas() -> Document:
     """Requests as they are checked, under their plain names (`Email`); answers as they are written
     (`EmailAnswer`).
     """
-    taken = _used(model for operation in OPERATIONS for model in (operation.takes, operation.takes_instead))
+    taken = _used(
+        model
+        for operation in OPERATIONS
+        for model in (operation.takes, operation.takes_instead, *operation.takes_listed)
+    )
     given: list[type[BaseModel]] = [
         *_used(operation.gives for operation in OPERATIONS),
         responses.ErrorAnswer,

@@ -40,6 +40,7 @@ class Operation:
     description: str
     takes: type[BaseModel] | None = None
     takes_instead: type[BaseModel] | None = None  # another kind of body, which it takes as well
+    takes_listed: tuple[type[BaseModel], ...] = ()  # as JSON beside a file of recipients, see listed.py
     takes_many: int = 0  # an array of up to so many
     gives: type[BaseModel] | None = None  # None: lines of text, see openapi.py
     query: type[BaseModel] | None = None

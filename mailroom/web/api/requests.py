@@ -346,6 +346,25 @@ class LetterToMany(Letter):
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED)
 
 
+class ListedMailingRequest(LetterToMany):
+    """A mailing whose recipients come as a file beside it."""
+
+
+class ListReadingRequest(RequestModel):
+    """How a file of recipients is to be read, where it does not say so itself."""
+
+    recipients_sheet: Line = Field(
+        default="", max_length=200, description="Of a workbook. Left out: the first that holds addresses."
+    )
+    recipients_column: Line = Field(
+        default="", max_length=200, description="The column of addresses: its heading, or its number from 1."
+    )
+    recipients_encoding: Line = Field(
+        default="", max_length=40, description="How a text is written that is no Unicode: `windows-1251`."
+    )
+    leave_out: bool = Field(default=False, description="Rows that cannot be mailed are left out.")
+
+
 class MailingRequest(LetterToMany):
     """One submission to many: each sees only themself, and merge tags are filled for each."""
 

@@ -35,6 +35,7 @@ from mailroom.web.api.reach import TEMPLATE_NAMES
 from mailroom.web.api.requests import (
     BODY_NEEDED,
     EmailRequest,
+    ListedMailingRequest,
     MailingRequest,
     PreflightRequest,
     RequestModel,
@@ -251,6 +252,18 @@ class TemplatedMailingRequest(MailingRequest):
 
 class TemplatedPreflightRequest(PreflightRequest):
     """The same, to be tried and not to be sent."""
+
+    from_: Mailbox | None = Field(  # type: ignore[assignment]
+        default=None, alias="from", description="Left out: the template's."
+    )
+    subject: SubjectInstead = None  # type: ignore[assignment]
+    template: TemplateUseRequest
+
+    model_config = ConfigDict(json_schema_extra={})
+
+
+class TemplatedListedMailingRequest(ListedMailingRequest):
+    """The same with a template, whose recipients come as a file beside it."""
 
     from_: Mailbox | None = Field(  # type: ignore[assignment]
         default=None, alias="from", description="Left out: the template's."

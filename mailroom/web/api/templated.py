@@ -16,9 +16,14 @@ from flask import g
 from mailroom.content.addresses import parse_address
 from mailroom.content.content import BULK_PURPOSE
 from mailroom.content.merge.plain import MergeError, Value
-from mailroom.content.recipients.parsed import Problem
+from mailroom.content.recipients.parsed import Parsed, Problem
 from mailroom.content.templates.filling import FilledLetter
-from mailroom.content.templates.for_many import refuse_missing, refuse_too_common, with_common
+from mailroom.content.templates.for_many import (
+    refuse_missing,
+    refuse_too_common,
+    with_common,
+    with_common_values,
+)
 from mailroom.content.templates.own_texts import OwnTexts, filled_with, said_with
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG
@@ -30,6 +35,8 @@ from mailroom.web.api import body
 from mailroom.web.api.errors import Unprocessable, not_found
 from mailroom.web.api.requests import (
     EmailRequest,
+    LetterToMany,
+    ListedMailingRequest,
     MailingRequest,
     PreflightRecipientRequest,
     PreflightRequest,
@@ -37,6 +44,7 @@ from mailroom.web.api.requests import (
 )
 from mailroom.web.api.template_requests import (
     TemplatedEmailRequest,
+    TemplatedListedMailingRequest,
     TemplatedMailingRequest,
     TemplatedPreflightRequest,
     TemplateUseRequest,
@@ -49,7 +57,7 @@ FILLING_SECONDS = 3.0
 FILLED_AS_IT_LEAVES = {UNSUBSCRIBE_TAG: f"{{{{ {UNSUBSCRIBE_TAG} }}}}"}
 """Of bulk mail: each recipient has a link of their own."""
 
-L = TypeVar("L", EmailRequest, MailingRequest, PreflightRequest)
+L = TypeVar("L", EmailRequest, MailingRequest, PreflightRequest, ListedMailingRequest)
 ToMany = TypeVar("ToMany", MailingRequest, PreflightRequest)
 
 
@@ -77,6 +85,24 @@ def mailing_of(value: Any, key: ApiKey) -> MailingRequest:
     with _told():
         refuse_missing((whole.subject, whole.text or "", whole.html or ""), people)
     return whole
+
+
+def listed_of(value: Any, parsed: Parsed, key: ApiKey, *, is_tried: bool) -> tuple[LetterToMany, Parsed]:
+    """The mailing that this JSON is, and these recipients with their values. Raises ApiError.
+
+    `is_tried`: what is missing is found elsewhere.
+    """
+    if not is_templated(value):
+        return body.checked(ListedMailingRequest, value), parsed
+    mailing = body.checked(TemplatedListedMailingRequest, value)
+    letter = _letter(mailing.template, key)
+    with _told():
+        said = said_with(letter, OwnTexts(mailing.subject, mailing.text, mailing.html))
+        parsed = with_common_values({**letter.fallbacks, **mailing.template.variables}, parsed)
+        if not is_tried:
+            people = ((one.address, one.variables or {}) for one in parsed.recipients)
+            refuse_missing((said.subject, said.text, said.html), people)
+    return _saying(mailing, letter, FilledLetter(said.subject, said.text, said.html)), parsed
 
 
 def preflight_of(value: Any, key: ApiKey) -> PreflightRequest:

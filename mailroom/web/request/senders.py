@@ -9,7 +9,7 @@ from flask import Flask, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.feedback.providers.post import LARGEST_POST
-from mailroom.web.api import bearer
+from mailroom.web.api import bearer, listed
 from mailroom.web.api.errors import ApiError
 from mailroom.web.providers import door
 from mailroom.web.request import gate
@@ -22,9 +22,15 @@ def largest_body(app: Flask) -> Callable[[dict[str, Any]], int]:
         with app.request_context(environ):
             if request.blueprint == door.blueprint.name:
                 return LARGEST_POST if _is_at_a_door() else gate.STRANGERS_LIMIT
-            return int(app.config["MAX_CONTENT_LENGTH"]) if _is_known() else gate.STRANGERS_LIMIT
+            if not _is_known():
+                return gate.STRANGERS_LIMIT
+            return listed.largest_request() if _brings_a_list() else int(app.config["MAX_CONTENT_LENGTH"])
 
     return largest
+
+
+def _brings_a_list() -> bool:
+    return request.endpoint in listed.ENDPOINTS and listed.is_listed()
 
 
 def _is_at_a_door() -> bool:
