@@ -39,6 +39,8 @@ from mailroom.engine.accept.draft import (
     Overtaken,
 )
 from mailroom.engine.preflight.plan import plan_of
+from mailroom.engine.repeats import planning
+from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.engine.templates import NotUsable, letter_in_use
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
@@ -112,6 +114,7 @@ def send(
     at: str,
     zone: str,
     hours: str,
+    repeat_plan: RepeatPlan | None = None,
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
@@ -159,6 +162,9 @@ def send(
         evidence_wait=mailroom().settings.evidence_wait,
         started=started,
     )
+    if repeat_plan is not None:
+        _keep(draft, replace(repeat_plan, hours=draft.hours))
+        return
     try:
         accepted = accept(mailroom().database, mailroom().queue, draft)
     except DraftRefused as refused:
@@ -168,6 +174,16 @@ def send(
         raise click.ClickException("Not sent: this took too long and was given up. Send it again.") from None
     with aftermath("its report"):  # nobody may read it; a script that is told of an error sends again
         _report(accepted)
+
+
+def _keep(draft: Draft, plan: RepeatPlan) -> None:
+    if not draft.recipients:
+        _stop_at(["Add at least one recipient."])
+    try:
+        with mailroom().database.begin() as connection:
+            click.echo(planning.keep(connection, draft, plan))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _report(accepted: Accepted) -> None:

@@ -23,7 +23,9 @@ from mailroom.content.recipients.parsed import Parsed, Problems
 from mailroom.content.unsubscribe import HOW_TO_LINK
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Accepted, DraftRefused, KeyReused, StillUnderWay
+from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, KeyReused, StillUnderWay
+from mailroom.engine.repeats import planning
+from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.ledger.deliveries.outcomes import OUTCOMES
 from mailroom.ledger.drafts.versions import Reason
 from mailroom.ledger.mailings import contents, mailings
@@ -125,6 +127,8 @@ def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Respon
     draft, parsed = draft_of(form, user().id, g.started, is_tried_as_a_whole=is_tried_as_a_whole)
     if form.problems:
         return shown(form, 422)
+    if form.repeat_plan is not None:
+        return _kept_to_repeat(form, draft, form.repeat_plan)
     try:
         accepted = accept(mailroom().database, mailroom().queue, draft)
     except DraftRefused as refused:
@@ -147,6 +151,23 @@ def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Respon
         session[SENDER_COOKIE] = form.value("sender")
     _say(accepted, form, parsed)
     return answer
+
+
+def _kept_to_repeat(form: ComposeForm, draft: Draft, plan: RepeatPlan) -> Response:
+    """303 to the repeat's page."""
+    try:
+        if not draft.recipients:
+            raise ValueError("Add at least one recipient.")
+        with mailroom().database.begin() as connection:
+            uid = planning.keep(connection, draft, plan)
+    except KeyReused:
+        return _ask_again(form)
+    except ValueError as error:
+        form.problems = [("repeat", str(error))]
+        return shown(form, 422)
+    uploads().drop(file.kept for file in form.files if file.kept)
+    flash("Kept. It is mailed at each of its times; nothing was sent now.", "good")
+    return stands(redirect(url_for("repeats.show", uid=uid), 303))
 
 
 @blueprint.post("/recipients")
