@@ -32,7 +32,9 @@ from tests.ledger.book import CONTENT
 from tests.web.watching import a_mailing, delivery_ids, ledger, note_attempts
 
 CLOCK = re.compile(r"(?<![\d:.+-])\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?![\d:])(?: ?[AP]M| Uhr)?")
-ZONE = re.compile(r"(?:\s(?:UTC|GMT)(?:[+−-]\d{1,2}(?::\d{2})?)?|\s[A-Z]{3,5}|Z|\s?[+-]\d{2}:?\d{2})\b")
+ZONE = re.compile(
+    r"(?:\s(?:UTC|GMT)(?:[+−-]\d{1,2}(?::\d{2})?)?|\s[A-Z]{3,5}|\s[A-Z]\w+/\w+|Z|\s?[+-]\d{2}:?\d{2})\b"
+)
 
 
 def without_zone(text: str) -> list[str]:
@@ -48,6 +50,7 @@ def without_zone(text: str) -> list[str]:
         ("12:14 AM GMT-3:30, 12:14:05.123", ["12:14:05.123"]),
         ("Nov 29, 2026, 12:14 AM UTC and 00:14:05 CET", []),
         ("2026-11-29T00:05:36+00:00 and 2026-11-29 10:30 UTC, 127.0.0.1:25 4.7.1", []),
+        ("every Monday at 09:00 Europe/Berlin", []),
         ("29.11.2026, 00:14:05", ["00:14:05"]),
     ],
 )

@@ -57,6 +57,8 @@ LONGEST_SENDER = 400
 ABOUT_RECIPIENTS = ("recipients", "recipients_file", "recipients_encoding")
 """Fields."""
 
+LEDGER_IS_AWAY = "The ledger cannot be written just now, so nothing was sent. Try again soon."
+
 DUPLICATES_NAMED = 5
 """Duplicates that are named; a message travels in a cookie, which holds little."""
 
@@ -141,9 +143,7 @@ def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Respon
         form.problems = [("send", problem)]
         return shown(form, 409)
     except LEDGER_AWAY:
-        form.problems = [
-            ("send", "The ledger cannot be written just now, so nothing was sent. Try again soon.")
-        ]
+        form.problems = [("send", LEDGER_IS_AWAY)]
         return shown(form, 503)
     answer = stands(redirect(f"/mailings/{accepted.mailing_id}", 303))
     uploads().drop(file.kept for file in form.files if file.kept)
@@ -165,6 +165,9 @@ def _kept_to_repeat(form: ComposeForm, draft: Draft, plan: RepeatPlan) -> Respon
     except ValueError as error:
         form.problems = [("repeat", str(error))]
         return shown(form, 422)
+    except LEDGER_AWAY:
+        form.problems = [("send", LEDGER_IS_AWAY)]
+        return shown(form, 503)
     uploads().drop(file.kept for file in form.files if file.kept)
     flash("Kept. It is mailed at each of its times; nothing was sent now.", "good")
     return stands(redirect(url_for("repeats.show", uid=uid), 303))
