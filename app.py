@@ -13,6 +13,7 @@ from mailroom.web import Mailroom, api
 from mailroom.web.layout import assets, filters, navigation, reader_zone
 from mailroom.web.pages import (
     attention,
+    calendar,
     check,
     compose,
     drafts,
@@ -86,6 +87,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         race.blueprint,
         suppressions.blueprint,
         repeats.blueprint,
+        calendar.blueprint,
         reports.blueprint,
         templates.blueprint,
         keys.blueprint,

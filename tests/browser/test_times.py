@@ -108,6 +108,7 @@ def pages(app: Flask, settings: Settings) -> list[str]:
         *(
             "/templates",
             f"/templates/{template}",
+            "/calendar",
             "/repeats",
             f"/repeats/{repeat}",
             "/keys",
