@@ -13,6 +13,7 @@ from mailroom.web import Mailroom, api
 from mailroom.web.layout import assets, filters, navigation, reader_zone
 from mailroom.web.pages import (
     attention,
+    calendar,
     check,
     compose,
     drafts,
@@ -20,6 +21,7 @@ from mailroom.web.pages import (
     keys,
     mailings,
     race,
+    repeats,
     reports,
     suppressions,
     templates,
@@ -84,6 +86,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         inbox.blueprint,
         race.blueprint,
         suppressions.blueprint,
+        repeats.blueprint,
+        calendar.blueprint,
         reports.blueprint,
         templates.blueprint,
         keys.blueprint,

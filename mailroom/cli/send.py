@@ -46,6 +46,8 @@ from mailroom.engine.accept.draft import (
     StillUnderWay,
 )
 from mailroom.engine.preflight.plan import plan_of
+from mailroom.engine.repeats import planning
+from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.engine.templates import NotUsable, letter_in_use
 from mailroom.web import mailroom
 from mailroom.web.api.idempotency import LONGEST_IDEMPOTENCY_KEY
@@ -151,6 +153,7 @@ def send(
     key: str,
     dry_run: bool,
     as_json: bool,
+    repeat_plan: RepeatPlan | None = None,
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
@@ -205,6 +208,9 @@ def send(
         ),
         started=started,
     )
+    if repeat_plan is not None:
+        _keep(draft, replace(repeat_plan, hours=draft.hours))
+        return
     try:
         with progress("Accepting", len(parsed.recipients)) as tell:
             accepted = accept(mailroom().database, mailroom().queue, draft, tell)
@@ -221,6 +227,16 @@ def send(
         raise click.ClickException("Not sent: the same is being accepted at this very moment.") from None
     with aftermath("its report"):  # nobody may read it; a script that is told of an error sends again
         _report(accepted)
+
+
+def _keep(draft: Draft, plan: RepeatPlan) -> None:
+    if not draft.recipients:
+        _stop_at(["Add at least one recipient."])
+    try:
+        with mailroom().database.begin() as connection:
+            click.echo(planning.keep(connection, draft, plan))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _report(accepted: Accepted) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
-from mailroom.content.schedule.zones import at_wall, zone_named
+from mailroom.content.schedule.zones import at_wall, end_of, zone_named
 
 zone_option = click.option("--zone", default="", help="The time zone that times are meant in: Europe/Berlin.")
 hours_option = click.option(
@@ -50,3 +50,8 @@ def hours_of(hours: str, zone: str) -> SendingHours | None:
         return sending_hours(hours, zone) if hours.strip() else None
     except ValueError as error:
         raise click.ClickException(f"--hours: {error}") from None
+
+
+def until_of(until: str, zone: str) -> datetime | None:
+    """The end of a day, or a time of it. Raises ValueError for people."""
+    return end_of(until, zone_named(zone))

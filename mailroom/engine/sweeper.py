@@ -20,6 +20,7 @@ from mailroom.engine import enqueue, hours_watch
 from mailroom.engine.feedback import taking
 from mailroom.engine.feedback.rules import DEFAULT_RULES, FeedbackRules
 from mailroom.engine.hold import HoldWatch
+from mailroom.engine.repeats.repeat_clock import RepeatClock
 from mailroom.engine.send.batch_sender import JOB_WORKS_FOR
 from mailroom.ledger.batches import batches, gather
 from mailroom.ledger.deliveries import actions, bulk_actions
@@ -57,8 +58,10 @@ class Sweeper:
         routes: Mapping[str, str] | None = None,
         hold: HoldWatch | None = None,
         rules: FeedbackRules = DEFAULT_RULES,
+        repeats: RepeatClock | None = None,
     ) -> None:
         """`routes`: the server's name of each route; what cannot go there is not gathered."""
+        self._repeats = repeats
         self._hold = hold or HoldWatch(database)
         self._rules = rules
         self._database = database
@@ -108,7 +111,7 @@ class Sweeper:
             yield from (lambda: self._gather(URGENT), lambda: self._gather(BULK))
         yield from (self._find_forgotten, self._drop_abandoned, self._forget_old_keys)
         yield self._drop_old_drafts
-        yield self._look_again
+        yield from (self._look_again, self._look_at_repeats)
 
     def _reap(self) -> None:
         with self._database.read() as connection:
@@ -127,6 +130,11 @@ class Sweeper:
 
     def _keep_hours(self) -> None:
         hours_watch.keep_hours(self._database, BACKLOG, _apart)
+
+    def _look_at_repeats(self) -> None:
+        if self._repeats is not None:
+            with self._database.read() as connection:
+                self._repeats.look(connection)
 
     def _end_stopped(self) -> None:
         """Ends what waits of canceled mailings and of those whose time is over."""

@@ -28,6 +28,7 @@ from mailroom.engine.hold import HoldWatch
 from mailroom.engine.letterhead import link_place
 from mailroom.engine.mailbox_watch import MailboxWatch
 from mailroom.engine.probing import Probing
+from mailroom.engine.repeats.repeat_clock import RepeatClock
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
 from mailroom.engine.send.messages import CompiledMessages
@@ -70,7 +71,8 @@ class WorkerProcess:
         routes = {relay.name: relay.server.name for relay in self.relays}
         self.hold = HoldWatch(self.database, settings.hold)
         self.rules = FeedbackRules.of(settings)
-        self.sweeper = Sweeper(self.database, queue, name, routes, self.hold, self.rules)
+        self.repeats = RepeatClock(settings.database_url, queue)
+        self.sweeper = Sweeper(self.database, queue, name, routes, self.hold, self.rules, self.repeats)
         self.parking = Parking(self.database, name)
         self.probing = Probing(self.database, self.relays, self.hold)
         self.webhooks = Webhooks(self.database, queue, settings, self.hold)
@@ -88,6 +90,7 @@ class WorkerProcess:
             self.hold.look()
         self._thread = supervision.beside("the event loop", self._run_loop)
         self.sweeper.start()
+        self.repeats.start()
         self.mailbox.start()
         beside: dict[str, Coroutine[Any, Any, None]] = {
             "tidying sessions": self._tidy(),
@@ -105,6 +108,7 @@ class WorkerProcess:
             task.cancel()
         self.run(self.webhooks.stop()).result(timeout=3)
         self.sweeper.stop()
+        self.repeats.stop()
         self.mailbox.stop()
         self.run(self.relays.close_idle(older_than=0)).result(timeout=3)
         self.loop.call_soon_threadsafe(self.loop.stop)

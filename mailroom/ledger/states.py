@@ -103,7 +103,7 @@ class _Word(StrEnum):
     about: Any  # its row
     _value_: str
 
-    def __new__(cls, about: About | AboutMailing) -> Self:
+    def __new__(cls, about: About | AboutMailing | AboutRepeat) -> Self:
         state = str.__new__(cls, about.word)
         state._value_ = about.word
         state.about = about
@@ -230,6 +230,34 @@ class MailingState(_Word):
         "canceled", "Canceled before it was sent.", "canceled", event=Event.MAILING_CANCELED
     )
     DONE = AboutMailing("done", "Every recipient has an outcome.", "sent", event=Event.MAILING_DONE)
+
+
+RepeatAction = Literal["pause", "resume", "change", "cancel", "send"]
+
+
+@dataclass(frozen=True, slots=True)
+class AboutRepeat:
+    """All that is said of a repeat's state."""
+
+    word: str
+    sentence: str
+    tone: str
+    actions: tuple[RepeatAction, ...] = ()  # what a person may do with it
+
+
+class RepeatState(_Word):
+    """A repeat's state."""
+
+    about: AboutRepeat
+
+    ACTIVE = AboutRepeat(
+        "active", "Makes a mailing at each tick.", "sending", ("pause", "change", "cancel", "send")
+    )
+    PAUSED = AboutRepeat(
+        "paused", "Makes none until somebody resumes it.", "deferred", ("resume", "change", "cancel", "send")
+    )
+    ENDED = AboutRepeat("ended", "Its last tick is over.", "sent", ("change", "send"))
+    CANCELED = AboutRepeat("canceled", "Makes no mailing any more.", "canceled")
 
 
 QUEUED, SENDING, DEFERRED, UNKNOWN = State.QUEUED, State.SENDING, State.DEFERRED, State.UNKNOWN

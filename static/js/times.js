@@ -1,10 +1,11 @@
-// <time datetime="..." data-time="short|clock|exact">: in the reader's language and time zone, named.
+// <time datetime="..." data-time="short|clock|exact|hour">: in the reader's language and time zone, named.
 // <html data-zone>: the zone that is kept of them. <html data-keep-zone>: none is, and the browser's is sent there.
 const DAY = { day: "numeric", month: "short", year: "numeric" };
 const CLOCK = { hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short" };
 const FORMS = {
   short: { ...DAY, hour: "numeric", minute: "2-digit", timeZoneName: "short" },
   clock: CLOCK,
+  hour: { hour: "numeric", minute: "2-digit", timeZoneName: "short" },
   exact: { ...CLOCK, fractionalSecondDigits: 3 },
 };
 const { zone, keepZone } = document.documentElement.dataset;

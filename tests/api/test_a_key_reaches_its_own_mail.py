@@ -19,7 +19,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
 from mailroom.ledger.people import api_keys
-from mailroom.ledger.schema import deliveries, list_members, lists, mailings, templates
+from mailroom.ledger.schema import deliveries, list_members, lists, mailings, repeats, templates
 from mailroom.web.api.examples import EXAMPLE_MAILING
 from tests.api.conftest import EMAIL, Client, new_key
 from tests.ledger.book import CONTENT
@@ -36,6 +36,8 @@ OF_LISTS: dict[str, Any] = {
 }
 """By the end of the path; and what follows it in its address."""
 QUERIES = {"history": "?address=cleo@mail.example"}
+OF_REPEATS: dict[str, Any] = {"PATCH": {"rule": "daily 10:00"}}
+"""By method: what is asked of a repeat."""
 BESIDE_THE_LEDGER = {"api.openapi", "api.docs_page", "api.unknown"}
 """Endpoints that show nothing of the ledger."""
 
@@ -53,6 +55,8 @@ def rules(app: Flask, *, with_id: bool) -> list[tuple[str, Rule]]:
 def body_of(method: str, rule: Rule) -> Any:
     if "/lists/" in rule.rule:
         return {"name": "Mine"} if method == "PATCH" else OF_LISTS.get(rule.rule.rpartition("/")[2])
+    if "/repeats/" in rule.rule:
+        return OF_REPEATS.get(method)
     return (OF_TEMPLATES if "/templates/" in rule.rule else BODIES).get(method)
 
 
@@ -75,9 +79,15 @@ class Payroll:
         self.mailing = self._send(
             "/mailings", {**EXAMPLE_MAILING, **letter, "text": "Hi", "recipients": people}
         )
+        repeat = {**EXAMPLE_MAILING, **letter, "text": "Hi", "recipients": people}
+        self.repeat = self._send("/repeats", {**repeat, "rule": "weekly mon 09:00", "zone": "UTC"})
         self.template = self._send("/templates", {"name": SECRET, "alias": "payroll", "text": "Hi"})
         self.list = self._send("/lists", {"name": SECRET})
         client.post(f"/lists/{self.list}/import", json=people, key=self.key)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.email, self.mailing, self.template, self.list, self.repeat
 
     def _send(self, path: str, body: dict[str, Any]) -> str:
         answer = self.client.post(path, json=body, key=self.key)
@@ -89,11 +99,13 @@ class Payroll:
             return self.template
         if "/lists/" in rule.rule:
             return self.list
+        if "/repeats/" in rule.rule:
+            return self.repeat
         return self.email if "/emails/" in rule.rule else self.mailing
 
     def rows(self) -> list[Any]:
         with self.client.database.read() as connection:
-            tables = (mailings, deliveries, templates, lists, list_members)
+            tables = (mailings, deliveries, templates, lists, list_members, repeats)
             return [connection.execute(select(table).order_by(table.c.id)).all() for table in tables]
 
 
@@ -130,10 +142,7 @@ def test_lists_leave_anothers_mail_out(client: Client, payroll: Payroll) -> None
         if method != "GET":
             continue
         text = client.get(rule.rule.removeprefix("/api/v1"), key=key).text
-        assert not any(
-            word in text
-            for word in (*TELLING, payroll.email, payroll.mailing, payroll.template, payroll.list)
-        ), rule
+        assert not any(word in text for word in (*TELLING, *payroll.names)), rule
     listed = client.get("/emails", key=key).get_json()["data"]
     assert [one["id"] for one in listed] == [mine.get_json()["id"]]
 

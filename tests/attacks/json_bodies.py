@@ -108,6 +108,9 @@ FIELDS = {
     "POST /templates": ({"name": "Hi", "text": "Hi"}, ("variables", "reply_to", "html", "x")),
     "PATCH /templates/{id}": ({}, ("variables", "name")),
     "POST /templates/{id}/render": ({}, ("variables", "version")),
+    "PATCH /mailings/{id}": ({}, ("scheduled_at", "sending_hours")),
+    "POST /repeats": ({**MAILING, "rule": "daily 9:00", "zone": "UTC"}, ("rule", "zone", "sending_hours")),
+    "PATCH /repeats/{id}": ({}, ("rule", "times")),
 }
 TAGS = "".join(f"{{{{ a{number} }}}}" for number in range(100_000))
 

@@ -12,7 +12,12 @@ from aiosmtpd.smtp import Envelope
 from flask import Flask
 from playwright.sync_api import Browser
 
+from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.content.templates.template_letter import TemplateLetter
+from mailroom.engine.accept.draft import Draft
+from mailroom.engine.repeats import planning
+from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.ledger import holding, suppressions
 from mailroom.ledger.people import api_keys, users
 from mailroom.ledger.relays import circuit
@@ -23,10 +28,13 @@ from mailroom.queue import BULK
 from mailroom.settings import Settings
 from mailroom.web.layout.navigation import PLACES
 from mailroom.web.race.record import Leg, Race, Races
+from tests.ledger.book import CONTENT
 from tests.web.watching import a_mailing, delivery_ids, ledger, note_attempts
 
 CLOCK = re.compile(r"(?<![\d:.+-])\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?![\d:])(?: ?[AP]M| Uhr)?")
-ZONE = re.compile(r"(?:\s(?:UTC|GMT)(?:[+−-]\d{1,2}(?::\d{2})?)?|\s[A-Z]{3,5}|Z|\s?[+-]\d{2}:?\d{2})\b")
+ZONE = re.compile(
+    r"(?:\s(?:UTC|GMT)(?:[+−-]\d{1,2}(?::\d{2})?)?|\s[A-Z]{3,5}|\s[A-Z]\w+/\w+|Z|\s?[+-]\d{2}:?\d{2})\b"
+)
 
 
 def without_zone(text: str) -> list[str]:
@@ -42,6 +50,7 @@ def without_zone(text: str) -> list[str]:
         ("12:14 AM GMT-3:30, 12:14:05.123", ["12:14:05.123"]),
         ("Nov 29, 2026, 12:14 AM UTC and 00:14:05 CET", []),
         ("2026-11-29T00:05:36+00:00 and 2026-11-29 10:30 UTC, 127.0.0.1:25 4.7.1", []),
+        ("every Monday at 09:00 Europe/Berlin", []),
         ("29.11.2026, 00:14:05", ["00:14:05"]),
     ],
 )
@@ -80,6 +89,8 @@ def pages(app: Flask, settings: Settings) -> list[str]:
         kept = stored.find(connection, template)
         assert kept is not None
         versions.publish(connection, kept)
+        plan = RepeatPlan(repeat_rule("weekly mon 9:00"), "Europe/Berlin")
+        repeat = planning.keep(connection, Draft(CONTENT, [Recipient("a@b.example")]), plan)
     races = Races(settings.home / "races")
     races.save(
         Race("20261129-000000-abcd", 1, time.time(), [Leg("inline", 1, 1000.0, 1002.5, 2.5, None, 1002.5)])
@@ -97,6 +108,9 @@ def pages(app: Flask, settings: Settings) -> list[str]:
         *(
             "/templates",
             f"/templates/{template}",
+            "/calendar",
+            "/repeats",
+            f"/repeats/{repeat}",
             "/keys",
             "/settings",
             "/inbox",

@@ -13,6 +13,7 @@ from tests.drills import (
     people,
     postgresql,
     redis,
+    repeats,
     returns,
 )
 from tests.drills.drill import DRILLS, Drill
@@ -29,6 +30,7 @@ __all__ = [
     "people",
     "postgresql",
     "redis",
+    "repeats",
     "returns",
 ]
 

@@ -91,7 +91,16 @@ def test_a_page_waits_for_it_six_times_at_most(
     page = client.post("/mailings", data=letter).headers["Location"]
     [delivery, *_] = re.findall(rf"{page}/deliveries/\d+", client.get(page).text)
     paths = ["/", "/mailings", "/mailings?q=person", "/attention", "/suppressions", "/keys", "/webhooks"]
-    paths += ["/templates", "/drafts", page, f"{page}?state=queued", f"{page}/progress", f"{page}/letter"]
+    paths += [
+        "/templates",
+        "/repeats",
+        "/calendar",
+        "/drafts",
+        page,
+        f"{page}?state=queued",
+        f"{page}/progress",
+    ]
+    paths += [f"{page}/letter"]
     paths += [delivery, f"{delivery}/letter"]
     found = {path: count(partial(client.get, path), 200) for path in paths}
     assert max(found.values()) <= 6, found

@@ -58,6 +58,20 @@ def at_wall(wall: datetime, zone: ZoneInfo) -> WallTime:
     return WallTime(jump, note)
 
 
+def end_of(typed: str, zone: ZoneInfo) -> datetime | None:
+    """The last moment of a day, or a time of one, as it is on the clocks there. None: nothing was typed.
+
+    Raises ValueError for people.
+    """
+    words = typed.strip()
+    try:
+        if len(words) == len("2030-12-31"):
+            return at_wall(datetime.fromisoformat(words + "T23:59:59"), zone).moment
+        return at_wall(datetime.fromisoformat(words), zone).moment if words else None
+    except (ValueError, OverflowError):
+        raise ValueError("Write the last day like 2030-12-31.") from None
+
+
 def _jump(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
     """The moment between these at which the clocks jump ahead, to the second."""
     offset = before.astimezone(zone).utcoffset()

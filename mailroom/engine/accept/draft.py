@@ -3,6 +3,8 @@
 NotAccepted         one family: nothing was written
 ├── DraftRefused    `problems`: (field, what to do) for the person who submitted
 ├── KeyReused       the idempotency key belongs to another submission
+├── TickMade        the tick of a repeat has its mailing already
+├── TickNotDue      its repeat was paused, canceled or changed meanwhile
 └── StillUnderWay   the same submission is being accepted right now
     └── Overtaken   this one stood still for so long that it was given up; a retry may have its key
 """
@@ -44,6 +46,14 @@ class StillUnderWay(NotAccepted):
     """The same submission is being accepted; its answer is not there yet."""
 
 
+class TickMade(NotAccepted):
+    """A mailing was made of this tick of a repeat before."""
+
+
+class TickNotDue(NotAccepted):
+    """The repeat was paused, canceled or changed meanwhile."""
+
+
 class Overtaken(StillUnderWay):
     """The lease of this acceptance ran out, and what it had staged was given up."""
 
@@ -58,6 +68,15 @@ class Idempotency:
     scope: str
     key: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatTick:
+    """Makes this mailing the only one of a repeat's tick. `by_hand`: a person asked for it now."""
+
+    repeat_id: int
+    at: datetime
+    by_hand: bool = False
 
 
 LONGEST_UNDO = 3_600
@@ -89,6 +108,7 @@ class Draft:
     program_id: int | None = None  # of the API key that hands it in
     tags: Sequence[tuple[str, str]] = ()
     idempotency: Idempotency | None = None
+    tick: RepeatTick | None = None
     route: str = ""  # the name of a relay
     max_sessions: int | None = None
     written_as: str = ""  # the uid of the kept draft that becomes this mailing

@@ -1,6 +1,7 @@
 """Idempotency keys: a second submission gets the first one's answer, or is told why there is none.
 
-All raise KeyReused when the key was used for something else, StillUnderWay when its answer is to come.
+All raise KeyReused when the key was used for something else, StillUnderWay when its answer is to come. A tick
+of a repeat is one, too, that is kept for good.
 """
 
 from __future__ import annotations
@@ -9,10 +10,27 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from mailroom.engine.accept.draft import Idempotency, KeyReused, Replayed, StillUnderWay
+from mailroom.engine.accept.draft import (
+    Idempotency,
+    KeyReused,
+    NotAccepted,
+    RepeatTick,
+    Replayed,
+    StillUnderWay,
+    TickMade,
+    TickNotDue,
+)
 from mailroom.ledger import states
 from mailroom.ledger.mailings import idempotency
 from mailroom.ledger.mailings.idempotency import Earlier
+from mailroom.ledger.repeats import ticks
+from mailroom.ledger.repeats.ticks import TakenTick
+
+REFUSED_TICKS: dict[TakenTick, type[NotAccepted]] = {
+    TakenTick.MADE: TickMade,
+    TakenTick.NOT_DUE: TickNotDue,
+    TakenTick.UNDER_WAY: StillUnderWay,
+}
 
 
 def take(connection: Connection, key: Idempotency | None, mailing_id: int) -> None:
@@ -22,6 +40,15 @@ def take(connection: Connection, key: Idempotency | None, mailing_id: int) -> No
     before = idempotency.take(connection, key.scope, key.key, key.fingerprint, mailing_id)
     if before is not None:
         raise Replayed(mailing_of(before, key))
+
+
+def take_tick(connection: Connection, tick: RepeatTick | None, mailing_id: int) -> None:
+    """Takes a repeat's tick for this mailing. Raises TickMade, TickNotDue, StillUnderWay."""
+    if tick is None:
+        return
+    taken = ticks.take(connection, tick.repeat_id, tick.at, mailing_id, by_hand=tick.by_hand)
+    if taken in REFUSED_TICKS:
+        raise REFUSED_TICKS[taken]
 
 
 def earlier(connection: Connection, key: Idempotency | None) -> Callable[[], None]:

@@ -132,6 +132,7 @@ def _insert_what_belongs(
     if in_new_batch:
         new = gather.new(connection, in_new_batch, begun.queue, draft.route, draft.max_sessions)
     keys.take(connection, draft.idempotency, begun.mailing_id)
+    keys.take_tick(connection, draft.tick, begun.mailing_id)
     insert_files(connection, draft, begun.mailing_id)
     if draft.written_as:
         turn_into(connection, draft.written_as, begun.mailing_id)

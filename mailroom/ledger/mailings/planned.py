@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from mailroom.database.clock import to_millis
 from mailroom.database.telling import tell
 from mailroom.ledger import states
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.schema import deliveries, mailings
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMailing:
+    """What is to come of a mailing: its begin, or that it goes on; or the end of its sending hours."""
+
+    id: int
+    subject: str
+    total: int
+    hours: str | None
+    at: datetime
+    has_begun: bool
+    is_end: bool
+
+
+def between(connection: Connection, since: datetime, until: datetime, limit: int) -> list[PlannedMailing]:
+    """From `since` on, before `until`; each kind in its order, `limit` of each."""
+    found: list[PlannedMailing] = []
+    for at, state, is_end in (
+        (mailings.c.send_at, states.SCHEDULED, False),
+        (mailings.c.closes_at, states.ACTIVE, True),
+    ):
+        statement = (
+            select(
+                *(mailings.c[name] for name in ("id", "subject", "total", "hours")),
+                at,
+                mailings.c.started_at.is_not(None),
+            )
+            .where(mailings.c.state == state, mailings.c.ended_at.is_(None), at >= since, at < until)
+            .order_by(at, mailings.c.id)
+            .limit(limit)
+        )
+        rows = connection.execute(statement)
+        found += [PlannedMailing(*row[:4], row[4], bool(row[5]), is_end) for row in rows]
+    return found
 
 
 def move(

@@ -42,6 +42,8 @@ REQUESTS: dict[str, Any] = {
     "send_batch": [EXAMPLE_EMAIL, {**EXAMPLE_EMAIL, "to": "bob@example.org"}],
     "send_mailing": EXAMPLE_MAILING,
     "preflight_mailing": EXAMPLE_MAILING,
+    "create_repeat": {**EXAMPLE_MAILING, "rule": "weekly mon,thu 09:00", "zone": "Europe/Berlin"},
+    "update_repeat": {"rule": "monthly last 09:00"},
     "add_suppression": {
         "address": "ann@example.org",
         "scope": {"sender": "hello@acme.example"},

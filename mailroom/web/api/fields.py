@@ -18,6 +18,7 @@ from mailroom.content.addresses import Address, parse_address
 from mailroom.content.characters import misplaced, misplaced_in_lines
 from mailroom.content.recipients.parsed import Problem
 from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
+from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.content.schedule.zones import zone_named, zone_names
 from mailroom.engine.accept.canary_size import CANARY, canary_size
 from mailroom.web.api.times import WORDED_TIME_UNITS, moment
@@ -300,6 +301,24 @@ ZoneName = Annotated[
     str,
     AfterValidator(lambda name: zone_named(name).key),
     WithJsonSchema({"type": "string", "enum": list(zone_names())}),
+]
+
+_DAYS = "(mon|tue|wed|thu|fri|sat|sun)"
+_AT = "([01][0-9]|2[0-3]):[0-5][0-9]"
+
+RuleOfRepeat = Annotated[
+    str,
+    AfterValidator(lambda written: str(repeat_rule(written))),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "`weekly`, `daily` or `monthly` (31 or `last`: the last day of each month) with "
+            "a time on the clocks of `zone`; or `cron` with its five fields, of which some are shown.",
+            "pattern": f"^(weekly {_DAYS}(,{_DAYS}){{0,6}} {_AT}|daily {_AT}"
+            f"|monthly (last|[1-9]|[12][0-9]|3[01]) {_AT}"
+            "|cron [0-5]?[0-9] ([0-9]|1[0-9]|2[0-3]) [*] [*] [*0-6])$",
+        }
+    ),
 ]
 
 Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema(TIME)]

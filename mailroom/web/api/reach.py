@@ -1,8 +1,8 @@
 """Object-level authorization: from an id in an address to what the key that asks may reach.
 
-The only way to a mailing, a template or a list in the API. `operation` hands one of these to every view with
-an `{id}`, which so never has an id to look up by itself. What another program sent or made is not found, in
-the same words and headers as what does not exist.
+The only way to a mailing, a template, a list or a repeat in the API. `operation` hands one of these to every
+view with an `{id}`, which so never has an id to look up by itself. What another program sent or made is not
+found, in the same words and headers as what does not exist.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from mailroom.ledger.mailings import mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
+from mailroom.ledger.repeats import repeats
+from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.ledger.templates import stored
 from mailroom.ledger.templates.reach import may_change, templates_for
 from mailroom.ledger.templates.stored import StoredTemplate
@@ -31,8 +33,9 @@ IS_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").full
 TEMPLATE_NAMES = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 _IS_TEMPLATE_NAME = re.compile(TEMPLATE_NAMES[1:-1]).fullmatch
 
-TEMPLATES_PATH = "/templates/"
-LISTS_PATH = "/lists/"
+TEMPLATES_PATH, LISTS_PATH, REPEATS_PATH = "/templates/", "/lists/", "/repeats/"
+OTHER_PATHS = (TEMPLATES_PATH, LISTS_PATH, REPEATS_PATH)
+"""Whose ids name no mailing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,25 @@ class ReachedList:
         return found
 
 
-def reached(path: str, named: str, key: ApiKey) -> Reached | ReachedTemplate | ReachedList:
+@dataclass(frozen=True, slots=True)
+class ReachedRepeat:
+    """A repeat that is asked for: found in the transaction of whoever uses it."""
+
+    uid: UUID
+    key: ApiKey
+
+    def find(self, connection: Connection) -> Repeat:
+        """The repeat. Raises ApiError when there is none for this key, or the key has ended meanwhile."""
+        found = repeats.find(connection, str(self.uid), repeats.repeats_for(self.key))
+        if found is None:
+            raise not_found("Repeat")
+        return found
+
+
+ReachedThing = Reached | ReachedTemplate | ReachedList | ReachedRepeat
+
+
+def reached(path: str, named: str, key: ApiKey) -> ReachedThing:
     """What `named`, the `{id}` of this path, names. Raises ApiError for what is no id; KeyError for a path
     that THINGS does not know.
     """
@@ -133,6 +154,8 @@ def reached(path: str, named: str, key: ApiKey) -> Reached | ReachedTemplate | R
         return ReachedTemplate(named, key)
     if path.startswith(LISTS_PATH):
         return ReachedList(_uuid(named), key)
+    if path.startswith(REPEATS_PATH):
+        return ReachedRepeat(_uuid(named), key)
     return Reached(THINGS[path.split("/")[1]], _uuid(named), key)
 
 

@@ -16,6 +16,7 @@ from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.accept.draft import Draft
+from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.web.compose import mends
 from mailroom.web.compose.mends import Mends
 from mailroom.web.compose.uploads import Upload, Uploads
@@ -28,7 +29,7 @@ TYPED = (
     *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
     *("recipients_sheet", "recipients_column", "mended"),
     *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo", "template"),
-    *("canary", "canary_minutes", "hours"),
+    *("canary", "canary_minutes", "hours", "repeat", "repeat_until", "repeat_times"),
     *OF_ITS_DRAFT,
 )
 
@@ -90,6 +91,7 @@ class ComposeForm(FormProblems):
     found: dict[str, int] = field(default_factory=dict)  # recipients found, by field
     mends: Mends = field(default_factory=Mends)
     draft: Draft | None = None  # that it describes, problems or none
+    repeat_plan: RepeatPlan | None = None  # by which it is to be mailed again and again
     send_at_note: str = ""  # what its time means, where the clocks change
 
     def value(self, name: str) -> str:

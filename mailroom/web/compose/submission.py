@@ -26,6 +26,7 @@ from mailroom.engine.accept.draft import (
     Idempotency,
 )
 from mailroom.web import mailroom
+from mailroom.web.compose import repeat_wish
 from mailroom.web.compose.compose_form import OF_ITS_DRAFT, ChosenFile, ComposeForm
 from mailroom.web.compose.recipients import recipients_of
 from mailroom.web.compose.template_choice import chosen_template, saying, with_values
@@ -96,6 +97,7 @@ def draft_of(
         started=started,
     )
     form.draft = draft
+    form.repeat_plan = repeat_wish.plan_of_form(form, _zone(form), draft.hours)
     return draft, parsed
 
 

@@ -13,6 +13,8 @@ PLACES = (
     ("/", "Compose", "pen-line"),
     ("/drafts", "Drafts", "file-text"),
     ("/mailings", "Mailings", "mails"),
+    ("/calendar", "Calendar", "calendar"),
+    ("/repeats", "Repeats", "repeat"),
     ("/templates", "Templates", "file-text"),
     ("/attention", "Needs you", "triangle-alert"),
     ("/queue/", "Queue", "layers"),

@@ -23,7 +23,9 @@ from mailroom.content.recipients.parsed import Parsed, Problems
 from mailroom.content.unsubscribe import HOW_TO_LINK
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Accepted, DraftRefused, KeyReused, StillUnderWay
+from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, KeyReused, StillUnderWay
+from mailroom.engine.repeats import planning
+from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.ledger.deliveries.outcomes import OUTCOMES
 from mailroom.ledger.drafts.versions import Reason
 from mailroom.ledger.mailings import contents, mailings
@@ -54,6 +56,8 @@ LONGEST_SENDER = 400
 
 ABOUT_RECIPIENTS = ("recipients", "recipients_file", "recipients_encoding")
 """Fields."""
+
+LEDGER_IS_AWAY = "The ledger cannot be written just now, so nothing was sent. Try again soon."
 
 DUPLICATES_NAMED = 5
 """Duplicates that are named; a message travels in a cookie, which holds little."""
@@ -125,6 +129,8 @@ def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Respon
     draft, parsed = draft_of(form, user().id, g.started, is_tried_as_a_whole=is_tried_as_a_whole)
     if form.problems:
         return shown(form, 422)
+    if form.repeat_plan is not None:
+        return _kept_to_repeat(form, draft, form.repeat_plan)
     try:
         accepted = accept(mailroom().database, mailroom().queue, draft)
     except DraftRefused as refused:
@@ -137,9 +143,7 @@ def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Respon
         form.problems = [("send", problem)]
         return shown(form, 409)
     except LEDGER_AWAY:
-        form.problems = [
-            ("send", "The ledger cannot be written just now, so nothing was sent. Try again soon.")
-        ]
+        form.problems = [("send", LEDGER_IS_AWAY)]
         return shown(form, 503)
     answer = stands(redirect(f"/mailings/{accepted.mailing_id}", 303))
     uploads().drop(file.kept for file in form.files if file.kept)
@@ -147,6 +151,26 @@ def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Respon
         session[SENDER_COOKIE] = form.value("sender")
     _say(accepted, form, parsed)
     return answer
+
+
+def _kept_to_repeat(form: ComposeForm, draft: Draft, plan: RepeatPlan) -> Response:
+    """303 to the repeat's page."""
+    try:
+        if not draft.recipients:
+            raise ValueError("Add at least one recipient.")
+        with mailroom().database.begin() as connection:
+            uid = planning.keep(connection, draft, plan)
+    except KeyReused:
+        return _ask_again(form)
+    except ValueError as error:
+        form.problems = [("repeat", str(error))]
+        return shown(form, 422)
+    except LEDGER_AWAY:
+        form.problems = [("send", LEDGER_IS_AWAY)]
+        return shown(form, 503)
+    uploads().drop(file.kept for file in form.files if file.kept)
+    flash("Kept. It is mailed at each of its times; nothing was sent now.", "good")
+    return stands(redirect(url_for("repeats.show", uid=uid), 303))
 
 
 @blueprint.post("/recipients")

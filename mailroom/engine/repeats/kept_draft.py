@@ -1,0 +1,99 @@
+"""Kept drafts: all that a mailing needs, as octets, and back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from mailroom.content.addresses import Address
+from mailroom.content.content import Attachment, Content
+from mailroom.content.recipients.parsed import Recipient
+from mailroom.database.blobs import WRITTEN_AT_ONCE
+from mailroom.engine.accept.draft import Draft
+
+MOST_KEPT_FILES = 10 * 1024 * 1024
+"""Octets of the attachments of a repeat: they are all in memory when a tick is written."""
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class TooLargeToKeep(ValueError):
+    """`str()` says why, to people."""
+
+
+def kept(draft: Draft) -> bytes:
+    """Raises TooLargeToKeep. When it goes, to whom it belongs and its idempotency are not in it."""
+    content = draft.content
+    if sum(file.size for file in content.attachments) > MOST_KEPT_FILES:
+        most = MOST_KEPT_FILES // 1024 // 1024
+        raise TooLargeToKeep(f"The attachments of a repeat may have {most} MB together.")
+    about = {
+        "content": {
+            "sender": _address(content.sender),
+            "subject": content.subject,
+            "text": content.text,
+            "html": content.html,
+            "reply_to": [_address(one) for one in content.reply_to],
+            "headers": content.headers,
+            "kind": content.kind,
+            "to": [_address(one) for one in content.to],
+            "cc": [_address(one) for one in content.cc],
+            "purpose": content.purpose,
+            "list_name": content.list_name,
+        },
+        "attachments": [
+            [file.filename, file.content_type, file.content_id, _written(file)]
+            for file in content.attachments
+        ],
+        "recipients": [tuple(one) for one in draft.recipients],
+        "columns": list(draft.columns),
+        "duplicates": draft.duplicates,
+        "undo": draft.undo,
+        "canary": draft.canary,
+        "canary_wait": draft.canary_wait,
+        "expires_ms": draft.expires_after // _MILLISECOND,
+        "if_unknown": draft.if_unknown,
+        "evidence_ms": draft.evidence_wait // _MILLISECOND,
+        "tags": list(draft.tags),
+    }
+    return zlib.compress(json.dumps(about, ensure_ascii=False).encode("utf-8", "surrogatepass"), level=1)
+
+
+def read(data: bytes) -> Draft:
+    about = json.loads(zlib.decompress(data).decode("utf-8", "surrogatepass"))
+    return Draft(
+        content=_content(about["content"], about["attachments"]),
+        recipients=[Recipient(*one) for one in about["recipients"]],
+        columns=about["columns"],
+        duplicates=about["duplicates"],
+        undo=about["undo"],
+        canary=about["canary"],
+        canary_wait=about["canary_wait"],
+        expires_after=about["expires_ms"] * _MILLISECOND,
+        if_unknown=about["if_unknown"],
+        evidence_wait=about["evidence_ms"] * _MILLISECOND,
+        tags=[(name, value) for name, value in about["tags"]],
+    )
+
+
+def _content(about: dict[str, Any], files: Sequence[Sequence[Any]]) -> Content:
+    several = {name: tuple(Address(*one) for one in about[name]) for name in ("reply_to", "to", "cc")}
+    headers = tuple((name, value) for name, value in about["headers"])
+    attachments = tuple(
+        Attachment(filename, kind, base64.b64decode(data), content_id)
+        for filename, kind, content_id, data in files
+    )
+    same = {**about, **several, "headers": headers, "sender": Address(*about["sender"])}
+    return Content(**same, attachments=attachments)
+
+
+def _address(address: Address) -> tuple[str, str]:
+    return address.address, address.name
+
+
+def _written(file: Attachment) -> str:
+    return base64.b64encode(b"".join(file.slices(WRITTEN_AT_ONCE))).decode()

@@ -1,0 +1,156 @@
+"""Planning of repeats: made of a draft and a rule, changed, moved by people, and what is to come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice, takewhile
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mailroom.content.addresses import format_address
+from mailroom.content.schedule.repeat_rules import RepeatRule, repeat_rule
+from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
+from mailroom.content.schedule.zones import zone_named
+from mailroom.database import clock
+from mailroom.database.clock import from_millis
+from mailroom.database.engine import Database
+from mailroom.engine.accept import keys
+from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.draft import Accepted, Draft, RepeatTick
+from mailroom.engine.repeats import kept_draft
+from mailroom.ledger.mailings import idempotency
+from mailroom.ledger.repeats import repeats
+from mailroom.ledger.repeats.repeats import Repeat
+from mailroom.queue import Queue
+
+MOST_TIMES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatPlan:
+    """When a repeat ticks. `times`: so many times; None: without an end."""
+
+    rule: RepeatRule
+    zone: str
+    hours: SendingHours | None = None
+    ends_at: datetime | None = None
+    times: int | None = None
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """None: there is no further tick."""
+        return next(self.ticks(moment), None)
+
+    def ticks(self, after: datetime) -> Iterator[datetime]:
+        found = self.rule.ticks(after, zone_named(self.zone))
+        if self.times is not None:
+            found = islice(found, self.times)
+        ends_at = self.ends_at
+        return found if ends_at is None else takewhile(lambda moment: moment <= ends_at, found)
+
+
+def plan_of(repeat: Repeat) -> RepeatPlan:
+    """Raises ValueError where its zone is not known on this machine."""
+    zone_named(repeat.zone)
+    hours = None if repeat.hours is None else sending_hours(repeat.hours)
+    return RepeatPlan(repeat_rule(repeat.rule), repeat.zone, hours, repeat.ends_at, repeat.times)
+
+
+def upcoming(repeat: Repeat, most: int) -> list[datetime]:
+    """Its next ticks."""
+    if repeat.next_at is None:
+        return []
+    plan = plan_of(repeat)
+    left = most if plan.times is None else min(most, plan.times)
+    return list(islice(_with_first(repeat.next_at, replace(plan, times=None)), left))
+
+
+def _with_first(first: datetime, plan: RepeatPlan) -> Iterator[datetime]:
+    yield first
+    yield from plan.ticks(first)
+
+
+def keep(connection: Connection, draft: Draft, plan: RepeatPlan) -> str:
+    """Keeps it as a repeat, from `draft.send_at` on; its uid. The same submission again gets the same one.
+
+    Raises ValueError for people, and KeyReused.
+    """
+    key = draft.idempotency
+    if key is not None:
+        earlier = idempotency.take(connection, key.scope, key.key, key.fingerprint, None)
+        if earlier is not None:
+            return keys.answer_of(earlier, key)
+    uid = _add(connection, draft, plan)
+    if key is not None:
+        idempotency.remember(connection, key.scope, key.key, uid)
+    return uid
+
+
+def _add(connection: Connection, draft: Draft, plan: RepeatPlan) -> str:
+    now = from_millis(clock.now(connection))
+    # One that is to begin at the moment of a tick begins with it.
+    begins = now if draft.send_at is None else max(now, _before(draft.send_at))
+    next_at = plan.next_after(begins)
+    if next_at is None:
+        raise ValueError("There is no tick of that rule before its end.")
+    return repeats.add(
+        connection,
+        kept_draft.kept(draft),
+        user_id=draft.user_id,
+        program_id=draft.program_id,
+        sender=format_address(draft.content.sender),
+        subject=draft.content.subject,
+        total=len(draft.recipients),
+        next_at=next_at,
+        **_columns(plan),
+    )
+
+
+def _before(moment: datetime) -> datetime:
+    return from_millis(clock.to_millis(moment) - 1)
+
+
+def _columns(plan: RepeatPlan) -> dict[str, Any]:
+    hours = None if plan.hours is None else str(plan.hours)
+    return {
+        "rule": str(plan.rule),
+        "zone": plan.zone,
+        "hours": hours,
+        "ends_at": plan.ends_at,
+        "times": plan.times,
+    }
+
+
+def change(connection: Connection, repeat: Repeat, plan: RepeatPlan) -> bool:
+    """Has it tick by `plan` from now on. False: it is canceled by now."""
+    next_at = plan.next_after(from_millis(clock.now(connection)))
+    return repeats.change(connection, repeat, next_at, _columns(plan))
+
+
+def resume(connection: Connection, repeat: Repeat) -> bool:
+    """Ticks again, from now on. False: it is not paused any more."""
+    return repeats.resume(connection, repeat, plan_of(repeat).next_after(from_millis(clock.now(connection))))
+
+
+def draft_for(data: bytes, repeat: Repeat, tick: RepeatTick, hours: SendingHours | None) -> Draft:
+    """What that tick sends. `data`: the draft as it is kept."""
+    return replace(
+        kept_draft.read(data),
+        user_id=repeat.user_id,
+        program_id=repeat.program_id,
+        hours=hours,
+        tick=tick,
+    )
+
+
+def send_now(database: Database, queue: Queue, repeat: Repeat, at: datetime | None = None) -> Accepted:
+    """One mailing more, whatever its rule says. `at`: asked for then; once for each such time.
+
+    Raises TickMade and TickNotDue, as `accept` does, and ValueError where its hours cannot be read.
+    """
+    tick = RepeatTick(repeat.id, at or datetime.now(UTC), by_hand=True)
+    with database.read() as connection:
+        data = repeats.draft_of(connection, repeat.id)
+    return accept(database, queue, draft_for(data, repeat, tick, plan_of(repeat).hours))

@@ -1,0 +1,83 @@
+"""Repeats as somebody types them: beside a letter, or to change one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from mailroom.content.schedule.repeat_rules import repeat_rule
+from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
+from mailroom.content.schedule.zones import end_of, zone_named
+from mailroom.engine.repeats.planning import MOST_TIMES, RepeatPlan
+from mailroom.ledger.repeats.repeats import Repeat
+from mailroom.web.compose.compose_form import ComposeForm
+from mailroom.web.form_problems import FormProblems
+
+TIMES_WORDS = f"Write a number up to {MOST_TIMES:,}, or nothing."
+REPEAT_FIELDS = ("repeat", "repeat_zone", "hours", "repeat_until", "repeat_times")
+
+
+@dataclass(slots=True)
+class RepeatForm(FormProblems):
+    """To change a repeat: typed values by field name, and problems as (field, sentence)."""
+
+    typed: dict[str, str]
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def value(self, name: str) -> str:
+        return self.typed.get(name, "")
+
+    def plan(self) -> RepeatPlan | None:
+        """None: what was typed is refused at its field."""
+        try:
+            zone = zone_named(self.value("repeat_zone").strip())
+        except ValueError as error:
+            self.refuse("repeat_zone", str(error))
+            return None
+        hours = None
+        try:
+            hours = sending_hours(self.value("hours"), zone.key) if self.value("hours").strip() else None
+        except ValueError as error:
+            self.refuse("hours", str(error))
+        if not self.value("repeat").strip():
+            self.refuse("repeat", "Say when it is mailed.")
+        plan = plan_of_form(self, zone, hours)
+        return None if self.problems else plan
+
+
+def form_of(repeat: Repeat) -> RepeatForm:
+    """As it stands."""
+    zone = zone_named(repeat.zone)
+    ends_at = repeat.ends_at.astimezone(zone) if repeat.ends_at else None
+    return RepeatForm(
+        {
+            "repeat": repeat.rule,
+            "repeat_zone": repeat.zone,
+            "hours": repeat.hours or "",
+            "repeat_until": f"{ends_at:%Y-%m-%d}" if ends_at else "",
+            "repeat_times": "" if repeat.times is None else str(repeat.times),
+        }
+    )
+
+
+def plan_of_form(
+    form: ComposeForm | RepeatForm, zone: ZoneInfo, hours: SendingHours | None
+) -> RepeatPlan | None:
+    """None: it is mailed once, or what was typed is refused at its field."""
+    if not form.value("repeat").strip():
+        return None
+    try:
+        rule = repeat_rule(form.value("repeat"))
+    except ValueError as error:
+        form.refuse("repeat", str(error))
+        return None
+    try:
+        ends_at = end_of(form.value("repeat_until"), zone)
+    except ValueError as error:
+        form.refuse("repeat_until", str(error))
+        return None
+    times = form.value("repeat_times").strip()
+    if times and not (times.isascii() and times.isdigit() and 1 <= int(times[:6]) <= MOST_TIMES):
+        form.refuse("repeat_times", TIMES_WORDS)
+        return None
+    return RepeatPlan(rule, zone.key, hours, ends_at, int(times) if times else None)
