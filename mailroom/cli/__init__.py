@@ -12,6 +12,7 @@ from mailroom.cli.evidence import evidence, reconcile
 from mailroom.cli.hold import hold, release
 from mailroom.cli.lists import lists
 from mailroom.cli.relays import relays
+from mailroom.cli.report import report
 from mailroom.cli.send import send
 from mailroom.cli.suppressions import suppressions
 from mailroom.cli.templates import templates
@@ -35,6 +36,7 @@ def init_app(app: Flask) -> None:
         reconcile,
         relays,
         release,
+        report,
         restore,
         send,
         suppressions,

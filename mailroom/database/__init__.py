@@ -6,5 +6,5 @@ write_lock.py, group_commit.py and kept_open.py share SQLite's one writer. begin
 save round trips to PostgreSQL, together.py those of reads that need nothing of each other. any_of.py,
 any_case.py, upsert.py, bulk.py, blobs.py, sequences.py and ddl.py are SQL that the two spell differently;
 planner.py is what only PostgreSQL must be told, and
-page_cache.py what only SQLite.
+page_cache.py what only SQLite. time_limit.py ends what is read for too long.
 """

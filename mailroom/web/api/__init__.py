@@ -17,13 +17,17 @@ from mailroom.web.api import (
     preflight,
     rates,
     remote_files,
+    results,
     suppressions,
     templates,
     unknown,
 )
 from mailroom.web.api.blueprint import blueprint
 
-PARTS = (emails, batches, mailings, preflight, suppressions, templates, lists, openapi, docs, unknown, errors)
+PARTS = (
+    *(emails, batches, mailings, results, preflight, suppressions, templates, lists),
+    *(openapi, docs, unknown, errors),
+)
 """Each adds its part to the blueprint when it is imported."""
 
 

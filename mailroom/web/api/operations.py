@@ -42,6 +42,7 @@ class Operation:
     takes_instead: type[BaseModel] | None = None  # another kind of body, which it takes as well
     takes_many: int = 0  # an array of up to so many
     gives: type[BaseModel] | None = None  # None: lines of text, see openapi.py
+    gives_files: tuple[str, ...] = ()  # other content types in which it may be asked for
     query: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
     json_room: JsonRoom = ROOM_FOR_EMAILS

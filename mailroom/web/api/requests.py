@@ -378,6 +378,14 @@ class Page(RequestModel):
     before: UUID | None = Field(default=None, description="Those that stand before this id, newer ones.")
 
 
+class ReportFormat(RequestModel):
+    """How a report is wanted."""
+
+    format: Literal["json", "csv", "pdf"] | None = Field(
+        default=None, description="Left out: what `Accept` asks for, or JSON."
+    )
+
+
 class Listing(RequestModel):
     """Which deliveries, and how."""
 
