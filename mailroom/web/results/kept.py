@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.database.time_limit import TookTooLong
 from mailroom.engine.results.results import Results, results_of
 from mailroom.ledger.deliveries.results import unsubscribed
 from mailroom.ledger.mailings.mailings import Mailing
@@ -40,6 +41,7 @@ class _Kept:
     of: Hashable = None  # how the mailing stood
     counted_at: float = 0.0
     took: float = 0.0
+    gave_up_at: float = float("-inf")
 
     def serves(self, of: Hashable, is_over: bool) -> bool:
         if self.results is None:
@@ -65,7 +67,13 @@ class KeptResults:
             if kept.results is not None and kept.serves(of, mailing.is_over):
                 return kept.results
             began = time.monotonic()
-            results = results_of(connection, mailing)
+            if began - kept.gave_up_at < OUTDATED_SECONDS:  # or all who wait would try it in turn
+                raise TookTooLong
+            try:
+                results = results_of(connection, mailing)
+            except TookTooLong:
+                kept.gave_up_at = time.monotonic()
+                raise
             kept.counted_at = time.monotonic()
             kept.results, kept.of, kept.took = results, of, kept.counted_at - began
             return results
