@@ -120,7 +120,7 @@ def _draft(
         undo=letter.undo if isinstance(letter, MailingRequest) else 0,
         canary=_canary(letter, len(recipients)),
         canary_wait=letter.canary_wait if isinstance(letter, MailingRequest) else None,
-        if_unknown=letter.if_unknown if isinstance(letter, MailingRequest) else "resend",
+        if_unknown=letter.if_unknown,
         evidence_wait=mailroom().settings.evidence_wait,
         user_id=key.user_id,
         program_id=key.program,
