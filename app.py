@@ -32,6 +32,7 @@ from mailroom.web.providers import wiring as providers
 from mailroom.web.queue_page import dashboard
 from mailroom.web.request import compression, errors, gate, ids, schema, security
 from mailroom.web.request.accepted import Application
+from mailroom.web.results import kept
 from mailroom.web.sign_in import attempts, views
 from mailroom.web.status import banners, health, metrics
 from mailroom.web.unsubscribe import wiring as unsubscribe
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     filters.init_app(app)
     reader_zone.init_app(app)
     banners.init_app(app)
+    kept.init_app(app)
 
     for blueprint in (
         health.blueprint,

@@ -13,6 +13,7 @@ from mailroom.cli.hold import hold, release
 from mailroom.cli.lists import lists
 from mailroom.cli.relays import relays
 from mailroom.cli.repeats import repeats
+from mailroom.cli.report import report
 from mailroom.cli.send import send
 from mailroom.cli.suppressions import suppressions
 from mailroom.cli.templates import templates
@@ -37,6 +38,7 @@ def init_app(app: Flask) -> None:
         relays,
         release,
         repeats,
+        report,
         restore,
         send,
         suppressions,

@@ -9,7 +9,7 @@ import requests
 from sqlalchemy import select
 
 from mailroom.ledger.schema import mailings
-from tests.api.conftest import Client, Served
+from tests.api.conftest import EMAIL, Client, Served
 
 MAILING: dict[str, Any] = {
     "from": "Acme <hello@acme.example>",
@@ -71,11 +71,16 @@ def test_it_is_paused_resumed_and_canceled(client: Client) -> None:
     ]
 
 
-def test_a_doubt_may_wait_for_evidence(client: Client) -> None:
-    uid = client.post("/mailings", json={**MAILING, "if_unknown": "evidence"}).get_json()["id"]
-    with client.database.read() as connection:
-        row = connection.execute(select(mailings.c.evidence_ms).where(mailings.c.uid == uid)).one()
-    assert row.evidence_ms == 900_000
+@pytest.mark.parametrize(("path", "body"), [("/mailings", MAILING), ("/emails", EMAIL)])
+def test_a_doubt_may_wait_for_evidence_or_a_person(client: Client, path: str, body: dict[str, Any]) -> None:
+    def noted(**policy: str) -> tuple[str, int | None]:
+        uid = client.post(path, json={**body, **policy}).get_json()["id"]
+        policy_of = select(mailings.c.if_unknown, mailings.c.evidence_ms).where(mailings.c.uid == uid)
+        with client.database.read() as connection:
+            return tuple(connection.execute(policy_of).one())
+
+    assert noted(if_unknown="evidence") == ("evidence", 900_000)
+    assert [noted(if_unknown="hold")[0], noted()[0]] == ["hold", "resend"]
 
 
 def test_an_address_twice_is_one_recipient(client: Client) -> None:

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from mailroom.database.engine import Database
-from mailroom.ledger.mailings import contents
 from mailroom.ledger.schema import mailings
 from tests.engine.test_a_large_file_is_held_once import peak
+from tests.web import watching
 from tests.web_server import WebServer
 
 MEBIBYTE = 1 << 20
@@ -54,6 +54,6 @@ def test_a_web_process_grows_by_less_than_the_file(
     database = Database(url)
     with database.read() as connection:
         ids = connection.execute(select(mailings.c.id).order_by(mailings.c.id)).scalars().all()
-        kept = [contents.files_of(connection, mailing_id)[0].data for mailing_id in ids]
+        kept = [watching.files_of(connection, mailing_id)[0].data for mailing_id in ids]
     database.dispose()
     assert kept == files

@@ -101,7 +101,7 @@ def test_send_sends_what_was_checked_once(
     [mailing] = all_mailings(database)
     assert (mailing.total, mailing.subject, mailing.sender_name) == (3, LETTER["subject"], "Shop")
     with database.read() as connection:
-        [file] = contents.files_of(connection, mailing.id)
+        [file] = watching.files_of(connection, mailing.id)
         stored = contents.of(connection, mailing.id)
     assert file.data == b"a file" and stored and stored.reply_to == ["help@shop.example"]
     assert "1 entry" in words(client.get(answer.location).text)

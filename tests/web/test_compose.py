@@ -20,6 +20,7 @@ from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.settings import Settings
 from tests.servers import Valkey
+from tests.web import watching
 
 Csrf = Callable[..., str]
 LETTER = {
@@ -170,7 +171,7 @@ def test_uploaded_files_are_kept_for_the_next_try(app: Flask, settings: Settings
     assert submit(recipients="", **kept).status_code == 303
     mailing = only_mailing(app)
     with app.extensions["mailroom"].database.read() as connection:
-        files = contents.files_of(connection, mailing.id)
+        files = watching.files_of(connection, mailing.id)
     assert mailing.total == 2
     assert [(file.filename, file.data) for file in files] == [("Programme.pdf", b"%PDF"), ("Map.png", b"PNG")]
     assert not list(Path(settings.home, "uploads").rglob("*.json")), "kept longer than needed"
@@ -281,6 +282,12 @@ def test_a_mailing_is_copied_as_a_new_one(app: Flask, client: FlaskClient, submi
     ]
 
 
+def test_a_copy_begins_with_as_many(app: Flask, client: FlaskClient, submit: Submit) -> None:
+    submit(recipients="bob@example.org\ncleo@example.org", canary="50%", canary_minutes="15")
+    page = client.get(f"/?copy={only_mailing(app).id}").text
+    assert [typed(page, name) for name in ("canary", "canary_minutes")] == ["1", ""]
+
+
 def test_a_copy_brings_columns_and_attachments_along(app: Flask, client: FlaskClient, submit: Submit) -> None:
     submit(
         recipients="",
@@ -301,7 +308,7 @@ def test_a_copy_brings_columns_and_attachments_along(app: Flask, client: FlaskCl
         )
         assert newest
         (row,) = deliveries.page(connection, newest)
-        assert contents.files_of(connection, newest)[0].data == b"%PDF"
+        assert watching.files_of(connection, newest)[0].data == b"%PDF"
     assert (row.name, row.variables) == ("Bob", {"colour": "red"})
 
 

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from mailroom.database.engine import Database
 from mailroom.ledger.drafts import stored, versions
 from mailroom.ledger.drafts.stored import ListedDraft
-from mailroom.ledger.mailings import contents, mailings
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.schema import draft_blobs
 from tests.web import watching
@@ -230,7 +230,7 @@ def test_sending_it_makes_it_the_mailing_and_a_double_send_sends_once(
     [mailing] = sent(database)
     assert mailing.total == 2
     with database.read() as connection:
-        assert [file.filename for file in contents.files_of(connection, mailing.id)] == ["one.pdf", "two.pdf"]
+        assert [file.filename for file in watching.files_of(connection, mailing.id)] == ["one.pdf", "two.pdf"]
         draft = stored.find(connection, stored.uid_of_mailing(connection, mailing.id) or "")
         assert draft and [one.reason for one in versions.versions_of_draft(connection, draft.id)] == ["send"]
     assert kept(database) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from flask import Flask
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, insert, select
 
 from mailroom.database.clock import now_millis, to_millis
 from mailroom.database.engine import Database
+from mailroom.ledger.mailings.contents import sliced_files_of
 from mailroom.ledger.people import users
 from mailroom.ledger.schema import attempts, batches, contents, deliveries, mailings, sessions
 from mailroom.ledger.states import State
@@ -97,6 +98,17 @@ def a_batch(database: Database, mailing_id: int, *, owner: str | None, lease_ms:
         mine = deliveries.update().where(deliveries.c.mailing_id == mailing_id)
         connection.execute(mine.values(batch_id=batch_id))
         connection.execute(mailings.update().where(mailings.c.id == mailing_id).values(queued=0))
+
+
+class WholeFile(NamedTuple):
+    filename: str
+    data: bytes
+
+
+def files_of(connection: Connection, mailing_id: int) -> list[WholeFile]:
+    """The attachments of a mailing, in the order they were given."""
+    found = sliced_files_of(connection, mailing_id)
+    return [WholeFile(file.filename, b"".join(file.slices(65_536))) for file in found]
 
 
 def delivery_ids(database: Database, mailing_id: int) -> list[int]:

@@ -3,6 +3,6 @@
 In this order: `draft` (what is submitted, what is answered, why something is refused), `handed_in` (a
 draft of a whole message), `thresholds` (every number, with its reason), `acceptance` (one mailing) and
 `several` (many, one answer), `write` (one way in two sizes), `rows` (what is written),
-`canary_size` (how many go first), `keys` (idempotency), `kept_drafts` (what was kept until then),
-`aftermath` (what follows the commit), `warm_up`.
+`canary_size` (how many go first), `waits` (for what a forecast waits), `keys` (idempotency), `kept_drafts`
+(what was kept until then), `aftermath` (what follows the commit), `warm_up`.
 """

@@ -4,5 +4,5 @@ marks.py is the promise (the mark before a final dot, the outcome after it), act
 the sweeper does with one or many, bulk_actions.py what goes on by itself when there are too many for
 one transaction. deliveries.py and timeline.py read them for pages, outcomes.py those to write to next,
 search.py finds them by address or name, attention.py those that need a person, throughput.py how many were
-sent in each minute.
+sent in each minute, results.py what became of a mailing's, counted for its report.
 """

@@ -27,15 +27,6 @@ class StoredContent(NamedTuple):
     tags: list[tuple[str, str]]
 
 
-class StoredFile(NamedTuple):
-    """An attachment."""
-
-    filename: str
-    content_type: str
-    content_id: str | None
-    data: bytes
-
-
 class SlicedFile(NamedTuple):
     """An attachment, read by `slices(size)`; one that was found, within the transaction that found it."""
 
@@ -120,11 +111,6 @@ FIND_IF_KEPT = select(
         | select(originals.c.mailing_id).where(originals.c.mailing_id == mailings.c.id).exists()
     )
 ).where(mailings.c.id == CONTENT_MAILING_ID)
-FIND_FILES = Statement(
-    select(attachments.c.filename, attachments.c.content_type, attachments.c.content_id, attachments.c.data)
-    .where(attachments.c.mailing_id == CONTENT_MAILING_ID)
-    .order_by(attachments.c.id)
-)
 FIND_FILES_TO_SLICE = Statement(
     select(
         attachments.c.filename,
@@ -178,13 +164,8 @@ def to_compile(connection: Connection, mailing_ids: Collection[int]) -> list[ToC
     return [ToCompile(*row) for row in FIND_TO_COMPILE.all(connection, chosen=mailing_ids)]
 
 
-def files_of(connection: Connection, mailing_id: int) -> list[StoredFile]:
-    """In the order they were given."""
-    return [StoredFile(*row) for row in FIND_FILES.all(connection, mailing=mailing_id)]
-
-
 def sliced_files_of(connection: Connection, mailing_id: int) -> list[SlicedFile]:
-    """The same for large ones, of which nobody needs all at once."""
+    """In the order they were given; of large ones nobody needs all at once."""
     return [
         SlicedFile(
             name, kind, content_id, size, partial(blobs.slices, connection, attachments.c.data, file_id)

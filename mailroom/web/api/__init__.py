@@ -18,6 +18,7 @@ from mailroom.web.api import (
     rates,
     remote_files,
     repeats,
+    results,
     suppressions,
     templates,
     unknown,
@@ -25,7 +26,7 @@ from mailroom.web.api import (
 from mailroom.web.api.blueprint import blueprint
 
 PARTS = (
-    *(emails, batches, mailings, preflight, repeats, suppressions, templates, lists),
+    *(emails, batches, mailings, results, preflight, repeats, suppressions, templates, lists),
     *(openapi, docs, unknown, errors),
 )
 """Each adds its part to the blueprint when it is imported."""

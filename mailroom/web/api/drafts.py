@@ -137,7 +137,7 @@ def _draft(
         undo=letter.undo if isinstance(letter, LetterToMany) else 0,
         canary=_canary(letter, len(recipients)),
         canary_wait=letter.canary_wait if isinstance(letter, LetterToMany) else None,
-        if_unknown=letter.if_unknown if isinstance(letter, LetterToMany) else "resend",
+        if_unknown=letter.if_unknown,
         evidence_wait=mailroom().settings.evidence_wait,
         user_id=key.user_id,
         program_id=key.program,

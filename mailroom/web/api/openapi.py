@@ -200,7 +200,8 @@ def _success(operation: Operation) -> Document:
         }
     schema = {"$ref": REF.format(model=_component(operation.gives.__name__))}
     text = (operation.gives.__doc__ or "").strip() or "What was asked for."
-    answer: Document = {"description": text, "content": {"application/json": {"schema": schema}}}
+    files = {kind: {"schema": {"type": "string"}} for kind in operation.gives_files}
+    answer: Document = {"description": text, "content": {"application/json": {"schema": schema}, **files}}
     return answer | ({"links": links} if (links := _links(operation)) else {})
 
 

@@ -43,6 +43,7 @@ class Operation:
     takes_listed: tuple[type[BaseModel], ...] = ()  # as JSON beside a file of recipients, see listed.py
     takes_many: int = 0  # an array of up to so many
     gives: type[BaseModel] | None = None  # None: lines of text, see openapi.py
+    gives_files: tuple[str, ...] = ()  # other content types in which it may be asked for
     query: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
     json_room: JsonRoom = ROOM_FOR_EMAILS

@@ -173,6 +173,11 @@ class Letter(RequestModel):
         default=(), max_length=MOST_TAGS
     )
     scheduled_at: Moment | None = None
+    if_unknown: Literal["resend", "hold", "evidence"] = Field(
+        default="resend",
+        description="What to do when a connection broke before the mail server answered: "
+        "send once more (the same Message-ID), hold, or send once more if no evidence comes in some minutes.",
+    )
 
 
 def _unsupported(name: str) -> BeforeValidator:
@@ -309,11 +314,6 @@ class PreflightRecipientRequest(NamedRecipient):
 class LetterToMany(Letter):
     """What a mailing says of itself."""
 
-    if_unknown: Literal["resend", "hold", "evidence"] = Field(
-        default="resend",
-        description="What to do when a connection broke before the mail server answered: "
-        "send once more (the same Message-ID), hold, or send once more if no evidence comes in some minutes.",
-    )
     purpose: Literal["bulk", "transactional"] | None = Field(
         default=None,
         description=f"{PURPOSE_MEANING} Left out: bulk from {BULK_FROM} recipients on, with a list, or "
@@ -395,6 +395,14 @@ class Page(RequestModel):
     limit: int = Field(default=20, ge=1, le=100)
     after: UUID | None = Field(default=None, description="Those that follow this id, older ones.")
     before: UUID | None = Field(default=None, description="Those that stand before this id, newer ones.")
+
+
+class ReportFormat(RequestModel):
+    """How a report is wanted."""
+
+    format: Literal["json", "csv", "pdf"] | None = Field(
+        default=None, description="Left out: what `Accept` asks for, or JSON."
+    )
 
 
 class Listing(RequestModel):

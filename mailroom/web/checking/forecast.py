@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.engine.accept.waits import Waits
 from mailroom.ledger.deliveries import throughput
 from mailroom.ledger.relays import rates
 from mailroom.smtp.server import Server
@@ -18,15 +19,16 @@ FEW_SENT = 20
 
 
 class Forecast(NamedTuple):
-    """`per_second`: of mails."""
+    """`per_second`: of mails. `waits_for_a_click`: longer, by as long as nobody lets the others go."""
 
     per_second: float
     done_at: datetime
     lasts_ms: float
+    waits_for_a_click: bool
 
 
-def forecast(connection: Connection, server: Server, number: int) -> Forecast | None:
-    """Of a mailing that begins now. None: nothing is known of how fast it goes."""
+def forecast(connection: Connection, server: Server, number: int, waits: Waits) -> Forecast | None:
+    """Of a mailing that is sent now. None: nothing is known of how fast it goes."""
     interval = rates.interval_us(connection, server.name)
     sent = throughput.last_hour(connection)
     found = [1_000_000 / interval] if interval else []
@@ -35,5 +37,6 @@ def forecast(connection: Connection, server: Server, number: int) -> Forecast | 
     if not found:
         return None
     per_second, now = min(found), from_millis(clock.now(connection))
-    lasts = timedelta(seconds=number / per_second)
-    return Forecast(per_second, now + lasts, lasts / timedelta(milliseconds=1))
+    lasts = timedelta(seconds=waits.lasts(number, per_second))
+    lasts_ms = lasts / timedelta(milliseconds=1)
+    return Forecast(per_second, now + lasts, lasts_ms, waits.is_for_a_click(number))

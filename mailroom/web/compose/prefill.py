@@ -69,6 +69,7 @@ def _lettered(mailing: Mailing, content: StoredContent) -> ComposeForm:
         "purpose": mailing.purpose,
         "list": mailing.list_name,
         "undo": USUAL_UNDO,
+        "canary": str(mailing.canary or ""),
     }
     return ComposeForm(typed, undoes_bulk_only=True)
 

@@ -25,6 +25,7 @@ from mailroom.engine.accept.draft import (
     Draft,
     Idempotency,
 )
+from mailroom.engine.accept.waits import Waits
 from mailroom.web import mailroom
 from mailroom.web.compose import repeat_wish
 from mailroom.web.compose.compose_form import OF_ITS_DRAFT, ChosenFile, ComposeForm
@@ -85,7 +86,7 @@ def draft_of(
         duplicates=parsed.duplicates.total,
         send_at=_send_at(form),
         hours=_hours(form),
-        undo=_undo(form, content),
+        undo=_undo(form, is_bulk=content.is_bulk),
         canary=_canary(form, len(parsed.recipients)),
         canary_wait=_canary_wait(form),
         expires_after=mailroom().settings.expires,
@@ -167,12 +168,17 @@ def _hours(form: ComposeForm) -> SendingHours | None:
         return None
 
 
-def _undo(form: ComposeForm, content: Content) -> int:
+def _undo(form: ComposeForm, *, is_bulk: bool) -> int:
     """Seconds."""
     seconds = _whole(
         form, "undo", LONGEST_UNDO, f"Write a number of seconds up to {LONGEST_UNDO:,}, or 0 to send at once."
     )
-    return 0 if form.undoes_bulk_only and not content.is_bulk else seconds or 0
+    return 0 if form.undoes_bulk_only and not is_bulk else seconds or 0
+
+
+def waits_of(form: ComposeForm, recipients: int, *, is_bulk: bool) -> Waits:
+    """For what so many recipients of it wait, beside their turn."""
+    return Waits(_undo(form, is_bulk=is_bulk), _canary(form, recipients), _canary_wait(form))
 
 
 def _canary(form: ComposeForm, recipients: int) -> int:

@@ -28,7 +28,7 @@ from mailroom.web.checking.preview import PreviewedLetter, previewed
 from mailroom.web.checking.shown_finding import shown_findings
 from mailroom.web.compose import compose_form
 from mailroom.web.compose.compose_form import ComposeForm
-from mailroom.web.compose.submission import content_of, draft_of
+from mailroom.web.compose.submission import content_of, draft_of, waits_of
 from mailroom.web.drafts import saving
 from mailroom.web.layout.filters import count
 from mailroom.web.letter_frame import framed
@@ -84,7 +84,7 @@ def show(token: str) -> Response:
         status=status,
         subject=content.subject,
         findings=shown_findings(status),
-        forecast=_forecast(status),
+        forecast=_forecast(form, status),
         is_for_later=bool(form.value("send_at").strip()),
         person=person,
         preview=_previewed(content, person),
@@ -238,12 +238,16 @@ def _options() -> dict[str, str]:
     }
 
 
-def _forecast(status: CheckStatus) -> Forecast | None:
-    if status.report is None:
+def _forecast(form: ComposeForm, status: CheckStatus) -> Forecast | None:
+    number = status.report["recipients"] if status.report else 0
+    if not number:
         return None
+    waits = waits_of(form, number, is_bulk=status.purpose == "bulk")
+    if form.value("send_at").strip():  # by then nobody waits for Undo
+        waits = waits._replace(undo=0)
     try:
         with mailroom().database.read() as connection:
-            return forecast(connection, server_from(mailroom().settings), status.report["recipients"])
+            return forecast(connection, server_from(mailroom().settings), number, waits)
     except LEDGER_AWAY:
         return None
 

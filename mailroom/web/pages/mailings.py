@@ -29,6 +29,7 @@ from mailroom.web import mailroom
 from mailroom.web.letter_frame import LetterOnPage, in_frame, looked_at
 from mailroom.web.pages import actions
 from mailroom.web.pages import deliveries as deliveries_pages
+from mailroom.web.pages import results as results_pages
 from mailroom.web.progress.progress import Progress, progress_of
 from mailroom.web.progress.timeline import Timeline, build
 from mailroom.web.progress.undo import seconds_left
@@ -38,6 +39,7 @@ from mailroom.web.status.blockers import Blocker, blockers
 blueprint = Blueprint("mailings", __name__)
 blueprint.register_blueprint(deliveries_pages.blueprint)
 blueprint.register_blueprint(actions.blueprint)
+blueprint.register_blueprint(results_pages.blueprint)
 
 MAILINGS_PAGE_SIZE = 50
 FOUND = 50
