@@ -13,6 +13,7 @@ PLACES = (
     ("/", "Compose", "pen-line"),
     ("/drafts", "Drafts", "file-text"),
     ("/mailings", "Mailings", "mails"),
+    ("/lists", "Lists", "users"),
     ("/templates", "Templates", "file-text"),
     ("/attention", "Needs you", "triangle-alert"),
     ("/queue/", "Queue", "layers"),

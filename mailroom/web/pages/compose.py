@@ -52,7 +52,7 @@ SENDER_COOKIE = "sender"
 LONGEST_SENDER = 400
 """Characters. A browser throws a cookie of more than 4 KB away, and its owner would be signed out."""
 
-ABOUT_RECIPIENTS = ("recipients", "recipients_file", "recipients_encoding")
+ABOUT_RECIPIENTS = ("recipients", "recipients_file", "recipients_encoding", "recipients_list")
 """Fields."""
 
 DUPLICATES_NAMED = 5
@@ -105,6 +105,7 @@ def _copy(mailing_id: int, outcome: str | None) -> Response:
 def _with_template(form: ComposeForm) -> ComposeForm:
     """The form with the template chosen that the address names."""
     form.typed["template"] = request.args.get("template", "")[:100]
+    form.typed["recipients_list"] = request.args.get("recipients_list", "")[:36]
     template = chosen_template(form)
     if template is not None and template.sender:
         form.typed["sender"] = template.sender
