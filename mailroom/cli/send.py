@@ -38,8 +38,10 @@ from mailroom.engine.accept.draft import (
     DraftRefused,
     Overtaken,
 )
+from mailroom.engine.lists.reading import ListNotReady, parsed_of
 from mailroom.engine.preflight.plan import plan_of
 from mailroom.engine.templates import NotUsable, letter_in_use
+from mailroom.ledger.lists import kept
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 from mailroom.web.ledger_command import LedgerCommand
@@ -55,6 +57,9 @@ from mailroom.web.ledger_command import LedgerCommand
     type=click.File("rb"),
     help="A file of recipients: XLSX, XLS, ODS, CSV, vCard; - reads it from standard input.",
 )
+@click.option(
+    "--to-list", "kept_list", default="", help="A list that is kept (see flask lists), by name or id."
+)
 @click.option("--sheet", default="", help="Of a workbook; by default the first that holds addresses.")
 @click.option("--column", default="", help="The column of addresses: its heading, or its number from 1.")
 @click.option(
@@ -68,9 +73,7 @@ from mailroom.web.ledger_command import LedgerCommand
 @click.option(
     "--purpose",
     type=click.Choice([BULK_PURPOSE, TRANSACTIONAL]),
-    default=TRANSACTIONAL,
-    show_default=True,
-    help="bulk mail carries unsubscribe links.",
+    help="bulk mail carries unsubscribe links. Left out: bulk to a list that is kept, else transactional.",
 )
 @click.option("--list", "list_name", default="", help="Of bulk mail: the list that people unsubscribe from.")
 @click.option(
@@ -95,6 +98,7 @@ def send(
     sender: str | None,
     to: tuple[str, ...],
     list_file: BinaryIO | None,
+    kept_list: str,
     sheet: str,
     column: str,
     encoding: str | None,
@@ -102,7 +106,7 @@ def send(
     template: str,
     text: str,
     html: TextIO | None,
-    purpose: str,
+    purpose: str | None,
     list_name: str,
     dry_run: bool,
     as_json: bool,
@@ -115,11 +119,16 @@ def send(
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
+    purpose = purpose or (BULK_PURPOSE if kept_list else TRANSACTIONAL)
     if list_name and purpose != BULK_PURPOSE:
         raise click.ClickException("--list needs --purpose bulk: nobody unsubscribes from other mail.")
     if as_json and not dry_run:
         raise click.ClickException("--json needs --dry-run.")
     parsed = _recipients(to, list_file, Wishes(encoding, sheet, column))
+    if kept_list:
+        listed, its_name = _listed(kept_list)
+        parsed = merge(parsed, listed)
+        list_name = list_name or (its_name if purpose == BULK_PURPOSE else "")
     if not dry_run:
         _stop_at_bad(parsed)
     letter = _letter(template) if template else TemplateLetter()
@@ -197,6 +206,18 @@ def _recipients(to: tuple[str, ...], list_file: BinaryIO | None, wishes: Wishes)
             _stop_at([listed.refusal] if listed.refusal else [])
             parsed = merge(parsed, listed)
     return parsed
+
+
+def _listed(named: str) -> tuple[Parsed, str]:
+    """Everybody on a kept list, as it is now; and what they unsubscribe from."""
+    try:
+        with mailroom().database.read() as connection:
+            found = kept.find(connection, list_name_of(named))
+            if found is None:
+                raise click.ClickException(f"--to-list: there is no list {named}.")
+            return parsed_of(connection, found), found.list_name
+    except ListNotReady as reason:
+        raise click.ClickException(f"--to-list: {reason}") from None
 
 
 def _stop_at_bad(parsed: Parsed) -> None:

@@ -154,7 +154,7 @@ def _beginning_with(connection: Connection, list_id: int, key: str, limit: int) 
     ]
 
 
-def _last_searched(list_id: int, after_id: int | None) -> Select[tuple[int]]:
+def _last_searched(list_id: int, after_id: int | None) -> Select[Any]:
     """The member at which a search stops; none: it comes to the end. Counted in the index alone."""
     ids = select(list_members.c.id).where(list_members.c.list_id == list_id)
     if after_id is not None:
@@ -162,7 +162,7 @@ def _last_searched(list_id: int, after_id: int | None) -> Select[tuple[int]]:
     return ids.order_by(list_members.c.id).offset(MEMBERS_SEARCHED).limit(1)
 
 
-def _only(connection: Connection, query: Select[tuple[int]]) -> int | None:
+def _only(connection: Connection, query: Select[Any]) -> int | None:
     return connection.execute(query).scalar_one_or_none()
 
 

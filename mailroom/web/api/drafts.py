@@ -12,17 +12,18 @@ from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.fields import Unmailable
 from mailroom.content.header.authors import disguise_of
-from mailroom.content.recipients.parsed import MOST_COLUMNS, Problem, Recipient, each_once
+from mailroom.content.recipients.parsed import MOST_COLUMNS, Parsed, Problem, Recipient, each_once
 from mailroom.content.schedule.sending_hours import SendingHours
 from mailroom.content.unsubscribe import list_name_of, purposed
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.canary_size import canary_size
 from mailroom.engine.accept.draft import Draft, Idempotency
-from mailroom.engine.preflight.plan import PreflightPlan, plan_of_given
+from mailroom.engine.preflight.plan import PreflightPlan, plan_of, plan_of_given
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body
 from mailroom.web.api.errors import ApiError, Unprocessable
+from mailroom.web.api.listed import listed_people
 from mailroom.web.api.requests import (
     EmailRequest,
     Letter,
@@ -33,6 +34,7 @@ from mailroom.web.api.requests import (
     RawEmailRequest,
     RecipientRequest,
 )
+from mailroom.web.api.templated import refuse_lacking_of
 
 API_FIELD_NAMES = {"sender": "from"}
 """What the content calls otherwise than the API."""
@@ -63,6 +65,8 @@ def draft_of_message(raw: RawEmailRequest, key: ApiKey, idempotency: Idempotency
 
 def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
     """Raises ApiError with what is wrong with it."""
+    if mailing.recipients_list is not None:
+        return _draft_to_list(mailing, key, idempotency)
     columns = _columns(mailing.recipients)
     recipients: dict[str, Recipient] = {}
     for given in mailing.recipients:
@@ -73,8 +77,25 @@ def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempote
     return _draft(mailing, key, content, list(recipients.values()), columns, duplicates, idempotency)
 
 
+def _draft_to_list(mailing: MailingRequest, key: ApiKey, idempotency: Idempotency | None) -> Draft:
+    content, parsed = _to_list(mailing, key)
+    refuse_lacking_of(mailing, ((one.address, one.variables or {}) for one in parsed.recipients))
+    return _draft(mailing, key, content, parsed.recipients, parsed.columns, 0, idempotency)
+
+
+def _to_list(mailing: MailingRequest | PreflightRequest, key: ApiKey) -> tuple[Content, Parsed]:
+    """What it says, and everybody on the list that it names. Raises ApiError."""
+    parsed, list_name = listed_people(mailing, key)
+    content = replace(_content(mailing, kind="individual"), list_name=list_name_of(list_name))
+    return purposed(content, mailing.purpose, len(parsed.recipients), parsed.columns), parsed
+
+
 def plan_of_mailing(mailing: PreflightRequest, key: ApiKey) -> PreflightPlan:
     """The same to be tried; what its tags and addresses make of it is found there. Raises ApiError."""
+    if mailing.recipients_list is not None:
+        content, parsed = _to_list(mailing, key)
+        _refuse(key, content, check_but_tags(content, parsed.recipients))
+        return plan_of(content, parsed)
     columns = _columns(mailing.recipients)
     given = (
         one.address if isinstance(one.address, Problem) else _recipient(one, one.address)

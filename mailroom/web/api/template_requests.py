@@ -246,7 +246,7 @@ class TemplatedMailingRequest(MailingRequest):
     subject: SubjectInstead = None  # type: ignore[assignment]
     template: TemplateUseRequest
 
-    model_config = ConfigDict(json_schema_extra={})
+    model_config = ConfigDict(json_schema_extra={"required": ["recipients", "template"]})
 
 
 class TemplatedPreflightRequest(PreflightRequest):
@@ -258,7 +258,7 @@ class TemplatedPreflightRequest(PreflightRequest):
     subject: SubjectInstead = None  # type: ignore[assignment]
     template: TemplateUseRequest
 
-    model_config = ConfigDict(json_schema_extra={})
+    model_config = ConfigDict(json_schema_extra={"required": ["recipients", "template"]})
 
 
 def is_templated(value: Any) -> bool:
