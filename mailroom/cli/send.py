@@ -45,10 +45,12 @@ from mailroom.engine.accept.draft import (
     Overtaken,
     StillUnderWay,
 )
+from mailroom.engine.lists.reading import ListNotReady, parsed_of
 from mailroom.engine.preflight.plan import plan_of
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.engine.templates import NotUsable, letter_in_use
+from mailroom.ledger.lists import kept
 from mailroom.web import mailroom
 from mailroom.web.api.idempotency import LONGEST_IDEMPOTENCY_KEY
 from mailroom.web.layout.filters import count
@@ -67,6 +69,9 @@ COMMAND_KEYS = "command"
     "list_file",
     type=click.File("rb"),
     help="A file of recipients: XLSX, XLS, ODS, CSV, vCard; - reads it from standard input.",
+)
+@click.option(
+    "--to-list", "kept_list", default="", help="A list that is kept (see flask lists), by name or id."
 )
 @click.option("--sheet", default="", help="Of a workbook; by default the first that holds addresses.")
 @click.option("--column", default="", help="The column of addresses: its heading, or its number from 1.")
@@ -92,9 +97,7 @@ COMMAND_KEYS = "command"
 @click.option(
     "--purpose",
     type=click.Choice([BULK_PURPOSE, TRANSACTIONAL]),
-    default=TRANSACTIONAL,
-    show_default=True,
-    help="bulk mail carries unsubscribe links.",
+    help="bulk mail carries unsubscribe links. Left out: bulk to a list that is kept, else transactional.",
 )
 @click.option("--list", "list_name", default="", help="Of bulk mail: the list that people unsubscribe from.")
 @when_options
@@ -130,6 +133,7 @@ def send(
     sender: str | None,
     to: tuple[str, ...],
     list_file: BinaryIO | None,
+    kept_list: str,
     sheet: str,
     column: str,
     encoding: str | None,
@@ -141,7 +145,7 @@ def send(
     attachments: tuple[Path, ...],
     reply_to: tuple[str, ...],
     headers: tuple[str, ...],
-    purpose: str,
+    purpose: str | None,
     list_name: str,
     at: str,
     zone: str,
@@ -157,11 +161,16 @@ def send(
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
+    purpose = purpose or (BULK_PURPOSE if kept_list else TRANSACTIONAL)
     if list_name and purpose != BULK_PURPOSE:
         raise click.ClickException("--list needs --purpose bulk: nobody unsubscribes from other mail.")
     if as_json and not dry_run:
         raise click.ClickException("--json needs --dry-run.")
     parsed = _recipients(to, list_file, Wishes(encoding, sheet, column))
+    if kept_list:
+        listed, its_name = _listed(kept_list)
+        parsed = merge(parsed, listed)
+        list_name = list_name or (its_name if purpose == BULK_PURPOSE else "")
     if not (dry_run or (leave_out and parsed.recipients)):
         _stop_at_bad(parsed)
     letter = _letter(template) if template else TemplateLetter()
@@ -281,6 +290,18 @@ def _idempotency(
     if len(key) > LONGEST_IDEMPOTENCY_KEY:
         raise click.ClickException(f"--idempotency-key has at most {LONGEST_IDEMPOTENCY_KEY} characters.")
     return Idempotency(COMMAND_KEYS, key, fingerprint(content, parsed.recipients, others))
+
+
+def _listed(named: str) -> tuple[Parsed, str]:
+    """Everybody on a kept list, as it is now; and what they unsubscribe from."""
+    try:
+        with mailroom().database.read() as connection:
+            found = kept.find(connection, list_name_of(named))
+            if found is None:
+                raise click.ClickException(f"--to-list: there is no list {named}.")
+            return parsed_of(connection, found), found.list_name
+    except ListNotReady as reason:
+        raise click.ClickException(f"--to-list: {reason}") from None
 
 
 def _stop_at_bad(parsed: Parsed) -> None:

@@ -135,3 +135,10 @@ def page(
         searched = (*order, func.lower(suppressions.c.note))
         statement = statement.where(or_(*(one.contains(words.lower(), autoescape=True) for one in searched)))
     return [Suppression(*row) for row in connection.execute(statement.limit(limit))]
+
+
+def of_address(connection: Connection, address_key: str) -> list[Suppression]:
+    """Its rows, the widest scope first."""
+    mine = select(suppressions).where(suppressions.c.address_key == address_key)
+    in_order = mine.order_by(suppressions.c.sender, suppressions.c.list_name)
+    return [Suppression(*row) for row in connection.execute(in_order)]

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from mailroom.ledger.lists import kept
+from mailroom.ledger.lists import kept, lease
 from mailroom.web.api import list_lines
 from mailroom.web.api.examples import EXAMPLE_MAILING
 from tests.api.conftest import Client, new_key
@@ -169,3 +169,56 @@ def test_a_name_is_a_programs_only_one(client: Client) -> None:
     for key, status in ((mine, 200), (mine, 409), (theirs, 200)):
         assert client.post("/lists", json={"name": "Digest "}, key=key).status_code == status
     assert client.post("/lists", json={"name": "d" * 61}, key=mine).status_code == 422
+
+
+LETTER: dict[str, Any] = {
+    "from": "Acme <news@acme.example>",
+    "subject": "For {{ city }}",
+    "text": "Hi {{ name }} {{ unsubscribe_url }}",
+}
+
+
+def test_a_mailing_goes_to_whoever_is_on_it(client: Client) -> None:
+    people = [{**PEOPLE[0], "variables": {"city": "Köln"}}, {"address": "bob@mail.example"}]
+    uid = made(client, people, key=(key := new_key(client.database, scopes=["send", "read"])), name="Weekly")
+    tried = client.post("/mailings/preflight", json={**LETTER, "recipients_list": uid}, key=key).get_json()
+    assert tried["recipients"] == 2
+    assert [one["rows"] for one in tried["findings"] if one["kind"] == "empty_value"][:1] == [[2]]
+    answer = client.post("/mailings", json={**LETTER, "recipients_list": uid}, key=key).get_json()
+    shown = client.get(f"/mailings/{answer['id']}", key=key).get_json()
+    assert (shown["total"], shown["purpose"], shown["list"]) == (2, "bulk", "weekly")
+    said = {**LETTER, "recipients_list": uid, "list": "other", "text": "Hi"}
+    other = client.post("/mailings", json=said, key=key).get_json()["id"]
+    assert client.get(f"/mailings/{other}", key=key).get_json()["list"] == "other"
+    plain = {**LETTER, "recipients_list": uid, "purpose": "transactional", "text": "Hi"}
+    receipt = client.post("/mailings", json=plain, key=key).get_json()["id"]
+    assert client.get(f"/mailings/{receipt}", key=key).get_json()["list"] is None
+
+
+def test_a_template_fills_what_the_list_leaves_empty(client: Client) -> None:
+    uid = made(client)
+    letter = {"name": "T", "subject": "For {{ CITY }}", "text": "Hi {{ plan }}", "from": "news@acme.example"}
+    variables = [{"key": "CITY", "fallback_value": "you"}, {"key": "plan"}]
+    template = client.post("/templates", json={**letter, "variables": variables}).get_json()["id"]
+    client.post(f"/templates/{template}/publish")
+    use: dict[str, Any] = {"recipients_list": uid, "template": {"id": template}}
+    assert "wants a value for plan" in client.post("/mailings", json=use).get_json()["message"]
+    use["template"]["variables"] = {"plan": "A"}
+    assert client.post("/mailings", json=use).get_json()["total"] == 2
+
+
+def test_nothing_goes_to_a_list_that_is_not_there_or_not_ready(client: Client) -> None:
+    uid, empty = made(client), made(client, [])
+    key = new_key(client.database, scopes=["send"])
+    for path in ("/mailings", "/mailings/preflight"):
+        theirs = client.post(path, json={**LETTER, "recipients_list": uid}, key=key)
+        assert theirs.status_code == 404 and theirs.get_json()["message"] == "List not found."
+        assert client.post(path, json={**LETTER, "recipients_list": empty}).status_code == 422
+        both = {**LETTER, "recipients_list": uid, "recipients": [{"address": "a@mail.example"}]}
+        assert "and not both" in client.post(path, json=both).get_json()["message"]
+    with client.database.begin() as connection:
+        found = kept.find(connection, uid)
+        assert found is not None
+        lease.take(connection, found.id)
+    assert client.post("/mailings", json={**LETTER, "recipients_list": uid}).status_code == 409
+    assert client.post(f"/lists/{uid}/import", json=PEOPLE).status_code == 409

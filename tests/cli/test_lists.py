@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from app import create_app
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
+from mailroom.ledger.schema import mailings
 from mailroom.settings import Settings
 from tests.ledger.book import CONTENT
 
@@ -117,3 +119,15 @@ def test_new_ones_are_made_of_a_list_and_of_a_mailing(shell: ListShell) -> None:
         "Bobs",
         "Digest",
     ]
+
+
+def test_a_mailing_goes_to_a_list(shell: ListShell) -> None:
+    shell.run("import", "Digest", shell.file(GUESTS))
+    send = ["send", "--from", "news@acme.example", "--subject", "Hi {{ first_name }}", "--text", "Hello"]
+    runner = shell.app.test_cli_runner()
+    done = runner.invoke(args=[*send, "--to-list", "digest", "--to", "ann@mail.example"])
+    assert done.exit_code == 0 and "Accepted 2 mails" in done.output, done.output
+    with shell.app.extensions["mailroom"].database.read() as connection:
+        row = connection.execute(select(mailings.c.purpose, mailings.c.list_name)).one()
+    assert tuple(row) == ("bulk", "digest")
+    assert "there is no list x" in runner.invoke(args=[*send, "--to-list", "x"]).output

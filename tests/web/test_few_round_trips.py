@@ -91,6 +91,10 @@ def test_a_page_waits_for_it_six_times_at_most(
     page = client.post("/mailings", data=letter).headers["Location"]
     [delivery, *_] = re.findall(rf"{page}/deliveries/\d+", client.get(page).text)
     paths = ["/", "/mailings", "/mailings?q=person", "/attention", "/suppressions", "/keys", "/webhooks"]
+    made = client.post("/lists", data={**letter, "name": "Digest"}).headers["Location"]
+    client.post(f"{made}/recipients", data={**letter, "address": "a@mail.example"})
+    [member] = re.findall(rf"{made}/recipients/\d+", client.get(made).text)
+    paths += ["/lists", made, f"{made}?q=a", member, f"{made}/import"]
     paths += [
         "/templates",
         "/repeats",
@@ -99,8 +103,8 @@ def test_a_page_waits_for_it_six_times_at_most(
         page,
         f"{page}?state=queued",
         f"{page}/progress",
+        f"{page}/letter",
     ]
-    paths += [f"{page}/letter"]
     paths += [delivery, f"{delivery}/letter"]
     found = {path: count(partial(client.get, path), 200) for path in paths}
     assert max(found.values()) <= 6, found

@@ -111,7 +111,7 @@ def plan_import(connection: Connection, into: KeptList, brought: Newcomers, wish
         for ids in _others(connection, into.id, _sorted(matched)):
             changes.removed += len(ids)
             for id in ids[: EXAMPLES_SHOWN - len(changes.examples["removed"])]:
-                member = members.get(connection, into.id, id)
+                member = members.get(connection, id)
                 changes.examples["removed"].append((member.address if member else "", ""))
     else:
         changes.unchanged = into.total - changes.changed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Connection, Select, func, literal, select
+from sqlalchemy import CTE, BigInteger, ColumnElement, Connection, Select, func, literal, select, true
 
 from mailroom.database.any_case import contains_in_any_case
 from mailroom.ledger.deliveries.deliveries import DELIVERY_COLUMNS, Delivery, as_delivery
@@ -48,6 +48,15 @@ def recipients(
     return found
 
 
+def of_address(
+    connection: Connection, address_key: str, before_id: int | None = None, limit: int = 50
+) -> list[Found]:
+    """The newest deliveries to exactly this address, below `before_id`; of all, by its index."""
+    chosen = true() if before_id is None else deliveries.c.id < before_id
+    fits = (deliveries.c.address_key == address_key) & chosen & IS_SHOWN
+    return _found(connection, _in_its_blocks(fits, chosen, limit))
+
+
 def _found(connection: Connection, ids: Select[tuple[int]]) -> list[Found]:
     statement = (
         select(*DELIVERY_COLUMNS, mailings.c.subject)
@@ -66,6 +75,10 @@ def _with_part(key: str, chosen: ColumnElement[bool], limit: int) -> Select[tupl
 
 def _beginning_with(key: str, chosen: ColumnElement[bool], limit: int) -> Select[tuple[int]]:
     fits = deliveries.c.address_key.between(key, key + "\U0010ffff") & chosen & IS_SHOWN
+    return _in_its_blocks(fits, chosen, limit)
+
+
+def _in_its_blocks(fits: ColumnElement[bool], chosen: ColumnElement[bool], limit: int) -> Select[tuple[int]]:
     blocks = _blocks(fits, chosen, limit)
     # First all that these blocks have: a planner that sorts by reading all deliveries backwards meets none.
     in_blocks = (blocks.c.block == OF_BLOCK) & (blocks.c.found < limit)

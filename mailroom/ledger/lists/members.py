@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, update
 
 from mailroom.database.any_of import any_of
 from mailroom.database.bulk import BulkInsert
 from mailroom.database.clock import from_millis
 from mailroom.database.engine import AnyRow
+from mailroom.database.together import Together
 from mailroom.ledger.lists import consent, kept
 from mailroom.ledger.lists.consent import FACT_COLUMNS, ConsentFact
 from mailroom.ledger.schema import list_members, lists
 
 MEMBERS_SEARCHED = 200_000
 """Members that one search looks through; then it says where it stopped."""
+
+BEYOND_ALL = 2**62
+"""Higher than any id."""
 
 MEMBERS_AT_ONCE = 2_500
 """Written, or read, in one transaction: nobody waits long for SQLite's lock meanwhile."""
@@ -82,9 +86,9 @@ def find(connection: Connection, list_id: int, address_key: str) -> Member | Non
     return None if row is None else _member(row)
 
 
-def get(connection: Connection, list_id: int, member_id: int) -> Member | None:
-    """The one of this id, if it is on this list."""
-    query = select(*_COLUMNS).where(list_members.c.id == member_id, list_members.c.list_id == list_id)
+def get(connection: Connection, member_id: int) -> Member | None:
+    """The one of this id, whatever list it is on."""
+    query = select(*_COLUMNS).where(list_members.c.id == member_id)
     row = connection.execute(query).one_or_none()
     return None if row is None else _member(row)
 
@@ -121,20 +125,24 @@ def search(
     So none reads a million rows. Whose address begins with them comes first, found by its index.
     """
     key = words.strip().lower()
-    first = _beginning_with(connection, list_id, key, limit) if after_id is None else []
-    last = _last_searched(connection, list_id, after_id)
-    in_words = list_members.c.words.contains(key, autoescape=True)
-    in_address = list_members.c.address_key.contains(key, autoescape=True)
-    query = _of_list(list_id, after_id).where(or_(in_address, in_words))
-    if last is not None:
-        query = query.where(list_members.c.id <= last)
-    known = {member.id for member in first}
-    found = [_member(row) for row in connection.execute(query.limit(limit + 1))]
-    go_on = last
+    reads = Together(connection)
+    first = reads.ask(_beginning_with, list_id, key, limit if after_id is None else 0)
+    place = _last_searched(list_id, after_id)
+    last = reads.ask(_only, place)
+    query = _of_list(list_id, after_id).where(
+        or_(
+            list_members.c.address_key.contains(key, autoescape=True),
+            list_members.c.words.contains(key, autoescape=True),
+        ),
+        list_members.c.id <= func.coalesce(place.scalar_subquery(), BEYOND_ALL),
+    )
+    read = reads.ask(_members, query.limit(limit + 1))
+    known = {member.id for member in first()}
+    found, go_on = read(), last()
     if len(found) > limit:
         found = found[:limit]
         go_on = found[-1].id
-    return Searched([*first, *(one for one in found if one.id not in known)], go_on)
+    return Searched([*first(), *(one for one in found if one.id not in known)], go_on)
 
 
 def _beginning_with(connection: Connection, list_id: int, key: str, limit: int) -> list[Member]:
@@ -146,13 +154,20 @@ def _beginning_with(connection: Connection, list_id: int, key: str, limit: int) 
     ]
 
 
-def _last_searched(connection: Connection, list_id: int, after_id: int | None) -> int | None:
-    """The member at which a search stops; None: it comes to the end. Counted in the index alone."""
+def _last_searched(list_id: int, after_id: int | None) -> Select[Any]:
+    """The member at which a search stops; none: it comes to the end. Counted in the index alone."""
     ids = select(list_members.c.id).where(list_members.c.list_id == list_id)
     if after_id is not None:
         ids = ids.where(list_members.c.id > after_id)
-    place = ids.order_by(list_members.c.id).offset(MEMBERS_SEARCHED).limit(1)
-    return connection.execute(place).scalar_one_or_none()
+    return ids.order_by(list_members.c.id).offset(MEMBERS_SEARCHED).limit(1)
+
+
+def _only(connection: Connection, query: Select[Any]) -> int | None:
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _members(connection: Connection, query: Select[Any]) -> list[Member]:
+    return [_member(row) for row in connection.execute(query)]
 
 
 def lists_with(connection: Connection, address_key: str) -> list[str]:

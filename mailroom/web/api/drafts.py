@@ -33,6 +33,8 @@ from mailroom.web.api.requests import (
     RawEmailRequest,
     RecipientRequest,
 )
+from mailroom.web.api.templated import refuse_lacking_of
+from mailroom.web.api.to_list import listed_people
 
 API_FIELD_NAMES = {"sender": "from"}
 """What the content calls otherwise than the API."""
@@ -63,6 +65,8 @@ def draft_of_message(raw: RawEmailRequest, key: ApiKey, idempotency: Idempotency
 
 def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
     """Raises ApiError with what is wrong with it."""
+    if mailing.recipients_list is not None:
+        return _draft_to_list(mailing, key, idempotency)
     columns = _columns(mailing.recipients)
     recipients: dict[str, Recipient] = {}
     for given in mailing.recipients:
@@ -90,8 +94,25 @@ def plan_of_listed(letter: LetterToMany, parsed: Parsed, key: ApiKey) -> Preflig
     return plan_of(content, parsed)
 
 
+def _draft_to_list(mailing: MailingRequest, key: ApiKey, idempotency: Idempotency | None) -> Draft:
+    content, parsed = _to_list(mailing, key)
+    refuse_lacking_of(mailing, ((one.address, one.variables or {}) for one in parsed.recipients))
+    return _draft(mailing, key, content, parsed.recipients, parsed.columns, 0, idempotency)
+
+
+def _to_list(mailing: MailingRequest | PreflightRequest, key: ApiKey) -> tuple[Content, Parsed]:
+    """What it says, and everybody on the list that it names. Raises ApiError."""
+    parsed, list_name = listed_people(mailing, key)
+    content = replace(_content(mailing, kind="individual"), list_name=list_name_of(list_name))
+    return purposed(content, mailing.purpose, len(parsed.recipients), parsed.columns), parsed
+
+
 def plan_of_mailing(mailing: PreflightRequest, key: ApiKey) -> PreflightPlan:
     """The same to be tried; what its tags and addresses make of it is found there. Raises ApiError."""
+    if mailing.recipients_list is not None:
+        content, parsed = _to_list(mailing, key)
+        _refuse(key, content, check_but_tags(content, parsed.recipients))
+        return plan_of(content, parsed)
     columns = _columns(mailing.recipients)
     given = (
         one.address if isinstance(one.address, Problem) else _recipient(one, one.address)

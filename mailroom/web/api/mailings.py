@@ -50,7 +50,9 @@ def send_mailing() -> Response:
 
     One letter to many recipients, each alone in To; `{{ first_name }}` in subject, text, html and the
     values of `headers` is filled from each recipient's `variables` (`{{ name }}` and `{{ email }}` are
-    always there). Very many recipients come as a file, beside the JSON.
+    always there). `recipients_list`, the id of a list that is kept, stands in place of `recipients`: whoever
+    is on it now, with its variables; it is `list` as well, unless you say another. Very many recipients come
+    as a file, beside the JSON.
     """
     key = api_key()
     if is_listed():

@@ -365,28 +365,45 @@ class ListReadingRequest(RequestModel):
     leave_out: bool = Field(default=False, description="Rows that cannot be mailed are left out.")
 
 
-class MailingRequest(LetterToMany):
+class ToManyOrList(LetterToMany):
+    """A mailing that says who gets it, or names a list."""
+
+    # Not in the schema, which could only say with alternatives of alternatives that it stands for recipients.
+    recipients_list: SkipJsonSchema[UUID | None] = None
+
+    @model_validator(mode="after")
+    def _says_who(self) -> ToManyOrList:
+        if (self.recipients_list is None) != bool(getattr(self, "recipients", ())):
+            raise ValueError("`recipients`: Give them, or a `recipients_list`, and not both.")
+        return self
+
+
+class MailingRequest(ToManyOrList):
     """One submission to many: each sees only themself, and merge tags are filled for each."""
 
     recipients: Annotated[
         list[RecipientRequest],
         FailFast(),
-        Field(min_length=1, max_length=MOST_MAILING_RECIPIENTS),
+        Field(max_length=MOST_MAILING_RECIPIENTS, json_schema_extra={"minItems": 1}),
         WrapValidator(first_mistakes),
         at_most(MOST_MAILING_RECIPIENTS),
-    ]
+    ] = []
+
+    model_config = ConfigDict(json_schema_extra=BODY_NEEDED | {"required": ["from", "subject", "recipients"]})
 
 
-class PreflightRequest(LetterToMany):
+class PreflightRequest(ToManyOrList):
     """The same, to be tried and not to be sent."""
 
     recipients: Annotated[
         list[PreflightRecipientRequest],
         FailFast(),
-        Field(min_length=1, max_length=MOST_MAILING_RECIPIENTS),
+        Field(max_length=MOST_MAILING_RECIPIENTS, json_schema_extra={"minItems": 1}),
         WrapValidator(first_mistakes),
         at_most(MOST_MAILING_RECIPIENTS),
-    ]
+    ] = []
+
+    model_config = ConfigDict(json_schema_extra=BODY_NEEDED | {"required": ["from", "subject", "recipients"]})
 
 
 class Page(RequestModel):

@@ -247,7 +247,7 @@ class TemplatedMailingRequest(MailingRequest):
     subject: SubjectInstead = None  # type: ignore[assignment]
     template: TemplateUseRequest
 
-    model_config = ConfigDict(json_schema_extra={})
+    model_config = ConfigDict(json_schema_extra={"required": ["recipients", "template"]})
 
 
 class TemplatedPreflightRequest(PreflightRequest):
@@ -259,7 +259,7 @@ class TemplatedPreflightRequest(PreflightRequest):
     subject: SubjectInstead = None  # type: ignore[assignment]
     template: TemplateUseRequest
 
-    model_config = ConfigDict(json_schema_extra={})
+    model_config = ConfigDict(json_schema_extra={"required": ["recipients", "template"]})
 
 
 class TemplatedListedMailingRequest(ListedMailingRequest):

@@ -7,7 +7,7 @@ are filled for each recipient, as always, from their variables, those of the who
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from flask import g
 
 from mailroom.content.addresses import parse_address
 from mailroom.content.content import BULK_PURPOSE
-from mailroom.content.merge.plain import MergeError, Value
+from mailroom.content.merge.plain import MergeError, Value, Values
 from mailroom.content.recipients.parsed import Parsed, Problem
 from mailroom.content.templates.filling import FilledLetter
 from mailroom.content.templates.for_many import (
@@ -41,6 +41,7 @@ from mailroom.web.api.requests import (
     PreflightRecipientRequest,
     PreflightRequest,
     RecipientRequest,
+    ToManyOrList,
 )
 from mailroom.web.api.template_requests import (
     TemplatedEmailRequest,
@@ -111,6 +112,21 @@ def preflight_of(value: Any, key: ApiKey) -> PreflightRequest:
         return body.checked(PreflightRequest, value)
     mailing = body.checked(TemplatedPreflightRequest, value)
     return _for_many(mailing, mailing.template, key)
+
+
+def common_values(mailing: ToManyOrList, key: ApiKey) -> dict[str, Value]:
+    """What stands in for a value that a recipient of this mailing has not: its own, then the template's."""
+    use = getattr(mailing, "template", None)
+    if not isinstance(use, TemplateUseRequest):
+        return {}
+    return {**_letter(use, key).fallbacks, **use.variables}
+
+
+def refuse_lacking_of(mailing: ToManyOrList, people: Iterable[tuple[str, Values]]) -> None:
+    """Raises ApiError for a tag of a template that somebody has no value for."""
+    if isinstance(getattr(mailing, "template", None), TemplateUseRequest):
+        with _told():
+            refuse_missing((mailing.subject, mailing.text or "", mailing.html or ""), people)
 
 
 def _for_many(mailing: ToMany, use: TemplateUseRequest, key: ApiKey) -> ToMany:

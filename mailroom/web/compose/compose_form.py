@@ -17,6 +17,7 @@ from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.accept.draft import Draft
 from mailroom.engine.repeats.planning import RepeatPlan
+from mailroom.ledger.lists.kept import KeptList
 from mailroom.web.compose import mends
 from mailroom.web.compose.mends import Mends
 from mailroom.web.compose.uploads import Upload, Uploads
@@ -27,7 +28,7 @@ OF_ITS_DRAFT = ("draft", "draft_revision", "draft_version")
 
 TYPED = (
     *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
-    *("recipients_sheet", "recipients_column", "mended"),
+    *("recipients_sheet", "recipients_column", "recipients_list", "mended"),
     *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo", "template"),
     *("canary", "canary_minutes", "hours", "repeat", "repeat_until", "repeat_times"),
     *OF_ITS_DRAFT,
@@ -86,6 +87,7 @@ class ComposeForm(FormProblems):
     attachments: list[ChosenFile] = field(default_factory=list)
     template: TemplateLetter | None = None  # see template_choice.py
     is_template_read: bool = False
+    kept_list: KeptList | None = None  # see list_choice.py
     problems: list[tuple[str, str]] = field(default_factory=list)
     lists: dict[str, Parsed] = field(default_factory=dict)  # as they were read, by field
     found: dict[str, int] = field(default_factory=dict)  # recipients found, by field

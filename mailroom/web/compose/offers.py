@@ -1,4 +1,4 @@
-"""Offers of the compose page: templates to write with, and the draft that somebody was writing."""
+"""Offers of the compose page: templates to write with, lists to write to, the draft somebody was writing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from mailroom.database.faults import LEDGER_AWAY
 from mailroom.database.together import Together
 from mailroom.ledger.drafts import stored as stored_drafts
 from mailroom.ledger.drafts.stored import ListedDraft
+from mailroom.ledger.lists import kept
+from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.schema import drafts
 from mailroom.ledger.templates import stored
 from mailroom.ledger.templates.stored import TemplateName
@@ -27,6 +29,7 @@ class Offers(NamedTuple):
     """`unfinished`: what they changed last, on the page of an empty form."""
 
     templates: Sequence[TemplateName] = ()
+    lists: Sequence[KeptList] = ()
     unfinished: ListedDraft | None = None
 
 
@@ -38,8 +41,9 @@ def offers() -> Offers:
         with mailroom().database.read_at_once() as connection:
             reads = Together(connection)
             names = reads.ask(stored.published_names, MOST_OFFERED)
+            lists = reads.ask(kept.by_name, MOST_OFFERED)
             written = reads.ask(stored_drafts.page, lately, limit=1) if is_empty_form else None
             found = written() if written else []
-            return Offers(names(), found[0] if found else None)
+            return Offers(names(), lists(), found[0] if found else None)
     except LEDGER_AWAY:
         return Offers()

@@ -11,8 +11,12 @@ from mailroom.content.recipients.pasted_cells import parse_typed
 from mailroom.content.recipients.table import Wishes
 from mailroom.content.recipients.workbook import is_workbook
 from mailroom.web.compose.compose_form import ComposeForm, ListShown
+from mailroom.web.compose.list_choice import KEPT_LIST, add_listed
 from mailroom.web.compose.mends import FILE_LIST, TYPED_LIST
 from mailroom.web.layout.filters import count
+
+WHOM = (TYPED_LIST, FILE_LIST, KEPT_LIST)
+"""Fields that say who gets it."""
 
 ASK_ENCODING = (
     "The letters of this file can be read in several ways. Look at its first rows, choose the way in which "
@@ -29,8 +33,9 @@ def recipients_of(form: ComposeForm) -> Parsed:
         form.lists[FILE_LIST] = _listed(form, form.recipients_file.data)
         _report(form, FILE_LIST)
     form.typed["mended"] = form.mends.as_field
+    add_listed(form)
     parsed = merge(*form.lists.values())
-    if not parsed.recipients and not any(name in (TYPED_LIST, FILE_LIST) for name, _ in form.problems):
+    if not parsed.recipients and not any(name in WHOM for name, _ in form.problems):
         form.problems.append((TYPED_LIST, "Say who gets it: paste addresses, or choose a file."))
     return parsed
 

@@ -17,7 +17,10 @@ from mailroom.engine.accept.rows import audience_of
 from mailroom.ledger.mailings import insertion
 from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import MOST_SHOWN, ComposeForm
+from mailroom.web.compose.list_choice import KEPT_LIST
 from mailroom.web.compose.mends import FILE_LIST, TYPED_LIST, ListEntry
+
+NO_LIST = (TYPED_LIST, Parsed())
 
 PLACE_WORDS = {TYPED_LIST: "line", FILE_LIST: "row"}
 
@@ -106,7 +109,7 @@ def review_of(form: ComposeForm, draft: Draft) -> Review:
             review.twice.note(ListEntry(name, problem.line, problem.text), problem.message)
         review.twice.total += parsed.duplicates.total - len(parsed.duplicates)
         for recipient in parsed.recipients:
-            if better := suggested(recipient.address):
+            if name != KEPT_LIST and (better := suggested(recipient.address)):  # that is mended on its page
                 review.misspelt.note(_entry(name, parsed, recipient), "", better)
             if is_role(recipient.address):
                 review.roles.note(_entry(name, parsed, recipient))
@@ -135,7 +138,8 @@ def _ask_ledger(review: Review, form: ComposeForm, draft: Draft) -> None:
 
 
 def _list_of(form: ComposeForm, recipient: Recipient) -> tuple[str, Parsed]:
-    return next((name, one) for name, one in form.lists.items() if recipient.key in one.lines_of)
+    lists = ((name, one) for name, one in form.lists.items() if recipient.key in one.lines_of)
+    return next(lists, (KEPT_LIST, form.lists[KEPT_LIST]) if KEPT_LIST in form.lists else NO_LIST)
 
 
 def _in_parts(recipients: Sequence[Recipient]) -> Iterator[list[Recipient]]:

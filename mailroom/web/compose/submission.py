@@ -29,6 +29,7 @@ from mailroom.engine.accept.waits import Waits
 from mailroom.web import mailroom
 from mailroom.web.compose import repeat_wish
 from mailroom.web.compose.compose_form import OF_ITS_DRAFT, ChosenFile, ComposeForm
+from mailroom.web.compose.list_choice import listed_name
 from mailroom.web.compose.recipients import recipients_of
 from mailroom.web.compose.template_choice import chosen_template, saying, with_values
 from mailroom.web.layout.reader_zone import NO_ZONE_YET, kept_zone, planned_time
@@ -55,7 +56,7 @@ def content_of(form: ComposeForm) -> Content:
         html=_lines(form.value("html")),
         reply_to=_reply_to(form),
         attachments=tuple(map(_attachment, form.attachments)),
-        list_name=list_name_of(form.value("list")),
+        list_name=list_name_of(form.value("list")) or listed_name(form),
     )
     return saying(form, content)
 

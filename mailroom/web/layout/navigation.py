@@ -15,6 +15,7 @@ PLACES = (
     ("/mailings", "Mailings", "mails"),
     ("/calendar", "Calendar", "calendar"),
     ("/repeats", "Repeats", "repeat"),
+    ("/lists", "Lists", "users"),
     ("/templates", "Templates", "file-text"),
     ("/attention", "Needs you", "triangle-alert"),
     ("/queue/", "Queue", "layers"),

@@ -54,7 +54,7 @@ SENDER_COOKIE = "sender"
 LONGEST_SENDER = 400
 """Characters. A browser throws a cookie of more than 4 KB away, and its owner would be signed out."""
 
-ABOUT_RECIPIENTS = ("recipients", "recipients_file", "recipients_encoding")
+ABOUT_RECIPIENTS = ("recipients", "recipients_file", "recipients_encoding", "recipients_list")
 """Fields."""
 
 LEDGER_IS_AWAY = "The ledger cannot be written just now, so nothing was sent. Try again soon."
@@ -109,6 +109,7 @@ def _copy(mailing_id: int, outcome: str | None) -> Response:
 def _with_template(form: ComposeForm) -> ComposeForm:
     """The form with the template chosen that the address names."""
     form.typed["template"] = request.args.get("template", "")[:100]
+    form.typed["recipients_list"] = request.args.get("recipients_list", "")[:36]
     template = chosen_template(form)
     if template is not None and template.sender:
         form.typed["sender"] = template.sender
