@@ -27,6 +27,10 @@ include-path = "/emails/batch"
 parameters = { "header.x-batch-validation" = "strict" }  # the other way tells of bad emails in a 200
 
 [[operations]]
+include-path = "/drafts/{id}/send"
+checks.positive_data_acceptance.enabled = false  # whether it is ready, only the draft says
+
+[[operations]]
 include-path = "/templates/{id}/render"
 checks.positive_data_acceptance.enabled = false  # which variables it wants, only the template says
 """

@@ -15,7 +15,7 @@ from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web.api import bearer, body, rates
 from mailroom.web.api.blueprint import API_ROOT, blueprint
 from mailroom.web.api.errors import ApiError
-from mailroom.web.api.reach import LISTS_PATH, TEMPLATES_PATH, THINGS, reached
+from mailroom.web.api.reach import DRAFTS_PATH, LISTS_PATH, TEMPLATES_PATH, THINGS, reached
 from mailroom.web.api.requests import RequestModel
 
 View = Callable[..., Response]
@@ -66,8 +66,8 @@ OPERATIONS: list[Operation] = []
 def operation(method: str, path: str, *, scope: str, **described: Any) -> Callable[[View], View]:
     """Serves a view at `path`. Its docstring is the summary and, below it, the description.
 
-    For an `{id}` in the path the view is given what it reaches: no other way leads to a mailing, a template
-    or a list.
+    For an `{id}` in the path the view is given what it reaches: no other way leads to a mailing, a draft, a
+    template or a list.
     """
 
     def register(view: View) -> View:
@@ -84,7 +84,8 @@ def operation(method: str, path: str, *, scope: str, **described: Any) -> Callab
         OPERATIONS.append(known)
 
         has_id = "{" in path
-        assert not has_id or path.startswith((TEMPLATES_PATH, LISTS_PATH)) or path.split("/")[1] in THINGS
+        its_own = path.startswith((TEMPLATES_PATH, LISTS_PATH, DRAFTS_PATH))
+        assert not has_id or its_own or path.split("/")[1] in THINGS
 
         @wraps(view)
         def guarded(id: str = "") -> Response:

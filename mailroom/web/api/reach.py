@@ -1,8 +1,8 @@
 """Object-level authorization: from an id in an address to what the key that asks may reach.
 
-The only way to a mailing, a template or a list in the API. `operation` hands one of these to every view with
-an `{id}`, which so never has an id to look up by itself. What another program sent or made is not found, in
-the same words and headers as what does not exist.
+The only way to a mailing, a draft, a template or a list in the API. `operation` hands one of these to every
+view with an `{id}`, which so never has an id to look up by itself. What another program sent or made is not
+found, in the same words and headers as what does not exist.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from mailroom.ledger.drafts import stored as drafts
+from mailroom.ledger.drafts.reach import drafts_for
+from mailroom.ledger.drafts.stored import StoredDraft
 from mailroom.ledger.lists import kept
 from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.lists.reach import lists_for, may_change_list
@@ -33,6 +36,7 @@ _IS_TEMPLATE_NAME = re.compile(TEMPLATE_NAMES[1:-1]).fullmatch
 
 TEMPLATES_PATH = "/templates/"
 LISTS_PATH = "/lists/"
+DRAFTS_PATH = "/drafts/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,22 @@ class ReachedList:
         return found
 
 
-def reached(path: str, named: str, key: ApiKey) -> Reached | ReachedTemplate | ReachedList:
+@dataclass(frozen=True, slots=True)
+class ReachedDraft:
+    """A draft that is asked for: found in the transaction of whoever uses it."""
+
+    uid: UUID
+    key: ApiKey
+
+    def find(self, connection: Connection, *, to_change: bool = False) -> StoredDraft:
+        """The draft. Raises ApiError when there is none for this key, or the key has ended meanwhile."""
+        found = drafts.find(connection, str(self.uid), drafts_for(self.key), to_change=to_change)
+        if found is None:
+            raise not_found("Draft")
+        return found
+
+
+def reached(path: str, named: str, key: ApiKey) -> Reached | ReachedTemplate | ReachedList | ReachedDraft:
     """What `named`, the `{id}` of this path, names. Raises ApiError for what is no id; KeyError for a path
     that THINGS does not know.
     """
@@ -133,6 +152,8 @@ def reached(path: str, named: str, key: ApiKey) -> Reached | ReachedTemplate | R
         return ReachedTemplate(named, key)
     if path.startswith(LISTS_PATH):
         return ReachedList(_uuid(named), key)
+    if path.startswith(DRAFTS_PATH):
+        return ReachedDraft(_uuid(named), key)
     return Reached(THINGS[path.split("/")[1]], _uuid(named), key)
 
 
