@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from mailroom.ledger.mailings import contents
 from mailroom.ledger.schema import deliveries, mailings
+from mailroom.web.api.examples import EXAMPLE_MAILING
 from tests.api.conftest import Client, new_key
 from tests.web import watching
 
@@ -132,3 +133,17 @@ def test_many_recipients_and_pages_of_drafts(client: Client) -> None:
     assert [one["id"] for one in rest["data"]] == [last[0]] and not rest["has_more"]
     sent = client.post(f"/drafts/{last[0]}/send").get_json()
     assert sent["total"] == 2_500
+
+
+def test_a_truth_is_no_number(client: Client) -> None:
+    uid = made(client)
+    for path, sent in (
+        ("/drafts", {}),
+        (f"/drafts/{uid}", {"revision": True}),
+        ("/mailings", EXAMPLE_MAILING),
+    ):
+        for field in ("undo", "canary_wait", "revision") if "revision" in sent else ("undo", "canary_wait"):
+            body = {**sent, field: False}
+            answer = client.open("PATCH" if uid in path else "POST", path, json=body)
+            assert answer.status_code == 422, (path, field)
+            assert f"`{field}`: This must be a whole number." in answer.get_json()["message"]

@@ -11,6 +11,7 @@ from mailroom.content.check import LONGEST_FILENAME
 from mailroom.engine.accept.draft import LONGEST_CANARY_WAIT, LONGEST_UNDO
 from mailroom.web.api.fields import (
     MEDIA_TYPE,
+    NUMBERS_ONLY,
     ONE_LINE,
     SOME_LINE,
     CanaryWish,
@@ -79,12 +80,10 @@ class DraftRequest(RequestModel):
     if_unknown: Literal["resend", "hold", "evidence"] = "resend"
     purpose: Literal["bulk", "transactional"] | None = None
     list_: ListName = Field(default=None, alias="list")
-    undo: int = Field(default=0, ge=0, le=LONGEST_UNDO)
+    undo: Annotated[int, Field(ge=0, le=LONGEST_UNDO), NUMBERS_ONLY] = 0
     canary: CanaryWish | None = None
-    canary_wait: int | None = Field(
+    canary_wait: Annotated[int, Field(ge=0, le=LONGEST_CANARY_WAIT), NUMBERS_ONLY] | None = Field(
         default=None,
-        ge=0,
-        le=LONGEST_CANARY_WAIT,
         description="Seconds. The form has minutes, so what is begun of one counts whole.",
         examples=[900],
     )
@@ -100,10 +99,8 @@ class DraftRequest(RequestModel):
 class DraftUpdateRequest(DraftRequest):
     """What shall change; what is left out stays as it is."""
 
-    revision: int | None = Field(
+    revision: Annotated[int, Field(ge=1, le=2**31 - 1), NUMBERS_ONLY] | None = Field(
         default=None,
-        ge=1,
-        le=2**31 - 1,
         description="The one that you saw: 409 when somebody has changed the draft since.",
     )
 
