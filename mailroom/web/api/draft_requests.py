@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import FailFast, Field, WrapValidator
+from pydantic import AfterValidator, FailFast, Field, WrapValidator
 
 from mailroom.content.check import LONGEST_FILENAME
 from mailroom.engine.accept.draft import LONGEST_CANARY_WAIT, LONGEST_UNDO
@@ -36,6 +37,12 @@ from mailroom.web.api.requests import (
 from mailroom.web.api.template_requests import Body, Subject
 
 
+def _media_type(given: str) -> str:
+    if re.search(MEDIA_TYPE, given) is None:
+        raise ValueError("Write a media type like application/pdf.")
+    return given
+
+
 class DraftFileRequest(RequestModel):
     """A file that goes along."""
 
@@ -43,7 +50,7 @@ class DraftFileRequest(RequestModel):
         max_length=LONGEST_FILENAME, json_schema_extra={"pattern": SOME_LINE}, examples=["programme.pdf"]
     )
     content: FileContent
-    content_type: Text | None = Field(
+    content_type: Annotated[Text, AfterValidator(_media_type)] | None = Field(
         default=None,
         max_length=200,
         description="By default what the file's name says.",
