@@ -8,6 +8,7 @@ from mailroom.cli.backup import backup, restore
 from mailroom.cli.bounces import bounces
 from mailroom.cli.db import db
 from mailroom.cli.doctor import doctor
+from mailroom.cli.drafts import drafts
 from mailroom.cli.evidence import evidence, reconcile
 from mailroom.cli.hold import hold, release
 from mailroom.cli.lists import lists
@@ -29,6 +30,7 @@ def init_app(app: Flask) -> None:
         bounces,
         db,
         doctor,
+        drafts,
         evidence,
         hold,
         keys,

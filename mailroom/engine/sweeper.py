@@ -39,6 +39,9 @@ CLAIMED_WITHIN = 60.0
 """Seconds in which a worker that has a batch's job claims the batch; later it is enqueued once more, which
 is harmless: one claims it."""
 
+DRAFTS_LOOKED_AT_EVERY = 60.0
+"""Seconds between two looks at how old drafts are."""
+
 ENDS_FOR = 0.3
 """Seconds of a round for each of what was canceled, what people decided and what was given up: the rest
 of a large mailing has its turn in the next ones."""
@@ -71,6 +74,7 @@ class Sweeper:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._unclaimed: dict[BatchId, float] = {}  # since when (monotonic)
+        self._drafts_seen = -DRAFTS_LOOKED_AT_EVERY
 
     def start(self) -> None:
         self._thread = supervision.beside("the sweeper", self._run)
@@ -222,6 +226,10 @@ class Sweeper:
                 idempotency.forget_old(connection)
 
     def _drop_old_drafts(self) -> None:
+        """Seldom: each row is read for that."""
+        if time.monotonic() - self._drafts_seen < DRAFTS_LOOKED_AT_EVERY:
+            return
+        self._drafts_seen = time.monotonic()
         with self._database.read() as connection:
             has_old = room.has_old(connection)
         if has_old:

@@ -19,7 +19,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.draft import Draft
 from mailroom.ledger.people import api_keys
-from mailroom.ledger.schema import deliveries, list_members, lists, mailings, repeats, templates
+from mailroom.ledger.schema import deliveries, drafts, list_members, lists, mailings, repeats, templates
 from mailroom.web.api.examples import EXAMPLE_MAILING
 from tests.api.conftest import EMAIL, Client, new_key
 from tests.ledger.book import CONTENT
@@ -81,13 +81,15 @@ class Payroll:
         )
         repeat = {**EXAMPLE_MAILING, **letter, "text": "Hi", "recipients": people}
         self.repeat = self._send("/repeats", {**repeat, "rule": "weekly mon 09:00", "zone": "UTC"})
+        text = {"text": "Hi", "from": letter["from"], "subject": SECRET}
+        self.draft = self._send("/drafts", {**text, "recipients": people})
         self.template = self._send("/templates", {"name": SECRET, "alias": "payroll", "text": "Hi"})
         self.list = self._send("/lists", {"name": SECRET})
         client.post(f"/lists/{self.list}/import", json=people, key=self.key)
 
     @property
     def names(self) -> tuple[str, ...]:
-        return self.email, self.mailing, self.template, self.list, self.repeat
+        return self.email, self.mailing, self.template, self.list, self.repeat, self.draft
 
     def _send(self, path: str, body: dict[str, Any]) -> str:
         answer = self.client.post(path, json=body, key=self.key)
@@ -101,11 +103,13 @@ class Payroll:
             return self.list
         if "/repeats/" in rule.rule:
             return self.repeat
+        if "/drafts/" in rule.rule:
+            return self.draft
         return self.email if "/emails/" in rule.rule else self.mailing
 
     def rows(self) -> list[Any]:
         with self.client.database.read() as connection:
-            tables = (mailings, deliveries, templates, lists, list_members, repeats)
+            tables = (mailings, deliveries, templates, lists, list_members, repeats, drafts)
             return [connection.execute(select(table).order_by(table.c.id)).all() for table in tables]
 
 

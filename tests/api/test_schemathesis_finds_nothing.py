@@ -31,6 +31,10 @@ include-path = "/repeats"
 checks.positive_data_acceptance.enabled = false  # whether a rule has a tick before its end, no schema says
 
 [[operations]]
+include-path = "/drafts/{id}/send"
+checks.positive_data_acceptance.enabled = false  # whether it is ready, only the draft says
+
+[[operations]]
 include-path = "/templates/{id}/render"
 checks.positive_data_acceptance.enabled = false  # which variables it wants, only the template says
 """

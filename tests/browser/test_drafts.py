@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from flask import Flask
@@ -14,9 +15,12 @@ from playwright.sync_api import Error as PlaywrightError
 from mailroom.ledger.drafts import stored
 from mailroom.ledger.drafts.stored import ListedDraft
 from mailroom.ledger.people import users
+from tests.browser.test_axe_finds_nothing import axe, found
 from tests.servers import wait_until
 from tests.web import watching
 from tests.web_server import WebServer
+
+__all__ = ["axe"]
 
 PDF: FilePayload = {"name": "offer.pdf", "mimeType": "application/pdf", "buffer": b"%PDF" * 50_000}
 GUESTS: FilePayload = {
@@ -159,8 +163,6 @@ def test_with_the_keyboard_alone_on_a_phone(page: Page, app: Flask) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     page.get_by_label("Subject").focus()
     page.keyboard.type("Small talk")
-    page.get_by_role("button", name="Keep as draft").focus()
-    page.keyboard.press("Enter")
     is_kept(page)
     for path, heading in (("/drafts", "Drafts"), (None, "Small talk")):
         if path:
@@ -175,6 +177,39 @@ def test_with_the_keyboard_alone_on_a_phone(page: Page, app: Flask) -> None:
     page.get_by_role("link", name="Go on writing").press("Enter")
     expect(page.get_by_label("Subject")).to_have_value("Small talk")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+def test_axe_finds_nothing_on_their_pages(
+    browser: Browser,
+    app: Flask,
+    way_in: str,
+    url: str,
+    axe: str,
+    width: int,
+    scheme: Literal["dark", "light"],
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.goto(way_in)
+    page.get_by_label("Subject").fill("An offer")
+    is_kept(page)
+    page.get_by_label("Recipients", exact=True).fill("ann@example.org")
+    page.get_by_label("From", exact=True).fill("ann@example.org")
+    page.get_by_label("Text", exact=True).fill("Hello")
+    there = page.url
+    page.get_by_role("button", name="Check", exact=True).click()
+    page.wait_for_url("**/check/*")
+    page.goto(there)
+    page.get_by_label("Text", exact=True).fill("Good bye")
+    is_kept(page)
+    for path in ("/drafts", "/drafts?of=all", f"{there.removeprefix(url)}/versions", None):
+        if path:
+            page.goto(url + path)
+        else:
+            page.get_by_role("link", name="1", exact=True).click()
+            expect(page.get_by_text("Good bye")).to_be_visible()
+        assert found(page, axe) == [], path
+    page.close()
 
 
 def kill(web: WebServer) -> None:

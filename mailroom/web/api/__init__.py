@@ -11,6 +11,7 @@ from mailroom.web.api import (
     docs,
     emails,
     errors,
+    kept_drafts,
     lists,
     mailings,
     openapi,
@@ -26,7 +27,7 @@ from mailroom.web.api import (
 from mailroom.web.api.blueprint import blueprint
 
 PARTS = (
-    *(emails, batches, mailings, results, preflight, repeats, suppressions, templates, lists),
+    *(emails, batches, mailings, results, preflight, repeats, suppressions, templates, lists, kept_drafts),
     *(openapi, docs, unknown, errors),
 )
 """Each adds its part to the blueprint when it is imported."""

@@ -120,7 +120,7 @@ def plan_of_mailing(mailing: PreflightRequest, key: ApiKey) -> PreflightPlan:
     )
     plan = plan_of_given(_content(mailing, kind="individual"), given, columns)
     content = purposed(plan.content, mailing.purpose, len(plan.recipients), columns)
-    _refuse(key, content, check_but_tags(content, plan.recipients))
+    refuse(key, content, check_but_tags(content, plan.recipients))
     return replace(plan, content=content)
 
 
@@ -146,7 +146,7 @@ def _draft(
     duplicates: int,
     idempotency: Idempotency | None,
 ) -> Draft:
-    _refuse(key, content, check(content, columns, recipients))
+    refuse(key, content, check(content, columns, recipients))
     return Draft(
         content=content,
         recipients=recipients,
@@ -178,7 +178,7 @@ def _canary(letter: Letter, recipients: int) -> int:
     return canary_size(wish, recipients) if wish else 0
 
 
-def _refuse(key: ApiKey, content: Content, problems: Sequence[tuple[str, str]]) -> None:
+def refuse(key: ApiKey, content: Content, problems: Sequence[tuple[str, str]]) -> None:
     """Raises ApiError when there are any, or when the key may not speak as this sender."""
     if not key.may_send_from(content.sender.address):
         allowed = ", ".join(key.senders)

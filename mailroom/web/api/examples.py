@@ -82,6 +82,8 @@ REQUESTS: dict[str, Any] = {
         "mailing": "4ef9a417-02e9-4d39-ad75-9611e0fcc33c",
         "outcome": "not_bounced",
     },
+    "create_draft": EXAMPLE_MAILING,
+    "update_draft": {"subject": "More news for {{ first_name }}", "revision": 1},
     "update_email": {"scheduled_at": "in 10 minutes"},
     "update_mailing": {
         "sending_hours": {"days": ["mon", "fri"], "from": "09:00", "to": "17:00", "zone": "Europe/Berlin"}

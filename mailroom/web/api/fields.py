@@ -284,13 +284,24 @@ SomeMailboxes = Annotated[
     WithJsonSchema(_mailboxes(1, f"One address, or up to {MOST_ADDRESSES_IN_FIELD}; everybody sees them.")),
 ]
 
+
+def _number(value: object) -> object:
+    """Itself, unless pydantic would make a number of what is none: of a truth, of a string."""
+    if isinstance(value, bool | str):
+        raise PydanticCustomError("ours", "This must be a whole number.")
+    return value
+
+
+NUMBERS_ONLY = BeforeValidator(_number)
+"""For a whole number, behind its bounds: they stay in the schema then."""
+
 CanaryWish = Annotated[
     str,
     PlainValidator(_canary),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": 9_999_999},
+                {"type": "integer", "minimum": 0, "maximum": 9_999_999},
                 {"type": "string", "pattern": CANARY},
             ]
         }

@@ -84,7 +84,9 @@ def document() -> Document:
         },
         "servers": [{"url": f"/api{API_ROOT}"}],
         "security": [{"key": []}],
-        "tags": [{"name": name} for name in ("Emails", "Lists", "Mailings", "Suppressions", "Templates")],
+        "tags": [
+            {"name": name} for name in ("Drafts", "Emails", "Lists", "Mailings", "Suppressions", "Templates")
+        ],
         "paths": _paths(),
         "components": {
             "securitySchemes": {

@@ -68,8 +68,8 @@ OPERATIONS: list[Operation] = []
 def operation(method: str, path: str, *, scope: str, **described: Any) -> Callable[[View], View]:
     """Serves a view at `path`. Its docstring is the summary and, below it, the description.
 
-    For an `{id}` in the path the view is given what it reaches: no other way leads to a mailing, a template
-    or a list.
+    For an `{id}` in the path the view is given what it reaches: no other way leads to a mailing, a draft, a
+    template or a list.
     """
 
     def register(view: View) -> View:

@@ -1,6 +1,6 @@
 """Object-level authorization: from an id in an address to what the key that asks may reach.
 
-The only way to a mailing, a template, a list or a repeat in the API. `operation` hands one of these to every
+The only way to a mailing, a draft, a template, a list or a repeat in the API. `operation` hands one to every
 view with an `{id}`, which so never has an id to look up by itself. What another program sent or made is not
 found, in the same words and headers as what does not exist.
 """
@@ -13,6 +13,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from mailroom.ledger.drafts import stored as drafts
+from mailroom.ledger.drafts.reach import drafts_for
+from mailroom.ledger.drafts.stored import StoredDraft
 from mailroom.ledger.lists import kept
 from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.lists.reach import lists_for, may_change_list
@@ -33,8 +36,9 @@ IS_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").full
 TEMPLATE_NAMES = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 _IS_TEMPLATE_NAME = re.compile(TEMPLATE_NAMES[1:-1]).fullmatch
 
-TEMPLATES_PATH, LISTS_PATH, REPEATS_PATH = "/templates/", "/lists/", "/repeats/"
-OTHER_PATHS = (TEMPLATES_PATH, LISTS_PATH, REPEATS_PATH)
+TEMPLATES_PATH, LISTS_PATH = "/templates/", "/lists/"
+REPEATS_PATH, DRAFTS_PATH = "/repeats/", "/drafts/"
+OTHER_PATHS = (TEMPLATES_PATH, LISTS_PATH, REPEATS_PATH, DRAFTS_PATH)
 """Whose ids name no mailing."""
 
 
@@ -143,7 +147,22 @@ class ReachedRepeat:
         return found
 
 
-ReachedThing = Reached | ReachedTemplate | ReachedList | ReachedRepeat
+@dataclass(frozen=True, slots=True)
+class ReachedDraft:
+    """A draft that is asked for: found in the transaction of whoever uses it."""
+
+    uid: UUID
+    key: ApiKey
+
+    def find(self, connection: Connection, *, to_change: bool = False) -> StoredDraft:
+        """The draft. Raises ApiError when there is none for this key, or the key has ended meanwhile."""
+        found = drafts.find(connection, str(self.uid), drafts_for(self.key), to_change=to_change)
+        if found is None:
+            raise not_found("Draft")
+        return found
+
+
+ReachedThing = Reached | ReachedTemplate | ReachedList | ReachedRepeat | ReachedDraft
 
 
 def reached(path: str, named: str, key: ApiKey) -> ReachedThing:
@@ -156,6 +175,8 @@ def reached(path: str, named: str, key: ApiKey) -> ReachedThing:
         return ReachedList(_uuid(named), key)
     if path.startswith(REPEATS_PATH):
         return ReachedRepeat(_uuid(named), key)
+    if path.startswith(DRAFTS_PATH):
+        return ReachedDraft(_uuid(named), key)
     return Reached(THINGS[path.split("/")[1]], _uuid(named), key)
 
 

@@ -25,6 +25,7 @@ from mailroom.web.api.fields import (
     LINES,
     MEDIA_TYPE,
     NO_NUL,
+    NUMBERS_ONLY,
     ONE_LINE,
     SOME_LINE,
     SOME_WORD,
@@ -320,10 +321,8 @@ class LetterToMany(Letter):
         "with `{{ unsubscribe_url }}` in its text.",
     )
     list_: ListName = Field(default=None, alias="list")
-    undo: int = Field(
+    undo: Annotated[int, Field(ge=0, le=LONGEST_UNDO), NUMBERS_ONLY] = Field(
         default=0,
-        ge=0,
-        le=LONGEST_UNDO,
         description="Seconds in which nobody is mailed yet, so that `cancel` takes all of it back.",
         examples=[10],
     )
@@ -333,10 +332,8 @@ class LetterToMany(Letter):
         "The others wait for `canary_wait`, or for `POST /mailings/{id}/release`.",
         examples=[100],
     )
-    canary_wait: int | None = Field(
+    canary_wait: Annotated[int, Field(ge=0, le=LONGEST_CANARY_WAIT), NUMBERS_ONLY] | None = Field(
         default=None,
-        ge=0,
-        le=LONGEST_CANARY_WAIT,
         description="Seconds after its begin until the others go by themselves. Left out: they do not.",
         examples=[900],
     )
