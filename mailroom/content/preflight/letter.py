@@ -33,7 +33,13 @@ _LEFT = re.compile(
     re.IGNORECASE,
 ).fullmatch
 
-FIELD_WORDS = {"subject": "the subject", "text": "the text", "html": "the HTML", "headers": "a header"}
+FIELD_WORDS = {
+    "subject": "the subject",
+    "text": "the text",
+    "html": "the HTML",
+    "headers": "a header",
+    "attachments": "the name of a file",
+}
 
 
 class Remark(NamedTuple):
