@@ -16,6 +16,7 @@ from flask.cli import with_appcontext
 from mailroom.cli.dry_run import dry_run_of
 from mailroom.cli.recipient_file import FileUnsure, seekable, sure_encoding
 from mailroom.cli.when import hours_of, moment_of, when_options
+from mailroom.cli.written import stopped, written_in
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
@@ -27,6 +28,8 @@ from mailroom.content.recipients.table import Wishes
 from mailroom.content.templates.for_many import refuse_lacking, saying, with_values
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
+from mailroom.content.writing.layout import LAYOUTS
+from mailroom.content.writing.written import Format, finished
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
 from mailroom.engine.accept.canary_size import canary_size
@@ -88,6 +91,9 @@ from mailroom.web.ledger_command import LedgerCommand
 )
 @when_options
 @click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
+@click.option("--markdown", type=click.File(encoding="utf-8"), help="Or one that holds Markdown.")
+@click.option("--mjml", type=click.File(encoding="utf-8"), help="Or one that holds MJML.")
+@click.option("--layout", type=click.Choice(LAYOUTS), help="Of Markdown; the letterhead when left out.")
 @click.option("--dry-run", is_flag=True, help="Build every mail, say what is odd, send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Of --dry-run: as the API answers it.")
 @with_appcontext
@@ -102,6 +108,9 @@ def send(
     template: str,
     text: str,
     html: TextIO | None,
+    markdown: TextIO | None,
+    mjml: TextIO | None,
+    layout: str | None,
     purpose: str,
     list_name: str,
     dry_run: bool,
@@ -127,13 +136,17 @@ def send(
         sender=_sender(sender or letter.sender or mailroom().settings.mail_default_sender),
         subject=subject,
         text=sys.stdin.read() if text == "-" else text,
-        html=html.read() if html else "",
         purpose=purpose,
         list_name=list_name_of(list_name),
     )
+    files = {Format.HTML: html, Format.MARKDOWN: markdown, Format.MJML: mjml}
+    with stopped():
+        written = written_in(files, content.text, layout, content.sender, letter if template else None)
+    content = replace(content, text=written.own.text or "", html=written.own.html or "")
     if template:
         with _told():
             content, parsed = saying(letter, content), with_values(letter, parsed)
+    content = replace(content, html=finished(content.html, written.format))
     goes_first = _canary(canary, len(parsed.recipients))
     if dry_run:
         _stop_at([sentence for _, sentence in check_but_tags(content, parsed.recipients)])

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from mailroom.ledger.schema import api_keys
 from tests.api.conftest import Served
+from tests.system import ROOT
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 EXAMPLES = "5" if os.environ.get("EVERY_BODY") else "2"
@@ -36,13 +37,14 @@ def test_schemathesis_finds_nothing(served: Served, tmp_path: Path) -> None:
     with served.system.database.begin() as connection:
         connection.execute(update(api_keys).values(rate="1000000/minute"))
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.api.mjml_strings", "PYTHONPATH": str(ROOT)}
     command = [str(SCHEMATHESIS), "run", f"{served.url}/openapi.json", "--generation-deterministic"]
     options = ["--max-examples", EXAMPLES, "--no-color", "--header", f"Authorization: Bearer {served.key}"]
 
     done = subprocess.run(
         [*command, *options],
         cwd=tmp_path,  # it leaves its notes where it runs
-        env={**os.environ, "COLUMNS": "120"},
+        env={**os.environ, "COLUMNS": "120", **hooks},
         capture_output=True,
         text=True,
         check=False,

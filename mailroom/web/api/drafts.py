@@ -15,6 +15,7 @@ from mailroom.content.header.authors import disguise_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Problem, Recipient, each_once
 from mailroom.content.schedule.sending_hours import SendingHours
 from mailroom.content.unsubscribe import list_name_of, purposed
+from mailroom.content.writing.written import finished
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.canary_size import canary_size
 from mailroom.engine.accept.draft import Draft, Idempotency
@@ -33,6 +34,7 @@ from mailroom.web.api.requests import (
     RawEmailRequest,
     RecipientRequest,
 )
+from mailroom.web.api.written import format_of, own_texts
 
 API_FIELD_NAMES = {"sender": "from"}
 """What the content calls otherwise than the API."""
@@ -164,11 +166,12 @@ def _content(
         attachments = tuple(attachment.read() for attachment in letter.attachments)
     except ValueError as error:
         raise Unprocessable(f"`attachments`: {error}", "invalid_attachment") from None
+    said = own_texts(letter, is_filled=kind == "individual")
     return Content(
         sender=letter.from_,
         subject=letter.subject,
-        text=letter.text or "",
-        html=letter.html or "",
+        text=said.text or "",
+        html=finished(said.html or "", format_of(letter), is_filled=kind == "individual"),
         reply_to=letter.reply_to,
         headers=tuple(letter.headers.items()),
         attachments=attachments,

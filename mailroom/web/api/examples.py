@@ -23,6 +23,11 @@ EXAMPLE_MAILING: dict[str, Any] = {
     ],
 }
 
+EXAMPLE_MJML = (
+    "<mjml><mj-body><mj-section><mj-column><mj-text>It works.</mj-text>"
+    "</mj-column></mj-section></mj-body></mjml>"
+)
+
 EXAMPLE_MESSAGE = b64encode(
     b"From: Acme <hello@acme.example>\r\nTo: ann@example.org\r\nSubject: Hello\r\n\r\nIt works.\r\n"
 ).decode("ascii")
