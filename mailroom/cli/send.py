@@ -19,6 +19,7 @@ from mailroom.cli.enclosures import answered_to, attached, fingerprint, headers_
 from mailroom.cli.progress import progress
 from mailroom.cli.recipient_file import FileUnsure, seekable, size_of, sure_encoding
 from mailroom.cli.when import hours_of, moment_of, when_options
+from mailroom.cli.written import stopped, written_in
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
@@ -30,6 +31,7 @@ from mailroom.content.recipients.table import Wishes
 from mailroom.content.templates.for_many import refuse_lacking, saying, with_values
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
+from mailroom.content.writing.written import Format, finished
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
 from mailroom.engine.accept.canary_size import canary_size
@@ -141,6 +143,9 @@ def send(
     subject: str,
     text: str,
     html: TextIO | None,
+    markdown: TextIO | None,
+    mjml: TextIO | None,
+    layout: str | None,
     template: str,
     attachments: tuple[Path, ...],
     reply_to: tuple[str, ...],
@@ -178,16 +183,20 @@ def send(
         sender=_sender(sender or letter.sender or mailroom().settings.mail_default_sender),
         subject=subject,
         text=sys.stdin.read() if text == "-" else text,
-        html=html.read() if html else "",
         reply_to=answered_to(reply_to),
         headers=headers_of(headers),
         attachments=attached(attachments),
         purpose=purpose,
         list_name=list_name_of(list_name),
     )
+    files = {Format.HTML: html, Format.MARKDOWN: markdown, Format.MJML: mjml}
+    with stopped():
+        written = written_in(files, content.text, layout, content.sender, letter if template else None)
+    content = replace(content, text=written.own.text or "", html=written.own.html or "")
     if template:
         with _told():
             content, parsed = saying(letter, content), with_values(letter, parsed)
+    content = replace(content, html=finished(content.html, written.format))
     goes_first = _canary(canary, len(parsed.recipients))
     if dry_run:
         _stop_at([sentence for _, sentence in check_but_tags(content, parsed.recipients)])

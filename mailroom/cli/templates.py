@@ -9,7 +9,11 @@ from typing import Any, TextIO
 import click
 from sqlalchemy import Connection
 
+from mailroom.cli.written import ONE_FILE
 from mailroom.content.templates.template_letter import letter_of
+from mailroom.content.writing.layout import LAYOUTS
+from mailroom.content.writing.written import Format
+from mailroom.content.writing.written_template import source_of
 from mailroom.ledger.templates import stored, versions
 from mailroom.ledger.templates.stored import AliasTaken, StoredTemplate
 from mailroom.web import mailroom
@@ -46,6 +50,9 @@ def show(named: str) -> None:
 @click.option("--subject", default="")
 @click.option("--text", type=click.File(encoding="utf-8"), help="A file that holds the text.")
 @click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
+@click.option("--markdown", type=click.File(encoding="utf-8"), help="Or one that holds Markdown.")
+@click.option("--mjml", type=click.File(encoding="utf-8"), help="Or one that holds MJML.")
+@click.option("--layout", type=click.Choice(LAYOUTS), help="Of Markdown; the letterhead when left out.")
 @click.option(
     "--variable", "lines", multiple=True, help='NAME, or "NAME = what stands in for a missing value".'
 )
@@ -58,10 +65,17 @@ def add(
     subject: str,
     text: TextIO | None,
     html: TextIO | None,
+    markdown: TextIO | None,
+    mjml: TextIO | None,
+    layout: str | None,
     lines: tuple[str, ...],
     is_published: bool,
 ) -> None:
     """Keep a template called NAME; prints its id."""
+    files = {Format.HTML: html, Format.MARKDOWN: markdown, Format.MJML: mjml}
+    written = {format.value: file.read() for format, file in files.items() if file}
+    if len(written) > 1:
+        raise click.ClickException(ONE_FILE)
     form = TemplateForm(
         {
             "name": name,
@@ -70,7 +84,8 @@ def add(
             "reply_to": reply_to,
             "subject": subject,
             "text": text.read() if text else "",
-            "html": html.read() if html else "",
+            **written,
+            "layout": layout or "",
             "variables": "\n".join(lines),
         }
     )
@@ -134,13 +149,15 @@ def _template(connection: Connection, named: str) -> StoredTemplate:
 
 def _as_json(template: StoredTemplate) -> dict[str, Any]:
     letter = letter_of(template.letter)
+    source = source_of(letter)
+    written = {"html": letter.html} if source is None else {source.format.value: source.source}
     said = {
         "name": template.name,
         "alias": template.alias,
         "from": letter.sender or None,
         "subject": letter.subject or None,
-        "html": letter.html,
-        "text": letter.text or None,
+        **written,
+        "text": (source.text if source else letter.text) or None,
         "reply_to": list(letter.reply_to),
         "variables": [
             {"key": one.key, "type": one.kind, "fallback_value": one.fallback} for one in letter.variables

@@ -10,6 +10,7 @@ from mailroom.content.addresses import UNSAFE_IN_ADDRESS, Address
 from mailroom.content.characters import misplaced
 from mailroom.content.content import LONGEST_SUBJECT, Attachment, Content
 from mailroom.content.custom_headers import personal_header, structure_problem
+from mailroom.content.file_names import MOST_FILLED_NAMES, personal_file_name
 from mailroom.content.header.authors import AUTHOR_FIELDS, SIGNATURES, VERDICTS
 from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.merge.tags import (
@@ -63,7 +64,6 @@ UNFILLED = {
     "sender": "the sender's name",
     "reply_to": "the names of Reply-To",
     "headers": "a header's name",
-    "attachments": "the name of a file",
 }
 """Where merge tags mean nothing, by field."""
 
@@ -87,6 +87,7 @@ def check_but_tags(content: Content, recipients: Sequence[Recipient] = ()) -> li
         *_check_headers(content),
         *(("list", problem) for problem in [list_problem(content)] if problem),
         *(("attachments", problem) for a in content.attachments if (problem := _attachment_problem(a))),
+        *(("attachments", problem) for problem in [_too_many_filled_names(content)] if problem),
     ]
 
 
@@ -171,11 +172,19 @@ def filled_fields(content: Content) -> Iterator[tuple[str, str, Attempt]]:
     for name, value in content.headers:
         if has_tags(value):
             yield "headers", value, partial(_try_header, name, value)
+    for file in content.attachments:
+        if has_tags(file.filename):
+            yield "attachments", file.filename, partial(_try_file_name, file.filename)
 
 
 def _try_header(name: str, value: str, people: Iterable[tuple[str, Values]]) -> str:
     header = personal_header(name, value)
     return first_refusal(header.render, people) if header else ""
+
+
+def _try_file_name(name: str, people: Iterable[tuple[str, Values]]) -> str:
+    filled = personal_file_name(name, str)
+    return first_refusal(filled.render, people) if filled else ""
 
 
 def _check_unfilled(content: Content) -> Iterator[Finding]:
@@ -184,7 +193,6 @@ def _check_unfilled(content: Content) -> Iterator[Finding]:
         "sender": [content.sender.name],
         "reply_to": [address.name for address in content.reply_to],
         "headers": [name for name, _ in content.headers],
-        "attachments": [attachment.filename for attachment in content.attachments],
     }
     for field, texts in places.items():
         if any(map(has_tags, texts)):
@@ -234,6 +242,13 @@ def header_problem(name: str, value: str) -> str:
         return f"The header {name} {reason}."
     return (
         f"The header {name} has more than {LONGEST_VALUE:,} characters." if len(value) > LONGEST_VALUE else ""
+    )
+
+
+def _too_many_filled_names(content: Content) -> str:
+    filled = sum(has_tags(file.filename) for file in content.attachments) if content.is_personal else 0
+    return f"At most {MOST_FILLED_NAMES} files can have merge tags in their names." * (
+        filled > MOST_FILLED_NAMES
     )
 
 

@@ -16,12 +16,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote
 
 from mailroom.content.addresses import quoted
 from mailroom.content.body import Piece, body_pieces
 from mailroom.content.content import Attachment, Content
 from mailroom.content.encoding import BASE64_SLICE, base64_lines
+from mailroom.content.file_names import personal_file_name
 from mailroom.content.headers import clean
 
 _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"
@@ -32,7 +34,7 @@ CONTENT_TYPE = re.compile(rf'{_TOKEN}/{_TOKEN}(?:; *{_TOKEN}=(?:{_TOKEN}|"[ !#-\
 class MimePart:
     """Its Content-... fields, and its body in pieces."""
 
-    fields: bytes
+    fields: Piece
     body: Sequence[Piece]
 
 
@@ -45,9 +47,11 @@ def root_part(content: Content, uid: str) -> MimePart:
         bodies.append(_text_part("plain", content.text, content))
     if content.html:
         html = _text_part("html", content.html, content)
-        bodies.append(_multipart("related", [html, *map(_file_part, shown)], uid))
+        pictures = [_file_part(one, personal=content.is_personal) for one in shown]
+        bodies.append(_multipart("related", [html, *pictures], uid))
     body = _multipart("alternative", bodies, uid)
-    return _multipart("mixed", [body, *map(_file_part, others)], uid)
+    personal = content.is_personal
+    return _multipart("mixed", [body, *(_file_part(one, personal=personal) for one in others)], uid)
 
 
 def _multipart(subtype: str, parts: list[MimePart], uid: str) -> MimePart:
@@ -74,19 +78,24 @@ def _text_part(subtype: str, source: str, content: Content) -> MimePart:
     return MimePart(fields.encode("ascii"), pieces)
 
 
-def _file_part(attachment: Attachment) -> MimePart:
+def _file_part(attachment: Attachment, *, personal: bool) -> MimePart:
+    fields = partial(_file_fields, attachment)
+    # In pieces that are never joined: of a large file there is one copy, in base64.
+    body = [base64_lines(data) for data in attachment.slices(BASE64_SLICE)]
+    filled = personal_file_name(attachment.filename, fields) if personal else None
+    return MimePart(filled or fields(clean(attachment.filename)).encode("ascii", "replace"), body)
+
+
+def _file_fields(attachment: Attachment, name: str) -> str:
     disposition = "inline" if attachment.content_id else "attachment"
     fields = [
         f"Content-Type: {_content_type(attachment.content_type)}",
         "Content-Transfer-Encoding: base64",
-        f"Content-Disposition: {disposition}{_filename(clean(attachment.filename))}",
+        f"Content-Disposition: {disposition}{_filename(name)}",
     ]
     if attachment.content_id:
         fields.append(f"Content-ID: <{clean(attachment.content_id).strip('<>')}>")
-    text = "\r\n".join(fields) + "\r\n"
-    # In pieces that are never joined: of a large file there is one copy, in base64.
-    body = [base64_lines(data) for data in attachment.slices(BASE64_SLICE)]
-    return MimePart(text.encode("ascii", "replace"), body)
+    return "\r\n".join(fields) + "\r\n"
 
 
 def _content_type(given: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import select
 
-from mailroom.ledger.mailings import contents
 from mailroom.ledger.schema import deliveries, mailings
 from mailroom.web.api.examples import EXAMPLE_MAILING
 from tests.api.conftest import Client, new_key
@@ -70,7 +69,7 @@ def test_it_is_prepared_changed_looked_at_and_sent_once(client: Client) -> None:
     ]
     with client.database.read() as connection:
         number = connection.execute(select(mailings.c.id)).scalar_one()
-        [file] = contents.files_of(connection, number)
+        [file] = watching.files_of(connection, number)
     assert file.data == ATTACHED
     assert client.get(f"/drafts/{uid}").get_json()["mailing_id"] == sent.get_json()["id"]
     assert client.get("/drafts").get_json()["data"] == []

@@ -35,9 +35,10 @@ def fill(page: Page, file: Path) -> None:
     page.get_by_label("Or a file").set_input_files(file)
     page.get_by_label("From", exact=True).fill("Shop <shop@shop.example>")
     page.get_by_label("Subject").fill("News for {{ first_name }}")
-    page.get_by_label("Text", exact=True).fill("Hello {{ first_name }},\n\nhere is what is new.")
-    page.get_by_text("HTML version").click()
-    page.get_by_label("HTML", exact=False).first.fill(HTML)
+    page.get_by_role("radio", name="HTML").check()
+    page.locator("#html").fill(HTML)
+    page.get_by_text("Text version").click()
+    page.get_by_label("Text beside it").fill("Hello {{ first_name }},\n\nhere is what is new.")
     page.locator("input[name=purpose][value=bulk]").check()
 
 

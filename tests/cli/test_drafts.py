@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from mailroom.ledger.mailings import contents, mailings
+from mailroom.ledger.mailings import mailings
 from mailroom.settings import Settings
 from tests.cli.test_templates import run
 from tests.web import watching
@@ -45,7 +45,7 @@ def test_it_is_listed_shown_sent_once_and_deleted(app: Flask) -> None:
     assert "It was sent already: mailing 1" in run(app, "drafts", "send", uid)
     with app.extensions["mailroom"].database.read() as connection:
         [mailing] = mailings.page(connection)
-        [file] = contents.files_of(connection, mailing.id)
+        [file] = watching.files_of(connection, mailing.id)
     assert (mailing.subject, mailing.user_id, file.data) == ("News", None, b"a file")
     assert run(app, "drafts", "list") == ""
     assert "“News” is deleted." in run(app, "drafts", "remove", uid)

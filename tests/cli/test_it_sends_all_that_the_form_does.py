@@ -20,6 +20,7 @@ from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.schema import deliveries
 from mailroom.settings import Settings
 from tests.system import ROOT
+from tests.web import watching
 
 LETTER = ("--from", "ann@example.org", "--subject", "Hi", "--text", "Dear {{ town }}")
 GUESTS = b"town,email\nOslo,a@example.org\nRome,b@example.org\n"
@@ -50,7 +51,7 @@ def test_files_answers_and_headers(application: Flask, tmp_path: Path) -> None:
     assert answer.exit_code == 0, answer.output
     (found,) = sent(application)
     with application.extensions["mailroom"].database.read() as connection:
-        said, files = contents.of(connection, found.id), contents.files_of(connection, found.id)
+        said, files = contents.of(connection, found.id), watching.files_of(connection, found.id)
     assert said is not None
     assert said.reply_to == ["Bob <bob@example.org>"] and found.state == "scheduled"
     assert [tuple(header) for header in said.headers] == [("X-Campaign", "June: {{ town }}")]

@@ -56,3 +56,24 @@ def test_what_cannot_be_kept_is_told(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("{% if %}")
     told = run(app, "templates", "add", "Bad", "--text", str(tmp_path / "letter.txt"), fails=True)
     assert "text: " in told and run(app, "templates", "list") == ""
+
+
+def test_one_is_written_in_markdown_or_mjml(app: Flask, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# Hi {{ NAME }}")
+    (tmp_path / "a.mjml").write_text("<mjml>\n<mj-bdy>")
+    markdown, mjml = ["--markdown", str(tmp_path / "a.md")], ["--mjml", str(tmp_path / "a.mjml")]
+    run(app, "templates", "add", "News", "--alias", "news", *markdown, "--layout", "plain", "--publish")
+    shown = json.loads(run(app, "templates", "show", "news"))
+    assert shown["markdown"] == "# Hi {{ NAME }}" and "html" not in shown
+    assert TemplateRequest.model_validate(shown).markdown == "# Hi {{ NAME }}"
+    told = run(app, "templates", "add", "Bad", *mjml, fails=True)
+    assert "mjml: Line 2: there is no <mj-bdy>; do you mean <mj-body>?" in told
+    assert "Give one of --html" in run(app, "templates", "add", "Bad", *mjml, *markdown, fails=True)
+    send = ["send", "--from", "Me <me@acme.example>", "--to", "ann@mail.example", "--subject", "Hi"]
+    assert "Line 2: there is no <mj-bdy>" in run(app, *send, *mjml, fails=True)
+    (tmp_path / "b.md").write_text("Dear *{{ name }}*")
+    assert "Accepted 1 mail" in run(app, *send, "--markdown", str(tmp_path / "b.md"))
+    with app.extensions["mailroom"].database.read() as connection:
+        text, html = connection.execute(select(contents.c.text, contents.c.html)).one()
+    assert text == "Dear {{ name }}\n\n-- \nMe\n" and ">Dear <em>{{ name }}</em></p>" in html
+    assert "--layout is of --markdown" in run(app, *send, "--layout", "plain", fails=True)

@@ -29,6 +29,7 @@ from mailroom.ledger.schema import repeats as repeats_table
 from mailroom.ledger.states import RepeatState
 from mailroom.queue import Queue
 from tests.servers import Valkey
+from tests.web import watching
 
 CONTENT = Content(
     Address("post@mailroom.example", "Mailroom"),
@@ -105,7 +106,7 @@ def test_a_tick_makes_a_mailing_of_all_that_was_kept_and_goes_on_to_the_next(
     with database.read() as connection:
         mailing = mailings.get(connection, tick.mailing_id)
         content = contents.of(connection, tick.mailing_id)
-        files = contents.files_of(connection, tick.mailing_id)
+        files = watching.files_of(connection, tick.mailing_id)
         people = connection.execute(
             select(deliveries.c.address, deliveries.c.name, deliveries.c.variables)
         ).all()

@@ -26,6 +26,9 @@ DATE = 200
 READ_DATE = 1_000
 """Steps for finding out what a date is."""
 
+WRITE_LOCALLY = 1_000
+"""Steps for writing a number or a date as a language does."""
+
 PRICES = {
     **dict.fromkeys(("abs", "at_least", "at_most", "ceil", "divided_by", "floor", "minus", "modulo"), 1),
     **dict.fromkeys(("plus", "round", "times", "default", "size", "first", "last", "safe"), 1),
@@ -42,6 +45,7 @@ PRICES = {
     **dict.fromkeys(("sort", "sort_natural", "date", "strip_html"), 4),
     **dict.fromkeys(("escape", "escape_once", "escapejs", "newline_to_br", "strip_newlines", "squish"), 16),
     **dict.fromkeys(("url_encode", "url_decode"), 16),
+    **dict.fromkeys(("number", "money", "percent", "local_date", "local_time"), 4),
 }
 """Steps for four characters of the input. A filter that is not here was not judged, and is not offered."""
 
@@ -116,6 +120,11 @@ def _date(*given: object) -> int:
     return READ_DATE
 
 
+def _local(*given: object) -> int:
+    _refuse_long("a filter for numbers and dates", DATE, *given)
+    return WRITE_LOCALLY
+
+
 def _strip_html(value: object, *arguments: object) -> int:
     text = value if isinstance(value, str) else ""
     _refuse_long("strip_html", TAGS_IN_TEXT, text)
@@ -140,6 +149,7 @@ FILTER_JUDGES: dict[str, Judge] = {
     "replace": _replace,
     "join": _join,
     "date": _date,
+    **dict.fromkeys(("number", "money", "percent", "local_date", "local_time"), _local),
     "strip_html": _strip_html,
     "uniq": _uniq,
 }

@@ -30,6 +30,7 @@ from mailroom.content.merge.braces import two_braces
 from mailroom.content.merge.budget import ITEMS, SHORTEN_ADVICE, Budget, size_of
 from mailroom.content.merge.conditions import judge_as_meant
 from mailroom.content.merge.filters import PRICES, metered
+from mailroom.content.merge.local_filters import LOCAL_FILTERS
 from mailroom.content.merge.plain import MergeError, Value, Values, crlf, text_of, value_of
 from mailroom.content.merge.source import counted, judge_source
 
@@ -180,7 +181,8 @@ def environment(html: bool) -> Environment:
     made = _Limited(undefined=StrictUndefined, autoescape=html)
     for tag in _REMOVED_TAGS:
         del made.tags[tag]
-    made.filters = {name: metered(name, apply) for name, apply in made.filters.items() if name in PRICES}
+    offered = {**made.filters, **LOCAL_FILTERS}
+    made.filters = {name: metered(name, apply) for name, apply in offered.items() if name in PRICES}
     return made
 
 

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     NO_UNSUBSCRIBE_LINK = "no_unsubscribe_link"
     HTTP_LINK = "http_link"
     IMAGE_WITHOUT_ALT = "image_without_alt"
+    UNUSED_PICTURE = "unused_picture"
     NO_TEXT = "no_text"
     SENDER_DOMAIN = "sender_domain"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import html as html_text
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from mailroom.content.check import NO_LINK_HERE, SHOWN, filled_fields
 from mailroom.content.content import Content
@@ -33,7 +35,13 @@ _LEFT = re.compile(
     re.IGNORECASE,
 ).fullmatch
 
-FIELD_WORDS = {"subject": "the subject", "text": "the text", "html": "the HTML", "headers": "a header"}
+FIELD_WORDS = {
+    "subject": "the subject",
+    "text": "the text",
+    "html": "the HTML",
+    "headers": "a header",
+    "attachments": "the name of a file",
+}
 
 
 class Remark(NamedTuple):
@@ -73,6 +81,7 @@ def remarks_of(content: Content) -> Iterator[Remark]:
             f'{pictures} no alternative text, for those who see no pictures. Say what it shows: alt="..."; '
             'for mere decoration alt="".',
         )
+    yield from _unused_pictures(content)
     if content.html.strip() and not content.text.strip():
         yield Remark(
             Kind.NO_TEXT,
@@ -120,6 +129,17 @@ def _missing_file(content: Content) -> str | None:
     if any(not file.content_id for file in content.attachments):
         return None
     return named_in(content.subject, content.text, seen_text(content.html)) or None
+
+
+def _unused_pictures(content: Content) -> Iterator[Remark]:
+    shown = unquote(html_text.unescape(content.html))
+    for file in content.attachments:
+        if file.content_id and f"cid:{file.content_id.strip('<>')}" not in shown:
+            yield Remark(
+                Kind.UNUSED_PICTURE,
+                f"The picture “{file.filename[:SHOWN]}” comes along, and nothing in the HTML shows it: "
+                f'write <img src="cid:{file.content_id[:SHOWN]}">, or leave it out.',
+            )
 
 
 def _remarks_of_links(content: Content) -> Iterator[Remark]:

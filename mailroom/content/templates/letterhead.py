@@ -13,10 +13,23 @@ _HTML = """\
 <meta name="color-scheme" content="light dark">
 <title>{% slot title %}{{ COMPANY }}{% endslot %}</title>
 <style>
+  .sheet p, .sheet ul, .sheet ol, .sheet blockquote, .sheet pre, .sheet table { margin: 0 0 16px; }
+  .sheet h1 { margin: 0 0 16px; font: bold 26px/1.25 Georgia, serif; }
+  .sheet h2 { margin: 28px 0 12px; font: bold 20px/1.3 Georgia, serif; }
+  .sheet h3, .sheet h4 { margin: 24px 0 8px; font-size: 16px; }
+  .sheet a { color: {{ COLOUR }}; }
+  .sheet img { max-width: 100%; height: auto; }
+  .sheet ul, .sheet ol { padding-left: 24px; }
+  .sheet blockquote { padding-left: 16px; border-left: 3px solid #d5d3cd; }
+  .sheet pre { padding: 12px; overflow: auto; border: 1px solid #d5d3cd; font: 14px/1.5 monospace; }
+  .sheet hr { margin: 28px 0; border: 0; border-top: 1px solid #d5d3cd; }
+  .sheet td, .sheet th { padding: 6px 12px 6px 0; border-bottom: 1px solid #d5d3cd; text-align: left; }
+  .quiet p { margin: 0 0 8px; }
   @media (prefers-color-scheme: dark) {
     .page { background: #16181c !important; }
     .sheet { background: #1f2227 !important; color: #e8e8e6 !important; }
-    .quiet { color: #a3a6ab !important; }
+    .sheet a { color: #9db8ff !important; }
+    .quiet, .quiet a { color: #a3a6ab !important; }
   }
   @media (max-width: 480px) { .sheet { padding: 24px 20px !important; } }
 </style>

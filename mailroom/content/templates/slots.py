@@ -32,6 +32,11 @@ def has_slots(source: str) -> bool:
     return _MARK.search(source) is not None
 
 
+def filled_slots(letter: str) -> list[str]:
+    """The slots that a letter has a block for. Raises MergeError for blocks that are not closed."""
+    return [piece.slot for piece in _pieces(letter) if piece.slot]
+
+
 def in_slots(template: str, letter: str) -> str:
     """The template with the letter in its slots. Raises MergeError for slots that do not fit."""
     blocks: dict[str, str] = {}

@@ -34,7 +34,9 @@ class TemplateVariable:
 
 @dataclass(frozen=True, slots=True)
 class TemplateLetter:
-    """`sender`, `reply_to`: as people write addresses; "" and () leave them to whoever sends."""
+    """`sender`, `reply_to`: as people write addresses; "" and () leave them to whoever sends. `written`: what
+    its HTML and text were made of (see writing/written_template.py); None: they are as somebody wrote them.
+    """
 
     sender: str = ""
     reply_to: tuple[str, ...] = ()
@@ -42,10 +44,11 @@ class TemplateLetter:
     html: str = ""
     text: str = ""
     variables: tuple[TemplateVariable, ...] = ()
+    written: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As the ledger keeps it."""
-        return {
+        kept = {
             "sender": self.sender,
             "reply_to": list(self.reply_to),
             "subject": self.subject,
@@ -53,6 +56,7 @@ class TemplateLetter:
             "text": self.text,
             "variables": [[one.key, one.kind, one.fallback] for one in self.variables],
         }
+        return kept if self.written is None else {**kept, "written": dict(self.written)}
 
     @property
     def fallbacks(self) -> dict[str, Value]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 
 from mailroom.content.content import Attachment
+from mailroom.content.merge.tags import has_tags
 from mailroom.content.preflight.empties import EmptyTags
 from mailroom.content.preflight.examiner import Subjected
 from mailroom.content.preflight.kinds import KINDS_IN_ORDER, ROWS_NAMED, Kind, PreflightFinding
@@ -76,13 +77,20 @@ def _letter(plan: PreflightPlan, settings: Settings) -> Subjected:
     files = sum(map(_octets, content.attachments))
     is_large = files + len(content.text) + len(content.html) >= ASKED_FROM
     return Subjected(
-        content=replace(content, attachments=()),
+        content=replace(content, attachments=tuple(_bare(content.attachments))),
         columns=plan.columns,
         place=link_place(settings),
         files=files,
         limit=relay_limit(settings) if is_large else None,
         has_template=plan.has_template,
     )
+
+
+def _bare(files: Iterable[Attachment]) -> Iterator[Attachment]:
+    """Those with a name to be filled, without what is in them."""
+    for file in files:
+        if has_tags(file.filename):
+            yield Attachment(file.filename, file.content_type, b"", file.content_id)
 
 
 def _octets(file: Attachment) -> int:

@@ -15,6 +15,7 @@ from mailroom.content.header.authors import disguise_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Parsed, Problem, Recipient, each_once
 from mailroom.content.schedule.sending_hours import SendingHours
 from mailroom.content.unsubscribe import list_name_of, purposed
+from mailroom.content.writing.written import finished
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.canary_size import canary_size
 from mailroom.engine.accept.draft import Draft, Idempotency
@@ -35,6 +36,7 @@ from mailroom.web.api.requests import (
 )
 from mailroom.web.api.templated import refuse_lacking_of
 from mailroom.web.api.to_list import listed_people
+from mailroom.web.api.written import format_of, own_texts
 
 API_FIELD_NAMES = {"sender": "from"}
 """What the content calls otherwise than the API."""
@@ -90,7 +92,7 @@ def plan_of_listed(letter: LetterToMany, parsed: Parsed, key: ApiKey) -> Preflig
     """The same to be tried. Raises ApiError."""
     content = _content(letter, kind="individual")
     content = purposed(content, letter.purpose, len(parsed.recipients), parsed.columns)
-    _refuse(key, content, check_but_tags(content, parsed.recipients))
+    refuse(key, content, check_but_tags(content, parsed.recipients))
     return plan_of(content, parsed)
 
 
@@ -111,7 +113,7 @@ def plan_of_mailing(mailing: PreflightRequest, key: ApiKey) -> PreflightPlan:
     """The same to be tried; what its tags and addresses make of it is found there. Raises ApiError."""
     if mailing.recipients_list is not None:
         content, parsed = _to_list(mailing, key)
-        _refuse(key, content, check_but_tags(content, parsed.recipients))
+        refuse(key, content, check_but_tags(content, parsed.recipients))
         return plan_of(content, parsed)
     columns = _columns(mailing.recipients)
     given = (
@@ -202,11 +204,12 @@ def _content(
         attachments = tuple(attachment.read() for attachment in letter.attachments)
     except ValueError as error:
         raise Unprocessable(f"`attachments`: {error}", "invalid_attachment") from None
+    said = own_texts(letter, is_filled=kind == "individual")
     return Content(
         sender=letter.from_,
         subject=letter.subject,
-        text=letter.text or "",
-        html=letter.html or "",
+        text=said.text or "",
+        html=finished(said.html or "", format_of(letter), is_filled=kind == "individual"),
         reply_to=letter.reply_to,
         headers=tuple(letter.headers.items()),
         attachments=attachments,

@@ -27,6 +27,10 @@ EXAMPLE_LISTED = {
     "mailing": {name: value for name, value in EXAMPLE_MAILING.items() if name != "recipients"},
     "recipients": "email,first_name\r\nann@example.org,Ann\r\nbob@example.org,Bob\r\n",
 }
+EXAMPLE_MJML = (
+    "<mjml><mj-body><mj-section><mj-column><mj-text>It works.</mj-text>"
+    "</mj-column></mj-section></mj-body></mjml>"
+)
 
 EXAMPLE_MESSAGE = b64encode(
     b"From: Acme <hello@acme.example>\r\nTo: ann@example.org\r\nSubject: Hello\r\n\r\nIt works.\r\n"

@@ -131,7 +131,10 @@ def _perhaps_mailbox(value: object) -> Address | Problem:
 
 def _canary(value: object) -> str:
     """A number or a share, as canary_size takes it."""
-    wish = value if isinstance(value, str) else str(value) if type(value) is int else ""
+    try:
+        wish = value if isinstance(value, str) else str(_whole(value))
+    except TypeError:
+        wish = ""
     canary_size(wish, 1)
     return wish
 

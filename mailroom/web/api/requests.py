@@ -15,11 +15,13 @@ from mailroom.content.original import HandedIn
 from mailroom.content.schedule.sending_hours import SendingHours, clock_time, days_named
 from mailroom.content.schedule.zones import zone_named
 from mailroom.content.unsubscribe import BULK_FROM
+from mailroom.content.writing.converter import LONGEST_SOURCE
+from mailroom.content.writing.layout import COLOUR, LOGO, LONGEST_FOOTER, LONGEST_LOGO, Layout
 from mailroom.engine.accept.draft import LONGEST_CANARY_WAIT, LONGEST_UNDO
 from mailroom.engine.accept.handed_in import MOST_RCPT
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
-from mailroom.web.api.examples import EXAMPLE_MESSAGE
+from mailroom.web.api.examples import EXAMPLE_MESSAGE, EXAMPLE_MJML
 from mailroom.web.api.fields import (
     CONTENT_ID,
     LINES,
@@ -68,10 +70,25 @@ HEADERS_SCHEMA: Schema = {
 
 TIME_OF_DAY = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
+_NOTHING: Schema = {"type": "null"}
+_WORDS: Schema = {"type": "string", "pattern": SOME_WORD}
+AS_HTML = {"markdown": _NOTHING, "mjml": _NOTHING, "layout": _NOTHING}
+AS_MARKDOWN = {"html": _NOTHING, "mjml": _NOTHING}
+AS_MJML = {"html": _NOTHING, "markdown": _NOTHING, "layout": _NOTHING}
+
+_IN_MARKDOWN = {"required": ["markdown"], "properties": {"markdown": _WORDS, **AS_MARKDOWN}}
+ONE_FORMAT: Schema = {"anyOf": [{"properties": AS_HTML}, _IN_MARKDOWN, {"properties": AS_MJML}]}
+"""At most one of html, markdown and mjml."""
+
 BODY_NEEDED: Schema = {
     "anyOf": [
-        {"required": ["text"], "properties": {"text": {"type": "string", "pattern": SOME_WORD}}},
-        {"required": ["html"], "properties": {"html": {"type": "string", "pattern": SOME_WORD}}},
+        {"required": ["text"], "properties": {"text": _WORDS, **AS_HTML}},
+        {"required": ["html"], "properties": {"html": _WORDS, **AS_HTML}},
+        _IN_MARKDOWN,
+        {
+            "required": ["mjml"],
+            "properties": {"mjml": {"type": "string", "format": "mjml"}, **AS_MJML},
+        },
     ]
 }
 
@@ -138,6 +155,63 @@ class AttachmentRequest(RequestModel):
         return Attachment(filename, kind, content, content_id)
 
 
+class LayoutRequest(RequestModel):
+    """What stands around a letter in Markdown: a calm page, at home on a telephone and in the dark."""
+
+    colour: Line | None = Field(
+        default=None,
+        json_schema_extra={"anyOf": [{"type": "string", "pattern": COLOUR}, {"type": "null"}]},
+        examples=["#2b5d8a"],
+    )
+    logo: Line | None = Field(
+        default=None,
+        description="A picture: `cid:` and the `content_id` of an attachment, or an address.",
+        max_length=LONGEST_LOGO,
+        json_schema_extra={"anyOf": [{"type": "string", "pattern": LOGO}, {"type": "null"}]},
+        examples=["cid:logo"],
+    )
+    footer: Text | None = Field(
+        default=None,
+        max_length=LONGEST_FOOTER,
+        description="Markdown, below the letter.",
+        json_schema_extra={"anyOf": [{"type": "string", "pattern": NO_NUL}, {"type": "null"}]},
+        examples=["Acme Ltd, 1 High Street"],
+    )
+
+    def chosen(self, name: str) -> Layout:
+        return Layout(colour=self.colour or "", logo=self.logo or "", footer=self.footer or "", name=name)
+
+
+MarkdownBody = Annotated[
+    Text | None,
+    Field(
+        description="The letter in Markdown, in place of html: HTML and text are made of it.",
+        json_schema_extra={
+            "anyOf": [{"type": "string", "pattern": NO_NUL, "maxLength": LONGEST_SOURCE}, {"type": "null"}]
+        },
+        examples=["It **works**."],
+    ),
+]
+MjmlBody = Annotated[
+    Text | None,
+    Field(
+        description="The letter in MJML, in place of html.",
+        json_schema_extra={
+            "anyOf": [{"type": "string", "format": "mjml", "maxLength": LONGEST_SOURCE}, {"type": "null"}]
+        },
+        examples=[EXAMPLE_MJML],
+    ),
+]
+LayoutWish = Annotated[
+    LayoutRequest | Literal["letterhead", "plain"] | None,
+    Field(
+        description="Of markdown: `letterhead`, which is also what stands around it when this is left out; "
+        "`plain`; or the letterhead with a colour, a logo, a footer.",
+        examples=["plain"],
+    ),
+]
+
+
 class TagRequest(RequestModel):
     """A name and a value of your own, to find the email by."""
 
@@ -163,6 +237,9 @@ class Letter(RequestModel):
         json_schema_extra={"anyOf": [{"type": "string", "pattern": NO_NUL}, {"type": "null"}]},
         examples=["<p>It works.</p>"],
     )
+    markdown: MarkdownBody = None
+    mjml: MjmlBody = None
+    layout: LayoutWish = None
     reply_to: Mailboxes = ()
     headers: Annotated[dict[Text, Text], _empty(dict)] = Field(
         default_factory=dict, json_schema_extra=HEADERS_SCHEMA

@@ -34,9 +34,13 @@ from mailroom.web.api.fields import (
 from mailroom.web.api.reach import TEMPLATE_NAMES
 from mailroom.web.api.requests import (
     BODY_NEEDED,
+    ONE_FORMAT,
     EmailRequest,
+    LayoutWish,
     ListedMailingRequest,
     MailingRequest,
+    MarkdownBody,
+    MjmlBody,
     PreflightRequest,
     RequestModel,
 )
@@ -164,6 +168,9 @@ class TemplateRequest(RequestModel):
     subject: Subject = None
     html: Body = Field(default=None, examples=["<p>Thank you for {{ ORDER }}.</p>"])
     text: Body = Field(default=None, examples=["Thank you for {{ ORDER }}."])
+    markdown: MarkdownBody = None
+    mjml: MjmlBody = None
+    layout: LayoutWish = None
     reply_to: Mailboxes = ()
     variables: Variables = ()
 
@@ -179,8 +186,13 @@ class TemplateUpdateRequest(RequestModel):
     subject: Subject = None
     html: Body = None
     text: Body = None
+    markdown: MarkdownBody = None
+    mjml: MjmlBody = None
+    layout: LayoutWish = None
     reply_to: Mailboxes = ()
     variables: Variables = ()
+
+    model_config = ConfigDict(json_schema_extra=ONE_FORMAT)
 
 
 class RenderRequest(RequestModel):
@@ -235,7 +247,7 @@ class TemplatedEmailRequest(EmailRequest):
     subject: SubjectInstead = None  # type: ignore[assignment]
     template: TemplateUseRequest
 
-    model_config = ConfigDict(json_schema_extra={})
+    model_config = ConfigDict(json_schema_extra=ONE_FORMAT)
 
 
 class TemplatedMailingRequest(MailingRequest):
@@ -247,7 +259,7 @@ class TemplatedMailingRequest(MailingRequest):
     subject: SubjectInstead = None  # type: ignore[assignment]
     template: TemplateUseRequest
 
-    model_config = ConfigDict(json_schema_extra={"required": ["recipients", "template"]})
+    model_config = ConfigDict(json_schema_extra={"required": ["recipients", "template"], **ONE_FORMAT})
 
 
 class TemplatedPreflightRequest(PreflightRequest):
@@ -259,7 +271,7 @@ class TemplatedPreflightRequest(PreflightRequest):
     subject: SubjectInstead = None  # type: ignore[assignment]
     template: TemplateUseRequest
 
-    model_config = ConfigDict(json_schema_extra={"required": ["recipients", "template"]})
+    model_config = ConfigDict(json_schema_extra={"required": ["recipients", "template"], **ONE_FORMAT})
 
 
 class TemplatedListedMailingRequest(ListedMailingRequest):
@@ -271,7 +283,7 @@ class TemplatedListedMailingRequest(ListedMailingRequest):
     subject: SubjectInstead = None  # type: ignore[assignment]
     template: TemplateUseRequest
 
-    model_config = ConfigDict(json_schema_extra={})
+    model_config = ConfigDict(json_schema_extra=ONE_FORMAT)
 
 
 def is_templated(value: Any) -> bool:

@@ -57,6 +57,8 @@ class TemplateAnswer(ListedTemplateAnswer):
     reply_to: list[str] | None
     html: str
     text: str | None
+    markdown: str | None = Field(description="What html and text were made of; null: they were not.")
+    mjml: str | None
     variables: list[TemplateVariableAnswer]
     has_unpublished_versions: bool = Field(description="Whether the draft is not what is sent.")
     current_version_id: UUID | None = Field(description="What is sent; null: nothing is yet.")

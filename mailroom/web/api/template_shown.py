@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mailroom.content.templates.template_letter import letter_of
+from mailroom.content.writing.written import Format
+from mailroom.content.writing.written_template import source_of
 from mailroom.ledger.templates.stored import StoredTemplate
 from mailroom.ledger.templates.versions import TemplateVersion
 from mailroom.web.api.shown import instant
@@ -26,6 +28,7 @@ def listed_template(found: StoredTemplate) -> dict[str, Any]:
 def template(found: StoredTemplate, published: TemplateVersion | None) -> dict[str, Any]:
     """A template_responses.TemplateAnswer."""
     letter = letter_of(found.letter)
+    source = source_of(letter)
     times = {"created_at": instant(found.created_at), "updated_at": instant(found.updated_at)}
     return {
         "object": "template",
@@ -35,6 +38,8 @@ def template(found: StoredTemplate, published: TemplateVersion | None) -> dict[s
         "reply_to": list(letter.reply_to) or None,
         "html": letter.html,
         "text": letter.text or None,
+        "markdown": source.source if source and source.format == Format.MARKDOWN else None,
+        "mjml": source.source if source and source.format == Format.MJML else None,
         "variables": [
             {"key": one.key, "type": one.kind, "fallback_value": one.fallback, **times}
             for one in letter.variables

@@ -24,9 +24,10 @@ from mailroom.content.templates.for_many import (
     with_common,
     with_common_values,
 )
-from mailroom.content.templates.own_texts import OwnTexts, filled_with, said_with
+from mailroom.content.templates.own_texts import filled_with, said_with
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG
+from mailroom.content.writing.written import finished
 from mailroom.engine.templates import NoSuchTemplate, NotPublished, letter_in_use
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.ledger.templates.reach import templates_for
@@ -51,6 +52,7 @@ from mailroom.web.api.template_requests import (
     TemplateUseRequest,
     is_templated,
 )
+from mailroom.web.api.written import format_of, own_texts
 
 FILLING_SECONDS = 3.0
 """Of one thread's time, for all emails of one request."""
@@ -69,11 +71,12 @@ def email_of(value: Any, key: ApiKey) -> EmailRequest:
     email = body.checked(TemplatedEmailRequest, value)
     letter = _letter(email.template, key)
     values = {**email.template.variables, **(FILLED_AS_IT_LEAVES if _is_bulk(email) else {})}
+    own = own_texts(email, is_filled=False, template=letter)
     began = time.thread_time()
     with _told():
-        said = filled_with(letter, OwnTexts(email.subject, email.text, email.html), values)
+        said = filled_with(letter, own, values)
     _spend(time.thread_time() - began)
-    return _saying(email, letter, said)
+    return _saying(email, letter, said, is_filled=False)
 
 
 def mailing_of(value: Any, key: ApiKey) -> MailingRequest:
@@ -97,8 +100,9 @@ def listed_of(value: Any, parsed: Parsed, key: ApiKey, *, is_tried: bool) -> tup
         return body.checked(ListedMailingRequest, value), parsed
     mailing = body.checked(TemplatedListedMailingRequest, value)
     letter = _letter(mailing.template, key)
+    own = own_texts(mailing, is_filled=True, template=letter)
     with _told():
-        said = said_with(letter, OwnTexts(mailing.subject, mailing.text, mailing.html))
+        said = said_with(letter, own)
         parsed = with_common_values({**letter.fallbacks, **mailing.template.variables}, parsed)
         if not is_tried:
             people = ((one.address, one.variables or {}) for one in parsed.recipients)
@@ -132,8 +136,9 @@ def refuse_lacking_of(mailing: ToManyOrList, people: Iterable[tuple[str, Values]
 def _for_many(mailing: ToMany, use: TemplateUseRequest, key: ApiKey) -> ToMany:
     letter = _letter(use, key)
     common = {**letter.fallbacks, **use.variables}
+    own = own_texts(mailing, is_filled=True, template=letter)
     with _told():
-        said = said_with(letter, OwnTexts(mailing.subject, mailing.text, mailing.html))
+        said = said_with(letter, own)
         refuse_too_common(common, len(mailing.recipients))
     recipients = [
         one.model_copy(update={"variables": _values(one, common)}) if common else one
@@ -170,9 +175,10 @@ def _is_bulk(email: EmailRequest) -> bool:
     return email.purpose == BULK_PURPOSE or (email.purpose is None and bool(email.list_))
 
 
-def _saying(letter: L, template: TemplateLetter, said: FilledLetter) -> L:
+def _saying(letter: L, template: TemplateLetter, said: FilledLetter, *, is_filled: bool = True) -> L:
     """The letter with what it says by the template. Raises ApiError."""
-    given: dict[str, Any] = said._asdict()
+    given: dict[str, Any] = {**said._asdict(), "markdown": None, "mjml": None, "layout": None}
+    given["html"] = finished(said.html, format_of(letter), is_filled=is_filled)
     if letter.from_ is None:
         given["from_"] = parse_address(template.sender) if template.sender else None
     if not letter.reply_to:

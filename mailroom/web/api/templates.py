@@ -11,7 +11,7 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy import Connection
 
-from mailroom.content.addresses import format_address
+from mailroom.content.addresses import format_address, parse_address
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.templates.own_texts import OwnTexts, filled_with
 from mailroom.content.templates.template_letter import (
@@ -22,6 +22,8 @@ from mailroom.content.templates.template_letter import (
     name_of_copy,
     problems_of,
 )
+from mailroom.content.writing.converter import NotConverted
+from mailroom.content.writing.written_template import source_of, written_as
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.templates import stored, versions
 from mailroom.ledger.templates.reach import templates_for
@@ -39,6 +41,8 @@ from mailroom.web.api.template_requests import (
     TemplateUpdateRequest,
     TemplateVariableRequest,
 )
+from mailroom.web.api.written import format_of
+from mailroom.web.api.written import letter_of as letter_of_request
 
 MOST_TEMPLATE_OCTETS = 4 << 20
 """Of a template, in JSON."""
@@ -224,7 +228,27 @@ def _changed(letter: TemplateLetter, asked: TemplateRequest | TemplateUpdateRequ
         values["reply_to"] = tuple(map(format_address, asked.reply_to))
     if "variables" in given:
         values["variables"] = tuple(map(_variable, asked.variables))
-    return replace(letter, **values)
+    return _written(replace(letter, **values), asked)
+
+
+def _written(letter: TemplateLetter, asked: TemplateRequest | TemplateUpdateRequest) -> TemplateLetter:
+    """The letter with HTML and text made of what was written, if anything of that is asked for."""
+    given, before = asked.model_fields_set, source_of(letter)
+    format = format_of(asked)
+    if format is not None:
+        sender = parse_address(letter.sender) if letter.sender else None
+        source = letter_of_request(asked, format, name=(sender.name or sender.address) if sender else "")
+    elif before is None or "html" in given:
+        text = before.text if before and "text" not in given else letter.text
+        return replace(letter, text=text, written=None)
+    elif "text" in given:
+        source = replace(before, text=asked.text or "")
+    else:
+        return letter
+    try:
+        return written_as(letter, source)
+    except (NotConverted, MergeError) as trouble:
+        raise Unprocessable(f"`{source.format}`: {trouble}") from None
 
 
 def _variable(asked: TemplateVariableRequest) -> TemplateVariable:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mailroom.content.compiled import compile_message
-from mailroom.content.content import Content
+from mailroom.content.content import Attachment, Content
 from mailroom.content.fields import Unmailable
+from mailroom.content.file_names import filled_name
 from mailroom.content.letter import EnclosedFile, ReadLetter, read_letter
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.recipients.parsed import Recipient
@@ -37,5 +38,17 @@ def previewed(content: Content, recipient: Recipient, place: LinkPlace) -> Previ
         letter = read_letter(message, SET_AT_HAND_OVER)
     except (MergeError, Unmailable) as trouble:
         return PreviewedLetter(None, trouble=str(trouble))
-    files = [EnclosedFile(file.filename, file.content_type, file.size) for file in content.attachments]
+    try:
+        files = [
+            EnclosedFile(_name_for(file, recipient), file.content_type, file.size)
+            for file in content.attachments
+        ]
+    except MergeError as trouble:
+        return PreviewedLetter(None, trouble=str(trouble))
     return PreviewedLetter(replace(letter, files=files), message.decode("ascii", "replace"))
+
+
+def _name_for(file: Attachment, recipient: Recipient) -> str:
+    """Raises MergeError."""
+    values = {"email": recipient.address, "name": recipient.name, **(recipient.variables or {})}
+    return filled_name(file.filename, values)

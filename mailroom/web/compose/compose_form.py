@@ -22,6 +22,7 @@ from mailroom.web.compose import mends
 from mailroom.web.compose.mends import Mends
 from mailroom.web.compose.uploads import Upload, Uploads
 from mailroom.web.form_problems import FormProblems
+from mailroom.web.writing.written_form import TEXT_BESIDE, WRITTEN_FIELDS
 
 OF_ITS_DRAFT = ("draft", "draft_revision", "draft_version")
 """Fields that say which kept draft it is of: see web/drafts/."""
@@ -32,6 +33,7 @@ TYPED = (
     *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo", "template"),
     *("canary", "canary_minutes", "hours", "repeat", "repeat_until", "repeat_times"),
     *OF_ITS_DRAFT,
+    *(name for name in WRITTEN_FIELDS if name not in ("text", "html")),
 )
 
 USUAL_UNDO = "10"
@@ -148,6 +150,8 @@ def from_fields(
     given = fields.to_dict()  # a MultiDict raises, and catches, an exception for each that is not there
     # Neither a mail nor PostgreSQL's text can hold a NUL; nobody types one.
     typed = {name: given.get(name, "").replace("\x00", "") for name in TYPED}
+    if TEXT_BESIDE not in given:
+        del typed[TEXT_BESIDE]
     form = ComposeForm(
         typed,
         idempotency_key=given.get("idempotency_key", "")[:200],

@@ -20,6 +20,7 @@ from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.web.compose.compose_form import USUAL_UNDO, ComposeForm, chosen
 from mailroom.web.compose.uploads import Uploads
 from mailroom.web.csv_export import line
+from mailroom.web.writing.written_form import format_fields
 
 MOST_PASTED = 2_000
 """More recipients than this come as a file: a text field of a megabyte is slow to edit."""
@@ -63,8 +64,8 @@ def _lettered(mailing: Mailing, content: StoredContent) -> ComposeForm:
         "sender": sender_of(mailing),
         "reply_to": ", ".join(content.reply_to),
         "subject": mailing.subject,
+        **format_fields(content.text, content.html),
         "text": content.text,
-        "html": content.html,
         "if_unknown": mailing.if_unknown,
         "purpose": mailing.purpose,
         "list": mailing.list_name,

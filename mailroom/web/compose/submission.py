@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from zoneinfo import ZoneInfo
@@ -16,6 +17,8 @@ from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
 from mailroom.content.schedule.zones import zone_named, zone_names
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
+from mailroom.content.writing.pictures import with_pictures
+from mailroom.content.writing.written import finished
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.accept.canary_size import canary_size
 from mailroom.engine.accept.draft import (
@@ -33,6 +36,7 @@ from mailroom.web.compose.list_choice import listed_name
 from mailroom.web.compose.recipients import recipients_of
 from mailroom.web.compose.template_choice import chosen_template, saying, with_values
 from mailroom.web.layout.reader_zone import NO_ZONE_YET, kept_zone, planned_time
+from mailroom.web.writing.written_form import field_of, said_by
 
 MOST_REPLY_TO = 50
 """As by the API."""
@@ -49,16 +53,19 @@ NOBODY = Address("")
 def content_of(form: ComposeForm) -> Content:
     """What it says. What is wrong goes into `form.problems`."""
     template = chosen_template(form)
+    sender = _sender(form, template)
+    said, format = said_by(form, form.typed, sender.name or sender.address, template)
     content = Content(
-        sender=_sender(form, template),
+        sender=sender,
         subject=form.value("subject").strip(" \t"),
-        text=_lines(form.value("text")),
-        html=_lines(form.value("html")),
+        text=said.text or "",
+        html=said.html or "",
         reply_to=_reply_to(form),
         attachments=tuple(map(_attachment, form.attachments)),
         list_name=list_name_of(form.value("list")) or listed_name(form),
     )
-    return saying(form, content)
+    content = saying(form, content)
+    return with_pictures(replace(content, html=finished(content.html, format)))
 
 
 def draft_of(
@@ -79,6 +86,7 @@ def draft_of(
         if is_tried_as_a_whole
         else check(content, parsed.columns, parsed.recipients)
     )
+    found = [(field_of(form.typed, name), sentence) for name, sentence in found if name not in known]
     form.problems += [finding for finding in found if finding[0] not in known]
     draft = Draft(
         content=content,
@@ -117,11 +125,7 @@ def _check_consent(form: ComposeForm, content: Content) -> None:
         form.refuse("list", "Only bulk mail has a list that people can unsubscribe from.")
     form.lacks_link = lacks_link(content)
     if form.lacks_link and form.asks_for_link and not form.is_without_link:
-        form.problems.append(("html" if content.html.strip() else "text", NO_LINK))
-
-
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n")  # a browser's line ends
+        form.refuse(field_of(form.typed, "html" if content.html.strip() else "text"), NO_LINK)
 
 
 def _attachment(file: ChosenFile) -> Attachment:

@@ -13,6 +13,9 @@ from mailroom.ledger.drafts.kept_fields import DraftFile, KeptFields
 CALLED = {
     "sender": "From",
     "html": "HTML",
+    "mjml": "MJML",
+    "format": "Written as",
+    "text_beside": "Text version",
     "recipients_file": "File of recipients",
     "kept_recipients_file": "File of recipients",
     "kept_attachments": "Attachments",

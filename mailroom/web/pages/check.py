@@ -36,6 +36,7 @@ from mailroom.web.pages import compose
 from mailroom.web.request import errors, origin
 from mailroom.web.request.gate import user
 from mailroom.web.request.ids import number
+from mailroom.web.writing.preview import pictures_of
 
 blueprint = Blueprint("check", __name__)
 
@@ -106,10 +107,11 @@ def as_html(token: str, place: int) -> Response:
     """The HTML for one recipient, for a sandboxed frame."""
     check, status = _found(token)
     form = kept_form.read(check.form, compose.uploads())
-    found = _previewed(_content(form, status), check.person(place))
+    content = _content(form, status)
+    found = _previewed(content, check.person(place))
     if found is None or found.letter is None or not found.letter.html:
         abort(404)
-    return framed(found.letter.html, (), _options()["scheme"])
+    return framed(found.letter.html, pictures_of(content), _options()["scheme"])
 
 
 @blueprint.get("/check/<token>/edit")

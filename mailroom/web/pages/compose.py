@@ -9,6 +9,7 @@ from flask import (
     abort,
     flash,
     g,
+    jsonify,
     make_response,
     redirect,
     render_template,
@@ -45,6 +46,7 @@ from mailroom.web.request import errors, origin
 from mailroom.web.request.accepted import stands
 from mailroom.web.request.gate import user
 from mailroom.web.request.ids import number
+from mailroom.web.writing.preview import as_pasted, as_typed
 
 blueprint = Blueprint("compose", __name__)
 
@@ -69,10 +71,6 @@ LETTER_NOT_KEPT = (
 CAME_WHOLE = (
     "That mailing came as a whole message. Its subject, text and HTML are here; files, pictures and headers "
     "that it had are not: attach anew what is needed."
-)
-
-PREVIEW_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; frame-ancestors 'self'"
 )
 
 
@@ -254,9 +252,14 @@ def uploads() -> Uploads:
 
 @blueprint.post("/preview")
 def preview() -> Response:
-    """The HTML as typed, locked into a sandbox of its own."""
-    page = request.form.get("html") or "<p>There is no HTML yet.</p>"
-    return make_response(page, {"Content-Security-Policy": PREVIEW_POLICY})
+    """The letter as typed, its tags not filled, locked into a sandbox of its own."""
+    return as_typed(compose_form.from_request(uploads()))
+
+
+@blueprint.post("/cleaned")
+def cleaned() -> Response:
+    """What was copied in an office program, as Markdown or as plain HTML."""
+    return jsonify(cleaned=as_pasted(request.form.get("pasted", ""), request.form.get("format", "")))
 
 
 @blueprint.errorhandler(CSRFError)

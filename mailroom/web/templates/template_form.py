@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailroom.content.addresses import Address, AddressError, format_address, parse_address
 from mailroom.content.characters import misplaced
+from mailroom.content.merge.plain import MergeError
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.templates.template_letter import (
     LONGEST_TEMPLATE_NAME,
@@ -15,11 +16,15 @@ from mailroom.content.templates.template_letter import (
     letter_of,
     problems_of,
 )
+from mailroom.content.writing.converter import NotConverted
+from mailroom.content.writing.written import Format
+from mailroom.content.writing.written_template import written_as
 from mailroom.ledger.templates.stored import StoredTemplate
 from mailroom.web.form_problems import FormProblems
 from mailroom.web.templates.variable_lines import BadLine, lines_of, variables_of
+from mailroom.web.writing.written_form import WRITTEN_FIELDS, fields_of, written_in
 
-TEMPLATE_FIELDS = ("name", "alias", "sender", "reply_to", "subject", "text", "html", "variables")
+TEMPLATE_FIELDS = ("name", "alias", "sender", "reply_to", "subject", "variables", *WRITTEN_FIELDS)
 
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}").fullmatch
 
@@ -49,24 +54,28 @@ class TemplateForm(FormProblems):
             sender=self._sender(),
             reply_to=self._reply_to(),
             subject=self.value("subject").strip(" \t"),
-            html=self.value("html").replace("\r\n", "\n"),
-            text=self.value("text").replace("\r\n", "\n"),
         )
+        letter = self._written(letter)
         try:
-            letter = TemplateLetter(
-                letter.sender,
-                letter.reply_to,
-                letter.subject,
-                letter.html,
-                letter.text,
-                variables_of(self.value("variables")),
-            )
+            letter = replace(letter, variables=variables_of(self.value("variables")))
         except BadLine as reason:
             self.refuse("variables", str(reason))
         if not letter.html.strip() and not letter.text.strip():
-            self.refuse("text", "Write a text, or an HTML body, or both.")
+            self.refuse(self.value("format") or "text", "Write a text, or an HTML body, or both.")
         self.problems += problems_of(letter)
         return letter
+
+    def _written(self, letter: TemplateLetter) -> TemplateLetter:
+        sender = parse_address(letter.sender) if letter.sender else Address("")
+        source = written_in(self, self.typed, sender.name or sender.address, has_template=False)
+        if source is None or source.format == Format.TEXT:
+            html = "" if source else self.value("html")
+            return replace(letter, text=_lines(self.value("text")), html=_lines(html))
+        try:
+            return written_as(letter, source)
+        except (NotConverted, MergeError) as trouble:
+            self.refuse(source.format.value, str(trouble))
+            return replace(letter, text=source.source)
 
     def _check_names(self) -> None:
         if not self.name:
@@ -105,13 +114,16 @@ def form_with(name: str, alias: str | None, letter: TemplateLetter) -> TemplateF
             "sender": letter.sender,
             "reply_to": ", ".join(letter.reply_to),
             "subject": letter.subject,
-            "text": letter.text,
-            "html": letter.html,
             "variables": lines_of(letter.variables),
+            **fields_of(letter),
         }
     )
 
 
 def typed_form(given: Mapping[str, str]) -> TemplateForm:
     """The form as a browser sent it."""
-    return TemplateForm({name: given.get(name, "").replace("\x00", "") for name in TEMPLATE_FIELDS})
+    return TemplateForm({name: given[name].replace("\x00", "") for name in TEMPLATE_FIELDS if name in given})
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n")

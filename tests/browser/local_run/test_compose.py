@@ -108,11 +108,10 @@ def test_a_preview_shows_the_html_and_runs_nothing(
     context = browser.new_context()  # of its own: that a script was blocked is said in the console
     page = context.new_page()
     page.goto(sign_in_link)
-    page.get_by_text("HTML version").click()
-    page.get_by_label("HTML (optional)").fill(
-        "<h1>Hello</h1><script>document.body.textContent = 'ran'</script>"
-    )
-    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("radio", name="HTML").check()
+    page.locator("#html").fill("<h1>Hello</h1><script>document.body.textContent = 'ran'</script>")
+    page.get_by_text("Preview", exact=True).click()
+    page.get_by_role("button", name="Show it").click()
     preview = page.frame_locator("iframe[name=preview]")
     expect(preview.get_by_role("heading", name="Hello")).to_be_visible()
     context.close()

@@ -15,8 +15,8 @@ def send(page: Page, recipients: str, subject: str, html: str = "") -> None:
     page.get_by_label("Subject").fill(subject)
     page.get_by_label("Text", exact=True).fill("How are you, {{ name }}?")
     if html:
-        page.get_by_text("HTML version").click()
-        page.get_by_label("HTML", exact=False).first.fill(html)
+        page.get_by_role("radio", name="HTML").check()
+        page.locator("#html").fill(html)
     page.get_by_role("button", name="Send").click()
     page.wait_for_url(re.compile(r"/mailings/\d+$"))
     expect(page.locator(".head-line .badge", has_text="done")).to_be_visible()
