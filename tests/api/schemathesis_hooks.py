@@ -1,4 +1,4 @@
-"""What schemathesis cannot know: letters of `"format": "mjml"` are MJML, and no schema says what is a list."""
+"""What schemathesis cannot know: what MJML is, and what a list of recipients is."""
 
 from __future__ import annotations
 

@@ -103,13 +103,17 @@ def a_batch(database: Database, mailing_id: int, *, owner: str | None, lease_ms:
 class WholeFile(NamedTuple):
     filename: str
     content_type: str
+    content_id: str | None
     data: bytes
 
 
 def files_of(connection: Connection, mailing_id: int) -> list[WholeFile]:
     """The attachments of a mailing, in the order they were given."""
     found = sliced_files_of(connection, mailing_id)
-    return [WholeFile(file.filename, file.content_type, b"".join(file.slices(65_536))) for file in found]
+    return [
+        WholeFile(file.filename, file.content_type, file.content_id, b"".join(file.slices(65_536)))
+        for file in found
+    ]
 
 
 def delivery_ids(database: Database, mailing_id: int) -> list[int]:
