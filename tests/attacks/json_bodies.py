@@ -111,6 +111,15 @@ FIELDS = {
     "PATCH /mailings/{id}": ({}, ("scheduled_at", "sending_hours")),
     "POST /repeats": ({**MAILING, "rule": "daily 9:00", "zone": "UTC"}, ("rule", "zone", "sending_hours")),
     "PATCH /repeats/{id}": ({}, ("rule", "times")),
+    "POST /drafts": ({"subject": "Hi"}, ("recipients", "attachments", "text", "x")),
+    "PATCH /drafts/{id}": ({}, ("recipients", "revision")),
+    "POST /lists": ({"name": "Hi"}, ("name", "shared")),
+    "PATCH /lists/{id}": ({}, ("name",)),
+    "POST /lists/{id}/recipients": ({"address": "ann@example.org"}, ("variables", "consent", "x")),
+    "POST /lists/{id}/recipients/remove": ({}, ("addresses",)),
+    "POST /lists/{id}/import": ({"address": "ann@example.org"}, ("variables", "consent")),
+    "POST /lists/from-list": ({"name": "Hi", "list": "x"}, ("where", "x")),
+    "POST /lists/from-mailing": ({"name": "Hi", "mailing": "x"}, ("outcome",)),
 }
 TAGS = "".join(f"{{{{ a{number} }}}}" for number in range(100_000))
 

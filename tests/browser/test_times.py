@@ -6,19 +6,27 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from uuid import uuid4
 
 import pytest
 from aiosmtpd.smtp import Envelope
 from flask import Flask
 from playwright.sync_api import Browser
 
+from mailroom.content.lists.newcomers import Newcomer
+from mailroom.content.lists.stated_consent import StatedConsent
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.engine.accept.draft import Draft
+from mailroom.engine.lists.importing import put
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.ledger import holding, suppressions
+from mailroom.ledger.drafts import stored as drafts
+from mailroom.ledger.drafts.kept_fields import KeptFields
+from mailroom.ledger.drafts.stored import Writing
+from mailroom.ledger.lists import kept as kept_lists
 from mailroom.ledger.people import api_keys, users
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.templates import stored, versions
@@ -90,6 +98,9 @@ def pages(app: Flask, settings: Settings) -> list[str]:
         assert kept is not None
         versions.publish(connection, kept)
         plan = RepeatPlan(repeat_rule("weekly mon 9:00"), "Europe/Berlin")
+        draft = drafts.add(connection, str(uuid4()), Writing(KeptFields(), subject="Not yet sent"))
+        made = kept_lists.add(connection, "Digest", "digest", columns=())
+        put(connection, made, Newcomer("ann@example.org", "Ann", {}, StatedConsent(how="in the shop")))
         repeat = planning.keep(connection, Draft(CONTENT, [Recipient("a@b.example")]), plan)
     races = Races(settings.home / "races")
     races.save(
@@ -106,6 +117,11 @@ def pages(app: Flask, settings: Settings) -> list[str]:
         *("/", "/mailings", "/mailings?q=person1", f"/mailings/{mailing_id}", f"/mailings/{scheduled}"),
         *(f"/mailings/{ended}", f"/mailings/{mailing_id}/deliveries/{one}", "/attention", "/suppressions"),
         *(
+            "/drafts",
+            f"/drafts/{draft.uid}",
+            "/lists",
+            f"/lists/{made.uid}",
+            f"/lists/{made.uid}/recipients/1",
             "/templates",
             f"/templates/{template}",
             "/calendar",

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     SEND = "send"
 
 
+REASON_WORDS = {Reason.CHECK: "checked", Reason.TEST: "tested", Reason.SEND: "sent"}
 RANKS = {reason: rank for rank, reason in enumerate(Reason)}
 
 
@@ -42,6 +43,11 @@ class DraftVersion:
     reason: Reason
     at: datetime
     by: str | None
+
+    @property
+    def words(self) -> str:
+        """What was done with it; nothing for one that was only written."""
+        return REASON_WORDS.get(self.reason, "")
 
 
 FIND_DRAFT_VERSIONS = select(
