@@ -122,6 +122,7 @@ class Keyboard(Hands):
 
     def _go_to(self, place: Locator) -> None:
         expect(place).to_be_visible()
+        self.page.wait_for_load_state()
         for key in ("Tab", "Shift+Tab"):
             for _ in range(self.MOST_TABS):
                 if place.evaluate("here => here === document.activeElement"):
