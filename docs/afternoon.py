@@ -31,14 +31,19 @@ GUESTS = xlsx(
 )
 """A letter misplaced, no address at all, somebody without a first name, somebody twice."""
 
-LETTER = (
-    "Hello {{ first_name }},\n\nour summer party is on Friday at six. You come from {{ twon }}, we know: "
-    "the way is in the attachment. Your table is number {{ table }}.\n\nThe Mailroom\n\n"
-    "No more invitations: {{ unsubscribe_url }}"
-)
-MENDED = LETTER.replace("twon", "town").replace(
-    "{{ first_name }}", '{{ first_name | default: "dear guest" }}'
-)
+LETTER = """# Summer party
+
+Hello {{ first_name }},
+
+our summer party is on **Friday at six**. You come from {{ twon }}, we know: the way is in the attachment.
+Your table is number {{ table }}.
+
+*The Mailroom*
+
+[No more invitations]({{ unsubscribe_url }})
+"""
+NAMED = '{{ first_name | default: "dear guest" }}'
+MENDED = LETTER.replace("twon", "town").replace("{{ first_name }}", NAMED)
 PROGRAMME = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
 
 Look = Callable[[str], None]
@@ -148,7 +153,8 @@ def the_list(page: Page, hands: Hands, look: Look) -> None:
 def the_letter(page: Page, hands: Hands, look: Look) -> None:
     hands.write(page.get_by_label("From", exact=True), "The Mailroom <party@example.org>")
     hands.write(page.get_by_label("Subject"), "{{ first_name }}, come to our party")
-    hands.write(page.get_by_label("Text", exact=True), LETTER)
+    hands.tick(page.get_by_label("Markdown", exact=True).and_(page.get_by_role("radio")))
+    hands.write(page.get_by_role("textbox", name="Markdown"), LETTER)
     hands.tick(page.get_by_label("Bulk mail."))
     look("letter")
 
@@ -160,20 +166,21 @@ def the_check(page: Page, hands: Hands, look: Look) -> None:
     expect(page.get_by_text("twon").first).to_be_visible()
     look("check")
     hands.press(page.get_by_role("link", name="Change it"))
-    hands.write(page.get_by_label("Subject"), 'Come to our party, {{ first_name | default: "dear guest" }}')
-    hands.write(page.get_by_label("Text", exact=True), MENDED)
+    hands.write(page.get_by_label("Subject"), f"Come to our party, {NAMED}")
+    hands.write(page.get_by_role("textbox", name="Markdown"), MENDED)
     hands.give(page.get_by_label("Attachments"), "programme.ics", PROGRAMME)
     hands.press(page.get_by_role("button", name="Check"))
     expect(page.get_by_role("button", name="Send 6 mails")).to_be_visible(timeout=30_000)
 
 
 def three_people(page: Page, hands: Hands, look: Look) -> None:
-    expect(page.get_by_text("Hello Ann")).to_be_visible()
+    letter = page.frame_locator(".frame-letter")
+    expect(letter.get_by_text("Hello Ann")).to_be_visible()
     hands.press(page.get_by_role("link", name="Next"))
-    expect(page.get_by_text("Hello Bo")).to_be_visible()
+    expect(letter.get_by_text("Hello Bo")).to_be_visible()
     hands.write(page.get_by_label("Show as this recipient"), "dev@example.org")
     hands.press(page.get_by_role("button", name="Show"))
-    expect(page.get_by_text("Hello dear guest")).to_be_visible()
+    expect(letter.get_by_text("Hello dear guest")).to_be_visible()
     look("preview")
 
 
@@ -206,7 +213,18 @@ def sent_again(page: Page, hands: Hands, look: Look) -> None:
     look("mailing")
 
 
-STEPS = (the_list, the_letter, the_check, three_people, a_test, sent_and_taken_back, sent_again)
+def the_report(page: Page, hands: Hands, look: Look) -> None:
+    """Figures and pictures, and files to keep."""
+    hands.press(page.get_by_role("link", name="Results"))
+    expect(page.get_by_role("heading", name="Results")).to_be_visible()
+    look("report")
+    for kind in ("CSV", "PDF"):
+        with page.expect_download() as download:
+            hands.press(page.get_by_role("link", name=kind))
+        assert download.value.suggested_filename.endswith(kind.lower())
+
+
+STEPS = (the_list, the_letter, the_check, three_people, a_test, sent_and_taken_back, sent_again, the_report)
 
 
 def spend(page: Page, hands: Hands, look: Look) -> None:

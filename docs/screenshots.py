@@ -22,6 +22,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from docs.afternoon import Mouse, pictures, spend  # noqa: E402
 from mailroom.database.engine import Database, url_of_file  # noqa: E402
 from mailroom.ledger.states import State  # noqa: E402
 from tests.web.watching import a_mailing  # noqa: E402
@@ -139,6 +140,8 @@ def main() -> None:
         page.wait_for_timeout(2_500)
         take(page, "mailing")
         page.wait_for_selector("text=100 %", timeout=60_000)
+        page.goto(f"http://127.0.0.1:{PORT}/")
+        spend(page, Mouse(), pictures(page, IMAGES))
         page.goto(f"http://127.0.0.1:{PORT}/race")
         page.get_by_role("button", name="Start the race").click()
         page.wait_for_selector('[data-announce="4 of 4 runs done"]', timeout=120_000)
