@@ -9,7 +9,7 @@ import pytest
 from mailroom.content.addresses import Address
 from mailroom.content.check import MOST_FILLED_HEADERS, check
 from mailroom.content.compiled import compile_message
-from mailroom.content.content import Attachment, Content
+from mailroom.content.content import Content
 from mailroom.content.custom_headers import MOST_PERSONAL, custom_header
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.recipients.parsed import Recipient
@@ -147,7 +147,6 @@ def test_tags_where_none_are_filled_are_refused() -> None:
         "sender": Content(tagged, "s", text="t"),
         "reply_to": Content(JOHN, "s", text="t", reply_to=(tagged,)),
         "headers": Content(JOHN, "s", text="t", headers=(("X-{{company}}", "y"),)),
-        "attachments": Content(JOHN, "s", text="t", attachments=(Attachment("{{ a }}", "text/csv", b""),)),
     }.items():
         ((found, words),) = problems(content)
         assert found == field and "not filled" in words

@@ -181,10 +181,9 @@ def _add_in_parts(
 
 def _parts(recipients: Sequence[Recipient]) -> Iterator[Sequence[Recipient]]:
     """As they lie in a spool, which knows how large they are; or so many at a time."""
-    if isinstance(recipients, Recipients):
-        return recipients.parts()
     size = thresholds.STAGED_AT_ONCE
-    return (recipients[start : start + size] for start in range(0, len(recipients), size))
+    blocks = recipients.parts() if isinstance(recipients, Recipients) else (recipients,)
+    return (block[start : start + size] for block in blocks for start in range(0, len(block), size))
 
 
 def _add_some(database: Database, rows: Sequence[NewDelivery]) -> int:
