@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from werkzeug.datastructures import MultiDict
 
 from mailroom.content.writing import converter
 from mailroom.content.writing.converter import Converter, NotConverted
 from mailroom.content.writing.inlining import inlined
 from mailroom.content.writing.layout import PLAIN_LAYOUT, Layout
+from mailroom.content.writing.pasted import markdown_of_pasted
 from mailroom.content.writing.written import Format, WrittenLetter
+from mailroom.web.drafts.differences import MOST_LINES, differences
 
 MB = 1 << 20
 
@@ -143,6 +146,7 @@ def test_no_letter_takes_long_or_much(name: str) -> None:
         "<style>" + "@media a{" * 50_000,
         "<style>p{top:0}</style><table>" + "<p>" * 100_000,
         "<style>p{color:{{ a }}}</style><p>" * 20_000,
+        "<style>p{top:0}</style><p>x</p>" + "<style" * 170_000,
     ],
 )
 def test_no_stylesheet_takes_long(html: str) -> None:
@@ -150,6 +154,32 @@ def test_no_stylesheet_takes_long(html: str) -> None:
     assert inlined(html)
     assert time.thread_time() - began < 2
     assert time.monotonic() - wall < converter.CONVERTED_WITHIN_SECONDS + 5
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f'<p style="{"mso-list:" * 100_000}">x</p>',
+        f'<p style="{"font-weight:" * 80_000}"><b style="{"mso-list: l0 level" * 5_000}">x</b></p>',
+        "<ul><li>x" * 5_000,
+        "<blockquote>x" * 9_000,
+        "<b>x<i>" * 9_000,
+        "{{" * 500_000,
+    ],
+)
+def test_no_clipboard_takes_long_or_becomes_much(html: str) -> None:
+    began = time.thread_time()
+    assert len(markdown_of_pasted(html)) < 2 * MB
+    assert time.thread_time() - began < 2
+
+
+def test_no_two_versions_of_a_draft_take_long_to_be_compared() -> None:
+    half = MOST_LINES // 2
+    before = "\n".join(["a"] * half + [f"x{at}" for at in range(half)])
+    now = "\n".join(["a", "b"] * half)
+    began = time.thread_time()
+    (changed,) = differences((MultiDict({"text": before}), ()), (MultiDict({"text": now}), ()))
+    assert time.thread_time() - began < 2 and changed.lines[0].kind == "gap"
 
 
 def test_one_that_ends_the_process_ends_that_one_only() -> None:

@@ -14,7 +14,7 @@ from mailroom.content.writing.mjml_source import VOID
 DEEPEST_HTML = 250
 """Elements within elements."""
 
-_STYLE = re.compile(r"<style[^>]*+>([^<]*+)", re.IGNORECASE)
+_STYLE = re.compile(r"<style[^<>]*+>([^<]*+)", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*+)[^<>]*+>")
 
 

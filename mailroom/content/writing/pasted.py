@@ -19,10 +19,13 @@ _TAGS = re.compile(r"(\{\{[^{}]{0,1000}\}\}|\{%[^{}]{0,1000}%\})")
 _SIGNS = re.compile(r"[\\*_\[\]<`~]")
 _LIKE_A_BLOCK = re.compile(r"^(\d{0,9})([#.)>+-]#{0,5}\s)")
 _BLANKS = re.compile(r"[\s\xa0]+")
-_LEVEL = re.compile(r"mso-list:[^;]*?level(\d)")
+_LEVEL = re.compile(r"mso-list:[^;]{0,100}?level(\d)")
 _BOLD = re.compile(r"(?<![\w-])font-weight:\s*(bold|[6-9]00)")
 _NOT_BOLD = re.compile(r"(?<![\w-])font-weight:\s*(normal|[1-5]00)")
 _HREF = re.compile(r"(?:https?|mailto|tel):[^\s<>]+", re.IGNORECASE).fullmatch
+DEEPEST_LIST = 9
+"""Lists within lists that are told apart: each is written further to the right."""
+
 _NUMBER = re.compile(r"[(]?(\d{1,4}|[a-zA-Z]{1,4})[.)]").fullmatch
 
 
@@ -131,7 +134,7 @@ class _Reader(HTMLParser):
             self._lists.append(tag)
         elif tag == "li":
             sign = "1. " if self._lists[-1:] == ["ol"] else "- "
-            self._prefix = "   " * max(0, len(self._lists) - 1) + sign
+            self._prefix = "   " * min(max(0, len(self._lists) - 1), DEEPEST_LIST) + sign
         elif tag in _HEADINGS:
             self._prefix = "#" * int(tag[1:]) + " "
         elif tag == "blockquote":

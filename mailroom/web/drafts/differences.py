@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
@@ -29,6 +30,9 @@ NOT_TOLD = {"time_zone", "ask_for_link", "shown_sheet", "chosen_for_kept"}
 
 MOST_LINES = 2_000
 """Of a text that is compared line by line; of a longer one it is only said that it changed."""
+
+MOST_PAIRS = 50_000
+"""Of lines that are alike: the work grows with their number, times that of the lines."""
 
 AROUND = 2
 """Lines that are shown before and after what changed."""
@@ -94,7 +98,7 @@ def _lines_by_name(fields: MultiDict[str, str], files: Iterable[DraftFile]) -> d
 
 
 def _compared(before: Sequence[str], now: Sequence[str]) -> Iterator[ChangedLine]:
-    if max(len(before), len(now)) > MOST_LINES:
+    if max(len(before), len(now)) > MOST_LINES or _pairs(before, now) > MOST_PAIRS:
         yield ChangedLine("gap", "It is too long to be compared here.")
         return
     for group in SequenceMatcher(None, before, now, autojunk=False).get_grouped_opcodes(AROUND):
@@ -106,3 +110,8 @@ def _compared(before: Sequence[str], now: Sequence[str]) -> Iterator[ChangedLine
                 continue
             yield from (ChangedLine("removed", line) for line in before[start:end])
             yield from (ChangedLine("added", line) for line in now[other_start:other_end])
+
+
+def _pairs(before: Sequence[str], now: Sequence[str]) -> int:
+    there = Counter(now)
+    return sum(number * there[line] for line, number in Counter(before).items())
