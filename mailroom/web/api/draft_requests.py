@@ -43,10 +43,16 @@ def _media_type(given: str) -> str:
     return given
 
 
+def _named(filename: str) -> str:
+    if not filename.strip():
+        raise ValueError("Give the file a name.")
+    return filename
+
+
 class DraftFileRequest(RequestModel):
     """A file that goes along."""
 
-    filename: Text = Field(
+    filename: Annotated[Line, AfterValidator(_named)] = Field(
         max_length=LONGEST_FILENAME, json_schema_extra={"pattern": SOME_LINE}, examples=["programme.pdf"]
     )
     content: FileContent

@@ -192,7 +192,7 @@ class ListRecipientPage(RequestModel):
     limit: int = Field(default=100, ge=1, le=1_000)
     after: int | None = Field(default=None, ge=0, le=HIGHEST_PLACE, description="`next` of the page before.")
     q: Text = Field(default="", max_length=200, description="A part of the address, the name or a value.")
-    address: Text | None = Field(default=None, max_length=320, description="Only this one.")
+    address: Mailbox | None = Field(default=None, description="Only this one.")
 
 
 class ListHistoryQuery(RequestModel):

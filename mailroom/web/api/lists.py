@@ -11,7 +11,6 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy import Connection
 
-from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.content.lists.conditions import Condition, unknown_columns
 from mailroom.content.lists.list_values import ValuesTooLong, compact
@@ -330,10 +329,7 @@ def _recipients(
     connection: Connection, found: KeptList, page: asked_for.ListRecipientPage
 ) -> tuple[list[Member], int | None]:
     if page.address is not None:
-        try:
-            one = members.find(connection, found.id, parse_address(page.address).key)
-        except AddressError as reason:
-            raise Unprocessable(f"`address`: {reason}") from None
+        one = members.find(connection, found.id, page.address.key)
         return ([one] if one else []), None
     if page.q.strip():
         return members.search(connection, found.id, page.q, page.after, page.limit)
