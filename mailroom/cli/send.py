@@ -251,8 +251,7 @@ def _keep(draft: Draft, plan: RepeatPlan) -> None:
     if not draft.recipients:
         _stop_at(["Add at least one recipient."])
     try:
-        with mailroom().database.begin() as connection:
-            click.echo(planning.keep(connection, draft, plan))
+        click.echo(planning.keep(mailroom().database, draft, plan))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
 
