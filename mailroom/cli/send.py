@@ -31,6 +31,7 @@ from mailroom.content.recipients.table import Wishes
 from mailroom.content.templates.for_many import refuse_lacking, saying, with_values
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
+from mailroom.content.writing.layout import LAYOUTS
 from mailroom.content.writing.written import Format, finished
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
@@ -84,6 +85,9 @@ COMMAND_KEYS = "command"
 @click.option("--subject", default="", help="Needed, unless a template has one.")
 @click.option("--text", default="", help="The text; - reads it from standard input.")
 @click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
+@click.option("--markdown", type=click.File(encoding="utf-8"), help="Or one that holds Markdown.")
+@click.option("--mjml", type=click.File(encoding="utf-8"), help="Or one that holds MJML.")
+@click.option("--layout", type=click.Choice(LAYOUTS), help="Of Markdown; the letterhead when left out.")
 @click.option(
     "--template", default="", help="A published template, by its id or alias, for what is left out."
 )
