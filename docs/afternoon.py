@@ -235,4 +235,8 @@ def spend(page: Page, hands: Hands, look: Look) -> None:
 
 def pictures(page: Page, folder: Path) -> Look:
     """`look` that keeps what is seen in `folder`."""
-    return lambda name: page.screenshot(path=folder / f"afternoon-{name}.png") and None
+
+    def look(name: str) -> None:
+        page.screenshot(path=folder / f"afternoon-{name}.png")
+
+    return look

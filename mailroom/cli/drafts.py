@@ -18,7 +18,7 @@ from mailroom.web.drafts.sending import form_to_send, submission_of
 from mailroom.web.layout.filters import count
 from mailroom.web.ledger_command import LedgerGroup
 
-MOST_DRAFTS_LISTED = 1_000
+DRAFTS_PRINTED = 1_000
 
 COMMANDS_FILES = "command"
 """The folder of uploads in which commands find a draft's files."""
@@ -30,7 +30,7 @@ drafts = LedgerGroup("drafts", help="Mailings that are being written: by their i
 def show_all() -> None:
     """List all drafts that are not sent, changed last first."""
     with mailroom().database.read() as connection:
-        listed = stored.page(connection, limit=MOST_DRAFTS_LISTED)
+        listed = stored.page(connection, limit=DRAFTS_PRINTED)
     for one in listed:
         to = "-" if one.recipients is None else str(one.recipients)
         at = one.updated_at.isoformat(timespec="seconds")

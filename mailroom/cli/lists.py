@@ -12,6 +12,7 @@ from typing import BinaryIO
 import click
 from sqlalchemy import Connection
 
+from mailroom.cli.printed import in_a_line
 from mailroom.cli.recipient_file import FileUnsure, seekable, sure_encoding
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.lists.conditions import Comparison, Condition, unknown_columns
@@ -311,7 +312,7 @@ def _brought(parsed: Parsed, *, leave_out: bool) -> Newcomers:
     brought = newcomers(parsed)
     problems = [*parsed.problems, *brought.problems()]
     if problems and not leave_out:
-        shown = [f"  {one.text}: {one.message}" for one in problems[:PROBLEMS_SHOWN]]
+        shown = [f"  {in_a_line(f'{one.text}: {one.message}')}" for one in problems[:PROBLEMS_SHOWN]]
         more = [f"  and {len(problems) - PROBLEMS_SHOWN:,} more"] if len(problems) > PROBLEMS_SHOWN else []
         raise click.ClickException("\n".join(["Nothing was imported.", *shown, *more]))
     return brought
@@ -327,12 +328,12 @@ def _report(changes: ListChanges, *, would: bool) -> None:
 def _line(one: Member) -> str:
     values = ", ".join(f"{key}={value}" for key, value in one.variables.items())
     consented = _words_of(one.consent) if one.consent else "-"
-    return f"{one.address}  {one.name or '-'}  {consented}  {values}".rstrip()
+    return in_a_line(f"{one.address}  {one.name or '-'}  {consented}  {values}".rstrip())
 
 
 def _words_of(fact: ConsentFact) -> str:
     word = "given" if fact.given else "withdrawn"
-    return " ".join(filter(None, (word, f"{fact.at:%Y-%m-%d}", fact.how, fact.evidence)))
+    return in_a_line(" ".join(filter(None, (word, f"{fact.at:%Y-%m-%d}", fact.how, fact.evidence))))
 
 
 def _as_json(one: Member) -> dict[str, object]:

@@ -16,6 +16,7 @@ from flask.cli import with_appcontext
 
 from mailroom.cli.dry_run import dry_run_of
 from mailroom.cli.enclosures import answered_to, attached, fingerprint, headers_of
+from mailroom.cli.printed import in_a_line
 from mailroom.cli.progress import progress
 from mailroom.cli.recipient_file import FileUnsure, seekable, size_of, sure_encoding
 from mailroom.cli.when import hours_of, moment_of, when_options
@@ -255,8 +256,7 @@ def _keep(draft: Draft, plan: RepeatPlan) -> None:
     if not draft.recipients:
         _stop_at(["Add at least one recipient."])
     try:
-        with mailroom().database.begin() as connection:
-            click.echo(planning.keep(connection, draft, plan))
+        click.echo(planning.keep(mailroom().database, draft, plan))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
 
@@ -321,7 +321,10 @@ def _stop_at_bad(parsed: Parsed) -> None:
     more = parsed.problems.total - len(parsed.problems)
     _stop_at(
         [
-            *(f"{problem.text}: {problem.message}".removeprefix(": ") for problem in parsed.problems),
+            *(
+                in_a_line(f"{problem.text}: {problem.message}").removeprefix(": ")
+                for problem in parsed.problems
+            ),
             *([f"and {more:,} more"] if more else []),
         ]
     )

@@ -14,7 +14,8 @@ from mailroom.database import clock
 from mailroom.database.clock import from_millis
 from mailroom.database.upsert import insert_all_once
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
-from mailroom.ledger.schema import strikes, suppressions
+from mailroom.ledger.lists.reach import PEOPLES
+from mailroom.ledger.schema import list_members, lists, mailings, strikes, suppressions
 
 REASON_SENTENCES = {
     "manual": "Added by hand",
@@ -87,6 +88,21 @@ def add_rows(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> int:
             connection, suppressions, [{"created_at": created_at, **row} for row in once.values()]
         )
     return added
+
+
+def carry_over(connection: Connection, list_id: int, before: str, name: str) -> int:
+    """Who is on this list and unsubscribed from it, when it was called `before`, gets none of its mail by the
+    new name either. Of a program's list: from that program's mail, for others have lists of the same name.
+    """
+    on_it = select(list_members.c.address_key).where(list_members.c.list_id == list_id)
+    owner = select(lists.c.program_id).where(lists.c.id == list_id).scalar_subquery()
+    its_mail = select(mailings.c.id).where(mailings.c.program_id == owner)
+    query = select(suppressions).where(
+        suppressions.c.list_name == before,
+        suppressions.c.address_key.in_(on_it),
+        or_(owner == PEOPLES, suppressions.c.mailing_id.in_(its_mail)),
+    )
+    return add_rows(connection, [{**row, "list_name": name} for row in connection.execute(query).mappings()])
 
 
 def remove(connection: Connection, address_key: str, scope: Scope | None = None) -> bool:

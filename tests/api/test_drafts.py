@@ -7,6 +7,12 @@ from typing import Any
 
 from sqlalchemy import select
 
+from mailroom.content.lists.newcomers import Newcomer
+from mailroom.engine.lists import importing
+from mailroom.ledger.drafts import stored
+from mailroom.ledger.drafts.kept_fields import KeptFields
+from mailroom.ledger.drafts.stored import Writing
+from mailroom.ledger.lists import kept
 from mailroom.ledger.schema import deliveries, mailings
 from mailroom.web.api.examples import EXAMPLE_MAILING
 from tests.api.conftest import Client, new_key
@@ -120,6 +126,41 @@ def test_anothers_template_says_nothing_in_a_draft(client: Client) -> None:
         assert client.patch(f"/drafts/{uid}", json={"template": named}, key=mine).status_code == 404
     uid = client.post("/drafts", json={**bare, "template": "payroll"}, key=theirs).get_json()["id"]
     assert client.post(f"/drafts/{uid}/send", key=theirs).status_code == 200
+
+
+def written_by_a_person(client: Client, uid: str, **fields: str) -> None:
+    """What stands in the draft's form, and these."""
+    with client.database.begin() as connection:
+        draft = stored.find(connection, uid, to_change=True)
+        assert draft is not None
+        said = [*((name, value) for name, value in draft.form.fields if name not in fields), *fields.items()]
+        stored.change(connection, draft, Writing(KeptFields(tuple(said), draft.form.files)), revision=None)
+
+
+def test_a_key_sends_to_no_list_that_it_does_not_reach_though_a_person_chose_it(client: Client) -> None:
+    with client.database.begin() as connection:
+        people = kept.add(connection, "Board", "board")
+        importing.put(connection, people, Newcomer("cy@example.org", "Cy", {}))
+    key = new_key(client.database, scopes=["send", "read"])
+    bare = {"from": "a@acme.example", "subject": "News", "text": "Hello"}
+    for named in (people.uid, "board"):
+        uid = client.post("/drafts", json=bare, key=key).get_json()["id"]
+        written_by_a_person(client, uid, recipients_list=named, purpose="transactional")
+        assert client.post(f"/drafts/{uid}/send", key=key).status_code == 404
+        assert rows(client) == []
+    with client.database.begin() as connection:
+        kept.change(connection, people.id, is_shared=True)
+    assert client.post(f"/drafts/{uid}/send", key=key).get_json()["total"] == 1
+
+
+def test_what_is_to_repeat_is_not_sent_at_once(client: Client) -> None:
+    uid = made(client)
+    written_by_a_person(client, uid, repeat="weekly mon 9:00", time_zone="Europe/Berlin")
+    answer = client.post(f"/drafts/{uid}/send")
+    assert answer.status_code == 422 and "`repeat`" in answer.get_json()["message"]
+    done = client.app.test_cli_runner().invoke(args=("drafts", "send", uid))
+    assert done.exit_code != 0 and "repeat: " in done.output
+    assert rows(client) == []
 
 
 def test_many_recipients_and_pages_of_drafts(client: Client) -> None:

@@ -8,6 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from mailroom.content.addresses import parse_address
+from mailroom.ledger import suppressions
+from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.lists import kept, lease
 from mailroom.web.api import list_lines
 from mailroom.web.api.examples import EXAMPLE_MAILING
@@ -222,3 +225,33 @@ def test_nothing_goes_to_a_list_that_is_not_there_or_not_ready(client: Client) -
         lease.take(connection, found.id)
     assert client.post("/mailings", json={**LETTER, "recipients_list": uid}).status_code == 409
     assert client.post(f"/lists/{uid}/import", json=PEOPLE).status_code == 409
+
+
+@pytest.mark.parametrize("way", ["renamed", "part"])
+def test_who_unsubscribed_stays_so_by_the_list_s_new_name(client: Client, way: str) -> None:
+    key = new_key(client.database, scopes=["send", "read"])
+    uid = made(client, PEOPLE, key, name="Digest")
+    letter = {"from": EXAMPLE_MAILING["from"], "subject": "News", "text": "Hi", "purpose": "bulk"}
+
+    def states(named: str) -> list[str]:
+        sent = client.post("/mailings", json={**letter, "recipients_list": named}, key=key).get_json()
+        with client.database.begin() as connection:
+            scope = Scope(parse_address(letter["from"]).key, "digest")
+            suppressions.add(
+                connection, ["ann@mail.example"], "unsubscribed", scope=scope, mailing_id=sent["number"]
+            )
+        lines = client.get(f"/mailings/{sent['id']}/deliveries", key=key).text.splitlines()
+        return [json.loads(one)["state"] for one in lines]
+
+    assert states(uid) == ["queued", "queued"]
+    others = new_key(client.database, scopes=["send", "read"])
+    namesake = made(client, PEOPLE, others, name="Digest")
+    if way == "renamed":
+        assert client.patch(f"/lists/{uid}", json={"name": "Weekly"}, key=key).status_code == 200
+    else:
+        uid = client.post("/lists/from-list", json={"name": "Weekly", "list": uid}, key=key).get_json()["id"]
+    assert states(uid) == ["suppressed", "queued"]
+    client.patch(f"/lists/{namesake}", json={"name": "Alerts"}, key=others)
+    with client.database.read() as connection:
+        known = suppressions.of_address(connection, "ann@mail.example")
+    assert {one.list_name for one in known} == {"digest", "weekly"}, "another program's list changes nothing"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mailroom.ledger.people import api_keys
 from mailroom.web.api.examples import REQUESTS
 from tests.api.conftest import Client
 
@@ -75,6 +76,35 @@ def test_it_is_changed_paused_resumed_sent_and_canceled(client: Client) -> None:
     ]
     assert client.patch(path, json={"rule": "daily 9:00"}).status_code == 409
     assert client.get(path).get_json()["upcoming"] == []
+
+
+def test_sent_again_with_the_same_key_it_is_one_mailing(client: Client) -> None:
+    path, again = f"/repeats/{keep(client)['id']}", {"Idempotency-Key": "one more"}
+    first, second = (client.post(f"{path}/send", headers=again) for _ in range(2))
+    assert first.get_json()["id"] == second.get_json()["id"]
+    assert second.headers["Idempotent-Replayed"] == "true"
+    client.post(f"{path}/cancel")
+    assert client.post(f"{path}/send", headers=again).get_json()["id"] == first.get_json()["id"]
+    other = f"/repeats/{keep(client)['id']}/send"
+    assert client.post(other, headers=again).status_code == 409
+    assert len(client.get(path).get_json()["ticks"]) == 1
+
+
+def test_a_bound_key_sends_no_repeat_of_another_sender_that_its_program_made(client: Client) -> None:
+    with client.database.begin() as connection:
+        free, number = api_keys.add(connection, "free", scopes=["send", "read"])
+        bound, _ = api_keys.add(
+            connection, "bound", scopes=["send", "read"], senders=["other.example"], shares_with=number
+        )
+    uid = client.post("/repeats", json=REPEAT, key=free).get_json()["id"]
+    assert client.get(f"/repeats/{uid}", key=bound).status_code == 200
+    tried = [
+        client.post(f"/repeats/{uid}/send", key=bound),
+        client.patch(f"/repeats/{uid}", json={"rule": "cron * * * * *"}, key=bound),
+        client.post(f"/repeats/{uid}/resume", key=bound),
+    ]
+    assert [(one.status_code, "may not send from" in one.text) for one in tried] == [(403, True)] * 3
+    assert client.post(f"/repeats/{uid}/cancel", key=bound).get_json()["state"] == "canceled"
 
 
 @pytest.mark.parametrize(

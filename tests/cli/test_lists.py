@@ -131,3 +131,15 @@ def test_a_mailing_goes_to_a_list(shell: ListShell) -> None:
         row = connection.execute(select(mailings.c.purpose, mailings.c.list_name)).one()
     assert tuple(row) == ("bulk", "digest")
     assert "there is no list x" in runner.invoke(args=[*send, "--to-list", "x"]).output
+
+
+def test_no_cell_that_is_refused_moves_the_terminal(shell: ListShell) -> None:
+    shell.run("add", "Hostile")
+    hostile = "pwned\x1b]0;x\x07\x9b2J\u202e"
+    for cells in (f"email,town\nann@mail.example,{hostile}\n", f"email\nann@mail.example\nnobody{hostile}\n"):
+        listed = shell.file(cells)
+        seen = shell.run("import", "Hostile", listed, fails=True)
+        letter = ("send", "--from", "a@b.example", "--subject", "S", "--text", "T", "--recipients", listed)
+        seen += shell.app.test_cli_runner().invoke(args=letter).output
+        assert seen.count("pwned") == 2, seen
+        assert not any(sign in seen for sign in "\x1b\x07\x9b\u202e"), ascii(seen)

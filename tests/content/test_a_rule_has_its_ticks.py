@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from croniter import croniter
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,3 +137,12 @@ def test_a_daily_rule_ticks_once_on_each_day_on_the_wall(at: str, zone: ZoneInfo
         # A whole day may be jumped over: then its tick is at the begin of the next.
         planned = [day + timedelta(days=number) for number in (-1, 0)]
         assert tick in [at_wall(datetime.combine(one, clock_time(at)), zone).moment for one in planned]
+
+
+def test_a_rule_of_cron_is_read_once_however_many_ticks_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rule = repeat_rule("cron 1,2,3 1-23 1-31 * 0-6")
+    monkeypatch.setattr(croniter, "expand", None)
+    found = list(islice(rule.ticks(datetime(2026, 11, 29, tzinfo=UTC), ZoneInfo("Europe/Berlin")), 300))
+    assert len(found) == 300 and found == sorted(set(found))

@@ -54,8 +54,7 @@ def draft(count: int = 3) -> Draft:
 
 
 def kept(database: Database, rule: str = "daily 09:00", count: int = 3, **plan: object) -> Repeat:
-    with database.begin() as connection:
-        uid = planning.keep(connection, draft(count), RepeatPlan(repeat_rule(rule), "UTC", **plan))  # type: ignore[arg-type]
+    uid = planning.keep(database, draft(count), RepeatPlan(repeat_rule(rule), "UTC", **plan))  # type: ignore[arg-type]
     return found(database, uid)
 
 
@@ -215,9 +214,9 @@ def test_it_ends_after_so_many_times_and_at_its_end(database: Database, queue: Q
         )
     ticking.tick_all(database, queue)
     assert found(database, until.uid).state is RepeatState.ENDED
-    with database.begin() as connection, pytest.raises(ValueError, match="no tick of that rule"):
-        ended = RepeatPlan(repeat_rule("daily 9:00"), "UTC", ends_at=datetime(2020, 1, 1, tzinfo=UTC))
-        planning.keep(connection, draft(), ended)
+    ended = RepeatPlan(repeat_rule("daily 9:00"), "UTC", ends_at=datetime(2020, 1, 1, tzinfo=UTC))
+    with pytest.raises(ValueError, match="no tick of that rule"):
+        planning.keep(database, draft(), ended)
 
 
 def test_a_person_pauses_resumes_cancels_and_sends_now(database: Database, queue: Queue) -> None:
@@ -282,6 +281,26 @@ def test_files_of_a_repeat_are_small() -> None:
     large = Attachment("a.bin", "application/octet-stream", bytes(kept_draft.MOST_KEPT_FILES + 1))
     with pytest.raises(kept_draft.TooLargeToKeep, match="10 MB together"):
         kept_draft.kept(Draft(Content(Address("a@b.example"), "S", attachments=(large,)), []))
+
+
+def test_a_repeat_goes_to_as_many_as_a_tick_has_room_for() -> None:
+    many = [Recipient("a@b.example")] * (kept_draft.MOST_KEPT_RECIPIENTS + 1)
+    with pytest.raises(kept_draft.TooLargeToKeep, match="200,000 recipients at the most"):
+        kept_draft.kept(Draft(CONTENT, many))
+
+
+def test_nobody_waits_while_a_draft_is_made_ready_to_be_kept(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_ready = kept_draft.kept
+
+    def beside_another_writer(letter: Draft) -> bytes:
+        with database.begin() as connection:
+            connection.execute(update(repeats_table).values(times=1))
+        return made_ready(letter)
+
+    monkeypatch.setattr(kept_draft, "kept", beside_another_writer)
+    assert kept(database).state is RepeatState.ACTIVE
 
 
 def test_somebody_else_is_making_it(database: Database, queue: Queue) -> None:

@@ -32,8 +32,7 @@ def keep(app: Flask, rule: str, times: int | None = None) -> None:
     plan = RepeatPlan(repeat_rule(rule), "Europe/Berlin", times=times)
     start = datetime(2031, 2, 1, tzinfo=UTC)
     draft = Draft(CONTENT, [Recipient("a@b.example")], send_at=start)
-    with ledger(app).begin() as connection:
-        planning.keep(connection, draft, plan)
+    planning.keep(ledger(app), draft, plan)
 
 
 def entries(app: Flask) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
@@ -149,10 +150,10 @@ def _cron_rule(expression: str) -> RepeatRule:
 
 
 def _next_by(expression: str) -> NextWall:
+    parsed = croniter(expression, max_years_between_matches=YEARS_BETWEEN)
+
     def next_wall(after: datetime) -> datetime:
-        found: datetime = croniter(expression, after, max_years_between_matches=YEARS_BETWEEN).get_next(
-            datetime
-        )
+        found: datetime = copy(parsed).get_next(datetime, start_time=after)
         return found
 
     return next_wall

@@ -15,6 +15,7 @@ from mailroom.content.merge.plain import Value
 from mailroom.database import clock
 from mailroom.database.engine import Database
 from mailroom.engine.lists.importing import row_of_member
+from mailroom.ledger import suppressions
 from mailroom.ledger.deliveries.outcomes import with_outcome
 from mailroom.ledger.lists import kept, lease, members
 from mailroom.ledger.lists.consent import ConsentFact
@@ -57,13 +58,13 @@ def fitting(connection: Connection, list_id: int, conditions: Sequence[Condition
 def from_list(
     database: Database, source: KeptList, conditions: Sequence[Condition], new: NewListName
 ) -> KeptList:
-    """With their values, and the consent that holds. Raises NameTaken."""
+    """With their values, the consent that holds, and what they unsubscribed from. Raises NameTaken."""
 
     def chosen(connection: Connection) -> Iterator[_Chosen]:
         for one in fitting(connection, source.id, conditions):
             yield _Chosen(one.address, one.name, one.variables, one.consent)
 
-    return _made(database, new, source.columns, chosen)
+    return _made(database, new, source.columns, chosen, source.list_name)
 
 
 def from_mailing(
@@ -86,6 +87,7 @@ def _made(
     new: NewListName,
     columns: Sequence[str],
     chosen: Callable[[Connection], Iterator[_Chosen]],
+    source_name: str = "",
 ) -> KeptList:
     """Read in one transaction, so that it is one picture; written in several short ones."""
     with database.begin() as connection:
@@ -106,6 +108,8 @@ def _made(
                 now = clock.now(connection)
                 members.add(connection, made.id, [row_of_member(made.id, *one, now) for one in some])
     with database.begin() as connection:
+        if source_name:
+            suppressions.carry_over(connection, made.id, source_name, made.list_name)
         lease.end(connection, made.id, owner)
         found = kept.by_id(connection, made.id)
     assert found is not None

@@ -18,6 +18,9 @@ from mailroom.engine.accept.draft import Draft
 MOST_KEPT_FILES = 10 * 1024 * 1024
 """Octets of the attachments of a repeat: they are all in memory when a tick is written."""
 
+MOST_KEPT_RECIPIENTS = 200_000
+"""Of a repeat, as of a mailing by the API: at each tick they are all in memory."""
+
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -28,6 +31,8 @@ class TooLargeToKeep(ValueError):
 def kept(draft: Draft) -> bytes:
     """Raises TooLargeToKeep. When it goes, to whom it belongs and its idempotency are not in it."""
     content = draft.content
+    if len(draft.recipients) > MOST_KEPT_RECIPIENTS:
+        raise TooLargeToKeep(f"A repeat goes to {MOST_KEPT_RECIPIENTS:,} recipients at the most.")
     if sum(file.size for file in content.attachments) > MOST_KEPT_FILES:
         most = MOST_KEPT_FILES // 1024 // 1024
         raise TooLargeToKeep(f"The attachments of a repeat may have {most} MB together.")

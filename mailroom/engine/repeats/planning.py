@@ -72,23 +72,29 @@ def _with_first(first: datetime, plan: RepeatPlan) -> Iterator[datetime]:
     yield from plan.ticks(first)
 
 
-def keep(connection: Connection, draft: Draft, plan: RepeatPlan) -> str:
+def keep(database: Database, draft: Draft, plan: RepeatPlan) -> str:
     """Keeps it as a repeat, from `draft.send_at` on; its uid. The same submission again gets the same one.
 
     Raises ValueError for people, and KeyReused.
     """
+    data = kept_draft.kept(draft)  # while nobody waits for the transaction: it may take a second
+    with database.begin() as connection:
+        return _keep(connection, draft, data, plan)
+
+
+def _keep(connection: Connection, draft: Draft, data: bytes, plan: RepeatPlan) -> str:
     key = draft.idempotency
     if key is not None:
         earlier = idempotency.take(connection, key.scope, key.key, key.fingerprint, None)
         if earlier is not None:
             return keys.answer_of(earlier, key)
-    uid = _add(connection, draft, plan)
+    uid = _add(connection, draft, data, plan)
     if key is not None:
         idempotency.remember(connection, key.scope, key.key, uid)
     return uid
 
 
-def _add(connection: Connection, draft: Draft, plan: RepeatPlan) -> str:
+def _add(connection: Connection, draft: Draft, data: bytes, plan: RepeatPlan) -> str:
     now = from_millis(clock.now(connection))
     # One that is to begin at the moment of a tick begins with it.
     begins = now if draft.send_at is None else max(now, _before(draft.send_at))
@@ -97,7 +103,7 @@ def _add(connection: Connection, draft: Draft, plan: RepeatPlan) -> str:
         raise ValueError("There is no tick of that rule before its end.")
     return repeats.add(
         connection,
-        kept_draft.kept(draft),
+        data,
         user_id=draft.user_id,
         program_id=draft.program_id,
         sender=format_address(draft.content.sender),
@@ -150,7 +156,12 @@ def send_now(database: Database, queue: Queue, repeat: Repeat, at: datetime | No
 
     Raises TickMade and TickNotDue, as `accept` does, and ValueError where its hours cannot be read.
     """
+    return accept(database, queue, draft_of_now(database, repeat, at))
+
+
+def draft_of_now(database: Database, repeat: Repeat, at: datetime | None = None) -> Draft:
+    """The same, to be accepted."""
     tick = RepeatTick(repeat.id, at or datetime.now(UTC), by_hand=True)
     with database.read() as connection:
         data = repeats.draft_of(connection, repeat.id)
-    return accept(database, queue, draft_for(data, repeat, tick, plan_of(repeat).hours))
+    return draft_for(data, repeat, tick, plan_of(repeat).hours)

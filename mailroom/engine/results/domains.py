@@ -63,7 +63,7 @@ def told_by_domain(rows: Iterable[DomainCount]) -> DomainsTold:
     told, times = DomainsTold(), Counter[int]()
     for figures, own_times, first, last in _each(rows):
         told.number += 1
-        times += own_times
+        times.update(own_times)  # `+=` would look through all of them at each domain
         told.largest = heapq.nlargest(DOMAINS_TOLD, [*told.largest, figures], key=lambda one: one.total)
         if figures.took is not None:
             told.slowest = heapq.nlargest(DOMAINS_TOLD, [*told.slowest, figures], key=_slowness)

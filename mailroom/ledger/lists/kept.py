@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.ledger import suppressions
 from mailroom.ledger.lists.reach import EVERY_LIST, PEOPLES
 from mailroom.ledger.schema import lists
 
@@ -124,12 +125,15 @@ def by_name(connection: Connection, limit: int) -> list[KeptList]:
 
 
 def change(connection: Connection, list_id: int, **values: Any) -> None:
-    """`name` with `list_name`, `is_shared`. Raises NameTaken."""
+    """`name` with `list_name`, `is_shared`. Who unsubscribed stays so by each name. Raises NameTaken."""
+    before = by_id(connection, list_id) if "list_name" in values else None
     values["updated_at"] = from_millis(clock.now(connection))
     try:
         connection.execute(update(lists).where(lists.c.id == list_id).values(values))
     except IntegrityError:
         raise NameTaken(values.get("name")) from None
+    if before is not None and before.list_name != values["list_name"]:
+        suppressions.carry_over(connection, list_id, before.list_name, values["list_name"])
 
 
 def lock(connection: Connection, list_id: int) -> None:

@@ -182,15 +182,20 @@ def _canary(letter: Letter, recipients: int) -> int:
 
 def refuse(key: ApiKey, content: Content, problems: Sequence[tuple[str, str]]) -> None:
     """Raises ApiError when there are any, or when the key may not speak as this sender."""
-    if not key.may_send_from(content.sender.address):
-        allowed = ", ".join(key.senders)
-        message = f"`from`: this API key may not send from {content.sender.address}, only from: {allowed}."
-        raise ApiError(403, "validation_error", message)
+    refuse_sender(key, content.sender.address)
     if problems:
         sentences = [f"`{API_FIELD_NAMES.get(field, field)}`: {sentence}" for field, sentence in problems]
         raise Unprocessable(body.together(sentences))
     if key.senders and (reason := disguise_of(content.sender)):
         raise ApiError(403, "validation_error", f"`from`: for this API key, {reason}.")
+
+
+def refuse_sender(key: ApiKey, address: str) -> None:
+    """Raises ApiError when the key may not send from it."""
+    if not key.may_send_from(address):
+        allowed = ", ".join(key.senders)
+        message = f"`from`: this API key may not send from {address}, only from: {allowed}."
+        raise ApiError(403, "validation_error", message)
 
 
 def _content(

@@ -22,6 +22,8 @@ from mailroom.ledger.drafts import stored
 from mailroom.ledger.drafts.reach import drafts_for
 from mailroom.ledger.drafts.room import DraftsFull
 from mailroom.ledger.drafts.stored import ChangedElse, DraftSent, StoredDraft
+from mailroom.ledger.lists import kept
+from mailroom.ledger.lists.reach import lists_for
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
@@ -35,6 +37,7 @@ from mailroom.web.api.errors import ApiError, Unprocessable, not_found
 from mailroom.web.api.idempotency import REPLAYED, conflicts
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import ReachedDraft
+from mailroom.web.compose.list_choice import KEPT_LIST
 from mailroom.web.drafts.opened import fields_of
 from mailroom.web.drafts.sending import form_to_send, submission_of
 from mailroom.web.request.accepted import stands
@@ -193,6 +196,7 @@ def _sent(draft: StoredDraft, fields: MultiDict[str, str], key: ApiKey) -> Accep
     if draft.mailing_id is not None:
         return answer_again(mailroom().database, draft.mailing_id)
     template = _template(key, fields.get("template", ""))
+    _check_list(key, fields.get(KEPT_LIST, ""))
     form = form_to_send(draft, fields, f"program-{key.program}")
     built = submission_of(form, g.started, template)
     refuse(key, built.content, form.problems)
@@ -203,6 +207,16 @@ def _sent(draft: StoredDraft, fields: MultiDict[str, str], key: ApiKey) -> Accep
 def _check_template(key: ApiKey, named: str | None) -> None:
     """Raises ApiError for one that the key may not use."""
     _template(key, named or "")
+
+
+def _check_list(key: ApiKey, named: str) -> None:
+    """Raises ApiError for one that the key may not send to, whoever chose it in the draft."""
+    if not named.strip():
+        return
+    with mailroom().database.read() as connection:
+        chosen = kept.find(connection, named.strip())
+        if chosen and kept.find(connection, chosen.uid, lists_for(key)) is None:
+            raise not_found("List")
 
 
 def _template(key: ApiKey, named: str) -> TemplateLetter | None:

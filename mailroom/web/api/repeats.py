@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask import Response
+from flask import Response, g
 from sqlalchemy import Connection
 
+from mailroom.content.addresses import parse_address
 from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.content.schedule.repeat_rules import repeat_rule
-from mailroom.engine.accept.draft import NotAccepted
+from mailroom.engine.accept.draft import Draft, Idempotency, NotAccepted
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.ledger.people import api_keys
@@ -22,14 +23,15 @@ from mailroom.ledger.states import RepeatState
 from mailroom.web import mailroom
 from mailroom.web.api import body, responses, shown
 from mailroom.web.api import repeat_responses as answers
-from mailroom.web.api.drafts import draft_of_mailing
+from mailroom.web.api.drafts import draft_of_mailing, refuse_sender
 from mailroom.web.api.errors import ApiError, Unprocessable
-from mailroom.web.api.idempotency import conflicts, idempotency_of
+from mailroom.web.api.idempotency import REPLAYED, conflicts, idempotency_of, submit
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import ReachedRepeat
 from mailroom.web.api.repeat_requests import RepeatPage, RepeatRequest, RepeatUpdateRequest
 from mailroom.web.api.requests import MOST_UPDATE_OCTETS
 from mailroom.web.api.shown import instant
+from mailroom.web.request.accepted import stands
 
 TICKS_ANSWERED = 20
 UPCOMING_ANSWERED = 10
@@ -54,13 +56,14 @@ def create_repeat() -> Response:
     draft = draft_of_mailing(asked, key, idempotency_of(key))
     plan = RepeatPlan(repeat_rule(asked.rule), asked.zone, draft.hours, asked.ends_at, asked.times)
     try:
-        with conflicts(), mailroom().database.begin() as connection:
-            uid = planning.keep(connection, draft, plan)
-            kept = repeats.find(connection, uid)
-            assert kept is not None
-            return answer(_shown(connection, kept))
+        with conflicts():
+            uid = planning.keep(mailroom().database, draft, plan)
     except ValueError as error:
         raise Unprocessable(f"`rule`: {error}") from None
+    with mailroom().database.read() as connection:
+        kept = repeats.find(connection, uid)
+        assert kept is not None
+        return answer(_shown(connection, kept))
 
 
 @operation(
@@ -105,7 +108,7 @@ def update_repeat(repeat: ReachedRepeat) -> Response:
     """
     asked = body.read(RepeatUpdateRequest, MOST_UPDATE_OCTETS)
     with mailroom().database.begin() as connection:
-        found = repeat.find(connection)
+        found = _to_send(repeat, connection)
         if not planning.change(connection, found, _changed(planning.plan_of(found), asked)):
             raise _not_now(found)
         return answer(_shown(connection, repeat.find(connection)))
@@ -123,6 +126,8 @@ def pause_repeat(repeat: ReachedRepeat) -> Response:
 @operation("POST", "/repeats/{id}/resume", scope=api_keys.SEND, gives=answers.RepeatAnswer, errors=(409,))
 def resume_repeat(repeat: ReachedRepeat) -> Response:
     """Resume a paused repeat."""
+    with mailroom().database.read() as connection:
+        _to_send(repeat, connection)
     return _move(repeat, planning.resume, RepeatState.ACTIVE)
 
 
@@ -136,22 +141,38 @@ def cancel_repeat(repeat: ReachedRepeat) -> Response:
 
 
 @operation(
-    "POST", "/repeats/{id}/send", scope=api_keys.SEND, gives=responses.AcceptedMailingAnswer, errors=(409,)
+    "POST",
+    "/repeats/{id}/send",
+    scope=api_keys.SEND,
+    gives=responses.AcceptedMailingAnswer,
+    headers=("Idempotency-Key",),
+    errors=(409,),
 )
 def send_repeat(repeat: ReachedRepeat) -> Response:
     """Send a repeat now.
 
     One mailing more, whatever its rule says.
     """
-    with mailroom().database.read() as connection:
-        found = repeat.find(connection)
+    database = mailroom().database
+    with database.read() as connection:
+        found = _to_send(repeat, connection)
+
+    def draft(known: Idempotency | None) -> Draft:
+        return replace(planning.draft_of_now(database, found), idempotency=known, started=g.started)
+
     try:
-        accepted = planning.send_now(mailroom().database, mailroom().queue, found)
+        accepted = submit(api_key(), draft, lambda: b"")
     except NotAccepted:
         raise _not_now(found) from None
-    return answer(
-        shown.accepted_mailing(accepted.uid, accepted.mailing_id, accepted.total, accepted.duplicates)
-    )
+    told = shown.accepted_mailing(accepted.uid, accepted.mailing_id, accepted.total, accepted.duplicates)
+    return stands(answer(told, REPLAYED if accepted.replayed else None))
+
+
+def _to_send(asked: ReachedRepeat, connection: Connection) -> Repeat:
+    """The repeat, for who has it make mailings. Raises ApiError if the key may not send from its sender."""
+    found = asked.find(connection)
+    refuse_sender(asked.key, parse_address(found.sender).address)
+    return found
 
 
 def _changed(plan: RepeatPlan, asked: RepeatUpdateRequest) -> RepeatPlan:

@@ -32,4 +32,6 @@ def submission_of(form: ComposeForm, started: float, template: TemplateLetter | 
     if template is not None:
         form.template, form.is_template_read = template, True
     built, _ = draft_of(form, NOBODYS, started)
+    if form.value("repeat").strip():
+        form.refuse("repeat", "This draft is to be sent again and again: keep it as a repeat on its page.")
     return replace(built, user_id=None, idempotency=None)

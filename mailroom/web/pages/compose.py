@@ -157,8 +157,7 @@ def _kept_to_repeat(form: ComposeForm, draft: Draft, plan: RepeatPlan) -> Respon
     try:
         if not draft.recipients:
             raise ValueError("Add at least one recipient.")
-        with mailroom().database.begin() as connection:
-            uid = planning.keep(connection, draft, plan)
+        uid = planning.keep(mailroom().database, draft, plan)
     except KeyReused:
         return _ask_again(form)
     except ValueError as error:
