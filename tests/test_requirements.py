@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = {"app", "benchmarks", "jobs", "mailroom", "start", "tests", "worker"}
+OURS = {"app", "benchmarks", "docs", "jobs", "mailroom", "start", "tests", "worker"}
 ONLY_TYPES = {"_typeshed"}  # comes with the type checker
 PEERS = ROOT / "benchmarks" / "peers"  # each has an environment of its own
 

@@ -146,7 +146,7 @@ def cancel_repeat(repeat: ReachedRepeat) -> Response:
     scope=api_keys.SEND,
     gives=responses.AcceptedMailingAnswer,
     headers=("Idempotency-Key",),
-    errors=(409,),
+    errors=(400, 409),
 )
 def send_repeat(repeat: ReachedRepeat) -> Response:
     """Send a repeat now.
