@@ -43,7 +43,7 @@ checks.positive_data_acceptance.enabled = false  # which variables it wants, onl
 """
 
 
-PARTS = ("emails", "mailings", "templates", "lists", "drafts|repeats")
+PARTS = ("emails", "mailings", "templates", "lists", "drafts", "repeats")
 """Paths that are tried together; what begins otherwise is a part of its own."""
 
 OTHERS = f"(?!{'|'.join(PARTS)})"

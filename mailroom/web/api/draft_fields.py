@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from math import ceil
 
@@ -16,6 +16,8 @@ from mailroom.database import blobs
 from mailroom.ledger.drafts.kept_fields import Blob, DraftFile, KeptFields, shortened
 from mailroom.ledger.drafts.stored import Writing
 from mailroom.web.api.draft_requests import DraftRequest
+from mailroom.web.api.drafts import columns_of
+from mailroom.web.api.errors import Unprocessable
 from mailroom.web.api.requests import RecipientRequest
 from mailroom.web.compose.prefill import ADDRESSES_FIRST, MOST_PASTED
 from mailroom.web.csv_export import line
@@ -79,6 +81,10 @@ def _said(asked: DraftRequest, given: set[str]) -> dict[str, str]:
     return said
 
 
+MOST_CELLS = 2_000_000
+"""Of a draft's recipients with their variables: they are written as a table."""
+
+
 def _is_plain(recipients: Sequence[RecipientRequest]) -> bool:
     """Whether a text field holds them."""
     return len(recipients) <= MOST_PASTED and not any(one.variables for one in recipients)
@@ -88,8 +94,11 @@ def _named(one: RecipientRequest) -> str:
     return format_address(Address(one.address.address, one.name or one.address.name))
 
 
-def _as_csv(recipients: Iterable[RecipientRequest]) -> bytes:
-    columns = list(dict.fromkeys(name for one in recipients for name in one.variables))
+def _as_csv(recipients: Sequence[RecipientRequest]) -> bytes:
+    """Raises ApiError for what would be a table of too many cells, most of them empty."""
+    columns = columns_of(recipients)
+    if len(recipients) * len(columns) > MOST_CELLS:
+        raise Unprocessable(f"`recipients`: with their variables these make more than {MOST_CELLS:,} cells.")
     lines = [line(["email", "name", *columns])]
     for one in recipients:
         values = [text_of(one.variables.get(column)) for column in columns]

@@ -69,7 +69,7 @@ def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempote
     """Raises ApiError with what is wrong with it."""
     if mailing.recipients_list is not None:
         return _draft_to_list(mailing, key, idempotency)
-    columns = _columns(mailing.recipients)
+    columns = columns_of(mailing.recipients)
     recipients: dict[str, Recipient] = {}
     for given in mailing.recipients:
         recipient = _recipient(given, given.address)
@@ -115,7 +115,7 @@ def plan_of_mailing(mailing: PreflightRequest, key: ApiKey) -> PreflightPlan:
         content, parsed = _to_list(mailing, key)
         refuse(key, content, check_but_tags(content, parsed.recipients))
         return plan_of(content, parsed)
-    columns = _columns(mailing.recipients)
+    columns = columns_of(mailing.recipients)
     given = (
         one.address if isinstance(one.address, Problem) else _recipient(one, one.address)
         for one in mailing.recipients
@@ -126,7 +126,7 @@ def plan_of_mailing(mailing: PreflightRequest, key: ApiKey) -> PreflightPlan:
     return replace(plan, content=content)
 
 
-def _columns(recipients: Iterable[RecipientRequest | PreflightRecipientRequest]) -> tuple[str, ...]:
+def columns_of(recipients: Iterable[RecipientRequest | PreflightRecipientRequest]) -> tuple[str, ...]:
     columns: dict[str, None] = {}
     for given in recipients:
         columns |= dict.fromkeys(given.variables)
