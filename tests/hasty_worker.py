@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,10 @@ def be_hasty(lease: float = LEASE) -> None:
 
 
 LOOP_STANDS_STILL = 0.25
-"""Seconds. asyncio's slow_callback_duration, less the time in which others had the processor."""
+"""Seconds. asyncio's slow_callback_duration, less the time in which others had the processor.
+
+The thread that has the interpreter's lock may be the one that waits for a processor: then all wait with it.
+"""
 
 
 def watch_loops() -> None:
@@ -53,16 +57,22 @@ def watch_loops() -> None:
     def watched(handle: asyncio.Handle) -> None:
         began, queued = time.monotonic(), _queued()
         run(handle)
-        took = time.monotonic() - began - (_queued() - queued)
+        took = time.monotonic() - began
+        if took >= LOOP_STANDS_STILL:
+            took -= max(now - queued.get(thread, 0.0) for thread, now in _queued().items())
         if took >= LOOP_STANDS_STILL:
             print(f"the loop stood still for {took:.2f} s: {handle!r}", file=sys.stderr, flush=True)
 
     vars(asyncio)["Handle"]._run = watched
 
 
-def _queued() -> float:
-    """Seconds that this thread could have run, and no processor was free."""
-    return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+def _queued() -> dict[str, float]:
+    """Seconds that each thread of this process could have run, and no processor was free."""
+    waited = {}
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            waited[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+    return waited
 
 
 def ask(says: Path) -> None:
