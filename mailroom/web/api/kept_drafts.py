@@ -89,6 +89,7 @@ def list_drafts() -> Response:
     with mailroom().database.read() as connection:
         before = _place(connection, asked.after, key)
         found = stored.page(connection, drafts_for(key), limit=asked.limit + 1, before=before)
+    some, more = asked.shown(found)
     listed = [
         {
             "id": one.uid,
@@ -97,9 +98,9 @@ def list_drafts() -> Response:
             "recipients": one.recipients,
             "updated_at": shown.instant(one.updated_at),
         }
-        for one in found[: asked.limit]
+        for one in some
     ]
-    return answer({"object": "list", "has_more": len(found) > asked.limit, "data": listed})
+    return answer({"object": "list", "has_more": more, "data": listed})
 
 
 @operation("GET", "/drafts/{id}", scope=api_keys.READ, gives=draft_responses.DraftAnswer)
