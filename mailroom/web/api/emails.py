@@ -21,7 +21,7 @@ from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.paging import Page
-from mailroom.web.api.reach import EMAIL_THING, Reached
+from mailroom.web.api.reach import Reached, ReachedEmail
 from mailroom.web.api.requests import MOST_UPDATE_OCTETS, EmailRequest, RawEmailRequest, UpdateRequest
 from mailroom.web.api.template_requests import TemplatedEmailRequest
 from mailroom.web.api.templated import email_of
@@ -145,7 +145,7 @@ def cancel_email(email: Reached) -> Response:
 
 def _place(connection: Connection, uid: UUID | None) -> int | None:
     """Where an id of the query stands in the list."""
-    return None if uid is None else Reached(EMAIL_THING, uid, api_key()).find_id(connection)
+    return None if uid is None else ReachedEmail(uid, api_key()).find_id(connection)
 
 
 def _too_late(done: str, mailing: Mailing) -> str:

@@ -149,7 +149,7 @@ def update_draft(draft: ReachedDraft) -> Response:
     key, asked = api_key(), body.read(DraftUpdateRequest)
     _check_template(key, asked.template)
     with _told(), mailroom().database.begin() as connection:
-        found = draft.find(connection, to_change=True)
+        found = draft.find_to_change(connection)
         fields = fields_of(connection, found, found.form)
         writing = writing_of(asked, fields, found.form.files, found.recipients)
         changed = stored.change(connection, found, writing, revision=asked.revision)
@@ -165,7 +165,7 @@ def delete_draft(draft: ReachedDraft) -> Response:
     With its versions and files. A mailing that it became stays as it was sent.
     """
     with mailroom().database.begin() as connection:
-        found = draft.find(connection, to_change=True)
+        found = draft.find_to_change(connection)
         stored.remove(connection, found.id)
     return answer({"object": "draft", "id": found.uid, "deleted": True})
 

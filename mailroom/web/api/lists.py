@@ -42,7 +42,7 @@ from mailroom.web.api.list_responses import (
 )
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.paging import Page
-from mailroom.web.api.reach import MAILING_THING, Reached, ReachedList
+from mailroom.web.api.reach import Reached, ReachedList
 from mailroom.web.csv_export import EXPORTED_AT_ONCE, pages
 from mailroom.web.list_export import lines_of_list
 
@@ -311,7 +311,7 @@ def make_list_from_mailing() -> Response:
     """
     asked, key = body.read(asked_for.ListFromMailingRequest), api_key()
     with mailroom().database.read() as connection:
-        mailing_id = Reached(MAILING_THING, asked.mailing, key).find_id(connection)
+        mailing_id = Reached(asked.mailing, key).find_id(connection)
         content = contents.of(connection, mailing_id)
     columns = content.columns if content else ()
     with _told():
