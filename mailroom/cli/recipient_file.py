@@ -11,10 +11,9 @@ from typing import BinaryIO
 
 import click
 
-from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, choices, encoding_named, reading_of
-from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.csv_encoding import choices
+from mailroom.content.recipients.list_file import NotAnEncoding, parse_file, reading_of_file
 from mailroom.content.recipients.table import Wishes
-from mailroom.content.recipients.workbook import is_workbook
 
 CHOICES_NAMED = 8
 """Ways to read a file, the likely ones first."""
@@ -47,15 +46,12 @@ def size_of(data: BinaryIO) -> int:
     return size
 
 
-def sure_encoding(data: BinaryIO, given: str | None) -> str | None:
-    """The one that was given, or that the file surely has. Workbooks: None. Raises FileUnsure."""
-    if is_workbook(data):
-        return None
-    if given is not None:
-        if known := encoding_named(given):
-            return known
-        raise click.ClickException(f"--encoding: {given} is not one of {', '.join(LIST_ENCODINGS)}.")
-    reading = reading_of(data)
+def sure_encoding(data: BinaryIO, given: str | None) -> str:
+    """The one that was given, or that the file surely has. Raises FileUnsure."""
+    try:
+        reading = reading_of_file(data, given)
+    except NotAnEncoding as known:
+        raise click.ClickException(f"--encoding: {given} is not {known}.") from None
     if not reading.is_sure and not parse_file(data, Wishes(encoding=reading.codec)).refusal:
         offered = choices(data)[:CHOICES_NAMED]
         raise FileUnsure(

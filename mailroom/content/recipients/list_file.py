@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from mailroom.content.recipients.csv_encoding import reading_of
+from mailroom.content.recipients.csv_encoding import (
+    LIST_ENCODINGS,
+    Reading,
+    encoding_named,
+    reading_of,
+)
 from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.file_kind import is_vcard
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.table import AS_IT_IS, Wishes
 from mailroom.content.recipients.vcard import parse_vcard
 from mailroom.content.recipients.workbook import is_workbook, parse_workbook
+
+
+class NotAnEncoding(ValueError):
+    """No file is read in it; says in which it would be."""
+
+
+def reading_of_file(data: BinaryIO, given: str | None = None) -> Reading:
+    """Sniffing: a file is read in the encoding that was given, or as it has it; a workbook says so itself.
+    What is not sure somebody has to look at. Raises NotAnEncoding.
+    """
+    if is_workbook(data):
+        return Reading("utf-8-sig", is_sure=True)
+    if given is None:
+        return reading_of(data)
+    if known := encoding_named(given):
+        return Reading(known, is_sure=True)
+    raise NotAnEncoding(f"one of {', '.join(LIST_ENCODINGS)}")
 
 
 def parse_file(data: BinaryIO, wishes: Wishes = AS_IT_IS) -> Parsed:

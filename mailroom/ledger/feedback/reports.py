@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.newest_first import newest_first
 from mailroom.database.upsert import insert_new
 from mailroom.ledger.schema import IS_OPEN, IS_UNMATCHED, deliveries, reports
 from mailroom.ledger.states import State
@@ -178,10 +179,9 @@ def _newest(
     raw_octets: int,
     which: ColumnElement[bool] | TextClause,
 ) -> list[KnownFact]:
-    older = () if before_id is None else (reports.c.id < before_id,)
-    statement = _told(raw_octets).where(which, *older)
-    rows = connection.execute(statement.order_by(reports.c.id.desc()).limit(limit))
-    return [_one(row) for row in rows]
+    told = _told(raw_octets).where(which)
+    found = newest_first(connection, told, reports.c.id, limit=limit, older_than=before_id)
+    return [_one(row) for row in found]
 
 
 def count_unmatched(connection: Connection) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.database.newest_first import newest_first
 from mailroom.ledger import suppressions
 from mailroom.ledger.lists.reach import EVERY_LIST, PEOPLES
 from mailroom.ledger.schema import lists
@@ -107,15 +108,9 @@ def page(
     before_id: int | None = None,
 ) -> list[KeptList]:
     """Newest first: the next `limit` behind `after_id`, or the last `limit` in front of `before_id`."""
-    statement = FIND_LISTS.where(reach)
-    if after_id is not None:
-        statement = statement.where(lists.c.id < after_id)
-    if before_id is not None:
-        statement = statement.where(lists.c.id > before_id)
-    from_the_end = before_id is not None and after_id is None
-    order = lists.c.id.asc() if from_the_end else lists.c.id.desc()
-    found = [KeptList(*row) for row in connection.execute(statement.order_by(order).limit(limit))]
-    return found[::-1] if from_the_end else found
+    rows, place = FIND_LISTS.where(reach), lists.c.id
+    found = newest_first(connection, rows, place, limit=limit, older_than=after_id, newer_than=before_id)
+    return [KeptList(*row) for row in found]
 
 
 def by_name(connection: Connection, limit: int) -> list[KeptList]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import ColumnElement, Connection, select
 
 from mailroom.database.engine import AnyRow
+from mailroom.database.newest_first import newest_first
 from mailroom.ledger import states
 from mailroom.ledger.schema import contents, deliveries, mailings
 
@@ -25,15 +26,11 @@ def page(
     The next `limit` behind `after_id`, or the last `limit` in front of `before_id`.
     """
     is_email = (mailings.c.kind == "shared") & (mailings.c.state != states.STAGED)
-    statement = select(mailings.c.id).where(is_email, reach)
-    if after_id is not None:
-        statement = statement.where(mailings.c.id < after_id)
-    if before_id is not None:
-        statement = statement.where(mailings.c.id > before_id)
-    # In front of something and behind nothing: those next to it, so from its end.
-    from_the_end = before_id is not None and after_id is None
-    order = mailings.c.id.asc() if from_the_end else mailings.c.id.desc()
-    return sorted(connection.execute(statement.order_by(order).limit(limit)).scalars(), reverse=True)
+    ids = select(mailings.c.id).where(is_email, reach)
+    found = newest_first(
+        connection, ids, mailings.c.id, limit=limit, older_than=after_id, newer_than=before_id
+    )
+    return [row.id for row in found]
 
 
 def addressed(connection: Connection, mailing_ids: Iterable[int]) -> Mapping[int, Sequence[AnyRow]]:

@@ -14,6 +14,7 @@ from mailroom.database.any_case import contains_in_any_case
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
+from mailroom.database.newest_first import newest_first
 from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
 from mailroom.ledger.mailings import canary, counters, staging
@@ -206,8 +207,8 @@ def several(connection: Connection, mailing_ids: Iterable[int]) -> list[Mailing]
 
 def page(connection: Connection, before_id: int | None = None, limit: int = 50) -> list[Mailing]:
     """The newest `limit` mailings with an id below `before_id`."""
-    older = LISTED if before_id is None else LISTED.where(mailings.c.id < before_id)
-    return _with_counts(connection, connection.execute(older.order_by(mailings.c.id.desc()).limit(limit)))
+    found = newest_first(connection, LISTED, mailings.c.id, limit=limit, older_than=before_id)
+    return _with_counts(connection, found)
 
 
 def search(
@@ -215,9 +216,8 @@ def search(
 ) -> list[Mailing]:
     """The newest mailings below `before_id` whose subject contains `words`, whatever the case."""
     fitting = LISTED.where(contains_in_any_case(mailings.c.subject, words))
-    if before_id is not None:
-        fitting = fitting.where(mailings.c.id < before_id)
-    return _with_counts(connection, connection.execute(fitting.order_by(mailings.c.id.desc()).limit(limit)))
+    found = newest_first(connection, fitting, mailings.c.id, limit=limit, older_than=before_id)
+    return _with_counts(connection, found)
 
 
 def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing]:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, insert, select, true, update
 
 from mailroom.database.clock import now_millis
+from mailroom.database.newest_first import newest_first
 from mailroom.database.telling import tell
 from mailroom.ledger.people.api_keys import ADMIN, ApiKey, is_valid_now
 from mailroom.ledger.schema import repeat_drafts, repeats
@@ -90,10 +91,9 @@ def page(
     before_id: int | None = None,
 ) -> list[Repeat]:
     """The newest `limit` with an id below `before_id`."""
-    older = FIND_REPEATS.where(reach)
-    if before_id is not None:
-        older = older.where(repeats.c.id < before_id)
-    return [Repeat(*row) for row in connection.execute(older.order_by(repeats.c.id.desc()).limit(limit))]
+    rows = FIND_REPEATS.where(reach)
+    found = newest_first(connection, rows, repeats.c.id, limit=limit, older_than=before_id)
+    return [Repeat(*row) for row in found]
 
 
 def draft_of(connection: Connection, repeat_id: int) -> bytes:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.database.newest_first import newest_first
 from mailroom.ledger.schema import template_versions, templates
 from mailroom.ledger.templates.reach import EVERY_TEMPLATE, OF_PEOPLE
 
@@ -111,15 +112,9 @@ def page(
     before_id: int | None = None,
 ) -> list[StoredTemplate]:
     """Newest first: the next `limit` behind `after_id`, or the last `limit` in front of `before_id`."""
-    statement = FIND_TEMPLATES.where(reach)
-    if after_id is not None:
-        statement = statement.where(templates.c.id < after_id)
-    if before_id is not None:
-        statement = statement.where(templates.c.id > before_id)
-    from_the_end = before_id is not None and after_id is None
-    order = templates.c.id.asc() if from_the_end else templates.c.id.desc()
-    found = [StoredTemplate(*row) for row in connection.execute(statement.order_by(order).limit(limit))]
-    return found[::-1] if from_the_end else found
+    rows, place = FIND_TEMPLATES.where(reach), templates.c.id
+    found = newest_first(connection, rows, place, limit=limit, older_than=after_id, newer_than=before_id)
+    return [StoredTemplate(*row) for row in found]
 
 
 def published_names(connection: Connection, limit: int) -> list[TemplateName]:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 
 from mailroom.database.clock import now_millis, with_moments
 from mailroom.database.engine import AnyRow
+from mailroom.database.newest_first import newest_first
 from mailroom.ledger.schema import webhook_calls
 from mailroom.ledger.sweep.rounds import is_late
 from mailroom.ledger.webhooks.webhook_events import CALL_DONE, CALL_GIVEN_UP, CALL_WAITING, TRIED_FOR_MS
@@ -123,10 +124,8 @@ def page(
     statement = select(*_COLUMNS).where(webhook_calls.c.endpoint_id == endpoint_id)
     if state:
         statement = statement.where(webhook_calls.c.state == state)
-    if before_id:
-        statement = statement.where(webhook_calls.c.id < before_id)
-    newest = statement.order_by(webhook_calls.c.id.desc()).limit(limit)
-    return [_call(row) for row in connection.execute(newest)]
+    found = newest_first(connection, statement, webhook_calls.c.id, limit=limit, older_than=before_id)
+    return [_call(row) for row in found]
 
 
 def get(connection: Connection, call_id: int) -> Call | None:

@@ -25,6 +25,7 @@ from mailroom.web.api.fields import (
     at_most,
     first_mistakes,
 )
+from mailroom.web.api.paging import OlderPage
 from mailroom.web.api.reach import TEMPLATE_NAMES
 from mailroom.web.api.requests import (
     MOST_FILES,
@@ -118,8 +119,7 @@ class DraftUpdateRequest(DraftRequest):
     )
 
 
-class DraftPage(RequestModel):
-    """Which part of a list."""
+class DraftPage(OlderPage):
+    """Which part of the drafts."""
 
-    limit: int = Field(default=20, ge=1, le=100)
     after: UUID | None = Field(default=None, description="Those that follow this id, changed before it.")

@@ -20,8 +20,9 @@ from mailroom.web.api.drafts import draft_of_email, draft_of_message
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.operations import answer, api_key, operation
-from mailroom.web.api.reach import EMAIL_THING, Reached
-from mailroom.web.api.requests import MOST_UPDATE_OCTETS, EmailRequest, Page, RawEmailRequest, UpdateRequest
+from mailroom.web.api.paging import Page
+from mailroom.web.api.reach import Reached, ReachedEmail
+from mailroom.web.api.requests import MOST_UPDATE_OCTETS, EmailRequest, RawEmailRequest, UpdateRequest
 from mailroom.web.api.template_requests import TemplatedEmailRequest
 from mailroom.web.api.templated import email_of
 from mailroom.web.request.accepted import stands
@@ -80,10 +81,8 @@ def list_emails() -> Response:
     with mailroom().database.read_at_once() as connection:
         after, before = (_place(connection, uid) for uid in (page.after, page.before))
         reach = api_keys.reach_of(api_key())
-        ids = emails.page(connection, reach, limit=page.limit + 1, after_id=after, before_id=before)
-        more = len(ids) > page.limit
-        from_the_end = before is not None and after is None
-        ids = ids[1:] if more and from_the_end else ids[: page.limit]
+        found_ids = emails.page(connection, reach, limit=page.limit + 1, after_id=after, before_id=before)
+        ids, more = page.shown(found_ids)
         reads = Together(connection)
         found = reads.ask(mailings.several, ids)
         addressed, reply_to = reads.ask(emails.addressed, ids), reads.ask(emails.replies_to, ids)
@@ -146,7 +145,7 @@ def cancel_email(email: Reached) -> Response:
 
 def _place(connection: Connection, uid: UUID | None) -> int | None:
     """Where an id of the query stands in the list."""
-    return None if uid is None else Reached(EMAIL_THING, uid, api_key()).find_id(connection)
+    return None if uid is None else ReachedEmail(uid, api_key()).find_id(connection)
 
 
 def _too_late(done: str, mailing: Mailing) -> str:

@@ -89,6 +89,7 @@ def list_drafts() -> Response:
     with mailroom().database.read() as connection:
         before = _place(connection, asked.after, key)
         found = stored.page(connection, drafts_for(key), limit=asked.limit + 1, before=before)
+    some, more = asked.shown(found)
     listed = [
         {
             "id": one.uid,
@@ -97,9 +98,9 @@ def list_drafts() -> Response:
             "recipients": one.recipients,
             "updated_at": shown.instant(one.updated_at),
         }
-        for one in found[: asked.limit]
+        for one in some
     ]
-    return answer({"object": "list", "has_more": len(found) > asked.limit, "data": listed})
+    return answer({"object": "list", "has_more": more, "data": listed})
 
 
 @operation("GET", "/drafts/{id}", scope=api_keys.READ, gives=draft_responses.DraftAnswer)
@@ -148,7 +149,7 @@ def update_draft(draft: ReachedDraft) -> Response:
     key, asked = api_key(), body.read(DraftUpdateRequest)
     _check_template(key, asked.template)
     with _told(), mailroom().database.begin() as connection:
-        found = draft.find(connection, to_change=True)
+        found = draft.find_to_change(connection)
         fields = fields_of(connection, found, found.form)
         writing = writing_of(asked, fields, found.form.files, found.recipients)
         changed = stored.change(connection, found, writing, revision=asked.revision)
@@ -164,7 +165,7 @@ def delete_draft(draft: ReachedDraft) -> Response:
     With its versions and files. A mailing that it became stays as it was sent.
     """
     with mailroom().database.begin() as connection:
-        found = draft.find(connection, to_change=True)
+        found = draft.find_to_change(connection)
         stored.remove(connection, found.id)
     return answer({"object": "draft", "id": found.uid, "deleted": True})
 

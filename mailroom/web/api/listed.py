@@ -18,17 +18,10 @@ from typing import Any, BinaryIO, cast
 from flask import request
 
 from mailroom.content import json_text
-from mailroom.content.recipients.csv_encoding import (
-    LIST_ENCODINGS,
-    Reading,
-    choices,
-    encoding_named,
-    reading_of,
-)
-from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.csv_encoding import Reading, choices
+from mailroom.content.recipients.list_file import NotAnEncoding, parse_file, reading_of_file
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.table import Wishes
-from mailroom.content.recipients.workbook import is_workbook
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.web import mailroom
 from mailroom.web.api import body
@@ -98,15 +91,10 @@ class ListedMailing:
         return Wishes(encoding, reading.recipients_sheet, reading.recipients_column.strip(), most=MOST_LISTED)
 
     def _encoding(self) -> Reading:
-        """The one that was given, or as the file has it: nothing is sent on a guess."""
-        given = self.reading.recipients_encoding
-        if is_workbook(self.file):
-            return Reading("utf-8-sig", is_sure=True)
-        if not given:
-            return reading_of(self.file)
-        if known := encoding_named(given):
-            return Reading(known, is_sure=True)
-        raise Unprocessable(f"`recipients_encoding`: This must be one of {', '.join(LIST_ENCODINGS)}.")
+        try:
+            return reading_of_file(self.file, self.reading.recipients_encoding or None)
+        except NotAnEncoding as known:
+            raise Unprocessable(f"`recipients_encoding`: This must be {known}.") from None
 
     def _ways_to_read(self) -> str:
         offered = "; ".join(f"{one.codec}: {one.words}" for one in choices(self.file)[:CHOICES_OFFERED])

@@ -41,7 +41,8 @@ from mailroom.web.api.list_responses import (
     recipient_shown,
 )
 from mailroom.web.api.operations import answer, api_key, operation
-from mailroom.web.api.reach import MAILING_THING, Reached, ReachedList
+from mailroom.web.api.paging import Page
+from mailroom.web.api.reach import Reached, ReachedList
 from mailroom.web.csv_export import EXPORTED_AT_ONCE, pages
 from mailroom.web.list_export import lines_of_list
 
@@ -76,7 +77,7 @@ def create_list() -> Response:
     "GET",
     "/lists",
     scope=api_keys.READ,
-    query=requests.Page,
+    query=Page,
     gives=responses.KeptListsAnswer,
     errors=(404,),
 )
@@ -86,14 +87,12 @@ def list_lists() -> Response:
     Those of your program, and those that are shared; newest first. For the next page, give the last id of
     this one as `after`.
     """
-    page, reach = body.read_query(requests.Page), lists_for(api_key())
+    page, reach = body.read_query(Page), lists_for(api_key())
     with mailroom().database.read() as connection:
         after, before = (_place(connection, uid) for uid in (page.after, page.before))
         found = kept.page(connection, reach, limit=page.limit + 1, after_id=after, before_id=before)
-    more = len(found) > page.limit
-    from_the_end = before is not None and after is None
-    found = found[1:] if more and from_the_end else found[: page.limit]
-    return answer({"object": "list", "has_more": more, "data": [list_shown(one) for one in found]})
+    some, more = page.shown(found)
+    return answer({"object": "list", "has_more": more, "data": [list_shown(one) for one in some]})
 
 
 @operation("GET", "/lists/{id}", scope=api_keys.READ, gives=responses.KeptListAnswer)
@@ -312,7 +311,7 @@ def make_list_from_mailing() -> Response:
     """
     asked, key = body.read(asked_for.ListFromMailingRequest), api_key()
     with mailroom().database.read() as connection:
-        mailing_id = Reached(MAILING_THING, asked.mailing, key).find_id(connection)
+        mailing_id = Reached(asked.mailing, key).find_id(connection)
         content = contents.of(connection, mailing_id)
     columns = content.columns if content else ()
     with _told():

@@ -15,7 +15,7 @@ from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web.api import bearer, body, rates
 from mailroom.web.api.blueprint import API_ROOT, blueprint
 from mailroom.web.api.errors import ApiError
-from mailroom.web.api.reach import OTHER_PATHS, THINGS, reached
+from mailroom.web.api.reach import is_reached, reached
 from mailroom.web.api.requests import RequestModel
 
 View = Callable[..., Response]
@@ -86,7 +86,7 @@ def operation(method: str, path: str, *, scope: str, **described: Any) -> Callab
         OPERATIONS.append(known)
 
         has_id = "{" in path
-        assert not has_id or path.startswith(OTHER_PATHS) or path.split("/")[1] in THINGS
+        assert not has_id or is_reached(path)
 
         @wraps(view)
         def guarded(id: str = "") -> Response:

@@ -8,7 +8,10 @@ found, in the same words and headers as what does not exist.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -31,70 +34,79 @@ from mailroom.ledger.templates.stored import StoredTemplate
 from mailroom.web.api.errors import ApiError, Unprocessable, not_found
 from mailroom.web.api.wording import MISTAKE_SENTENCES
 
+T = TypeVar("T")
+
 IS_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 
 TEMPLATE_NAMES = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 _IS_TEMPLATE_NAME = re.compile(TEMPLATE_NAMES[1:-1]).fullmatch
 
-TEMPLATES_PATH, LISTS_PATH = "/templates/", "/lists/"
-REPEATS_PATH, DRAFTS_PATH = "/repeats/", "/drafts/"
-OTHER_PATHS = (TEMPLATES_PATH, LISTS_PATH, REPEATS_PATH, DRAFTS_PATH)
-"""Whose ids name no mailing."""
+TEMPLATES_PATH = "/templates/"
 
 
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """What an id names. `kinds`: those of mailings that it may be."""
+class ReachedThing(ABC, Generic[T]):
+    """What an id names: found in the transaction of whoever uses it."""
 
-    name: str
-    kinds: tuple[str, ...]
+    noun: str
+
+    @abstractmethod
+    def look_up(self, connection: Connection) -> T | None:
+        """None, too, when the key has ended meanwhile."""
+
+    def find(self, connection: Connection) -> T:
+        """Raises ApiError when there is none for this key, or the key has ended meanwhile."""
+        return _there(self.look_up(connection), self.noun)
 
 
-EMAIL_THING = Thing("Email", ("shared",))
-MAILING_THING = Thing("Mailing", ("shared", "individual"))
-THINGS = {"emails": EMAIL_THING, "mailings": MAILING_THING}
-"""By the first part of a path."""
+@dataclass(frozen=True)
+class ReachedByUid(ReachedThing[T]):
+    """What a UUID names."""
 
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """An email or mailing that is asked for: found in the transaction of whoever uses it."""
-
-    thing: Thing
     uid: UUID
     key: ApiKey
 
-    def find(self, connection: Connection) -> Mailing:
-        """The mailing. Raises ApiError when there is none for this key, or the key has ended meanwhile."""
+    @classmethod
+    def named(cls, text: str, key: ApiKey) -> Self:
+        """Raises ApiError for what is no UUID."""
+        if IS_UUID(text) is None:
+            raise Unprocessable(f"`id`: {MISTAKE_SENTENCES['uuid_type']}")
+        return cls(UUID(text), key)
+
+
+class Reached(ReachedByUid[Mailing]):
+    """A mailing of one of these kinds."""
+
+    noun = "Mailing"
+    kinds: tuple[str, ...] = ("shared", "individual")
+
+    def look_up(self, connection: Connection) -> Mailing | None:
         found = mailings.by_uid(connection, str(self.uid), api_keys.reach_of(self.key))
-        if found is None or found.kind not in self.thing.kinds:
-            raise not_found(self.thing.name)
-        return found
+        return found if found is not None and found.kind in self.kinds else None
 
     def find_id(self, connection: Connection) -> int:
-        """The same, if no more than its id is wanted."""
-        found = mailings.id_of(connection, str(self.uid), self.thing.kinds, api_keys.reach_of(self.key))
-        if found is None:
-            raise not_found(self.thing.name)
-        return found
+        """The same, if no more than its id is wanted. Raises ApiError."""
+        reach = api_keys.reach_of(self.key)
+        return _there(mailings.id_of(connection, str(self.uid), self.kinds, reach), self.noun)
 
 
-@dataclass(frozen=True, slots=True)
-class ReachedTemplate:
-    """A template that is asked for by its id or alias: found in the transaction of whoever uses it."""
+class ReachedEmail(Reached):
+    noun = "Email"
+    kinds = ("shared",)
+
+
+@dataclass(frozen=True)
+class ReachedTemplate(ReachedThing[StoredTemplate]):
+    """By its id or alias."""
 
     named: str
     key: ApiKey
 
-    def find(self, connection: Connection) -> StoredTemplate:
-        """The template. Raises ApiError when there is none for this key, or the key has ended meanwhile."""
-        found = None
-        if _IS_TEMPLATE_NAME(self.named):
-            reach = templates_for(self.key)
-            found = stored.find(connection, self.named, reach, program_id=self.key.program)
-        if found is None:
-            raise not_found("Template")
-        return found
+    noun = "Template"
+
+    def look_up(self, connection: Connection) -> StoredTemplate | None:
+        if not _IS_TEMPLATE_NAME(self.named):
+            return None
+        return stored.find(connection, self.named, templates_for(self.key), program_id=self.key.program)
 
     def find_to_change(self, connection: Connection) -> StoredTemplate:
         """The same, for who is about to change it. Raises ApiError."""
@@ -107,19 +119,11 @@ class ReachedTemplate:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class ReachedList:
-    """A kept list that is asked for: found in the transaction of whoever uses it."""
+class ReachedList(ReachedByUid[KeptList]):
+    noun = "List"
 
-    uid: UUID
-    key: ApiKey
-
-    def find(self, connection: Connection) -> KeptList:
-        """The list. Raises ApiError when there is none for this key, or the key has ended meanwhile."""
-        found = kept.find(connection, str(self.uid), lists_for(self.key))
-        if found is None:
-            raise not_found("List")
-        return found
+    def look_up(self, connection: Connection) -> KeptList | None:
+        return kept.find(connection, str(self.uid), lists_for(self.key))
 
     def find_to_change(self, connection: Connection) -> KeptList:
         """The same, for who is about to change it. Raises ApiError."""
@@ -132,55 +136,51 @@ class ReachedList:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class ReachedRepeat:
-    """A repeat that is asked for: found in the transaction of whoever uses it."""
+class ReachedRepeat(ReachedByUid[Repeat]):
+    noun = "Repeat"
 
-    uid: UUID
-    key: ApiKey
-
-    def find(self, connection: Connection) -> Repeat:
-        """The repeat. Raises ApiError when there is none for this key, or the key has ended meanwhile."""
-        found = repeats.find(connection, str(self.uid), repeats.repeats_for(self.key))
-        if found is None:
-            raise not_found("Repeat")
-        return found
+    def look_up(self, connection: Connection) -> Repeat | None:
+        return repeats.find(connection, str(self.uid), repeats.repeats_for(self.key))
 
 
-@dataclass(frozen=True, slots=True)
-class ReachedDraft:
-    """A draft that is asked for: found in the transaction of whoever uses it."""
+class ReachedDraft(ReachedByUid[StoredDraft]):
+    noun = "Draft"
 
-    uid: UUID
-    key: ApiKey
+    def look_up(self, connection: Connection) -> StoredDraft | None:
+        return drafts.find(connection, str(self.uid), drafts_for(self.key))
 
-    def find(self, connection: Connection, *, to_change: bool = False) -> StoredDraft:
-        """The draft. Raises ApiError when there is none for this key, or the key has ended meanwhile."""
-        found = drafts.find(connection, str(self.uid), drafts_for(self.key), to_change=to_change)
-        if found is None:
-            raise not_found("Draft")
-        return found
+    def find_to_change(self, connection: Connection) -> StoredDraft:
+        """The same, and nobody else changes it before the transaction is over. Raises ApiError."""
+        found = drafts.find(connection, str(self.uid), drafts_for(self.key), to_change=True)
+        return _there(found, self.noun)
 
 
-ReachedThing = Reached | ReachedTemplate | ReachedList | ReachedRepeat | ReachedDraft
+REACHED: Mapping[str, Callable[[str, ApiKey], ReachedThing[Any]]] = {
+    "emails": ReachedEmail.named,
+    "mailings": Reached.named,
+    "templates": ReachedTemplate,
+    "lists": ReachedList.named,
+    "repeats": ReachedRepeat.named,
+    "drafts": ReachedDraft.named,
+}
+"""By the first part of a path: what the `{id}` behind it names."""
 
 
-def reached(path: str, named: str, key: ApiKey) -> ReachedThing:
-    """What `named`, the `{id}` of this path, names. Raises ApiError for what is no id; KeyError for a path
-    that THINGS does not know.
-    """
-    if path.startswith(TEMPLATES_PATH):
-        return ReachedTemplate(named, key)
-    if path.startswith(LISTS_PATH):
-        return ReachedList(_uuid(named), key)
-    if path.startswith(REPEATS_PATH):
-        return ReachedRepeat(_uuid(named), key)
-    if path.startswith(DRAFTS_PATH):
-        return ReachedDraft(_uuid(named), key)
-    return Reached(THINGS[path.split("/")[1]], _uuid(named), key)
+def is_reached(path: str) -> bool:
+    """Whether an `{id}` in this path names something."""
+    return _resource(path) in REACHED
 
 
-def _uuid(text: str) -> UUID:
-    if IS_UUID(text) is None:
-        raise Unprocessable(f"`id`: {MISTAKE_SENTENCES['uuid_type']}")
-    return UUID(text)
+def reached(path: str, named: str, key: ApiKey) -> ReachedThing[Any]:
+    """What `named`, the `{id}` of this path, names. Raises ApiError for what is no id."""
+    return REACHED[_resource(path)](named, key)
+
+
+def _resource(path: str) -> str:
+    return path.split("/")[1]
+
+
+def _there(found: T | None, noun: str) -> T:
+    if found is None:
+        raise not_found(noun)
+    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from pydantic import Field
 
 from mailroom.engine.repeats.planning import MOST_TIMES
@@ -28,10 +26,3 @@ class RepeatUpdateRequest(RequestModel):
     ends_at: Moment | None = None
     times: int | None = Field(default=None, ge=1, le=MOST_TIMES, description="So many ticks from now on.")
     sending_hours: SendingHoursRequest | None = None
-
-
-class RepeatPage(RequestModel):
-    """Which part of a list."""
-
-    limit: int = Field(default=20, ge=1, le=100)
-    after: UUID | None = Field(default=None, description="Those that follow this id, older ones.")

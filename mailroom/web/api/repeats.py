@@ -27,8 +27,9 @@ from mailroom.web.api.drafts import draft_of_mailing, refuse_sender
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.idempotency import REPLAYED, conflicts, idempotency_of, submit
 from mailroom.web.api.operations import answer, api_key, operation
+from mailroom.web.api.paging import OlderPage
 from mailroom.web.api.reach import ReachedRepeat
-from mailroom.web.api.repeat_requests import RepeatPage, RepeatRequest, RepeatUpdateRequest
+from mailroom.web.api.repeat_requests import RepeatRequest, RepeatUpdateRequest
 from mailroom.web.api.requests import MOST_UPDATE_OCTETS
 from mailroom.web.api.shown import instant
 from mailroom.web.request.accepted import stands
@@ -67,20 +68,20 @@ def create_repeat() -> Response:
 
 
 @operation(
-    "GET", "/repeats", scope=api_keys.READ, query=RepeatPage, gives=answers.RepeatListAnswer, errors=(404,)
+    "GET", "/repeats", scope=api_keys.READ, query=OlderPage, gives=answers.RepeatListAnswer, errors=(404,)
 )
 def list_repeats() -> Response:
     """List repeats.
 
     Those of your program, newest first. For the next page, give the last id of this one as `after`.
     """
-    page = body.read_query(RepeatPage)
+    page = body.read_query(OlderPage)
     with mailroom().database.read() as connection:
         after = None if page.after is None else ReachedRepeat(page.after, api_key()).find(connection).id
         reach = repeats.repeats_for(api_key())
         found = repeats.page(connection, reach, limit=page.limit + 1, before_id=after)
-    listed = [_listed(one) for one in found[: page.limit]]
-    return answer({"object": "list", "has_more": len(found) > page.limit, "data": listed})
+    some, more = page.shown(found)
+    return answer({"object": "list", "has_more": more, "data": [_listed(one) for one in some]})
 
 
 @operation("GET", "/repeats/{id}", scope=api_keys.READ, gives=answers.RepeatAnswer)

@@ -480,14 +480,6 @@ class PreflightRequest(ToManyOrList):
     model_config = ConfigDict(json_schema_extra=BODY_NEEDED | {"required": ["from", "subject", "recipients"]})
 
 
-class Page(RequestModel):
-    """Which part of a list."""
-
-    limit: int = Field(default=20, ge=1, le=100)
-    after: UUID | None = Field(default=None, description="Those that follow this id, older ones.")
-    before: UUID | None = Field(default=None, description="Those that stand before this id, newer ones.")
-
-
 class ReportFormat(RequestModel):
     """How a report is wanted."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from pydantic import AfterValidator, Field
 from pydantic.config import ConfigDict
@@ -204,14 +203,6 @@ class RenderRequest(RequestModel):
     version: Literal["published", "draft"] | None = Field(
         default=None, description="Left out: what is sent, or the draft where nothing is published."
     )
-
-
-class TemplatePage(RequestModel):
-    """Which part of a list."""
-
-    limit: int = Field(default=20, ge=1, le=100)
-    after: UUID | None = Field(default=None, description="Those that follow this id, older ones.")
-    before: UUID | None = Field(default=None, description="Those that stand before this id, newer ones.")
 
 
 class TemplateUseRequest(RequestModel):

@@ -33,10 +33,10 @@ from mailroom.web.api import body, template_shown
 from mailroom.web.api import template_responses as responses
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.operations import answer, api_key, operation
+from mailroom.web.api.paging import Page
 from mailroom.web.api.reach import ReachedTemplate
 from mailroom.web.api.template_requests import (
     RenderRequest,
-    TemplatePage,
     TemplateRequest,
     TemplateUpdateRequest,
     TemplateVariableRequest,
@@ -81,7 +81,7 @@ def create_template() -> Response:
     "GET",
     "/templates",
     scope=api_keys.READ,
-    query=TemplatePage,
+    query=Page,
     gives=responses.TemplateListAnswer,
     errors=(404,),
 )
@@ -91,15 +91,13 @@ def list_templates() -> Response:
     Those of your program, and those that people made on the pages; newest first. For the next page, give
     the last id of this one as `after`.
     """
-    page, reach = body.read_query(TemplatePage), templates_for(api_key())
+    page, reach = body.read_query(Page), templates_for(api_key())
     with mailroom().database.read() as connection:
         after, before = (_place(connection, uid) for uid in (page.after, page.before))
         found = stored.page(connection, reach, limit=page.limit + 1, after_id=after, before_id=before)
-    more = len(found) > page.limit
-    from_the_end = before is not None and after is None
-    found = found[1:] if more and from_the_end else found[: page.limit]
+    some, more = page.shown(found)
     return answer(
-        {"object": "list", "has_more": more, "data": [template_shown.listed_template(one) for one in found]}
+        {"object": "list", "has_more": more, "data": [template_shown.listed_template(one) for one in some]}
     )
 
 

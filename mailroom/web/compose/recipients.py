@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from mailroom.content.recipients.csv_encoding import Reading, choices, encoding_named, reading_of
-from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.csv_encoding import choices, encoding_named
+from mailroom.content.recipients.list_file import parse_file, reading_of_file
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted_cells import parse_typed
 from mailroom.content.recipients.table import Wishes
@@ -50,11 +50,8 @@ def _typed(form: ComposeForm) -> Parsed:
 
 def _listed(form: ComposeForm, data: BinaryIO) -> Parsed:
     """The file as somebody chose to read it, or as it surely is; on a mere guess nothing is sent."""
-    chosen = encoding_named(form.value("recipients_encoding"))
-    if is_workbook(data):
-        reading, chosen = Reading("utf-8-sig", is_sure=True), None
-    else:
-        reading = Reading(chosen, is_sure=True) if chosen else reading_of(data)
+    chosen = None if is_workbook(data) else encoding_named(form.value("recipients_encoding"))
+    reading = reading_of_file(data, chosen)
     listed = parse_file(data, _wishes(form, reading.codec))
     if form.mends.take_suggestions(FILE_LIST, listed):
         listed = parse_file(data, _wishes(form, reading.codec))
