@@ -12,6 +12,7 @@ import click
 
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.content import Attachment, Content, DistantAttachment
+from mailroom.content.header_lines import headers_in
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 
@@ -45,10 +46,10 @@ def answered_to(texts: Sequence[str]) -> tuple[Address, ...]:
 
 def headers_of(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Each as it stands in a mail, `X-Campaign: June`."""
-    split = [line.partition(":") for line in lines]
-    if bad := next((name for name, colon, _ in split if not colon), None):
-        raise click.ClickException(f'--header: write “{bad[:80]}” like "X-Campaign: June".')
-    return tuple((name.strip(), value.strip()) for name, _, value in split)
+    try:
+        return headers_in(lines)
+    except ValueError as error:
+        raise click.ClickException(f"--header: {error}") from None
 
 
 def fingerprint(content: Content, recipients: Sequence[Recipient], others: Sequence[object]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 
 from mailroom.content.addresses import UNSAFE_IN_ADDRESS, Address
 from mailroom.content.characters import misplaced
@@ -48,6 +49,9 @@ LONGEST_VALUE = 10_000
 MOST_HEADERS_TEXT = 64 * 1024
 """Characters of all further headers: a word of another script takes a microsecond for each to be encoded,
 and nobody else's mail is sent meanwhile."""
+
+MOST_BAD_HEADERS = 10
+"""That are named."""
 
 MOST_FILLED_HEADERS = 10
 """Each is rendered and encoded for every mail."""
@@ -223,13 +227,17 @@ def _check_headers(content: Content) -> Iterator[Finding]:
     if sum(is_filled(value) for _, value in content.headers) > MOST_FILLED_HEADERS:
         yield "headers", f"At most {MOST_FILLED_HEADERS} further headers can hold merge tags."
         return
-    for name, value in content.headers:
-        if name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
-            yield "headers", f"The header {name} is set by Mailroom."
-        elif problem := header_problem(name, value):
-            yield "headers", problem
-        elif not is_filled(value) and (reason := structure_problem(name, value)):
-            yield "headers", f"The header {name} {reason}."
+    problems = (_own_header_problem(name, value, is_filled(value)) for name, value in content.headers)
+    yield from (("headers", problem) for problem in islice(filter(None, problems), MOST_BAD_HEADERS))
+
+
+def _own_header_problem(name: str, value: str, is_filled: bool) -> str:
+    if name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
+        return f"The header {name} is set by Mailroom."
+    if problem := header_problem(name, value):
+        return problem
+    reason = "" if is_filled else structure_problem(name, value)
+    return f"The header {name} {reason}." if reason else ""
 
 
 def header_problem(name: str, value: str) -> str:

@@ -2,7 +2,7 @@
 // of the list that was looked at last: see #list-columns.
 import { type } from "./typing.js";
 
-const BOXES = ["subject", "text", "markdown", "html", "mjml", "text_beside", "layout_footer"];
+const BOXES = ["subject", "text", "markdown", "html", "mjml", "text_beside", "layout_footer", "headers"];
 const ALWAYS = ["name", "email", "unsubscribe_url"];
 const locale = navigator.language || "en";
 const FORMATS = {

@@ -59,9 +59,9 @@ def token(client: FlaskClient, csrf: Callable[..., str]) -> str:
 
 @pytest.fixture
 def post(client: FlaskClient, token: str) -> Save:
-    def post(path: str, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+    def post(path: str, asked_by: dict[str, str] | None = None, **fields: Any) -> TestResponse:
         data = {"csrf_token": token, **fields}
-        return client.post(path, data=data, headers=headers, content_type="multipart/form-data")
+        return client.post(path, data=data, headers=asked_by, content_type="multipart/form-data")
 
     return post
 

@@ -11,6 +11,7 @@ from math import ceil
 from werkzeug.datastructures import MultiDict
 
 from mailroom.content.addresses import Address, format_address
+from mailroom.content.header_lines import as_lines
 from mailroom.content.merge.plain import text_of
 from mailroom.database import blobs
 from mailroom.ledger.drafts.kept_fields import Blob, DraftFile, KeptFields, shortened
@@ -66,6 +67,8 @@ def _said(asked: DraftRequest, given: set[str]) -> dict[str, str]:
         said["sender"] = format_address(asked.from_) if asked.from_ else ""
     if "reply_to" in given:
         said["reply_to"] = ", ".join(map(format_address, asked.reply_to))
+    if "headers" in given:
+        said["headers"] = as_lines(asked.headers.items())
     if "list_" in given:
         said["list"] = asked.list_ or ""
     if "scheduled_at" in given:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, FailFast, Field, WrapValidator
 
-from mailroom.content.check import LONGEST_FILENAME
+from mailroom.content.check import LONGEST_FILENAME, header_problem
 from mailroom.engine.accept.draft import LONGEST_CANARY_WAIT, LONGEST_UNDO
 from mailroom.web.api.fields import (
     MEDIA_TYPE,
@@ -28,6 +28,7 @@ from mailroom.web.api.fields import (
 from mailroom.web.api.paging import OlderPage
 from mailroom.web.api.reach import TEMPLATE_NAMES
 from mailroom.web.api.requests import (
+    HEADERS_SCHEMA,
     MOST_FILES,
     MOST_MAILING_RECIPIENTS,
     ListName,
@@ -41,6 +42,14 @@ from mailroom.web.api.template_requests import Body, Subject
 def _media_type(given: str) -> str:
     if re.search(MEDIA_TYPE, given) is None:
         raise ValueError("Write a media type like application/pdf.")
+    return given
+
+
+def _headers(given: dict[str, str]) -> dict[str, str]:
+    """The form has each on a line of its own, so whatever is none would be read as something else there."""
+    for name, value in given.items():
+        if problem := header_problem(name, value):
+            raise ValueError(problem)
     return given
 
 
@@ -76,6 +85,9 @@ class DraftRequest(RequestModel):
     )
     from_: Mailbox | None = Field(default=None, alias="from")
     reply_to: Mailboxes = ()
+    headers: Annotated[dict[Text, Text], AfterValidator(_headers)] = Field(
+        default_factory=dict, json_schema_extra=HEADERS_SCHEMA
+    )
     subject: Subject = None
     text: Body = Field(default=None, examples=["Dear {{ first_name }}, here is what is new."])
     html: Body = None

@@ -54,6 +54,7 @@ class DraftAnswer(ChangedDraftAnswer):
     recipients: int | None = Field(description="As far as it is known.", examples=[2])
     from_: str | None = Field(alias="from", examples=["Acme <hello@acme.example>"])
     reply_to: str | None
+    headers: str | None = Field(description="One a line.", examples=["X-Entity-Ref-ID: order-1234"])
     text: str | None
     html: str | None
     purpose: str | None

@@ -44,7 +44,7 @@ from mailroom.web.request.accepted import stands
 
 FIELDS_SHOWN = {
     "from": "sender",
-    **{name: name for name in ("reply_to", "text", "html", "purpose", "list", "template")},
+    **{name: name for name in ("reply_to", "headers", "text", "html", "purpose", "list", "template")},
 }
 """What the form calls them."""
 

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, format_address
+from mailroom.content.header_lines import as_lines
 from mailroom.content.merge.plain import text_of
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.letterhead import sender_of
@@ -64,12 +65,14 @@ def _lettered(mailing: Mailing, content: StoredContent) -> ComposeForm:
         "sender": sender_of(mailing),
         "reply_to": ", ".join(content.reply_to),
         "subject": mailing.subject,
+        "headers": as_lines(content.headers),
         **format_fields(content.text, content.html),
         "text": content.text,
         "if_unknown": mailing.if_unknown,
         "purpose": mailing.purpose,
         "list": mailing.list_name,
         "undo": USUAL_UNDO,
+        "hours": mailing.hours or "",
         "canary": str(mailing.canary or ""),
     }
     return ComposeForm(typed, undoes_bulk_only=True)

@@ -11,6 +11,7 @@ from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.characters import without_direction
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Attachment, Content, DistantAttachment
+from mailroom.content.header_lines import headers_in
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
@@ -61,6 +62,7 @@ def content_of(form: ComposeForm) -> Content:
         text=said.text or "",
         html=said.html or "",
         reply_to=_reply_to(form),
+        headers=_headers(form),
         attachments=tuple(map(_attachment, form.attachments)),
         list_name=list_name_of(form.value("list")) or listed_name(form),
     )
@@ -152,6 +154,15 @@ def _reply_to(form: ComposeForm) -> tuple[Address, ...]:
     if len(parsed.recipients) > MOST_REPLY_TO:
         form.problems.append(("reply_to", f"Answers can go to {MOST_REPLY_TO} addresses at the most."))
     return tuple(Address(recipient.address, recipient.name) for recipient in parsed.recipients)
+
+
+def _headers(form: ComposeForm) -> tuple[tuple[str, str], ...]:
+    lines = form.value("headers").replace("\r\n", "\n").split("\n")
+    try:
+        return headers_in(filter(str.strip, lines))
+    except ValueError as error:
+        form.refuse("headers", f"This is no header: {error}")
+        return ()
 
 
 def _send_at(form: ComposeForm) -> datetime | None:

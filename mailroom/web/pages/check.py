@@ -43,6 +43,9 @@ blueprint = Blueprint("check", __name__)
 TESTER_SHOWN = 60
 """Characters of an entry that is no address."""
 
+HEADERS_SHOWN = ("from", "to", "reply-to", "subject")
+"""Beside those that the mailing has of its own."""
+
 SHOWN_AS = ("html", "text", "source")
 WIDTHS = ("desktop", "phone")
 SCHEMES = ("light", "dark")
@@ -90,6 +93,7 @@ def show(token: str) -> Response:
         person=person,
         preview=_previewed(content, person),
         options=options,
+        shown_headers={*HEADERS_SHOWN, *(name.lower() for name, _ in content.headers)},
         tester=_own_address(),
         most_testers=MOST_TESTERS,
     )
