@@ -22,6 +22,8 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+import time
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -49,6 +51,7 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update"),
 ]
 NO_CHROMIUM = "Chromium is missing; on Debian and Ubuntu: apt-get install chromium"
+IDLE_SECONDS = 0.4
 NO_POSTGRES = "PostgreSQL is missing: pip install -r requirements-dev.txt"
 
 
@@ -96,6 +99,19 @@ def _tracebacks_are_plain() -> None:
     *others, _ = structlog.get_config()["processors"]
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*others, plain])
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_is_left_spinning() -> Iterator[None]:
+    """A thread that a test leaves behind may wait, but not work: all tests after it would pay for it."""
+    yield
+    began = time.process_time()
+    time.sleep(IDLE_SECONDS)
+    worked = time.process_time() - began
+    stacks = "\n".join("".join(traceback.format_stack(frame)) for frame in sys._current_frames().values())
+    assert worked < IDLE_SECONDS / 4, (
+        f"{worked:.2f} s of work in {IDLE_SECONDS} s without any test:\n{stacks}"
+    )
 
 
 class _Compiled(BytecodeCache):

@@ -40,8 +40,7 @@ def test_a_kept_connection_that_breaks_under_a_call_is_opened_again_once(caller:
         """Answers the first request of a connection, and hangs up at the next."""
         for number in range(2):
             asked.append(number)
-            while not connection.recv(65536).endswith(b"{}"):
-                pass
+            read_request(connection)
             if number == 0:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         connection.close()
@@ -74,8 +73,7 @@ def test_a_file_comes_whole_or_not_at_all(caller: Call, receiver: Receiver, conn
 
 def test_a_body_that_follows_its_head_late_is_read(caller: Call) -> None:
     def serve(connection: socket.socket) -> None:
-        while not connection.recv(65536).endswith(b"{}"):
-            pass
+        read_request(connection)
         connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
         time.sleep(0.1)
         connection.sendall(b"late")
@@ -94,6 +92,12 @@ def test_a_file_without_a_length_is_bounded_as_well(caller: Call) -> None:
 
     with pytest.raises(NoAnswer, match="larger than 5,000"):
         caller(raw(serve)).get(largest=5_000)
+
+
+def read_request(connection: socket.socket) -> None:
+    """One of our POSTs, or what there is of it: who reads on after the end never ends."""
+    while (data := connection.recv(65536)) and not data.endswith(b"{}"):
+        pass
 
 
 def raw(serve: Callable[[socket.socket], None], connections: int = 1) -> str:
