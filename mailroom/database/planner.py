@@ -12,6 +12,8 @@ NO_FLUSH = Statement(text("SET LOCAL synchronous_commit = off"))
 KEEP_PLANS = Statement(text("SET LOCAL plan_cache_mode = force_generic_plan"))
 NO_SORT = Statement(text("SET LOCAL enable_sort = off"))
 
+BY_ITSELF = Statement(text("SET LOCAL max_parallel_workers_per_gather = 0"))
+
 
 def flush_with_a_later_commit(connection: Connection) -> None:
     """This transaction promises nothing yet: its commit need not wait for the disk.
@@ -24,6 +26,13 @@ def flush_with_a_later_commit(connection: Connection) -> None:
 def read_in_order_of_an_index(connection: Connection) -> None:
     """What was written a moment ago has no statistics: the planner would take it for little, and sort it."""
     _set(connection, NO_SORT)
+
+
+def without_parallel_workers(connection: Connection) -> None:
+    """For what a page reads: to share some thousand rows among processes takes each of them as long as all of
+    the rows, and others wait for the processors meanwhile.
+    """
+    _set(connection, BY_ITSELF)
 
 
 def keep_plans(connection: Connection) -> None:

@@ -288,6 +288,7 @@ suppressions = table(  # the first three say who, and how much mail: see consent
     Column("mailing_id", Id),  # which led to it
     Column("delivery_id", Id),  # whose link it was; no foreign key: it outlives what it came from
     Column("evidence", Text, nullable=False, server_default=""),
+    partial_index("ix_suppressions_mailing_id", "mailing_id", where=condition("mailing_id IS NOT NULL")),
 )
 
 link_keys = table(  # the ring that seals unsubscribe links: see consent/link_keys.py

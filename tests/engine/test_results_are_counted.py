@@ -182,6 +182,12 @@ def test_no_other_mailing_is_read(database: Database) -> None:
         assert "SCAN deliveries" not in plan and "Seq Scan on deliveries" not in plan
 
 
+def test_who_unsubscribed_is_counted_by_an_index(database: Database) -> None:
+    mailing_id = a_mailing(database, *some_deliveries(2))
+    [(_, plan)] = plans_of(database, lambda connection: unsubscribed(connection, mailing_id))
+    assert "ix_suppressions_mailing_id" in plan
+
+
 def _read(database: Database, connection: Any, mailing_id: int) -> None:
     mailing = mailings.get(connection, mailing_id)
     assert mailing is not None

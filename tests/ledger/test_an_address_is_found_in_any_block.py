@@ -45,11 +45,37 @@ def test_a_search_finds_what_reading_everything_finds(
                     before = expected[-1] if expected else dice.choice((0, 1, BLOCK, 7 * BLOCK))
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_further_back_it_finds_what_reading_everything_finds(
+    database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Page by page, from the newest deliveries that a search only knows by how they begin; and it ends."""
+    dice = random.Random(seed)
+    monkeypatch.setattr(search, "RECENT", dice.choice((1, 3 * BLOCK)))
+    monkeypatch.setattr(search, "LOOKED_THROUGH", dice.choice((BLOCK // 3, 4 * BLOCK)))
+    scattered(database, dice)
+    with database.read() as connection:
+        for words in ("ann", "lee", "ANN@mail", "nobody", "n_"):
+            rest, seen, pages = search.not_recent(connection), list[int](), 0
+            assert rest is not None
+            expected = [id for id in by_reading(database, words, None, 1_000, anywhere=True) if id < rest[0]]
+            while rest is not None:
+                some, rest = search.further_back(connection, words, rest.before_id, 2)
+                assert len(some) <= 2
+                seen, pages = seen + [delivery.id for delivery, _ in some], pages + 1
+                assert pages < 60
+            assert seen == expected, words
+
+
 def test_no_search_reads_all_deliveries(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "RECENT", 1)
     scattered(database, random.Random(1))
     plans = [plan for _, plan in plans_of(database, lambda reader: search.recipients(reader, "ann"))]
     assert sum("ix_deliveries_address" in plan for plan in plans) == 1
+    plans += [
+        plan for _, plan in plans_of(database, lambda reader: search.further_back(reader, "ann", BLOCK))
+    ]
+    plans += [plan for _, plan in plans_of(database, search.not_recent)]
     for plan in plans:
         assert "SCAN deliveries" not in plan and "Seq Scan on deliveries" not in plan, plan
 
@@ -89,7 +115,9 @@ def scattered(database: Database, dice: random.Random) -> None:
         connection.execute(mailings.update().where(mailings.c.id == staged).values(state=MailingState.STAGED))
 
 
-def by_reading(database: Database, words: str, before: int | None, limit: int) -> list[int]:
+def by_reading(
+    database: Database, words: str, before: int | None, limit: int, *, anywhere: bool = False
+) -> list[int]:
     key = words.lower()
     with database.read() as connection:
         rows = connection.execute(
@@ -105,6 +133,9 @@ def by_reading(database: Database, words: str, before: int | None, limit: int) -
         if (before is None or row.id < before)
         and (
             row.address_key.startswith(key)
-            or (row.id > newest - search.RECENT and (key in row.address_key or key in row.name.lower()))
+            or (
+                (anywhere or row.id > newest - search.RECENT)
+                and (key in row.address_key or key in row.name.lower())
+            )
         )
     ][:limit]

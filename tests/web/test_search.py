@@ -7,6 +7,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from mailroom.ledger.deliveries import search
+from mailroom.ledger.mailings import mailings
 from tests.web.watching import a_mailing, ledger
 
 
@@ -68,3 +70,32 @@ def test_what_is_beyond_fifty_has_pages(app: Flask, client: FlaskClient) -> None
     [older] = re.findall(r'rel="next" href="([^"#]*)#found-mailings"', client.get("/mailings?q=zed").text)
     page = client.get(unescape(older)).text
     assert "About zed 9<" in page and "10 mailings more by subject" in page and "About zed 59" not in page
+
+
+def test_what_it_did_not_look_through_is_a_link_away(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beginnings of addresses are found in all mail; parts, and subjects, further back when somebody asks."""
+    monkeypatch.setattr(search, "RECENT", 2)
+    monkeypatch.setattr(search, "LOOKED_THROUGH", 4)
+    monkeypatch.setattr(mailings, "SUBJECTS_SEARCHED", 1)
+    a_mailing(ledger(app), *({"address": f"p{number}@example.org"} for number in range(7)), subject="News")
+    assert "2 recipients" in client.get("/mailings?q=ann").text
+    page = client.get("/mailings?q=lee").text
+    assert "Nothing found for" in page and "the newest 2 recipients" in " ".join(page.split())
+    seen: list[str] = []
+    while page:
+        seen += re.findall(r"<bdi>(Ann Lee)</bdi>", page)
+        onwards = re.findall(r'href="(/mailings\?q=lee&amp;older=\d+)"', page)
+        page = client.get(unescape(onwards[0])).text if onwards else ""
+    assert seen == ["Ann Lee", "Ann Lee"]
+    page = client.get("/mailings?q=spring").text
+    assert "Welcome, spring" not in page
+    for _ in range(2):
+        [onwards] = re.findall(r'href="([^"]*)#found-mailings">Look', page)
+        page = client.get(unescape(onwards)).text
+    assert "Welcome, spring" in page and "Look through older subjects" not in page
+
+
+def test_a_search_that_looked_through_all_says_no_more(client: FlaskClient) -> None:
+    assert "How far this looked" not in client.get("/mailings?q=lee").text

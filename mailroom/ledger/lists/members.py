@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
 
 from mailroom.database.any_of import any_of
 from mailroom.database.bulk import BulkInsert
 from mailroom.database.clock import from_millis
 from mailroom.database.engine import AnyRow
+from mailroom.database.planner import without_parallel_workers
 from mailroom.database.together import Together
 from mailroom.ledger.lists import consent, kept
 from mailroom.ledger.lists.consent import FACT_COLUMNS, ConsentFact
 from mailroom.ledger.schema import list_members, lists
 
-MEMBERS_SEARCHED = 200_000
+MEMBERS_SEARCHED = 50_000
 """Members that one search looks through; then it says where it stopped."""
-
-BEYOND_ALL = 2**62
-"""Higher than any id."""
 
 MEMBERS_AT_ONCE = 2_500
 """Written, or read, in one transaction: nobody waits long for SQLite's lock meanwhile."""
@@ -124,25 +122,29 @@ def search(
 
     So none reads a million rows. Whose address begins with them comes first, found by its index.
     """
-    key = words.strip().lower()
-    reads = Together(connection)
+    without_parallel_workers(connection)
+    key, reads = words.strip().lower(), Together(connection)
     first = reads.ask(_beginning_with, list_id, key, limit if after_id is None else 0)
-    place = _last_searched(list_id, after_id)
-    last = reads.ask(_only, place)
-    query = _of_list(list_id, after_id).where(
-        or_(
-            list_members.c.address_key.contains(key, autoescape=True),
-            list_members.c.words.contains(key, autoescape=True),
-        ),
-        list_members.c.id <= func.coalesce(place.scalar_subquery(), BEYOND_ALL),
-    )
-    read = reads.ask(_members, query.limit(limit + 1))
+    read = reads.ask(_with_part, list_id, key, after_id, limit + 1)
     known = {member.id for member in first()}
-    found, go_on = read(), last()
+    found, go_on = read(), None
     if len(found) > limit:
         found = found[:limit]
         go_on = found[-1].id
+    else:
+        go_on = _last_searched(connection, list_id, after_id)
     return Searched([*first(), *(one for one in found if one.id not in known)], go_on)
+
+
+def _with_part(
+    connection: Connection, list_id: int, key: str, after_id: int | None, limit: int
+) -> list[Member]:
+    read = (list_members.c.id, list_members.c.address_key, list_members.c.words)
+    part = _in_order(select(*read), list_id, after_id).limit(MEMBERS_SEARCHED + 1).subquery()
+    fits = or_(part.c.address_key.contains(key, autoescape=True), part.c.words.contains(key, autoescape=True))
+    ids = select(part.c.id).where(fits).limit(limit)
+    found = select(*_COLUMNS).where(list_members.c.id.in_(ids)).order_by(list_members.c.id)
+    return [_member(row) for row in connection.execute(found)]
 
 
 def _beginning_with(connection: Connection, list_id: int, key: str, limit: int) -> list[Member]:
@@ -154,20 +156,10 @@ def _beginning_with(connection: Connection, list_id: int, key: str, limit: int) 
     ]
 
 
-def _last_searched(list_id: int, after_id: int | None) -> Select[Any]:
-    """The member at which a search stops; none: it comes to the end. Counted in the index alone."""
-    ids = select(list_members.c.id).where(list_members.c.list_id == list_id)
-    if after_id is not None:
-        ids = ids.where(list_members.c.id > after_id)
-    return ids.order_by(list_members.c.id).offset(MEMBERS_SEARCHED).limit(1)
-
-
-def _only(connection: Connection, query: Select[Any]) -> int | None:
-    return connection.execute(query).scalar_one_or_none()
-
-
-def _members(connection: Connection, query: Select[Any]) -> list[Member]:
-    return [_member(row) for row in connection.execute(query)]
+def _last_searched(connection: Connection, list_id: int, after_id: int | None) -> int | None:
+    """The member at which a search stops; None: it comes to the end. Counted in the index alone."""
+    last = _in_order(select(list_members.c.id), list_id, after_id).offset(MEMBERS_SEARCHED).limit(1)
+    return connection.execute(last).scalar_one_or_none()
 
 
 def lists_with(connection: Connection, address_key: str) -> list[str]:
@@ -211,7 +203,11 @@ def remove(connection: Connection, list_id: int, ids: Collection[int]) -> int:
 
 
 def _of_list(list_id: int, after_id: int | None) -> Select[Any]:
-    query = select(*_COLUMNS).where(list_members.c.list_id == list_id).order_by(list_members.c.id)
+    return _in_order(select(*_COLUMNS), list_id, after_id)
+
+
+def _in_order(query: Select[Any], list_id: int, after_id: int | None) -> Select[Any]:
+    query = query.where(list_members.c.list_id == list_id).order_by(list_members.c.id)
     return query if after_id is None else query.where(list_members.c.id > after_id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, func, or_, select, update
 
@@ -21,6 +21,9 @@ from mailroom.ledger.mailings import canary, counters, staging
 from mailroom.ledger.schema import decisions, deliveries, mailings
 from mailroom.ledger.states import COUNTED, TERMINAL, Action, MailingState, State, states_with
 from mailroom.ledger.webhooks import webhook_events
+
+SUBJECTS_SEARCHED = 10_000
+"""Mailings that one search looks through: a mail by the API is one, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,13 @@ class Mailing:
     def actions(self) -> tuple[Action, ...]:
         """What a person may do with it now."""
         return () if self.is_over else self.state.about.actions
+
+
+class NotSearched(NamedTuple):
+    """Where a search stopped: it goes on below `before_id`; the newest there was accepted at that time."""
+
+    before_id: int
+    accepted_at: datetime
 
 
 def _either(condition: Any, yes: MailingState, no: MailingState) -> Any:
@@ -214,10 +224,26 @@ def page(connection: Connection, before_id: int | None = None, limit: int = 50) 
 def search(
     connection: Connection, words: str, before_id: int | None = None, limit: int = 50
 ) -> list[Mailing]:
-    """The newest mailings below `before_id` whose subject contains `words`, whatever the case."""
-    fitting = LISTED.where(contains_in_any_case(mailings.c.subject, words))
+    """The newest mailings below `before_id` whose subject contains `words`, whatever the case; of the next
+    SUBJECTS_SEARCHED.
+    """
+    is_near = mailings.c.id >= _lowest_searched(before_id)
+    fitting = LISTED.where(is_near, contains_in_any_case(mailings.c.subject, words))
     found = newest_first(connection, fitting, mailings.c.id, limit=limit, older_than=before_id)
     return _with_counts(connection, found)
+
+
+def not_searched(connection: Connection, before_id: int | None = None) -> NotSearched | None:
+    """Where the same search stops; None: it comes to the end."""
+    rest = LISTED.with_only_columns(mailings.c.id + 1, mailings.c.created_at)
+    rest = rest.where(mailings.c.id < _lowest_searched(before_id)).order_by(mailings.c.id.desc()).limit(1)
+    row = connection.execute(rest).one_or_none()
+    return None if row is None else NotSearched(*row)
+
+
+def _lowest_searched(before_id: int | None) -> Any:
+    newest = select(func.max(mailings.c.id)).scalar_subquery()
+    return (newest + 1 if before_id is None else before_id) - SUBJECTS_SEARCHED
 
 
 def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing]:

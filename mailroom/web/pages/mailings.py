@@ -152,13 +152,18 @@ def index() -> str:
 
 
 def _found(words: str) -> str:
-    """Recipients and mailings, each with pages of its own."""
+    """Recipients and mailings, each with pages of its own; and how far it was looked."""
+    older = request.args.get("older", type=number)
+    if older is not None:
+        return _found_further_back(words, older)
     before = {name: request.args.get(name, type=number) for name in ("recipients", "mailings")}
     with mailroom().database.read_at_once() as connection:
         reads = Together(connection)
         now = reads.ask(clock.now)
         recipients = reads.ask(search.recipients, words, before["recipients"], FOUND + 1)
         about = reads.ask(mailings.search, words, before["mailings"], FOUND + 1)
+        not_recent = reads.ask(search.not_recent)
+        no_subject = reads.ask(mailings.not_searched, before["mailings"])
         people, listed = recipients(), about()
     return render_template(
         "mailings/search.html",
@@ -170,7 +175,17 @@ def _found(words: str) -> str:
             "recipients": people[FOUND - 1][0].id if len(people) > FOUND else None,
             "mailings": listed[FOUND - 1].id if len(listed) > FOUND else None,
         },
+        recent=search.RECENT,
+        not_recent=not_recent(),
+        not_searched=no_subject() if len(listed) <= FOUND else None,
     )
+
+
+def _found_further_back(words: str, before_id: int) -> str:
+    """Recipients a part of whose address or name it is, of older mail."""
+    with mailroom().database.read_at_once() as connection:
+        found, rest = search.further_back(connection, words, before_id, FOUND)
+    return render_template("mailings/further_back.html", words=words, found=found, rest=rest)
 
 
 @blueprint.get("/mailings/<int:mailing_id>")
