@@ -72,6 +72,6 @@ form.addEventListener("keydown", (event) => {
 // Until the ledger keeps one of this person: times.js is telling it.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.documentElement.dataset.zone) {
-  form.querySelector("[data-time-zone]").value = zone;
+  form.querySelector("[data-time-zone]").value ||= zone;
   document.getElementById("send_at-hint").textContent = `In your time zone, ${zone}. Empty: now.`;
 }

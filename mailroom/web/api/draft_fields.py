@@ -72,7 +72,7 @@ def _said(asked: DraftRequest, given: set[str]) -> dict[str, str]:
     if "list_" in given:
         said["list"] = asked.list_ or ""
     if "scheduled_at" in given:
-        said["send_at"] = asked.scheduled_at.isoformat(timespec="minutes") if asked.scheduled_at else ""
+        said["send_at"] = asked.scheduled_at.isoformat(timespec="milliseconds") if asked.scheduled_at else ""
     if "sending_hours" in given:
         said["hours"] = str(asked.sending_hours.hours()) if asked.sending_hours else ""
     if "undo" in given:

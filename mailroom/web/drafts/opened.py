@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import Connection
 from werkzeug.datastructures import FileStorage, MultiDict
 
+from mailroom.content.schedule.sending_hours import sending_hours
+from mailroom.content.schedule.zones import known_zones, zone_named
 from mailroom.ledger.drafts import contents_of_drafts
 from mailroom.ledger.drafts.kept_fields import KeptFields
 from mailroom.ledger.drafts.stored import StoredDraft
 from mailroom.web.compose import compose_form
 from mailroom.web.compose.compose_form import ComposeForm
 from mailroom.web.compose.uploads import Uploads
+from mailroom.web.layout.reader_zone import in_zone, kept_zone
+
+
+def _meant_by(form: ComposeForm) -> dict[str, str]:
+    """Its times, typed on the clocks of one zone, where whoever opens it has another."""
+    named, hours = form.value("time_zone"), form.value("hours").strip()
+    if named not in known_zones() or kept_zone() in ("", named):
+        return {}
+    meant = {"send_at": in_zone(form.value("send_at"), zone_named(named))}
+    with suppress(ValueError):
+        meant["hours"] = str(sending_hours(hours, named)) if hours else ""
+    return meant
 
 
 def fields_of(connection: Connection, draft: StoredDraft, form: KeptFields) -> MultiDict[str, str]:
@@ -25,5 +41,6 @@ def opened(draft: StoredDraft, fields: MultiDict[str, str], kept: Uploads) -> Co
     """As it was left. Its idempotency key is the draft's: whoever sends it, it is one mailing."""
     form = compose_form.from_fields(fields, MultiDict[str, FileStorage](), kept)
     form.idempotency_key = draft.uid
+    form.typed |= _meant_by(form)
     form.typed |= {"draft": draft.uid, "draft_revision": str(draft.revision)}
     return form

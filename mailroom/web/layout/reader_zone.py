@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g
@@ -58,11 +59,45 @@ def planned_time(typed: str, zone: ZoneInfo | None = None) -> WallTime | None:
     return planned
 
 
-def wall_time(moment: datetime) -> str:
-    """2026-11-23T10:30, as a field for a time wants it."""
-    return f"{moment.astimezone(reader_zone()):%Y-%m-%dT%H:%M}"
+class TimeField(NamedTuple):
+    """What stands in a field for a time, and its type in HTML."""
+
+    value: str
+    type: str
+
+
+def time_field(time: str | datetime) -> TimeField:
+    """A moment, or what somebody typed, on the clocks of whoever reads the page, exactly.
+
+    As text with its offset while no zone of theirs is kept, and in an hour that their clocks show twice.
+    """
+    try:
+        moment = datetime.fromisoformat(time.strip()) if isinstance(time, str) else time
+        if moment.tzinfo is None:
+            return TimeField(_shortest(moment), "datetime-local")
+        wall = moment.astimezone(reader_zone()).replace(tzinfo=None)
+        if kept_zone() and at_wall(wall, reader_zone()).moment == moment:
+            return TimeField(_shortest(wall), "datetime-local")
+        return TimeField(_shortest(moment), "text")
+    except (ValueError, OverflowError):
+        return TimeField(str(time), "text" if time else "datetime-local")
+
+
+def _shortest(time: datetime) -> str:
+    """To the minute where that is all of it, or to the second; a browser reads no more than milliseconds."""
+    exactly = "milliseconds" if time.microsecond else "seconds" if time.second else "minutes"
+    return time.isoformat(timespec=exactly)
+
+
+def in_zone(typed: str, zone: ZoneInfo) -> str:
+    """What somebody typed as a time on the clocks there, with its offset: a moment for everybody."""
+    try:
+        wall = datetime.fromisoformat(typed.strip())
+        return typed if wall.tzinfo else at_wall(wall, zone).moment.astimezone(zone).isoformat()
+    except (ValueError, OverflowError):
+        return typed
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(local_time=local_time, wall_time=wall_time)
+    app.jinja_env.filters.update(local_time=local_time, time_field=time_field)
     app.jinja_env.globals.update(kept_zone=kept_zone, zone_names=zone_names)
