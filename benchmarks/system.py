@@ -21,7 +21,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Accepted, Draft
+from mailroom.engine.accept.submission import Accepted, Submission
 from mailroom.ledger.migrate import upgrade
 from mailroom.ledger.people import api_keys, users
 from mailroom.ledger.schema import mailings
@@ -107,7 +107,7 @@ class System:
             html=letter.tagged(letter.HTML),
         )
         people = [Recipient(letter.address(n), variables=letter.values(n)) for n in range(mails)]
-        return accept(self.database, self.queue, Draft(content, people, columns=letter.COLUMNS))
+        return accept(self.database, self.queue, Submission(content, people, columns=letter.COLUMNS))
 
     def newest(self) -> int:
         """The mailing that was accepted last."""

@@ -18,7 +18,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Accepted, Draft
+from mailroom.engine.accept.submission import Accepted, Submission
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import deliveries
 from mailroom.queue import Queue
@@ -141,7 +141,7 @@ class System:
         )
         content = Content(sender, "Hello {{ name }}", text="Hello {{ name }}, this is for you.")
         recipients = [Recipient(address, f"Person {address}") for address in addresses]
-        return accept(self.database, self.queue, Draft(content, recipients, **options))  # type: ignore[arg-type]
+        return accept(self.database, self.queue, Submission(content, recipients, **options))  # type: ignore[arg-type]
 
     def counts(self, mailing_id: int) -> dict[str, int]:
         """State -> number as the pages see it, states with none left out."""

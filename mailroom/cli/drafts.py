@@ -9,12 +9,12 @@ import click
 from sqlalchemy import Connection
 
 from mailroom.engine.accept.acceptance import accept, answer_again
-from mailroom.engine.accept.draft import DraftRefused, NotAccepted
+from mailroom.engine.accept.submission import NotAccepted, SubmissionRefused
 from mailroom.ledger.drafts import stored
 from mailroom.ledger.drafts.stored import StoredDraft
 from mailroom.web import mailroom
 from mailroom.web.drafts.opened import fields_of
-from mailroom.web.drafts.sending import form_to_send, submission_of
+from mailroom.web.drafts.sending import form_to_send, submission_of_draft
 from mailroom.web.layout.filters import count
 from mailroom.web.ledger_command import LedgerGroup
 
@@ -71,12 +71,12 @@ def send(uid: str) -> None:
         accepted = answer_again(mailroom().database, draft.mailing_id)
     else:
         form = form_to_send(draft, fields, COMMANDS_FILES)
-        made = submission_of(form, started)
+        made = submission_of_draft(form, started)
         try:
             if form.problems:
-                raise DraftRefused(form.problems)
+                raise SubmissionRefused(form.problems)
             accepted = accept(mailroom().database, mailroom().queue, made)
-        except DraftRefused as refused:
+        except SubmissionRefused as refused:
             raise click.ClickException(
                 "\n".join(f"{field}: {said}" for field, said in refused.problems)
             ) from None

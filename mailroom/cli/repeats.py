@@ -1,4 +1,4 @@
-"""flask repeats: drafts that are mailed again and again, by a rule."""
+"""flask repeats: mailings that are sent again and again, by a rule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mailroom.cli.send import send
 from mailroom.cli.when import until_of, zone_option
 from mailroom.content.schedule.repeat_rules import RULE_WORDS, repeat_rule
 from mailroom.content.schedule.zones import short_name, zone_named
-from mailroom.engine.accept.draft import NotAccepted
+from mailroom.engine.accept.submission import NotAccepted
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import MOST_TIMES, RepeatPlan
 from mailroom.ledger.repeats import repeats as ledger_repeats

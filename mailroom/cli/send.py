@@ -37,17 +37,17 @@ from mailroom.content.writing.written import Format, finished
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
 from mailroom.engine.accept.canary_size import canary_size
-from mailroom.engine.accept.draft import (
+from mailroom.engine.accept.submission import (
     IF_UNKNOWN_CHOICES,
     LONGEST_CANARY_WAIT,
     LONGEST_UNDO,
     Accepted,
-    Draft,
-    DraftRefused,
     Idempotency,
     KeyReused,
     Overtaken,
     StillUnderWay,
+    Submission,
+    SubmissionRefused,
 )
 from mailroom.engine.lists.reading import ListNotReady, parsed_of
 from mailroom.engine.preflight.plan import plan_of
@@ -213,7 +213,7 @@ def send(
     _stop_at([sentence for _, sentence in check(content, parsed.columns, parsed.recipients)])
     if lacks_link(content):
         click.echo(f"Its text has no link to unsubscribe, only its header. {HOW_TO_LINK}", err=True)
-    draft = Draft(
+    submission = Submission(
         content,
         parsed.recipients,
         parsed.columns,
@@ -232,12 +232,12 @@ def send(
         started=started,
     )
     if repeat_plan is not None:
-        _keep(draft, replace(repeat_plan, hours=draft.hours))
+        _keep(submission, replace(repeat_plan, hours=submission.hours))
         return
     try:
         with progress("Accepting", len(parsed.recipients)) as tell:
-            accepted = accept(mailroom().database, mailroom().queue, draft, tell)
-    except DraftRefused as refused:
+            accepted = accept(mailroom().database, mailroom().queue, submission, tell)
+    except SubmissionRefused as refused:
         _stop_at([sentence for _, sentence in refused.problems])
         return
     except Overtaken:
@@ -252,11 +252,11 @@ def send(
         _report(accepted)
 
 
-def _keep(draft: Draft, plan: RepeatPlan) -> None:
-    if not draft.recipients:
+def _keep(submission: Submission, plan: RepeatPlan) -> None:
+    if not submission.recipients:
         _stop_at(["Add at least one recipient."])
     try:
-        click.echo(planning.keep(mailroom().database, draft, plan))
+        click.echo(planning.keep(mailroom().database, submission, plan))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
 

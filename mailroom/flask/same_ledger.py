@@ -12,8 +12,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 from mailroom.content.fields import Unmailable
 from mailroom.content.original import HandedIn
 from mailroom.database.engine import Database
-from mailroom.engine.accept import draft, handed_in
+from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.acceptance import accept
+from mailroom.engine.accept.submission import SubmissionRefused
 from mailroom.flask.errors import Away, NotSetUp, Refused
 from mailroom.ledger.schema import is_ledger
 from mailroom.queue import Queue
@@ -55,10 +56,10 @@ class SameLedger:
     def send(self, handed: HandedIn) -> None:
         try:
             with _words_of_the_driver(self._parts.database):
-                accept(self._parts.database, self._parts.queue, handed_in.draft_of(handed, None))
+                accept(self._parts.database, self._parts.queue, handed_in.submission_of(handed, None))
         except Unmailable as reason:
             raise Refused([("", f"This message cannot be mailed: {reason}.")]) from None
-        except draft.DraftRefused as error:
+        except SubmissionRefused as error:
             raise Refused(error.problems) from None
 
     def quit(self) -> None:

@@ -654,7 +654,7 @@ repeats = table(  # a draft that is kept, and a rule: each tick makes one mailin
 repeat_drafts = table(  # what a repeat sends and to whom, apart from it: lists must not read megabytes
     "repeat_drafts",
     Column("repeat_id", Id, ForeignKey("repeats.id", ondelete="CASCADE"), primary_key=True),
-    Column("draft", LargeBinary, nullable=False),  # engine/repeats/kept_draft.py
+    Column("draft", LargeBinary, nullable=False),  # engine/repeats/kept_submission.py
 )
 
 repeat_ticks = table(  # what became of each tick; the key makes it one mailing at the most

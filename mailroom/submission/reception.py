@@ -19,8 +19,8 @@ from mailroom.content.original import HandedIn
 from mailroom.database.engine import Database
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import NotAccepted
 from mailroom.engine.accept.handed_in import LARGE_MESSAGE, MOST_RCPT, NotTheirs
+from mailroom.engine.accept.submission import NotAccepted
 from mailroom.engine.key_rates import Rates
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
@@ -182,13 +182,13 @@ class Reception:
     def _judge(self, session: Session, envelope: Envelope, message: IncomingMessage, started: float) -> str:
         key = _key(session)
         handed = HandedIn(message.octets(), str(envelope.mail_from), envelope.rcpt_tos)
-        draft = handed_in.draft_of(handed, key, protocol=f"ESMTP{'S' if session.ssl else ''}A")
+        submission = handed_in.submission_of(handed, key, protocol=f"ESMTP{'S' if session.ssl else ''}A")
         del handed  # it may be large
-        draft = replace(draft, expires_after=self._settings.expires, started=started)
+        submission = replace(submission, expires_after=self._settings.expires, started=started)
         # The key may have been revoked while the message came.
         if not self._is_active(key):
             return KEY_ENDED
-        return f"250 2.6.0 Accepted as {accept(self._database, self._queue, draft).uid}"
+        return f"250 2.6.0 Accepted as {accept(self._database, self._queue, submission).uid}"
 
     def _is_active(self, key: ApiKey) -> bool:
         with self._database.read() as connection:

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import deliveries, drafts, list_members, lists, mailings, repeats, templates
 from mailroom.web.api.examples import EXAMPLE_MAILING
@@ -197,7 +197,7 @@ def test_an_idempotency_key_tells_nothing_of_anothers_mail(client: Client) -> No
 
 def test_what_people_and_commands_sent_is_for_admin_keys_only(client: Client) -> None:
     queue = client.app.extensions["mailroom"].queue
-    accepted = accept(client.database, queue, Draft(CONTENT, [Recipient("ann@mail.example")]))
+    accepted = accept(client.database, queue, Submission(CONTENT, [Recipient("ann@mail.example")]))
     key = new_key(client.database, scopes=["send", "read"])
     assert client.get(f"/mailings/{accepted.uid}", key=key).status_code == 404
     assert client.get(f"/mailings/{accepted.uid}").status_code == 200

@@ -18,7 +18,7 @@ from app import create_app
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger import suppressions
 from mailroom.ledger.people import api_keys, sign_ins, users
 from mailroom.ledger.people.users import User
@@ -216,7 +216,7 @@ def test_the_old_password_signs_nobody_in_meanwhile(app: Flask, mallory: User, w
 
 def test_a_download_breaks_off_for_who_is_signed_out(app: Flask, mallory: User, browser: FlaskClient) -> None:
     people = [Recipient(f"p{number}@mail.example") for number in range(3_500)]
-    mailing = accept(ledger(app), app.extensions["mailroom"].queue, Draft(CONTENT, people))
+    mailing = accept(ledger(app), app.extensions["mailroom"].queue, Submission(CONTENT, people))
     with ledger(app).begin() as connection:
         suppressions.add(connection, [one.address for one in people])
     downloads = []

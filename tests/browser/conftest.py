@@ -20,8 +20,8 @@ from app import create_app
 from mailroom.content.addresses import Address
 from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.engine.accept.acceptance import accept as accept_draft
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.acceptance import accept as accept_it
+from mailroom.engine.accept.submission import Submission
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from tests.servers import Catcher, wait_until
@@ -79,6 +79,6 @@ def accept(app: Flask) -> Callable[[int], int]:
         parts = app.extensions["mailroom"]
         content = Content(Address("news@example.org"), "The spring newsletter", text="Hello {{ name }}")
         recipients = [Recipient(f"person{number}@example.org") for number in range(1, count + 1)]
-        return accept_draft(parts.database, parts.queue, Draft(content, recipients)).mailing_id
+        return accept_it(parts.database, parts.queue, Submission(content, recipients)).mailing_id
 
     return accept

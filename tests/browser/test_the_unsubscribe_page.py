@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import Scope
 from tests.links import links_of, of_list
@@ -35,7 +35,7 @@ def unsubscribe_link(app: Flask) -> str:
     """The path of a link that came with a list's mail."""
     parts, content = app.extensions["mailroom"], of_list("digest")
     mailing_id = accept(
-        parts.database, parts.queue, Draft(content, [Recipient("ann@mail.example")])
+        parts.database, parts.queue, Submission(content, [Recipient("ann@mail.example")])
     ).mailing_id
     return links_of(parts.database, mailing_id, content)["ann@mail.example"]
 

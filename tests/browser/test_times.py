@@ -18,7 +18,7 @@ from mailroom.content.lists.stated_consent import StatedConsent
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.content.templates.template_letter import TemplateLetter
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.engine.lists.importing import put
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
@@ -101,7 +101,7 @@ def pages(app: Flask, settings: Settings) -> list[str]:
         draft = drafts.add(connection, str(uuid4()), Writing(KeptFields(), subject="Not yet sent"))
         made = kept_lists.add(connection, "Digest", "digest", columns=())
         put(connection, made, Newcomer("ann@example.org", "Ann", {}, StatedConsent(how="in the shop")))
-    repeat = planning.keep(database, Draft(CONTENT, [Recipient("a@b.example")]), plan)
+    repeat = planning.keep(database, Submission(CONTENT, [Recipient("a@b.example")]), plan)
     races = Races(settings.home / "races")
     races.save(
         Race("20261129-000000-abcd", 1, time.time(), [Leg("inline", 1, 1000.0, 1002.5, 2.5, None, 1002.5)])

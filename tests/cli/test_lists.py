@@ -11,7 +11,7 @@ from sqlalchemy import select
 from app import create_app
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.schema import mailings
 from mailroom.settings import Settings
 from tests.ledger.book import CONTENT
@@ -106,7 +106,7 @@ def test_new_ones_are_made_of_a_list_and_of_a_mailing(shell: ListShell) -> None:
     assert "write it like" in shell.run("from-list", "Digest", "X", "--where", "first_name = x", fails=True)
     mailroom = shell.app.extensions["mailroom"]
     people = [Recipient("ann@mail.example", "Ann", {"city": "Rome"})]
-    accepted = accept(mailroom.database, mailroom.queue, Draft(CONTENT, people, ["city"]))
+    accepted = accept(mailroom.database, mailroom.queue, Submission(CONTENT, people, ["city"]))
     number = str(accepted.mailing_id)
     assert "1 recipient on Waiting" in shell.run("from-mailing", number, "Waiting", "--outcome", "queued")
     assert "city=Rome" in shell.run("show", "Waiting")

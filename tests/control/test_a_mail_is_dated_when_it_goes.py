@@ -12,7 +12,7 @@ from mailroom.content.addresses import Address
 from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
@@ -63,7 +63,7 @@ def test_one_message_to_several_has_one_date(start: Start) -> None:
     people = [Address(f"{name}@mail.example") for name in ("now", "later")]
     content = Content(SENDER, "Hello", text="Hello.", kind="shared", to=tuple(people))
     recipients = [Recipient(person.address) for person in people]
-    accepted = accept(system.database, system.queue, Draft(content, recipients))
+    accepted = accept(system.database, system.queue, Submission(content, recipients))
     age(system, accepted.mailing_id)
     system.start_workers(1, lease=3)
     system.wait(lambda: system.sink.count() >= 2, 30)

@@ -11,7 +11,7 @@ from mailroom.content.original import read_original
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger import moves, states
 from mailroom.ledger.deliveries import actions, bulk_actions
 from mailroom.ledger.mailings import contents
@@ -93,8 +93,8 @@ def test_a_whole_message_is_gone_with_its_original(book: Book) -> None:
         date=datetime.now(UTC),
         trace="from a test",
     )
-    draft = Draft(original.content, [Recipient("ann@mail.example")], original=original)
-    mailing_id = accept(book.database, book.queue, draft).mailing_id
+    submission = Submission(original.content, [Recipient("ann@mail.example")], original=original)
+    mailing_id = accept(book.database, book.queue, submission).mailing_id
     with book.database.begin() as connection:
         assert contents.gone(connection, mailing_id) is None
         connection.execute(delete(originals))

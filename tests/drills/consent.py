@@ -15,7 +15,7 @@ from sqlalchemy import select
 from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger import states, suppressions
 from mailroom.ledger.schema import deliveries
 from tests.drills.drill import drill
@@ -62,8 +62,8 @@ def people_unsubscribe(stage: Stage) -> None:
 
 
 def _mail(stage: Stage, content: Content, people: list[str]) -> int:
-    draft = Draft(content, [Recipient(address) for address in people])
-    mailing_id = accept(stage.system.database, stage.system.queue, draft).mailing_id
+    submission = Submission(content, [Recipient(address) for address in people])
+    mailing_id = accept(stage.system.database, stage.system.queue, submission).mailing_id
     stage.mailings.append(mailing_id)
     stage.accepted += len(people)
     return mailing_id

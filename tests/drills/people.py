@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from mailroom.engine.accept.draft import Idempotency
+from mailroom.engine.accept.submission import Idempotency
 from mailroom.ledger import states, suppressions
 from mailroom.ledger.mailings import mailings
 from tests.drills.drill import drill

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from mailroom.database.engine import Database
-from mailroom.engine.accept.draft import Accepted
+from mailroom.engine.accept.submission import Accepted
 from mailroom.ledger import states
 from tests.hasty_worker import LEASE
 from tests.invariants import Account, check

@@ -17,7 +17,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.unsubscribe import LinkPlace
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.engine.accept.thresholds import SHARES_A_BATCH_AT_MOST
 from mailroom.engine.send.messages import COMPILED_KEPT, CompiledMessages
 from mailroom.ledger.batches.batches import WaitingDelivery
@@ -34,7 +34,7 @@ def single(number: int) -> Content:
     return Content(SENDER, f"Letter {number}", text=f"Number {number}.", kind="shared", to=(ANN,))
 
 
-def whole() -> Draft:
+def whole() -> Submission:
     original = read_original(
         WHOLE,
         envelope_sender="bounces@mailroom.example",
@@ -42,22 +42,22 @@ def whole() -> Draft:
         date=datetime.now(UTC),
         trace="from a test",
     )
-    return Draft(original.content, [Recipient(ANN.address)], original=original)
+    return Submission(original.content, [Recipient(ANN.address)], original=original)
 
 
-def accepted(database: Database, drafts: Iterable[Content | Draft]) -> list[int]:
+def accepted(database: Database, submissions: Iterable[Content | Submission]) -> list[int]:
     queue = Queue(NO_QUEUE)
     return [
-        accept(database, queue, given if isinstance(given, Draft) else _to_all(given)).mailing_id
-        for given in drafts
+        accept(database, queue, given if isinstance(given, Submission) else _to_all(given)).mailing_id
+        for given in submissions
     ]
 
 
-def _to_all(content: Content) -> Draft:
+def _to_all(content: Content) -> Submission:
     people = [*[(a, "to") for a in content.to or (ANN,)], *[(a, "cc") for a in content.cc], (CLEO, "bcc")]
     if content.is_personal:
         people = people[:1]
-    return Draft(content, [Recipient(person.address, person.name, role=role) for person, role in people])
+    return Submission(content, [Recipient(person.address, person.name, role=role) for person, role in people])
 
 
 def rendered(database: Database, mailing_ids: list[int]) -> list[bytes]:

@@ -18,8 +18,8 @@ from mailroom.content.content import Attachment, Content
 from mailroom.content.original import HandedIn
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
-from mailroom.engine.accept.handed_in import draft_of
+from mailroom.engine.accept.handed_in import submission_of
+from mailroom.engine.accept.submission import Submission
 from tests.engine.conftest import Start
 from tests.servers import Valkey
 from tests.system import SENDER, System
@@ -74,7 +74,7 @@ def test_five_sessions_to_a_slow_server_hold_one_copy(start: Start, server: Slow
     file = Attachment("film.bin", "video/mp4", os.urandom(25 * 1_000_000))
     content = Content(SENDER, "A film", text="Here it is.", attachments=(file,))
     people = [Recipient(f"person{number}@mail.example") for number in range(20)]
-    accept(system.database, system.queue, Draft(content, people))
+    accept(system.database, system.queue, Submission(content, people))
     system.before_workers = ["env"]  # started, not forked from what tests have loaded
     pool = system.start_workers(1, MAIL_PORT=str(server.port))
     system.wait(lambda: len(system.workers(pool)) == 1)
@@ -92,8 +92,8 @@ def test_each_gets_all_of_it(tmp_path: Path, sqlite_url: str, valkey: Valkey) ->
     whole = head + b"".join(b".%d\r\n" % number for number in range(300_000))
     handed = HandedIn(whole, "post@mailroom.example", ["ann@mail.example", "bob@mail.example"])
     with System(tmp_path, sqlite_url, valkey.url, (), "--keep") as system:
-        individual = accept(system.database, system.queue, Draft(content, people)).mailing_id
-        original = accept(system.database, system.queue, draft_of(handed, None)).mailing_id
+        individual = accept(system.database, system.queue, Submission(content, people)).mailing_id
+        original = accept(system.database, system.queue, submission_of(handed, None)).mailing_id
         system.start_workers(1)
         for mailing_id in (individual, original):
             system.wait_until_over(mailing_id, 60)

@@ -12,7 +12,7 @@ from mailroom.content.content import Content
 from mailroom.content.original import read_original
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Accepted, Draft
+from mailroom.engine.accept.submission import Accepted, Submission
 from mailroom.ledger.mailings.contents import CONTENT_IS_DELETED
 from mailroom.ledger.schema import attempts, contents, deliveries, originals
 from mailroom.ledger.schema import mailings as mailings_table
@@ -27,7 +27,7 @@ HIDDEN = "{% if plan == 'poison' %}" + BOMB + "{% endif %}Hello {{ name | upcase
 def send(system: System, text: str, people: list[tuple[str, str]]) -> Accepted:
     content = Content(SENDER, "Hello", text=text)
     recipients = [Recipient(address, "Ann", variables={"plan": plan}) for address, plan in people]
-    return accept(system.database, system.queue, Draft(content, recipients, ["plan"]))
+    return accept(system.database, system.queue, Submission(content, recipients, ["plan"]))
 
 
 def reasons(system: System, mailing_id: int) -> dict[str, str]:
@@ -125,5 +125,5 @@ def hand_in(system: System) -> Accepted:
         date=datetime.now(UTC),
         trace="from a test",
     )
-    draft = Draft(original.content, [Recipient("gone@mail.example")], original=original)
-    return accept(system.database, system.queue, draft)
+    submission = Submission(original.content, [Recipient("gone@mail.example")], original=original)
+    return accept(system.database, system.queue, submission)

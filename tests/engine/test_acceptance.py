@@ -16,7 +16,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft, Idempotency, KeyReused
+from mailroom.engine.accept.submission import Idempotency, KeyReused, Submission
 from mailroom.engine.sweeper import Sweeper
 from mailroom.ledger import states, suppressions
 from mailroom.ledger.mailings import insertion, mailings
@@ -32,12 +32,14 @@ from tests.servers import Valkey
 CONTENT = Content(Address("post@mailroom.example"), "Hello", text="Hello.")
 
 
-def draft(count: int = 3, key: str | None = None, fingerprint: str = "same", **options: object) -> Draft:
+def submission(
+    count: int = 3, key: str | None = None, fingerprint: str = "same", **options: object
+) -> Submission:
     idempotency = None
     if key:
         idempotency = Idempotency("key:1", key, hashlib.sha256(fingerprint.encode()).hexdigest())
     recipients = [Recipient(f"p{number}@mail.example") for number in range(count)]
-    return Draft(CONTENT, recipients, idempotency=idempotency, **options)  # type: ignore[arg-type]
+    return Submission(CONTENT, recipients, idempotency=idempotency, **options)  # type: ignore[arg-type]
 
 
 def number_of(database: Database, table: object) -> int:
@@ -46,7 +48,7 @@ def number_of(database: Database, table: object) -> int:
 
 
 def test_what_is_accepted_is_seen_by_everybody_else(database: Database, queue: Queue) -> None:
-    accepted = accept(database, queue, draft(250))
+    accepted = accept(database, queue, submission(250))
     other = Database(database.url)
     with other.read() as connection:
         mailing = mailings.get(connection, accepted.mailing_id)
@@ -66,7 +68,7 @@ def test_commits_of_acceptance_survive_a_power_cut(database: Database) -> None:
 
 def test_twenty_submissions_with_one_key_are_one_mailing(database: Database, queue: Queue) -> None:
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda _: accept(database, queue, draft(3, "once")), range(20)))
+        answers = list(pool.map(lambda _: accept(database, queue, submission(3, "once")), range(20)))
     assert len({answer.mailing_id for answer in answers}) == 1
     assert sum(not answer.replayed for answer in answers) == 1
     assert number_of(database, mailings_table) == 1
@@ -75,16 +77,16 @@ def test_twenty_submissions_with_one_key_are_one_mailing(database: Database, que
 
 
 def test_a_key_that_belongs_to_something_else_is_refused(database: Database, queue: Queue) -> None:
-    accept(database, queue, draft(1, "once"))
+    accept(database, queue, submission(1, "once"))
     with pytest.raises(KeyReused):
-        accept(database, queue, draft(1, "once", "different"))
+        accept(database, queue, submission(1, "once", "different"))
     assert number_of(database, mailings_table) == 1
 
 
 def test_who_is_suppressed_is_accepted_and_never_mailed(database: Database, queue: Queue) -> None:
     with database.begin() as connection:
         suppressions.add(connection, ["p1@mail.example"])
-    accepted = accept(database, queue, draft(3))
+    accepted = accept(database, queue, submission(3))
     with database.read() as connection:
         mailing = mailings.get(connection, accepted.mailing_id)
     assert mailing is not None
@@ -95,7 +97,7 @@ def test_without_a_queue_the_answer_is_the_same_and_soon(database: Database, own
     queue = Queue(own_valkey.url)
     own_valkey.pause()
     began = time.monotonic()
-    accepted = accept(database, queue, draft(3))
+    accepted = accept(database, queue, submission(3))
     assert time.monotonic() - began < 2
     assert not accepted.enqueued
     assert number_of(database, batches) == 1, "the sweeper will put it onto the queue"
@@ -114,7 +116,7 @@ def test_a_large_one_is_there_all_at_once(
         add(connection, rows)
 
     monkeypatch.setattr(insertion, "insert_deliveries", watched)
-    accepted = accept(database, queue, draft(35))
+    accepted = accept(database, queue, submission(35))
     assert seen == [0, 0, 0, 0], "nobody sees a part of it"
     with database.read() as connection:
         mailing = mailings.get(connection, accepted.mailing_id)
@@ -136,7 +138,7 @@ def test_one_that_broke_off_is_swept_away_and_never_sent(
 
     monkeypatch.setattr(insertion, "insert_deliveries", breaks_off)
     with pytest.raises(OSError, match="went down"):
-        accept(database, queue, draft(35, "once"))
+        accept(database, queue, submission(35, "once"))
     assert number_of(database, deliveries) == 20
     sweeper = Sweeper(database, queue, "ann")
     sweeper.round()
@@ -150,11 +152,11 @@ def test_one_that_broke_off_is_swept_away_and_never_sent(
     assert number_of(database, deliveries) == number_of(database, mailings_table) == 0
     assert queue.waiting("bulk") == queue.waiting("urgent") == 0
     monkeypatch.setattr(insertion, "insert_deliveries", real)
-    assert not accept(database, queue, draft(35, "once")).replayed, "its key is free again"
+    assert not accept(database, queue, submission(35, "once")).replayed, "its key is free again"
 
 
 def test_nothing_staged_is_ever_gathered(database: Database, queue: Queue) -> None:
-    accepted = accept(database, queue, draft(30))
+    accepted = accept(database, queue, submission(30))
     with database.begin() as connection:
         connection.execute(update(mailings_table).values(state=states.STAGED))
         connection.execute(update(deliveries).values(batch_id=None, due_at=0))

@@ -16,7 +16,7 @@ from mailroom.database.clock import now_millis
 from mailroom.database.engine import Database
 from mailroom.engine.accept import thresholds, write
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft, Idempotency, Overtaken, StillUnderWay
+from mailroom.engine.accept.submission import Idempotency, Overtaken, StillUnderWay, Submission
 from mailroom.engine.sweeper import Sweeper
 from mailroom.ledger import schema
 from mailroom.ledger.mailings import insertion, mailings, staging
@@ -36,10 +36,10 @@ def _in_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thresholds, "STAGED_AT_ONCE", 10)
 
 
-def draft(what: str = "the same", key: str = "once") -> Draft:
+def submission(what: str = "the same", key: str = "once") -> Submission:
     content = Content(Address("post@mailroom.example"), "Hello", text=what)
     recipients = [Recipient(f"p{number}@mail.example") for number in range(PEOPLE)]
-    return Draft(content, recipients, idempotency=Idempotency("form:1", key, f"{hash(what):064}"[-64:]))
+    return Submission(content, recipients, idempotency=Idempotency("form:1", key, f"{hash(what):064}"[-64:]))
 
 
 def before_call(
@@ -86,7 +86,7 @@ def die_while_it_is_staged(database: Database, queue: Queue, monkeypatch: pytest
     with monkeypatch.context() as fault:
         before_call(fault, insertion, PARTS, 3, die)
         with pytest.raises(Died):
-            accept(database, queue, draft())
+            accept(database, queue, submission())
 
 
 @pytest.mark.parametrize(
@@ -98,15 +98,15 @@ def test_who_retries_takes_over_once_the_lease_is_over(
     with monkeypatch.context() as fault:
         before_call(fault, module, name, number, die)
         with pytest.raises(Died):
-            accept(database, queue, draft())
+            accept(database, queue, submission())
     with pytest.raises(StillUnderWay):
-        accept(database, queue, draft())
+        accept(database, queue, submission())
     lapse(database)
-    accepted = accept(database, queue, draft())
+    accepted = accept(database, queue, submission())
     assert not accepted.replayed
     sweep(database, queue)
     assert what_there_is(database) == ([accepted.mailing_id], PEOPLE), "what the dead one staged is swept"
-    assert accept(database, queue, draft()).mailing_id == accepted.mailing_id
+    assert accept(database, queue, submission()).mailing_id == accepted.mailing_id
 
 
 def test_a_form_that_was_corrected_meanwhile_takes_over_too(
@@ -114,7 +114,7 @@ def test_a_form_that_was_corrected_meanwhile_takes_over_too(
 ) -> None:
     die_while_it_is_staged(database, queue, monkeypatch)
     lapse(database)
-    accepted = accept(database, queue, draft("corrected"))
+    accepted = accept(database, queue, submission("corrected"))
     sweep(database, queue)
     assert what_there_is(database) == ([accepted.mailing_id], PEOPLE)
 
@@ -126,7 +126,7 @@ def test_the_sweeper_frees_a_key_as_well(
     lapse(database)
     sweep(database, queue)
     assert what_there_is(database) == ([], 0)
-    assert not accept(database, queue, draft()).replayed
+    assert not accept(database, queue, submission()).replayed
 
 
 @pytest.mark.parametrize("who", ["a retry", "the sweeper"])
@@ -139,7 +139,7 @@ def test_one_that_stood_still_finds_out_and_adds_nothing(
     def overtaken() -> None:
         lapse(database)
         if who == "a retry":
-            taken.append(accept(database, queue, draft()).mailing_id)
+            taken.append(accept(database, queue, submission()).mailing_id)
         else:
             sweep(database, queue)
 
@@ -161,7 +161,7 @@ def test_one_that_stood_still_finds_out_and_adds_nothing(
     monkeypatch.setattr(write, "_add_some", add_some)
     monkeypatch.setattr(write, "_add_in_parts", add_in_parts)
     with pytest.raises(Overtaken):
-        accept(database, queue, draft())
+        accept(database, queue, submission())
     sweep(database, queue)
     assert what_there_is(database) == (taken, PEOPLE * len(taken))
 
@@ -176,7 +176,7 @@ def test_one_that_takes_longer_than_a_lease_renews_it(
 
     for number in (1, 2, 3, 4):
         before_call(monkeypatch, write, "_add_some", number, most_of_the_lease)
-    accepted = accept(database, queue, draft())
+    accepted = accept(database, queue, submission())
     assert what_there_is(database) == ([accepted.mailing_id], PEOPLE)
 
 
@@ -188,7 +188,7 @@ def test_of_twenty_retries_one_takes_over(
 
     def submit(_: int) -> int | None:
         try:
-            return accept(database, queue, draft()).mailing_id
+            return accept(database, queue, submission()).mailing_id
         except StillUnderWay:
             return None
 
@@ -205,7 +205,7 @@ def test_what_an_older_mailroom_stages_is_left_alone_for_an_hour(
     with monkeypatch.context() as fault:
         before_call(fault, insertion, PARTS, 3, die)
         with pytest.raises(Died):
-            accept(database, queue, draft())
+            accept(database, queue, submission())
     with database.begin() as connection:
         connection.exec_driver_sql("UPDATE mailings SET staged_until = NULL")
     sweep(database, queue)

@@ -16,7 +16,7 @@ from mailroom.content.original import read_original
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.return_tokens import ReturnKey, ReturnParts, ReturnPurpose, read, tokens_in
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.consent import link_keys
 from mailroom.ledger.schema import deliveries
 from tests.servers import Valkey
@@ -34,7 +34,7 @@ def system(tmp_path: Path, sqlite_url: str, valkey: Valkey) -> Iterator[System]:
 def accepted(system: System, kind: str, purpose: str, *addresses: str) -> int:
     content = Content(Address("post@acme.example"), "Hi", text="Hi", kind=kind, purpose=purpose)
     recipients = [Recipient(address) for address in addresses]
-    return accept(system.database, system.queue, Draft(content, recipients)).mailing_id
+    return accept(system.database, system.queue, Submission(content, recipients)).mailing_id
 
 
 def handed_in(system: System, envelope_sender: str, to: str) -> int:
@@ -42,8 +42,8 @@ def handed_in(system: System, envelope_sender: str, to: str) -> int:
     original = read_original(
         raw, envelope_sender=envelope_sender, uid=to, date=datetime.now(UTC), trace="by test"
     )
-    draft = Draft(original.content, [Recipient(to)], original=original)
-    return accept(system.database, system.queue, draft).mailing_id
+    submission = Submission(original.content, [Recipient(to)], original=original)
+    return accept(system.database, system.queue, submission).mailing_id
 
 
 def sent_to(system: System) -> dict[str, str]:

@@ -11,7 +11,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Accepted, Draft
+from mailroom.engine.accept.submission import Accepted, Submission
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.people import api_keys, sign_ins, users
 from mailroom.ledger.relays import circuit
@@ -23,7 +23,7 @@ from tests.servers import Valkey
 def letter(database: Database, valkey: Valkey) -> Accepted:
     content = Content(Address("ann@shop.example"), "A subject of ours", text="A letter of ours")
     people = [Recipient("bob@mail.example"), Recipient("eve@mail.example")]
-    return accept(database, Queue(valkey.url), Draft(content, people))
+    return accept(database, Queue(valkey.url), Submission(content, people))
 
 
 def test_a_mailing_from_its_acceptance_to_its_end(database: Database, valkey: Valkey) -> None:

@@ -23,7 +23,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.engine.evidence import examination
 from mailroom.ledger import holding
 from mailroom.ledger.schema import deliveries
@@ -122,8 +122,10 @@ def test_only_mail_of_a_named_client_proves_anything(comes: Comes, run: Run) -> 
 
 def test_of_a_shared_message_the_recipient_decides(comes: Comes, run: Run) -> None:
     content = Content(Address("post@mailroom.example"), "Hi", text="Hi", kind="shared")
-    draft = Draft(content, [Recipient(f"{name}@mail.example") for name in ("ann", "bob")], if_unknown="hold")
-    accept(comes.database, comes.book.queue, draft)
+    submission = Submission(
+        content, [Recipient(f"{name}@mail.example") for name in ("ann", "bob")], if_unknown="hold"
+    )
+    accept(comes.database, comes.book.queue, submission)
     lease = comes.book.claim()
     ids = comes.book.inside(lease)
     for id in ids:

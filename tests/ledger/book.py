@@ -12,7 +12,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import AnyRow, Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.batches import batches, gather
 from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.deliveries import marks
@@ -41,7 +41,7 @@ class Book:
         """A mailing's id. Its first batches are gathered already, unless it is scheduled."""
         addresses = [f"p{n}@mail.example" for n in range(to)] if isinstance(to, int) else to
         recipients = [Recipient(address) for address in addresses]
-        return accept(self.database, self.queue, Draft(content, recipients, **options)).mailing_id
+        return accept(self.database, self.queue, Submission(content, recipients, **options)).mailing_id
 
     def gather(self, mailing_id: int, most: int = 20) -> list[Gathered]:
         with self.database.begin() as connection:

@@ -12,7 +12,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.deliveries import marks
@@ -37,7 +37,7 @@ MAILINGS = {"bulk": BULK, "digest": DIGEST, "offers": OFFERS, "others": OTHERS, 
 
 def accepted(book: Book, content: Content, people: int = 1) -> int:
     recipients = [Recipient(f"p{number}@mail.example") for number in range(people)]
-    return accept(book.database, book.queue, Draft(content, recipients)).mailing_id
+    return accept(book.database, book.queue, Submission(content, recipients)).mailing_id
 
 
 @pytest.mark.parametrize(("scope", "stops"), CASES, ids=lambda case: getattr(case, "word", ""))

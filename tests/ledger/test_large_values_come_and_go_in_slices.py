@@ -15,7 +15,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.database import blobs
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import SlicedFile
 from mailroom.ledger.schema import attachments, mailings
@@ -36,8 +36,8 @@ def in_slices(data: bytes, size: int) -> Iterator[bytes]:
 def add(database: Database, files: list[SlicedFile]) -> int:
     """The id of a mailing, accepted with these files."""
     content = Content(SENDER, "Files", text="Here they are.", attachments=tuple(map(_attachment, files)))
-    draft = Draft(content, [Recipient("ann@mail.example")])
-    return accept(database, Queue(NOWHERE), draft).mailing_id
+    submission = Submission(content, [Recipient("ann@mail.example")])
+    return accept(database, Queue(NOWHERE), submission).mailing_id
 
 
 def _attachment(file: SlicedFile) -> DistantAttachment:

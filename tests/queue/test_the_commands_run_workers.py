@@ -13,7 +13,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.queue import Queue
 from tests.servers import Catcher, Valkey, wait_until
 from tests.warm_processes import run_python
@@ -50,7 +50,7 @@ def submit(env: dict[str, str], number: int = 3) -> None:
     content = Content(sender=parse_address("ann@example.org"), subject="Hello", text="Hello")
     recipients = [Recipient(f"reader{number}@example.org") for number in range(number)]
     database, queue = Database(env["DATABASE_URL"]), Queue(env["REDIS_URL"])
-    assert accept(database, queue, Draft(content=content, recipients=recipients, columns=[])).enqueued
+    assert accept(database, queue, Submission(content=content, recipients=recipients, columns=[])).enqueued
     database.dispose()
 
 

@@ -22,7 +22,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine import neighbours
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger import identity
 from mailroom.ledger.backup import restore, save
 from mailroom.ledger.people import users
@@ -186,7 +186,7 @@ def test_pages_count_our_own_workers_and_name_the_others(
     here = app.extensions["mailroom"]
     people = [Recipient("reader@example.org")]
     content = Content(sender=parse_address("ann@example.org"), subject="Hello", text="Hello")
-    mailing = accept(here.database, here.queue, Draft(content=content, recipients=people))
+    mailing = accept(here.database, here.queue, Submission(content=content, recipients=people))
     is_listed(valkey, "another")
     assert not workers_of(client)["ok"] and WHO in str(workers_of(client)["why"])
     page = client.get(f"/mailings/{mailing.mailing_id}").text

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DataError, OperationalError, StatementError
 
 from mailroom.database.engine import Database
-from mailroom.engine.accept.draft import DraftRefused
+from mailroom.engine.accept.submission import SubmissionRefused
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import mailings, originals
 from mailroom.local.ports import free_port
@@ -236,7 +236,7 @@ MISTAKES = [
     *(
         RecursionError(),
         OverflowError(),
-        DraftRefused([("to", "No.")]),
+        SubmissionRefused([("to", "No.")]),
         DataError("INSERT", None, Exception()),
     ),
     StatementError("x", "INSERT", None, UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates")),

@@ -17,8 +17,8 @@ from mailroom.database.clock import from_millis, now
 from mailroom.database.engine import Database
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft, RepeatTick, StillUnderWay, TickMade, TickNotDue
-from mailroom.engine.repeats import kept_draft, planning, ticking
+from mailroom.engine.accept.submission import RepeatTick, StillUnderWay, Submission, TickMade, TickNotDue
+from mailroom.engine.repeats import kept_submission, planning, ticking
 from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.ledger.mailings import contents, mailings, staging
 from mailroom.ledger.repeats import repeats, ticks
@@ -48,13 +48,13 @@ def queue(valkey: Valkey) -> Iterator[Queue]:
     queue.close()
 
 
-def draft(count: int = 3) -> Draft:
+def submission(count: int = 3) -> Submission:
     people = [Recipient(f"p{n}@mail.example", f"P {n}", {"town": "Oslo", "points": n}) for n in range(count)]
-    return Draft(CONTENT, people, ["town", "points"], tags=[("a", "b")], if_unknown="hold", undo=3)
+    return Submission(CONTENT, people, ["town", "points"], tags=[("a", "b")], if_unknown="hold", undo=3)
 
 
 def kept(database: Database, rule: str = "daily 09:00", count: int = 3, **plan: object) -> Repeat:
-    uid = planning.keep(database, draft(count), RepeatPlan(repeat_rule(rule), "UTC", **plan))  # type: ignore[arg-type]
+    uid = planning.keep(database, submission(count), RepeatPlan(repeat_rule(rule), "UTC", **plan))  # type: ignore[arg-type]
     return found(database, uid)
 
 
@@ -128,11 +128,11 @@ def test_a_death_between_the_mailing_and_the_next_tick_repeats_nothing(
     repeat = due_since(database, kept(database, count=count), clock(database) - timedelta(seconds=5))
     assert repeat.next_at is not None
     with database.read() as connection:
-        data = repeats.draft_of(connection, repeat.id)
+        data = repeats.submission_of(connection, repeat.id)
     tick = RepeatTick(repeat.id, repeat.next_at)
-    accept(database, queue, planning.draft_for(data, repeat, tick, None))
+    accept(database, queue, planning.submission_for(data, repeat, tick, None))
     with pytest.raises(TickMade):
-        accept(database, queue, planning.draft_for(data, repeat, tick, None))
+        accept(database, queue, planning.submission_for(data, repeat, tick, None))
     ticking.tick_all(database, queue)
     after = found(database, repeat.uid)
     assert made(database) == 1 and after.next_at is not None and after.next_at > repeat.next_at
@@ -216,7 +216,7 @@ def test_it_ends_after_so_many_times_and_at_its_end(database: Database, queue: Q
     assert found(database, until.uid).state is RepeatState.ENDED
     ended = RepeatPlan(repeat_rule("daily 9:00"), "UTC", ends_at=datetime(2020, 1, 1, tzinfo=UTC))
     with pytest.raises(ValueError, match="no tick of that rule"):
-        planning.keep(database, draft(), ended)
+        planning.keep(database, submission(), ended)
 
 
 def test_a_person_pauses_resumes_cancels_and_sends_now(database: Database, queue: Queue) -> None:
@@ -227,9 +227,13 @@ def test_a_person_pauses_resumes_cancels_and_sends_now(database: Database, queue
     assert ticking.tick_all(database, queue) == 0
     with pytest.raises(TickNotDue):
         with database.read() as connection:
-            data = repeats.draft_of(connection, repeat.id)
+            data = repeats.submission_of(connection, repeat.id)
         assert repeat.next_at is not None
-        accept(database, queue, planning.draft_for(data, repeat, RepeatTick(repeat.id, repeat.next_at), None))
+        accept(
+            database,
+            queue,
+            planning.submission_for(data, repeat, RepeatTick(repeat.id, repeat.next_at), None),
+        )
     at = clock(database)
     planning.send_now(database, queue, repeat, at)
     with pytest.raises(TickMade):
@@ -278,28 +282,28 @@ def test_one_that_cannot_be_made_pauses_and_keeps_no_other_from_its_tick(
 
 
 def test_files_of_a_repeat_are_small() -> None:
-    large = Attachment("a.bin", "application/octet-stream", bytes(kept_draft.MOST_KEPT_FILES + 1))
-    with pytest.raises(kept_draft.TooLargeToKeep, match="10 MB together"):
-        kept_draft.kept(Draft(Content(Address("a@b.example"), "S", attachments=(large,)), []))
+    large = Attachment("a.bin", "application/octet-stream", bytes(kept_submission.MOST_KEPT_FILES + 1))
+    with pytest.raises(kept_submission.TooLargeToKeep, match="10 MB together"):
+        kept_submission.kept(Submission(Content(Address("a@b.example"), "S", attachments=(large,)), []))
 
 
 def test_a_repeat_goes_to_as_many_as_a_tick_has_room_for() -> None:
-    many = [Recipient("a@b.example")] * (kept_draft.MOST_KEPT_RECIPIENTS + 1)
-    with pytest.raises(kept_draft.TooLargeToKeep, match="200,000 recipients at the most"):
-        kept_draft.kept(Draft(CONTENT, many))
+    many = [Recipient("a@b.example")] * (kept_submission.MOST_KEPT_RECIPIENTS + 1)
+    with pytest.raises(kept_submission.TooLargeToKeep, match="200,000 recipients at the most"):
+        kept_submission.kept(Submission(CONTENT, many))
 
 
 def test_nobody_waits_while_a_draft_is_made_ready_to_be_kept(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made_ready = kept_draft.kept
+    made_ready = kept_submission.kept
 
-    def beside_another_writer(letter: Draft) -> bytes:
+    def beside_another_writer(letter: Submission) -> bytes:
         with database.begin() as connection:
             connection.execute(update(repeats_table).values(times=1))
         return made_ready(letter)
 
-    monkeypatch.setattr(kept_draft, "kept", beside_another_writer)
+    monkeypatch.setattr(kept_submission, "kept", beside_another_writer)
     assert kept(database).state is RepeatState.ACTIVE
 
 
@@ -323,8 +327,12 @@ def test_somebody_else_is_making_it(database: Database, queue: Queue) -> None:
             .returning(mailings_table.c.id)
         ).scalar_one()
         ticks.take(connection, repeat.id, repeat.next_at, mailing_id, by_hand=False)
-        data = repeats.draft_of(connection, repeat.id)
+        data = repeats.submission_of(connection, repeat.id)
     with pytest.raises(StillUnderWay):
-        accept(database, queue, planning.draft_for(data, repeat, RepeatTick(repeat.id, repeat.next_at), None))
+        accept(
+            database,
+            queue,
+            planning.submission_for(data, repeat, RepeatTick(repeat.id, repeat.next_at), None),
+        )
     ticking.tick_all(database, queue)
     assert found(database, repeat.uid).next_at == repeat.next_at

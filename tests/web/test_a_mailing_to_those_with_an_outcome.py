@@ -15,7 +15,7 @@ from sqlalchemy import delete, update
 
 from mailroom.content.original import HandedIn
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.handed_in import draft_of
+from mailroom.engine.accept.handed_in import submission_of
 from mailroom.ledger import suppressions
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.schema import contents
@@ -142,8 +142,8 @@ def test_one_that_came_whole_says_what_is_not_there(app: Flask, client: FlaskCli
     message.set_content("Hello\n")
     message.add_attachment(b"abc", maintype="text", subtype="csv", filename="a.csv")
     parts = app.extensions["mailroom"]
-    draft = draft_of(HandedIn(message.as_bytes(), "joe@example.org", ["ann@example.org"]), None)
-    mailing_id = accept(parts.database, parts.queue, draft).mailing_id
+    submission = submission_of(HandedIn(message.as_bytes(), "joe@example.org", ["ann@example.org"]), None)
+    mailing_id = accept(parts.database, parts.queue, submission).mailing_id
     with ledger(app).begin() as connection:
         failed = {"state": "failed", "trouble": "failed", "troubled_at": deliveries_table.c.updated_at}
         connection.execute(update(deliveries_table).values(**failed, due_at=None, batch_id=None))

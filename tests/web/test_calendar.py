@@ -13,7 +13,7 @@ from sqlalchemy import update
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.content.schedule.zones import zone_named
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.ledger.people import users
@@ -31,8 +31,8 @@ MARCH = Month(2031, 3, BERLIN)
 def keep(app: Flask, rule: str, times: int | None = None) -> None:
     plan = RepeatPlan(repeat_rule(rule), "Europe/Berlin", times=times)
     start = datetime(2031, 2, 1, tzinfo=UTC)
-    draft = Draft(CONTENT, [Recipient("a@b.example")], send_at=start)
-    planning.keep(ledger(app), draft, plan)
+    submission = Submission(CONTENT, [Recipient("a@b.example")], send_at=start)
+    planning.keep(ledger(app), submission, plan)
 
 
 def entries(app: Flask) -> list[str]:

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.consent import unsubscribing
 from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.consent.unsubscribing import Subscription
@@ -175,7 +175,7 @@ def test_a_recipients_page_tells_their_consent_and_their_mail(app: Flask, pages:
     path = pages.made()
     pages.take(path)
     mailroom = app.extensions["mailroom"]
-    accept(mailroom.database, mailroom.queue, Draft(CONTENT, [Recipient("Ann@mail.example")]))
+    accept(mailroom.database, mailroom.queue, Submission(CONTENT, [Recipient("Ann@mail.example")]))
     one = pages.member(path, "ann@mail.example")
     ann: dict[str, Any] = {"name": "Ann", "value_city": "Köln", "consent": "given"}
     spoken: dict[str, Any] = {
@@ -218,7 +218,7 @@ def test_lists_are_made_of_some_and_of_a_mailings_outcome(app: Flask, pages: Pag
 
     mailroom = app.extensions["mailroom"]
     people = [Recipient("ann@mail.example"), Recipient("bob@mail.example")]
-    number = accept(mailroom.database, mailroom.queue, Draft(CONTENT, people)).mailing_id
+    number = accept(mailroom.database, mailroom.queue, Submission(CONTENT, people)).mailing_id
     assert f"/lists/of-mailing/{number}" in pages.client.get(f"/mailings/{number}").text
     assert "2 recipients" in pages.client.get(f"/lists/of-mailing/{number}?outcome=queued").text
     made = pages.post(f"/lists/of-mailing/{number}", name="Waiting", outcome="queued").headers["Location"]

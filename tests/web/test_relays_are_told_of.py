@@ -13,7 +13,7 @@ from mailroom.content.addresses import Address
 from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit, rates
 from mailroom.settings import Settings
@@ -70,7 +70,9 @@ def test_a_paused_mailing_is_told_of_until_it_is_resumed_and_has_all_its_time_th
 ) -> None:
     parts = app.extensions["mailroom"]
     content = Content(Address("post@mailroom.example"), "Hello", text="Hello.")
-    mailing_id = accept(parts.database, parts.queue, Draft(content, [Recipient("ann@x.example")])).mailing_id
+    mailing_id = accept(
+        parts.database, parts.queue, Submission(content, [Recipient("ann@x.example")])
+    ).mailing_id
     with parts.database.begin() as connection:
         connection.exec_driver_sql("UPDATE mailings SET created_at = created_at - 400000000, expires_at = 7")
         connection.exec_driver_sql("UPDATE mailings SET expires_at = created_at + 172800000")

@@ -19,8 +19,8 @@ from mailroom.content.content import Attachment, Content
 from mailroom.content.original import HandedIn
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
-from mailroom.engine.accept.handed_in import draft_of
+from mailroom.engine.accept.handed_in import submission_of
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.schema import attachments, contents, originals
 from mailroom.web.letter_frame import MOST_DRAWN
 from tests.web.watching import a_mailing, delivery_ids, ledger
@@ -29,9 +29,9 @@ PIXEL = b"\x89PNG\r\n"
 HOSTILE = '<link rel="preconnect" href="http://127.0.0.1:9/"><script>alert(1)</script><img src="http://127.0.0.1:9/x">'
 
 
-def accepted(app: Flask, draft: Draft) -> int:
+def accepted(app: Flask, submission: Submission) -> int:
     parts = app.extensions["mailroom"]
-    return accept(parts.database, parts.queue, draft).mailing_id
+    return accept(parts.database, parts.queue, submission).mailing_id
 
 
 def letter_on(client: FlaskClient, page: str) -> str:
@@ -63,7 +63,7 @@ def personal(app: Flask) -> int:
         Recipient("ann@example.org", "Ann", {"first": "Ann & Bo", "points": 7}),
         Recipient("cy@example.org", "Cy", {"first": "Cy\u202e", "points": 8}),
     ]
-    return accepted(app, Draft(content, recipients, columns=["first", "points"]))
+    return accepted(app, Submission(content, recipients, columns=["first", "points"]))
 
 
 def test_the_page_of_a_mailing_shows_it_as_it_was_written(client: FlaskClient, personal: int) -> None:
@@ -116,7 +116,7 @@ def test_a_whole_message_is_shown_as_it_came(app: Flask, client: FlaskClient) ->
     message.get_payload()[1].add_related(PIXEL, "image", "png", cid="<pic@x>")  # type: ignore[index,union-attr]
     message.add_attachment(b"abc" * 400, maintype="text", subtype="csv", filename="häufig.csv")
     handed = HandedIn(message.as_bytes(), "joe@example.org", ["ann@example.org"])
-    mailing_id = accepted(app, draft_of(handed, None))
+    mailing_id = accepted(app, submission_of(handed, None))
     for page in (f"/mailings/{mailing_id}", page_of(app, mailing_id)):
         words = letter_on(client, page)
         for said in (
@@ -140,7 +140,7 @@ def test_an_email_to_several_shows_to_whom_it_speaks(app: Flask, client: FlaskCl
     to = (Address("ann@example.org", "Ann"), Address("bo@example.org"))
     content = Content(Address("news@example.org"), "All {{ of }} you", text="x", kind="shared", to=to)
     recipients = [Recipient(one.address, one.name, role="to") for one in to]
-    mailing_id = accepted(app, Draft(content, [*recipients, Recipient("eve@example.org", role="bcc")]))
+    mailing_id = accepted(app, Submission(content, [*recipients, Recipient("eve@example.org", role="bcc")]))
     for page in (f"/mailings/{mailing_id}", page_of(app, mailing_id)):
         words = letter_on(client, page)
         assert "To Ann <ann@example.org>, bo@example.org" in words and "All {{ of }} you" in words
@@ -188,7 +188,7 @@ def test_of_ten_thousand_files_some_are_told_of_and_it_takes_no_time(app: Flask,
     part = b'--b\r\nContent-Disposition: attachment; filename="' + b";" * 900 + b'"\r\n\r\nx\r\n'
     head = b"From: ann@example.org\r\nSubject: many\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
     handed = HandedIn(head + part * 9_999 + b"--b--\r\n", "ann@example.org", ["bo@example.org"])
-    mailing_id = accepted(app, draft_of(handed, None))
+    mailing_id = accepted(app, submission_of(handed, None))
     began = time.thread_time()
     assert "100 attachments and more" in letter_on(client, f"/mailings/{mailing_id}")
     assert time.thread_time() - began < 4
@@ -222,7 +222,7 @@ def test_no_file_is_read_for_a_letter_but_the_pictures_in_it(app: Flask, client:
             Attachment("small.png", "image/png", small, "small"),
         ),
     )
-    mailing_id = accepted(app, Draft(content, [Recipient("ann@example.org")]))
+    mailing_id = accepted(app, Submission(content, [Recipient("ann@example.org")]))
     for page in (f"/mailings/{mailing_id}", page_of(app, mailing_id)):
         client.get(page), client.get(f"{page}/letter")  # what is made once
         tracemalloc.start()

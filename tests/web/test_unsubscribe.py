@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from app import create_app
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent import link_keys
 from mailroom.ledger.consent.scopes import Scope
@@ -38,7 +38,7 @@ class Reader:
         self.database = app.extensions["mailroom"].database
         people = [Recipient("Ann@mail.example"), Recipient("bob@mail.example")]
         self.mailing_id = accept(
-            self.database, app.extensions["mailroom"].queue, Draft(self.content, people)
+            self.database, app.extensions["mailroom"].queue, Submission(self.content, people)
         ).mailing_id
         self.link = links_of(self.database, self.mailing_id, self.content)["ann@mail.example"]
         self.client = app.test_client(use_cookies=False)

@@ -14,7 +14,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Accepted, Draft
+from mailroom.engine.accept.submission import Accepted, Submission
 from mailroom.engine.webhooks.calling import Webhooks
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.webhooks import webhook_endpoints
@@ -52,7 +52,7 @@ def failed(database: Database, valkey: Valkey) -> Callable[..., Accepted]:
         content = Content(Address("post@mailroom.example", "Post"), subject, text="Hi")
         people = [Recipient(f"p{number}@mail.example", f"P{number}") for number in range(count)]
         queue = Queue(valkey.url)
-        accepted = accept(database, queue, Draft(content, people, tags=[("order", "7")]))
+        accepted = accept(database, queue, Submission(content, people, tags=[("order", "7")]))
         with database.begin() as connection:
             ids = list(connection.execute(select(deliveries.c.id)).scalars())
             of = deliveries.c.mailing_id == accepted.mailing_id

@@ -14,7 +14,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Accepted, Draft
+from mailroom.engine.accept.submission import Accepted, Submission
 from mailroom.engine.webhooks.payload import body_of
 from mailroom.feedback.report import ReportKind
 from mailroom.ledger import moves, states, suppressions
@@ -41,7 +41,7 @@ def mail(database: Database, valkey: Valkey) -> Callable[..., Accepted]:
     def mail(count: int = 2) -> Accepted:
         content = Content(Address("post@mailroom.example"), "Hello", text="Hello")
         people = [Recipient(f"p{number}@mail.example") for number in range(count)]
-        return accept(database, Queue(valkey.url), Draft(content, people))
+        return accept(database, Queue(valkey.url), Submission(content, people))
 
     return mail
 

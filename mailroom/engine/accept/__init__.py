@@ -1,7 +1,7 @@
-"""Acceptance: from a draft to rows on disk, then onto the queue.
+"""Acceptance: from a submission to rows on disk, then onto the queue.
 
-In this order: `draft` (what is submitted, what is answered, why something is refused), `handed_in` (a
-draft of a whole message), `thresholds` (every number, with its reason), `acceptance` (one mailing) and
+In this order: `submission` (what is submitted, what is answered, why something is refused), `handed_in` (a
+submission of a whole message), `thresholds` (every number, with its reason), `acceptance` (one mailing) and
 `several` (many, one answer), `write` (one way in two sizes), `rows` (what is written),
 `canary_size` (how many go first), `waits` (for what a forecast waits), `keys` (idempotency), `kept_drafts`
 (what was kept until then), `aftermath` (what follows the commit), `warm_up`.

@@ -12,7 +12,7 @@ from mailroom.database.engine import Database
 from mailroom.engine import enqueue
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.aftermath import aftermath
-from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, Replayed, StillUnderWay
+from mailroom.engine.accept.submission import Accepted, Replayed, StillUnderWay, Submission, SubmissionRefused
 from mailroom.engine.accept.write import Written, write, write_in_parts
 from mailroom.ledger.mailings import mailings
 from mailroom.queue import Queue
@@ -21,7 +21,10 @@ log = structlog.get_logger()
 
 
 def accept(
-    database: Database, queue: Queue, draft: Draft, tell: Callable[[int], object] = lambda written: None
+    database: Database,
+    queue: Queue,
+    submission: Submission,
+    tell: Callable[[int], object] = lambda written: None,
 ) -> Accepted:
     """Writes the mailing durably, then puts its first batches onto the queue.
 
@@ -29,10 +32,10 @@ def accept(
     Raises NotAccepted; a database that is away raises SQLAlchemy's OperationalError, and
     nothing was accepted then.
     """
-    if not draft.recipients:
-        raise DraftRefused([("recipients", "Add at least one recipient.")])
+    if not submission.recipients:
+        raise SubmissionRefused([("recipients", "Add at least one recipient.")])
     try:
-        accepted, gathered = _write(database, draft, tell)
+        accepted, gathered = _write(database, submission, tell)
     except Replayed as replayed:
         return answer_again(database, replayed.mailing_id)
     enqueued = enqueue.onto(queue, gathered)
@@ -42,25 +45,25 @@ def accept(
             mailing=accepted.mailing_id,
             uid=accepted.uid,
             recipients=accepted.total,
-            **({"program": draft.program_id} if draft.program_id else {"user": draft.user_id}),
+            **({"program": submission.program_id} if submission.program_id else {"user": submission.user_id}),
         )
-    return replace(accepted, enqueued=enqueued, ms=draft.elapsed_ms)
+    return replace(accepted, enqueued=enqueued, ms=submission.elapsed_ms)
 
 
-def _write(database: Database, draft: Draft, tell: Callable[[int], object]) -> Written:
-    if _shares_a_commit(draft):
-        return group_commit.write(database, lambda connection: write(connection, draft))
-    if len(draft.recipients) > thresholds.STAGED_AT_ONCE:
-        return write_in_parts(database, draft, tell)
+def _write(database: Database, submission: Submission, tell: Callable[[int], object]) -> Written:
+    if _shares_a_commit(submission):
+        return group_commit.write(database, lambda connection: write(connection, submission))
+    if len(submission.recipients) > thresholds.STAGED_AT_ONCE:
+        return write_in_parts(database, submission, tell)
     with database.begin() as connection:
-        return write(connection, draft)
+        return write(connection, submission)
 
 
-def _shares_a_commit(draft: Draft) -> bool:
-    files = sum(file.size for file in draft.content.attachments)
-    if draft.original is not None:
-        files += len(draft.original.data)
-    few = len(draft.recipients) <= thresholds.SHARES_A_COMMIT_AT_MOST
+def _shares_a_commit(submission: Submission) -> bool:
+    files = sum(file.size for file in submission.content.attachments)
+    if submission.original is not None:
+        files += len(submission.original.data)
+    few = len(submission.recipients) <= thresholds.SHARES_A_COMMIT_AT_MOST
     return few and files <= thresholds.FILES_SHARE_A_COMMIT_AT_MOST
 
 

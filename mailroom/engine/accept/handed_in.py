@@ -1,4 +1,4 @@
-"""Whole messages that programs hand in, by SMTP, the API or Flask-Mail: judged alike, and made drafts."""
+"""Whole messages that programs hand in, by SMTP, the API or Flask-Mail: judged alike, to be submitted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from mailroom.content.addresses import Address
 from mailroom.content.original import HandedIn, Original, read_original
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.people.api_keys import ApiKey
 
 MOST_RCPT = 1000
@@ -27,7 +27,7 @@ class NotTheirs(Exception):
     """The key may not speak for somebody whom the message names; `str()` says whom."""
 
 
-def draft_of(handed: HandedIn, key: ApiKey | None, *, protocol: str = "") -> Draft:
+def submission_of(handed: HandedIn, key: ApiKey | None, *, protocol: str = "") -> Submission:
     """Judges the octets that will leave. Raises Unmailable, and NotTheirs.
 
     `key`: None for who shares the ledger, and so may speak for everybody. `protocol`: of the hop
@@ -41,7 +41,7 @@ def draft_of(handed: HandedIn, key: ApiKey | None, *, protocol: str = "") -> Dra
         _check_sender(key, author.address)
     if original.disguise:
         raise NotTheirs(f"For this API key, {original.disguise}")
-    return Draft(
+    return Submission(
         original.content,
         _recipients(original, handed.recipients),
         user_id=key.user_id if key else None,

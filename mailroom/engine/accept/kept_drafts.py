@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from mailroom.engine.accept.draft import Replayed
+from mailroom.engine.accept.submission import Replayed
 from mailroom.ledger.drafts import stored
 
 

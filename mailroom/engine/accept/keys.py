@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from mailroom.engine.accept.draft import (
+from mailroom.engine.accept.submission import (
     Idempotency,
     KeyReused,
     NotAccepted,

@@ -1,4 +1,4 @@
-"""Rows: what a draft becomes in the ledger, whatever its size."""
+"""Rows: what a submission becomes in the ledger, whatever its size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.schedule.sending_hours import begins_at
 from mailroom.database.clock import from_millis, to_millis
 from mailroom.engine.accept import thresholds
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger import moves
 from mailroom.ledger.consent import scopes
 from mailroom.ledger.consent.scopes import Scope
@@ -28,75 +28,77 @@ from mailroom.queue import BULK, URGENT
 MILLISECOND = timedelta(milliseconds=1)
 
 
-def queue_of(draft: Draft) -> str:
+def queue_of(submission: Submission) -> str:
     """`urgent`, if it may overtake larger mailings."""
-    number = len(draft.recipients)
+    number = len(submission.recipients)
     if number <= thresholds.LIQUID_URGENT_AT_MOST:
         return URGENT
-    return URGENT if number <= thresholds.URGENT_AT_MOST and not _has_liquid(draft) else BULK
+    return URGENT if number <= thresholds.URGENT_AT_MOST and not _has_liquid(submission) else BULK
 
 
-def audience_of(draft: Draft) -> Scope:
+def audience_of(submission: Submission) -> Scope:
     """Whom it writes to: what of the suppression list it heeds."""
-    content = draft.content
+    content = submission.content
     return scopes.audience(content.purpose, content.sender.address, content.list_name)
 
 
-def _has_liquid(draft: Draft) -> bool:
-    content = draft.content
-    if draft.original or not content.is_personal:
+def _has_liquid(submission: Submission) -> bool:
+    content = submission.content
+    if submission.original or not content.is_personal:
         return False
     headers = (value for _, value in content.headers)
     return not all(map(is_plain, (content.subject, content.text, content.html, *headers)))
 
 
-def starts_at(draft: Draft, now: int) -> int:
+def starts_at(submission: Submission, now: int) -> int:
     """Milliseconds, as `now` is."""
-    begins = now + draft.undo * 1_000
-    if draft.send_at is not None:
-        begins = max(begins, to_millis(draft.send_at))
-    return begins if draft.hours is None else to_millis(begins_at(draft.hours, from_millis(begins)))
+    begins = now + submission.undo * 1_000
+    if submission.send_at is not None:
+        begins = max(begins, to_millis(submission.send_at))
+    return begins if submission.hours is None else to_millis(begins_at(submission.hours, from_millis(begins)))
 
 
-def mailing_row(draft: Draft, now: datetime) -> dict[str, Any]:
+def mailing_row(submission: Submission, now: datetime) -> dict[str, Any]:
     """As it is while staged: its state, its counters and when to look at it are still to come."""
-    content, start = draft.content, from_millis(starts_at(draft, to_millis(now)))
-    hours = draft.hours
+    content, start = submission.content, from_millis(starts_at(submission, to_millis(now)))
+    hours = submission.hours
     return {
         "uid": str(uuid.uuid4()),
         "kind": content.kind,
         "state": MailingState.STAGED,
-        "queue": queue_of(draft),
-        "user_id": draft.user_id,
-        "program_id": draft.program_id,
+        "queue": queue_of(submission),
+        "user_id": submission.user_id,
+        "program_id": submission.program_id,
         "sender_address": content.sender.address,
         "sender_name": content.sender.name,
         "subject": content.subject,
         "purpose": content.purpose,
         "list_name": content.list_name,
-        "message_id": draft.original.message_id if draft.original else None,
+        "message_id": submission.original.message_id if submission.original else None,
         "total": 0,
-        "duplicates": draft.duplicates,
+        "duplicates": submission.duplicates,
         "queued": 0,
         "suppressed": 0,
-        "if_unknown": draft.if_unknown,
-        "evidence_ms": draft.evidence_wait // MILLISECOND if draft.if_unknown == "evidence" else None,
-        "route": draft.route,
-        "max_sessions": draft.max_sessions,
+        "if_unknown": submission.if_unknown,
+        "evidence_ms": submission.evidence_wait // MILLISECOND
+        if submission.if_unknown == "evidence"
+        else None,
+        "route": submission.route,
+        "max_sessions": submission.max_sessions,
         "created_at": now,
-        "accept_ms": draft.elapsed_ms,
-        "send_at": start if start > now else draft.send_at,
-        "expires_at": draft.expires_at or start + draft.expires_after + _held_back_for(draft),
+        "accept_ms": submission.elapsed_ms,
+        "send_at": start if start > now else submission.send_at,
+        "expires_at": submission.expires_at or start + submission.expires_after + _held_back_for(submission),
         "next_due_at": None,
         "staged_until": to_millis(now) + staging.STAGING_LEASE_MS,
-        "canary": draft.goes_first,
+        "canary": submission.goes_first,
         "hours": None if hours is None else str(hours),
         "closes_at": None if hours is None else hours.window(start).closes_at,
     }
 
 
-def _held_back_for(draft: Draft) -> timedelta:
-    return timedelta(seconds=(draft.canary_wait or 0) if draft.goes_first else 0)
+def _held_back_for(submission: Submission) -> timedelta:
+    return timedelta(seconds=(submission.canary_wait or 0) if submission.goes_first else 0)
 
 
 def delivery_rows(
@@ -135,26 +137,28 @@ def held_back(rows: Sequence[NewDelivery], but: int) -> list[NewDelivery]:
     return [*rows[:but], *others]
 
 
-def insert_content(connection: Connection, draft: Draft, mailing_id: int) -> None:
+def insert_content(connection: Connection, submission: Submission, mailing_id: int) -> None:
     """What the mailing says."""
-    content = draft.content
+    content = submission.content
     stored = contents.StoredContent(
         text=content.text,
         html=content.html,
         reply_to=[format_address(address) for address in content.reply_to],
         headers=list(content.headers),
-        columns=list(draft.columns),
-        tags=list(draft.tags),
+        columns=list(submission.columns),
+        tags=list(submission.tags),
     )
     contents.insert_one(connection, mailing_id, stored)
 
 
-def insert_files(connection: Connection, draft: Draft, mailing_id: int) -> None:
+def insert_files(connection: Connection, submission: Submission, mailing_id: int) -> None:
     """Its files, and the original message if it came as one."""
     files = [
         contents.SlicedFile(file.filename, file.content_type, file.content_id, file.size, file.slices)
-        for file in draft.content.attachments
+        for file in submission.content.attachments
     ]
     contents.insert_files(connection, mailing_id, files)
-    if draft.original is not None:
-        originals.insert_one(connection, mailing_id, draft.original.envelope_sender, draft.original.data)
+    if submission.original is not None:
+        originals.insert_one(
+            connection, mailing_id, submission.original.envelope_sender, submission.original.data
+        )

@@ -1,4 +1,4 @@
-"""Acceptance of several mailings by one submission: all of them or none, and one answer for all."""
+"""Acceptance of several submissions at once: all of them or none, and one answer for all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mailroom.database.engine import Database
 from mailroom.engine import enqueue
 from mailroom.engine.accept import keys
-from mailroom.engine.accept.draft import Accepted, Draft, Idempotency
+from mailroom.engine.accept.submission import Accepted, Idempotency, Submission
 from mailroom.engine.accept.write import write
 from mailroom.ledger.mailings import idempotency
 from mailroom.queue import Queue
@@ -24,7 +24,7 @@ class AnswerForAll(NamedTuple):
 def accept_several(
     database: Database,
     queue: Queue,
-    drafts: Sequence[Draft],
+    submissions: Sequence[Submission],
     answer: Callable[[Sequence[Accepted]], str],
     key: Idempotency | None = None,
 ) -> AnswerForAll:
@@ -38,7 +38,7 @@ def accept_several(
             earlier = idempotency.take(connection, key.scope, key.key, key.fingerprint, None)
             if earlier is not None:
                 return AnswerForAll(keys.answer_of(earlier, key), replayed=True)
-        written = [write(connection, draft) for draft in drafts]
+        written = [write(connection, submission) for submission in submissions]
         text = answer([accepted for accepted, _ in written])
         if key is not None:
             idempotency.remember(connection, key.scope, key.key, text)

@@ -9,7 +9,7 @@ from mailroom.content.check import check
 from mailroom.content.content import Content
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.database.engine import Database
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.engine.accept.write import write
 
 
@@ -21,7 +21,7 @@ def warm_up(database: Database) -> None:
     """Compiles what an acceptance needs: some 50 ms that nobody should wait for. Leaves nothing behind."""
     content = Content(Address("mailroom@example.org"), "Hello {{ name }}", "Hello {{ name }}")
     check(content, [])
-    draft = Draft(content, parse_pasted("ann@example.org").recipients)
+    submission = Submission(content, parse_pasted("ann@example.org").recipients)
     with suppress(_TakenBack), database.begin() as connection:
-        write(connection, draft)
+        write(connection, submission)
         raise _TakenBack

@@ -1,4 +1,4 @@
-"""Writing a draft into the ledger: one way, in two sizes.
+"""Writing a submission into the ledger: one way, in two sizes.
 
 one batch   some six statements, each row written once, as it shall stay
 staged      a mailing that nobody sees; then its deliveries, some at a time, each time with a new lease;
@@ -20,7 +20,6 @@ from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
 from mailroom.database.page_cache import smaller_cache
 from mailroom.engine.accept import keys, thresholds
-from mailroom.engine.accept.draft import Accepted, Draft, Overtaken
 from mailroom.engine.accept.kept_drafts import turn_into
 from mailroom.engine.accept.rows import (
     audience_of,
@@ -31,6 +30,7 @@ from mailroom.engine.accept.rows import (
     mailing_row,
     starts_at,
 )
+from mailroom.engine.accept.submission import Accepted, Overtaken, Submission
 from mailroom.ledger.batches import gather, join
 from mailroom.ledger.batches.batches import Gathered
 from mailroom.ledger.consent.scopes import Scope
@@ -55,107 +55,107 @@ class Begun(NamedTuple):
     goes_first: int | None  # so many, before the others
 
 
-def write(connection: Connection, draft: Draft) -> Written:
+def write(connection: Connection, submission: Submission) -> Written:
     """All of it, in the caller's transaction."""
-    if len(draft.recipients) <= thresholds.ONE_BATCH_AT_MOST and draft.goes_first is None:
-        return _write_one_batch(connection, draft)
-    begun = _begin(connection, draft)
-    suppressed = _add(connection, _rows(connection, begun, draft.recipients))
-    return _activate(connection, draft, begun, suppressed)
+    if len(submission.recipients) <= thresholds.ONE_BATCH_AT_MOST and submission.goes_first is None:
+        return _write_one_batch(connection, submission)
+    begun = _begin(connection, submission)
+    suppressed = _add(connection, _rows(connection, begun, submission.recipients))
+    return _activate(connection, submission, begun, suppressed)
 
 
 def write_in_parts(
-    database: Database, draft: Draft, tell: Callable[[int], object] = lambda written: None
+    database: Database, submission: Submission, tell: Callable[[int], object] = lambda written: None
 ) -> Written:
     """A large one, in many short transactions. `tell` is told how many deliveries are written."""
     with database.begin() as connection:
-        begun = _begin(connection, draft)
-    suppressed = _add_in_parts(database, begun, draft.recipients, tell)
+        begun = _begin(connection, submission)
+    suppressed = _add_in_parts(database, begun, submission.recipients, tell)
     with database.begin() as connection:
-        return _activate(connection, draft, begun, suppressed)
+        return _activate(connection, submission, begun, suppressed)
 
 
-def _write_one_batch(connection: Connection, draft: Draft) -> Written:
+def _write_one_batch(connection: Connection, submission: Submission) -> Written:
     """In four round trips of PostgreSQL: look, the mailing, what belongs to it, its deliveries.
 
     Raises NotAccepted, and Replayed.
     """
-    address_keys = keys_of(draft.recipients)
-    is_new = keys.earlier(connection, draft.idempotency)
-    now, listed = insertion.look(connection, address_keys, audience_of(draft))
+    address_keys = keys_of(submission.recipients)
+    is_new = keys.earlier(connection, submission.idempotency)
+    now, listed = insertion.look(connection, address_keys, audience_of(submission))
     is_new()
     queued = sum(key not in listed for key in address_keys)
-    begins = starts_at(draft, now)
+    begins = starts_at(submission, now)
     is_later = begins > now
     state = MailingState.SCHEDULED if is_later else MailingState.ACTIVE
-    suppressed = len(draft.recipients) - queued
-    row = mailing_row(draft, from_millis(now))
+    suppressed = len(submission.recipients) - queued
+    row = mailing_row(submission, from_millis(now))
     row |= {
         "state": state,
-        "total": len(draft.recipients),
+        "total": len(submission.recipients),
         "queued": queued if is_later else 0,  # the counters leave out what is in a batch
         "suppressed": suppressed,
         "next_due_at": row["send_at"] if is_later and queued else None,
         "staged_until": None,
     }
     in_batch = 0 if is_later else queued
-    mailing_id, batch_id = _insert(connection, draft, row, in_batch)
-    begun = Begun(mailing_id, row["uid"], row["queue"], begins, audience_of(draft), None)
-    new = _insert_what_belongs(connection, draft, begun, in_batch if batch_id is None else 0)
+    mailing_id, batch_id = _insert(connection, submission, row, in_batch)
+    begun = Begun(mailing_id, row["uid"], row["queue"], begins, audience_of(submission), None)
+    new = _insert_what_belongs(connection, submission, begun, in_batch if batch_id is None else 0)
     rows = delivery_rows(
-        mailing_id, draft.recipients, address_keys, listed, begins, new.id if new else batch_id
+        mailing_id, submission.recipients, address_keys, listed, begins, new.id if new else batch_id
     )
     insertion.insert_deliveries(connection, rows)
-    _end(connection, draft, begun, suppressed)
-    return _accepted(draft, begun, state), [new] if new else []
+    _end(connection, submission, begun, suppressed)
+    return _accepted(submission, begun, state), [new] if new else []
 
 
 def _insert(
-    connection: Connection, draft: Draft, row: Mapping[str, Any], in_batch: int
+    connection: Connection, submission: Submission, row: Mapping[str, Any], in_batch: int
 ) -> tuple[int, int | None]:
     """The mailing's id; and the batch that waits already and has places for so many of its deliveries."""
     mailing_id = insertion.insert_mailing(connection, row)
-    may_join = in_batch and row["queue"] == URGENT and not _goes_alone(draft)
-    joined = join.join_batch(connection, in_batch, URGENT, draft.route) if may_join else None
+    may_join = in_batch and row["queue"] == URGENT and not _goes_alone(submission)
+    joined = join.join_batch(connection, in_batch, URGENT, submission.route) if may_join else None
     return mailing_id(), joined() if joined else None
 
 
 def _insert_what_belongs(
-    connection: Connection, draft: Draft, begun: Begun, in_new_batch: int
+    connection: Connection, submission: Submission, begun: Begun, in_new_batch: int
 ) -> Gathered | None:
     """The content, the key; and a new batch for so many deliveries, which is to be enqueued.
 
     Raises NotAccepted, and Replayed.
     """
-    insert_content(connection, draft, begun.mailing_id)
+    insert_content(connection, submission, begun.mailing_id)
     new = None
     if in_new_batch:
-        new = gather.new(connection, in_new_batch, begun.queue, draft.route, draft.max_sessions)
-    keys.take(connection, draft.idempotency, begun.mailing_id)
-    keys.take_tick(connection, draft.tick, begun.mailing_id)
-    insert_files(connection, draft, begun.mailing_id)
-    if draft.written_as:
-        turn_into(connection, draft.written_as, begun.mailing_id)
+        new = gather.new(connection, in_new_batch, begun.queue, submission.route, submission.max_sessions)
+    keys.take(connection, submission.idempotency, begun.mailing_id)
+    keys.take_tick(connection, submission.tick, begun.mailing_id)
+    insert_files(connection, submission, begun.mailing_id)
+    if submission.written_as:
+        turn_into(connection, submission.written_as, begun.mailing_id)
     return new() if new else None
 
 
-def _goes_alone(draft: Draft) -> bool:
+def _goes_alone(submission: Submission) -> bool:
     """Is large, for a worker holds a whole batch; or wants sessions of its own."""
-    content = draft.content
+    content = submission.content
     is_long = len(content.text) + len(content.html) > thresholds.SHARES_A_BATCH_AT_MOST
-    if draft.original is not None:
-        is_long = len(draft.original.data) > thresholds.WHOLE_SHARES_A_BATCH_AT_MOST
-    return is_long or bool(content.attachments or draft.max_sessions is not None)
+    if submission.original is not None:
+        is_long = len(submission.original.data) > thresholds.WHOLE_SHARES_A_BATCH_AT_MOST
+    return is_long or bool(content.attachments or submission.max_sessions is not None)
 
 
-def _begin(connection: Connection, draft: Draft) -> Begun:
+def _begin(connection: Connection, submission: Submission) -> Begun:
     """Raises NotAccepted, and Replayed."""
     now, _ = insertion.look(connection, [])
-    row = mailing_row(draft, from_millis(now))
-    mailing_id, _ = _insert(connection, draft, row, 0)
-    audience, begins = audience_of(draft), starts_at(draft, now)
-    begun = Begun(mailing_id, row["uid"], row["queue"], begins, audience, draft.goes_first)
-    _insert_what_belongs(connection, draft, begun, 0)
+    row = mailing_row(submission, from_millis(now))
+    mailing_id, _ = _insert(connection, submission, row, 0)
+    audience, begins = audience_of(submission), starts_at(submission, now)
+    begun = Begun(mailing_id, row["uid"], row["queue"], begins, audience, submission.goes_first)
+    _insert_what_belongs(connection, submission, begun, 0)
     return begun
 
 
@@ -210,31 +210,35 @@ def _add(connection: Connection, rows: Sequence[NewDelivery]) -> int:
     return sum(row.state == State.SUPPRESSED for row in rows)
 
 
-def _activate(connection: Connection, draft: Draft, begun: Begun, suppressed: int) -> Written:
-    total, mailing_id = len(draft.recipients), begun.mailing_id
-    if draft.undo:  # counted from now on, when somebody can see it
-        mailings.begin_not_before(connection, mailing_id, draft.undo * 1_000)
+def _activate(connection: Connection, submission: Submission, begun: Begun, suppressed: int) -> Written:
+    total, mailing_id = len(submission.recipients), begun.mailing_id
+    if submission.undo:  # counted from now on, when somebody can see it
+        mailings.begin_not_before(connection, mailing_id, submission.undo * 1_000)
     state = mailings.activate(
         connection,
         mailing_id,
         total=total,
         suppressed=suppressed,
-        accept_ms=draft.elapsed_ms,
-        wait_ms=None if draft.goes_first is None or draft.canary_wait is None else draft.canary_wait * 1_000,
+        accept_ms=submission.elapsed_ms,
+        wait_ms=None
+        if submission.goes_first is None or submission.canary_wait is None
+        else submission.canary_wait * 1_000,
     )
     if state is None:
         raise Overtaken
     gathered = gather.gather(connection, mailing_id, gather.READY) if state is MailingState.ACTIVE else []
-    _end(connection, draft, begun, suppressed)
-    return _accepted(draft, begun, state), gathered
+    _end(connection, submission, begun, suppressed)
+    return _accepted(submission, begun, state), gathered
 
 
-def _end(connection: Connection, draft: Draft, begun: Begun, suppressed: int) -> None:
+def _end(connection: Connection, submission: Submission, begun: Begun, suppressed: int) -> None:
     if suppressed:
         webhook_events.note_suppressed(connection, begun.mailing_id)
-    if suppressed == len(draft.recipients):  # nothing waits, so nobody else will end it
+    if suppressed == len(submission.recipients):  # nothing waits, so nobody else will end it
         mailings.finish(connection, [begun.mailing_id])
 
 
-def _accepted(draft: Draft, begun: Begun, state: MailingState) -> Accepted:
-    return Accepted(begun.mailing_id, begun.uid, len(draft.recipients), state, duplicates=draft.duplicates)
+def _accepted(submission: Submission, begun: Begun, state: MailingState) -> Accepted:
+    return Accepted(
+        begun.mailing_id, begun.uid, len(submission.recipients), state, duplicates=submission.duplicates
+    )

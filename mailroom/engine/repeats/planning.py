@@ -1,4 +1,4 @@
-"""Planning of repeats: made of a draft and a rule, changed, moved by people, and what is to come of them."""
+"""Planning of repeats: made of a submission and a rule, changed, moved by people; what is to come of them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
 from mailroom.engine.accept import keys
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Accepted, Draft, RepeatTick
-from mailroom.engine.repeats import kept_draft
+from mailroom.engine.accept.submission import Accepted, RepeatTick, Submission
+from mailroom.engine.repeats import kept_submission
 from mailroom.ledger.mailings import idempotency
 from mailroom.ledger.repeats import repeats
 from mailroom.ledger.repeats.repeats import Repeat
@@ -72,43 +72,43 @@ def _with_first(first: datetime, plan: RepeatPlan) -> Iterator[datetime]:
     yield from plan.ticks(first)
 
 
-def keep(database: Database, draft: Draft, plan: RepeatPlan) -> str:
-    """Keeps it as a repeat, from `draft.send_at` on; its uid. The same submission again gets the same one.
+def keep(database: Database, submission: Submission, plan: RepeatPlan) -> str:
+    """Keeps it as a repeat, from its `send_at` on; the repeat's uid. The same submission again gets the same.
 
     Raises ValueError for people, and KeyReused.
     """
-    data = kept_draft.kept(draft)  # while nobody waits for the transaction: it may take a second
+    data = kept_submission.kept(submission)  # while nobody waits for the transaction: it may take a second
     with database.begin() as connection:
-        return _keep(connection, draft, data, plan)
+        return _keep(connection, submission, data, plan)
 
 
-def _keep(connection: Connection, draft: Draft, data: bytes, plan: RepeatPlan) -> str:
-    key = draft.idempotency
+def _keep(connection: Connection, submission: Submission, data: bytes, plan: RepeatPlan) -> str:
+    key = submission.idempotency
     if key is not None:
         earlier = idempotency.take(connection, key.scope, key.key, key.fingerprint, None)
         if earlier is not None:
             return keys.answer_of(earlier, key)
-    uid = _add(connection, draft, data, plan)
+    uid = _add(connection, submission, data, plan)
     if key is not None:
         idempotency.remember(connection, key.scope, key.key, uid)
     return uid
 
 
-def _add(connection: Connection, draft: Draft, data: bytes, plan: RepeatPlan) -> str:
+def _add(connection: Connection, submission: Submission, data: bytes, plan: RepeatPlan) -> str:
     now = from_millis(clock.now(connection))
     # One that is to begin at the moment of a tick begins with it.
-    begins = now if draft.send_at is None else max(now, _before(draft.send_at))
+    begins = now if submission.send_at is None else max(now, _before(submission.send_at))
     next_at = plan.next_after(begins)
     if next_at is None:
         raise ValueError("There is no tick of that rule before its end.")
     return repeats.add(
         connection,
         data,
-        user_id=draft.user_id,
-        program_id=draft.program_id,
-        sender=format_address(draft.content.sender),
-        subject=draft.content.subject,
-        total=len(draft.recipients),
+        user_id=submission.user_id,
+        program_id=submission.program_id,
+        sender=format_address(submission.content.sender),
+        subject=submission.content.subject,
+        total=len(submission.recipients),
         next_at=next_at,
         **_columns(plan),
     )
@@ -140,10 +140,10 @@ def resume(connection: Connection, repeat: Repeat) -> bool:
     return repeats.resume(connection, repeat, plan_of(repeat).next_after(from_millis(clock.now(connection))))
 
 
-def draft_for(data: bytes, repeat: Repeat, tick: RepeatTick, hours: SendingHours | None) -> Draft:
-    """What that tick sends. `data`: the draft as it is kept."""
+def submission_for(data: bytes, repeat: Repeat, tick: RepeatTick, hours: SendingHours | None) -> Submission:
+    """What that tick sends. `data`: the submission as it is kept."""
     return replace(
-        kept_draft.read(data),
+        kept_submission.read(data),
         user_id=repeat.user_id,
         program_id=repeat.program_id,
         hours=hours,
@@ -156,12 +156,12 @@ def send_now(database: Database, queue: Queue, repeat: Repeat, at: datetime | No
 
     Raises TickMade and TickNotDue, as `accept` does, and ValueError where its hours cannot be read.
     """
-    return accept(database, queue, draft_of_now(database, repeat, at))
+    return accept(database, queue, submission_of_now(database, repeat, at))
 
 
-def draft_of_now(database: Database, repeat: Repeat, at: datetime | None = None) -> Draft:
+def submission_of_now(database: Database, repeat: Repeat, at: datetime | None = None) -> Submission:
     """The same, to be accepted."""
     tick = RepeatTick(repeat.id, at or datetime.now(UTC), by_hand=True)
     with database.read() as connection:
-        data = repeats.draft_of(connection, repeat.id)
-    return draft_for(data, repeat, tick, plan_of(repeat).hours)
+        data = repeats.submission_of(connection, repeat.id)
+    return submission_for(data, repeat, tick, plan_of(repeat).hours)

@@ -18,8 +18,8 @@ from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import RepeatTick, StillUnderWay, TickMade, TickNotDue
-from mailroom.engine.repeats.planning import RepeatPlan, draft_for, plan_of
+from mailroom.engine.accept.submission import RepeatTick, StillUnderWay, TickMade, TickNotDue
+from mailroom.engine.repeats.planning import RepeatPlan, plan_of, submission_for
 from mailroom.ledger.repeats import repeats, ticks
 from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.queue import Queue
@@ -105,11 +105,13 @@ def _some(first: datetime, plan: RepeatPlan) -> Iterator[datetime]:
 
 
 def _submit(database: Database, queue: Queue, repeat: Repeat, plan: RepeatPlan, at: datetime) -> bool:
-    """Raises StillUnderWay, TickNotDue; what else it raises is the draft's or our own fault."""
+    """Raises StillUnderWay, TickNotDue; what else it raises is the submission's or our own fault."""
     with database.read() as connection:
-        data = repeats.draft_of(connection, repeat.id)
+        data = repeats.submission_of(connection, repeat.id)
     try:
-        accepted = accept(database, queue, draft_for(data, repeat, RepeatTick(repeat.id, at), plan.hours))
+        accepted = accept(
+            database, queue, submission_for(data, repeat, RepeatTick(repeat.id, at), plan.hours)
+        )
     except TickMade:
         return True
     log.info("a repeat ticks", repeat=repeat.id, mailing=accepted.mailing_id, at=at.isoformat())

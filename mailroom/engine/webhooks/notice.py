@@ -9,7 +9,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft, NotAccepted
+from mailroom.engine.accept.submission import NotAccepted, Submission
 from mailroom.ledger.people import users
 from mailroom.ledger.webhooks.webhook_endpoints import Endpoint
 from mailroom.queue import Queue
@@ -45,6 +45,6 @@ def send(database: Database, queue: Queue, settings: Settings, endpoint: Endpoin
             "A webhook endpoint was disabled",
             text=NOTICE_TEXT.format(url=endpoint.url, why=why, page=page).replace("{", "(").replace("}", ")"),
         )
-        accept(database, queue, Draft(content, people))
+        accept(database, queue, Submission(content, people))
     except (AddressError, NotAccepted) as error:
         log.warning("nobody was told of the disabled endpoint", reason=str(error))

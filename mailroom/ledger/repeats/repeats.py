@@ -1,4 +1,4 @@
-"""Repeats: kept with their draft, listed, moved by people, and due at their ticks."""
+"""Repeats: kept with what they send, listed, moved by people, and due at their ticks."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def repeats_for(key: ApiKey) -> ColumnElement[bool]:
     return is_valid_now(key) & mine
 
 
-def add(connection: Connection, draft: bytes, **values: Any) -> str:
+def add(connection: Connection, submission: bytes, **values: Any) -> str:
     """A new one, active; its uid. `values`: of its columns."""
     uid = str(uuid.uuid4())
     row = {
@@ -68,7 +68,7 @@ def add(connection: Connection, draft: bytes, **values: Any) -> str:
         "updated_at": now_millis(),
     }
     repeat_id = connection.execute(insert(repeats).values(row).returning(repeats.c.id)).scalar_one()
-    connection.execute(insert(repeat_drafts).values(repeat_id=repeat_id, draft=draft))
+    connection.execute(insert(repeat_drafts).values(repeat_id=repeat_id, draft=submission))
     tell(connection, "a repeat is made", repeat=repeat_id)
     return uid
 
@@ -96,7 +96,7 @@ def page(
     return [Repeat(*row) for row in found]
 
 
-def draft_of(connection: Connection, repeat_id: int) -> bytes:
+def submission_of(connection: Connection, repeat_id: int) -> bytes:
     kept = select(repeat_drafts.c.draft).where(repeat_drafts.c.repeat_id == repeat_id)
     return bytes(connection.execute(kept).scalar_one())
 

@@ -8,13 +8,12 @@ from typing import Any
 
 from flask import Response, request
 
-from mailroom.engine.accept.draft import Accepted, Draft
 from mailroom.engine.accept.several import AnswerForAll, accept_several
+from mailroom.engine.accept.submission import Accepted, Submission
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
-from mailroom.web.api import body, responses
-from mailroom.web.api.drafts import draft_of_email
+from mailroom.web.api import body, responses, submissions
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.idempotency import REPLAYED, conflicts, earlier_answer, idempotency_of
 from mailroom.web.api.operations import api_key, operation
@@ -46,7 +45,7 @@ def send_batch() -> Response:
     key = api_key()
     idempotency = idempotency_of(key)
     try:
-        drafts, errors = _drafts(key, _mode())
+        good, errors = _each(key, _mode())
     except ApiError:
         # What has changed since the first time must not turn a retry into an error.
         before = earlier_answer(idempotency) if idempotency is not None else None
@@ -59,7 +58,7 @@ def send_batch() -> Response:
         return json.dumps(data | ({"errors": errors} if _mode() == PERMISSIVE else {}))
 
     with conflicts():
-        given = accept_several(mailroom().database, mailroom().queue, drafts, text, idempotency)
+        given = accept_several(mailroom().database, mailroom().queue, good, text, idempotency)
         return stands(_answer(given))
 
 
@@ -70,20 +69,20 @@ def _mode() -> str:
     return mode
 
 
-def _drafts(key: ApiKey, mode: str) -> tuple[list[Draft], list[dict[str, Any]]]:
+def _each(key: ApiKey, mode: str) -> tuple[list[Submission], list[dict[str, Any]]]:
     """The good ones, and for permissive validation what is wrong with the others."""
-    drafts: list[Draft] = []
+    good: list[Submission] = []
     errors: list[dict[str, Any]] = []
     for index, value in enumerate(body.read_list(MOST_EMAILS)):
         try:
-            drafts.append(draft_of_email(email_of(value, key), key))
+            good.append(submissions.of_email(email_of(value, key), key))
         except ApiError as error:
             if mode == STRICT:
                 raise ApiError(
                     error.status, error.name, f"Email {index} of the array: {error.message}"
                 ) from None
             errors.append({"index": index, "message": error.message})
-    return drafts, errors
+    return good, errors
 
 
 def _answer(given: AnswerForAll) -> Response:

@@ -17,9 +17,9 @@ from mailroom.database import blobs
 from mailroom.ledger.drafts.kept_fields import Blob, DraftFile, KeptFields, shortened
 from mailroom.ledger.drafts.stored import Writing
 from mailroom.web.api.draft_requests import DraftRequest
-from mailroom.web.api.drafts import columns_of
 from mailroom.web.api.errors import Unprocessable
 from mailroom.web.api.requests import RecipientRequest
+from mailroom.web.api.submissions import columns_of
 from mailroom.web.compose.prefill import ADDRESSES_FIRST, MOST_PASTED
 from mailroom.web.csv_export import line
 from mailroom.web.drafts.written import OF_ITS_LIST

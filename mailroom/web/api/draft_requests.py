@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, FailFast, Field, WrapValidator
 
 from mailroom.content.check import LONGEST_FILENAME, header_problem
-from mailroom.engine.accept.draft import LONGEST_CANARY_WAIT, LONGEST_UNDO
+from mailroom.engine.accept.submission import LONGEST_CANARY_WAIT, LONGEST_UNDO
 from mailroom.web.api.fields import (
     MEDIA_TYPE,
     NUMBERS_ONLY,

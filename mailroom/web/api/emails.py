@@ -15,8 +15,7 @@ from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.states import MailingState
 from mailroom.web import mailroom
-from mailroom.web.api import body, responses, shown
-from mailroom.web.api.drafts import draft_of_email, draft_of_message
+from mailroom.web.api import body, responses, shown, submissions
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.operations import answer, api_key, operation
@@ -47,7 +46,9 @@ def send_email() -> Response:
     The answer means that the email is on disk; workers hand it to the mail server from there.
     """
     key = api_key()
-    accepted = submit(key, lambda idempotency: draft_of_email(email_of(body.value(), key), key, idempotency))
+    accepted = submit(
+        key, lambda idempotency: submissions.of_email(email_of(body.value(), key), key, idempotency)
+    )
     return stands(answer({"id": accepted.uid}, REPLAYED if accepted.replayed else None))
 
 
@@ -67,7 +68,9 @@ def send_raw_email() -> Response:
     where they are missing, Bcc is left out, and what is not ASCII or too long a line is encoded.
     """
     key = api_key()
-    accepted = submit(key, lambda idempotency: draft_of_message(body.read(RawEmailRequest), key, idempotency))
+    accepted = submit(
+        key, lambda idempotency: submissions.of_message(body.read(RawEmailRequest), key, idempotency)
+    )
     return stands(answer({"id": accepted.uid}, REPLAYED if accepted.replayed else None))
 
 

@@ -11,7 +11,7 @@ from flask import request
 
 from mailroom.engine.accept import keys
 from mailroom.engine.accept.acceptance import accept, answer_again
-from mailroom.engine.accept.draft import Accepted, Draft, Idempotency, KeyReused, StillUnderWay
+from mailroom.engine.accept.submission import Accepted, Idempotency, KeyReused, StillUnderWay, Submission
 from mailroom.ledger.mailings import idempotency as ledger
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
@@ -24,9 +24,9 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 
 
 def submit(
-    key: ApiKey, make: Callable[[Idempotency | None], Draft], said: Callable[[], bytes] | None = None
+    key: ApiKey, make: Callable[[Idempotency | None], Submission], said: Callable[[], bytes] | None = None
 ) -> Accepted:
-    """Accepts the draft that `make` makes of the request. Raises ApiError; nothing was accepted then.
+    """Accepts the submission that `make` makes of the request. Raises ApiError; nothing was accepted then.
 
     `said`: what a request says that is no JSON, and takes so long to be read that it is asked first whether
     it came before.
@@ -35,7 +35,7 @@ def submit(
     before = _earlier_mailing(idempotency) if said is not None else None
     if before is None:
         try:
-            draft = make(idempotency)
+            submission = make(idempotency)
         except ApiError:
             # What has changed since the first time must not turn a retry into an error.
             before = _earlier_mailing(idempotency)
@@ -44,7 +44,7 @@ def submit(
     with conflicts():
         if before is not None:
             return answer_again(mailroom().database, before)
-        return accept(mailroom().database, mailroom().queue, draft)
+        return accept(mailroom().database, mailroom().queue, submission)
 
 
 def idempotency_of(key: ApiKey, said: Callable[[], bytes] | None = None) -> Idempotency | None:

@@ -16,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.engine.accept.acceptance import accept, answer_again
-from mailroom.engine.accept.draft import Accepted
+from mailroom.engine.accept.submission import Accepted
 from mailroom.engine.templates import NoSuchTemplate, NotUsable, letter_in_use
 from mailroom.ledger.drafts import stored
 from mailroom.ledger.drafts.reach import drafts_for
@@ -32,14 +32,14 @@ from mailroom.web import mailroom
 from mailroom.web.api import body, draft_responses, responses, shown
 from mailroom.web.api.draft_fields import ATTACHED, writing_of
 from mailroom.web.api.draft_requests import DraftPage, DraftRequest, DraftUpdateRequest
-from mailroom.web.api.drafts import refuse
 from mailroom.web.api.errors import ApiError, Unprocessable, not_found
 from mailroom.web.api.idempotency import REPLAYED, conflicts
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import ReachedDraft
+from mailroom.web.api.submissions import refuse
 from mailroom.web.compose.list_choice import KEPT_LIST
 from mailroom.web.drafts.opened import fields_of
-from mailroom.web.drafts.sending import form_to_send, submission_of
+from mailroom.web.drafts.sending import form_to_send, submission_of_draft
 from mailroom.web.request.accepted import stands
 
 FIELDS_SHOWN = {
@@ -199,7 +199,7 @@ def _sent(draft: StoredDraft, fields: MultiDict[str, str], key: ApiKey) -> Accep
     template = _template(key, fields.get("template", ""))
     _check_list(key, fields.get(KEPT_LIST, ""))
     form = form_to_send(draft, fields, f"program-{key.program}")
-    built = submission_of(form, g.started, template)
+    built = submission_of_draft(form, g.started, template)
     refuse(key, built.content, form.problems)
     made = replace(built, user_id=key.user_id, program_id=key.program)
     return accept(mailroom().database, mailroom().queue, made)

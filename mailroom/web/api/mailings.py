@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.database.engine import Database
-from mailroom.engine.accept.draft import Accepted, Draft, Idempotency
+from mailroom.engine.accept.submission import Accepted, Idempotency, Submission
 from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
@@ -20,8 +20,7 @@ from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.ledger.states import MailingState, State
 from mailroom.web import mailroom
-from mailroom.web.api import body, requests, responses, shown
-from mailroom.web.api.drafts import draft_of_listed, draft_of_mailing
+from mailroom.web.api import body, requests, responses, shown, submissions
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.listed import ListedMailing, is_listed, listed
@@ -57,15 +56,17 @@ def send_mailing() -> Response:
     key = api_key()
     if is_listed():
         return _accepted(_submit_listed(listed(), key))
-    return _accepted(submit(key, lambda known: draft_of_mailing(mailing_of(body.value(), key), key, known)))
+    return _accepted(
+        submit(key, lambda known: submissions.of_mailing(mailing_of(body.value(), key), key, known))
+    )
 
 
 def _submit_listed(given: ListedMailing, key: ApiKey) -> Accepted:
-    def draft(known: Idempotency | None) -> Draft:
+    def submission(known: Idempotency | None) -> Submission:
         letter, parsed = listed_of(given.value, given.read(), key, is_tried=False)
-        return draft_of_listed(letter, parsed, key, known)
+        return submissions.of_listed(letter, parsed, key, known)
 
-    return submit(key, draft, lambda: given.said)
+    return submit(key, submission, lambda: given.said)
 
 
 def _accepted(accepted: Accepted) -> Response:

@@ -15,10 +15,10 @@ from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body, requests, responses, shown
-from mailroom.web.api.drafts import plan_of_listed, plan_of_mailing
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.listed import ListedMailing, is_listed, listed
 from mailroom.web.api.operations import answer, api_key, operation
+from mailroom.web.api.submissions import plan_of_listed, plan_of_mailing
 from mailroom.web.api.template_requests import (
     TemplatedListedMailingRequest,
     TemplatedPreflightRequest,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import parse_address
 from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.content.schedule.repeat_rules import repeat_rule
-from mailroom.engine.accept.draft import Draft, Idempotency, NotAccepted
+from mailroom.engine.accept.submission import Idempotency, NotAccepted, Submission
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.ledger.people import api_keys
@@ -21,9 +21,8 @@ from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.ledger.repeats.ticks import TickOutcome
 from mailroom.ledger.states import RepeatState
 from mailroom.web import mailroom
-from mailroom.web.api import body, responses, shown
+from mailroom.web.api import body, responses, shown, submissions
 from mailroom.web.api import repeat_responses as answers
-from mailroom.web.api.drafts import draft_of_mailing, refuse_sender
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.idempotency import REPLAYED, conflicts, idempotency_of, submit
 from mailroom.web.api.operations import answer, api_key, operation
@@ -32,6 +31,7 @@ from mailroom.web.api.reach import ReachedRepeat
 from mailroom.web.api.repeat_requests import RepeatRequest, RepeatUpdateRequest
 from mailroom.web.api.requests import MOST_UPDATE_OCTETS
 from mailroom.web.api.shown import instant
+from mailroom.web.api.submissions import refuse_sender
 from mailroom.web.request.accepted import stands
 
 TICKS_ANSWERED = 20
@@ -54,11 +54,11 @@ def create_repeat() -> Response:
     Each tick of its `rule` makes one mailing, once.
     """
     key, asked = api_key(), body.checked(RepeatRequest, body.value())
-    draft = draft_of_mailing(asked, key, idempotency_of(key))
-    plan = RepeatPlan(repeat_rule(asked.rule), asked.zone, draft.hours, asked.ends_at, asked.times)
+    submission = submissions.of_mailing(asked, key, idempotency_of(key))
+    plan = RepeatPlan(repeat_rule(asked.rule), asked.zone, submission.hours, asked.ends_at, asked.times)
     try:
         with conflicts():
-            uid = planning.keep(mailroom().database, draft, plan)
+            uid = planning.keep(mailroom().database, submission, plan)
     except ValueError as error:
         raise Unprocessable(f"`rule`: {error}") from None
     with mailroom().database.read() as connection:
@@ -158,11 +158,11 @@ def send_repeat(repeat: ReachedRepeat) -> Response:
     with database.read() as connection:
         found = _to_send(repeat, connection)
 
-    def draft(known: Idempotency | None) -> Draft:
-        return replace(planning.draft_of_now(database, found), idempotency=known, started=g.started)
+    def submission(known: Idempotency | None) -> Submission:
+        return replace(planning.submission_of_now(database, found), idempotency=known, started=g.started)
 
     try:
-        accepted = submit(api_key(), draft, lambda: b"")
+        accepted = submit(api_key(), submission, lambda: b"")
     except NotAccepted:
         raise _not_now(found) from None
     told = shown.accepted_mailing(accepted.uid, accepted.mailing_id, accepted.total, accepted.duplicates)

@@ -17,8 +17,8 @@ from mailroom.content.schedule.zones import zone_named
 from mailroom.content.unsubscribe import BULK_FROM
 from mailroom.content.writing.converter import LONGEST_SOURCE
 from mailroom.content.writing.layout import COLOUR, LOGO, LONGEST_FOOTER, LONGEST_LOGO, Layout
-from mailroom.engine.accept.draft import LONGEST_CANARY_WAIT, LONGEST_UNDO
 from mailroom.engine.accept.handed_in import MOST_RCPT
+from mailroom.engine.accept.submission import LONGEST_CANARY_WAIT, LONGEST_UNDO
 from mailroom.ledger.states import State
 from mailroom.web.api import remote_files
 from mailroom.web.api.examples import EXAMPLE_MESSAGE, EXAMPLE_MJML

@@ -11,14 +11,14 @@ from mailroom.content.content import TRANSACTIONAL, Content
 from mailroom.content.merge.plain import Values
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.unsubscribe import UNSUBSCRIBE_PATH, UNSUBSCRIBE_TAG, LinkPlace
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 
 MOST_TESTERS = 5
 
 TEST_MARK = "[Test] "
 
 
-def draft_for_testers(
+def submission_for_testers(
     content: Content,
     columns: Sequence[str],
     chosen: Recipient | None,
@@ -27,7 +27,7 @@ def draft_for_testers(
     *,
     user_id: int,
     expires_after: timedelta,
-) -> Draft:
+) -> Submission:
     """With the values of `chosen`. It heeds suppressions of all mail; its link unsubscribes nobody."""
     values: Values = {
         **dict.fromkeys(columns, ""),
@@ -35,7 +35,7 @@ def draft_for_testers(
         **({"email": chosen.address, "name": chosen.name, **(chosen.variables or {})} if chosen else {}),
     }
     marked = replace(content, subject=f"{TEST_MARK}{content.subject}", purpose=TRANSACTIONAL, list_name="")
-    return Draft(
+    return Submission(
         content=marked,
         recipients=[Recipient(one.address, one.name, values) for one in testers],
         columns=list(values),

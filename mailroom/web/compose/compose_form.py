@@ -15,7 +15,7 @@ from mailroom.content.recipients.csv_encoding import Choice
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.database.blobs import WRITTEN_AT_ONCE
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.ledger.lists.kept import KeptList
 from mailroom.web.compose import mends
@@ -94,7 +94,7 @@ class ComposeForm(FormProblems):
     lists: dict[str, Parsed] = field(default_factory=dict)  # as they were read, by field
     found: dict[str, int] = field(default_factory=dict)  # recipients found, by field
     mends: Mends = field(default_factory=Mends)
-    draft: Draft | None = None  # that it describes, problems or none
+    submission: Submission | None = None  # that it describes, problems or none
     repeat_plan: RepeatPlan | None = None  # by which it is to be mailed again and again
     send_at_note: str = ""  # what its time means, where the clocks change
 

@@ -12,8 +12,8 @@ from mailroom.content.recipients.role_addresses import is_role
 from mailroom.content.recipients.suggestions import suggested
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept import thresholds
-from mailroom.engine.accept.draft import Draft
 from mailroom.engine.accept.rows import audience_of
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.mailings import insertion
 from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import MOST_SHOWN, ComposeForm
@@ -95,10 +95,10 @@ class Review:
         return self.bad.suggestions + self.misspelt.suggestions
 
 
-def review_of(form: ComposeForm, draft: Draft) -> Review:
-    """Of the lists that `draft_of` found in the form."""
+def review_of(form: ComposeForm, submission: Submission) -> Review:
+    """Of the lists that `submission_of` found in the form."""
     file = form.lists.get(FILE_LIST)
-    review = Review(len(draft.recipients), file if file and (file.table or file.sheets) else None)
+    review = Review(len(submission.recipients), file if file and (file.table or file.sheets) else None)
     for name, parsed in form.lists.items():
         for problem in _told(parsed):
             review.bad.note(
@@ -113,7 +113,7 @@ def review_of(form: ComposeForm, draft: Draft) -> Review:
                 review.misspelt.note(_entry(name, parsed, recipient), "", better)
             if is_role(recipient.address):
                 review.roles.note(_entry(name, parsed, recipient))
-    _ask_ledger(review, form, draft)
+    _ask_ledger(review, form, submission)
     return review
 
 
@@ -126,10 +126,10 @@ def _entry(name: str, parsed: Parsed, recipient: Recipient) -> ListEntry:
     return ListEntry(name, parsed.lines_of.get(recipient.key, 0), recipient.address)
 
 
-def _ask_ledger(review: Review, form: ComposeForm, draft: Draft) -> None:
-    audience = audience_of(draft)
+def _ask_ledger(review: Review, form: ComposeForm, submission: Submission) -> None:
+    audience = audience_of(submission)
     with suppress(*LEDGER_AWAY), mailroom().database.read() as connection:
-        for some in _in_parts(draft.recipients):
+        for some in _in_parts(submission.recipients):
             _, listed = insertion.look(connection, keys_of(some), audience)
             for recipient in some if listed else ():
                 if recipient.key in listed:

@@ -1,4 +1,4 @@
-"""Submission of the compose form: a draft that the engine accepts, or what is wrong with it."""
+"""Submission that the compose form describes, which the engine accepts; or what is wrong with it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from mailroom.content.writing.pictures import with_pictures
 from mailroom.content.writing.written import finished
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.accept.canary_size import canary_size
-from mailroom.engine.accept.draft import (
+from mailroom.engine.accept.submission import (
     IF_UNKNOWN_CHOICES,
     LONGEST_CANARY_WAIT,
     LONGEST_UNDO,
-    Draft,
     Idempotency,
+    Submission,
 )
 from mailroom.engine.accept.waits import Waits
 from mailroom.web import mailroom
@@ -70,10 +70,10 @@ def content_of(form: ComposeForm) -> Content:
     return with_pictures(replace(content, html=finished(content.html, format)))
 
 
-def draft_of(
+def submission_of(
     form: ComposeForm, user_id: int, started: float, *, is_tried_as_a_whole: bool = False
-) -> tuple[Draft, Parsed]:
-    """The draft that the form describes. What is wrong goes into `form.problems`: look there first.
+) -> tuple[Submission, Parsed]:
+    """The submission that the form describes. What is wrong goes into `form.problems`: look there first.
 
     `is_tried_as_a_whole`: what its merge tags make of it is preflight's.
     """
@@ -90,7 +90,7 @@ def draft_of(
     )
     found = [(field_of(form.typed, name), sentence) for name, sentence in found if name not in known]
     form.problems += [finding for finding in found if finding[0] not in known]
-    draft = Draft(
+    submission = Submission(
         content=content,
         recipients=parsed.recipients,
         columns=parsed.columns,
@@ -108,9 +108,9 @@ def draft_of(
         written_as=form.value("draft"),
         started=started,
     )
-    form.draft = draft
-    form.repeat_plan = repeat_wish.plan_of_form(form, _zone(form), draft.hours)
-    return draft, parsed
+    form.submission = submission
+    form.repeat_plan = repeat_wish.plan_of_form(form, _zone(form), submission.hours)
+    return submission, parsed
 
 
 def _purpose(form: ComposeForm) -> str | None:

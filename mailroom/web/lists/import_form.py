@@ -12,7 +12,7 @@ from mailroom.content.content import Content
 from mailroom.content.lists.newcomers import Newcomers, TooManyColumns, newcomers
 from mailroom.content.lists.stated_consent import ConsentUnreadable, StatedConsent, stated
 from mailroom.database.engine import Database
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.engine.lists import importing
 from mailroom.engine.lists.importing import ImportWish, ListChanges, ListCounts
 from mailroom.ledger.lists.kept import KeptList
@@ -75,8 +75,8 @@ def read_import(database: Database, into: KeptList, kept: Uploads) -> ImportForm
     parsed = recipients_of(form)
     found.newcomers = newcomers(parsed)
     # For the suppressions of all mail: nobody knows yet which mail they will get.
-    draft = Draft(Content(Address(""), "", ""), parsed.recipients, started=time.perf_counter())
-    found.review = review_of(form, draft)
+    submission = Submission(Content(Address(""), "", ""), parsed.recipients, started=time.perf_counter())
+    found.review = review_of(form, submission)
     _note_unfit(found)
     if not form.problems:
         try:

@@ -14,21 +14,21 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import DraftRefused
+from mailroom.engine.accept.submission import SubmissionRefused
 from mailroom.engine.letterhead import link_place
 from mailroom.engine.preflight.plan import plan_of
 from mailroom.ledger.drafts.versions import Reason
 from mailroom.smtp.server import server_from
 from mailroom.web import mailroom
 from mailroom.web.checking import kept_form, running
-from mailroom.web.checking.for_testers import MOST_TESTERS, draft_for_testers
+from mailroom.web.checking.for_testers import MOST_TESTERS, submission_for_testers
 from mailroom.web.checking.forecast import Forecast, forecast
 from mailroom.web.checking.kept_check import CheckStatus, KeptCheck, Person, digest_of
 from mailroom.web.checking.preview import PreviewedLetter, previewed
 from mailroom.web.checking.shown_finding import shown_findings
 from mailroom.web.compose import compose_form
 from mailroom.web.compose.compose_form import ComposeForm
-from mailroom.web.compose.submission import content_of, draft_of, waits_of
+from mailroom.web.compose.submission import content_of, submission_of, waits_of
 from mailroom.web.drafts import saving
 from mailroom.web.layout.filters import count
 from mailroom.web.letter_frame import framed
@@ -62,14 +62,16 @@ def begin() -> Response:
 
 def _begun(form: ComposeForm) -> Response:
     tried = kept_form.as_checked(form)
-    draft, parsed = draft_of(tried, user().id, g.started, is_tried_as_a_whole=True)
+    submission, parsed = submission_of(tried, user().id, g.started, is_tried_as_a_whole=True)
     if tried.problems:
         # Again as it stands, so that its page says all that is wrong, and of which entries.
-        draft_of(form, user().id, g.started)
+        submission_of(form, user().id, g.started)
         form.problems = form.problems or tried.problems
         return compose.shown(form, 422)
     check = KeptCheck(kept_form.keep(form, compose.uploads()))
-    running.run(check, plan_of(draft.content, parsed, has_template=tried.template is not None), mailroom())
+    running.run(
+        check, plan_of(submission.content, parsed, has_template=tried.template is not None), mailroom()
+    )
     return redirect(url_for("check.show", token=check.token), 303)
 
 
@@ -182,7 +184,7 @@ def _testers(typed: str) -> list[Address]:
 
 def _send_test(content: Content, status: CheckStatus, person: Person | None, testers: list[Address]) -> bool:
     settings = mailroom().settings
-    draft = draft_for_testers(
+    submission = submission_for_testers(
         content,
         status.columns,
         person.recipient if person else None,
@@ -191,12 +193,12 @@ def _send_test(content: Content, status: CheckStatus, person: Person | None, tes
         user_id=user().id,
         expires_after=settings.expires,
     )
-    problems = mistakes_of(draft.content, draft.columns, draft.recipients)
+    problems = mistakes_of(submission.content, submission.columns, submission.recipients)
     try:
         if problems:
-            raise DraftRefused(problems)
-        accepted = accept(mailroom().database, mailroom().queue, draft)
-    except DraftRefused as refused:
+            raise SubmissionRefused(problems)
+        accepted = accept(mailroom().database, mailroom().queue, submission)
+    except SubmissionRefused as refused:
         flash(f"No test was sent. {refused.problems[0][1]}", "error")
     except LEDGER_AWAY:
         flash("No test was sent: the ledger cannot be written just now. Try again soon.", "error")

@@ -24,7 +24,13 @@ from mailroom.content.recipients.parsed import Parsed, Problems
 from mailroom.content.unsubscribe import HOW_TO_LINK
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Accepted, Draft, DraftRefused, KeyReused, StillUnderWay
+from mailroom.engine.accept.submission import (
+    Accepted,
+    KeyReused,
+    StillUnderWay,
+    Submission,
+    SubmissionRefused,
+)
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.ledger.deliveries.outcomes import OUTCOMES
@@ -36,7 +42,7 @@ from mailroom.web.compose.compose_form import OF_ITS_DRAFT, ComposeForm
 from mailroom.web.compose.offers import offers
 from mailroom.web.compose.prefill import copied
 from mailroom.web.compose.review import review_of
-from mailroom.web.compose.submission import draft_of
+from mailroom.web.compose.submission import submission_of
 from mailroom.web.compose.template_choice import chosen_template
 from mailroom.web.compose.uploads import Uploads
 from mailroom.web.drafts import saving
@@ -125,14 +131,14 @@ def submit() -> Response:
 
 def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Response:
     """The same for a form that was kept. `is_tried_as_a_whole`: preflight has said what its tags do."""
-    draft, parsed = draft_of(form, user().id, g.started, is_tried_as_a_whole=is_tried_as_a_whole)
+    submission, parsed = submission_of(form, user().id, g.started, is_tried_as_a_whole=is_tried_as_a_whole)
     if form.problems:
         return shown(form, 422)
     if form.repeat_plan is not None:
-        return _kept_to_repeat(form, draft, form.repeat_plan)
+        return _kept_to_repeat(form, submission, form.repeat_plan)
     try:
-        accepted = accept(mailroom().database, mailroom().queue, draft)
-    except DraftRefused as refused:
+        accepted = accept(mailroom().database, mailroom().queue, submission)
+    except SubmissionRefused as refused:
         form.problems = refused.problems
         return shown(form, 422)
     except KeyReused:
@@ -152,12 +158,12 @@ def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Respon
     return answer
 
 
-def _kept_to_repeat(form: ComposeForm, draft: Draft, plan: RepeatPlan) -> Response:
+def _kept_to_repeat(form: ComposeForm, submission: Submission, plan: RepeatPlan) -> Response:
     """303 to the repeat's page."""
     try:
-        if not draft.recipients:
+        if not submission.recipients:
             raise ValueError("Add at least one recipient.")
-        uid = planning.keep(mailroom().database, draft, plan)
+        uid = planning.keep(mailroom().database, submission, plan)
     except KeyReused:
         return _ask_again(form)
     except ValueError as error:
@@ -179,7 +185,7 @@ def check_recipients() -> Response:
 
 def with_its_list(form: ComposeForm) -> Response:
     """The same for a form that was kept."""
-    draft_of(form, user().id, g.started)
+    submission_of(form, user().id, g.started)
     form.problems = [problem for problem in form.problems if problem[0] in ABOUT_RECIPIENTS]
     form.keep_files(uploads())
     return shown(form, 200)
@@ -234,7 +240,7 @@ def shown(form: ComposeForm, status: int) -> Response:
     page = render_template(
         "compose/page.html",
         form=form,
-        review=review_of(form, form.draft) if form.draft else None,
+        review=review_of(form, form.submission) if form.submission else None,
         limit=limit,
         evidence_wait=wait,
         **offers()._asdict(),
@@ -272,7 +278,7 @@ def expired(error: CSRFError) -> Response:
 def with_a_fresh_token() -> Response:
     """The form as typed, to be sent once more."""
     form = compose_form.from_request(uploads())
-    draft_of(form, user().id, g.started)
+    submission_of(form, user().id, g.started)
     form.problems.insert(
         0, ("send", "This page was open for too long. Everything is still here: press Send again.")
     )

@@ -1,4 +1,4 @@
-"""/repeats: drafts that are mailed again and again; look at, change, pause, resume, cancel, send now."""
+"""/repeats: mailings that are sent again and again; look at, change, pause, resume, cancel, send now."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from werkzeug.wrappers import Response
 
 from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.database.clock import from_millis
-from mailroom.engine.accept.draft import StillUnderWay, TickMade, TickNotDue
-from mailroom.engine.repeats import kept_draft, planning
+from mailroom.engine.accept.submission import StillUnderWay, TickMade, TickNotDue
+from mailroom.engine.repeats import kept_submission, planning
 from mailroom.ledger.repeats import repeats, ticks
 from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.web import mailroom
@@ -113,7 +113,7 @@ def _shown(uid: UUID, form: RepeatForm | None) -> Response:
     with mailroom().database.read() as connection:
         repeat = _repeat(connection, uid)
         became = ticks.of_repeat(connection, repeat.id, limit=TICKS_SHOWN)
-        letter = kept_draft.read(repeats.draft_of(connection, repeat.id)).content
+        letter = kept_submission.read(repeats.submission_of(connection, repeat.id)).content
     body = render_template(
         "repeats/show.html",
         repeat=repeat,

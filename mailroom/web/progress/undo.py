@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from mailroom.engine.accept.draft import LONGEST_UNDO
+from mailroom.engine.accept.submission import LONGEST_UNDO
 from mailroom.ledger.mailings.mailings import Mailing
 
 

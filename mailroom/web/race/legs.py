@@ -17,7 +17,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.states import MailingState, State
@@ -85,14 +85,14 @@ def _send_inline(slow_server: str, mails: int) -> Leg:
 
 def _send_queued(database: Database, queue: Queue, mails: int, sessions: int) -> Leg:
     """Accepts the same mails for the slow server, and says how long that view took."""
-    draft = Draft(
+    submission = Submission(
         content=Content(sender=Address(RACE_SENDER), subject=_subject(mails), text=RACE_TEXT),
         recipients=[Recipient(address) for address in _recipients(mails)],
         route="slow",
         max_sessions=sessions,
     )
     initiated_at, began = time.time(), time.perf_counter()
-    accepted = accept(database, queue, draft)
+    accepted = accept(database, queue, submission)
     seconds = time.perf_counter() - began
     return Leg("queued", sessions, initiated_at, time.time(), seconds, mailing_id=accepted.mailing_id)
 

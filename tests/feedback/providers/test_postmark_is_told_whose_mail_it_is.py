@@ -11,7 +11,7 @@ from mailroom.content.compiled import LARGE_PIECE
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.unsubscribe import LinkPlace
 from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 from mailroom.engine.feedback.provider_posts import ProviderPosts
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.send.messages import CompiledMessages
@@ -62,8 +62,8 @@ def test_nobody_else_gets_such_fields(comes: Comes, server: str) -> None:
 def test_they_are_the_only_thing_that_is_added(comes: Comes, text: str) -> None:
     """Also to a mail that goes out in large pieces."""
     content = replace(CONTENT, text=text)
-    draft = Draft(content, [Recipient("ann@mail.example")])
-    mailing_id = accept(comes.database, comes.book.queue, draft).mailing_id
+    submission = Submission(content, [Recipient("ann@mail.example")])
+    mailing_id = accept(comes.database, comes.book.queue, submission).mailing_id
     [delivery_id] = delivery_ids(comes.database, mailing_id)
     plain = handed_over(comes, delivery_id, "")
     with_fields = handed_over(comes, delivery_id, "smtp.postmarkapp.com")

@@ -1,4 +1,4 @@
-"""Kept drafts: all that a mailing needs, as octets, and back."""
+"""Kept submissions: all that a mailing needs, as octets, and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mailroom.content.addresses import Address
 from mailroom.content.content import Attachment, Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.blobs import WRITTEN_AT_ONCE
-from mailroom.engine.accept.draft import Draft
+from mailroom.engine.accept.submission import Submission
 
 MOST_KEPT_FILES = 10 * 1024 * 1024
 """Octets of the attachments of a repeat: they are all in memory when a tick is written."""
@@ -28,10 +28,10 @@ class TooLargeToKeep(ValueError):
     """`str()` says why, to people."""
 
 
-def kept(draft: Draft) -> bytes:
+def kept(submission: Submission) -> bytes:
     """Raises TooLargeToKeep. When it goes, to whom it belongs and its idempotency are not in it."""
-    content = draft.content
-    if len(draft.recipients) > MOST_KEPT_RECIPIENTS:
+    content = submission.content
+    if len(submission.recipients) > MOST_KEPT_RECIPIENTS:
         raise TooLargeToKeep(f"A repeat goes to {MOST_KEPT_RECIPIENTS:,} recipients at the most.")
     if sum(file.size for file in content.attachments) > MOST_KEPT_FILES:
         most = MOST_KEPT_FILES // 1024 // 1024
@@ -54,23 +54,23 @@ def kept(draft: Draft) -> bytes:
             [file.filename, file.content_type, file.content_id, _written(file)]
             for file in content.attachments
         ],
-        "recipients": [tuple(one) for one in draft.recipients],
-        "columns": list(draft.columns),
-        "duplicates": draft.duplicates,
-        "undo": draft.undo,
-        "canary": draft.canary,
-        "canary_wait": draft.canary_wait,
-        "expires_ms": draft.expires_after // _MILLISECOND,
-        "if_unknown": draft.if_unknown,
-        "evidence_ms": draft.evidence_wait // _MILLISECOND,
-        "tags": list(draft.tags),
+        "recipients": [tuple(one) for one in submission.recipients],
+        "columns": list(submission.columns),
+        "duplicates": submission.duplicates,
+        "undo": submission.undo,
+        "canary": submission.canary,
+        "canary_wait": submission.canary_wait,
+        "expires_ms": submission.expires_after // _MILLISECOND,
+        "if_unknown": submission.if_unknown,
+        "evidence_ms": submission.evidence_wait // _MILLISECOND,
+        "tags": list(submission.tags),
     }
     return zlib.compress(json.dumps(about, ensure_ascii=False).encode("utf-8", "surrogatepass"), level=1)
 
 
-def read(data: bytes) -> Draft:
+def read(data: bytes) -> Submission:
     about = json.loads(zlib.decompress(data).decode("utf-8", "surrogatepass"))
-    return Draft(
+    return Submission(
         content=_content(about["content"], about["attachments"]),
         recipients=[Recipient(*one) for one in about["recipients"]],
         columns=about["columns"],

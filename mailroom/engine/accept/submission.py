@@ -1,12 +1,12 @@
-"""Draft: what is to be accepted, what is answered, and why something is not accepted.
+"""Submission: what is to be accepted, what is answered, and why something is not accepted.
 
-NotAccepted         one family: nothing was written
-├── DraftRefused    `problems`: (field, what to do) for the person who submitted
-├── KeyReused       the idempotency key belongs to another submission
-├── TickMade        the tick of a repeat has its mailing already
-├── TickNotDue      its repeat was paused, canceled or changed meanwhile
-└── StillUnderWay   the same submission is being accepted right now
-    └── Overtaken   this one stood still for so long that it was given up; a retry may have its key
+NotAccepted            one family: nothing was written
+├── SubmissionRefused  `problems`: (field, what to do) for the person who submitted
+├── KeyReused          the idempotency key belongs to another submission
+├── TickMade           the tick of a repeat has its mailing already
+├── TickNotDue         its repeat was paused, canceled or changed meanwhile
+└── StillUnderWay      the same submission is being accepted right now
+    └── Overtaken      this one stood still for so long that it was given up; a retry may have its key
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class NotAccepted(Exception):
     """Nothing was written."""
 
 
-class DraftRefused(NotAccepted):
+class SubmissionRefused(NotAccepted):
     """What was submitted cannot be mailed. `problems`: (field, what is wrong and what to do)."""
 
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
@@ -88,7 +88,7 @@ LONGEST_CANARY_WAIT = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Submission:
     """What is to be accepted. `started`: time.perf_counter() when the request came in."""
 
     content: Content

@@ -1,4 +1,4 @@
-"""Drafts of the API: from what a program sent to what the engine accepts."""
+"""Submissions of the API: from what a program sent to what the engine accepts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mailroom.content.unsubscribe import list_name_of, purposed
 from mailroom.content.writing.written import finished
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.canary_size import canary_size
-from mailroom.engine.accept.draft import Draft, Idempotency
+from mailroom.engine.accept.submission import Idempotency, Submission
 from mailroom.engine.preflight.plan import PreflightPlan, plan_of, plan_of_given
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
@@ -42,7 +42,7 @@ API_FIELD_NAMES = {"sender": "from"}
 """What the content calls otherwise than the API."""
 
 
-def draft_of_email(email: EmailRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
+def of_email(email: EmailRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Submission:
     """Raises ApiError with what is wrong with it."""
     recipients = each_once(to=email.to, cc=email.cc, bcc=email.bcc)
     to, cc = (
@@ -50,25 +50,25 @@ def draft_of_email(email: EmailRequest, key: ApiKey, idempotency: Idempotency | 
     )
     content = _content(email, kind="shared", to=to, cc=cc)
     given = len(email.to) + len(email.cc) + len(email.bcc)
-    return _draft(email, key, content, recipients, (), given - len(recipients), idempotency)
+    return _submission(email, key, content, recipients, (), given - len(recipients), idempotency)
 
 
-def draft_of_message(raw: RawEmailRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
+def of_message(raw: RawEmailRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Submission:
     """Judged as at the submission port. Raises ApiError with what is wrong with it."""
     try:
-        draft = handed_in.draft_of(raw.handed_in(), key)
+        submission = handed_in.submission_of(raw.handed_in(), key)
     except Unmailable as reason:
         raise Unprocessable(f"`message`: This cannot be mailed: {reason}.") from None
     except handed_in.NotTheirs as refusal:
         raise ApiError(403, "validation_error", f"{refusal}.") from None
     expires_after = mailroom().settings.expires
-    return replace(draft, expires_after=expires_after, idempotency=idempotency, started=g.started)
+    return replace(submission, expires_after=expires_after, idempotency=idempotency, started=g.started)
 
 
-def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Draft:
+def of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempotency | None = None) -> Submission:
     """Raises ApiError with what is wrong with it."""
     if mailing.recipients_list is not None:
-        return _draft_to_list(mailing, key, idempotency)
+        return _submission_to_list(mailing, key, idempotency)
     columns = columns_of(mailing.recipients)
     recipients: dict[str, Recipient] = {}
     for given in mailing.recipients:
@@ -76,16 +76,16 @@ def draft_of_mailing(mailing: MailingRequest, key: ApiKey, idempotency: Idempote
         recipients.setdefault(recipient.key, recipient)
     content = purposed(_content(mailing, kind="individual"), mailing.purpose, len(recipients), columns)
     duplicates = len(mailing.recipients) - len(recipients)
-    return _draft(mailing, key, content, list(recipients.values()), columns, duplicates, idempotency)
+    return _submission(mailing, key, content, list(recipients.values()), columns, duplicates, idempotency)
 
 
-def draft_of_listed(
+def of_listed(
     letter: LetterToMany, parsed: Parsed, key: ApiKey, idempotency: Idempotency | None = None
-) -> Draft:
+) -> Submission:
     """The same of recipients that came as a file. Raises ApiError with what is wrong with it."""
     people, columns = parsed.recipients, tuple(parsed.columns)
     content = purposed(_content(letter, kind="individual"), letter.purpose, len(people), columns)
-    return _draft(letter, key, content, people, columns, parsed.duplicates.total, idempotency)
+    return _submission(letter, key, content, people, columns, parsed.duplicates.total, idempotency)
 
 
 def plan_of_listed(letter: LetterToMany, parsed: Parsed, key: ApiKey) -> PreflightPlan:
@@ -96,10 +96,10 @@ def plan_of_listed(letter: LetterToMany, parsed: Parsed, key: ApiKey) -> Preflig
     return plan_of(content, parsed)
 
 
-def _draft_to_list(mailing: MailingRequest, key: ApiKey, idempotency: Idempotency | None) -> Draft:
+def _submission_to_list(mailing: MailingRequest, key: ApiKey, idempotency: Idempotency | None) -> Submission:
     content, parsed = _to_list(mailing, key)
     refuse_lacking_of(mailing, ((one.address, one.variables or {}) for one in parsed.recipients))
-    return _draft(mailing, key, content, parsed.recipients, parsed.columns, 0, idempotency)
+    return _submission(mailing, key, content, parsed.recipients, parsed.columns, 0, idempotency)
 
 
 def _to_list(mailing: MailingRequest | PreflightRequest, key: ApiKey) -> tuple[Content, Parsed]:
@@ -139,7 +139,7 @@ def _recipient(given: RecipientRequest | PreflightRecipientRequest, address: Add
     return Recipient(address.address, given.name or address.name, given.variables or None)
 
 
-def _draft(
+def _submission(
     letter: Letter,
     key: ApiKey,
     content: Content,
@@ -147,9 +147,9 @@ def _draft(
     columns: Sequence[str],
     duplicates: int,
     idempotency: Idempotency | None,
-) -> Draft:
+) -> Submission:
     refuse(key, content, check(content, columns, recipients))
-    return Draft(
+    return Submission(
         content=content,
         recipients=recipients,
         columns=columns,
