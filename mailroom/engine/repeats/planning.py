@@ -97,7 +97,7 @@ def _keep(connection: Connection, draft: Draft, data: bytes, plan: RepeatPlan) -
 def _add(connection: Connection, draft: Draft, data: bytes, plan: RepeatPlan) -> str:
     now = from_millis(clock.now(connection))
     # One that is to begin at the moment of a tick begins with it.
-    begins = now if draft.send_at is None else max(now, _before(draft.send_at))
+    begins = now if draft.send_at is None or draft.send_at <= now else _before(draft.send_at)
     next_at = plan.next_after(begins)
     if next_at is None:
         raise ValueError("There is no tick of that rule before its end.")
