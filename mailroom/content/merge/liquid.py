@@ -32,7 +32,13 @@ from mailroom.content.merge.filters import PRICES, metered
 from mailroom.content.merge.local_filters import LOCAL_FILTERS
 from mailroom.content.merge.plain import MergeError, Value, Values, crlf, text_of, value_of
 from mailroom.content.merge.quick import QuickOutput, make_quick, set_lines_apart
-from mailroom.content.merge.render import NAMESPACE_BYTES, OUTPUT_BYTES, Page, RenderWithBudget, WholeLines
+from mailroom.content.merge.render import (
+    NAMESPACE_BYTES,
+    OUTPUT_BYTES,
+    RenderBuffer,
+    RenderWithBudget,
+    WholeLines,
+)
 from mailroom.content.merge.source import counted, judge_source
 
 LOOPS = 10_000
@@ -63,9 +69,9 @@ EXPRESSION_STEPS = 6
 class _Template(BoundTemplate):
     context_class = RenderWithBudget
 
-    def filled(self, known: Values) -> Page:
+    def filled(self, known: Values) -> RenderBuffer:
         """As `render`, without what templates within templates need. Raises LiquidError, and others."""
-        context, page = RenderWithBudget(self, globals=known), Page()
+        context, page = RenderWithBudget(self, globals=known), RenderBuffer()
         for node in self.nodes:
             try:
                 node.render(context, page)  # type: ignore[arg-type]
@@ -190,11 +196,11 @@ class LiquidTemplate:
         """The same in parts, each of `whole_lines` as it stands there, by itself. Raises MergeError."""
         return [run if type(run) is WholeLines else crlf(run) for run in self._filled(values).runs()]
 
-    def _filled(self, values: Values) -> Page:
+    def _filled(self, values: Values) -> RenderBuffer:
         # Every name is there, so that a recipient without a value gets an empty text.
         known = {name: _known(value_of(values, name)) for name in self._names}
         try:
-            page: Page = self._template.filled(known)
+            page: RenderBuffer = self._template.filled(known)
             return page
         except (LiquidError, MergeError) as trouble:
             raise MergeError(_for_recipient(trouble)) from None

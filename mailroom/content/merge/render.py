@@ -28,7 +28,7 @@ class WholeLines(str):
     __slots__ = ()
 
 
-class Page:
+class RenderBuffer:
     """Output buffer, bounded: what the library's LimitedStringIO is, with the texts kept apart until the end.
     `size`: octets so far.
     """
@@ -98,7 +98,7 @@ class RenderWithBudget(RenderContext):
 
     def get_buffer(self, buf: Any = None) -> Any:
         """For what a block makes: not more than there is room for where it stands."""
-        return Page(OUTPUT_BYTES - (buf.size if isinstance(buf, Page) else 0))
+        return RenderBuffer(OUTPUT_BYTES - (buf.size if isinstance(buf, RenderBuffer) else 0))
 
     def assign(self, key: str, val: Any) -> None:
         """Counts what is kept as it comes: to add up all variables each time is work as well."""
