@@ -16,7 +16,7 @@ from mailroom.ledger.people import api_keys
 from mailroom.ledger.states import MailingState
 from mailroom.web import mailroom
 from mailroom.web.api import body, responses, shown
-from mailroom.web.api.drafts import draft_of_email, draft_of_message
+from mailroom.web.api.drafts import draft_of_email, draft_of_message, found_to_send
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.operations import answer, api_key, operation
@@ -121,7 +121,7 @@ def update_email(email: Reached) -> Response:
     """
     update = body.read(UpdateRequest, MOST_UPDATE_OCTETS)
     with mailroom().database.begin() as connection:
-        mailing = email.find(connection)
+        mailing = found_to_send(email, connection)
         lasts = mailroom().settings.expires
         if reschedule(connection, mailing, update.scheduled_at, lasts, hours_of(mailing)) is None:
             raise ApiError(409, "validation_error", _too_late("moved to another time", mailing))

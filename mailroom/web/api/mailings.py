@@ -21,7 +21,7 @@ from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.ledger.states import MailingState, State
 from mailroom.web import mailroom
 from mailroom.web.api import body, requests, responses, shown
-from mailroom.web.api.drafts import draft_of_listed, draft_of_mailing
+from mailroom.web.api.drafts import draft_of_listed, draft_of_mailing, found_to_send
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.idempotency import REPLAYED, submit
 from mailroom.web.api.listed import ListedMailing, is_listed, listed
@@ -98,7 +98,7 @@ def update_mailing(mailing: Reached) -> Response:
     """
     update = body.read(requests.MailingUpdateRequest, requests.MOST_UPDATE_OCTETS)
     with mailroom().database.begin() as connection:
-        before = mailing.find(connection)
+        before = found_to_send(mailing, connection)
         hours = hours_of(before)
         if "sending_hours" in update.model_fields_set:
             hours = update.sending_hours.hours() if update.sending_hours else None
@@ -121,6 +121,8 @@ def pause_mailing(mailing: Reached) -> Response:
 @operation("POST", "/mailings/{id}/resume", scope=api_keys.SEND, gives=responses.MailingAnswer, errors=(409,))
 def resume_mailing(mailing: Reached) -> Response:
     """Resume a paused mailing."""
+    with mailroom().database.read() as connection:
+        found_to_send(mailing, connection)
     return _move(mailing, mailings.resume, MailingState.ACTIVE)
 
 
@@ -133,7 +135,7 @@ def release_mailing(mailing: Reached) -> Response:
     Of one with a `canary`: those who wait for it.
     """
     with mailroom().database.begin() as connection:
-        before = mailing.find(connection)
+        before = found_to_send(mailing, connection)
         if not canary.release(connection, before.id) and before.release_at is None:
             raise ApiError(409, "validation_error", "Nobody of this mailing waits to be let go.")
         return answer(shown.mailing(mailing.find(connection)))
