@@ -30,6 +30,8 @@ LOADED = {
     "gunicorn": ["gunicorn.app.wsgiapp", "gunicorn.arbiter", "mailroom.front.worker", "app"],
     "flask": ["flask.cli", "app"],
     "mailroom.submission": ["mailroom.submission.__main__"],
+    "schemathesis.cli": ["schemathesis.cli", "schemathesis.cli.commands.run"],
+    "tests.feedback.watcher": ["tests.feedback.watcher"],
 }
 """What each program loads before it does anything; others are started, not forked."""
 
@@ -38,7 +40,7 @@ READ_BY_PYTHON = ("PYTHON", "LD_", "LC_", "LANG", "TZ")
 
 
 class WarmProcess:
-    """`python WORDS` in the checkout, as subprocess.Popen would have it; what it prints goes into files."""
+    """`python WORDS` in `folder`, as subprocess.Popen would have it; what it prints goes into files."""
 
     def __init__(
         self,
@@ -47,11 +49,13 @@ class WarmProcess:
         output: Path,
         errors: Path | None = None,
         typed: Path | None = None,
+        folder: Path = ROOT,
     ) -> None:
         output.touch()  # to be read at once, whatever it holds
         order = {
             "words": list(words),
             "environment": dict(environment),
+            "folder": str(folder),
             "files": [str(typed or os.devnull), str(output), str(errors or output)],
             "ignored": [one for one in signal.valid_signals() if signal.getsignal(one) == signal.SIG_IGN],
         }
@@ -98,18 +102,22 @@ def start_python(
 
 
 def run_python(
-    words: Sequence[str], environment: Mapping[str, str], typed: str = "", timeout: float = 60
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    typed: str = "",
+    timeout: float = 60,
+    folder: Path = ROOT,
 ) -> subprocess.CompletedProcess[str]:
     """As subprocess.run would, of a program that gets `typed`."""
     if not _may_fork(words, environment):
         started = [sys.executable, *words]
         return subprocess.run(
-            started, cwd=ROOT, env=environment, input=typed, capture_output=True, text=True, timeout=timeout
+            started, cwd=folder, env=environment, input=typed, capture_output=True, text=True, timeout=timeout
         )
-    with TemporaryDirectory() as folder:
-        keyboard, output, errors = (Path(folder) / name for name in ("typed", "output", "errors"))
+    with TemporaryDirectory() as files:
+        keyboard, output, errors = (Path(files) / name for name in ("typed", "output", "errors"))
         keyboard.write_text(typed)
-        process = WarmProcess(words, environment, output, errors, keyboard)
+        process = WarmProcess(words, environment, output, errors, keyboard, folder)
         try:
             code = process.wait(timeout)
         finally:
@@ -183,6 +191,7 @@ def _become(order: dict[str, Any]) -> None:
     for number, (path, how) in enumerate(zip(order["files"], ("rb", "ab", "ab"), strict=True)):
         with open(path, how) as file:
             os.dup2(file.fileno(), number)
+    os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environment"])
 

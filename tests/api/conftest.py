@@ -9,11 +9,6 @@ make_key      makes further keys for `client`'s or `served`'s ledger
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,7 +25,8 @@ from mailroom.ledger.people import api_keys
 from mailroom.settings import load
 from mailroom.sink.process import SinkProcess
 from tests.servers import Valkey
-from tests.system import ROOT, System
+from tests.system import System
+from tests.web_server import WebServer
 
 EMAIL: dict[str, Any] = {
     "from": "Acme <hello@acme.example>",
@@ -135,35 +131,5 @@ def shared(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> 
 def serving(folder: Path, database_url: str, valkey: Valkey) -> Iterator[Served]:
     whole = System(folder, database_url, valkey.url)
     whole.sink = SinkProcess(folder / "sink", (), "--keep")
-    with whole as system, socket.create_server(("127.0.0.1", 0)) as listening:
-        web = start_web(system, listening)
-        try:
-            origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            wait_for(f"{origin}/healthz", web)
-            yield Served(system, origin, new_key(system.database))
-        finally:
-            web.terminate()
-            web.wait(10)
-
-
-def start_web(system: System, listening: socket.socket) -> subprocess.Popen[bytes]:
-    """gunicorn as it is run in production, on a socket that is bound already."""
-    options = f"--bind fd://{listening.fileno()}"
-    return subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "app:create_app()"],
-        cwd=ROOT,
-        env={**system.environment, "GUNICORN_CMD_ARGS": options},
-        pass_fds=[listening.fileno()],
-        stderr=(system.folder / "web.log").open("ab"),
-    )
-
-
-def wait_for(url: str, web: subprocess.Popen[bytes], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-            return
-        except OSError:
-            assert web.poll() is None and time.monotonic() < deadline, "the web process did not start"
-            time.sleep(0.05)
+    with whole as system, WebServer(folder, system.environment, options="") as web:
+        yield Served(system, f"http://127.0.0.1:{web.port}", new_key(system.database))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,8 @@ from sqlalchemy import update
 from mailroom.ledger.schema import api_keys
 from tests.api.conftest import Served
 from tests.system import ROOT
+from tests.warm_processes import run_python
 
-SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 EXAMPLES = "5" if os.environ.get("EVERY_BODY") else "2"
 """Of each kind; five with `make attacks`."""
 
@@ -57,19 +55,13 @@ def test_schemathesis_finds_nothing(served: Served, tmp_path: Path, part: str) -
         connection.execute(update(api_keys).values(rate="1000000/minute"))
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     hooks = {"SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
-    command = [str(SCHEMATHESIS), "run", f"{served.url}/openapi.json", "--generation-deterministic"]
-    options = ["--max-examples", EXAMPLES, "--no-color", "--header", f"Authorization: Bearer {served.key}"]
+    words = ["-m", "schemathesis.cli", "run", f"{served.url}/openapi.json", "--generation-deterministic"]
+    words += ["--max-examples", EXAMPLES, "--no-color", "--header", f"Authorization: Bearer {served.key}"]
     phases = "examples,coverage,fuzzing" + (",stateful" if part in LINKED else "")
-    options += ["--include-path-regex", f"^/({part})", "--phases", phases]
+    words += ["--include-path-regex", f"^/({part})", "--phases", phases]
 
-    done = subprocess.run(
-        [*command, *options],
-        cwd=tmp_path,  # it leaves its notes where it runs
-        env={**os.environ, "COLUMNS": "120", **hooks},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**os.environ, "COLUMNS": "120", **hooks}
+    done = run_python(words, environment, timeout=115, folder=tmp_path)  # it leaves its notes where it runs
 
     assert done.returncode == 0, done.stdout[-6000:]
     assert re.search(r"[1-9]\d* selected|Operations: +[1-9]|[1-9]\d* generated", done.stdout), done.stdout[

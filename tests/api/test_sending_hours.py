@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from mailroom.database.clock import now_millis
-from mailroom.ledger.schema import deliveries, mailings
+from mailroom.ledger.schema import api_keys, deliveries, mailings
 from tests.api.conftest import Client
 from tests.api.test_mailings_to_many import MAILING
 
@@ -28,6 +28,21 @@ def test_a_mailing_waits_for_its_hours_and_tells_them(client: Client) -> None:
     found = client.get(f"/mailings/{uid}").get_json()
     assert found["sending_hours"] == "Mon-Fri 09:00-17:00 Asia/Tokyo"
     assert found["scheduled_at"] == "2030-06-03T00:00:00.000+00:00"
+
+
+def test_every_zone_that_the_document_offers_is_taken(light_client: Client) -> None:
+    with light_client.database.begin() as connection:
+        connection.execute(update(api_keys).values(rate="1000000/minute"))
+    schemas = light_client.get("/openapi.json").get_json()["components"]["schemas"]
+    offered = schemas["SendingHours"]["properties"]["zone"]["enum"]
+    assert len(offered) > 400 and offered == schemas["Repeat"]["properties"]["zone"]["enum"]
+    sent = light_client.post("/mailings", json={**MAILING, "scheduled_at": "2030-06-05T12:00:00Z"})
+    for zone in offered:
+        moved = change(light_client, sent.get_json()["id"], sending_hours={**HOURS, "zone": zone})
+        assert (moved.status_code, moved.get_json().get("sending_hours")) == (
+            200,
+            f"Mon-Fri 09:00-17:00 {zone}",
+        ), zone
 
 
 def test_it_is_moved_and_its_hours_are_changed_and_lifted(client: Client) -> None:

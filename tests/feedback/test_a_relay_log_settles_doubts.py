@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -33,6 +31,7 @@ from mailroom.settings import load
 from tests.feedback.comes import Comes
 from tests.feedback.relay_logs.lines import Logged, postfix
 from tests.servers import wait_until
+from tests.warm_processes import WarmProcess, run_python
 
 Run = Callable[..., Result]
 
@@ -230,7 +229,7 @@ def test_a_run_that_was_cut_off_is_run_again(
 
 
 def test_one_that_is_killed_is_run_again(
-    comes: Comes, settings_env: dict[str, str], database_url: str
+    comes: Comes, settings_env: dict[str, str], database_url: str, tmp_path: Path
 ) -> None:
     """kill -9 while its record still comes in by a pipe: what was settled stands, the rest follows."""
     mailing_id = comes.book.accept(1_000)
@@ -240,22 +239,23 @@ def test_one_that_is_killed_is_run_again(
     uid = comes.message_id(ids[0])[1:37]
     mails = [Logged(f"<{uid}.{id}@mailroom.example>", f"p{n}@mail.example") for n, id in enumerate(ids)]
     environment = {**os.environ, **settings_env, "DATABASE_URL": database_url}
-    command = [sys.executable, "-m", "flask", "reconcile", "postfix", "-", "--apply"]
+    command = ["-m", "flask", "reconcile", "postfix", "-", "--apply"]
 
     def sent() -> int:
         return comes.book.states(mailing_id).get(State.SENT, 0)
 
-    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, text=True) as begun:
-        assert begun.stdin is not None
-        begun.stdin.write(postfix(mails[:600]))
-        begun.stdin.flush()
+    pipe = tmp_path / "record"
+    os.mkfifo(pipe)
+    begun = WarmProcess(command, environment, tmp_path / "said", typed=pipe)
+    with suppress(BrokenPipeError), pipe.open("w") as record:
+        record.write(postfix(mails[:600]))
+        record.flush()
         wait_until(lambda: sent() >= 500, 30)
         begun.kill()
-        with suppress(BrokenPipeError):
-            begun.stdin.close()
+        begun.wait(10)
     assert sent() == 500
     comes.book.check()
-    again = subprocess.run(command, input=postfix(mails), env=environment, text=True, capture_output=True)
+    again = run_python(command, environment, typed=postfix(mails))
     assert "500 mails: believed unsent" in again.stdout, again.stdout + again.stderr
     assert comes.book.states(mailing_id) == {State.SENT: 1_000}
 
