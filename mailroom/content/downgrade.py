@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from mailroom.content.encoding import base64_lines, quoted_printable_octets
 from mailroom.content.fields import MOST_HEADER_OCTETS, MOST_LINE_OCTETS, Field, Unmailable, joined, without
 from mailroom.content.header.seven_bit import seven_bit
-from mailroom.content.parts import DEEPEST, MOST_PARTS, ParsedPart, decoded_body, part_at, spans
+from mailroom.content.parts import DEEPEST, MOST_PARTS, Octets, ParsedPart, decoded_body, part_at, spans
 
 ENCODINGS = ("", "7bit", "8bit", "binary", "quoted-printable", "base64")
 
@@ -34,12 +34,12 @@ def fits(data: bytes, start: int = 0, end: int | None = None) -> bool:
     return _HIGH.search(data, start, end) is None and _LONG.search(data, start, end) is None
 
 
-def downgraded(message: ParsedPart, declared: str | None = None) -> bytes:
-    """`message` so that every server takes it. Raises Unmailable.
+def downgraded(message: ParsedPart, declared: str | None = None) -> Iterator[Octets]:
+    """`message` in pieces so that every server takes it. Raises Unmailable, also while they are read.
 
     `declared`: the charset of what is neither ASCII nor UTF-8 in its fields.
     """
-    return b"".join(_Downgrade(declared).of(message, 0))
+    return _Downgrade(declared).of(message, 0)
 
 
 class _Downgrade:
@@ -50,12 +50,13 @@ class _Downgrade:
         self._parts = self._fields = 0
         self._octets = MOST_HEADER_OCTETS
 
-    def of(self, part: ParsedPart, depth: int) -> Iterator[bytes]:
+    def of(self, part: ParsedPart, depth: int) -> Iterator[Octets]:
         self._spend(part, depth)
         fields = [seven_bit(field, self._declared, is_inner=depth > 0) for field in part.fields]
         kind = part.content_type
         if fits(part.data, part.start, part.end):
-            yield joined(fields, part.body)
+            yield joined(fields, b"")
+            yield part.view
         elif kind == "multipart/signed":
             raise Unmailable(
                 "a signed part has octets above 127 or a line of more than 998: sign it in 7 bits"
@@ -82,18 +83,18 @@ class _Downgrade:
         if self._octets < 0:
             raise Unmailable(f"its headers have more than {MOST_HEADER_OCTETS:,} octets to encode")
 
-    def _each_part(self, multipart: ParsedPart, depth: int) -> Iterator[bytes]:
+    def _each_part(self, multipart: ParsedPart, depth: int) -> Iterator[Octets]:
         found, last = spans(multipart)
-        data, at = multipart.data, multipart.start
+        data, view, at = multipart.data, memoryview(multipart.data), multipart.start
         for span in found:
             # A preamble that does not fit is left out: nobody reads it.
-            yield data[at if fits(data, at, span.delimiter) else span.delimiter : span.start]
+            yield view[at if fits(data, at, span.delimiter) else span.delimiter : span.start]
             at = span.end
             if fits(data, span.start, at):
-                yield data[span.start : at]
+                yield view[span.start : at]
             else:
                 yield from self.of(part_at(data, span.start, at), depth + 1)
-        yield data[at:last]
+        yield view[at:last]
 
 
 def _as_7bit(fields: Sequence[Field]) -> list[Field]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+LINE_END = b"\r\n"
+
 MOST_LINE_OCTETS = 998
 """A line's, without CRLF (RFC 5322, 2.1.1)."""
 

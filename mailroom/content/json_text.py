@@ -10,10 +10,13 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pydantic_core import from_json
+
+from mailroom.content.spooled_texts import NONE_SPOOLED, SpooledTexts
 
 MOST_VALUES = 4_000_000
 """In one body: 200,000 recipients with some twenty values each, or a file of 4 MB as a list of its bytes."""
@@ -43,6 +46,8 @@ ROOM_FOR_MAILING = JsonRoom(objects=500_000, texts=2 * MOST_VALUES, lists=100_00
 # Possessive, and with an end for what does not end: each octet is looked at once.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\(?:.|\Z))*+(?:"|\Z)', re.DOTALL)
 
+_PLACE = re.compile(r"line (\d+) column (\d+)$")
+
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -50,22 +55,31 @@ class NotJson(ValueError):
     """Text that is no JSON, or more than we read; `str()` is a sentence."""
 
 
-def read(data: bytes, room: JsonRoom = ROOM_FOR_MAILING) -> Any:
-    """The value. Raises NotJson."""
+def read(
+    data: bytes | bytearray, room: JsonRoom = ROOM_FOR_MAILING, spooled_texts: SpooledTexts = NONE_SPOOLED
+) -> Any:
+    """The value. Raises NotJson.
+
+    `spooled_texts`: those whose tokens stand in it. They stay what they are where a file may stand: as an
+    object's `message`, as the `content` of its `attachments`. Elsewhere they become texts like all others.
+    """
     _count(data, room)
     if _HALF.search(data):
-        _refuse_halves(data)
+        _refuse_halves(data, spooled_texts)
+    reading = _Reading(room, spooled_texts)
     try:
         # Not the octets: the library would take UTF-16 for JSON, too. Nor are they kept meanwhile.
         text = data.decode("utf-8")
         del data
-        return _Reading(room).decoder.decode(text)
+        return reading.with_texts(reading.decoder.decode(text))
     except RecursionError:
         raise NotJson("The body is nested too deep.") from None
     except UnicodeDecodeError as error:
-        raise NotJson(f"The body is not JSON: it is not UTF-8 at octet {error.start + 1}.") from None
+        at = error.start + 1 + spooled_texts.hidden_in(error.object[: error.start])
+        raise NotJson(f"The body is not JSON: it is not UTF-8 at octet {at}.") from None
     except json.JSONDecodeError as error:
-        reason = f"{error.msg} at line {error.lineno} column {error.colno}"
+        line = error.doc[error.pos - error.colno + 1 : error.pos]
+        reason = f"{error.msg} at line {error.lineno} column {error.colno + spooled_texts.hidden_in(line)}"
         raise NotJson(f"The body is not JSON: {reason}.") from None
     except NotJson:
         raise
@@ -73,15 +87,23 @@ def read(data: bytes, room: JsonRoom = ROOM_FOR_MAILING) -> Any:
         raise NotJson("The body is not JSON that can be used: a number is too large.") from None
 
 
-def _refuse_halves(data: bytes) -> None:
+def _refuse_halves(data: bytes | bytearray, spooled_texts: SpooledTexts) -> None:
     """A lone surrogate is no character (RFC 8259, 8.2). Python's reader takes it for one."""
     try:
         from_json(data)
     except ValueError as error:
-        raise NotJson(f"The body is not JSON: {error}.") from None
+        reason = _PLACE.sub(lambda place: _as_sent(place, data, spooled_texts), str(error))
+        raise NotJson(f"The body is not JSON: {reason}.") from None
 
 
-def _count(data: bytes, room: JsonRoom) -> None:
+def _as_sent(place: re.Match[str], data: bytes | bytearray, spooled_texts: SpooledTexts) -> str:
+    """The same place in the body that came."""
+    line = data.split(b"\n", int(place[1]))[int(place[1]) - 1]
+    column = int(place[2])
+    return f"line {place[1]} column {column + spooled_texts.hidden_in(line[:column])}"
+
+
+def _count(data: bytes | bytearray, room: JsonRoom) -> None:
     """Every value but the first of a list or an object follows a comma, and that one a bracket."""
     texts = data.count(b'"') // 2
     if _separators(data) > MOST_VALUES or data.count(b"[") > room.lists:
@@ -98,15 +120,17 @@ def _refuse_more(found: int, most: int, what: str) -> None:
         raise NotJson(f"The body holds more than {most:,} {what}.")
 
 
-def _separators(data: bytes) -> int:
+def _separators(data: bytes | bytearray) -> int:
     return data.count(b",") + data.count(b"[") + data.count(b"{")
 
 
 class _Reading:
     """One body's: what the library tells of while it reads is counted."""
 
-    def __init__(self, room: JsonRoom) -> None:
+    def __init__(self, room: JsonRoom, spooled_texts: SpooledTexts) -> None:
         self._room = room
+        self._spooled = spooled_texts.found
+        self._holders: list[tuple[dict[str, Any], str]] = []  # with a spooled text under this name
         self._objects = self._numbers = 0
         self.decoder = json.JSONDecoder(
             object_pairs_hook=self._object,
@@ -125,7 +149,27 @@ class _Reading:
         if len(found) < len(pairs):
             [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
             raise NotJson(f"The body holds “{_shown(twice)}” twice in one object.")
+        if self._spooled:
+            self._put_spooled(found)
         return found
+
+    def _put_spooled(self, found: dict[str, Any]) -> None:
+        for name, value in found.items():
+            if isinstance(value, str) and value in self._spooled:
+                found[name] = self._spooled[value]
+                self._holders.append((found, name))
+
+    def with_texts(self, value: Any) -> Any:
+        """With spooled ones only where files may stand."""
+        if not self._holders:
+            return value
+        files = {id(holder) for holder in _holders_of_files(value)}
+        messages = {id(message) for message in (value if isinstance(value, list) else [value])}
+        for holder, name in self._holders:
+            places = {"content": files, "message": messages}.get(name, ())
+            if id(holder) not in places:
+                holder[name] = str(holder[name])
+        return value
 
     def _whole(self, digits: str) -> int:
         if len(digits) > 3:
@@ -143,6 +187,12 @@ class _Reading:
         self._numbers += 1
         if self._numbers > self._room.numbers:
             _refuse_more(self._numbers, self._room.numbers, "large numbers or fractions")
+
+
+def _holders_of_files(value: Any) -> Iterator[Any]:
+    for one in value if isinstance(value, list) else [value]:
+        files = one.get("attachments") if isinstance(one, dict) else None
+        yield from files if isinstance(files, list) else ()
 
 
 def _constant(name: str) -> NoReturn:

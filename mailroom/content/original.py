@@ -2,29 +2,44 @@
 
 Taking it apart into text, HTML and attachments would lose signatures, calendars and
 whatever else programs put into mail. So its octets are kept; only what must not travel
-(Bcc) is left out, and what every message must have (Date, Message-ID) is added.
+(Bcc) is left out, and what every message must have (Date, Message-ID) is added. A message
+of 25 MB is in memory once: it comes in pieces, and its header is apart from its body.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from io import BytesIO
+from itertools import chain
+from tempfile import TemporaryFile
+from typing import Protocol
 
 from mailroom.content.addresses import Address
 from mailroom.content.characters import misplaced
 from mailroom.content.content import Content
 from mailroom.content.downgrade import downgraded, fits
-from mailroom.content.fields import Field, Unmailable, joined, split, values, without
+from mailroom.content.fields import (
+    LINE_END,
+    MOST_HEADER_OCTETS,
+    Field,
+    Unmailable,
+    joined,
+    split,
+    split_at,
+    values,
+    without,
+)
 from mailroom.content.header.authors import VERDICTS, authors, disguises, without_foreign_signatures
 from mailroom.content.header.mailboxes import readable_mailboxes
 from mailroom.content.header.once import each_once
 from mailroom.content.header.words import decoded
 from mailroom.content.headers import clean
 from mailroom.content.message_ids import message_id
-from mailroom.content.parts import ParsedPart, declared_charset, part_at, texts
+from mailroom.content.parts import Octets, ParsedPart, declared_charset, part_at, texts
 
 MOST_HOPS = 50
 """Received fields: a message that went through so many servers goes round in a circle."""
@@ -37,32 +52,61 @@ NOT_EMPTY = ("sender", "resent-from", "resent-sender", "author")
 SHOWN_FIELDS = ("subject", "from", "sender", "reply-to", "to", "cc", "resent-from", "resent-sender", "author")
 """What readers show in a line."""
 
+MESSAGE_PIECE = 1 << 17
+"""Octets of a message that are looked at together."""
+
+IN_MEMORY_TWICE = 4 << 20
+"""Octets of a message that is there as it came and as it leaves at once; a larger one waits in a file."""
+
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+class SlicedMessage(Protocol):
+    """A message that is not in memory as a whole. `size`: octets, about."""
+
+    @property
+    def size(self) -> int: ...
+
+    def slices(self, size: int) -> Iterator[bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class HandedIn:
     """What a program gives: the message, and its envelope (MAIL FROM; RCPT TO, Bcc included)."""
 
-    message: bytes
+    message: bytes | SlicedMessage
     sender: str
     recipients: Sequence[str]
+
+    @property
+    def size(self) -> int:
+        """Octets, about."""
+        return len(self.message) if isinstance(self.message, bytes) else self.message.size
+
+    def slices(self, size: int) -> Iterator[bytes]:
+        """The message, some `size` octets at a time."""
+        return _slices(self.message, size)
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """`data` is what is mailed; `content` is what pages show of it.
+    """`pieces` together are what is mailed; `content` is what pages show of it.
 
     `authors` are named by From, Sender and their kin; `disguise` says why a reader may take one
     of these fields for somebody else's, where that matters.
     """
 
-    data: bytes
+    pieces: Sequence[Octets]
     message_id: str
     content: Content
     authors: tuple[Address, ...]
     envelope_sender: str = ""
     disguise: str = ""
+
+    @property
+    def size(self) -> int:
+        """Octets."""
+        return sum(map(len, self.pieces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +143,7 @@ def whole_lines_of(octets: Iterable[bytes]) -> list[bytes]:
 
 
 def read_original(
-    given: bytes,
+    given: bytes | SlicedMessage,
     *,
     envelope_sender: str,
     uid: str,
@@ -114,19 +158,19 @@ def read_original(
     speak for some addresses only: signatures of other domains are left out, and disguises looked for.
     Raises Unmailable.
     """
-    fields, body = split(_crlf(given.lstrip(b"\r\n")))
-    fields = [field for field in without(fields, *NOT_MAILED) if field.value or field.name not in NOT_EMPTY]
-    fields = _completed(each_once(fields), _new_id(uid, envelope_sender, fields), date, trace)
-    # A bare CR ends a line here. In a header, readers disagree about it, and it was refused.
-    wire = _wire(fields, _crlf(_without_bare_cr(body)))
+    came = _came(given)
+    fields = [
+        field for field in without(came.fields, *NOT_MAILED) if field.value or field.name not in NOT_EMPTY
+    ]
+    came.fields = _completed(each_once(fields), _new_id(uid, envelope_sender, fields), date, trace)
     # Whatever was changed on the way: what is judged is what leaves.
-    leaving = part_at(wire)
+    leaving = came.leaving()
     named = _check(leaving.fields)
+    kept = leaving.fields
     if is_bound:
         kept = without_foreign_signatures(leaving.fields, named[0])
-        wire = joined(kept, leaving.body) if len(kept) < len(leaving.fields) else wire
     return Original(
-        wire,
+        (joined(kept, b""), leaving.view),
         leaving.first("message-id"),
         _shown(leaving, named[0]),
         named,
@@ -135,17 +179,88 @@ def read_original(
     )
 
 
-def _crlf(octets: bytes) -> bytes:
-    """Line ends as CRLF. (A regular expression would keep an object for each line.)"""
-    if octets.count(b"\n") == octets.count(b"\r\n"):  # as usual: no copies of a large message
-        return octets
-    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+class _Message:
+    """Its fields; and its body once, behind a line end as in a message."""
+
+    def __init__(self, fields: list[Field], body: bytes) -> None:
+        self.fields, self._body = fields, body
+
+    def leaving(self) -> ParsedPart:
+        """So that every server takes it; the body is with what this returns. Raises Unmailable."""
+        body, self._body = self._body, b""
+        if not (body.isascii() or values(self.fields, "mime-version")):
+            self.fields = [*self.fields, Field("mime-version", b"MIME-Version: 1.0")]
+        head = joined(self.fields, b"")
+        message = ParsedPart(split(head)[0], body, len(LINE_END), len(body))
+        if fits(head) and fits(body):
+            return message
+        with TemporaryFile() if len(body) > IN_MEMORY_TWICE else BytesIO() as file:
+            file.writelines(_ended(downgraded(message, declared_charset(message))))
+            del message, body
+            file.seek(0)
+            whole = file.read()
+        if not fits(whole):
+            raise Unmailable("it has octets above 127 or a line of more than 998 outside of its parts")
+        return part_at(whole)
 
 
-def _without_bare_cr(octets: bytes) -> bytes:
-    if octets.count(b"\r") == octets.count(b"\r\n"):
+def _came(given: bytes | SlicedMessage) -> _Message:
+    """With line ends as CRLF. Raises Unmailable."""
+    pieces = _slices(given, MESSAGE_PIECE)
+    lines = _with_line_ends(_without_first_line_ends(pieces), (b"\n",))
+    begun = b""
+    for piece in lines:
+        begun += piece
+        if len(begun) > MOST_HEADER_OCTETS + len(LINE_END + LINE_END):
+            break
+    fields, start = split_at(begun, 0, len(begun))
+    body = BytesIO(LINE_END)
+    body.seek(len(LINE_END))
+    # A bare CR ends a line here. In a header, readers disagree about it, and it was refused.
+    body.writelines(_ended(_with_line_ends(chain((begun[start:],), lines), (b"\r", b"\n"))))
+    return _Message(fields, body.getvalue())
+
+
+def _slices(given: bytes | SlicedMessage, size: int) -> Iterator[bytes]:
+    if isinstance(given, bytes):
+        return (given[at : at + size] for at in range(0, len(given), size))
+    return given.slices(size)
+
+
+def _without_first_line_ends(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    has_begun = False
+    for piece in pieces:
+        piece = piece if has_begun else piece.lstrip(LINE_END)
+        has_begun = has_begun or bool(piece)
+        yield piece
+
+
+def _with_line_ends(pieces: Iterable[bytes], bare: Sequence[bytes]) -> Iterator[bytes]:
+    """With CRLF for each of the `bare` octets. (A regular expression would keep an object for each line.)"""
+    rest = b""
+    for piece in pieces:
+        piece = rest + piece
+        rest = piece[-1:] if piece.endswith(b"\r") else b""  # half a line end, perhaps
+        piece = piece.removesuffix(b"\r")
+        yield _all_crlf(piece, bare)
+    yield _all_crlf(rest, bare)
+
+
+def _all_crlf(octets: bytes, bare: Sequence[bytes]) -> bytes:
+    if all(octets.count(one) == octets.count(LINE_END) for one in bare):  # as usual
         return octets
-    return octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    octets = octets.replace(LINE_END, b"\n")
+    return (octets.replace(b"\r", b"\n") if b"\r" in bare else octets).replace(b"\n", LINE_END)
+
+
+def _ended(pieces: Iterable[Octets]) -> Iterator[Octets]:
+    """With a line end at the end. They follow on one."""
+    last = LINE_END
+    for piece in pieces:
+        last = (last + piece[-len(LINE_END) :])[-len(LINE_END) :]
+        yield piece
+    if last != LINE_END:
+        yield LINE_END
 
 
 def _new_id(uid: str, envelope_sender: str, fields: Sequence[Field]) -> str:
@@ -161,23 +276,6 @@ def _completed(fields: list[Field], new_id: str, date: datetime, trace: str) -> 
     if not values(fields, "message-id"):
         made.append(Field("message-id", f"Message-ID: {new_id}".encode()))
     return made + fields
-
-
-def _wire(fields: list[Field], body: bytes) -> bytes:
-    if not (body.isascii() or values(fields, "mime-version")):
-        fields = [*fields, Field("mime-version", b"MIME-Version: 1.0")]
-    whole = _ended(joined(fields, body))
-    if fits(whole):
-        return whole
-    message = part_at(whole)
-    whole = _ended(downgraded(message, declared_charset(message)))
-    if not fits(whole):
-        raise Unmailable("it has octets above 127 or a line of more than 998 outside of its parts")
-    return whole
-
-
-def _ended(message: bytes) -> bytes:
-    return message if message.endswith(b"\r\n") else message + b"\r\n"
 
 
 def _shown(message: ParsedPart, sender: Address) -> Content:

@@ -12,6 +12,8 @@ from mailroom.content.fields import Field, Unmailable, split_at
 from mailroom.content.header.parameters import content_type, parameter
 from mailroom.content.header.words import codec
 
+Octets = bytes | memoryview
+
 DEEPEST = 30
 MOST_PARTS = 10_000
 
@@ -28,6 +30,11 @@ class ParsedPart:
     @property
     def body(self) -> bytes:
         return self.data[self.start : self.end]
+
+    @property
+    def view(self) -> memoryview:
+        """The body, not copied."""
+        return memoryview(self.data)[self.start : self.end]
 
     def first(self, name: str) -> str:
         """The first field of this name, "" where there is none."""

@@ -18,7 +18,7 @@ READ_WHOLE = 128 * 1024
 
 Octets = bytes | memoryview
 
-WRITTEN_AT_ONCE = 1 << 20
+WRITTEN_AT_ONCE = 1 << 18
 """Octets of a slice, for whoever has no other reason."""
 
 CACHED_MEANWHILE = 4096
@@ -33,7 +33,7 @@ def if_small(column: Column[bytes]) -> ColumnElement[bytes | None]:
     return case((func.length(column) <= READ_WHOLE, column))
 
 
-def sliced(value: bytes) -> Iterator[memoryview]:
+def sliced(value: Octets) -> Iterator[memoryview]:
     """For a value that is there as a whole."""
     view = memoryview(value)
     return (view[at : at + WRITTEN_AT_ONCE] for at in range(0, len(view), WRITTEN_AT_ONCE))

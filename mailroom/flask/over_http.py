@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-from mailroom.content.original import HandedIn
+from mailroom.content.original import MESSAGE_PIECE, HandedIn
 from mailroom.flask.errors import Away, NotSetUp, Refused
 
 TIMEOUT = 10.0
@@ -86,7 +86,7 @@ def body_of(handed: HandedIn) -> dict[str, Any]:
     return {
         "from": handed.sender,
         "recipients": list(handed.recipients),
-        "message": b64encode(handed.message).decode("ascii"),
+        "message": b64encode(b"".join(handed.slices(MESSAGE_PIECE))).decode("ascii"),
     }
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from typing import IO
 
+from mailroom.content.fields import LINE_END
 from mailroom.front.storage import Storage
 
-END_OF_DATA = b"\r\n.\r\n"
+END_OF_DATA = LINE_END + b"." + LINE_END
+
+UNDOTTED_AT_ONCE = 1 << 20
 
 
 class IncomingMessage:
@@ -47,9 +51,32 @@ class IncomingMessage:
 
     def octets(self) -> bytes:
         """The message, without what SMTP puts around it: doubled dots and the last one."""
-        # It begins on the line end of DATA, so that its first line is like every other.
-        whole = self._stored.file().read().removesuffix(END_OF_DATA[2:])
-        return whole.replace(b"\r\n.", b"\r\n")[2:]
+        return b"".join(self.slices(UNDOTTED_AT_ONCE))
+
+    def slices(self, size: int) -> Iterator[bytes]:
+        """The same in pieces of some `size` octets."""
+        file = self._stored.file()
+        left = self._kept - self._last_dot(file)
+        around = len(
+            LINE_END
+        )  # it begins on the line end of DATA, so that its first line is like every other
+        rest = b""
+        file.seek(0)
+        while left:
+            piece = file.read(min(size, left))
+            left -= len(piece)
+            piece = rest + piece
+            rest = LINE_END if piece.endswith(LINE_END) else piece[-1:] if piece.endswith(b"\r") else b""
+            whole = piece.removesuffix(rest).replace(LINE_END + b".", LINE_END)
+            yield whole[around:]
+            around -= min(around, len(whole))
+        yield rest[around:]
+
+    def _last_dot(self, file: IO[bytes]) -> int:
+        """Octets of its line, if that has come."""
+        line = END_OF_DATA.removeprefix(LINE_END)
+        file.seek(max(0, self._kept - len(line)))
+        return len(line) if file.read(len(line)) == line else 0
 
     def close(self) -> None:
         self._stored.close()

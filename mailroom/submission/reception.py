@@ -181,9 +181,8 @@ class Reception:
 
     def _judge(self, session: Session, envelope: Envelope, message: IncomingMessage, started: float) -> str:
         key = _key(session)
-        handed = HandedIn(message.octets(), str(envelope.mail_from), envelope.rcpt_tos)
+        handed = HandedIn(message, str(envelope.mail_from), envelope.rcpt_tos)
         submission = handed_in.submission_of(handed, key, protocol=f"ESMTP{'S' if session.ssl else ''}A")
-        del handed  # it may be large
         submission = replace(submission, expires_after=self._settings.expires, started=started)
         # The key may have been revoked while the message came.
         if not self._is_active(key):

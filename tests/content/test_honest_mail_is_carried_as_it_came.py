@@ -16,9 +16,8 @@ from tests.content.test_a_whole_message_is_mailed_as_it_came import parsed, read
 def wire(*fields: str | bytes, charset: str = "utf-8") -> bytes:
     """The header that leaves, without what is put before it."""
     given = [field if isinstance(field, bytes) else field.encode(charset) for field in fields]
-    head = read(b"\r\n".join([b"From: a@example.com", *given]) + b"\r\n\r\nHi\r\n").data.partition(
-        b"\r\n\r\n"
-    )[0]
+    original = read(b"\r\n".join([b"From: a@example.com", *given]) + b"\r\n\r\nHi\r\n")
+    head = b"".join(original.pieces).partition(b"\r\n\r\n")[0]
     return head[head.index(b"From: a@example.com") + len(b"From: a@example.com\r\n") :]
 
 
@@ -224,11 +223,11 @@ def test_authors_as_programs_write_them(sender: str, address: str) -> None:
     given = f"From: {sender}\r\nSender: \r\nSubject: s\r\n\r\nHi\r\n".encode()
     original = read(given)
     assert [author.address for author in original.authors] == [address]
-    assert f"\r\nFrom: {sender}\r\nSubject: s\r\n".encode() in original.data
+    assert f"\r\nFrom: {sender}\r\nSubject: s\r\n".encode() in b"".join(original.pieces)
 
 
 def test_what_nobody_acts_on_is_carried_as_words() -> None:
     inner = 'From: b@example.org\r\nDate: Mär\r\nTo: "é\r\n\r\nIt is spam: é\r\n'
     head = "From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\n"
-    data = read((head + inner).encode()).data
+    data = b"".join(read((head + inner).encode()).pieces)
     assert b"\r\nDate: =?utf-8?q?M=C3=A4r?=\r\n" in data and data.isascii()

@@ -30,8 +30,10 @@ def mailed(message: flask_mail.Message) -> EmailMessage:
     original = read_original(
         handed.message, envelope_sender=handed.sender, uid="", date=datetime.now(UTC), trace=""
     )
-    assert original.data.isascii() and max(map(len, original.data.split(b"\r\n"))) <= 998
-    found = message_from_bytes(original.data, policy=policy.default)
+    assert (
+        b"".join(original.pieces).isascii() and max(map(len, b"".join(original.pieces).split(b"\r\n"))) <= 998
+    )
+    found = message_from_bytes(b"".join(original.pieces), policy=policy.default)
     assert isinstance(found, EmailMessage)
     return found
 

@@ -113,7 +113,7 @@ def test_two_readers_find_no_author_but_the_allowed(
         original = read(message, is_bound=True)
     except Unmailable:
         return
-    wire = original.data
+    wire = b"".join(original.pieces)
     assert fits(wire)
     assert not re.search(rb"\r\n[ \t]*\r\n[ \t]", wire.partition(b"\r\n\r\n")[0])
     # An empty Sender may be left out, too.
@@ -147,7 +147,7 @@ def test_recipients_are_shown_as_they_came(people: list[tuple[str, str, str]], n
     original = read(f"From: {MINE}\r\n{name}: {body.rstrip(', ').rstrip()}\r\n\r\nHi\r\n".encode())
     shown = original.content.to if name == "To" else original.content.cc
     assert [one.address for one in shown] == [address for _, address, _ in people]
-    assert strict_addresses(original.data, name) == [address for _, address, _ in people]
+    assert strict_addresses(b"".join(original.pieces), name) == [address for _, address, _ in people]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_it_is_read_in_a_field_of_a_whole_message(address: str) -> None:
     original = read(head.encode())
     assert [author.address for author in original.authors] == [address]
     assert original.content.to == (Address(address), Address("b@x.org", "Éva"))
-    assert strict_authors(original.data) == {address}
+    assert strict_authors(b"".join(original.pieces)) == {address}
 
 
 @pytest.mark.parametrize("address", ODD)
@@ -46,7 +46,7 @@ def test_of_a_bound_key_it_holds_words_alone(address: str) -> None:
     original = read(f"From: Ann <{address}>\r\n\r\nHi\r\n".encode(), is_bound=True)
     assert bool(original.disguise) is not address.startswith(('"john', '"j. r'))
     if not original.disguise:
-        assert all(author.endswith("@example.org") for author in naive_authors(original.data))
+        assert all(author.endswith("@example.org") for author in naive_authors(b"".join(original.pieces)))
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_a_large_mailing_goes_alone(book: Book) -> None:
 def test_a_whole_message_joins_unless_it_is_large(book: Book) -> None:
     book.accept(1)
     for octets in (1_000, WHOLE_SHARES_A_BATCH_AT_MOST, WHOLE_SHARES_A_BATCH_AT_MOST + 1):
-        book.accept(1, original=Original(b"x" * octets, "<1@mail.example>", CONTENT, ()))
+        book.accept(1, original=Original((b"x" * octets,), "<1@mail.example>", CONTENT, ()))
     assert [batch.size for batch in book.waiting()] == [3, 1]
 
 

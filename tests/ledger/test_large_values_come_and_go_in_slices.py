@@ -80,7 +80,7 @@ def test_so_is_a_large_whole_message(database: Database) -> None:
     wholes = {book.accept(1): data for data in DATA}
     with database.begin() as connection:
         for mailing_id, data in wholes.items():
-            originals.insert_one(connection, mailing_id, "a@example.org", data)
+            originals.insert_one(connection, mailing_id, "a@example.org", len(data), (data,))
     with database.read() as connection:
         found = originals.sliced(connection, list(wholes), SIZE)
         assert {key: (sender, b"".join(octets)) for key, (sender, octets) in found.items()} == {

@@ -49,6 +49,7 @@ def test_a_message_is_what_the_client_meant(message: bytes, at_once: int) -> Non
     came = sent(message) + b".\r\n" + AFTER
     kept, left = asyncio.run(taken(came, at_once))
     assert (kept.octets(), left) == (message, AFTER)
+    assert b"".join(kept.slices(at_once)) == message
     kept.close()
 
 

@@ -62,7 +62,7 @@ def _write(database: Database, submission: Submission, tell: Callable[[int], obj
 def _shares_a_commit(submission: Submission) -> bool:
     files = sum(file.size for file in submission.content.attachments)
     if submission.original is not None:
-        files += len(submission.original.data)
+        files += submission.original.size
     few = len(submission.recipients) <= thresholds.SHARES_A_COMMIT_AT_MOST
     return few and files <= thresholds.FILES_SHARE_A_COMMIT_AT_MOST
 

@@ -35,7 +35,7 @@ def submission_of(handed: HandedIn, key: ApiKey | None, *, protocol: str = "") -
     """
     if handed.sender:  # else it is the author's, who is judged below
         _check_sender(key, handed.sender)
-    with _reading if len(handed.message) > LARGE_MESSAGE else nullcontext():
+    with _reading if handed.size > LARGE_MESSAGE else nullcontext():
         original = _read(handed, protocol, is_bound=bool(key and key.senders))
     for author in original.authors:
         _check_sender(key, author.address)

@@ -159,6 +159,5 @@ def insert_files(connection: Connection, submission: Submission, mailing_id: int
     ]
     contents.insert_files(connection, mailing_id, files)
     if submission.original is not None:
-        originals.insert_one(
-            connection, mailing_id, submission.original.envelope_sender, submission.original.data
-        )
+        sender, pieces = submission.original.envelope_sender, submission.original.pieces
+        originals.insert_one(connection, mailing_id, sender, submission.original.size, pieces)

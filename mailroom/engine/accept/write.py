@@ -144,7 +144,7 @@ def _goes_alone(submission: Submission) -> bool:
     content = submission.content
     is_long = len(content.text) + len(content.html) > thresholds.SHARES_A_BATCH_AT_MOST
     if submission.original is not None:
-        is_long = len(submission.original.data) > thresholds.WHOLE_SHARES_A_BATCH_AT_MOST
+        is_long = submission.original.size > thresholds.WHOLE_SHARES_A_BATCH_AT_MOST
     return is_long or bool(content.attachments or submission.max_sessions is not None)
 
 

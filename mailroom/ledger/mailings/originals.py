@@ -27,9 +27,13 @@ Sliced = tuple[str, Iterable[bytes]]
 """The envelope's sender, and the message in slices: to be read within the transaction it was found in."""
 
 
-def insert_one(connection: Connection, mailing_id: int, envelope_sender: str, data: bytes) -> None:
+def insert_one(
+    connection: Connection, mailing_id: int, envelope_sender: str, size: int, pieces: Iterable[blobs.Octets]
+) -> None:
+    """`size`: octets of all pieces together."""
     row = {"mailing_id": mailing_id, "envelope_sender": envelope_sender}
-    blobs.insert_row(connection, originals.c.data, row, len(data), blobs.sliced(data))
+    written = (part for piece in pieces for part in blobs.sliced(piece))
+    blobs.insert_row(connection, originals.c.data, row, size, written)
 
 
 def of(connection: Connection, mailing_ids: Collection[int]) -> dict[int, tuple[str, bytes]]:

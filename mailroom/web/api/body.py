@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from flask import g, request
@@ -10,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mailroom.content import json_text
+from mailroom.content.spooled_texts import LONG_FROM, SpooledText, SpooledTexts
+from mailroom.web.api.blueprint import blueprint
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.wording import MISTAKE_SENTENCES, sentence
 
@@ -48,16 +52,50 @@ def value() -> Any:
     """The body as JSON, which is read once. Raises ApiError."""
     if "json_body" not in g:
         try:
-            g.json_body = json_text.read(_octets(), g.get("json_room", json_text.ROOM_FOR_EMAILS))
+            room = g.get("json_room", json_text.ROOM_FOR_EMAILS)
+            g.json_body = json_text.read(_octets(), room, spooled_texts())
         except json_text.NotJson as error:
             raise ApiError(400, "validation_error", str(error)) from None
     return g.json_body
 
 
-def _octets() -> bytes:
+def spooled_texts() -> SpooledTexts:
+    """Those of this request, which has them until it ends."""
+    if "spooled_texts" not in g:
+        g.spooled_texts = SpooledTexts()
+    found: SpooledTexts = g.spooled_texts
+    return found
+
+
+@blueprint.teardown_request
+def _forget(_: BaseException | None) -> None:
+    if "spooled_texts" in g:
+        g.spooled_texts.close()
+
+
+def written(value: Any) -> Iterator[bytes]:
+    """As JSON, its names in order: the same for the same value, however it came."""
+    texts: list[SpooledText] = []
+
+    def token(text: SpooledText) -> str:
+        texts.append(text)
+        return text.token
+
+    with suppress(RecursionError):  # what is nested so deep is refused anyway
+        rest = json.dumps(value, sort_keys=True, default=token)
+        for text in texts:
+            before, _, rest = rest.partition(text.token)
+            yield before.encode()
+            for piece in text.pieces():
+                yield json.dumps(piece.decode())[1:-1].encode()
+        yield rest.encode()
+
+
+def _octets() -> bytes | bytearray:
     """Not kept: a file makes them forty megabytes."""
-    data = request.get_data(cache=False)
-    if not data.strip():
+    is_small = (request.content_length or 0) <= LONG_FROM
+    data = request.get_data(cache=False) if is_small else spooled_texts().taken_from(request.stream)
+    if not data or data.isspace():
         raise ApiError(400, "validation_error", "The body is empty: send a JSON object.")
     return data
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mimetypes
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from math import ceil
 
@@ -14,10 +15,12 @@ from mailroom.content.addresses import Address, format_address
 from mailroom.content.header_lines import as_lines
 from mailroom.content.merge.plain import text_of
 from mailroom.database import blobs
+from mailroom.database.blobs import Octets
 from mailroom.ledger.drafts.kept_fields import Blob, DraftFile, KeptFields, shortened
 from mailroom.ledger.drafts.stored import Writing
 from mailroom.web.api.draft_requests import DraftRequest
 from mailroom.web.api.errors import Unprocessable
+from mailroom.web.api.fields import GivenFile
 from mailroom.web.api.requests import RecipientRequest
 from mailroom.web.api.submissions import columns_of
 from mailroom.web.compose.prefill import ADDRESSES_FIRST, MOST_PASTED
@@ -109,7 +112,15 @@ def _as_csv(recipients: Sequence[RecipientRequest]) -> bytes:
     return "".join(lines).encode()
 
 
-def _file(field: str, filename: str, content_type: str | None, data: bytes) -> tuple[DraftFile, Blob]:
+def _file(field: str, filename: str, content_type: str | None, given: GivenFile) -> tuple[DraftFile, Blob]:
     kind = content_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
-    blob = Blob(sha256(data).hexdigest(), len(data), lambda size: blobs.sliced(data))
+    digest = sha256()
+    for piece in _slices(given, blobs.WRITTEN_AT_ONCE):
+        digest.update(piece)
+    size = len(given) if isinstance(given, bytes) else given.size
+    blob = Blob(digest.hexdigest(), size, partial(_slices, given))
     return DraftFile(field, secrets.token_hex(16), filename, kind, blob.size, blob.digest), blob
+
+
+def _slices(given: GivenFile, size: int) -> Iterator[Octets]:
+    return blobs.sliced(given) if isinstance(given, bytes) else given.slices(size)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from io import BytesIO
@@ -20,6 +21,7 @@ from mailroom.content.recipients.parsed import Problem
 from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
 from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.content.schedule.zones import zone_named, zone_names
+from mailroom.content.spooled_texts import SpooledText
 from mailroom.engine.accept.canary_size import CANARY, canary_size
 from mailroom.web.api.times import WORDED_TIME_UNITS, moment
 from mailroom.web.api.wording import sentence
@@ -31,6 +33,9 @@ MOST_ADDRESSES_IN_FIELD = 50
 
 BASE64_AT_ONCE = 1 << 20
 """Characters, a multiple of four."""
+
+BASE64_TAIL = 8
+"""Characters at the end of a long text that are judged together: only there may it be padded."""
 
 ITEMS_NAMED = 3
 """Of a long list: so many bad items are told of."""
@@ -195,7 +200,32 @@ def _whole(number: object) -> int:
     return number
 
 
-def _file(value: object) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Base64File:
+    """A file that stays in its long text: it is decoded as it is read."""
+
+    text: SpooledText
+    size: int
+    """Octets, decoded."""
+
+    def slices(self, size: int) -> Iterator[bytes]:
+        """What is in it, `size` octets at a time."""
+        kept = bytearray()
+        for octets in _decoded(self.text.pieces()):
+            kept += octets
+            while len(kept) >= size:
+                with memoryview(kept) as view:
+                    piece = bytes(view[:size])
+                del kept[:size]
+                yield piece
+        if kept:
+            yield bytes(kept)
+
+
+GivenFile = bytes | Base64File
+
+
+def _file(value: object) -> GivenFile:
     if isinstance(value, dict) and value.keys() == {"type", "data"} and value["type"] == "Buffer":
         value = value["data"]  # Node's Buffer, as JSON.stringify writes it
     if isinstance(value, list):
@@ -203,9 +233,11 @@ def _file(value: object) -> bytes:
             return bytes(map(_whole, value))
         except (TypeError, ValueError):
             raise ValueError("A list must hold the file's bytes: numbers from 0 to 255.") from None
-    if not isinstance(value, str):
+    if not isinstance(value, str | SpooledText):
         raise ValueError("This must be the file in Base64.")
     try:
+        if isinstance(value, SpooledText):
+            return Base64File(value, sum(map(len, _decoded(value.pieces()))))
         return _from_base64(re.sub(r"[ \t\r\n]", "", value))
     except (binascii.Error, ValueError):
         raise ValueError("This is not Base64.") from None
@@ -219,6 +251,19 @@ def _from_base64(text: str) -> bytes:
     for start in range(0, len(text), BASE64_AT_ONCE):
         decoded.write(base64.b64decode(text[start : start + BASE64_AT_ONCE], validate=True))
     return decoded.getvalue()
+
+
+def _decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same of octets that come one after the other. Raises ValueError."""
+    rest = b""
+    for piece in pieces:
+        rest += piece.translate(None, b" \t\r\n")
+        whole = max(0, len(rest) - BASE64_TAIL) // 4 * 4
+        if b"=" in rest[:whole]:
+            raise ValueError("it ends before its end")
+        yield base64.b64decode(rest[:whole], validate=True)
+        rest = rest[whole:]
+    yield _from_base64(rest.decode())
 
 
 def _moment(value: object) -> datetime:
@@ -337,4 +382,4 @@ RuleOfRepeat = Annotated[
 
 Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema(TIME)]
 
-FileContent = Annotated[bytes, PlainValidator(_file), WithJsonSchema(FILE_SCHEMA)]
+FileContent = Annotated[GivenFile, PlainValidator(_file), WithJsonSchema(FILE_SCHEMA)]

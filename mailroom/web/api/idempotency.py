@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 
 from flask import request
@@ -24,7 +23,9 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 
 
 def submit(
-    key: ApiKey, make: Callable[[Idempotency | None], Submission], said: Callable[[], bytes] | None = None
+    key: ApiKey,
+    make: Callable[[Idempotency | None], Submission],
+    said: Callable[[], Iterable[bytes]] | None = None,
 ) -> Accepted:
     """Accepts the submission that `make` makes of the request. Raises ApiError; nothing was accepted then.
 
@@ -47,7 +48,7 @@ def submit(
         return accept(mailroom().database, mailroom().queue, submission)
 
 
-def idempotency_of(key: ApiKey, said: Callable[[], bytes] | None = None) -> Idempotency | None:
+def idempotency_of(key: ApiKey, said: Callable[[], Iterable[bytes]] | None = None) -> Idempotency | None:
     """What the header asks for; None: nothing."""
     given = request.headers.get("Idempotency-Key")
     if given is None:
@@ -58,14 +59,13 @@ def idempotency_of(key: ApiKey, said: Callable[[], bytes] | None = None) -> Idem
     return Idempotency(f"key:{key.program}", given, _fingerprint(said))
 
 
-def _fingerprint(said: Callable[[], bytes] | None) -> str:
+def _fingerprint(said: Callable[[], Iterable[bytes]] | None) -> str:
     """The same for the same JSON to the same place, however it is written down."""
-    data = b"" if said is None else said()
-    if said is None:
-        with suppress(RecursionError):  # what is nested so deep is refused anyway
-            data = json.dumps(body.value(), sort_keys=True).encode()
     place = f"{request.path}\0{request.headers.get('x-batch-validation', '')}\0"
-    return sha256(place.encode("utf-8", "replace") + data).hexdigest()
+    digest = sha256(place.encode("utf-8", "replace"))
+    for piece in body.written(body.value()) if said is None else said():
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -7,7 +7,6 @@ A request is a `multipart/form-data` of `mailing` (the JSON of a mailing without
 from __future__ import annotations
 
 import io
-import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -59,14 +58,14 @@ class ListedMailing:
     reading: ListReadingRequest
 
     @property
-    def said(self) -> bytes:
+    def said(self) -> Iterator[bytes]:
         """The same for the same mailing to the same file, whatever stands between the parts."""
         digest = sha256()
         self.file.seek(0)
         while some := self.file.read(WRITTEN_AT_ONCE):
             digest.update(some)
         about = [self.value, self.reading.model_dump(), digest.hexdigest()]
-        return json.dumps(about, sort_keys=True).encode()
+        return body.written(about)
 
     def read(self, *, may_be_bad: bool = False) -> Parsed:
         """Everybody who is in the file. Raises ApiError with what is wrong there.
@@ -140,11 +139,12 @@ def _part(name: str) -> BinaryIO:
 
 
 def _json(part: BinaryIO) -> Any:
-    data = part.read(LARGEST_LETTER + 1)
-    if len(data) > LARGEST_LETTER:
+    if part.seek(0, io.SEEK_END) > LARGEST_LETTER:
         raise ApiError(413, "payload_too_large", f"`{MAILING_PART}` has more than 64 MB.")
+    part.seek(0)
+    texts = body.spooled_texts()
     try:
-        return json_text.read(data, json_text.ROOM_FOR_EMAILS)
+        return json_text.read(texts.taken_from(part), json_text.ROOM_FOR_EMAILS, texts)
     except json_text.NotJson as error:
         raise ApiError(400, "validation_error", f"`{MAILING_PART}`: {error}") from None
 

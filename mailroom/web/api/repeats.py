@@ -162,7 +162,7 @@ def send_repeat(repeat: ReachedRepeat) -> Response:
         return replace(planning.submission_of_now(database, found), idempotency=known, started=g.started)
 
     try:
-        accepted = submit(api_key(), submission, lambda: b"")
+        accepted = submit(api_key(), submission, lambda: ())
     except NotAccepted:
         raise _not_now(found) from None
     told = shown.accepted_mailing(accepted.uid, accepted.mailing_id, accepted.total, accepted.duplicates)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, Wr
 from pydantic.json_schema import SkipJsonSchema
 
 from mailroom.content.check import LONGEST_FILENAME, LONGEST_VALUE
-from mailroom.content.content import LONGEST_LIST_NAME, LONGEST_SUBJECT, Attachment
+from mailroom.content.content import LONGEST_LIST_NAME, LONGEST_SUBJECT, Attachment, DistantAttachment
 from mailroom.content.original import HandedIn
 from mailroom.content.schedule.sending_hours import SendingHours, clock_time, days_named
 from mailroom.content.schedule.zones import zone_named
@@ -32,6 +32,7 @@ from mailroom.web.api.fields import (
     SOME_LINE,
     SOME_WORD,
     TAG_NAMES,
+    Base64File,
     CanaryWish,
     FileContent,
     Line,
@@ -152,6 +153,10 @@ class AttachmentRequest(RequestModel):
             content, filename, told = file.content, filename or file.name, file.content_type
         kind = self.content_type or told or mimetypes.guess_type(filename)[0] or "application/octet-stream"
         content_id = (self.content_id or self.inline_content_id or "").strip("<>") or None
+        if isinstance(content, Base64File):
+            return DistantAttachment(
+                filename, kind, b"", content_id, length=content.size, read=content.slices
+            )
         return Attachment(filename, kind, content, content_id)
 
 
