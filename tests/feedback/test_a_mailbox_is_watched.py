@@ -15,7 +15,7 @@ import pytest
 from imapclient import IMAPClient
 from sqlalchemy.exc import OperationalError
 
-from mailroom.cli.doctor import OF_THE_DOCTOR
+from mailroom.cli.operations.doctor import OF_THE_DOCTOR
 from mailroom.content.return_tokens import ReturnPurpose, tokens_in
 from mailroom.engine import returned_mail
 from mailroom.engine.feedback.taking import take

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from app import create_app
-from mailroom.cli.doctor import OF_THE_DOCTOR
+from mailroom.cli.operations.doctor import OF_THE_DOCTOR
 from mailroom.log import blotter
 from mailroom.settings import FILED, SettingsError, load
 from mailroom.web.status.checks import CheckFailed

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.serving import served
 
-doctor = importlib.import_module("mailroom.cli.doctor")
+doctor = importlib.import_module("mailroom.cli.operations.doctor")
 """The module: its command has the same name."""
 
 

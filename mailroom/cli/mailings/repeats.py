@@ -8,8 +8,8 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from mailroom.cli.send import send
-from mailroom.cli.when import until_of, zone_option
+from mailroom.cli.mailings.send import send
+from mailroom.cli.mailings.when import until_of, zone_option
 from mailroom.content.schedule.repeat_rules import RULE_WORDS, repeat_rule
 from mailroom.content.schedule.zones import short_name, zone_named
 from mailroom.engine.accept.submission import NotAccepted

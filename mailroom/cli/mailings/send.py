@@ -14,20 +14,17 @@ from typing import BinaryIO, TextIO
 import click
 from flask.cli import with_appcontext
 
-from mailroom.cli.dry_run import dry_run_of
-from mailroom.cli.enclosures import answered_to, attached, fingerprint, headers_of
-from mailroom.cli.printed import in_a_line
+from mailroom.cli.mailings.dry_run import dry_run_of
+from mailroom.cli.mailings.enclosures import answered_to, attached, fingerprint, headers_of
+from mailroom.cli.mailings.recipients import people_on, recipients_of, stop_at, stop_at_bad
+from mailroom.cli.mailings.when import hours_of, moment_of, when_options
+from mailroom.cli.mailings.written import stopped, written_in
 from mailroom.cli.progress import progress
-from mailroom.cli.recipient_file import FileUnsure, seekable, size_of, sure_encoding
-from mailroom.cli.when import hours_of, moment_of, when_options
-from mailroom.cli.written import stopped, written_in
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.merge.plain import MergeError
-from mailroom.content.recipients.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed, merge
-from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.recipients.table import Wishes
 from mailroom.content.templates.for_many import refuse_lacking, saying, with_values
 from mailroom.content.templates.template_letter import TemplateLetter
@@ -49,12 +46,10 @@ from mailroom.engine.accept.submission import (
     Submission,
     SubmissionRefused,
 )
-from mailroom.engine.lists.reading import ListNotReady, parsed_of
 from mailroom.engine.preflight.plan import plan_of
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.engine.templates import NotUsable, letter_in_use
-from mailroom.ledger.lists import kept
 from mailroom.web import mailroom
 from mailroom.web.api.idempotency import LONGEST_IDEMPOTENCY_KEY
 from mailroom.web.layout.filters import count
@@ -176,13 +171,13 @@ def send(
         raise click.ClickException("--list needs --purpose bulk: nobody unsubscribes from other mail.")
     if as_json and not dry_run:
         raise click.ClickException("--json needs --dry-run.")
-    parsed = _recipients(to, list_file, Wishes(encoding, sheet, column))
+    parsed = recipients_of(to, list_file, Wishes(encoding, sheet, column))
     if kept_list:
-        listed, its_name = _listed(kept_list)
+        listed, its_name = people_on(kept_list)
         parsed = merge(parsed, listed)
         list_name = list_name or (its_name if purpose == BULK_PURPOSE else "")
     if not (dry_run or (leave_out and parsed.recipients)):
-        _stop_at_bad(parsed)
+        stop_at_bad(parsed)
     letter = _letter(template) if template else TemplateLetter()
     content = Content(
         sender=_sender(sender or letter.sender or mailroom().settings.mail_default_sender),
@@ -204,13 +199,13 @@ def send(
     content = replace(content, html=finished(content.html, written.format))
     goes_first = _canary(canary, len(parsed.recipients))
     if dry_run:
-        _stop_at([sentence for _, sentence in check_but_tags(content, parsed.recipients)])
+        stop_at([sentence for _, sentence in check_but_tags(content, parsed.recipients)])
         dry_run_of(plan_of(content, parsed, has_template=bool(template)), as_json=as_json)
         return
     if template:
         with _told():
             refuse_lacking(content, parsed)
-    _stop_at([sentence for _, sentence in check(content, parsed.columns, parsed.recipients)])
+    stop_at([sentence for _, sentence in check(content, parsed.columns, parsed.recipients)])
     if lacks_link(content):
         click.echo(f"Its text has no link to unsubscribe, only its header. {HOW_TO_LINK}", err=True)
     submission = Submission(
@@ -238,7 +233,7 @@ def send(
         with progress("Accepting", len(parsed.recipients)) as tell:
             accepted = accept(mailroom().database, mailroom().queue, submission, tell)
     except SubmissionRefused as refused:
-        _stop_at([sentence for _, sentence in refused.problems])
+        stop_at([sentence for _, sentence in refused.problems])
         return
     except Overtaken:
         raise click.ClickException("Not sent: this took too long and was given up. Send it again.") from None
@@ -254,7 +249,7 @@ def send(
 
 def _keep(submission: Submission, plan: RepeatPlan) -> None:
     if not submission.recipients:
-        _stop_at(["Add at least one recipient."])
+        stop_at(["Add at least one recipient."])
     try:
         click.echo(planning.keep(mailroom().database, submission, plan))
     except ValueError as error:
@@ -278,23 +273,6 @@ def _report(accepted: Accepted) -> None:
         raise
 
 
-def _recipients(to: tuple[str, ...], list_file: BinaryIO | None, wishes: Wishes) -> Parsed:
-    parsed = parse_pasted("\n".join(to))
-    if list_file:
-        with seekable(list_file) as data:
-            try:
-                encoding = sure_encoding(data, wishes.encoding)
-            except FileUnsure as unsure:
-                _stop_at(unsure.problems)
-                raise
-            with progress("Reading", size_of(data)) as tell:
-                at_rows = replace(wishes, encoding=encoding, tell=lambda rows: tell(data.tell()))
-                listed = parse_file(data, at_rows)
-            _stop_at([listed.refusal] if listed.refusal else [])
-            parsed = merge(parsed, listed)
-    return parsed
-
-
 def _idempotency(
     key: str, content: Content, parsed: Parsed, others: tuple[object, ...]
 ) -> Idempotency | None:
@@ -305,38 +283,13 @@ def _idempotency(
     return Idempotency(COMMAND_KEYS, key, fingerprint(content, parsed.recipients, others))
 
 
-def _listed(named: str) -> tuple[Parsed, str]:
-    """Everybody on a kept list, as it is now; and what they unsubscribe from."""
-    try:
-        with mailroom().database.read() as connection:
-            found = kept.find(connection, list_name_of(named))
-            if found is None:
-                raise click.ClickException(f"--to-list: there is no list {named}.")
-            return parsed_of(connection, found), found.list_name
-    except ListNotReady as reason:
-        raise click.ClickException(f"--to-list: {reason}") from None
-
-
-def _stop_at_bad(parsed: Parsed) -> None:
-    more = parsed.problems.total - len(parsed.problems)
-    _stop_at(
-        [
-            *(
-                in_a_line(f"{problem.text}: {problem.message}").removeprefix(": ")
-                for problem in parsed.problems
-            ),
-            *([f"and {more:,} more"] if more else []),
-        ]
-    )
-
-
 @contextmanager
 def _told() -> Iterator[None]:
     """Ends the command where the template does not fit."""
     try:
         yield
     except MergeError as trouble:
-        _stop_at([str(trouble)])
+        stop_at([str(trouble)])
 
 
 def _letter(named: str) -> TemplateLetter:
@@ -359,8 +312,3 @@ def _canary(wish: str, recipients: int) -> int:
         return canary_size(wish, recipients) if wish else 0
     except ValueError as error:
         raise click.ClickException(f"--canary: {error}") from None
-
-
-def _stop_at(problems: list[str]) -> None:
-    if problems:
-        raise click.ClickException("Not sent.\n" + "\n".join(f"  {problem}" for problem in problems))

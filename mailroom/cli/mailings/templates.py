@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import click
 from sqlalchemy import Connection
 
-from mailroom.cli.written import ONE_FILE
+from mailroom.cli.mailings.written import ONE_FILE
 from mailroom.content.templates.template_letter import letter_of
 from mailroom.content.writing.layout import LAYOUTS
 from mailroom.content.writing.written import Format
