@@ -15,7 +15,7 @@ from mailroom.content.recipients.pasted_cells import parse_typed
 from mailroom.content.recipients.spool import Recipients
 from mailroom.database.engine import Database
 from mailroom.engine.lists import importing, making, reading, removing
-from mailroom.engine.lists.importing import ImportWish, ListChanges, ListCounts
+from mailroom.engine.lists.arrivals import ImportWish, ListChanges, ListCounts
 from mailroom.engine.lists.making import NewListName
 from mailroom.ledger.consent import unsubscribing
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope

@@ -17,7 +17,7 @@ from mailroom.content.recipients.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.table import Wishes
 from mailroom.engine.lists import importing as into_list
-from mailroom.engine.lists.importing import ImportWish, ListChanges
+from mailroom.engine.lists.arrivals import ImportWish, ListChanges
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 from mailroom.web.list_export import lines_of_list

@@ -10,29 +10,33 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
 from mailroom.content.lists.list_values import as_json, words_of
 from mailroom.content.lists.newcomers import Newcomer, Newcomers, all_columns
-from mailroom.content.lists.stated_consent import StatedConsent
-from mailroom.content.merge.plain import Value, text_of
+from mailroom.content.merge.plain import Value
 from mailroom.database import clock
 from mailroom.database.clock import from_millis, to_millis
 from mailroom.database.engine import Database
+from mailroom.engine.lists.arrivals import (
+    EXAMPLES_SHOWN,
+    Arrival,
+    ImportWish,
+    ListChanges,
+    ListCounts,
+    arrivals_of,
+    look_at,
+)
 from mailroom.ledger.lists import consent, kept, lease, members
 from mailroom.ledger.lists.consent import ConsentFact, columns_of_fact
 from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.lists.lease import ImportOvertaken
-from mailroom.ledger.lists.members import MEMBERS_AT_ONCE, Member, NewMember
-
-EXAMPLES_SHOWN = 20
-"""Of those who are added, changed, removed."""
+from mailroom.ledger.lists.members import MEMBERS_AT_ONCE, NewMember
 
 log = structlog.get_logger()
 
@@ -41,72 +45,12 @@ class ListHasChanged(Exception):
     """An import would not do what it was said to do; nothing was done."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportWish:
-    """`consent`: of everybody who has none so far, and of whom no row says more."""
-
-    replaces: bool = False
-    consent: StatedConsent | None = None
-
-
-class ListCounts(NamedTuple):
-    """How many are added, changed, removed, and stay as they are."""
-
-    added: int
-    changed: int
-    removed: int
-    unchanged: int
-
-
-@dataclass(slots=True)
-class ListChanges:
-    """What an import changes, or would; `examples`: the first of each kind, with what changes."""
-
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    consents: int = 0  # of whom another fact of consent holds then
-    examples: dict[str, list[tuple[str, str]]] = field(
-        default_factory=lambda: {"added": [], "changed": [], "removed": []}
-    )
-
-    @property
-    def counts(self) -> ListCounts:
-        return ListCounts(self.added, self.changed, self.removed, self.unchanged)
-
-    def note(self, kind: str, address: str, words: str = "") -> None:
-        setattr(self, kind, getattr(self, kind) + 1)
-        if kind in self.examples and len(self.examples[kind]) < EXAMPLES_SHOWN:
-            self.examples[kind].append((address, words))
-
-
-class _Arrival(NamedTuple):
-    """A newcomer beside who is there already (None: nobody), and what becomes of both."""
-
-    newcomer: Newcomer
-    before: Member | None
-    name: str
-    values: Mapping[str, Value]
-    fact: ConsentFact | None  # that is to hold from now on; None: what holds stays
-
-    @property
-    def changes(self) -> bool:
-        before = self.before
-        return before is None or bool(
-            self.fact
-            or before.name != self.name
-            or before.variables != self.values
-            or before.address != self.newcomer.address
-        )
-
-
 def plan_import(connection: Connection, into: KeptList, brought: Newcomers, wish: ImportWish) -> ListChanges:
     """What it would change, if it were done now. Raises TooManyColumns, ValuesTooLong."""
     _columns_after(into, brought, wish)
     changes, matched, now = ListChanges(), array("q"), from_millis(clock.now(connection))
     for some in _blocks(brought):
-        _look(changes, matched, _arrivals(connection, into.id, some, wish, now))
+        look_at(changes, matched, arrivals_of(connection, into.id, some, wish, now))
     if wish.replaces:
         for ids in _others(connection, into.id, _sorted(matched)):
             changes.removed += len(ids)
@@ -157,8 +101,8 @@ def put(connection: Connection, into: KeptList, newcomer: Newcomer, *, replaces:
     all_columns(into.columns, newcomer.values)
     kept.lock(connection, into.id)
     changes, now = ListChanges(), from_millis(clock.now(connection))
-    arrivals = list(_arrivals(connection, into.id, [newcomer], ImportWish(replaces=replaces), now))
-    _look(changes, array("q"), arrivals)
+    arrivals = list(arrivals_of(connection, into.id, [newcomer], ImportWish(replaces=replaces), now))
+    look_at(changes, array("q"), arrivals)
     _write(connection, into.id, arrivals, now)
     kept.add_columns(connection, into.id, list(newcomer.values))
     return changes
@@ -190,8 +134,8 @@ def _import(
         with database.begin() as connection:
             lease.renew(connection, into.id, owner)
             now = from_millis(clock.now(connection))
-            arrivals = list(_arrivals(connection, into.id, some, wish, now))
-            _look(changes, matched, arrivals)
+            arrivals = list(arrivals_of(connection, into.id, some, wish, now))
+            look_at(changes, matched, arrivals)
             _write(connection, into.id, arrivals, now)
             if wish.replaces:  # whom it adds it does not remove
                 added = [one.newcomer.key for one in arrivals if one.before is None]
@@ -227,69 +171,7 @@ def _blocks(brought: Iterable[Newcomer]) -> Iterator[list[Newcomer]]:
         yield some
 
 
-def _arrivals(
-    connection: Connection, list_id: int, some: list[Newcomer], wish: ImportWish, now: datetime
-) -> Iterator[_Arrival]:
-    found = members.among(connection, list_id, [one.key for one in some])
-    for one in some:
-        before = found.get(one.key)
-        fact = _fact(before.consent if before else None, one.consent, wish.consent, now)
-        if before is None or wish.replaces:
-            yield _Arrival(one, before, one.name, one.values, fact)
-        else:  # what the file leaves empty stays as it was
-            yield _Arrival(one, before, one.name or before.name, {**before.variables, **one.values}, fact)
-
-
-def _fact(
-    before: ConsentFact | None, own: StatedConsent | None, of_all: StatedConsent | None, now: datetime
-) -> ConsentFact | None:
-    """What is to hold from now on; None: what holds stays.
-
-    What is older never takes the place of what is newer, and only who says when has a withdrawal given again.
-    """
-    stated = own or (of_all if before is None else None)
-    if stated is None:
-        return None
-    at = from_millis(to_millis(stated.at or now))
-    if before is not None:
-        is_same = (before.given, before.how, before.evidence) == (stated.given, stated.how, stated.evidence)
-        if at < before.at or (is_same and (stated.at is None or at == before.at)):
-            return None
-        if stated.given and not before.given and stated.at is None:
-            return None
-    return ConsentFact(stated.given, at, stated.how, stated.evidence, now)
-
-
-def _look(changes: ListChanges, matched: array[int], arrivals: Iterable[_Arrival]) -> None:
-    for one in arrivals:
-        changes.consents += one.fact is not None
-        if one.before is None:
-            changes.note("added", one.newcomer.address, one.name)
-            continue
-        matched.append(one.before.id)
-        if one.changes:
-            changes.note("changed", one.newcomer.address, _difference(one))
-        else:
-            changes.unchanged += 1
-
-
-def _difference(one: _Arrival) -> str:
-    """city: Berlin → Paris"""
-    assert one.before is not None
-    old: dict[str, Value] = {"name": one.before.name, **one.before.variables}
-    new: dict[str, Value] = {"name": one.name, **one.values}
-    differing = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
-    words = [f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}" for name in differing[:3]]
-    more = [f"{len(differing) - 3} more"] if len(differing) > 3 else []
-    return ", ".join([*words, *more, *(["consent"] if one.fact else [])])
-
-
-def _shown(value: Value) -> str:
-    text = text_of(value)
-    return f"{text[:40]}…" if len(text) > 40 else text or "(empty)"
-
-
-def _write(connection: Connection, list_id: int, arrivals: Iterable[_Arrival], now: datetime) -> None:
+def _write(connection: Connection, list_id: int, arrivals: Iterable[Arrival], now: datetime) -> None:
     new, changed, kept_facts, millis = [], [], [], to_millis(now)
     for one in arrivals:
         if one.before is None:

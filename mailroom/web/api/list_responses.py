@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from mailroom.engine.lists.importing import ListChanges
+from mailroom.engine.lists.arrivals import ListChanges
 from mailroom.ledger.lists.consent import ConsentFact
 from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.lists.members import Member

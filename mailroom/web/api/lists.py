@@ -19,7 +19,7 @@ from mailroom.content.lists.stated_consent import StatedConsent
 from mailroom.content.unsubscribe import list_name_of
 from mailroom.database.engine import Database
 from mailroom.engine.lists import importing, making, removing
-from mailroom.engine.lists.importing import ImportWish
+from mailroom.engine.lists.arrivals import ImportWish
 from mailroom.engine.lists.making import NewListName
 from mailroom.engine.lists.reading import why_not
 from mailroom.ledger.lists import consent, kept, members

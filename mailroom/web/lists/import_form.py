@@ -14,7 +14,7 @@ from mailroom.content.lists.stated_consent import ConsentUnreadable, StatedConse
 from mailroom.database.engine import Database
 from mailroom.engine.accept.submission import Submission
 from mailroom.engine.lists import importing
-from mailroom.engine.lists.importing import ImportWish, ListChanges, ListCounts
+from mailroom.engine.lists.arrivals import ImportWish, ListChanges, ListCounts
 from mailroom.ledger.lists.kept import KeptList
 from mailroom.web.compose import compose_form
 from mailroom.web.compose.compose_form import ComposeForm
