@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from pydantic_core import from_json
 
-from mailroom.content.spooled_texts import NONE_SPOOLED, SpooledTexts
+from mailroom.content.spooled_texts import NONE_SPOOLED, STRING, SpooledTexts
 
 MOST_VALUES = 4_000_000
 """In one body: 200,000 recipients with some twenty values each, or a file of 4 MB as a list of its bytes."""
@@ -42,9 +42,6 @@ ROOM_FOR_EMAILS = JsonRoom(objects=30_000, texts=400_000, lists=20_000, numbers=
 
 ROOM_FOR_MAILING = JsonRoom(objects=500_000, texts=2 * MOST_VALUES, lists=100_000, numbers=MOST_VALUES)
 """200,000 recipients, each with their variables."""
-
-# Possessive, and with an end for what does not end: each octet is looked at once.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\(?:.|\Z))*+(?:"|\Z)', re.DOTALL)
 
 _PLACE = re.compile(r"line (\d+) column (\d+)$")
 
@@ -107,12 +104,12 @@ def _count(data: bytes | bytearray, room: JsonRoom) -> None:
     """Every value but the first of a list or an object follows a comma, and that one a bracket."""
     texts = data.count(b'"') // 2
     if _separators(data) > MOST_VALUES or data.count(b"[") > room.lists:
-        outside = _STRING.sub(b"", data)
+        outside = STRING.sub(b"", data)
         if _separators(outside) > MOST_VALUES:
             raise NotJson(f"The body holds more than {MOST_VALUES:,} values.")
         _refuse_more(outside.count(b"["), room.lists, "lists")
     if texts > room.texts:  # some of the quotes may stand in texts
-        _refuse_more(sum(1 for _ in _STRING.finditer(data)), room.texts, "texts")
+        _refuse_more(sum(1 for _ in STRING.finditer(data)), room.texts, "texts")
 
 
 def _refuse_more(found: int, most: int, what: str) -> None:

@@ -20,6 +20,9 @@ TEXT_PIECE = 1 << 17
 
 LONGEST_ESCAPE = len(rb"\u002b")
 
+# Possessive, and with an end for what does not end: each octet is looked at once.
+STRING = re.compile(rb'"(?:[^"\\]++|\\(?:.|\Z))*+(?:"|\Z)', re.DOTALL)
+
 _PLAIN = re.compile(rb"(?:[ !#-\[\]-~]++|\\[bfnrt/]|\\u00[2-7][0-9A-Fa-f])*+")
 """What JSON takes as it stands, and what is ASCII without it."""
 
@@ -72,6 +75,7 @@ class SpooledTexts:
     def __init__(self) -> None:
         self.found: dict[str, SpooledText] = {}
         self._file: IO[bytes] | None = None
+        self._outside = 0  # a place in what is kept that is within no text: all before it was looked at
 
     def close(self) -> None:
         if self._file is not None:
@@ -80,8 +84,9 @@ class SpooledTexts:
     def taken_from(self, body: ReadableOctets) -> bytearray:
         """The body with a token in place of each."""
         kept = bytearray()
+        self._outside = 0
         while block := _block(body):
-            start = None if b'"' in block else _start_of_value(kept)
+            start = None if b'"' in block else self._start_of_value(kept)
             if start is None:
                 kept += block
             else:
@@ -92,6 +97,17 @@ class SpooledTexts:
         """By how many octets this part of what was kept is shorter than it was."""
         octets = part.encode("utf-8", "replace") if isinstance(part, str) else part
         return sum(text.size - len(token) for token, text in self.found.items() if token.encode() in octets)
+
+    def _start_of_value(self, kept: bytearray) -> int | None:
+        """Where the value of a name starts that is a text and has not ended."""
+        quote = kept.rfind(b'"', max(0, len(kept) - LONG_FROM))
+        before = bytes(kept[max(0, quote - LONGEST_ESCAPE) : max(0, quote)]).rstrip(b" \t\r\n")
+        if not before.endswith(b":"):
+            return None
+        # It may as well be the end of a text whose last letter is a colon.
+        for text in STRING.finditer(kept, self._outside):
+            self._outside = text.start()
+        return quote + 1 if self._outside == quote else None
 
     def _take(self, kept: bytearray, start: int, block: bytes, body: ReadableOctets) -> None:
         """From `start` in what is kept to the next quotation mark."""
@@ -124,14 +140,3 @@ def _block(body: ReadableOctets) -> bytes:
     while len(block) < LONG_FROM and (more := body.read(LONG_FROM - len(block))):
         block += more
     return block
-
-
-def _start_of_value(kept: bytearray) -> int | None:
-    """Where the value of a name starts that is a text and has not ended.
-
-    A quotation mark behind a colon starts one, for within texts it is behind a backslash; or what follows
-    is no JSON anyway.
-    """
-    quote = kept.rfind(b'"', max(0, len(kept) - LONG_FROM))
-    before = bytes(kept[max(0, quote - LONGEST_ESCAPE) : max(0, quote)]).rstrip(b" \t\r\n")
-    return quote + 1 if before.endswith(b":") else None

@@ -23,8 +23,29 @@ PIECES = [
         '{"variables":{"content":"',
         '"content" : "',
     ),
-    *('{"a:"', '"', "\\", '\\"', '\\\\"', ":", ",", "[", "]", "{", "}", "\n", " " * 40, ': "', '":"', "1"),
     *(
+        '{"a:"',
+        '{"a:":[',
+        '"a:",',
+        "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,",
+        '"',
+        "\\",
+        '\\"',
+        '\\\\"',
+        ":",
+        ",",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\n",
+        " " * 40,
+        ': "',
+        '":"',
+        "1",
+    ),
+    *(
+        "1," * 20,
         LONG,
         "QUJD" * 12 + "==",
         "a" * 30 + "\\n" * 12,
@@ -63,6 +84,15 @@ def test_a_body_is_the_same_with_and_without(
     texts = SpooledTexts()
     kept = texts.taken_from(io.BytesIO(body))
     assert said(lambda: json_text.read(kept, spooled_texts=texts)) == said(lambda: json_text.read(body))
+    texts.close()
+
+
+def test_a_name_that_ends_in_a_colon_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spooled_texts, "LONG_FROM", 16)
+    body = {"a:": [0] * 40, "b": "c:", "d": ["e:", *[1] * 40, "f"], "message": LONG, "g\\": ":", "h": LONG}
+    texts = SpooledTexts()
+    kept = texts.taken_from(io.BytesIO(json.dumps(body).encode()))
+    assert len(texts.found) == 2 and shown(json_text.read(kept, spooled_texts=texts)) == body
     texts.close()
 
 
