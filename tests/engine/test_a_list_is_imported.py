@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from mailroom.content.lists.conditions import Comparison, Condition
 from mailroom.content.lists.newcomers import Newcomer, newcomers
@@ -109,6 +109,25 @@ def test_many_are_imported_in_parts(lists: Lists, monkeypatch: pytest.MonkeyPatc
     assert lists.take("\n".join(people)) == (50, 0, 0, 0)
     assert lists.take("\n".join([*people[10:30], "new@mail.example"]), REPLACES) == (1, 0, 30, 20)
     assert sorted(lists.rows()) == sorted([*people[10:30], "new@mail.example"])
+
+
+def test_who_would_go_is_counted_without_being_read(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (importing, members):
+        monkeypatch.setattr(module, "MEMBERS_AT_ONCE", 7)
+    monkeypatch.setattr(importing, "EXAMPLES_SHOWN", 3)
+    people = [f"p{number}@mail.example" for number in range(50)]
+    lists.take("\n".join(people))
+    asked, ids_after = list[int](), members.ids_after
+
+    def noted(connection: Connection, list_id: int, after_id: int, limit: int) -> list[int]:
+        asked.append(after_id)
+        return ids_after(connection, list_id, after_id, limit)
+
+    monkeypatch.setattr(members, "ids_after", noted)
+    told = lists.plan("\n".join(people[1:3]), REPLACES)
+    assert told.counts == (0, 0, 48, 2) and asked == [0]
+    assert [address for address, _ in told.examples["removed"]] == [people[0], people[3], people[4]]
+    assert lists.plan("\n".join(people), REPLACES).counts == (0, 0, 0, 50) and asked == [0]
 
 
 def test_what_was_not_agreed_to_is_not_done(lists: Lists) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import chain, groupby, islice
 from typing import Any, NamedTuple
 
 import structlog
@@ -108,14 +108,20 @@ def plan_import(connection: Connection, into: KeptList, brought: Newcomers, wish
     for some in _blocks(brought):
         _look(changes, matched, _arrivals(connection, into.id, some, wish, now))
     if wish.replaces:
-        for ids in _others(connection, into.id, _sorted(matched)):
-            changes.removed += len(ids)
-            for id in ids[: EXAMPLES_SHOWN - len(changes.examples["removed"])]:
-                member = members.get(connection, id)
-                changes.examples["removed"].append((member.address if member else "", ""))
+        _plan_removal(connection, into.id, changes, _sorted(matched))
     else:
         changes.unchanged = into.total - changes.changed
     return changes
+
+
+def _plan_removal(connection: Connection, list_id: int, changes: ListChanges, staying: array[int]) -> None:
+    """All but those who stay go. Only the first of them are looked for: there may be a million."""
+    present = kept.by_id(connection, list_id)
+    changes.removed = (present.total if present else 0) - sum(1 for _ in groupby(staying))
+    gone = chain.from_iterable(_others(connection, list_id, staying)) if changes.removed else iter(())
+    for id in islice(gone, min(changes.removed, EXAMPLES_SHOWN)):
+        member = members.get(connection, id)
+        changes.examples["removed"].append((member.address if member else "", ""))
 
 
 def import_into(
