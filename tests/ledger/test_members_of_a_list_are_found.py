@@ -98,3 +98,19 @@ def test_words_are_kept_within_bounds() -> None:
     assert words_of("Ann", {"city": "Köln", "age": 42, "left": True}) == "ann\nköln\n42\ntrue"
     assert len(words_of("Ann", {"note": "x" * 100_000})) == 2_000
     assert list_members.c.words.type.python_type is str
+
+
+def test_nobody_of_other_lists_is_passed_over(database: Database) -> None:
+    """Whoever came before a large list: PostgreSQL would read all of them by the primary key."""
+    with database.begin() as connection:
+        filled(connection, "Other", [f"o{number}@mail.example" for number in range(400)])
+        one = filled(connection, "One", [f"p{number}@mail.example" for number in range(4_000)])
+        connection.exec_driver_sql("ANALYZE list_members")
+    for read in (
+        lambda c: members.page(c, one.id, None, 10),
+        lambda c: members.page(c, one.id, 700, 10),
+        lambda c: members.ids_after(c, one.id, 0, 10),
+        lambda c: members.search(c, one.id, "p1", None, 10),
+    ):
+        plans = [plan for sql, plan in plans_of(database, read) if "ORDER BY list_members.list_id" in sql]
+        assert plans and all("ix_list_members_list_id_id" in plan for plan in plans), plans

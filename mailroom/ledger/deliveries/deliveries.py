@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 
 from mailroom.database.clock import from_millis, with_moments
 from mailroom.database.engine import AnyRow
+from mailroom.database.of_one import of_one
 from mailroom.ledger.mailings import canary
 from mailroom.ledger.schema import attempts, deliveries
 from mailroom.ledger.states import UNUSUAL, State
@@ -72,9 +73,7 @@ def page(
     condition: ColumnElement[bool] | None = None,
 ) -> list[Delivery]:
     """The next `limit` deliveries after `after_id`, in the order they were given; of those that fit."""
-    statement = _of_mailing(mailing_id, state)
-    if after_id is not None:
-        statement = statement.where(deliveries.c.id > after_id)
+    statement = _of_mailing(mailing_id, state, after_id)
     if condition is not None:
         statement = statement.where(condition)
     return [as_delivery(row) for row in connection.execute(statement.limit(limit))]
@@ -96,12 +95,14 @@ def each(
         after_id = found[-1].id if found else None
 
 
-def _of_mailing(mailing_id: int, state: State | None) -> Select[Any]:
-    statement = select(*DELIVERY_COLUMNS).where(deliveries.c.mailing_id == mailing_id)
-    if state is not None:
-        column = deliveries.c.trouble if state in UNUSUAL else deliveries.c.state
-        statement = statement.where(column == state)
-    return statement.order_by(deliveries.c.id)
+def _of_mailing(mailing_id: int, state: State | None, after_id: int | None) -> Select[Any]:
+    statement, mailing, id = select(*DELIVERY_COLUMNS), deliveries.c.mailing_id, deliveries.c.id
+    if state not in UNUSUAL:
+        fitting = statement if state is None else statement.where(deliveries.c.state == state)
+        return of_one(fitting, mailing, mailing_id, id, after_id=after_id)
+    # Few, and found by an index of their own.
+    statement = statement.where(mailing == mailing_id, deliveries.c.trouble == state).order_by(id)
+    return statement if after_id is None else statement.where(id > after_id)
 
 
 def attempts_of(connection: Connection, delivery_id: int) -> list[Attempt]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, select
 
 from mailroom.database.any_of import any_of
+from mailroom.database.of_one import of_one
 from mailroom.ledger.moves import MOVES
 from mailroom.ledger.schema import deliveries, reports, sessions
 from mailroom.ledger.states import State
@@ -42,8 +43,7 @@ def marks_of(connection: Connection, mailing_id: int, total: int, now: int) -> t
     mine = deliveries.c.mailing_id == mailing_id
     chosen, weight, sample = mine, 1.0, list[int]()
     if total > TIMELINE_ROWS:
-        first = connection.execute(select(func.min(deliveries.c.id)).where(mine)).scalar_one()
-        last = connection.execute(select(func.max(deliveries.c.id)).where(mine)).scalar_one()
+        first, last = (_end_of(connection, mailing_id, from_the_end=end) for end in (False, True))
         weight = max(1.0, (last - first + 1) / TIMELINE_ROWS)
         chosen, sample = mine & any_of(deliveries.c.id, "sample"), _sample(first, weight)
     is_bounced, has_ended = deliveries.c.state == State.BOUNCED, reports.c.taken_at.is_not(None)
@@ -73,6 +73,12 @@ def _sample(first: int, weight: float) -> list[int]:
     """TIMELINE_ROWS ids, in groups that are as far from each other as their rows stand for."""
     groups = (first + int(place * weight) for place in range(0, TIMELINE_ROWS, SIDE_BY_SIDE))
     return [id for group in groups for id in range(group, group + SIDE_BY_SIDE)]
+
+
+def _end_of(connection: Connection, mailing_id: int, *, from_the_end: bool) -> int:
+    ids = select(deliveries.c.id)
+    ids = of_one(ids, deliveries.c.mailing_id, mailing_id, deliveries.c.id, from_the_end=from_the_end)
+    return int(connection.execute(ids.limit(1)).scalar_one())
 
 
 def _end(state: State, marked_at: int, updated_at: int, now: int) -> int:

@@ -13,13 +13,14 @@ from mailroom.database.any_of import any_of
 from mailroom.database.bulk import BulkInsert
 from mailroom.database.clock import from_millis
 from mailroom.database.engine import AnyRow
+from mailroom.database.of_one import of_one
 from mailroom.database.planner import without_parallel_workers
 from mailroom.database.together import Together
 from mailroom.ledger.lists import consent, kept
 from mailroom.ledger.lists.consent import FACT_COLUMNS, ConsentFact
 from mailroom.ledger.schema import list_members, lists
 
-MEMBERS_SEARCHED = 50_000
+MEMBERS_SEARCHED = 30_000
 """Members that one search looks through; then it says where it stopped."""
 
 MEMBERS_AT_ONCE = 2_500
@@ -111,8 +112,8 @@ def each(connection: Connection, list_id: int) -> Iterator[Member]:
 
 
 def ids_after(connection: Connection, list_id: int, after_id: int, limit: int) -> list[int]:
-    query = select(list_members.c.id).where(list_members.c.list_id == list_id, list_members.c.id > after_id)
-    return list(connection.execute(query.order_by(list_members.c.id).limit(limit)).scalars())
+    query = _in_order(select(list_members.c.id), list_id, after_id)
+    return list(connection.execute(query.limit(limit)).scalars())
 
 
 def search(
@@ -207,8 +208,7 @@ def _of_list(list_id: int, after_id: int | None) -> Select[Any]:
 
 
 def _in_order(query: Select[Any], list_id: int, after_id: int | None) -> Select[Any]:
-    query = query.where(list_members.c.list_id == list_id).order_by(list_members.c.id)
-    return query if after_id is None else query.where(list_members.c.id > after_id)
+    return of_one(query, list_members.c.list_id, list_id, list_members.c.id, after_id=after_id)
 
 
 def _member(row: AnyRow) -> Member:

@@ -146,7 +146,7 @@ def delete_list(asked: ReachedList) -> Response:
 def list_list_recipients(asked: ReachedList) -> Response:
     """List who is on a list.
 
-    In the order in which they were added. A search looks through some 50,000 at a time: while `next` is not
+    In the order in which they were added. A search looks through some 30,000 at a time: while `next` is not
     null there may be more, even when this page is empty.
     """
     page = body.read_query(asked_for.ListRecipientPage)
