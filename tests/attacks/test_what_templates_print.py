@@ -47,8 +47,8 @@ JUDGED: dict[str, set[str]] = {
     "components/icon.html": {
         "@class: class",  # as our templates write them, both
         "@href: name",
-        "@href: url_for('static', filename='vendor/lucide/icons.svg')",
-        "@src: url_for('static', filename='logo.svg')",
+        "@href: asset('vendor/lucide/icons.svg')",
+        "@src: asset('logo.svg')",
     },
     "footer.html": {"text: rq_dashboard_version", "text: rq_version"},
     "inline_js.html": {"script: poll_interval"},  # a number of the configuration
@@ -191,6 +191,7 @@ JUDGED_SINKS: dict[str, set[str]] = {
 }
 
 ADDRESSES_OF_OURS = {
+    "components/icon.html": {"asset('vendor/lucide/icons.svg')", "asset('logo.svg')"},  # made by url_for
     "components/page.html": {"item.href", "place.href", "previous", "next"},  # made by url_for, by callers
     "drafts/head.html": {"href"},  # likewise
     "mailings/letter.html": {"html_address"},  # likewise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,8 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 FIFTY_YEARS = 50 * 365 * DAY
 A_WHILE = 20_000  # milliseconds that a test may take
+UPTIME_IS_ROUNDED_TO = 0.02
+"""Seconds: uptimes are told in hundredths. What passes in less may be less than what rounding makes of it."""
 
 TIMES: list[tuple[Table, tuple[str, ...]]] = [
     (schema.batches, ("lease_until", "enqueued_at")),
@@ -40,6 +43,7 @@ def set_clock(book: Book, by_ms: int, *, passed: tuple[str, ...] = ()) -> None:
 
     `passed`: which of a machine's uptimes went on meanwhile.
     """
+    time.sleep(UPTIME_IS_ROUNDED_TO)
     with book.database.begin() as connection:
         for table, names in [*TIMES, (schema.uptimes, passed)]:
             for name in names:

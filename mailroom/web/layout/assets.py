@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request, url_for
 
 
 def init_app(app: Flask) -> None:
@@ -25,11 +25,21 @@ def init_app(app: Flask) -> None:
         if endpoint == "static" and "v" not in values and "filename" in values:
             values["v"] = version(values["filename"])
 
+    app.add_template_global(asset)
+
     @app.after_request
     def _kept(response: Response) -> Response:
         if request.endpoint == "static" and response.status_code in (200, 304):
             response.headers["Cache-Control"] = f"public, {_age(request.path)}"
         return response
+
+
+def asset(filename: str) -> str:
+    """A static file's address; made once for a page, which names its fifty drawings as often."""
+    made: dict[str, str] = g.setdefault("assets", {})
+    if filename not in made:
+        made[filename] = url_for("static", filename=filename)
+    return made[filename]
 
 
 def _age(path: str) -> str:
