@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import structlog
@@ -32,6 +31,7 @@ from mailroom.engine.lists.arrivals import (
     arrivals_of,
     look_at,
 )
+from mailroom.in_parts import in_parts
 from mailroom.ledger.lists import consent, kept, lease, members
 from mailroom.ledger.lists.consent import ConsentFact, columns_of_fact
 from mailroom.ledger.lists.kept import KeptList
@@ -49,7 +49,7 @@ def plan_import(connection: Connection, into: KeptList, brought: Newcomers, wish
     """What it would change, if it were done now. Raises TooManyColumns, ValuesTooLong."""
     _columns_after(into, brought, wish)
     changes, matched, now = ListChanges(), array("q"), from_millis(clock.now(connection))
-    for some in _blocks(brought):
+    for some in in_parts(brought, MEMBERS_AT_ONCE):
         look_at(changes, matched, arrivals_of(connection, into.id, some, wish, now))
     if wish.replaces:
         for ids in _others(connection, into.id, _sorted(matched)):
@@ -130,7 +130,7 @@ def _import(
     database: Database, into: KeptList, brought: Newcomers, wish: ImportWish, owner: str
 ) -> ListChanges:
     changes, matched, before = ListChanges(), array("q"), into.total
-    for some in _blocks(brought):
+    for some in in_parts(brought, MEMBERS_AT_ONCE):
         with database.begin() as connection:
             lease.renew(connection, into.id, owner)
             now = from_millis(clock.now(connection))
@@ -163,12 +163,6 @@ def _leave(database: Database, list_id: int, owner: str, *, is_half_done: bool) 
 
 def _columns_after(into: KeptList, brought: Newcomers, wish: ImportWish) -> list[str]:
     return all_columns(() if wish.replaces else into.columns, brought.columns)
-
-
-def _blocks(brought: Iterable[Newcomer]) -> Iterator[list[Newcomer]]:
-    rest = iter(brought)
-    while some := list(islice(rest, MEMBERS_AT_ONCE)):
-        yield some
 
 
 def _write(connection: Connection, list_id: int, arrivals: Iterable[Arrival], now: datetime) -> None:

@@ -44,7 +44,7 @@ from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.paging import Page
 from mailroom.web.api.reach import Reached, ReachedList
 from mailroom.web.csv_export import EXPORTED_AT_ONCE, pages
-from mailroom.web.list_export import lines_of_list
+from mailroom.web.list_export import as_imported, lines_of_list
 
 
 @operation(
@@ -351,16 +351,7 @@ def _json_lines(database: Database, asked: ReachedList) -> Iterator[str]:
         return members.page(connection, list_id, last.id if last else None, EXPORTED_AT_ONCE)
 
     for some in pages(database, read):
-        yield "".join(json.dumps(_exported(one), ensure_ascii=False) + "\n" for one in some)
-
-
-def _exported(one: Member) -> dict[str, Any]:
-    """As an import takes it."""
-    fact = one.consent
-    said = None
-    if fact is not None:
-        said = {"given": fact.given, "at": fact.at.isoformat(), "how": fact.how, "evidence": fact.evidence}
-    return {"address": one.address, "name": one.name, "variables": dict(one.variables), "consent": said}
+        yield "".join(json.dumps(as_imported(one), ensure_ascii=False) + "\n" for one in some)
 
 
 def _place(connection: Connection, uid: UUID | None) -> int | None:
