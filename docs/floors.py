@@ -33,28 +33,28 @@ class Floor(NamedTuple):
 
 
 FLOORS = (  # from the top
-    Floor(("what is", "started"), 8, 62, {"app": (334, 552), "worker": (573, 645), "start": (714, 786)}),
+    Floor(("what is", "started"), 8, 62, {"app": (334, 572), "worker": (586, 658), "start": (714, 786)}),
     Floor(
         ("ways in, and", "local tools"),
         104,
-        146,
+        222,
         {
             "front": (146, 200),
             "submission": (218, 324),
             "web": (334, 500),
-            "cli": (524, 566),
-            "jobs": (582, 636),
-            "flask": (652, 706),
+            "cli": (520, 596),
+            "jobs": (606, 656),
+            "flask": (664, 714),
             "local": (722, 778),
             "sink": (876, 936),
         },
     ),
-    Floor(("where they", "meet"), 284, 80, {"engine": (226, 706)}),
-    Floor(("what comes", "back"), 398, 62, {"feedback": (226, 396)}),
+    Floor(("where they", "meet"), 360, 80, {"engine": (226, 706)}),
+    Floor(("what comes", "back"), 474, 62, {"feedback": (226, 396)}),
     Floor(
         ("the truth, texts,", "wires, the queue"),
-        494,
-        128,
+        570,
+        160,
         {
             "content": (196, 330),
             "smtp": (340, 396),
@@ -66,13 +66,13 @@ FLOORS = (  # from the top
     ),
     Floor(
         ("how SQL is run,", "settings, log"),
-        656,
+        764,
         62,
         {"log": (302, 372), "settings": (428, 520), "database": (650, 762)},
     ),
     Floor(
         ("paths, threads,", "whom to believe"),
-        752,
+        860,
         62,
         {
             "proxies": (146, 230),
@@ -80,7 +80,8 @@ FLOORS = (  # from the top
             "urls": (362, 450),
             "stop_signals": (466, 572),
             "supervision": (588, 700),
-            "files": (716, 936),
+            "in_parts": (716, 800),
+            "files": (816, 936),
         },
     ),
 )
@@ -145,7 +146,7 @@ def draw() -> str:
     assert [set(floor.rooms) for floor in FLOORS] == LAYERS[::-1]
     every = edges()
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 822" role="img">',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 930" role="img">',
         "<title>The packages of Mailroom on their floors, and which of them imports which</title>",
         f"<style>{STYLE}</style>",
         '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '

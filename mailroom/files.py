@@ -103,6 +103,15 @@ def write_new(path: Path, text: str) -> None:
         file.write(text)
 
 
+def flush(path: Path) -> None:
+    """The file, or the names in a folder, onto the disk (fsync)."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def close_to_others(path: Path) -> None:
     """Takes away the rights of group and others, and says so; or says who has to, when it is not ours."""
     try:

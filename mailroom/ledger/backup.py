@@ -15,6 +15,7 @@ from mailroom.database.ddl import is_never_reused
 from mailroom.database.engine import Database
 from mailroom.database.fitness import Unfit
 from mailroom.database.sequences import skip_ids
+from mailroom.files import flush
 from mailroom.ledger import holding, identity, migrate
 from mailroom.ledger.schema import deliveries, mailings, metadata
 
@@ -49,7 +50,7 @@ def save(database_url: str, target: Path) -> Saved:
         files.create(fresh)
         store.save(fresh)
         revision = _fitting(store.check(fresh), "the ledger")
-        _flush(fresh)
+        flush(fresh)
         fresh.rename(target)
         return Saved(revision, target.stat().st_size)
     except OSError as error:
@@ -120,11 +121,3 @@ def _has_mailings(database_url: str) -> bool:
             return connection.execute(select(mailings.c.id).limit(1)).one_or_none() is not None
     finally:
         database.dispose()
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select, tuple_
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, delete, func, or_, select, tuple_
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
 from mailroom.database.upsert import insert_all_once
+from mailroom.in_parts import in_parts
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.lists.reach import PEOPLES
 from mailroom.ledger.schema import list_members, lists, mailings, strikes, suppressions
@@ -81,8 +81,8 @@ def add(
 def add_rows(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> int:
     """The same for rows of the table that have all but the time."""
     created_at = from_millis(clock.now(connection))
-    given, added = iter(rows), 0
-    while some := list(islice(given, ADDRESSES_AT_ONCE)):
+    added = 0
+    for some in in_parts(rows, ADDRESSES_AT_ONCE):
         once = {(row["address_key"], row["sender"], row["list_name"]): row for row in some}
         added += insert_all_once(
             connection, suppressions, [{"created_at": created_at, **row} for row in once.values()]

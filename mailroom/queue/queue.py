@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any, TypeVar
 
 from redis import Redis
@@ -23,6 +22,7 @@ from rq.suspension import WORKERS_SUSPENDED
 from rq.utils import as_text, now, utcformat, utcparse
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
+from mailroom.in_parts import in_parts
 from mailroom.queue.connection import connect
 from mailroom.queue.job import DELIVER, JobList
 from mailroom.queue.strays import is_wrong_kind, put_aside, readable
@@ -137,8 +137,8 @@ class Queue:
         `again`: under an id that may be known already; what is left of the earlier job is cleared. When
         QueueDown is raised, whole pipelines may have gone out before: `missing` tells which.
         """
-        remaining, enqueued = iter(batches), False
-        while chunk := list(islice(remaining, JOBS_PER_PIPELINE)):
+        enqueued = False
+        for chunk in in_parts(batches, JOBS_PER_PIPELINE):
             with self._asking(mend=True), self.redis.pipeline() as pipe:
                 for name in {batch[3] for batch in chunk}:
                     pipe.sadd(JobList.redis_queues_keys, queue_key(name))

@@ -1,8 +1,9 @@
-"""A kept list as CSV, streamed, safe against formulas."""
+"""A kept list as CSV, streamed, safe against formulas; and a member as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -32,3 +33,11 @@ def row_of_one(kept: KeptList, one: Member) -> tuple[str, ...]:
     fact = one.consent
     consent = (fact.given, fact.at, fact.how, fact.evidence) if fact else None
     return cells_of(one.address, one.name, one.variables, kept.columns, consent)
+
+
+def as_imported(one: Member) -> dict[str, Any]:
+    """As an import takes it."""
+    fact, said = one.consent, None
+    if fact is not None:
+        said = {"given": fact.given, "at": fact.at.isoformat(), "how": fact.how, "evidence": fact.evidence}
+    return {"address": one.address, "name": one.name, "variables": dict(one.variables), "consent": said}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any, BinaryIO
 
 import click
@@ -15,6 +14,7 @@ from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.content import LONGEST_LIST_NAME
 from mailroom.content.recipients.suppression_csv import read_suppression_csv
 from mailroom.content.unsubscribe import list_name_of
+from mailroom.in_parts import in_parts
 from mailroom.ledger import suppressions as listed
 from mailroom.ledger.consent import link_keys
 from mailroom.ledger.consent.link_keys import RingIsFull
@@ -120,8 +120,8 @@ def _pages(words: str = "") -> Any:
 
 
 def _add(rows: Sequence[Mapping[str, Any]]) -> int:
-    given, added = iter(rows), 0
-    while some := list(islice(given, ADDED_AT_ONCE)):
+    added = 0
+    for some in in_parts(rows, ADDED_AT_ONCE):
         with mailroom().database.begin() as connection:
             added += listed.add_rows(connection, some)
     log.info("addresses are suppressed", number=added)

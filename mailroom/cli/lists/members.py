@@ -20,6 +20,7 @@ from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.lists.members import Member
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
+from mailroom.web.list_export import as_imported
 
 MEMBERS_PRINTED = 1_000
 
@@ -39,7 +40,7 @@ def show(named: str, words: str, as_json: bool) -> None:
             some = members.page(connection, found.id, limit=MEMBERS_PRINTED)
             go_on = len(some) < found.total
     for one in some:
-        click.echo(json.dumps(_as_json(one), ensure_ascii=False) if as_json else _line(one))
+        click.echo(json.dumps(as_imported(one), ensure_ascii=False) if as_json else _line(one))
     if go_on:
         click.echo("There are more: see flask lists export.", err=True)
 
@@ -112,11 +113,3 @@ def _line(one: Member) -> str:
 def _words_of(fact: ConsentFact) -> str:
     word = "given" if fact.given else "withdrawn"
     return in_a_line(" ".join(filter(None, (word, f"{fact.at:%Y-%m-%d}", fact.how, fact.evidence))))
-
-
-def _as_json(one: Member) -> dict[str, object]:
-    fact = one.consent
-    said = None
-    if fact is not None:
-        said = {"given": fact.given, "at": fact.at.isoformat(), "how": fact.how, "evidence": fact.evidence}
-    return {"address": one.address, "name": one.name, "variables": dict(one.variables), "consent": said}

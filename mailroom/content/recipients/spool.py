@@ -7,10 +7,10 @@ import pickle
 import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import IO, NamedTuple, overload
 
 from mailroom.content.merge.plain import Values
+from mailroom.in_parts import in_parts
 
 MOST_IN_MEMORY = 50_000
 SPOOLED_AT_ONCE = 2_500
@@ -50,9 +50,8 @@ class Recipients(Sequence[Recipient]):
 
     def extend(self, recipients: Iterable[Recipient], characters: int = 0) -> None:
         """`characters`: of all their values."""
-        more = iter(recipients)
         self._characters += characters
-        while some := list(islice(more, SPOOLED_AT_ONCE)):
+        for some in in_parts(recipients, SPOOLED_AT_ONCE):
             self._rest += some
             self._spool_if_many()
         if self._characters > CHARACTERS_AT_ONCE:

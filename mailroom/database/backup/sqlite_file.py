@@ -15,6 +15,7 @@ from mailroom import files
 from mailroom.database.backup.failed import BackupFailed
 from mailroom.database.backup.store import VERSION_TABLE, Prepare
 from mailroom.database.engine import url_of_file
+from mailroom.files import flush
 
 FILE_MAGIC = b"SQLite format 3\0"
 PATIENCE = 30.0
@@ -79,7 +80,7 @@ class SqliteFile:
         prepare(url_of_file(fresh), None)
         with closing(sqlite3.connect(fresh)) as made:
             made.execute("PRAGMA journal_mode = DELETE")  # what was prepared is in one file again
-        _flush(fresh)
+        flush(fresh)
         return self._put(fresh, self._path.with_name(f"{kept.name}.db"))  # not on another disk
 
     def _put(self, fresh: Path, kept: Path) -> Path | None:
@@ -93,7 +94,7 @@ class SqliteFile:
         except sqlite3.OperationalError:
             fresh.unlink()
             raise BackupFailed("somebody opened the ledger meanwhile") from None
-        _flush(self._path.parent)
+        flush(self._path.parent)
         return kept
 
     @contextmanager
@@ -105,11 +106,3 @@ class SqliteFile:
             connection.execute("PRAGMA journal_mode = DELETE")
             connection.execute("BEGIN EXCLUSIVE")
             yield
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

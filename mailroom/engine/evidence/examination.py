@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 from enum import StrEnum
-from itertools import islice
 from typing import NamedTuple
 
 from mailroom.database.engine import Database
@@ -14,6 +13,7 @@ from mailroom.engine.evidence.lookup import Traced, traced
 from mailroom.engine.key_ring import KeyRing
 from mailroom.feedback.relay_logs.relay_log import Covered
 from mailroom.feedback.relay_logs.trace import Said, Trace
+from mailroom.in_parts import in_parts
 from mailroom.ledger import moves
 from mailroom.ledger.feedback import known
 from mailroom.ledger.feedback.known import Known
@@ -64,7 +64,7 @@ class Examination:
     def groups(self, traces: Iterable[Trace]) -> Iterator[list[Proven]]:
         """Of some hundred traces each. The ledger may be told of one before the next is asked for."""
         ours = (one for one in traces if not self._clients or one.client.lower() in self._clients)
-        while some := list(islice(ours, LOOKED_UP_AT_ONCE)):
+        for some in in_parts(ours, LOOKED_UP_AT_ONCE):
             with self._database.read() as connection:
                 found = traced(connection, some, self._ring)
             yield [proven for one in found for proven in self._of(one)]

@@ -32,6 +32,7 @@ from mailroom.engine.lists.arrivals import (
     arrivals_of,
     look_at,
 )
+from mailroom.in_parts import in_parts
 from mailroom.ledger.lists import consent, kept, lease, members
 from mailroom.ledger.lists.consent import ConsentFact, columns_of_fact
 from mailroom.ledger.lists.kept import KeptList
@@ -49,7 +50,7 @@ def plan_import(connection: Connection, into: KeptList, brought: Newcomers, wish
     """What it would change, if it were done now. Raises TooManyColumns, ValuesTooLong."""
     _columns_after(into, brought, wish)
     changes, matched, now = ListChanges(), array("q"), from_millis(clock.now(connection))
-    for some in _blocks(brought):
+    for some in in_parts(brought, MEMBERS_AT_ONCE):
         look_at(changes, matched, arrivals_of(connection, into.id, some, wish, now))
     if wish.replaces:
         _plan_removal(connection, into.id, changes, _sorted(matched))
@@ -137,7 +138,7 @@ def _import(
     database: Database, into: KeptList, brought: Newcomers, wish: ImportWish, owner: str
 ) -> ListChanges:
     changes, matched, before = ListChanges(), array("q"), into.total
-    for some in _blocks(brought):
+    for some in in_parts(brought, MEMBERS_AT_ONCE):
         with database.begin() as connection:
             lease.renew(connection, into.id, owner)
             now = from_millis(clock.now(connection))
@@ -170,12 +171,6 @@ def _leave(database: Database, list_id: int, owner: str, *, is_half_done: bool) 
 
 def _columns_after(into: KeptList, brought: Newcomers, wish: ImportWish) -> list[str]:
     return all_columns(() if wish.replaces else into.columns, brought.columns)
-
-
-def _blocks(brought: Iterable[Newcomer]) -> Iterator[list[Newcomer]]:
-    rest = iter(brought)
-    while some := list(islice(rest, MEMBERS_AT_ONCE)):
-        yield some
 
 
 def _write(connection: Connection, list_id: int, arrivals: Iterable[Arrival], now: datetime) -> None:

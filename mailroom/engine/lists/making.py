@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -15,6 +14,7 @@ from mailroom.content.merge.plain import Value
 from mailroom.database import clock
 from mailroom.database.engine import Database
 from mailroom.engine.lists.importing import row_of_member
+from mailroom.in_parts import in_parts
 from mailroom.ledger import suppressions
 from mailroom.ledger.deliveries.outcomes import with_outcome
 from mailroom.ledger.lists import kept, lease, members
@@ -102,7 +102,7 @@ def _made(
         )
         owner = lease.take(connection, made.id)
     with database.read() as reading:
-        for some in _parts(chosen(reading)):
+        for some in in_parts(chosen(reading), MEMBERS_AT_ONCE):
             with database.begin() as connection:
                 lease.renew(connection, made.id, owner)
                 now = clock.now(connection)
@@ -115,9 +115,3 @@ def _made(
     assert found is not None
     log.info("a list is made", list=found.uid, members=found.total)
     return found
-
-
-def _parts(chosen: Iterable[_Chosen]) -> Iterator[list[_Chosen]]:
-    rest = iter(chosen)
-    while some := list(islice(rest, MEMBERS_AT_ONCE)):
-        yield some

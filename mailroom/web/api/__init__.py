@@ -12,6 +12,7 @@ from mailroom.web.api import (
     emails,
     errors,
     kept_drafts,
+    list_recipients,
     lists,
     mailings,
     openapi,
@@ -27,7 +28,8 @@ from mailroom.web.api import (
 from mailroom.web.api.blueprint import blueprint
 
 PARTS = (
-    *(emails, batches, mailings, results, preflight, repeats, suppressions, templates, lists, kept_drafts),
+    *(emails, batches, mailings, results, preflight, repeats, suppressions, templates),
+    *(lists, list_recipients, kept_drafts),
     *(openapi, docs, unknown, errors),
 )
 """Each adds its part to the blueprint when it is imported."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 
 from mailroom.content.recipients.parsed import Parsed, Problem, Recipient, keys_of
 from mailroom.content.recipients.role_addresses import is_role
@@ -14,6 +13,7 @@ from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.rows import audience_of
 from mailroom.engine.accept.submission import Submission
+from mailroom.in_parts import in_parts
 from mailroom.ledger.mailings import insertion
 from mailroom.web import mailroom
 from mailroom.web.compose.compose_form import MOST_SHOWN, ComposeForm
@@ -129,7 +129,7 @@ def _entry(name: str, parsed: Parsed, recipient: Recipient) -> ListEntry:
 def _ask_ledger(review: Review, form: ComposeForm, submission: Submission) -> None:
     audience = audience_of(submission)
     with suppress(*LEDGER_AWAY), mailroom().database.read() as connection:
-        for some in _in_parts(submission.recipients):
+        for some in in_parts(submission.recipients, thresholds.STAGED_AT_ONCE):
             _, listed = insertion.look(connection, keys_of(some), audience)
             for recipient in some if listed else ():
                 if recipient.key in listed:
@@ -140,9 +140,3 @@ def _ask_ledger(review: Review, form: ComposeForm, submission: Submission) -> No
 def _list_of(form: ComposeForm, recipient: Recipient) -> tuple[str, Parsed]:
     lists = ((name, one) for name, one in form.lists.items() if recipient.key in one.lines_of)
     return next(lists, (KEPT_LIST, form.lists[KEPT_LIST]) if KEPT_LIST in form.lists else NO_LIST)
-
-
-def _in_parts(recipients: Sequence[Recipient]) -> Iterator[list[Recipient]]:
-    rest = iter(recipients)
-    while some := list(islice(rest, thresholds.STAGED_AT_ONCE)):
-        yield some

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from itertools import islice
 from typing import Any
 
 import structlog
@@ -20,6 +19,7 @@ from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.recipients.suppression_csv import read_suppression_csv
 from mailroom.content.unsubscribe import list_name_of
 from mailroom.database.engine import Database
+from mailroom.in_parts import in_parts
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.people import sign_ins
@@ -115,8 +115,8 @@ def _scope() -> Scope:
 
 def _add(rows: Sequence[Mapping[str, Any]]) -> None:
     """In short transactions; says what came of it."""
-    given, added = iter(rows), 0
-    while some := list(islice(given, SUPPRESSIONS_ADDED_AT_ONCE)):
+    added = 0
+    for some in in_parts(rows, SUPPRESSIONS_ADDED_AT_ONCE):
         with mailroom().database.begin() as connection:
             added += suppressions.add_rows(connection, some)
     log.info("addresses are suppressed", user=gate.user().id, number=added)
