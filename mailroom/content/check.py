@@ -43,7 +43,7 @@ _OUR_PREFIXES = ("content-", "resent-", "arc-")
 MOST_UNKNOWN, MOST_KNOWN, SHOWN = 10, 30, 80
 """Tags without a value that are named, names that there are, and characters of one."""
 
-LONGEST_NAME, LONGEST_FILENAME = 1_000, 255
+LONGEST_NAME, LONGEST_FILENAME, LONGEST_CONTENT_TYPE = 1_000, 255, 200
 LONGEST_VALUE = 10_000
 """Characters, of a further header's value."""
 MOST_HEADERS_TEXT = 64 * 1024
@@ -268,7 +268,7 @@ def _attachment_problem(attachment: Attachment) -> str:
     shown = f"“{attachment.filename[:80]}”"
     if len(attachment.filename) > LONGEST_FILENAME:
         return f"{shown}, the name of a file, has more than {LONGEST_FILENAME} characters."
-    if not CONTENT_TYPE(attachment.content_type):
+    if len(attachment.content_type) > LONGEST_CONTENT_TYPE or not CONTENT_TYPE(attachment.content_type):
         return f"{shown} has no valid content type."
     if attachment.content_id is not None and not _CONTENT_ID(attachment.content_id):
         return f"{shown} has no valid content id."

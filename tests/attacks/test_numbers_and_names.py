@@ -104,7 +104,10 @@ def path_of(rule: Rule, changed: str = "", value: str = "") -> str:
 def read_by(app: Flask, endpoint: str, what: str) -> set[str]:
     """The names that the module of a view looks up in request.args, or request.form."""
     module = sys.modules[inspect.unwrap(app.view_functions[endpoint]).__module__]
-    names = set(re.findall(rf"request\.{what}(?:\.get|\.getlist)?[(\[]\"(\w+)\"", inspect.getsource(module)))
+    source = inspect.getsource(module)
+    names = set(re.findall(rf"request\.{what}(?:\.get|\.getlist)?[(\[]\"(\w+)\"", source))
+    if "searched_words()" in source and what == "args":
+        names.add("q")
     if endpoint == "compose.submit" and what == "form":
         names |= {*compose_form.TYPED, "idempotency_key", "leave_out", "kept_attachments"}
     for operation in OPERATIONS if what == "args" else ():

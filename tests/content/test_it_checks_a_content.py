@@ -44,6 +44,7 @@ def test_a_good_one_has_no_problems() -> None:
         ({"attachments": (Attachment("a\nb", "text/csv", b""),)}, "attachments", "line break"),
         ({"attachments": (Attachment("a", "text", b""),)}, "attachments", "content type"),
         ({"attachments": (Attachment("a", "a/b\r\nX: y", b""),)}, "attachments", "content type"),
+        ({"attachments": (Attachment("a", f"a/{'b' * 199}", b""),)}, "attachments", "content type"),
         ({"attachments": (Attachment("a", "a/b", b"", "<x>\r\nX: y"),)}, "attachments", "content id"),
     ],
 )

@@ -17,6 +17,7 @@ from mailroom.content.recipients.headings import (
     RECIPIENT_HEADINGS,
     SURELY_MAIL,
 )
+from mailroom.content.typed_numbers import typed_number
 
 _TAKEN = {"email", "name"}
 """Merge tags that every recipient has anyway."""
@@ -78,7 +79,8 @@ def columns_of(sample: Sequence[Row], chosen: str = "") -> Columns | None:
 def _chosen(column: str, tags: Sequence[str]) -> int | None:
     """Its position; None for one that there is not."""
     if column.isdecimal():
-        return int(column) - 1 if 1 <= int(column[:6]) <= len(tags) else None
+        number = typed_number(column, len(tags))
+        return None if number is None else number - 1
     tag = identifier(column)
     return tags.index(tag) if tag and tag in tags else None
 

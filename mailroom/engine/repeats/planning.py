@@ -97,7 +97,8 @@ def _keep(connection: Connection, submission: Submission, data: bytes, plan: Rep
 def _add(connection: Connection, submission: Submission, data: bytes, plan: RepeatPlan) -> str:
     now = from_millis(clock.now(connection))
     # One that is to begin at the moment of a tick begins with it.
-    begins = now if submission.send_at is None else max(now, _before(submission.send_at))
+    sends_at = submission.send_at
+    begins = now if sends_at is None or sends_at <= now else _before(sends_at)
     next_at = plan.next_after(begins)
     if next_at is None:
         raise ValueError("There is no tick of that rule before its end.")

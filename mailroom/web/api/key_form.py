@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from mailroom.content.addresses import AddressError, parse_address
+from mailroom.content.typed_numbers import typed_number
 from mailroom.ledger.people import api_keys
 from mailroom.web.form_problems import FormProblems
 
@@ -72,13 +73,14 @@ class KeyForm(FormProblems):
         return whole if "@" in domain else whole.rpartition("@")[2]
 
     def _expires_at(self) -> datetime | None:
-        days = self.expires_in.strip()
-        if not days:
+        typed = self.expires_in.strip()
+        if not typed:
             return None
-        if not days.isascii() or not days.isdecimal() or not 1 <= int(days[:9]) <= MOST_DAYS:
+        days = typed_number(typed, MOST_DAYS)
+        if days is None:
             self.refuse("expires_in", f"Say after how many days, from 1 to {MOST_DAYS}.")
             return None
-        return datetime.now(UTC) + timedelta(days=int(days))
+        return datetime.now(UTC) + timedelta(days=days)
 
     def _shares_with(self) -> int | None:
         number = self.shares_with.strip()

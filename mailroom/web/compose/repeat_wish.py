@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
 from mailroom.content.schedule.zones import end_of, zone_named
+from mailroom.content.typed_numbers import typed_number
 from mailroom.engine.repeats.planning import MOST_TIMES, RepeatPlan
 from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.web.compose.compose_form import ComposeForm
@@ -76,8 +77,9 @@ def plan_of_form(
     except ValueError as error:
         form.refuse("repeat_until", str(error))
         return None
-    times = form.value("repeat_times").strip()
-    if times and not (times.isascii() and times.isdigit() and 1 <= int(times[:6]) <= MOST_TIMES):
+    typed = form.value("repeat_times").strip()
+    times = typed_number(typed, MOST_TIMES)
+    if typed and times is None:
         form.refuse("repeat_times", TIMES_WORDS)
         return None
-    return RepeatPlan(rule, zone.key, hours, ends_at, int(times) if times else None)
+    return RepeatPlan(rule, zone.key, hours, ends_at, times)

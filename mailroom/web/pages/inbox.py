@@ -11,6 +11,7 @@ from mailroom.web import mailroom
 from mailroom.web.inbox.maildir import SEARCHED, Inbox
 from mailroom.web.inbox.message import Caught
 from mailroom.web.letter_frame import framed
+from mailroom.web.request.searched import searched_words
 
 blueprint = Blueprint("inbox", __name__)
 
@@ -26,7 +27,7 @@ def only_in_a_local_run() -> None:
 
 @blueprint.get("/inbox")
 def index() -> str:
-    words = request.args.get("q", "").strip()
+    words = searched_words()
     before = request.args.get("before")
     lines = (
         _inbox().search(words, INBOX_PAGE_SIZE + 1) if words else _inbox().page(INBOX_PAGE_SIZE + 1, before)

@@ -38,6 +38,7 @@ from mailroom.web.lists.member_form import MemberForm, form_of_member, newcomer_
 from mailroom.web.request import gate
 from mailroom.web.request.gate import user
 from mailroom.web.request.ids import number
+from mailroom.web.request.searched import searched_words
 
 blueprint = Blueprint("lists", __name__, url_prefix="/lists")
 
@@ -93,7 +94,7 @@ def show(uid: UUID) -> Response:
 
 
 def _shown(uid: UUID, form: ListForm) -> Response:
-    words, after = request.args.get("q", "").strip()[:200], request.args.get("after", type=number)
+    words, after = searched_words(), request.args.get("after", type=number)
     with mailroom().database.read_at_once() as connection:
         one = _list(connection, uid)
         if words:

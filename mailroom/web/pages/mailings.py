@@ -34,6 +34,7 @@ from mailroom.web.progress.progress import Progress, progress_of
 from mailroom.web.progress.timeline import Timeline, build
 from mailroom.web.progress.undo import seconds_left
 from mailroom.web.request.ids import number
+from mailroom.web.request.searched import searched_words
 from mailroom.web.status.blockers import Blocker, blockers
 
 blueprint = Blueprint("mailings", __name__)
@@ -133,7 +134,7 @@ def _in_words(state: State) -> str:
 
 @blueprint.get("/mailings")
 def index() -> str:
-    words = request.args.get("q", "").strip()
+    words = searched_words()
     if words:
         return _found(words)
     before = request.args.get("before", type=number)

@@ -28,6 +28,7 @@ from mailroom.web import mailroom
 from mailroom.web.csv_export import EXPORTED_AT_ONCE, download, line, pages
 from mailroom.web.layout.filters import count
 from mailroom.web.request import gate
+from mailroom.web.request.searched import searched_words
 
 blueprint = Blueprint("suppressions", __name__)
 
@@ -50,7 +51,7 @@ def _shown(
     bad: Parsed | None = None, bad_scope: str = "", bad_file: Sequence[tuple[int, str]] = ()
 ) -> Response:
     """`bad`, `bad_scope`, `bad_file`: what was typed or chosen, and could not be added; shown again."""
-    words = request.args.get("q", "").strip()
+    words = searched_words()
     after = request.args.get("after")
     with mailroom().database.read() as connection:
         listed = suppressions.page(connection, after, words, SUPPRESSIONS_PAGE_SIZE + 1)
