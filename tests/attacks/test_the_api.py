@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mailroom.ledger.people import api_keys
 from mailroom.web.api.examples import EXAMPLE_MAILING
 from tests.api import conftest
 from tests.api.conftest import EMAIL, Client, new_key
@@ -74,6 +75,50 @@ def test_mail_that_it_did_not_send_is_not_there(light_client: Client, tried: tup
     for uid in (ids["email"], ids["mailing"]):
         found = light_client.get(f"/mailings/{uid}", key=payroll).get_json()
         assert (found["state"], found["scheduled_at"][:4] > "2020") == ("scheduled", True)
+
+
+HAS_IT_GO: dict[str, tuple[str, str, Any]] = {
+    "resume a mailing": ("POST", "/mailings/{mailing}/resume", None),
+    "let the rest of one go": ("POST", "/mailings/{mailing}/release", None),
+    "move one forward": ("PATCH", "/mailings/{mailing}", {"scheduled_at": "2020-01-01T00:00:00Z"}),
+    "at any hour": ("PATCH", "/mailings/{mailing}", {"sending_hours": None}),
+    "resume an email": ("POST", "/mailings/{email}/resume", None),
+    "move an email forward": ("PATCH", "/emails/{email}", {"scheduled_at": "2020-01-01T00:00:00Z"}),
+    "send a draft": ("POST", "/drafts/{draft}/send", None),
+    "send a repeat": ("POST", "/repeats/{repeat}/send", None),
+    "resume a repeat": ("POST", "/repeats/{repeat}/resume", None),
+    "have a repeat tick now": ("PATCH", "/repeats/{repeat}", {"rule": "cron * * * * *"}),
+}
+STOPS_IT = ("/mailings/{mailing}/cancel", "/emails/{email}/cancel", "/repeats/{repeat}/cancel")
+
+
+def test_what_another_sender_of_its_program_made_it_may_stop_and_not_send(light_client: Client) -> None:
+    database = light_client.database
+    with database.begin() as connection:
+        payroll, number = api_keys.add(
+            connection, "payroll", scopes=["send"], senders=["payroll@acme.example"]
+        )
+        mine, _ = api_keys.add(connection, "news", scopes=["send"], senders=[MINE], shares_with=number)
+    letter = {"from": "payroll@acme.example", "text": "Hi"}
+    to_many = {**EXAMPLE_MAILING, **letter, "scheduled_at": "in 2 days", "canary": 1}
+    made = {
+        "mailing": ("/mailings", to_many),
+        "email": ("/emails", {**EMAIL, **letter, "scheduled_at": "in 2 days"}),
+        "draft": ("/drafts", {**EXAMPLE_MAILING, **letter}),
+        "repeat": ("/repeats", {**to_many, "rule": "daily 09:00", "zone": "UTC"}),
+    }
+    ids = {
+        kind: light_client.post(path, json=body, key=payroll).get_json()["id"]
+        for kind, (path, body) in made.items()
+    }
+    tried = {
+        what: light_client.open(method, path.format(**ids), json=body, key=mine)
+        for what, (method, path, body) in HAS_IT_GO.items()
+    }
+    assert {what: answer.status_code for what, answer in tried.items()} == dict.fromkeys(HAS_IT_GO, 403)
+    assert all("may not send from payroll@acme.example" in answer.text for answer in tried.values())
+    stopped = [light_client.post(path.format(**ids), key=mine).status_code for path in STOPS_IT]
+    assert stopped == [200] * len(STOPS_IT)
 
 
 @pytest.mark.parametrize("sender", ANOTHER_AUTHOR.values(), ids=ANOTHER_AUTHOR)

@@ -124,7 +124,7 @@ def update_email(email: Reached) -> Response:
     """
     update = body.read(UpdateRequest, MOST_UPDATE_OCTETS)
     with mailroom().database.begin() as connection:
-        mailing = email.find(connection)
+        mailing = submissions.found_to_send(email, connection)
         lasts = mailroom().settings.expires
         if reschedule(connection, mailing, update.scheduled_at, lasts, hours_of(mailing)) is None:
             raise ApiError(409, "validation_error", _too_late("moved to another time", mailing))

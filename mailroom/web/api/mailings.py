@@ -99,7 +99,7 @@ def update_mailing(mailing: Reached) -> Response:
     """
     update = body.read(requests.MailingUpdateRequest, requests.MOST_UPDATE_OCTETS)
     with mailroom().database.begin() as connection:
-        before = mailing.find(connection)
+        before = submissions.found_to_send(mailing, connection)
         hours = hours_of(before)
         if "sending_hours" in update.model_fields_set:
             hours = update.sending_hours.hours() if update.sending_hours else None
@@ -122,6 +122,8 @@ def pause_mailing(mailing: Reached) -> Response:
 @operation("POST", "/mailings/{id}/resume", scope=api_keys.SEND, gives=responses.MailingAnswer, errors=(409,))
 def resume_mailing(mailing: Reached) -> Response:
     """Resume a paused mailing."""
+    with mailroom().database.read() as connection:
+        submissions.found_to_send(mailing, connection)
     return _move(mailing, mailings.resume, MailingState.ACTIVE)
 
 
@@ -134,7 +136,7 @@ def release_mailing(mailing: Reached) -> Response:
     Of one with a `canary`: those who wait for it.
     """
     with mailroom().database.begin() as connection:
-        before = mailing.find(connection)
+        before = submissions.found_to_send(mailing, connection)
         if not canary.release(connection, before.id) and before.release_at is None:
             raise ApiError(409, "validation_error", "Nobody of this mailing waits to be let go.")
         return answer(shown.mailing(mailing.find(connection)))

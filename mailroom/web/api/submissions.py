@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from flask import g
+from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address
 from mailroom.content.check import check, check_but_tags
@@ -20,10 +21,12 @@ from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.canary_size import canary_size
 from mailroom.engine.accept.submission import Idempotency, Submission
 from mailroom.engine.preflight.plan import PreflightPlan, plan_of, plan_of_given
+from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body
 from mailroom.web.api.errors import ApiError, Unprocessable
+from mailroom.web.api.reach import Reached
 from mailroom.web.api.requests import (
     EmailRequest,
     Letter,
@@ -188,6 +191,15 @@ def refuse(key: ApiKey, content: Content, problems: Sequence[tuple[str, str]]) -
         raise Unprocessable(body.together(sentences))
     if key.senders and (reason := disguise_of(content.sender)):
         raise ApiError(403, "validation_error", f"`from`: for this API key, {reason}.")
+
+
+def found_to_send(asked: Reached, connection: Connection) -> Mailing:
+    """The mailing, for who has it go, or go at another time. Raises ApiError where the key may not send from
+    its sender.
+    """
+    found = asked.find(connection)
+    refuse_sender(asked.key, found.sender_address)
+    return found
 
 
 def refuse_sender(key: ApiKey, address: str) -> None:
