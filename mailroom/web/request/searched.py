@@ -1,4 +1,4 @@
-"""What somebody looks for on a page."""
+"""Search words: what somebody looks for on a page, cut to what a database takes."""
 
 from __future__ import annotations
 
