@@ -153,6 +153,14 @@ def test_a_name_leads_nowhere_else(client: FlaskClient, folder: Path, name: str)
         b"From: =?utf-8?q?a=0D=0Ab?= <a@b>\r\nSubject: =?utf-8?q?a=0D=0AX:_y=00?=\r\n\r\nx",
         b"From: ,,;;<><@\r\nTo: =?utf-8?q?=00?= <\xff@>\r\nMessage-ID: <<>\r\nContent-Type: /;;=\r\n\r\nx",
         b"Content-Disposition: attachment; filename*=utf-8''..%2f..%0d%0aX%22%ff\r\n\r\nx",
+        b'Content-Type: text/html; charset="\0"\r\n\r\n<p>Hello',
+        b"Content-Type: text/html; charset*=utf-8''utf%00\r\n\r\n<p>Hello",
+        b"Content-Type: text/plain; charset*=utf%00\0''x\r\n\r\nHello",
+        b"Content-Type: text/plain; charset=undefined\r\n\r\nHello",
+        b"Content-Disposition: attachment; filename*=\0''x%ff\r\n\r\nx",
+        b"Content-Disposition: attachment; filename*=punycode''x%ff\r\n\r\nx",
+        b"Content-Type: text/plain; charset=punycode\r\n\r\n" + b"a" * 400_000,
+        b"Subject: =?punycode?q?" + b"a" * 400_000 + b"?=\r\nFrom: =?\0?q?a?= <a@b>\r\n\r\nx",
     ],
 )
 def test_a_broken_message_is_shown_as_far_as_it_goes(

@@ -8,13 +8,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
+
+from mailroom.content.header.words import decoded
 
 MAILDIR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=,:+-]{0,250}")
 """A message's file name: no slash and no leading dot, so it can name nothing outside the folder."""
@@ -143,16 +143,6 @@ def received_at(name: str, folder: Path) -> datetime:
         return datetime.fromtimestamp((folder / name).stat().st_mtime, UTC)
     except FileNotFoundError:
         return datetime.now(UTC)
-
-
-def decoded(value: str) -> str:
-    """A header's text with its encoded words read; as it stands when they are broken."""
-    if "=?" not in value:
-        return value
-    try:
-        return str(make_header(decode_header(value)))
-    except (HeaderParseError, LookupError, UnicodeError, ValueError):
-        return value
 
 
 def _headers(raw: bytes) -> dict[str, str]:

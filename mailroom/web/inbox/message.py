@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from functools import cached_property
 
+from mailroom.content.header.words import codec, decoded
 from mailroom.content.letter import Picture
-from mailroom.web.inbox.maildir import decoded
 
 ENVELOPE = ("return-path", "x-envelope-from", "x-envelope-to", "x-mailroom-catcher")
 """What the catcher put on top; the rest is the message."""
@@ -83,17 +83,24 @@ class Caught:
 
     def _body(self, subtype: str) -> str | None:
         part = self._part(subtype)
-        if part is None:
-            return None
-        try:
-            return _encodable(str(part.get_content()))
-        except (LookupError, UnicodeError, KeyError):  # a charset that nobody knows
-            return _bytes(part).decode("utf-8", "replace")
+        return None if part is None else _encodable(_bytes(part).decode(_codec(part), "replace"))
+
+
+def _codec(part: EmailMessage) -> str:
+    """Its charset, if it is one for mail: Python's codecs are more, and some take minutes."""
+    try:
+        return codec(part.get_content_charset("utf-8")) or "utf-8"
+    except ValueError:  # a charset within the charset's own name (RFC 2231)
+        return "utf-8"
 
 
 def _filename(part: EmailMessage, number: int) -> str:
     """The name without anything that a file system or a header could stumble over."""
-    name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", _encodable(part.get_filename() or "")).strip(". ")
+    try:
+        given = part.get_filename() or ""
+    except ValueError:
+        given = ""
+    name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", _encodable(given)).strip(". ")
     return name[:150] or f"part-{number}"
 
 
