@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from mailroom import supervision
 from mailroom.database import planner
 from mailroom.database.faults import LEDGER_AWAY
+from mailroom.database.together import Together
 from mailroom.engine import enqueue, worker_process
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.feed import Feed
@@ -19,6 +20,7 @@ from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
 from mailroom.ledger.batches import batches, gather, park, turns
 from mailroom.ledger.batches.batches import Gathered, Lease
+from mailroom.ledger.batches.gather import Following
 from mailroom.ledger.feedback import tripping
 from mailroom.ledger.relays.circuit import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
@@ -32,6 +34,11 @@ URGENT_LOOKED_AT_EVERY = 0.25
 BULK_SLICE = 0.5
 """Seconds that a bulk job keeps its turn whoever waits, so that it is never starved; and for which
 it goes on with its mailing's next batches: a job for each costs more than their mails."""
+
+LARGE_BATCH_TAKES = 0.25
+"""Seconds for which a job's next batch holds mail, as fast as the last one went, if to begin one is some
+round trips: a batch is given back as a whole, and while its worker is dead nobody else has it.
+"""
 
 CLOSING_TRIED_FOR = 60.0
 """Seconds for which a batch is tried to be closed while the ledger is away. Left to its lease
@@ -67,6 +74,7 @@ class _Job:
     def __init__(self, worker: WorkerProcess) -> None:
         self._worker = worker
         self._began = time.monotonic()
+        self._size_of_next = gather.SIZE
 
     def run(self, batch_id: int, epoch: int) -> None:
         worker = self._worker
@@ -93,9 +101,19 @@ class _Job:
         except LEDGER_AWAY:
             self._close(lease)  # left to its lease it would count as a death
             raise
+        began, waiting = time.monotonic(), len(sender.feed)
         self._wait(sender, lease)
+        self._size_of_next = self._sent_in_a_while(waiting - len(sender.feed), time.monotonic() - began)
         relay.rate.give_back()
         return self._close(lease, sender)
+
+    def _sent_in_a_while(self, number: int, seconds: float) -> int:
+        """So many mails the next batch may hold, when so many took this long."""
+        if not self._worker.direct.is_remote:
+            return gather.SIZE
+        return min(
+            gather.FOLLOWING_SIZE, max(gather.SIZE, round(number * LARGE_BATCH_TAKES / max(seconds, 0.001)))
+        )
 
     def _sender(self, lease: Lease, relay: Relay, is_trial: bool) -> BatchSender:
         worker = self._worker
@@ -162,18 +180,15 @@ class _Job:
         """The batch to go on with, and what is to be enqueued."""
         with self._worker.database.begin_at_once() as connection:
             planner.keep_plans(connection)
-            if sender is not None:
-                sender.tell(connection)
-            if sender is not None and sender.parked:
-                park.close_all_but(connection, lease, sender.parked)
-            elif not batches.close(connection, lease):
+            if not _has_ended(connection, lease, sender):
                 log.warning("this batch could not be closed; it comes back by itself", batch=lease.batch_id)
                 return None, []
             if sender is not None and sender.recorder.has_failures and lease.queue == BULK:
                 self._trip(connection, sender)
             if sender is None or sender.is_stuck:
                 return None, []
-            return self._gather(connection, lease, sender)
+            following, gathered = self._gather(connection, lease, sender)
+        return following and following.lease(), gathered
 
     def _trip(self, connection: Connection, sender: BatchSender) -> None:
         """Only now: what a batch holds is in the counters when it is closed. Small mailings tell no share."""
@@ -183,12 +198,30 @@ class _Job:
 
     def _gather(
         self, connection: Connection, lease: Lease, sender: BatchSender
-    ) -> tuple[Lease | None, list[Gathered]]:
+    ) -> tuple[Following | None, list[Gathered]]:
         mailing_ids = sender.feed.messages
         goes_on = lease.queue == BULK and self._has_turn() and not sender.feed.is_closed
         if goes_on and not self._worker.is_stopping:
-            following, gathered = gather.next_of(connection, lease, mailing_ids)
+            following, gathered = gather.next_of(connection, lease, mailing_ids, self._size_of_next)
             if following is not None:
                 turns.note(connection, following.batch_id, self._batch_id)
                 return following, gathered
         return None, gather.refill(connection, lease.queue, mailing_ids)
+
+
+def _has_ended(connection: Connection, lease: Lease, sender: BatchSender | None) -> bool:
+    if sender is None:
+        return batches.close(connection, lease)
+    together = Together(connection)
+    told = together.ask(sender.tell)
+    if sender.parked:
+        told()
+        park.close_all_but(connection, lease, sender.parked)
+        return True
+    if sender.spares:
+        told()  # whom it spares leave the batch before it ends
+    has_ended = together.ask(batches.end, lease)()
+    told()
+    if has_ended:
+        batches.give_back(connection, lease.batch_id)
+    return has_ended
