@@ -35,6 +35,9 @@ WAITS_FOR_OTHERS = 0.75
 all of the next one, and in two halves sessions do half as much.
 """
 
+WAITS_AT_MOST = 0.05
+"""Seconds, of a ledger that was slow once."""
+
 RISES_BY = 1.25
 """What is usual falls at once, and rises slowly: one that waited for a connection or a lock is no measure."""
 
@@ -130,10 +133,14 @@ class Recorder:
         goes_on = more and self._direct.is_remote and self._turns < MOST_TURNS
         if goes_on:
             self._loop.call_soon(self._later)
-        elif self.marked_at and (wait := self._began + WAITS_FOR_OTHERS * self._usual - time.monotonic()) > 0:
+        elif self.marked_at and (wait := self._patience - (time.monotonic() - self._began)) > 0:
             self._waits = self._loop.call_later(wait, self._write)
         else:
             self._loop.call_soon(self._write)
+
+    @property
+    def _patience(self) -> float:
+        return min(WAITS_AT_MOST, WAITS_FOR_OTHERS * self._usual)
 
     def _write(self) -> None:
         group, self._next, self._gathered, self._turns = self._next, WriteGroup(), 0, 0
