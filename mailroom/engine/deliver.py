@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import TimeoutError as StillWorking
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -19,7 +21,7 @@ from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
 from mailroom.ledger.batches import batches, gather, park, turns
-from mailroom.ledger.batches.batches import Gathered, Lease
+from mailroom.ledger.batches.batches import Gathered, Lease, WaitingDelivery
 from mailroom.ledger.batches.gather import Following
 from mailroom.ledger.feedback import tripping
 from mailroom.ledger.relays.circuit import Admission
@@ -68,6 +70,22 @@ def deliver_batch(batch_id: int, epoch: int) -> None:
     worker.stand_back()
 
 
+class _Asked(NamedTuple):
+    """What is to be known of a batch before it is sent, to be had when the transaction is over."""
+
+    contents: Callable[[], list[WaitingDelivery]]
+    look: Callable[[], None]  # at the rate
+    accepted: Callable[[], int | None]
+
+
+def _ask(connection: Connection, relay: Relay, batch_id: int) -> _Asked:
+    return _Asked(
+        batches.contents_later(connection, batch_id),
+        relay.rate.look_later(connection),
+        relay.circuit.accepted_later(connection),
+    )
+
+
 class _Job:
     """One turn at the queue: a batch, and of a bulk mailing those that follow it."""
 
@@ -75,6 +93,7 @@ class _Job:
         self._worker = worker
         self._began = time.monotonic()
         self._size_of_next = gather.SIZE
+        self._asked: _Asked | None = None  # of the batch to go on with
 
     def run(self, batch_id: int, epoch: int) -> None:
         worker = self._worker
@@ -117,14 +136,13 @@ class _Job:
 
     def _sender(self, lease: Lease, relay: Relay, is_trial: bool) -> BatchSender:
         worker = self._worker
-        # Apart from the transaction that took the batch, which holds SQLite's one write lock.
-        with worker.database.read_at_once() as connection:
-            planner.keep_plans(connection)
-            look = relay.rate.look_later(connection)
-            contents = batches.contents_later(connection, lease)
-            accepted = relay.circuit.accepted_later(connection)
-        look()
-        deliveries, accepted_at = contents(), accepted()
+        # On SQLite apart from the transaction that took the batch, which holds its one write lock.
+        if (asked := self._asked) is None:
+            with worker.database.read_at_once() as connection:
+                planner.keep_plans(connection)
+                asked = _ask(connection, relay, lease.batch_id)
+        asked.look()
+        deliveries, accepted_at = asked.contents(), asked.accepted()
         messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})
         recorder = Recorder(worker.loop, worker.database, worker.direct, lease, worker.rules)
         feed = Feed(deliveries, messages)
@@ -178,6 +196,7 @@ class _Job:
 
     def _end(self, lease: Lease, sender: BatchSender | None) -> tuple[Lease | None, list[Gathered]]:
         """The batch to go on with, and what is to be enqueued."""
+        self._asked = None
         with self._worker.database.begin_at_once() as connection:
             planner.keep_plans(connection)
             if not _has_ended(connection, lease, sender):
@@ -205,6 +224,8 @@ class _Job:
             following, gathered = gather.next_of(connection, lease, mailing_ids, self._size_of_next)
             if following is not None:
                 turns.note(connection, following.batch_id, self._batch_id)
+                if self._worker.direct.is_remote:
+                    self._asked = _ask(connection, sender.relay, following.batch_id)
                 return following, gathered
         return None, gather.refill(connection, lease.queue, mailing_ids)
 

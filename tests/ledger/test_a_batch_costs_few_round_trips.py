@@ -62,7 +62,7 @@ def test_of_a_batch_that_is_sent_and_followed_by_another(book: Book, way: tuple[
     def read(lease: Lease) -> list[WaitingDelivery]:
         with database.read_at_once() as connection:
             look = rates.interval_later(connection, SERVER)
-            found = batches.contents_later(connection, lease)
+            found = batches.contents_later(connection, lease.batch_id)
         assert look() is None
         return found()
 
@@ -80,6 +80,8 @@ def test_of_a_batch_that_is_sent_and_followed_by_another(book: Book, way: tuple[
             following, _ = gather.next_of(connection, lease, [mailing_id])
             if following is not None:
                 turns.note(connection, following.batch_id, lease.batch_id)
+                contents = batches.contents_later(connection, following.batch_id)
+        assert following is None or len(contents()) == 100
         return following and following.lease()
 
     for is_warm in (False,) * 6 + (True,):
@@ -111,7 +113,7 @@ def test_what_fails_in_the_midst_of_a_pipeline_undoes_all_of_it_and_is_told_as_e
         assert found == 1, "SQLAlchemy's own statements are answered at once"
         suppressions.add(connection, ["p0@mail.example"])
     with book.database.read_at_once() as connection:
-        later = batches.contents_later(connection, lease)
+        later = batches.contents_later(connection, lease.batch_id)
     assert later() == []
     assert book.states(mailing_id) == {"queued": 1}
 

@@ -187,12 +187,12 @@ def contents_of(connection: Connection, lease: Lease) -> list[WaitingDelivery]:
     Nothing of a mailing that was paused or canceled after this batch was gathered, or whose sending hours are
     over.
     """
-    return contents_later(connection, lease)()
+    return contents_later(connection, lease.batch_id)()
 
 
-def contents_later(connection: Connection, lease: Lease) -> Callable[[], list[WaitingDelivery]]:
+def contents_later(connection: Connection, batch_id: int) -> Callable[[], list[WaitingDelivery]]:
     """The same, to be had from what it returns."""
-    found = FIND_WAITING.later(connection, of_batch=lease.batch_id)
+    found = FIND_WAITING.later(connection, of_batch=batch_id)
     return lambda: [WaitingDelivery(*row) for row in found()]
 
 
