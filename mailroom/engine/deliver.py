@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import TimeoutError as StillWorking
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -11,6 +13,7 @@ from sqlalchemy import Connection
 from mailroom import supervision
 from mailroom.database import planner
 from mailroom.database.faults import LEDGER_AWAY
+from mailroom.database.together import Together
 from mailroom.engine import enqueue, worker_process
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.feed import Feed
@@ -18,7 +21,8 @@ from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
 from mailroom.ledger.batches import batches, gather, park, turns
-from mailroom.ledger.batches.batches import Gathered, Lease
+from mailroom.ledger.batches.batches import Gathered, Lease, WaitingDelivery
+from mailroom.ledger.batches.gather import Following
 from mailroom.ledger.feedback import tripping
 from mailroom.ledger.relays.circuit import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
@@ -32,6 +36,11 @@ URGENT_LOOKED_AT_EVERY = 0.25
 BULK_SLICE = 0.5
 """Seconds that a bulk job keeps its turn whoever waits, so that it is never starved; and for which
 it goes on with its mailing's next batches: a job for each costs more than their mails."""
+
+LARGE_BATCH_TAKES = 0.25
+"""Seconds for which a job's next batch holds mail, as fast as the last one went, if to begin one is some
+round trips: a batch is given back as a whole, and while its worker is dead nobody else has it.
+"""
 
 CLOSING_TRIED_FOR = 60.0
 """Seconds for which a batch is tried to be closed while the ledger is away. Left to its lease
@@ -61,12 +70,30 @@ def deliver_batch(batch_id: int, epoch: int) -> None:
     worker.stand_back()
 
 
+class _Asked(NamedTuple):
+    """What is to be known of a batch before it is sent, to be had when the transaction is over."""
+
+    contents: Callable[[], list[WaitingDelivery]]
+    look: Callable[[], None]  # at the rate
+    accepted: Callable[[], int | None]
+
+
+def _ask(connection: Connection, relay: Relay, batch_id: int) -> _Asked:
+    return _Asked(
+        batches.contents_later(connection, batch_id),
+        relay.rate.look_later(connection),
+        relay.circuit.accepted_later(connection),
+    )
+
+
 class _Job:
     """One turn at the queue: a batch, and of a bulk mailing those that follow it."""
 
     def __init__(self, worker: WorkerProcess) -> None:
         self._worker = worker
         self._began = time.monotonic()
+        self._size_of_next = gather.SIZE
+        self._asked: _Asked | None = None  # of the batch to go on with
 
     def run(self, batch_id: int, epoch: int) -> None:
         worker = self._worker
@@ -93,20 +120,29 @@ class _Job:
         except LEDGER_AWAY:
             self._close(lease)  # left to its lease it would count as a death
             raise
+        began, waiting = time.monotonic(), len(sender.feed)
         self._wait(sender, lease)
+        self._size_of_next = self._sent_in_a_while(waiting - len(sender.feed), time.monotonic() - began)
         relay.rate.give_back()
         return self._close(lease, sender)
 
+    def _sent_in_a_while(self, number: int, seconds: float) -> int:
+        """So many mails the next batch may hold, when so many took this long."""
+        if not self._worker.direct.is_remote:
+            return gather.SIZE
+        return min(
+            gather.FOLLOWING_SIZE, max(gather.SIZE, round(number * LARGE_BATCH_TAKES / max(seconds, 0.001)))
+        )
+
     def _sender(self, lease: Lease, relay: Relay, is_trial: bool) -> BatchSender:
         worker = self._worker
-        # Apart from the transaction that took the batch, which holds SQLite's one write lock.
-        with worker.database.read_at_once() as connection:
-            planner.keep_plans(connection)
-            look = relay.rate.look_later(connection)
-            contents = batches.contents_later(connection, lease)
-            accepted = relay.circuit.accepted_later(connection)
-        look()
-        deliveries, accepted_at = contents(), accepted()
+        # On SQLite apart from the transaction that took the batch, which holds its one write lock.
+        if (asked := self._asked) is None:
+            with worker.database.read_at_once() as connection:
+                planner.keep_plans(connection)
+                asked = _ask(connection, relay, lease.batch_id)
+        asked.look()
+        deliveries, accepted_at = asked.contents(), asked.accepted()
         messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})
         recorder = Recorder(worker.loop, worker.database, worker.direct, lease, worker.rules)
         feed = Feed(deliveries, messages)
@@ -160,20 +196,18 @@ class _Job:
 
     def _end(self, lease: Lease, sender: BatchSender | None) -> tuple[Lease | None, list[Gathered]]:
         """The batch to go on with, and what is to be enqueued."""
+        self._asked = None
         with self._worker.database.begin_at_once() as connection:
             planner.keep_plans(connection)
-            if sender is not None:
-                sender.tell(connection)
-            if sender is not None and sender.parked:
-                park.close_all_but(connection, lease, sender.parked)
-            elif not batches.close(connection, lease):
+            if not _has_ended(connection, lease, sender):
                 log.warning("this batch could not be closed; it comes back by itself", batch=lease.batch_id)
                 return None, []
             if sender is not None and sender.recorder.has_failures and lease.queue == BULK:
                 self._trip(connection, sender)
             if sender is None or sender.is_stuck:
                 return None, []
-            return self._gather(connection, lease, sender)
+            following, gathered = self._gather(connection, lease, sender)
+        return following and following.lease(), gathered
 
     def _trip(self, connection: Connection, sender: BatchSender) -> None:
         """Only now: what a batch holds is in the counters when it is closed. Small mailings tell no share."""
@@ -183,12 +217,32 @@ class _Job:
 
     def _gather(
         self, connection: Connection, lease: Lease, sender: BatchSender
-    ) -> tuple[Lease | None, list[Gathered]]:
+    ) -> tuple[Following | None, list[Gathered]]:
         mailing_ids = sender.feed.messages
         goes_on = lease.queue == BULK and self._has_turn() and not sender.feed.is_closed
         if goes_on and not self._worker.is_stopping:
-            following, gathered = gather.next_of(connection, lease, mailing_ids)
+            following, gathered = gather.next_of(connection, lease, mailing_ids, self._size_of_next)
             if following is not None:
                 turns.note(connection, following.batch_id, self._batch_id)
+                if self._worker.direct.is_remote:
+                    self._asked = _ask(connection, sender.relay, following.batch_id)
                 return following, gathered
         return None, gather.refill(connection, lease.queue, mailing_ids)
+
+
+def _has_ended(connection: Connection, lease: Lease, sender: BatchSender | None) -> bool:
+    if sender is None:
+        return batches.close(connection, lease)
+    together = Together(connection)
+    told = together.ask(sender.tell)
+    if sender.parked:
+        told()
+        park.close_all_but(connection, lease, sender.parked)
+        return True
+    if sender.spares:
+        told()  # whom it spares leave the batch before it ends
+    has_ended = together.ask(batches.end, lease)()
+    told()
+    if has_ended:
+        batches.give_back(connection, lease.batch_id)
+    return has_ended

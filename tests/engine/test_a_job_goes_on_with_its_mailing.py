@@ -9,8 +9,11 @@ import pytest
 from sqlalchemy import func, select
 
 from mailroom.engine import deliver, worker_process
-from mailroom.ledger.batches import gather
-from mailroom.ledger.schema import batches
+from mailroom.ledger import holding
+from mailroom.ledger.batches import gather, turns
+from mailroom.ledger.batches.batches import claim, close
+from mailroom.ledger.schema import batches, deliveries
+from mailroom.ledger.states import State
 from mailroom.ledger.sweep import rounds
 from mailroom.queue import BULK, Queue
 from tests.system import System
@@ -54,6 +57,51 @@ def test_it_takes_the_next_batches_without_another_job(system: System) -> None:
     assert system.sink.count() == 350
     with system.database.read() as connection:
         assert gather.unclaimed(connection, BULK) == gather.READY - 1, "the others' jobs wait still"
+
+
+def test_from_a_ledger_some_way_off_it_takes_as_many_as_it_sends_in_a_while(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "LARGE_BATCH_TAKES", 60.0)  # so fast is any machine
+    system.accept(READY + 650)
+    with a_worker(system):
+        run_first_job(system)
+    with system.database.read() as connection:
+        sent = select(func.count()).where(deliveries.c.state == State.SENT).group_by(deliveries.c.batch_id)
+        sizes = sorted(connection.execute(sent).scalars())
+    if system.database.is_sqlite:
+        assert sizes == [50, *[100] * 7], "there a batch is no round trip, and others wait for the lock"
+    else:
+        assert sizes == [100, 150, 500]
+
+
+def test_one_that_takes_its_time_takes_no_more_than_others_may(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "LARGE_BATCH_TAKES", 0.0)
+    system.accept(READY + 250)
+    with a_worker(system):
+        run_first_job(system)
+    with system.database.read() as connection:
+        sent = select(func.count()).where(deliveries.c.state == State.SENT).group_by(deliveries.c.batch_id)
+        assert max(connection.execute(sent).scalars()) == gather.SIZE
+
+
+def test_while_sending_is_held_it_claims_no_further_batch(system: System) -> None:
+    mailing = system.accept(READY + 250)
+    with system.database.begin() as connection:
+        first = connection.execute(select(func.min(batches.c.id))).scalar_one()
+        lease = claim(connection, first, 0, "ann")
+        assert lease is not None
+        holding.hold(connection, "somebody asked for it")
+    with system.database.begin() as connection:
+        assert close(connection, lease)
+        following, _ = gather.next_of(connection, lease, [mailing.mailing_id])
+        assert following is not None
+        turns.note(connection, following.batch_id, first)
+    assert following.lease() is None
+    with system.database.read() as connection:
+        assert turns.of_job(connection, first).batches == 1
 
 
 def test_while_another_mailing_waits_it_does_not(system: System) -> None:

@@ -13,6 +13,7 @@ import pytest
 from mailroom.database.engine import Database
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.probing import Probing
+from mailroom.engine.send import recorder as recorder_module
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.circuit_breaker import CircuitBreaker
 from mailroom.engine.send.feed import Feed
@@ -101,6 +102,37 @@ def test_the_event_loop_goes_on_and_the_next_group_gathers_meanwhile(
     recording(way, lease, work)
     assert book.close(lease)
     assert book.states(mailing_id) == {"sent": 4}
+
+
+def test_who_is_answered_in_a_moment_shares_the_round_trip_and_who_is_not_holds_up_nobody(
+    book: Book, way: tuple[Way, str]
+) -> None:
+    mailing_id = book.accept(5)
+    lease = book.claim()
+    ids = book.inside(lease)
+
+    def answered(recorder: Recorder, id: int) -> None:
+        del recorder.marked_at[id]  # as its session does
+        recorder.sent(id, *OK)
+
+    async def work(recorder: Recorder) -> None:
+        way[0].answers_after = 0.2
+        assert await recorder.mark(1, ids[0])
+        assert all(await asyncio.gather(*(recorder.mark(number, id) for number, id in enumerate(ids[1:], 2))))
+        trips = way[0].round_trips
+        answered(recorder, ids[0])
+        for _ in range(4 * recorder_module.MOST_TURNS):
+            await asyncio.sleep(0)
+        for id in ids[1:4]:
+            answered(recorder, id)
+        await recorder.drained()
+        assert way[0].round_trips - trips == 1, "though they were not answered in one turn of the loop"
+        assert set(recorder.marked_at) == {ids[4]}, "its server is silent"
+        answered(recorder, ids[4])
+
+    recording(way, lease, work)
+    assert book.close(lease)
+    assert book.states(mailing_id) == {"sent": 5}
 
 
 def test_a_mark_whose_answer_is_lost_is_not_known_so_nothing_leaves_and_nothing_is_lost(

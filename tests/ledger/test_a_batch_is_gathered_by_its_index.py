@@ -11,7 +11,7 @@ from mailroom.ledger.batches import batches, gather
 from tests.ledger.book import Book
 
 STATEMENTS: list[tuple[Statement, dict[str, Any]]] = [
-    (gather.GATHER_DUE, {"of_mailing": 1}),
+    (gather.GATHER_DUE, {"of_mailing": 1, "limit": 100}),
     (gather.TAKE_INTO_BATCH, {"by_batch": 1, "chosen": [1, 2, 3]}),
     (gather.NOTE_NEXT_DUE, {"of_mailing": 1}),
 ]

@@ -131,6 +131,11 @@ class BatchSender:
         """Whether nothing more can be sent there for now."""
         return self.findings.failure is not None or self.is_throttled or self.is_crowded_out
 
+    @property
+    def spares(self) -> bool:
+        """Whether `tell` puts somebody back."""
+        return self.findings.spares
+
     def tell(self, connection: Connection) -> None:
         """Notes what was found out: of the server, and of whom it refused because of us."""
         self.findings.tell_relay(connection, is_trial=self.is_trial)

@@ -83,9 +83,14 @@ class Findings:
             is_trial=is_trial,
         )
 
+    @property
+    def spares(self) -> bool:
+        """Whether `spare` does anything."""
+        return bool(self._conclusion.held or self._conclusion.spared)
+
     def spare(self, connection: Connection) -> None:
         """Gives back whom no blame belongs to, and pauses the mailings whose sender is refused."""
-        if not (self._conclusion.held or self._conclusion.spared):
+        if not self.spares:
             return  # as nearly always: the ledger need not be asked for each batch
         server = self._relay.server.name
         for mailing_id, suspect in self._conclusion.held.items():

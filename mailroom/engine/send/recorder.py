@@ -1,9 +1,9 @@
 """Group commit: the last outcomes and the next marks of all sessions in one transaction.
 
 Where a statement takes no time, everything that sessions ask for in two turns of the event loop is written
-in the one that follows. Where it is a round trip, one group is under way at a time, and the next one gathers
-meanwhile. So an outcome and the mark after it share a commit, those of several sessions
-too, and none of them waits for a clock.
+in the one that follows. Where it is a round trip, one group is under way at a time; the next one gathers
+meanwhile, and for a moment more while sessions are at their dots. So an outcome and the mark after it share
+a commit, those of several sessions too.
 """
 
 from __future__ import annotations
@@ -30,6 +30,17 @@ log = structlog.get_logger()
 MOST_TURNS = 5
 """Turns of the event loop in which a group for PostgreSQL gathers."""
 
+WAITS_FOR_OTHERS = 0.75
+"""So much of a round trip it waits for those who were marked: who is answered a moment later would wait for
+all of the next one, and in two halves sessions do half as much.
+"""
+
+WAITS_AT_MOST = 0.05
+"""Seconds, of a ledger that was slow once."""
+
+RISES_BY = 1.25
+"""What is usual falls at once, and rises slowly: one that waited for a connection or a lock is no measure."""
+
 
 class Recorder:
     """Writes for one lease. Belongs to one event loop; closed by `drained`."""
@@ -54,6 +65,9 @@ class Recorder:
         self._turns = 0  # in which it gathered
         self._is_due = False
         self._is_under_way = False
+        self._began = 0.0  # to gather, and then to be written (monotonic)
+        self._usual = 0.0  # seconds of a round trip
+        self._waits: asyncio.TimerHandle | None = None  # for those at their dots
         self.is_away = False  # the ledger, as far as we know
         self._drained: asyncio.Future[None] | None = None
 
@@ -100,7 +114,15 @@ class Recorder:
     def _soon(self) -> None:
         if not self._is_due:
             self._is_due = True
+            self._gather()
+        elif self._waits is not None and not self.marked_at:
+            self._waits.cancel()
+            self._waits, self._turns = None, 0
             self._loop.call_soon(self._later)
+
+    def _gather(self) -> None:
+        self._began = time.monotonic()
+        self._loop.call_soon(self._later)
 
     def _later(self) -> None:
         # What arrives in this turn joins: a third less commits than without it. Where a commit is a round
@@ -109,12 +131,21 @@ class Recorder:
         more, self._gathered = self._next.size > self._gathered, self._next.size
         self._turns += 1
         goes_on = more and self._direct.is_remote and self._turns < MOST_TURNS
-        self._loop.call_soon(self._later if goes_on else self._write)
+        if goes_on:
+            self._loop.call_soon(self._later)
+        elif self.marked_at and (wait := self._patience - (time.monotonic() - self._began)) > 0:
+            self._waits = self._loop.call_later(wait, self._write)
+        else:
+            self._loop.call_soon(self._write)
+
+    @property
+    def _patience(self) -> float:
+        return min(WAITS_AT_MOST, WAITS_FOR_OTHERS * self._usual)
 
     def _write(self) -> None:
         group, self._next, self._gathered, self._turns = self._next, WriteGroup(), 0, 0
         group.asked = [one for one in group.asked if not one.answer.done()]
-        self._is_under_way = True
+        self._is_under_way, self._waits, self._began = True, None, time.monotonic()
         if self._writer.may_ask(group):
             self._writer.ask(self._loop, group, partial(self._heard, group))
         else:
@@ -138,6 +169,9 @@ class Recorder:
 
     def _go_on(self, left: WriteGroup, written: Written) -> None:
         self._is_under_way = False
+        if self._direct.is_remote:
+            took = time.monotonic() - self._began
+            self._usual = min(took, self._usual * RISES_BY) if self._usual else took
         if left.size:
             self._next = left.put_before(self._next)
         if written.away is not None and not self.is_away:
@@ -146,7 +180,7 @@ class Recorder:
         if left.size:
             self._loop.call_later(LEDGER_RETRY, self._write)
         elif self._next.size:
-            self._loop.call_soon(self._later)
+            self._gather()
         else:
             self._is_due = False
         self._answer(written)

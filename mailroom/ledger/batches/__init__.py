@@ -1,4 +1,4 @@
-"""Batches: up to a hundred deliveries that one worker holds under a lease.
+"""Batches: some hundred deliveries that one worker holds under a lease.
 
 batches.py (claimed, renewed, closed or given back), gather.py (what is due becomes batches), join.py (a
 burst of single mails shares one), park.py (closed but for what waits for a silent server), turns.py (which of

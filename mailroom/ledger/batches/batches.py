@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, or_, select, true, update
 
-from mailroom.database import planner
+from mailroom.database import pipeline, planner
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
 from mailroom.ledger import holding, moves
@@ -155,12 +155,30 @@ COUNT_BATCH_STATES = Statement(
 
 def claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Lease | None:
     """The lease, or None when somebody else has the batch, it is gone, or sending is held."""
-    row = CLAIM_BATCH.one(connection, of_batch=batch_id, of_epoch=epoch, by_owner=owner, for_ms=LEASE_MS)
-    if row is None:
+    found = _claim(connection, batch_id, epoch, owner)
+    pipeline.wait(connection)
+    if (lease := found()) is not None:
+        START_MAILINGS.do(connection, of_batch=batch_id)
+    return lease
+
+
+def claim_later(connection: Connection, batch: Gathered, owner: str) -> Callable[[], Lease | None]:
+    """The same for one that this transaction made, of mailings that have started: to be had from what this
+    returns.
+    """
+    return _claim(connection, batch.id, batch.epoch, owner)
+
+
+def _claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Callable[[], Lease | None]:
+    claimed = {"of_batch": batch_id, "of_epoch": epoch, "by_owner": owner, "for_ms": LEASE_MS}
+    found = CLAIM_BATCH.later(connection, **claimed)
+
+    def lease() -> Lease | None:
+        for queue, route, max_sessions, in_hand in found():
+            return Lease(batch_id, epoch + 1, owner, queue, route, max_sessions, in_hand is not None)
         return None
-    START_MAILINGS.do(connection, of_batch=batch_id)
-    queue, route, max_sessions, in_hand = row
-    return Lease(batch_id, epoch + 1, owner, queue, route, max_sessions, in_hand is not None)
+
+    return lease
 
 
 def contents_of(connection: Connection, lease: Lease) -> list[WaitingDelivery]:
@@ -169,12 +187,12 @@ def contents_of(connection: Connection, lease: Lease) -> list[WaitingDelivery]:
     Nothing of a mailing that was paused or canceled after this batch was gathered, or whose sending hours are
     over.
     """
-    return contents_later(connection, lease)()
+    return contents_later(connection, lease.batch_id)()
 
 
-def contents_later(connection: Connection, lease: Lease) -> Callable[[], list[WaitingDelivery]]:
+def contents_later(connection: Connection, batch_id: int) -> Callable[[], list[WaitingDelivery]]:
     """The same, to be had from what it returns."""
-    found = FIND_WAITING.later(connection, of_batch=lease.batch_id)
+    found = FIND_WAITING.later(connection, of_batch=batch_id)
     return lambda: [WaitingDelivery(*row) for row in found()]
 
 
@@ -215,10 +233,16 @@ def close(connection: Connection, lease: Lease) -> bool:
     That is so when the batch was lost, or while the outcome of a marked delivery is not
     recorded: the batch is then reaped once its lease runs out.
     """
-    if not CLOSE_BATCH.run(connection, of_batch=lease.batch_id, of_epoch=lease.epoch, by_owner=lease.owner):
+    if not end(connection, lease):
         return False
     give_back(connection, lease.batch_id)
     return True
+
+
+def end(connection: Connection, lease: Lease) -> bool:
+    """The first half of `close`: the second, unless this is False, is `give_back`."""
+    ended = {"of_batch": lease.batch_id, "of_epoch": lease.epoch, "by_owner": lease.owner}
+    return CLOSE_BATCH.run(connection, **ended) == 1
 
 
 def give_back(connection: Connection, batch_id: int) -> None:
@@ -228,6 +252,7 @@ def give_back(connection: Connection, batch_id: int) -> None:
     """
     returned = RETURN_UNTRIED.later(connection, of_batch=batch_id)
     counted = COUNT_BATCH_STATES.later(connection, of_batch=batch_id)
+    pipeline.wait(connection)
     untouched = returned()
     found = counters.tally((mailing_id, state) for mailing_id, state, _ in untouched)
     for mailing_id, state, number in counted():

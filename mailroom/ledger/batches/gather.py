@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, String, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Integer, String, bindparam, func, insert, select, update
 
-from mailroom.database import planner
+from mailroom.database import pipeline, planner
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
-from mailroom.ledger.batches.batches import Gathered, Lease, claim
+from mailroom.ledger.batches.batches import Gathered, Lease, claim_later
 from mailroom.ledger.mailings import canary, counters, windows
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
 
 SIZE = 100
-"""The most deliveries that one batch holds."""
+"""The most deliveries that a batch holds which anybody may take."""
+
+FOLLOWING_SIZE = 500
+"""The most that one holds which goes to whom it is gathered for."""
 
 READY = 20
 """How many unclaimed batches of a queue are kept ready; more wait in the ledger, unbatched."""
@@ -54,7 +57,7 @@ GATHER_DUE = Statement(
         > select(canary.due_after()).where(IS_MAILING_GATHERED).correlate(None).scalar_subquery(),
     )
     .order_by(deliveries.c.due_at, deliveries.c.id)
-    .limit(SIZE)
+    .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
 )
 INSERT_BATCH = Statement(
@@ -118,17 +121,45 @@ def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]
 
     Its row is locked first: whoever makes a delivery due meanwhile says so there, after us.
     """
+    found = _due_of(connection, mailing_id, SIZE, most)
+    pipeline.wait(connection)
+    return _take(connection, mailing_id, *found(), SIZE, most)
+
+
+def _due_of(
+    connection: Connection, mailing_id: int, size: int, most: int
+) -> Callable[[], tuple[list[tuple[Any, ...]], list[_Due]]]:
+    """Locks the mailing and what is due of it; both are to be had from what this returns."""
     locked = LOCK_MAILING.later(connection, of_mailing=mailing_id)
     planner.read_in_order_of_an_index(connection)
-    found = GATHER_DUE.later(connection, of_mailing=mailing_id)
-    gathered: list[Gathered] = []
-    if not (mailings := locked()):
-        return gathered
-    while due := [_Due(*row) for row in found()]:
-        gathered += [_batch(connection, mailing_id, mailings[0], chosen) for chosen in _split(due)]
-        if len(due) < SIZE or len(gathered) >= most:
-            break
-        found = GATHER_DUE.later(connection, of_mailing=mailing_id)
+    due = GATHER_DUE.later(connection, of_mailing=mailing_id, limit=size * most)
+    return lambda: (locked(), [_Due(*row) for row in due()])
+
+
+def _take(
+    connection: Connection,
+    mailing_id: int,
+    mailings: list[tuple[Any, ...]],
+    due: list[_Due],
+    size: int,
+    most: int,
+) -> list[Gathered]:
+    if not mailings:
+        return []
+    parts: list[list[_Due]] = []
+    for first in range(0, len(due), size):
+        if len(parts) < most:
+            parts += _split(due[first : first + size])
+    queue, route, max_sessions = mailings[0]
+    made = []
+    for part in parts:
+        in_hand = False if part[0].is_tried_alone else None  # there its worker notes it
+        made.append(new(connection, len(part), queue, route, max_sessions, in_hand))
+    gathered = [batch() for batch in made]
+    for batch, part in zip(gathered, parts, strict=True):
+        TAKE_INTO_BATCH.do(connection, by_batch=batch.id, chosen=[row.id for row in part])
+    taken = ((mailing_id, row.state) for part in parts for row in part)
+    counters.change(connection, counters.tally(taken, -1))
     NOTE_NEXT_DUE.do(connection, of_mailing=mailing_id)
     return gathered
 
@@ -137,15 +168,6 @@ def _split(due: list[_Due]) -> list[list[_Due]]:
     alone = [[row] for row in due if row.is_tried_alone]
     together = [row for row in due if not row.is_tried_alone]
     return [*([together] if together else []), *alone]
-
-
-def _batch(connection: Connection, mailing_id: int, mailing: tuple[Any, ...], chosen: list[_Due]) -> Gathered:
-    queue, route, max_sessions = mailing
-    in_hand = False if chosen[0].is_tried_alone else None  # there its worker notes it
-    batch = new(connection, len(chosen), queue, route, max_sessions, in_hand)()
-    TAKE_INTO_BATCH.do(connection, by_batch=batch.id, chosen=[row.id for row in chosen])
-    counters.change(connection, counters.tally(((mailing_id, row.state) for row in chosen), -1))
-    return batch
 
 
 def new(
@@ -163,20 +185,30 @@ def new(
     return lambda: Gathered(found()[0][0], 0, size, queue)
 
 
+class Following(NamedTuple):
+    """A batch to go on with. `lease`: to be had after the transaction; None: sending is held meanwhile."""
+
+    batch_id: int
+    lease: Callable[[], Lease | None]
+
+
 def next_of(
-    connection: Connection, lease: Lease, mailing_ids: Collection[int]
-) -> tuple[Lease | None, list[Gathered]]:
+    connection: Connection, lease: Lease, mailing_ids: Collection[int], size: int = SIZE
+) -> tuple[Following | None, list[Gathered]]:
     """Gathers one more batch of these mailings for the worker that closed `lease`, and leases it.
 
     None while another mailing waits for a worker: then everybody takes turns at the queue.
     What had to be gathered apart from it is to be enqueued.
     """
     for mailing_id in sorted(mailing_ids):
-        if FIND_BATCH_OF_OTHERS.one(connection, in_queue=lease.queue, of_mailing=mailing_id) is not None:
+        of_others = FIND_BATCH_OF_OTHERS.later(connection, in_queue=lease.queue, of_mailing=mailing_id)
+        found = _due_of(connection, mailing_id, size, 1)
+        pipeline.wait(connection)
+        if of_others():
             return None, []
-        if gathered := gather(connection, mailing_id, 1):
+        if gathered := _take(connection, mailing_id, *found(), size, 1):
             first, *others = gathered
-            return claim(connection, first.id, first.epoch, lease.owner), others
+            return Following(first.id, claim_later(connection, first, lease.owner)), others
     return None, []
 
 

@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
 
 from mailroom.database.statement import Statement
-from mailroom.ledger.schema import attempts, deliveries, mailings, turns
+from mailroom.ledger.schema import attempts, batches, deliveries, mailings, turns
 from mailroom.ledger.states import State
 
-NOTE_TURN = Statement(insert(turns), ("batch_id", "job_batch_id"))
+NOTE_TURN = Statement(
+    insert(turns).from_select(
+        ["batch_id", "job_batch_id"],
+        select(batches.c.id, bindparam("of_job", type_=BigInteger)).where(
+            batches.c.id == bindparam("of_batch", type_=BigInteger), batches.c.owner.is_not(None)
+        ),
+    )
+)
 LISTED_MAILINGS = 20
 """Single mails share a batch, so a job can have a hundred mailings."""
 
@@ -35,8 +42,8 @@ class Turn:
 
 
 def note(connection: Connection, batch_id: int, job_batch_id: int) -> None:
-    """Notes that the job named after `job_batch_id` goes on with `batch_id`."""
-    NOTE_TURN.do(connection, batch_id=batch_id, job_batch_id=job_batch_id)
+    """Notes that the job named after `job_batch_id` goes on with `batch_id`, if it is claimed."""
+    NOTE_TURN.do(connection, of_batch=batch_id, of_job=job_batch_id)
 
 
 def of_job(connection: Connection, job_batch_id: int) -> Turn:
