@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mailroom.content.encoding import Encode, encoding_for, quoted_printable, quoted_printable_part
-from mailroom.content.merge.plain import PlainTemplate, Template, Values, crlf, names_used
+from mailroom.content.merge.plain import LiquidLike, PlainTemplate, Template, Values, crlf, names_used
 from mailroom.content.merge.tags import parse_template
 from mailroom.content.unsubscribe import tag_template
 
@@ -41,6 +41,23 @@ class PersonalWhole(Personal):
         return self._encode(whole_lines(self._template.render(values)))
 
 
+class PersonalLines(Personal):
+    """The same, with the lines that Liquid leaves as they are encoded once."""
+
+    __slots__ = ("_encoded", "_runs")
+
+    def __init__(self, template: LiquidLike, encode: Encode) -> None:
+        super().__init__(template, encode)
+        self._runs = template.runs
+        self._encoded = {lines: encode(crlf(lines)) for lines in template.whole_lines}
+
+    def render(self, values: Values) -> bytes:
+        encoded, encode = self._encoded, self._encode
+        *runs, last = self._runs(values)
+        made = [encoded[run] if run in encoded else encode(run) for run in runs]
+        return b"".join([*made, encoded[last] if last in encoded else encode(whole_lines(last))])
+
+
 Piece = bytes | Personal
 
 NEAR = 100
@@ -60,13 +77,14 @@ def body_pieces(source: str, *, html: bool, personal: bool, linked: bool = False
     """
     source = whole_lines(source)
     name, encode = encoding_for(source)
-    template: Template | None = parse_template(source, html=html) if personal else None
+    template = parse_template(source, html=html) if personal else None
     if linked and not personal:
         template = tag_template(source, html=html)
     if template is None:
         return name, [encode(source)]
     if not isinstance(template, PlainTemplate):
-        return name, [PersonalWhole(template, encode)]
+        in_lines = encode is quoted_printable
+        return name, [PersonalLines(template, encode) if in_lines else PersonalWhole(template, encode)]
     if encode is not quoted_printable:
         return name, [Personal(template, encode)]
     return name, [

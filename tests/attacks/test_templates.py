@@ -86,6 +86,10 @@ RENDERED = {
         WORK,
     ),
     "capturing, often": (loop("{% capture c %}" + "y" * 200_000 + "{% endcapture %}"), WORK),
+    "capturing beside much": (
+        loop("{{ big }}", 12) + "{% capture c %}" + loop("{{ big }}", 6) + "{% endcapture %}",
+        "makes a text of more than 2 MB",
+    ),
     "what differs from each other": (
         loop("{% assign l = csv | split: 'a' | uniq %}"),
         WORK,

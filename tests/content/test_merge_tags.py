@@ -21,6 +21,20 @@ long_texts = st.builds(  # long enough to be cut between two tags
 )
 tags = st.sampled_from(["{{ a }}", "{{b}}", "{{ name\n}}", "{{a}}\n"])
 templates = st.lists(st.one_of(texts, tags, long_texts), max_size=12)
+many_lines = st.builds(
+    lambda line, times, end: f"{line}\r\n" * times + end,
+    st.sampled_from(["A line of the letter", ".", "", "é <&> 😀", "From = 1"]),
+    st.integers(10, 40),
+    st.sampled_from(["", "begun", "\r\n", "."]),
+)
+blocks = st.sampled_from(
+    ["{% if a != blank %}{{ a | append: b }}\n.{% endif %}", "{%- assign c = a -%}", "{{ a | url_decode }}"]
+)
+liquid_templates = st.tuples(
+    st.lists(st.one_of(texts, tags, many_lines, blocks), max_size=5),
+    blocks,
+    st.lists(st.one_of(texts, tags, many_lines, blocks), max_size=5),
+).map(lambda parts: [*parts[0], parts[1], *parts[2]])
 
 
 @settings(max_examples=300, deadline=None)
@@ -37,7 +51,7 @@ def test_plain_tags_give_what_liquid_gives(source: str, a: str, b: str, html: bo
 
 
 @settings(max_examples=300, deadline=None)
-@given(templates.map("".join), texts, texts)
+@given(st.one_of(templates, liquid_templates).map("".join), texts, texts)
 def test_a_body_compiled_in_lines_is_the_whole_body_rendered(source: str, a: str, b: str) -> None:
     try:
         template = parse_template(source := whole_lines(source))
@@ -47,6 +61,12 @@ def test_a_body_compiled_in_lines_is_the_whole_body_rendered(source: str, a: str
     message = received(Content(JOHN, "s", text=source), ANN, {"a": a, "b": b})
 
     assert body_of(message, "plain") == as_typed(whole)
+
+
+def test_a_value_may_have_any_name() -> None:
+    template = parse_template("{{ partial | upcase }} {{ template }} {{ forloop }}")
+    assert template is not None
+    assert template.render({"partial": "a", "template": "b", "forloop": "c"}) == "A b c"
 
 
 def test_values_are_escaped_in_html_and_nowhere_else() -> None:

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from liquid import Environment
 
 from mailroom.content.content import Content
-from mailroom.content.merge import liquid
+from mailroom.content.merge import render
 from mailroom.content.merge.budget import ITEMS, MOST_OPERATION_TEXT, WORK, Budget, size_of
 from mailroom.content.merge.filters import LOOK_UP, MADE, PRICES, metered
-from mailroom.content.merge.liquid import OUTPUT_BYTES, RenderWithBudget, environment
+from mailroom.content.merge.liquid import environment
 from mailroom.content.merge.local_filters import LOCAL_FILTERS
 from mailroom.content.merge.plain import MergeError
+from mailroom.content.merge.render import OUTPUT_BYTES, RenderWithBudget
 from mailroom.content.merge.tags import FILLED, parse_template, unknown_tags
 from tests.content.mail import ANN, JOHN, received
 
@@ -78,7 +79,7 @@ class Recorded(Budget):
 
 @contextmanager
 def recorded() -> Iterator[None]:
-    with mock.patch.object(liquid, "Budget", Recorded):
+    with mock.patch.object(render, "Budget", Recorded):
         yield
 
 

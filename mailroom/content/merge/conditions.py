@@ -7,6 +7,7 @@ numbers as one, and `true` and `false`, in any case, are what they say. docs/mer
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeGuard
@@ -14,7 +15,7 @@ from typing import Any, TypeGuard
 from liquid import RenderContext
 from liquid.ast import Node
 from liquid.builtin.expressions import logical
-from liquid.builtin.expressions.primitive import Literal
+from liquid.builtin.expressions.primitive import Blank, Literal
 from liquid.builtin.tags.case_tag import MultiExpressionBlockNode
 from liquid.expression import Expression
 from liquid.undefined import is_undefined
@@ -47,27 +48,38 @@ class _Truth(Expression):
         return [self.expression]
 
 
-def _comparing(kind: type[Expression], nothing: str | None) -> type[Expression]:
-    """`kind` with its two sides made alike first; `nothing` is what an empty one is then."""
+def _comparing(
+    kind: type[Expression], nothing: str | None, of_texts: Callable[[str, str], bool]
+) -> type[Expression]:
+    """`kind` with its two sides made alike first; `nothing` is what an empty one is then. `of_texts` compares
+    two that say something.
+    """
 
     class Comparison(kind):  # type: ignore[misc, valid-type]
         __slots__ = ()
 
         def evaluate(self, context: RenderContext) -> object:
             left, right = self.left.evaluate(context), self.right.evaluate(context)
+            if type(left) is str and left.strip():
+                if type(right) is str and right.strip():
+                    return of_texts(left, right)
+                if type(right) is Blank and nothing == "":
+                    return of_texts(left, nothing)
             sides = (_alike(left, right, nothing), _alike(right, left, nothing))
             return kind(self.token, *(Literal(self.token, side) for side in sides)).evaluate(context)
 
     return Comparison
 
 
-_EQUAL: Any = _comparing(logical.EqExpression, "")
+_EQUAL: Any = _comparing(logical.EqExpression, "", operator.eq)
 
 _COMPARISONS: dict[type[Expression], type[Expression]] = {
     logical.EqExpression: _EQUAL,
-    logical.NeExpression: _comparing(logical.NeExpression, ""),
-    **{kind: _comparing(kind, None) for kind in (logical.LtExpression, logical.GtExpression)},
-    **{kind: _comparing(kind, None) for kind in (logical.LeExpression, logical.GeExpression)},
+    logical.NeExpression: _comparing(logical.NeExpression, "", operator.ne),
+    logical.LtExpression: _comparing(logical.LtExpression, None, operator.lt),
+    logical.GtExpression: _comparing(logical.GtExpression, None, operator.gt),
+    logical.LeExpression: _comparing(logical.LeExpression, None, operator.le),
+    logical.GeExpression: _comparing(logical.GeExpression, None, operator.ge),
 }
 
 

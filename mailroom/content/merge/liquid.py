@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
+from functools import cache
 from typing import Any, TextIO
 
 from liquid import BoundTemplate, Environment, RenderContext, StrictUndefined
@@ -12,11 +11,12 @@ from liquid.ast import BlockNode, Node
 from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import Path
 from liquid.builtin.expressions.primitive import RangeLiteral, StringLiteral
-from liquid.builtin.output import OutputNode
 from liquid.exceptions import (
     BlockNestingError,
     ContextDepthError,
     LiquidError,
+    LiquidInterrupt,
+    LiquidSyntaxError,
     LocalNamespaceLimitError,
     LoopIterationLimitError,
     OutputStreamLimitError,
@@ -24,19 +24,24 @@ from liquid.exceptions import (
 from liquid.expression import Expression
 from liquid.stringify import to_liquid_string
 from liquid.token import TOKEN_TAG, Token
-from liquid.undefined import UNDEFINED
 
 from mailroom.content.merge.braces import two_braces
-from mailroom.content.merge.budget import ITEMS, SHORTEN_ADVICE, Budget, size_of
+from mailroom.content.merge.budget import ITEMS, SHORTEN_ADVICE
 from mailroom.content.merge.conditions import judge_as_meant
 from mailroom.content.merge.filters import PRICES, metered
 from mailroom.content.merge.local_filters import LOCAL_FILTERS
 from mailroom.content.merge.plain import MergeError, Value, Values, crlf, text_of, value_of
+from mailroom.content.merge.quick import QuickOutput, make_quick, set_lines_apart
+from mailroom.content.merge.render import (
+    NAMESPACE_BYTES,
+    OUTPUT_BYTES,
+    RenderBuffer,
+    RenderWithBudget,
+    WholeLines,
+)
 from mailroom.content.merge.source import counted, judge_source
 
 LOOPS = 10_000
-OUTPUT_BYTES = 2 << 20
-NAMESPACE_BYTES = 256 << 10
 
 WORDS_AT_MOST = 300
 """Characters of a reason: a filter's own words may quote the whole value."""
@@ -58,46 +63,28 @@ _ALLOWED_PARTS = {"size", "first", "last"}
 
 NODE_STEPS = 30
 EXPRESSION_STEPS = 6
-READ_STEPS = 10
-"""Steps for a tag or a text between tags, for each name or value in it, for looking a name up."""
-
-
-class RenderWithBudget(RenderContext):
-    """What one render knows, with its budget: what is read, kept and compared is paid for here."""
-
-    __slots__ = ("_held", "budget")
-
-    def __init__(self, template: BoundTemplate, *, globals: Values | None = None) -> None:
-        super().__init__(template, globals=globals)
-        self.budget = Budget()
-        self._held = 0
-
-    def filter(self, name: str, token: Token | None) -> Callable[..., object]:
-        return partial(self.env.filters[name], self)
-
-    def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
-        found = RenderContext.get(self, path, token=token, default=default)
-        self.budget.spend(READ_STEPS + (len(found) >> 2 if isinstance(found, str) else size_of(found)))
-        return found
-
-    def assign(self, key: str, val: Any) -> None:
-        """Counts what is kept as it comes: to add up all variables each time is work as well."""
-        before = self.locals.get(key)
-        self._held += sys.getsizeof(val, 1) - (0 if before is None else sys.getsizeof(before, 1))
-        if self._held > NAMESPACE_BYTES:
-            raise LocalNamespaceLimitError("local namespace limit reached", token=None)
-        self.locals[key] = val
-
-    def cycle(self, key: object, length: int) -> int:
-        self.budget.spend(size_of(key))
-        return super().cycle(key, length)
+"""Steps for a tag or a text between tags, for each name or value in it."""
 
 
 class _Template(BoundTemplate):
     context_class = RenderWithBudget
 
+    def filled(self, known: Values) -> RenderBuffer:
+        """As `render`, without what templates within templates need. Raises LiquidError, and others."""
+        context, buffer = RenderWithBudget(self, globals=known), RenderBuffer()
+        for node in self.nodes:
+            try:
+                node.render(context, buffer)  # type: ignore[arg-type]
+            except LiquidInterrupt as interrupt:
+                raise LiquidSyntaxError(f"unexpected '{interrupt}'", token=node.token) from None
+            except LiquidError as trouble:
+                trouble.token = trouble.token or node.token
+                raise
+        return buffer
+
 
 class _Limited(Environment):
+    context_depth_limit = Environment.context_depth_limit - 1  # ours begin without a namespace of their own
     loop_iteration_limit = LOOPS
     output_stream_limit = OUTPUT_BYTES
     local_namespace_limit = NAMESPACE_BYTES
@@ -162,6 +149,13 @@ def _put_meters(template: BoundTemplate) -> None:
         block.insert(0, _Meter(token, steps))
 
 
+def _all_nodes(template: BoundTemplate) -> list[Node]:
+    static, found = RenderContext(template), list(template.nodes)
+    for node in found:  # which grows meanwhile
+        found += node.children(static, include_partials=False)
+    return found
+
+
 def _with_parts(expressions: Iterable[Expression]) -> Iterator[Expression]:
     waiting = list(expressions)
     while waiting:
@@ -191,24 +185,35 @@ class LiquidTemplate:
         self._template = _parse(_lf(source), html)
         self._names = _analyze(self._template)
         _put_meters(self._template)
+        for node in _all_nodes(self._template):
+            make_quick(node, _with_parts)
+        self.whole_lines = set_lines_apart(self._template)
 
     def render(self, values: Values) -> str:
+        return crlf(self._filled(values).getvalue())
+
+    def runs(self, values: Values) -> list[str]:
+        """The same in parts, each of `whole_lines` as it stands there, by itself. Raises MergeError."""
+        return [run if type(run) is WholeLines else crlf(run) for run in self._filled(values).runs()]
+
+    def _filled(self, values: Values) -> RenderBuffer:
         # Every name is there, so that a recipient without a value gets an empty text.
         known = {name: _known(value_of(values, name)) for name in self._names}
         try:
-            return crlf(self._template.render(known))
+            buffer: RenderBuffer = self._template.filled(known)
+            return buffer
         except (LiquidError, MergeError) as trouble:
             raise MergeError(_for_recipient(trouble)) from None
         except Exception as trouble:  # a filter given what its author did not expect
             raise MergeError(_for_recipient(trouble)) from trouble
 
 
-class _WatchedOutput(OutputNode):
+class _WatchedOutput(QuickOutput):
     """Tells its template when it puts out nothing."""
 
     __slots__ = ()
 
-    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+    def render(self, context: RenderContext, buffer: TextIO) -> int:
         text = to_liquid_string(self.expression.evaluate(context), context.autoescape)
         if not text.strip():
             context.template.emptied.update(  # type: ignore[attr-defined]
@@ -234,12 +239,9 @@ class WatchedTemplate(LiquidTemplate):
 
 
 def _watch(template: BoundTemplate) -> None:
-    static, waiting = RenderContext(template), list(template.nodes)
-    while waiting:
-        node = waiting.pop()
-        if type(node) is OutputNode:
+    for node in _all_nodes(template):
+        if type(node) is QuickOutput:
             node.__class__ = _WatchedOutput
-        waiting += node.children(static, include_partials=False)
 
 
 class _Written(float):
@@ -250,6 +252,8 @@ class _Written(float):
 
 def _known(value: Value) -> Value:
     """A value as Liquid gets it: numbers and truths are themselves, all else is a text."""
+    if type(value) is str and "\r" not in value:
+        return value
     if isinstance(value, float):
         return _Written(value)
     return value if isinstance(value, int) else _lf(text_of(value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Protocol
@@ -25,6 +25,16 @@ class MergeError(ValueError):
 class Template(Protocol):
     def render(self, values: Values) -> str:
         """The text for one recipient; a missing value is empty. Raises MergeError."""
+
+
+class LiquidLike(Template, Protocol):
+    """One that knows which lines it leaves as they are, whoever they are for."""
+
+    @property
+    def whole_lines(self) -> Sequence[str]: ...
+
+    def runs(self, values: Values) -> list[str]:
+        """The text cut where they stand, each of them as it is in `whole_lines`. Raises MergeError."""
 
 
 _heading_tag = lru_cache(maxsize=1_000)(identifier)

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from mailroom.content.merge.braces import two_braces
 from mailroom.content.merge.names import identifier
 from mailroom.content.merge.plain import (
+    LiquidLike,
     MergeError,
     PlainTemplate,
-    Template,
     Values,
     crlf,
     names_used,
@@ -37,7 +37,7 @@ _AS_HEADING = re.compile(r"\{\{-?([^{}|\r\n]{1,100})")
 _LIQUID_WORDS = {"true", "false", "nil", "null", "empty", "blank"}
 
 
-def parse_template(source: str, *, html: bool = False) -> PlainTemplate | Template | None:
+def parse_template(source: str, *, html: bool = False) -> PlainTemplate | LiquidLike | None:
     """None: no tags, so `source` is what everybody gets. Raises MergeError for bad Liquid."""
     if not has_tags(source):
         return None
