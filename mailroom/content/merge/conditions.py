@@ -42,6 +42,8 @@ class _Truth(Expression):
 
     def evaluate(self, context: RenderContext) -> object:
         value = self.expression.evaluate(context)
+        if type(value) is bool:
+            return value
         return None if _is_text(value) and value.strip().lower() in ("", "false") else value
 
     def children(self) -> list[Expression]:
@@ -99,7 +101,7 @@ def _alike(value: object, other: object, nothing: str | None) -> object:
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    return not is_undefined(value) and isinstance(value, str)
+    return issubclass(type(value), str)  # to ask what is undefined for its class is an error
 
 
 def judge_as_meant(node: Node, parts: Callable[[Iterable[Expression]], Iterable[Expression]]) -> None:

@@ -15,6 +15,7 @@ from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import FilteredExpression, Path
 from liquid.builtin.expressions.logical import BooleanExpression, is_truthy
 from liquid.builtin.output import OutputNode
+from liquid.builtin.tags.if_tag import IfNode
 from liquid.expression import Expression
 from liquid.stringify import to_liquid_string
 
@@ -56,6 +57,13 @@ class _Block(BlockNode):
         return written
 
 
+class _If(IfNode):
+    __slots__ = ()
+
+    def render(self, context: RenderContext, buffer: Any) -> int:
+        return self.render_to_output(context, buffer)
+
+
 class _Name(Path):
     """A path that is a name alone."""
 
@@ -73,7 +81,12 @@ class _Condition(BooleanExpression):
         return value if type(value) is bool else is_truthy(value)
 
 
-_QUICK_NODES: dict[type[Node], type[Node]] = {ContentNode: _Text, OutputNode: QuickOutput, BlockNode: _Block}
+_QUICK_NODES: dict[type[Node], type[Node]] = {
+    ContentNode: _Text,
+    OutputNode: QuickOutput,
+    BlockNode: _Block,
+    IfNode: _If,
+}
 
 
 def make_quick(node: Node, parts: Callable[[Iterable[Expression]], Iterable[Expression]]) -> None:

@@ -53,7 +53,7 @@ class EmptyTags:
 
 
 def _is_empty(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip()) or not text_of(value).strip()
+    return not (value if type(value) is str else text_of(value)).strip()
 
 
 def _end(text: str) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from io import BytesIO
 from typing import Annotated, Any
 
@@ -239,6 +240,7 @@ def _mailboxes(at_least: int, description: str) -> Schema:
     }
 
 
+@lru_cache(maxsize=1_000)  # each recipient has the same ones; those that are wrong are not remembered
 def _tag_name(text: str) -> str:
     if TAG_NAME(text) is None:
         raise ValueError("The name of a variable has letters, digits and _ only, and no digit first.")
