@@ -12,7 +12,7 @@ from benchmarks.figures import Result
 from benchmarks.peers import running
 from benchmarks.processes import ROOT
 
-GOALS = [*(f"S{number}" for number in range(1, 10)), "S12", "S13", "S14"]
+GOALS = [*(f"S{number}" for number in range(1, 11)), "S12", "S13", "S14"]
 
 
 def main() -> None:

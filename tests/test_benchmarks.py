@@ -12,6 +12,7 @@ import pytest
 from benchmarks import chart, letter, report
 from benchmarks.__main__ import GOALS
 from benchmarks.figures import Chart, Check, Result, percentile
+from benchmarks.processes import ROOT
 
 RESULT = Result(
     "S2",
@@ -27,6 +28,17 @@ RESULT = Result(
 @pytest.mark.parametrize("goal", GOALS)
 def test_every_goal_can_be_measured(goal: str) -> None:
     assert callable(importlib.import_module(f"benchmarks.goals.{goal.lower()}").measure)
+
+
+def test_every_goal_that_is_there_is_measured_and_can_be_named() -> None:
+    folder = ROOT / "benchmarks" / "goals"
+    assert sorted(GOALS) == sorted(path.stem.upper() for path in folder.glob("s*.py"))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"SPEED_GOALS := {' '.join(GOALS)}\n" in makefile
+
+
+def test_what_people_write_on_the_page_is_kept_by_the_next_run() -> None:
+    assert report.PAGE.read_text(encoding="utf-8").endswith(report.LIMITS.read_text(encoding="utf-8"))
 
 
 def test_a_table_lines_up() -> None:

@@ -71,16 +71,16 @@ class _Template(BoundTemplate):
 
     def filled(self, known: Values) -> RenderBuffer:
         """As `render`, without what templates within templates need. Raises LiquidError, and others."""
-        context, page = RenderWithBudget(self, globals=known), RenderBuffer()
+        context, buffer = RenderWithBudget(self, globals=known), RenderBuffer()
         for node in self.nodes:
             try:
-                node.render(context, page)  # type: ignore[arg-type]
+                node.render(context, buffer)  # type: ignore[arg-type]
             except LiquidInterrupt as interrupt:
                 raise LiquidSyntaxError(f"unexpected '{interrupt}'", token=node.token) from None
             except LiquidError as trouble:
                 trouble.token = trouble.token or node.token
                 raise
-        return page
+        return buffer
 
 
 class _Limited(Environment):
@@ -200,8 +200,8 @@ class LiquidTemplate:
         # Every name is there, so that a recipient without a value gets an empty text.
         known = {name: _known(value_of(values, name)) for name in self._names}
         try:
-            page: RenderBuffer = self._template.filled(known)
-            return page
+            buffer: RenderBuffer = self._template.filled(known)
+            return buffer
         except (LiquidError, MergeError) as trouble:
             raise MergeError(_for_recipient(trouble)) from None
         except Exception as trouble:  # a filter given what its author did not expect
