@@ -201,7 +201,8 @@ def send(
     if template:
         with _told():
             content, parsed = saying(letter, content), with_values(letter, parsed)
-    content = replace(content, html=finished(content.html, written.format))
+    with stopped():
+        content = replace(content, html=finished(content.html, written.format))
     goes_first = _canary(canary, len(parsed.recipients))
     if dry_run:
         _stop_at([sentence for _, sentence in check_but_tags(content, parsed.recipients)])

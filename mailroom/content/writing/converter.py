@@ -35,6 +35,13 @@ class NotConverted(ValueError):
     """A letter of which nothing could be made; `str()` is a sentence that says why."""
 
 
+class ConverterBusy(NotConverted):
+    """Nothing is wrong with the letter: the same may be converted in a minute."""
+
+    def __init__(self) -> None:
+        super().__init__(CONVERTER_BUSY)
+
+
 SOURCE_TOO_LONG = f"This has more than {LONGEST_SOURCE >> 20} MB. Shorten it."
 TOO_HARD = "This takes too much work to be converted. Shorten it, and nest its parts less deeply."
 CONVERTER_BUSY = "Other letters are being converted just now. Try again in a minute."
@@ -48,12 +55,12 @@ class Converter:
         self._process: subprocess.Popen[bytes] | None = None
 
     def convert(self, kind: str, source: str, **wishes: bool) -> dict[str, str]:
-        """Raises NotConverted."""
+        """Raises NotConverted; ConverterBusy is one."""
         if len(source) > LONGEST_SOURCE:
             raise NotConverted(SOURCE_TOO_LONG)
         asked = json.dumps({"kind": kind, "source": source, **wishes}).encode()
         if not self._turn.acquire(timeout=WAIT_FOR_CONVERTER_SECONDS):
-            raise NotConverted(CONVERTER_BUSY)
+            raise ConverterBusy
         try:
             told = self._told(asked)
         finally:

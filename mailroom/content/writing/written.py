@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from mailroom.content.html_text import text_of_html
 from mailroom.content.templates.own_texts import OwnTexts
-from mailroom.content.writing.converter import NotConverted, converted
+from mailroom.content.writing.converter import ConverterBusy, NotConverted, converted
 from mailroom.content.writing.hidden_tags import HiddenTags
 from mailroom.content.writing.inlining import inlined
 from mailroom.content.writing.layout import Layout, in_layout
@@ -77,6 +77,8 @@ def _html_of_mjml(tags: HiddenTags) -> str:
         raise NotConverted(tags.put_back(str(trouble))) from None
     try:
         html = converted("mjml", source.ready)["html"]
+    except ConverterBusy:
+        raise
     except NotConverted as trouble:
         raise NotConverted(problem_in_words(source, str(trouble))) from None
     if lost := tags.lost(html):
@@ -96,6 +98,6 @@ def refuse_in_slots(format: Format | None, has_slots: bool) -> None:
 
 def finished(html: str, format: Format | None, *, is_filled: bool = True) -> str:
     """HTML with its styles inlined, once it is whole: a template's rules are about a letter in it, too.
-    `format`: None for HTML that is mailed as it came.
+    `format`: None for HTML that is mailed as it came. Raises ConverterBusy.
     """
     return inlined(html, is_filled=is_filled) if format in (Format.MARKDOWN, Format.HTML) else html

@@ -13,10 +13,11 @@ from flask import Response, current_app, jsonify, make_response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from mailroom.content.writing.converter import ConverterBusy
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.layout.filters import size
-from mailroom.web.request.errors import later, sentence, with_headers_of
+from mailroom.web.request.errors import LATER, later, sentence, with_headers_of
 
 
 class ApiError(Exception):
@@ -84,6 +85,13 @@ def _no_ledger(error: SQLAlchemyError) -> Response:
         else "The ledger cannot be reached, so nothing was accepted. Try again in a moment."
     )
     return later(error, answer(503, "application_error", message))
+
+
+@blueprint.errorhandler(ConverterBusy)
+def _busy(error: ConverterBusy) -> Response:
+    response = answer(503, "application_error", f"{error} Nothing was accepted.")
+    response.headers.update(LATER)
+    return response
 
 
 for kind in LEDGER_AWAY:

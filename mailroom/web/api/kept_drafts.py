@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.content.templates.template_letter import TemplateLetter
+from mailroom.content.writing.converter import ConverterBusy
 from mailroom.engine.accept.acceptance import accept, answer_again
 from mailroom.engine.accept.submission import Accepted
 from mailroom.engine.templates import NoSuchTemplate, NotUsable, letter_in_use
@@ -200,6 +201,8 @@ def _sent(draft: StoredDraft, fields: MultiDict[str, str], key: ApiKey) -> Accep
     _check_list(key, fields.get(KEPT_LIST, ""))
     form = form_to_send(draft, fields, f"program-{key.program}")
     built = submission_of_draft(form, g.started, template)
+    if form.is_for_later:
+        raise ConverterBusy
     refuse(key, built.content, form.problems)
     made = replace(built, user_id=key.user_id, program_id=key.program)
     return accept(mailroom().database, mailroom().queue, made)

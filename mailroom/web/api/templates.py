@@ -22,7 +22,7 @@ from mailroom.content.templates.template_letter import (
     name_of_copy,
     problems_of,
 )
-from mailroom.content.writing.converter import NotConverted
+from mailroom.content.writing.converter import ConverterBusy, NotConverted
 from mailroom.content.writing.written_template import source_of, written_as
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.templates import stored, versions
@@ -245,6 +245,8 @@ def _written(letter: TemplateLetter, asked: TemplateRequest | TemplateUpdateRequ
         return letter
     try:
         return written_as(letter, source)
+    except ConverterBusy:
+        raise
     except (NotConverted, MergeError) as trouble:
         raise Unprocessable(f"`{source.format}`: {trouble}") from None
 

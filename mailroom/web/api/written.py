@@ -6,7 +6,7 @@ from mailroom.content.merge.plain import MergeError
 from mailroom.content.templates.own_texts import OwnTexts
 from mailroom.content.templates.slots import has_slots
 from mailroom.content.templates.template_letter import TemplateLetter
-from mailroom.content.writing.converter import NotConverted
+from mailroom.content.writing.converter import ConverterBusy, NotConverted
 from mailroom.content.writing.layout import PLAIN_LAYOUT, Layout
 from mailroom.content.writing.written import Format, WrittenLetter, refuse_in_slots
 from mailroom.web.api.errors import Unprocessable
@@ -57,6 +57,8 @@ def said_in(written: WrittenLetter, template: TemplateLetter | None = None) -> O
     try:
         refuse_in_slots(written.format, template is not None and has_slots(template.html))
         return written.made()
+    except ConverterBusy:
+        raise
     except (NotConverted, MergeError) as trouble:
         raise Unprocessable(f"`{written.format}`: {trouble}") from None
 

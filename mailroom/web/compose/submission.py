@@ -18,6 +18,7 @@ from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
 from mailroom.content.schedule.zones import zone_named, zone_names
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
+from mailroom.content.writing.converter import ConverterBusy
 from mailroom.content.writing.pictures import with_pictures
 from mailroom.content.writing.written import finished
 from mailroom.database.blobs import WRITTEN_AT_ONCE
@@ -67,7 +68,11 @@ def content_of(form: ComposeForm) -> Content:
         list_name=list_name_of(form.value("list")) or listed_name(form),
     )
     content = saying(form, content)
-    return with_pictures(replace(content, html=finished(content.html, format)))
+    try:
+        content = replace(content, html=finished(content.html, format))
+    except ConverterBusy as busy:
+        form.refuse(field_of(form.typed, "html"), str(busy))
+    return with_pictures(content)
 
 
 def submission_of(

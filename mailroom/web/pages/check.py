@@ -12,6 +12,7 @@ from mailroom.content.addresses import Address
 from mailroom.content.check import check as mistakes_of
 from mailroom.content.content import Content
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.writing.converter import ConverterBusy
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import SubmissionRefused
@@ -67,7 +68,7 @@ def _begun(form: ComposeForm) -> Response:
         # Again as it stands, so that its page says all that is wrong, and of which entries.
         submission_of(form, user().id, g.started)
         form.problems = form.problems or tried.problems
-        return compose.shown(form, 422)
+        return compose.shown(form, form.refusal)
     check = KeptCheck(kept_form.keep(form, compose.uploads()))
     running.run(
         check, plan_of(submission.content, parsed, has_template=tried.template is not None), mailroom()
@@ -138,7 +139,8 @@ def send(token: str) -> Response:
     """As Send of the form itself. What the page has told of is sent all the same."""
     check, status = _found(token)
     form = kept_form.as_checked(kept_form.read(check.form, compose.uploads()))
-    if not form.problems and digest_of(content_of(form)) != status.said:
+    said = digest_of(content_of(read := replace(form, problems=list(form.problems))))
+    if not read.problems and said != status.said:
         flash("Nothing was sent: what the template says has changed since. Check it again.", "error")
         return redirect(url_for("check.show", token=token), 303)
     is_known_to_be_fit = status.report is not None and not status.refuses
@@ -216,7 +218,11 @@ def _found(token: str) -> tuple[KeptCheck, CheckStatus]:
 
 
 def _content(form: ComposeForm, status: CheckStatus) -> Content:
-    return replace(content_of(form), purpose=status.purpose)
+    """Raises ConverterBusy."""
+    content = content_of(form)
+    if form.is_for_later:
+        raise ConverterBusy
+    return replace(content, purpose=status.purpose)
 
 
 def _person(check: KeptCheck) -> Person | None:

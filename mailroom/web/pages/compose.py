@@ -50,6 +50,7 @@ from mailroom.web.drafts.kept_form_files import DraftUploads
 from mailroom.web.layout.filters import count, duration
 from mailroom.web.request import errors, origin
 from mailroom.web.request.accepted import stands
+from mailroom.web.request.errors import LATER
 from mailroom.web.request.gate import user
 from mailroom.web.request.ids import number
 from mailroom.web.writing.preview import as_pasted, as_typed
@@ -133,14 +134,14 @@ def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Respon
     """The same for a form that was kept. `is_tried_as_a_whole`: preflight has said what its tags do."""
     submission, parsed = submission_of(form, user().id, g.started, is_tried_as_a_whole=is_tried_as_a_whole)
     if form.problems:
-        return shown(form, 422)
+        return shown(form, form.refusal)
     if form.repeat_plan is not None:
         return _kept_to_repeat(form, submission, form.repeat_plan)
     try:
         accepted = accept(mailroom().database, mailroom().queue, submission)
     except SubmissionRefused as refused:
         form.problems = refused.problems
-        return shown(form, 422)
+        return shown(form, form.refusal)
     except KeyReused:
         return _ask_again(form)
     except StillUnderWay:
@@ -168,7 +169,7 @@ def _kept_to_repeat(form: ComposeForm, submission: Submission, plan: RepeatPlan)
         return _ask_again(form)
     except ValueError as error:
         form.problems = [("repeat", str(error))]
-        return shown(form, 422)
+        return shown(form, form.refusal)
     except LEDGER_AWAY:
         form.problems = [("send", LEDGER_IS_AWAY)]
         return shown(form, 503)
@@ -245,7 +246,7 @@ def shown(form: ComposeForm, status: int) -> Response:
         evidence_wait=wait,
         **offers()._asdict(),
     )
-    return make_response(page, status)
+    return make_response(page, status, LATER if status == 503 else {})
 
 
 def uploads() -> Uploads:
@@ -282,4 +283,4 @@ def with_a_fresh_token() -> Response:
     form.problems.insert(
         0, ("send", "This page was open for too long. Everything is still here: press Send again.")
     )
-    return shown(form, 422)
+    return shown(form, form.refusal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 import structlog
@@ -18,6 +19,7 @@ from mailroom.ledger.templates import stored, versions
 from mailroom.ledger.templates.stored import AliasTaken, StoredTemplate
 from mailroom.web import mailroom
 from mailroom.web.letter_frame import FRAME_HEADERS, framed
+from mailroom.web.request.errors import LATER
 from mailroom.web.request.gate import user
 from mailroom.web.request.ids import number
 from mailroom.web.templates.examples import example_values, wanted_by
@@ -157,7 +159,7 @@ def _example(letter: TemplateLetter) -> FilledLetter:
 
 
 def _asked(form: TemplateForm) -> Response:
-    return make_response(render_template("templates/new.html", form=form), 422 if form.problems else 200)
+    return make_response(render_template("templates/new.html", form=form), *_status(form))
 
 
 def _shown(template: StoredTemplate, form: TemplateForm) -> Response:
@@ -172,7 +174,12 @@ def _shown(template: StoredTemplate, form: TemplateForm) -> Response:
         wanted=wanted_by(letter)[:MOST_EXAMPLES],
         examples=example_values(letter, {}),
     )
-    return make_response(body, 422 if form.problems else 200)
+    return make_response(body, *_status(form))
+
+
+def _status(form: TemplateForm) -> tuple[int, Mapping[str, str]]:
+    status = form.refusal if form.problems else 200
+    return status, LATER if status == 503 else {}
 
 
 def _publish_if_asked(connection: Connection, uid: str) -> None:

@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from mailroom.content.writing.converter import ConverterBusy
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
 from mailroom.supervision import cause
 from mailroom.web.layout.filters import size
@@ -33,6 +34,9 @@ ERROR_PAGE_WORDS = {
     ),
 }
 
+LATER = {"Retry-After": "60"}
+"""Beside a 503 for what is free again in a minute."""
+
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
@@ -41,6 +45,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(413, _too_large)
     for kind in LEDGER_AWAY:
         app.register_error_handler(kind, _no_ledger)
+    app.register_error_handler(ConverterBusy, _busy)
     app.register_error_handler(Exception, _broken)
 
 
@@ -94,6 +99,12 @@ def _no_ledger(error: SQLAlchemyError) -> Response:
     if why := what_to_do(error):
         title, text = "The ledger cannot be written", f"{sentence(why)} Nothing was accepted just now."
     return later(error, answer(503, title, text))
+
+
+def _busy(error: ConverterBusy) -> Response:
+    response = answer(503, "Too many letters at once", str(error))
+    response.headers.update(LATER)
+    return response
 
 
 def sentence(half: str) -> str:
