@@ -146,3 +146,12 @@ def test_a_rule_of_cron_is_read_once_however_many_ticks_are_asked_for(
     monkeypatch.setattr(croniter, "expand", None)
     found = list(islice(rule.ticks(datetime(2026, 11, 29, tzinfo=UTC), ZoneInfo("Europe/Berlin")), 300))
     assert len(found) == 300 and found == sorted(set(found))
+
+
+@given(rules, zones, moments, st.integers(1, 100))
+def test_the_last_of_so_many_is_found_without_the_others(
+    rule: RepeatRule, zone: ZoneInfo, after: datetime, number: int
+) -> None:
+    first, *_, last = [*islice(rule.ticks(after, zone), number)] * 2
+    assert rule.last_of(first, number, zone, last) == last
+    assert rule.last_of(first, number, zone, last - timedelta(microseconds=1)) is None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -11,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.content.schedule.repeat_rules import repeat_rule
+from mailroom.content.schedule.repeat_rules import RepeatRule, repeat_rule
 from mailroom.content.schedule.zones import zone_named
 from mailroom.engine.accept.submission import Submission
 from mailroom.engine.repeats import planning
@@ -83,6 +85,26 @@ def test_one_that_ends_is_there_as_often_as_it_ticks(app: Flask) -> None:
     with ledger(app).begin() as connection:
         connection.execute(update(repeats_table).values(state="paused"))
     assert entries(app) == []
+
+
+def test_one_that_ends_after_thousands_of_ticks_is_not_counted_through(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(app, "cron */5 * * * *", times=8_170)  # from the first of February on, 288 a day
+    computed = 0
+    ticks = RepeatRule.ticks
+
+    def counted(rule: RepeatRule, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+        nonlocal computed
+        for at in ticks(rule, after, zone):
+            computed += 1
+            yield at
+
+    monkeypatch.setattr(RepeatRule, "ticks", counted)
+    found = entries(app)
+    assert found[:3] == ["02-24 00:00", "02-24 00:05", "02-24 00:10"]
+    assert found[-4:] == ["02-28 00:10", "03-01 00:00", "03-01 00:05", "03-01 00:10"]
+    assert computed < 30, "its last is on the first of March, at 09:45"
 
 
 def test_sending_hours_of_what_is_under_way_end_in_it(app: Flask, client: FlaskClient) -> None:

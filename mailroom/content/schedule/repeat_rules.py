@@ -8,8 +8,9 @@ changes of daylight saving too.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from calendar import monthrange
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -35,6 +36,9 @@ LONGEST_RULE = 200
 LAST_DAY = 31
 """Of a month: in shorter ones it is their last."""
 
+LAST_MINUTE = time(23, 59)
+"""Of a day: no tick is later."""
+
 YEARS_BETWEEN = 9
 """Ticks of a rule: from one 29 February to the next there may be eight years."""
 
@@ -53,10 +57,14 @@ NextWall = Callable[[datetime], datetime]
 
 @dataclass(frozen=True, slots=True)
 class RepeatRule:
-    """`written`: as it is kept. `words`: for people, as in "Goes out every Monday at 09:00"."""
+    """`written`: as it is kept. `words`: for people, as in "Goes out every Monday at 09:00".
+
+    `clock`: on each day on which it ticks at these times, in their order.
+    """
 
     written: str
     words: str
+    clock: Sequence[time]
     next_wall: NextWall
 
     def __str__(self) -> str:
@@ -74,6 +82,36 @@ class RepeatRule:
             if moment > last:
                 last = moment
                 yield moment
+
+    def last_of(self, first: datetime, number: int, zone: ZoneInfo, until: datetime) -> datetime | None:
+        """The last of so many ticks, of which `first` is one. None: it comes after `until`.
+
+        A day is counted at once, however often it ticks on it.
+        """
+        wall, left = first.astimezone(zone).replace(tzinfo=None), number - 1
+        times = self.clock[bisect_right(self.clock, wall.time()) :]
+        while left:
+            times = _apart(wall.date(), times, zone)
+            if left <= len(times):
+                first = at_wall(datetime.combine(wall.date(), times[left - 1]), zone).moment
+                break
+            left -= len(times)
+            try:
+                wall, times = self.next_wall(datetime.combine(wall.date(), LAST_MINUTE)), self.clock
+                first = at_wall(wall, zone).moment
+            except (OverflowError, ValueError, CroniterError):
+                return None
+            if first > until:
+                return None
+        return first if first <= until else None
+
+
+def _apart(day: date, times: Sequence[time], zone: ZoneInfo) -> Sequence[time]:
+    """Without those that the clocks jump over, but one: they are one moment."""
+    begins, ends = (datetime.combine(day, at, zone).utcoffset() for at in (time(), LAST_MINUTE))
+    if begins == ends:
+        return times
+    return list({at_wall(datetime.combine(day, at), zone).moment: at for at in times}.values())
 
 
 def repeat_rule(written: str) -> RepeatRule:
@@ -94,11 +132,11 @@ def _weekly_rule(days: frozenset[int], at: time) -> RepeatRule:
         return _first(after, at, (after.date() + timedelta(days=n) for n in range(8)), days.__contains__)
 
     if days == EVERY_DAY:
-        return RepeatRule(f"daily {at:%H:%M}", f"every day at {at:%H:%M}", next_wall)
+        return RepeatRule(f"daily {at:%H:%M}", f"every day at {at:%H:%M}", [at], next_wall)
     names = [WEEKDAY_NAMES[day] for day in sorted(days)]
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return RepeatRule(
-        f"weekly {days_in_words(days).lower()} {at:%H:%M}", f"every {listed} at {at:%H:%M}", next_wall
+        f"weekly {days_in_words(days).lower()} {at:%H:%M}", f"every {listed} at {at:%H:%M}", [at], next_wall
     )
 
 
@@ -125,11 +163,14 @@ def _monthly_rule(day: str, at: time) -> RepeatRule:
 
     if number == LAST_DAY:
         return RepeatRule(
-            f"monthly last {at:%H:%M}", f"on the last day of each month at {at:%H:%M}", next_wall
+            f"monthly last {at:%H:%M}", f"on the last day of each month at {at:%H:%M}", [at], next_wall
         )
     shorter = " (of a shorter month on its last)" if number > 28 else ""
     return RepeatRule(
-        f"monthly {number} {at:%H:%M}", f"on day {number} of each month{shorter} at {at:%H:%M}", next_wall
+        f"monthly {number} {at:%H:%M}",
+        f"on day {number} of each month{shorter} at {at:%H:%M}",
+        [at],
+        next_wall,
     )
 
 
@@ -139,7 +180,10 @@ def _cron_rule(expression: str) -> RepeatRule:
         is_plain = set(_cron_letters(expression)) <= _CRON_NAMES
         if not is_plain or not croniter.is_valid(expression):
             raise ValueError
-        rule = RepeatRule(f"cron {expression}", f"by cron: {expression}", _next_by(expression))
+        parsed = croniter(expression, max_years_between_matches=YEARS_BETWEEN)
+        minutes, hours = (_numbers(*field) for field in zip(parsed.expanded[:2], (60, 24), strict=True))
+        clock = [time(hour, minute) for hour in hours for minute in minutes]
+        rule = RepeatRule(f"cron {expression}", f"by cron: {expression}", clock, _next_by(parsed))
         rule.next_wall(datetime.now(UTC).replace(tzinfo=None))
     except (ValueError, CroniterError):
         raise ValueError(
@@ -149,9 +193,11 @@ def _cron_rule(expression: str) -> RepeatRule:
     return rule
 
 
-def _next_by(expression: str) -> NextWall:
-    parsed = croniter(expression, max_years_between_matches=YEARS_BETWEEN)
+def _numbers(field: Sequence[int | str], below: int) -> Sequence[int]:
+    return range(below) if "*" in field else sorted(map(int, field))
 
+
+def _next_by(parsed: croniter) -> NextWall:
     def next_wall(after: datetime) -> datetime:
         found: datetime = copy(parsed).get_next(datetime, start_time=after)
         return found

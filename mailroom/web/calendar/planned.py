@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import islice, takewhile
+from itertools import groupby
 
 from sqlalchemy import Connection
 
+from mailroom.content.schedule.zones import zone_named
 from mailroom.database.together import Together
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
@@ -19,7 +20,9 @@ from mailroom.ledger.repeats import repeats
 from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.web.calendar.month import Month
 
-MOST_MAILINGS, MOST_REPEATS, MOST_TICKS = 500, 100, 300
+MOST_MAILINGS, MOST_REPEATS = 500, 100
+COUNTED_AHEAD = timedelta(days=400)
+"""So far beyond its next tick one that ends after so many of them is shown."""
 ONE_MILLISECOND = timedelta(milliseconds=1)
 TICKS_OF_A_DAY = 3
 """Of a repeat; more are told as more."""
@@ -64,24 +67,32 @@ def _ticks(repeating: Sequence[Repeat], month: Month) -> Iterator[PlannedMail]:
 
 def _of_repeat(repeat: Repeat, plan: RepeatPlan, month: Month) -> Iterator[PlannedMail]:
     assert repeat.next_at is not None
-    if plan.times is not None:
-        for at in planning.upcoming(repeat, MOST_TICKS):
-            if month.begins_at <= at < month.ends_at:
-                yield PlannedMail(at, repeat=repeat)
+    if repeat.next_at >= month.ends_at or _is_too_far(repeat, month):
         return
-    after = max(repeat.next_at, month.begins_at) - ONE_MILLISECOND
-    while of_day := _first_of_a_day(plan, after, month):
-        for at in of_day[:TICKS_OF_A_DAY]:
-            yield PlannedMail(
-                at, repeat=repeat, more=len(of_day) > TICKS_OF_A_DAY and at == of_day[TICKS_OF_A_DAY - 1]
-            )
-        after = month.end_of(_day(of_day[0], month)) - ONE_MILLISECOND
+    for _, of_day in groupby(_first_of_days(repeat.next_at, plan, month), lambda at: _day(at, month)):
+        *first, last = (found := list(of_day))[:TICKS_OF_A_DAY]
+        yield from (PlannedMail(at, repeat=repeat) for at in first)
+        yield PlannedMail(last, repeat=repeat, more=len(found) > TICKS_OF_A_DAY)
 
 
-def _first_of_a_day(plan: RepeatPlan, after: datetime, month: Month) -> list[datetime]:
-    """The first few ticks of the next day that has some. Empty: the month has none any more."""
-    some = list(islice(takewhile(lambda at: at < month.ends_at, plan.ticks(after)), TICKS_OF_A_DAY + 1))
-    return [at for at in some if _day(at, month) == _day(some[0], month)]
+def _is_too_far(repeat: Repeat, month: Month) -> bool:
+    """Whether too much would have to be counted to know which of its ticks is the last."""
+    assert repeat.next_at is not None
+    return repeat.times is not None and month.begins_at > repeat.next_at + COUNTED_AHEAD
+
+
+def _first_of_days(next_at: datetime, plan: RepeatPlan, month: Month) -> Iterator[datetime]:
+    """The first few ticks of each day of the month, and one more where there are more."""
+    last = month.ends_at - ONE_MILLISECOND
+    if plan.times is not None:
+        last = plan.rule.last_of(next_at, plan.times, zone_named(plan.zone), last) or last
+    endless = replace(plan, times=None)
+    ticks, number, day = endless.ticks(max(next_at, month.begins_at) - ONE_MILLISECOND), 0, None
+    while (at := next(ticks, None)) is not None and at <= last:
+        number, day = number + 1 if _day(at, month) == day else 1, _day(at, month)
+        yield at
+        if number > TICKS_OF_A_DAY:
+            ticks = endless.ticks(month.end_of(day) - ONE_MILLISECOND)
 
 
 def _day(at: datetime, month: Month) -> date:
