@@ -104,6 +104,7 @@ def test_a_page_waits_for_it_six_times_at_most(
         f"{page}?state=queued",
         f"{page}/progress",
         f"{page}/letter",
+        f"{page}/report",
     ]
     paths += [delivery, f"{delivery}/letter"]
     found = {path: count(partial(client.get, path), 200) for path in paths}

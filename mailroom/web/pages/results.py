@@ -6,12 +6,11 @@ from flask import Blueprint, abort, make_response, render_template
 from werkzeug.wrappers import Response
 
 from mailroom.database.time_limit import TookTooLong
-from mailroom.ledger.mailings import mailings
 from mailroom.web import mailroom
 from mailroom.web.csv_export import download
 from mailroom.web.request import errors
 from mailroom.web.results import results_pdf
-from mailroom.web.results.kept import told_of
+from mailroom.web.results.kept import told_at_once
 from mailroom.web.results.pictures import reason_code
 from mailroom.web.results.results_csv import csv_lines
 from mailroom.web.results.told import STATES_OF_A_DOMAIN, Told
@@ -50,8 +49,7 @@ def _took_too_long(_: TookTooLong) -> Response:
 
 
 def _told(mailing_id: int) -> Told:
-    with mailroom().database.read() as connection:
-        return told_of(connection, mailings.get(connection, mailing_id) or abort(404))
+    return told_at_once(mailroom().database, mailing_id) or abort(404)
 
 
 def _rendered(template: str, told: Told) -> str:

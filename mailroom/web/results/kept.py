@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import cast
 
@@ -17,9 +18,12 @@ from sqlalchemy import Connection
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.database.engine import Database
 from mailroom.database.time_limit import TookTooLong
+from mailroom.database.together import Together
 from mailroom.engine.results.results import Results, results_of
 from mailroom.ledger.deliveries.results import unsubscribed
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.web.results.told import Told
 
@@ -57,7 +61,7 @@ class KeptResults:
         self._lock = Lock()
         self._kept: OrderedDict[int, _Kept] = OrderedDict()
 
-    def of(self, connection: Connection, mailing: Mailing) -> Results:
+    def of(self, mailing: Mailing, count: Callable[[], Results]) -> Results:
         """Raises TookTooLong. One thread counts; those that come meanwhile get what was counted before."""
         kept = self._find(mailing.id)
         of = _standing(mailing)
@@ -70,7 +74,7 @@ class KeptResults:
             if began - kept.gave_up_at < OUTDATED_SECONDS:  # or all who wait would try it in turn
                 raise TookTooLong
             try:
-                results = results_of(connection, mailing)
+                results = count()
             except TookTooLong:
                 kept.gave_up_at = time.monotonic()
                 raise
@@ -89,9 +93,31 @@ class KeptResults:
 
 def told_of(connection: Connection, mailing: Mailing) -> Told:
     """Raises TookTooLong."""
-    kept = cast(KeptResults, current_app.extensions[KEPT_RESULTS])
     now = from_millis(clock.now(connection))
-    return Told(mailing, kept.of(connection, mailing), unsubscribed(connection, mailing.id), now)
+    results = _kept().of(mailing, partial(results_of, connection, mailing))
+    return Told(mailing, results, unsubscribed(connection, mailing.id), now)
+
+
+def told_at_once(database: Database, mailing_id: int) -> Told | None:
+    """The same in few round trips, as long as nothing has to be counted. None: there is no such mailing."""
+
+    with database.read_at_once() as connection:
+        reads = Together(connection)
+        found, now = reads.ask(mailings.get, mailing_id), reads.ask(clock.now)
+        gone = reads.ask(unsubscribed, mailing_id)
+        if (mailing := found()) is None:
+            return None
+        at, number = from_millis(now()), gone()
+    return Told(mailing, _kept().of(mailing, partial(_counted, database, mailing)), number, at)
+
+
+def _counted(database: Database, mailing: Mailing) -> Results:
+    with database.read() as connection:
+        return results_of(connection, mailing)
+
+
+def _kept() -> KeptResults:
+    return cast(KeptResults, current_app.extensions[KEPT_RESULTS])
 
 
 def init_app(app: Flask) -> None:
