@@ -170,7 +170,7 @@ def test_on_no_page_of_what_is_kept(
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("2 added, 0 changed, 0 removed")).to_be_visible()
     judged("list")
-    page.goto(f"{page.url}/some?column=town&comparison=is&value=Ulm")
+    page.goto(f"{page.url}/some?column=town&how=is&value=Ulm")
     judged("list-of-some")
     page.go_back()
     page.get_by_role("link", name="ann@example.org").click()
