@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
+from mailroom.content.addresses import Address
+from mailroom.content.content import Content
+from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.schedule.repeat_rules import repeat_rule
+from mailroom.engine.accept.submission import Submission
+from mailroom.engine.repeats import planning
+from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.feedback.providers.post import Post
 from mailroom.ledger.feedback import provider_doors
 from mailroom.web.providers.door import PROVIDER_POSTS
@@ -112,6 +120,98 @@ def test_on_no_page_of_a_mailing_s_outcome(
     page.evaluate("document.querySelector('.send-bar').style.position = 'static'")
     assert found(page, axe, "{include: [['#file-part'], ['#list-part']]}") == []
     page.close()
+
+
+GUESTS = (
+    "email;name;town;member since\nann@example.org;Ann Lee;Ulm;2019-03-01\nbob@gmial.com;Bob;Bern;\n"
+    "nobody;X;;\nann@example.org;Ann;Ulm;\n"
+)
+NOT_FIXED = "document.querySelector('.send-bar')?.style.setProperty('position', 'static')"
+"""What lies behind the bar at the moment cannot be judged."""
+
+NOT_MOVED = "{exclude: [['[role=region] td'], ['[role=region] th']]}"
+"""Nor cells that have to be moved into view."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_on_no_page_of_what_is_kept(
+    browser: Browser, app: Flask, url: str, way_in: str, axe: str, scheme: Any, width: int
+) -> None:
+    """Lists, an import, a recipient, repeats, the calendar."""
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+
+    def judged(name: str) -> None:
+        page.evaluate(NOT_FIXED)
+        seen(page, scheme, f"{name}-{width}")
+        assert found(page, axe, NOT_MOVED) == [], name
+
+    page.goto(way_in)
+    page.goto(f"{url}/lists")
+    judged("lists-none")
+    page.get_by_label("Name").fill("Friends of the house")
+    page.get_by_role("button", name="Make the list").click()
+    expect(page.get_by_text("Nobody is on it yet", exact=True)).to_be_visible()
+    judged("list-empty")
+    page.get_by_role("link", name="Import").click()
+    judged("import")
+    page.get_by_text("Their consent").click()
+    page.get_by_label("How they consented").fill("form")
+    guests: FilePayload = {"name": "guests.csv", "mimeType": "text/csv", "buffer": GUESTS.encode()}
+    page.locator("#recipients_file").set_input_files(guests)
+    expect(page.get_by_role("heading", name="What is in it")).to_be_visible()
+    expect(page.get_by_label("How they consented")).to_have_value("form")
+    judged("import-looked-at")
+    page.get_by_label("Use bob@gmail.com").check()
+    page.get_by_label("Leave out what cannot be kept").check()
+    page.get_by_role("button", name="Look at what changes").click()
+    expect(page.locator("#changes ~ .list-figures")).to_contain_text("2 added")
+    judged("import-agreed")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("2 added, 0 changed, 0 removed")).to_be_visible()
+    judged("list")
+    page.goto(f"{page.url}/some?column=town&how=is&value=Ulm")
+    judged("list-of-some")
+    page.go_back()
+    page.get_by_role("link", name="ann@example.org").click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    judged("member")
+    page.goto(f"{url}/lists")
+    judged("lists")
+
+    page.goto(f"{url}/repeats")
+    judged("repeats-none")
+    keep_repeats(app)
+    a_mailing(
+        app.extensions["mailroom"].database,
+        {},
+        state="scheduled",
+        send_at=datetime.now(UTC) + timedelta(hours=3),
+        hours="Mon-Fri 09:00-17:00 Europe/Berlin",
+    )
+    page.goto(f"{url}/repeats")
+    judged("repeats")
+    page.get_by_role("link", name="A letter each week").click()
+    page.get_by_text("Change when").click()
+    judged("repeat")
+    page.goto(f"{url}/calendar")
+    judged("calendar")
+    page.close()
+
+
+def keep_repeats(app: Flask) -> None:
+    rules = {
+        "A letter each week": "weekly mon,thu 9",
+        "What the night was like, hour by hour": "cron 0 * * * *",
+    }
+    for subject, rule in rules.items():
+        content = Content(Address("shop@example.org", "Shop"), subject, "How are you?")
+        submission = Submission(content, [Recipient("ann@example.org")])
+        planning.keep(
+            app.extensions["mailroom"].database,
+            submission,
+            RepeatPlan(repeat_rule(rule), "Europe/Berlin", times=90),
+        )
 
 
 def seen(page: Page, scheme: str, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.mailings import mailings
@@ -83,6 +83,28 @@ def test_another_sheet_and_column_are_chosen_by_keyboard(page: Page) -> None:
     page.keyboard.press("P")
     expect(page.get_by_role("columnheader", name="Private")).to_contain_text("address")
     expect(page.get_by_role("region", name="Who would get it")).to_contain_text("1 gets it")
+
+
+def test_what_is_mended_while_the_list_is_checked_anew_stays(page: Page) -> None:
+    page.locator("#recipients_file").set_input_files(WORKBOOK)
+    review = page.get_by_role("region", name="Who would get it")
+    expect(review).to_contain_text("3 get it")
+    under_way: list[Route] = []
+    page.route("**/recipients", lambda route: under_way.append(route))
+    page.get_by_label("Addresses are in").select_option(label="Vorname")
+    page.get_by_label("Addresses are in").select_option(label="E-Mail")
+    review.get_by_label("Use bob@gmail.com").check()
+    review.get_by_label("Leave these entries out").check()
+    review.get_by_label("Address in place of nobody").press_sequentially("dora@exa")
+    before = review.element_handle()
+    with page.expect_response("**/recipients"):
+        under_way[-1].continue_()
+    page.wait_for_function("before => !before.isConnected", arg=before)
+    expect(review.get_by_label("Use bob@gmail.com")).to_be_checked()
+    expect(review.get_by_label("Leave these entries out")).to_be_checked()
+    mended = review.get_by_label("Address in place of nobody")
+    expect(mended).to_be_focused()
+    expect(mended).to_have_value(re.compile("dora@exa"))
 
 
 def test_what_is_pasted_is_mended_in_its_field(page: Page) -> None:
