@@ -12,7 +12,7 @@ from typing import NamedTuple
 from mailroom.content.fields import Field, Unmailable
 from mailroom.content.header.words import decoded
 from mailroom.content.headers import clean
-from mailroom.content.parts import ParsedPart, decoded_body, leaves, part_at, shown_texts
+from mailroom.content.parts import ParsedPart, decoded_body, decoded_size, leaves, part_at, shown_texts
 
 OF_THE_FORM = re.compile("mime-version|content-.*")
 """Fields that say how a message is laid out, and nothing to people."""
@@ -41,13 +41,25 @@ class Picture(NamedTuple):
     data: bytes
 
 
+class PicturePart(NamedTuple):
+    """One that is still encoded. `size`: octets, decoded."""
+
+    content_id: str
+    content_type: str
+    size: int
+    part: ParsedPart
+
+    def read(self) -> Picture:
+        return Picture(self.content_id, self.content_type, _data(self.part))
+
+
 @dataclass(frozen=True, slots=True)
 class ReadLetter:
     headers: Sequence[tuple[str, str]]
     text: str = ""
     html: str = ""
     files: Sequence[EnclosedFile] = ()
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[PicturePart] = ()
 
 
 def read_letter(message: bytes, without: Collection[str] = ()) -> ReadLetter:
@@ -62,7 +74,7 @@ def read_letter(message: bytes, without: Collection[str] = ()) -> ReadLetter:
         [(field.shown_name, _words(field)) for field in whole.fields if _is_for_people(field, without)],
         text.text if text else "",
         html.text if html else "",
-        [EnclosedFile(_filename(leaf), leaf.content_type, len(_data(leaf))) for leaf in enclosed],
+        [EnclosedFile(_filename(leaf), leaf.content_type, _size(leaf)) for leaf in enclosed],
         list(_pictures(enclosed)) if html else [],
     )
 
@@ -75,10 +87,10 @@ def _words(field: Field) -> str:
     return clean(" ".join(decoded(field.value).split()))
 
 
-def _pictures(enclosed: Sequence[ParsedPart]) -> Iterator[Picture]:
+def _pictures(enclosed: Sequence[ParsedPart]) -> Iterator[PicturePart]:
     for leaf in enclosed:
         if content_id := leaf.first("content-id").strip("<> \t"):
-            yield Picture(content_id, leaf.content_type, _data(leaf))
+            yield PicturePart(content_id, leaf.content_type, _size(leaf), leaf)
 
 
 def _data(leaf: ParsedPart) -> bytes:
@@ -86,6 +98,13 @@ def _data(leaf: ParsedPart) -> bytes:
         return decoded_body(leaf.body, leaf.encoding)
     except Unmailable:
         return leaf.body
+
+
+def _size(leaf: ParsedPart) -> int:
+    try:
+        return decoded_size(leaf)
+    except Unmailable:
+        return leaf.end - leaf.start
 
 
 def _filename(leaf: ParsedPart) -> str:

@@ -6,6 +6,7 @@ import re
 from binascii import Error, a2b_base64, a2b_qp
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 from mailroom.content.fields import Field, Unmailable, split_at
@@ -13,6 +14,11 @@ from mailroom.content.header.parameters import content_type, parameter
 from mailroom.content.header.words import codec
 
 Octets = bytes | memoryview
+
+BODY_PIECE = 1 << 17
+"""Octets of a body that are looked at together."""
+
+_NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/".encode()))
 
 DEEPEST = 30
 MOST_PARTS = 10_000
@@ -86,6 +92,17 @@ def decoded_body(body: bytes, encoding: str) -> bytes:
         return a2b_qp(body) if encoding == "quoted-printable" else body
     except Error:
         raise Unmailable(f"a part is not the {encoding} that it says it is") from None
+
+
+def decoded_size(part: ParsedPart) -> int:
+    """Octets of its body without that encoding, which is not decoded as a whole where it is base64."""
+    if part.encoding == "base64":
+        view = part.view
+        pieces = (bytes(view[at : at + BODY_PIECE]) for at in range(0, len(view), BODY_PIECE))
+        return sum(len(piece.translate(None, _NOT_BASE64)) for piece in pieces) * 3 // 4
+    if part.encoding != "quoted-printable":
+        return part.end - part.start
+    return len(decoded_body(part.body, part.encoding))
 
 
 class Span(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, insert, select
 
 from mailroom.database import begin
-from mailroom.database.page_cache import smaller_cache
+from mailroom.database.page_cache import nothing_mapped
 from mailroom.database.pipeline import as_sqlalchemy
 from mailroom.database.statement import execute
 
@@ -22,7 +22,7 @@ WRITTEN_AT_ONCE = 1 << 18
 """Octets of a slice, for whoever has no other reason."""
 
 CACHED_MEANWHILE = 4096
-"""KiB of SQLite's cache while a large value is written."""
+"""KiB of SQLite's cache while a large value is read or written."""
 
 COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 COPY_ENDS = struct.pack(">h", -1)
@@ -71,7 +71,10 @@ def _through_a_handle(
     """SQLite's substr() would read all of it each time. Its keys are row ids."""
     driver: Any = connection.connection.driver_connection
     try:
-        with driver.blobopen(table.name, column.name, key, readonly=True) as blob:
+        with (
+            nothing_mapped(connection, CACHED_MEANWHILE),
+            driver.blobopen(table.name, column.name, key, readonly=True) as blob,
+        ):
             while read := blob.read(size):
                 yield read
     except connection.dialect.loaded_dbapi.Error as error:
@@ -84,7 +87,7 @@ def _insert_through_a_handle(
     """To bind it as a parameter would take two copies more."""
     table, driver = column.table, cast(Any, connection.connection.driver_connection)
     assert isinstance(table, Table)
-    with smaller_cache(connection, CACHED_MEANWHILE):
+    with nothing_mapped(connection, CACHED_MEANWHILE):
         try:
             done = connection.execute(insert(table).values({**row, column.name: func.zeroblob(size)}))
             assert done.inserted_primary_key is not None

@@ -17,6 +17,7 @@ from mailroom.database import begin, idle, pipeline, pooler
 from mailroom.database.faults import ITS_OWN
 from mailroom.database.kept_open import KeptOpen
 from mailroom.database.lookup import Lookups
+from mailroom.database.page_cache import USUAL_CACHE, USUALLY_MAPPED
 from mailroom.database.raw import RawConnection
 from mailroom.database.statement import Statement
 from mailroom.database.write_lock import WriteLock
@@ -247,8 +248,8 @@ def _configure_sqlite(
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA temp_store = MEMORY")
-        cursor.execute("PRAGMA cache_size = -65536")
-        cursor.execute("PRAGMA mmap_size = 268435456")
+        cursor.execute(f"PRAGMA cache_size = -{USUAL_CACHE}")
+        cursor.execute(f"PRAGMA mmap_size = {USUALLY_MAPPED}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -8,6 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+USUAL_CACHE = 64 * 1024
+"""KiB, for each connection."""
+
+USUALLY_MAPPED = 256 << 20
+"""Octets of the file."""
+
 
 @contextmanager
 def smaller_cache(connection: Connection, kibibytes: int) -> Iterator[None]:
@@ -22,3 +28,19 @@ def smaller_cache(connection: Connection, kibibytes: int) -> Iterator[None]:
         yield
     finally:
         driver.execute(f"PRAGMA cache_size = {cached}")
+
+
+@contextmanager
+def nothing_mapped(connection: Connection, kibibytes: int) -> Iterator[None]:
+    """The same of SQLite's; nor is its file mapped, for what is read there would count as our memory.
+
+    Several may overlap, as values are read by pieces: each ends with what is usual.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA cache_size = -{kibibytes}")
+    driver.execute("PRAGMA mmap_size = 0")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA cache_size = -{USUAL_CACHE}")
+        driver.execute(f"PRAGMA mmap_size = {USUALLY_MAPPED}")

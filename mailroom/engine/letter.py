@@ -25,8 +25,8 @@ SET_AT_HAND_OVER = ("date", "message-id")
 def as_written(connection: Connection, mailing: Mailing) -> ReadLetter | None:
     """With its merge tags as they stand. None: it is not kept any more. Raises Unmailable."""
     if mailing.message_id is not None:
-        kept = originals.of(connection, [mailing.id])
-        return read_letter(kept[mailing.id][1]) if kept else None
+        message = originals.of(connection, mailing.id)
+        return None if message is None else read_letter(message)
     reads = Together(connection)
     stored, files = reads.ask(contents.of, mailing.id), reads.ask(_files, mailing.id)
     seen = reads.ask(contents.shown_addresses, [mailing.id] if mailing.kind == "shared" else [])
@@ -59,7 +59,7 @@ def pictures(
     Content-ID, type and size in octets.
     """
     if mailing.message_id is not None:
-        return [one for one in letter.pictures if is_drawn(one.content_id, one.content_type, len(one.data))]
+        return [one.read() for one in letter.pictures if is_drawn(one.content_id, one.content_type, one.size)]
     return [
         Picture(file.content_id, file.content_type, b"".join(file.slices(WRITTEN_AT_ONCE)))
         for file in contents.sliced_files_of(connection, mailing.id)

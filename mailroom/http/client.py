@@ -13,7 +13,6 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 
 from aiohttp import (
     ClientConnectorCertificateError,
@@ -31,6 +30,7 @@ from aiohttp import (
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from mailroom.http.answer import HttpAnswer, NoAnswer
 from mailroom.http.aside import aside
 from mailroom.http.guard import Guard, Target
 
@@ -45,18 +45,6 @@ MOST_ADDRESSES_TRIED = 2
 
 UNCOMPRESSED = {"Accept-Encoding": "identity"}
 NOT_ADDED = ("Accept", "User-Agent", "Content-Type")  # by aiohttp
-
-
-class NoAnswer(Exception):
-    """The other side could not be reached, or did not answer in time; `str()` says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    status: int
-    body: bytes
-    retry_after: float | None  # seconds
-    content_type: str = ""
 
 
 class Client:

@@ -1,4 +1,7 @@
-"""Migrations: brings a ledger to its newest form, and says in one line when it has another one."""
+"""Migrations: brings a ledger to its newest form, and says in one line when it has another one.
+
+Alembic takes eight megabytes of a process: only who migrates imports it.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, String, column, inspect, select, table
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.database.engine import Database, normalized_url
@@ -20,8 +20,14 @@ from mailroom.database.fitness import Unfit, unfitness
 from mailroom.settings import leave
 from mailroom.supervision import cause
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 UPGRADE = "run `flask db upgrade`"
+CURRENT = table("alembic_version", column("version_num", String))
+"""Alembic's own: where a ledger is."""
+
 MISSING = f"there is no ledger where DATABASE_URL says: {UPGRADE} to make one there"
 
 
@@ -32,6 +38,8 @@ def alembic_config(database_url: str) -> Config:
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # configparser's own
     return config
@@ -49,6 +57,8 @@ def upgrade(
     Raises Unfit. `stamp`: the migration that tables without one are at. `afterwards`: more of the same
     transaction.
     """
+    from alembic import command
+
     config = alembic_config(database_url)
     config.attributes |= {"stamp": stamp, "afterwards": afterwards}
     try:
@@ -60,12 +70,15 @@ def upgrade(
 @cache
 def known_revisions() -> list[str]:
     """All that this Mailroom knows, the newest first."""
-    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+    files = (MIGRATIONS / "versions").glob("[0-9]*_*.py")
+    return sorted((file.name.partition("_")[0] for file in files), reverse=True)
 
 
 def revision_of(connection: Connection) -> str | None:
     """The migration that the ledger is at; None: it was never migrated."""
-    return ",".join(sorted(MigrationContext.configure(connection).get_current_heads())) or None
+    if not inspect(connection).has_table(CURRENT.name):
+        return None
+    return ",".join(sorted(connection.execute(select(CURRENT.c.version_num)).scalars())) or None
 
 
 def misfit(revision: str | None) -> str | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mailroom.http.client import HTTP_PATIENCE_SECONDS, Client, HttpAnswer
+from mailroom.http.answer import HttpAnswer
+from mailroom.http.client import HTTP_PATIENCE_SECONDS, Client
 from mailroom.http.guard import Guard
 from tests.webhooks.receiver import Receiver
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from mailroom.http import guard as module
-from mailroom.http.client import Client, NoAnswer
+from mailroom.http.answer import NoAnswer
+from mailroom.http.client import Client
 from mailroom.http.guard import Forbidden, Guard, Target
 from mailroom.sink.certificates import make_certificate
 from tests.http.conftest import GUARD, Call

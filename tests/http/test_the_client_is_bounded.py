@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.http.client import LARGEST_HTTP_BODY, NoAnswer
+from mailroom.http.answer import NoAnswer
+from mailroom.http.client import LARGEST_HTTP_BODY
 from mailroom.http.guard import Forbidden, Guard
 from mailroom.sink.certificates import Kind, make_certificate
 from tests.http.conftest import Call

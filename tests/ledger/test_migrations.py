@@ -12,7 +12,7 @@ from sqlalchemy import inspect, select
 from mailroom.database.engine import Database
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import Scope
-from mailroom.ledger.migrate import alembic_config, upgrade
+from mailroom.ledger.migrate import alembic_config, known_revisions, upgrade
 from mailroom.ledger.schema import mailings, metadata
 from tests.feedback.comes import Comes
 from tests.ledger.book import Book
@@ -40,7 +40,9 @@ def test_all_the_way_back_leaves_nothing(database: Database) -> None:
 
 
 def test_there_is_one_line_of_migrations(sqlite_url: str) -> None:
-    assert len(ScriptDirectory.from_config(alembic_config(sqlite_url)).get_heads()) == 1
+    migrations = ScriptDirectory.from_config(alembic_config(sqlite_url))
+    assert len(migrations.get_heads()) == 1
+    assert known_revisions() == [one.revision for one in migrations.walk_revisions()]
 
 
 def test_a_suppression_from_before_there_were_scopes_holds_for_all_mail_and_does_so_again(

@@ -20,7 +20,8 @@ from werkzeug.test import TestResponse
 from mailroom.engine.feedback.sns_calls import SnsCalls
 from mailroom.engine.letterhead import message_id_of
 from mailroom.feedback.providers.known import PROVIDERS
-from mailroom.http.client import HttpAnswer, fetch
+from mailroom.http.answer import HttpAnswer
+from mailroom.http.client import fetch
 from mailroom.http.guard import Guard
 from mailroom.ledger import suppressions
 from mailroom.ledger.mailings import mailings

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from mailroom.feedback.providers.post import CannotTell
-from mailroom.http.client import HttpAnswer, NoAnswer, fetch
+from mailroom.http.answer import HttpAnswer, NoAnswer
 from mailroom.http.guard import Forbidden, Guard
 
 LARGEST_CERTIFICATE = 32 * 1024
@@ -27,6 +27,8 @@ Get = Callable[[str], HttpAnswer]
 
 
 def _get(url: str) -> HttpAnswer:
+    from mailroom.http.client import fetch  # takes megabytes, for a call or two a month
+
     return fetch(url, Guard(), LARGEST_CERTIFICATE, SNS_PATIENCE_SECONDS, {})
 
 

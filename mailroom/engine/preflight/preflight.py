@@ -17,7 +17,7 @@ from mailroom.content.preflight.tally import Odd, Tally
 from mailroom.content.recipients.parsed import Recipient, keys_of
 from mailroom.database.engine import Database
 from mailroom.engine.letterhead import link_place
-from mailroom.engine.preflight import crew, sender_domain
+from mailroom.engine.preflight import crew
 from mailroom.engine.preflight.crew import Chunk
 from mailroom.engine.preflight.plan import PreflightPlan
 from mailroom.engine.preflight.relay_limit import ASKED_FROM, relay_limit
@@ -46,6 +46,10 @@ def preflight(
     patience: float | None = None,
 ) -> PreflightReport:
     """`tell` is told how many messages are built. Raises PreflightBusy, and what the ledger raises."""
+    from mailroom.engine.preflight import (
+        sender_domain,  # the DNS takes megabytes, and most processes try nothing
+    )
+
     content = plan.content
     told_of_domain = sender_domain.ask(content.sender.domain, settings.resolver)
     tags = tags_of(content, plan.columns)

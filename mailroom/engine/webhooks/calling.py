@@ -21,8 +21,9 @@ from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.webhooks import notice
 from mailroom.engine.webhooks.payload import bodies_of
+from mailroom.http.answer import HttpAnswer, NoAnswer
 from mailroom.http.aside import aside
-from mailroom.http.client import Client, HttpAnswer, NoAnswer
+from mailroom.http.client import Client
 from mailroom.http.guard import Forbidden, Guard
 from mailroom.ledger.webhooks import webhook_calls, webhook_endpoints
 from mailroom.ledger.webhooks.webhook_calls import Call, Result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from io import BytesIO
 
 from sqlalchemy import Connection, select
 
@@ -10,13 +11,6 @@ from mailroom.database import blobs
 from mailroom.database.any_of import any_of
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import originals
-
-FIND_ORIGINALS = Statement(
-    select(originals.c.mailing_id, originals.c.envelope_sender, originals.c.data).where(
-        any_of(originals.c.mailing_id, "chosen")
-    )
-)
-
 
 FIND_SLICED_ORIGINALS = Statement(
     select(originals.c.mailing_id, originals.c.envelope_sender, blobs.if_small(originals.c.data)).where(
@@ -36,16 +30,18 @@ def insert_one(
     blobs.insert_row(connection, originals.c.data, row, size, written)
 
 
-def of(connection: Connection, mailing_ids: Collection[int]) -> dict[int, tuple[str, bytes]]:
-    """Mailing id -> the envelope's sender and the message, of those that came as one."""
-    if not mailing_ids:
-        return {}
-    rows = FIND_ORIGINALS.all(connection, chosen=mailing_ids)
-    return {mailing_id: (sender, data) for mailing_id, sender, data in rows}
+def of(connection: Connection, mailing_id: int) -> bytes | None:
+    """The message that this mailing came as, in memory once; None: it did not, or it is not kept any more."""
+    found = sliced(connection, [mailing_id], blobs.WRITTEN_AT_ONCE).get(mailing_id)
+    if found is None:
+        return None
+    whole = BytesIO()
+    whole.writelines(found[1])
+    return whole.getvalue()
 
 
 def sliced(connection: Connection, mailing_ids: Collection[int], size: int) -> dict[int, Sliced]:
-    """The same, a large one `size` octets at a time."""
+    """By mailing id, of those that came as a message; a large one is read `size` octets at a time."""
     if not mailing_ids:
         return {}
     found: dict[int, Sliced] = {}

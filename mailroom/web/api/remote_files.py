@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from flask import Flask, current_app, g, has_app_context
 
 from mailroom.content.mime import CONTENT_TYPE
-from mailroom.http.client import NoAnswer, fetch
+from mailroom.http.answer import NoAnswer
 from mailroom.http.guard import Forbidden, Guard
 from mailroom.settings import Settings
 
@@ -72,6 +72,8 @@ def _fetch(url: str, guard: Guard) -> RemoteFile:
 
 
 def _fetch_now(url: str, guard: Guard, allowance: _Allowance) -> RemoteFile:
+    from mailroom.http.client import fetch  # takes megabytes, and is off by default
+
     left = allowance.until - time.monotonic()
     if left <= 0:
         raise ValueError(

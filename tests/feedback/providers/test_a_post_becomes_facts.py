@@ -16,7 +16,7 @@ from mailroom.engine.feedback.sns_calls import SNS_CALLS_A_MINUTE, SnsCalls
 from mailroom.engine.feedback.taking import Taken
 from mailroom.feedback.providers.known import PROVIDERS
 from mailroom.feedback.providers.post import CannotTell, Post, PostRefused
-from mailroom.http.client import HttpAnswer, NoAnswer
+from mailroom.http.answer import HttpAnswer, NoAnswer
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.feedback import provider_doors, sent_as
