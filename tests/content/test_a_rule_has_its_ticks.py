@@ -11,7 +11,7 @@ from croniter import croniter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.content.schedule.repeat_rules import RepeatRule, repeat_rule
+from mailroom.content.schedule.repeat_rules import MOST_DAYS_COUNTED, RepeatRule, repeat_rule
 from mailroom.content.schedule.sending_hours import clock_time
 from mailroom.content.schedule.zones import at_wall, zone_named
 from tests.content.test_a_wall_time_means_one_moment import ZONES, moment
@@ -154,4 +154,30 @@ def test_the_last_of_so_many_is_found_without_the_others(
 ) -> None:
     first, *_, last = [*islice(rule.ticks(after, zone), number)] * 2
     assert rule.last_of(first, number, zone, last) == last
-    assert rule.last_of(first, number, zone, last - timedelta(microseconds=1)) is None
+    just_before = last - timedelta(microseconds=1)
+    assert number == 1 or rule.last_of(first, number, zone, just_before) > just_before
+
+
+@pytest.mark.parametrize("rule", ["weekly sat 23:30", "cron 0 0,23 * * *", "cron */7 * * * *", "daily 0:10"])
+@pytest.mark.parametrize("zone", ["Nuuk", "Scoresbysund", "Santiago", "Havana"])
+def test_the_last_is_found_where_the_clocks_change_at_midnight(rule: str, zone: str) -> None:
+    there, began = ZoneInfo(f"America/{zone}"), datetime(2027, 1, 1, tzinfo=UTC)
+    changes = [
+        day
+        for day in (began + timedelta(days=number) for number in range(365))
+        if day.astimezone(there).utcoffset() != (day + timedelta(days=1)).astimezone(there).utcoffset()
+    ]
+    assert changes
+    for change in changes:
+        found = list(islice(repeat_rule(rule).ticks(change - timedelta(days=9), there), 40))
+        for number in range(1, 41):
+            last = repeat_rule(rule).last_of(found[0], number, there, found[-1])
+            assert last == found[number - 1], (change, number)
+
+
+def test_no_more_than_some_hundred_days_are_counted() -> None:
+    first = datetime(2027, 1, 1, 9, tzinfo=UTC)
+    last = repeat_rule("daily 9:00").last_of(first, 10_000, ZoneInfo("UTC"), datetime(2100, 1, 1, tzinfo=UTC))
+    assert last == first + timedelta(days=MOST_DAYS_COUNTED)
+    last = repeat_rule("monthly 1 9:00").last_of(first, 36, ZoneInfo("UTC"), datetime(2100, 1, 1, tzinfo=UTC))
+    assert last == datetime(2029, 12, 1, 9, tzinfo=UTC)

@@ -36,8 +36,11 @@ LONGEST_RULE = 200
 LAST_DAY = 31
 """Of a month: in shorter ones it is their last."""
 
+ONE_DAY = timedelta(days=1)
 LAST_MINUTE = time(23, 59)
 """Of a day: no tick is later."""
+MOST_DAYS_COUNTED = 400
+"""On which it ticks."""
 
 YEARS_BETWEEN = 9
 """Ticks of a rule: from one 29 February to the next there may be eight years."""
@@ -83,35 +86,40 @@ class RepeatRule:
                 last = moment
                 yield moment
 
-    def last_of(self, first: datetime, number: int, zone: ZoneInfo, until: datetime) -> datetime | None:
-        """The last of so many ticks, of which `first` is one. None: it comes after `until`.
+    def last_of(self, first: datetime, number: int, zone: ZoneInfo, until: datetime) -> datetime:
+        """The last of so many ticks, of which `first` is one.
 
-        A day is counted at once, however often it ticks on it.
+        Or one that is later than `until`, or the last of MOST_DAYS_COUNTED days. A day is counted at once,
+        however often it ticks on it, unless the clocks change about then.
         """
-        wall, left = first.astimezone(zone).replace(tzinfo=None), number - 1
-        times = self.clock[bisect_right(self.clock, wall.time()) :]
-        while left:
-            times = _apart(wall.date(), times, zone)
-            if left <= len(times):
-                first = at_wall(datetime.combine(wall.date(), times[left - 1]), zone).moment
+        last, left, days = first, number - 1, 0
+        while left and last <= until and days < MOST_DAYS_COUNTED:
+            wall = last.astimezone(zone).replace(tzinfo=None)
+            if not _is_calm(wall, zone):
+                following = next(self.ticks(last, zone), None)
+            elif times := self.clock[bisect_right(self.clock, wall.time()) :][:left]:
+                last = at_wall(datetime.combine(wall, times[-1]), zone).moment
+                left -= len(times)
+                continue
+            else:
+                following = self._first_after(wall, zone)
+            if following is None:
                 break
-            left -= len(times)
-            try:
-                wall, times = self.next_wall(datetime.combine(wall.date(), LAST_MINUTE)), self.clock
-                first = at_wall(wall, zone).moment
-            except (OverflowError, ValueError, CroniterError):
-                return None
-            if first > until:
-                return None
-        return first if first <= until else None
+            days += following.astimezone(zone).date() != wall.date()
+            last, left = following, left - 1
+        return last
+
+    def _first_after(self, day: datetime, zone: ZoneInfo) -> datetime | None:
+        try:
+            return at_wall(self.next_wall(datetime.combine(day, LAST_MINUTE)), zone).moment
+        except (OverflowError, ValueError, CroniterError):
+            return None
 
 
-def _apart(day: date, times: Sequence[time], zone: ZoneInfo) -> Sequence[time]:
-    """Without those that the clocks jump over, but one: they are one moment."""
-    begins, ends = (datetime.combine(day, at, zone).utcoffset() for at in (time(), LAST_MINUTE))
-    if begins == ends:
-        return times
-    return list({at_wall(datetime.combine(day, at), zone).moment: at for at in times}.values())
+def _is_calm(day: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clocks change neither then nor close to it."""
+    noon = datetime.combine(day, time(12), zone)
+    return (noon - ONE_DAY).utcoffset() == (noon + ONE_DAY).utcoffset()
 
 
 def repeat_rule(written: str) -> RepeatRule:

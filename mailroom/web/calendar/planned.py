@@ -21,8 +21,6 @@ from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.web.calendar.month import Month
 
 MOST_MAILINGS, MOST_REPEATS = 500, 100
-COUNTED_AHEAD = timedelta(days=400)
-"""So far beyond its next tick one that ends after so many of them is shown."""
 ONE_MILLISECOND = timedelta(milliseconds=1)
 TICKS_OF_A_DAY = 3
 """Of a repeat; more are told as more."""
@@ -67,7 +65,7 @@ def _ticks(repeating: Sequence[Repeat], month: Month) -> Iterator[PlannedMail]:
 
 def _of_repeat(repeat: Repeat, plan: RepeatPlan, month: Month) -> Iterator[PlannedMail]:
     assert repeat.next_at is not None
-    if repeat.next_at >= month.ends_at or _is_too_far(repeat, month):
+    if repeat.next_at >= month.ends_at:
         return
     for _, of_day in groupby(_first_of_days(repeat.next_at, plan, month), lambda at: _day(at, month)):
         *first, last = (found := list(of_day))[:TICKS_OF_A_DAY]
@@ -75,17 +73,11 @@ def _of_repeat(repeat: Repeat, plan: RepeatPlan, month: Month) -> Iterator[Plann
         yield PlannedMail(last, repeat=repeat, more=len(found) > TICKS_OF_A_DAY)
 
 
-def _is_too_far(repeat: Repeat, month: Month) -> bool:
-    """Whether too much would have to be counted to know which of its ticks is the last."""
-    assert repeat.next_at is not None
-    return repeat.times is not None and month.begins_at > repeat.next_at + COUNTED_AHEAD
-
-
 def _first_of_days(next_at: datetime, plan: RepeatPlan, month: Month) -> Iterator[datetime]:
     """The first few ticks of each day of the month, and one more where there are more."""
     last = month.ends_at - ONE_MILLISECOND
     if plan.times is not None:
-        last = plan.rule.last_of(next_at, plan.times, zone_named(plan.zone), last) or last
+        last = min(last, plan.rule.last_of(next_at, plan.times, zone_named(plan.zone), last))
     endless = replace(plan, times=None)
     ticks, number, day = endless.ticks(max(next_at, month.begins_at) - ONE_MILLISECOND), 0, None
     while (at := next(ticks, None)) is not None and at <= last:
