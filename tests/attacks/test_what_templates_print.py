@@ -176,7 +176,7 @@ JUDGED_SINKS: dict[str, set[str]] = {
     "live.js": {"const html = part.outerHTML;", "old.replaceWith(part);"},  # an element that the server wrote
     # Likewise, of a document in which no script runs.
     "list.js": {
-        "for (const part of parts) document.getElementById(part.id).replaceWith(document.adoptNode(part));"
+        "before.replaceWith(part);",
     },
     "confirm.js": {  # elements whose text was set
         'buttons.append(button("No, go back", "", "button"), button(words, "yes", "button button-main"));',
