@@ -255,3 +255,18 @@ def test_a_picture_that_is_named_again_and_again_is_drawn_as_often_as_there_is_r
     assert MOST_IN_PAGE - 400_000 < len(page) < MOST_IN_PAGE + len(html.encode()) + 1_000
     assert page.count(b"cid:large") == 500 - MOST_IN_PAGE // 200_022 and b"cid:small" not in page
     assert peak < 4 * MOST_IN_PAGE, f"{peak:,} bytes"
+
+
+def test_a_picture_of_which_nothing_can_be_decoded_takes_no_memory(app: Flask, client: FlaskClient) -> None:
+    picture = (
+        b"--b\r\nContent-Type: image/png\r\nContent-ID: <a>\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    )
+    message = (
+        b"From: ann@example.org\r\nSubject: broken\r\nContent-Type: multipart/related; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: text/html\r\n\r\n<img src='cid:a'>\r\n"
+        + (picture + b"A\r\n" + (b"-" * 76 + b"\r\n") * (MOST_DRAWN // 78))
+        + b"--b--\r\n"
+    )
+    handed = HandedIn(message, "ann@example.org", ["bo@example.org"])
+    mailing_id = accepted(app, submission_of(handed, None))
+    assert len(client.get(f"/mailings/{mailing_id}/letter").data) < 1_000
