@@ -12,12 +12,48 @@ import resource
 import stat
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 log = logging.getLogger(__name__)
+
+
+class NoTemporaryRoom(OSError):
+    """A temporary file cannot be made or written; `str()` says what to do, and `__cause__` why."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Temporary files cannot be written: make room on the disk of MAILROOM_HOME, or of TMPDIR where "
+            "MAILROOM_HOME cannot be written."
+        )
+
+
+@contextmanager
+def temporary_room() -> Iterator[None]:
+    """Around what makes and writes a temporary file, and nothing else. Raises NoTemporaryRoom."""
+    try:
+        yield
+    except OSError as error:
+        raise NoTemporaryRoom from error
+
+
+def temporary_file() -> IO[bytes]:
+    """One without a name, and without a buffer: nothing is left to be written when it is read, or closed.
+    Raises NoTemporaryRoom.
+    """
+    with temporary_room():
+        return tempfile.TemporaryFile(buffering=0)
+
+
+def write_temporary(file: IO[bytes], octets: bytes | bytearray) -> None:
+    """All of them, to a file without a buffer, which takes what it has room for. Raises NoTemporaryRoom."""
+    with temporary_room():
+        while octets:
+            octets = octets[file.write(octets) :]
 
 
 def places_for(wanted: int) -> int:

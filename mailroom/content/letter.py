@@ -94,10 +94,11 @@ def _pictures(enclosed: Sequence[ParsedPart]) -> Iterator[PicturePart]:
 
 
 def _data(leaf: ParsedPart) -> bytes:
+    """Never more than its size; nothing of what cannot be decoded, which is no picture."""
     try:
         return decoded_body(leaf.body, leaf.encoding)
     except Unmailable:
-        return leaf.body
+        return b""
 
 
 def _size(leaf: ParsedPart) -> int:

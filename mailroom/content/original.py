@@ -40,6 +40,7 @@ from mailroom.content.header.words import decoded
 from mailroom.content.headers import clean
 from mailroom.content.message_ids import message_id
 from mailroom.content.parts import Octets, ParsedPart, declared_charset, part_at, texts
+from mailroom.files import temporary_room
 
 MOST_HOPS = 50
 """Received fields: a message that went through so many servers goes round in a circle."""
@@ -156,7 +157,7 @@ def read_original(
     `envelope_sender`: "" where nobody was named; From's first author is it then. `trace` becomes
     its first field, Received; "" when it came over no hop. `is_bound`: whoever handed it in may
     speak for some addresses only: signatures of other domains are left out, and disguises looked for.
-    Raises Unmailable.
+    Raises Unmailable, and NoTemporaryRoom.
     """
     came = _came(given)
     fields = [
@@ -186,7 +187,9 @@ class _Message:
         self.fields, self._body = fields, body
 
     def leaving(self) -> ParsedPart:
-        """So that every server takes it; the body is with what this returns. Raises Unmailable."""
+        """So that every server takes it; the body is with what this returns. Raises Unmailable, and
+        NoTemporaryRoom.
+        """
         body, self._body = self._body, b""
         if not (body.isascii() or values(self.fields, "mime-version")):
             self.fields = [*self.fields, Field("mime-version", b"MIME-Version: 1.0")]
@@ -194,7 +197,7 @@ class _Message:
         message = ParsedPart(split(head)[0], body, len(LINE_END), len(body))
         if fits(head) and fits(body):
             return message
-        with TemporaryFile() if len(body) > IN_MEMORY_TWICE else BytesIO() as file:
+        with temporary_room(), TemporaryFile() if len(body) > IN_MEMORY_TWICE else BytesIO() as file:
             file.writelines(_ended(downgraded(message, declared_charset(message))))
             del message, body
             file.seek(0)

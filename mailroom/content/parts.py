@@ -19,6 +19,7 @@ BODY_PIECE = 1 << 17
 """Octets of a body that are looked at together."""
 
 _NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/".encode()))
+_PADDING = re.compile(rb"=[^A-Za-z0-9+/=]*+(=?)")
 
 DEEPEST = 30
 MOST_PARTS = 10_000
@@ -95,14 +96,26 @@ def decoded_body(body: bytes, encoding: str) -> bytes:
 
 
 def decoded_size(part: ParsedPart) -> int:
-    """Octets of its body without that encoding, which is not decoded as a whole where it is base64."""
+    """Octets of its body without that encoding, never fewer than there are. Base64 is not decoded for it."""
     if part.encoding == "base64":
-        view = part.view
-        pieces = (bytes(view[at : at + BODY_PIECE]) for at in range(0, len(view), BODY_PIECE))
-        return sum(len(piece.translate(None, _NOT_BASE64)) for piece in pieces) * 3 // 4
+        return _base64_letters(part.view) * 3 // 4
     if part.encoding != "quoted-printable":
         return part.end - part.start
     return len(decoded_body(part.body, part.encoding))
+
+
+def _base64_letters(body: memoryview) -> int:
+    """Before its padding, where decoders stop. A "=" that is not the padding they pass over."""
+    if padding := _PADDING.search(body):
+        letters = _letters(body[: padding.start()])
+        if letters % 4 == 3 or (letters % 4 == 2 and padding[1]):
+            return letters
+    return _letters(body)
+
+
+def _letters(body: memoryview) -> int:
+    pieces = (bytes(body[at : at + BODY_PIECE]) for at in range(0, len(body), BODY_PIECE))
+    return sum(len(piece.translate(None, _NOT_BASE64)) for piece in pieces)
 
 
 class Span(NamedTuple):

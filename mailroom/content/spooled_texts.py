@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Protocol
+
+from mailroom.files import temporary_file, write_temporary
 
 LONG_FROM = 64 * 1024
 """Octets in which there is no quotation mark."""
@@ -82,7 +83,7 @@ class SpooledTexts:
             self._file.close()
 
     def taken_from(self, body: ReadableOctets) -> bytearray:
-        """The body with a token in place of each."""
+        """The body with a token in place of each. Raises NoTemporaryRoom."""
         kept = bytearray()
         self._outside = 0
         while block := _block(body):
@@ -112,14 +113,14 @@ class SpooledTexts:
     def _take(self, kept: bytearray, start: int, block: bytes, body: ReadableOctets) -> None:
         """From `start` in what is kept to the next quotation mark."""
         if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+            self._file = temporary_file()
         at = self._file.seek(0, 2)
-        self._file.write(kept[start:])
+        write_temporary(self._file, kept[start:])
         del kept[start:]
         quote = rest = b""
         while block and not quote:
             text, quote, rest = block.partition(b'"')
-            self._file.write(text)
+            write_temporary(self._file, text)
             block = b"" if quote else _block(body)
         found = SpooledText(secrets.token_hex(16), self._file.tell() - at, self._file, at)
         if quote and found.is_plain():

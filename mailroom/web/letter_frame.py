@@ -40,9 +40,12 @@ PICTURES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", 
 MOST_DRAWN = 8_000_000
 """Octets of pictures: they stand in the page, several times while it is made."""
 
+MOST_IN_PAGE = 2 * MOST_DRAWN * 4 // 3
+"""Octets of their addresses: a picture stands in the page once more each time that the HTML names it."""
+
 NOT_KEPT = "What it said is not kept any more."
 
-CID = re.compile(r"cid:([^\"'()\s>]+)", re.IGNORECASE)
+CID = re.compile(rb"cid:([^\"'()\s>]+)", re.IGNORECASE)
 
 OUTSIDE = re.compile(r"<(/?)(link|i?frame|frameset|object|embed)\b", re.IGNORECASE)
 """Elements that the policy forbids anyway; but a browser may connect before it asks, or without asking."""
@@ -85,11 +88,11 @@ def framed(html: str, pictures: Iterable[Picture], scheme: str | None = None) ->
     """With the pictures that came along inside it. `scheme`: as a program in light or in dark shows it; None:
     as its reader's browser likes it.
     """
-    html = _with_pictures(html, pictures)
     if scheme is not None:
         html = PREFERS.sub(lambda found: ALWAYS if found[1].lower() == scheme else NEVER, html)
+    html = _without_outside(html, f'<meta name="color-scheme" content="{scheme}">' if scheme else "")
     return Response(
-        _without_outside(html, f'<meta name="color-scheme" content="{scheme}">' if scheme else ""),
+        _with_pictures(html.encode(), pictures),
         content_type="text/html; charset=utf-8",
         headers=FRAME_HEADERS,
     )
@@ -97,7 +100,7 @@ def framed(html: str, pictures: Iterable[Picture], scheme: str | None = None) ->
 
 def _chooser(html: str) -> Callable[[str, str, int], bool]:
     """Of the pictures that this HTML speaks of, those that fit into the frame's page one after the other."""
-    wanted = {word for found in CID.finditer(html) for word in (found[1], unquote(found[1]))}
+    wanted = {word for found in CID.finditer(html.encode()) for word in _named(found)}
     room = MOST_DRAWN
 
     def is_drawn(content_id: str, content_type: str, size: int) -> bool:
@@ -114,14 +117,32 @@ def _kind(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _with_pictures(html: str, pictures: Iterable[Picture]) -> str:
+def _named(found: re.Match[bytes]) -> tuple[str, str]:
+    """As it stands in a URL: with what is special in it percent-encoded, or not (RFC 2392, section 2)."""
+    word = found[1].decode()
+    return unquote(word), word
+
+
+def _with_pictures(html: bytes, pictures: Iterable[Picture]) -> bytes:
+    """With each where it is named, as often as there is room for it. (In octets: one letter that is not in
+    Latin-1 makes the text of a page four times as large.)
+    """
     inside = {
-        picture.content_id: f"data:{kind};base64,{base64.b64encode(picture.data).decode()}"
+        picture.content_id: b"data:%b;base64,%b" % (kind.encode(), base64.b64encode(picture.data))
         for picture in pictures
         if (kind := _kind(picture.content_type)) in PICTURES
     }
-    # As it stands in a URL: with what is special in it percent-encoded, or not (RFC 2392, section 2).
-    return CID.sub(lambda found: inside.get(unquote(found[1])) or inside.get(found[1], found[0]), html)
+    room = MOST_IN_PAGE
+
+    def drawn(found: re.Match[bytes]) -> bytes:
+        nonlocal room
+        address = next((inside[word] for word in _named(found) if word in inside), None)
+        if address is None or len(address) > room:
+            return found[0]
+        room -= len(address)
+        return address
+
+    return CID.sub(drawn, html)
 
 
 def _without_outside(html: str, first: str = "") -> str:

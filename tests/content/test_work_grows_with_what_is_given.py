@@ -10,6 +10,7 @@ import csv
 import io
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,6 +27,8 @@ from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.csv_separator import separator_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, MOST_KEPT, Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.spooled_texts import SpooledText
+from mailroom.web.api.body import written
 
 SHORTEST = 0.01
 """Seconds: what takes less says little."""
@@ -53,6 +56,12 @@ def columns(*names: str) -> Parsed:
 def content(**changes: Any) -> Content:
     usual: dict[str, Any] = {"sender": Address("a@b.example"), "subject": "s", "text": "t"}
     return Content(**usual | changes)
+
+
+def waiting(number: int) -> dict[str, tuple[str, SpooledText]]:
+    """Texts in a file, among others."""
+    file = io.BytesIO(b"text")
+    return {f"{n}": ("x" * 1_000, SpooledText(f"token {n:09}", 4, file, 0)) for n in range(number)}
 
 
 def tags(number: int) -> str:
@@ -111,6 +120,7 @@ GIVEN: dict[str, Callable[[int], Callable[[], object]]] = {
     "a name in a header": lambda n: lambda: address_header("To", [Address("a@b.example", "é " * n)]),
     "headers": lambda n: lambda: check(content(headers=[("X A", "b")] * n), []),
     "tags that nobody has": lambda n: lambda: check(content(text=tags(n)), [f"c{m}" for m in range(n)]),
+    "texts that wait in a file": lambda n: partial(lambda value: [*map(len, written(value))], waiting(n)),
     "columns that nobody uses": lambda n: lambda: check(content(text=tags(1)), [f"c{m}" for m in range(n)]),
 }
 

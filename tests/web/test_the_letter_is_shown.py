@@ -22,7 +22,7 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.handed_in import submission_of
 from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.schema import attachments, contents, originals
-from mailroom.web.letter_frame import MOST_DRAWN
+from mailroom.web.letter_frame import MOST_DRAWN, MOST_IN_PAGE
 from tests.web.watching import a_mailing, delivery_ids, ledger
 
 PIXEL = b"\x89PNG\r\n"
@@ -231,3 +231,42 @@ def test_no_file_is_read_for_a_letter_but_the_pictures_in_it(app: Flask, client:
         tracemalloc.stop()
         assert base64.b64encode(small).decode() in shown[1] and "cid:large" in shown[1]
         assert peak < MOST_DRAWN, f"{peak:,} bytes for {page}"
+
+
+def test_a_picture_that_is_named_again_and_again_is_drawn_as_often_as_there_is_room(
+    app: Flask, client: FlaskClient
+) -> None:
+    html = '🚀<img src="cid:large"><img src="cid:small">' * 500
+    content = Content(
+        Address("news@example.org"),
+        "Hello",
+        html=html,
+        attachments=(
+            Attachment("large.png", "image/png", b"x" * 150_000, "large"),
+            Attachment("small.png", "image/png", PIXEL, "small"),
+        ),
+    )
+    mailing_id = accepted(app, Submission(content, [Recipient("ann@example.org")]))
+    client.get(f"/mailings/{mailing_id}/letter")  # what is made once
+    tracemalloc.start()
+    page = client.get(f"/mailings/{mailing_id}/letter").data
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert MOST_IN_PAGE - 400_000 < len(page) < MOST_IN_PAGE + len(html.encode()) + 1_000
+    assert page.count(b"cid:large") == 500 - MOST_IN_PAGE // 200_022 and b"cid:small" not in page
+    assert peak < 4 * MOST_IN_PAGE, f"{peak:,} bytes"
+
+
+def test_a_picture_of_which_nothing_can_be_decoded_takes_no_memory(app: Flask, client: FlaskClient) -> None:
+    picture = (
+        b"--b\r\nContent-Type: image/png\r\nContent-ID: <a>\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    )
+    message = (
+        b"From: ann@example.org\r\nSubject: broken\r\nContent-Type: multipart/related; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: text/html\r\n\r\n<img src='cid:a'>\r\n"
+        + (picture + b"A\r\n" + (b"-" * 76 + b"\r\n") * (MOST_DRAWN // 78))
+        + b"--b--\r\n"
+    )
+    handed = HandedIn(message, "ann@example.org", ["bo@example.org"])
+    mailing_id = accepted(app, submission_of(handed, None))
+    assert len(client.get(f"/mailings/{mailing_id}/letter").data) < 1_000

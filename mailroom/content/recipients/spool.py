@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
-import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, NamedTuple, overload
 
 from mailroom.content.merge.plain import Values
+from mailroom.files import temporary_file, write_temporary
 from mailroom.in_parts import in_parts
 
 MOST_IN_MEMORY = 50_000
@@ -34,7 +34,7 @@ class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass
 
 
 class Recipients(Sequence[Recipient]):
-    """A list that is only added to. It may be read by several threads."""
+    """A list that is only added to, which raises NoTemporaryRoom. It may be read by several threads."""
 
     def __init__(self, given: Iterable[Recipient] = ()) -> None:
         self._file: IO[bytes] | None = None
@@ -70,14 +70,13 @@ class Recipients(Sequence[Recipient]):
 
     def _spool(self, least: int) -> None:
         """All but a rest of fewer than `least`."""
-        self._file = self._file or tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - as long as we are
+        self._file = self._file or temporary_file()
         self._characters = 0
         while len(self._rest) >= least:
             # As plain tuples, which are read again faster. Nobody else can write to this file.
             block = pickle.dumps([tuple(one) for one in self._rest[:SPOOLED_AT_ONCE]])
             self._blocks.append((self._file.seek(0, os.SEEK_END), len(block)))
-            while block:
-                block = block[self._file.write(block) :]
+            write_temporary(self._file, block)
             self._starts.append(self._starts[-1] + len(self._rest[:SPOOLED_AT_ONCE]))
             del self._rest[:SPOOLED_AT_ONCE]
 

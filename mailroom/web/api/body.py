@@ -82,13 +82,15 @@ def written(value: Any) -> Iterator[bytes]:
         return text.token
 
     with suppress(RecursionError):  # what is nested so deep is refused anyway
-        rest = json.dumps(value, sort_keys=True, default=token)
+        around = json.dumps(value, sort_keys=True, default=token)
+        at = 0
         for text in texts:
-            before, _, rest = rest.partition(text.token)
-            yield before.encode()
+            start = around.index(text.token, at)
+            yield around[at:start].encode()
             for piece in text.pieces():
                 yield json.dumps(piece.decode())[1:-1].encode()
-        yield rest.encode()
+            at = start + len(text.token)
+        yield around[at:].encode()
 
 
 def _octets() -> bytes | bytearray:

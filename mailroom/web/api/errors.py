@@ -15,9 +15,10 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from mailroom.content.writing.converter import ConverterBusy
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
+from mailroom.files import NoTemporaryRoom
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.layout.filters import size
-from mailroom.web.request.errors import LATER, later, sentence, with_headers_of
+from mailroom.web.request.errors import LATER, later, sentence, when_there_is_room, with_headers_of
 
 
 class ApiError(Exception):
@@ -92,6 +93,11 @@ def _busy(error: ConverterBusy) -> Response:
     response = answer(503, "application_error", f"{error} Nothing was accepted.")
     response.headers.update(LATER)
     return response
+
+
+@blueprint.errorhandler(NoTemporaryRoom)
+def _no_room(error: NoTemporaryRoom) -> Response:
+    return when_there_is_room(error, answer(503, "application_error", f"{error} Nothing was accepted."))
 
 
 for kind in LEDGER_AWAY:

@@ -59,8 +59,8 @@ ERRORS = {
     413: "The request is too large.",
     422: "Something in it cannot be used; the message names the field and the fix.",
     429: "Too many requests with this key; `Retry-After` says when to go on.",
-    503: "The ledger cannot be reached, or too many letters are being converted, and nothing was accepted; "
-    "`Retry-After` says when to try again.",
+    503: "The ledger cannot be reached, the disk is full, or too many letters are being converted, and "
+    "nothing was accepted; `Retry-After` says when to try again.",
 }
 
 

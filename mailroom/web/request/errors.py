@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from mailroom.content.writing.converter import ConverterBusy
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
+from mailroom.files import NoTemporaryRoom
 from mailroom.supervision import cause
 from mailroom.web.layout.filters import size
 from mailroom.web.request import origin
@@ -46,6 +47,7 @@ def init_app(app: Flask) -> None:
     for kind in LEDGER_AWAY:
         app.register_error_handler(kind, _no_ledger)
     app.register_error_handler(ConverterBusy, _busy)
+    app.register_error_handler(NoTemporaryRoom, _no_room)
     app.register_error_handler(Exception, _broken)
 
 
@@ -103,6 +105,18 @@ def _no_ledger(error: SQLAlchemyError) -> Response:
 
 def _busy(error: ConverterBusy) -> Response:
     response = answer(503, "Too many letters at once", str(error))
+    response.headers.update(LATER)
+    return response
+
+
+def _no_room(error: NoTemporaryRoom) -> Response:
+    title, text = "There is no room", f"{error} Nothing was accepted just now."
+    return when_there_is_room(error, answer(503, title, text))
+
+
+def when_there_is_room(error: NoTemporaryRoom, response: Response) -> Response:
+    """`response` to one whose request had no room on the disk: logged, and when to try again."""
+    current_app.logger.error("a request cannot be stored: %s", error.__cause__)
     response.headers.update(LATER)
     return response
 
