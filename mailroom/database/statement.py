@@ -29,9 +29,9 @@ def execute(connection: Connection, run: Callable[[str, Any], Any], sql: str, gi
         raise as_sqlalchemy(error, sql, connection.dialect) from error
 
 
-def is_remote(dialect: Dialect) -> bool:
+def is_remote(connection: Connection) -> bool:
     """Whether a statement is a round trip."""
-    return dialect.name != "sqlite"
+    return connection.dialect.name != "sqlite"
 
 
 def _run_with_begin(connection: Connection, cursor: Any, sql: str, given: Any) -> None:
@@ -99,9 +99,7 @@ class Statement:
 
     def _cursor(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         compiled, cursor = self._for(connection), connection.connection.cursor()
-        run = (
-            partial(_run_with_begin, connection, cursor) if is_remote(connection.dialect) else cursor.execute
-        )
+        run = partial(_run_with_begin, connection, cursor) if is_remote(connection) else cursor.execute
         execute(connection, run, compiled.sql, compiled.parameters(values))
         return cursor
 

@@ -128,11 +128,8 @@ class _Job:
 
     def _sent_in_a_while(self, number: int, seconds: float) -> int:
         """So many mails the next batch may hold, when so many took this long."""
-        if not self._worker.direct.is_remote:
-            return gather.SIZE
-        return min(
-            gather.FOLLOWING_SIZE, max(gather.SIZE, round(number * LARGE_BATCH_TAKES / max(seconds, 0.001)))
-        )
+        most = gather.largest(is_remote=self._worker.direct.is_remote)
+        return min(most, max(gather.SIZE, round(number * LARGE_BATCH_TAKES / max(seconds, 0.001))))
 
     def _sender(self, lease: Lease, relay: Relay, is_trial: bool) -> BatchSender:
         worker = self._worker

@@ -11,18 +11,20 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
-from itertools import cycle
+from itertools import cycle, product
 from urllib.parse import quote
-from uuid import uuid4
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 from werkzeug.routing import Rule
 from werkzeug.test import Client as Browser
 from werkzeug.wrappers import Response
 
 from app import create_app
+from mailroom.ledger.lists import kept
 from mailroom.ledger.people import api_keys, users
+from mailroom.ledger.schema import lists
 from mailroom.ledger.webhooks import webhook_endpoints
 from mailroom.settings import load
 from mailroom.web.api.operations import OPERATIONS
@@ -31,6 +33,8 @@ from tests.attacks.json_bodies import EVERY_BODY
 from tests.web.watching import a_mailing
 
 NOT_STORED = ["9223372036854775808", "-9223372036854775809", "9" * 5_000, "a\0b", "\ud83d", "%00"]
+FURTHEST = ["9223372036854775807", "-9223372036854775807"]
+"""Numbers that are stored, but with nothing added to them, or taken off."""
 HOSTILE = [
     *("-1", "0", "1e999", "NaN", "1_000", "", "\u0661", "\u00b2", "\uff11" * 30),
     *("\r\n\u2028", "\u202e\ufffe", "\\'\"", "../x", "x" * 5_000, "[]"),
@@ -51,6 +55,8 @@ HEADERS = {
     *("Referer", "User-Agent", "X-Requested-With", "X-Forwarded-For", "X-Forwarded-Proto", "Sec-Fetch-Site"),
     *("x-batch-validation", "Purpose", "Date", "Prefer"),
 }
+
+A_LIST = "3f2b8a52-4c1e-4c55-9d7a-6f1f0a2c9b11"
 
 NOT_OURS = ("rq_dashboard.",)  # tests/attacks/test_the_queue_page.py tries each of its parts
 
@@ -80,6 +86,8 @@ def browser(app: Flask) -> Browser:
         user = users.add(connection, "ann@example.org", None)
         link = users.make_link(connection, user.id)
         webhook_endpoints.add(connection, "https://example.org/hooks", ["email.sent"])
+        kept.add(connection, "List", "list")
+        connection.execute(update(lists).values(uid=A_LIST))
     assert browser.get(f"/sign-in?token={link}").status_code == 303
     return browser
 
@@ -96,7 +104,7 @@ def path_of(rule: Rule, changed: str = "", value: str = "") -> str:
         kind, _, name = match[1].rpartition(":")
         if name == changed:
             return quote(value.encode("utf-8", "surrogatepass"), safe="")
-        return str(uuid4()) if kind == "uuid" else "1"
+        return A_LIST if kind == "uuid" else "1"
 
     return re.sub(r"<([^>]+)>", part, rule.rule)
 
@@ -108,6 +116,8 @@ def read_by(app: Flask, endpoint: str, what: str) -> set[str]:
     names = set(re.findall(rf"request\.{what}(?:\.get|\.getlist)?[(\[]\"(\w+)\"", source))
     if "searched_words()" in source and what == "args":
         names.add("q")
+    if endpoint == "mailings.index" and what == "args":
+        names |= {"recipients", "mailings"}  # read in a loop
     if endpoint == "compose.submit" and what == "form":
         names |= {*compose_form.TYPED, "idempotency_key", "leave_out", "kept_attachments"}
     for operation in OPERATIONS if what == "args" else ():
@@ -118,8 +128,8 @@ def read_by(app: Flask, endpoint: str, what: str) -> set[str]:
 
 def hostile(app: Flask) -> list[str]:
     if EVERY_BODY:
-        return NOT_STORED + HOSTILE
-    return NOT_STORED + HOSTILE[app.extensions["mailroom"].database.is_sqlite :: 2]
+        return NOT_STORED + FURTHEST + HOSTILE
+    return NOT_STORED + FURTHEST + HOSTILE[app.extensions["mailroom"].database.is_sqlite :: 2]
 
 
 def broken(answers: Iterator[tuple[str, Response]]) -> list[str]:
@@ -127,7 +137,8 @@ def broken(answers: Iterator[tuple[str, Response]]) -> list[str]:
 
 
 def test_this_file_finds_what_is_read(app: Flask) -> None:
-    assert {"before", "q"} <= read_by(app, "mailings.index", "args")
+    assert {"before", "q", "older", "recipients", "mailings"} <= read_by(app, "mailings.index", "args")
+    assert {"after", "q"} <= read_by(app, "lists.show", "args")
     assert {"before", "state"} <= read_by(app, "webhooks.show", "args")
     assert {"limit", "after", "before"} == read_by(app, "api.list_emails", "args")
     assert {"address", "note"} <= read_by(app, "suppressions.add", "form")
@@ -150,9 +161,11 @@ def test_no_query_breaks_anything(app: Flask, browser: Browser, key: str) -> Non
     def tried() -> Iterator[tuple[str, Response]]:
         for rule in rules(app, "GET"):
             headers = {"Authorization": f"Bearer {key}"} if rule.endpoint.startswith("api.") else {}
-            for name in sorted(read_by(app, rule.endpoint, "args")):
+            names = read_by(app, rule.endpoint, "args")
+            # What says where a search goes on is not looked at without one.
+            for name, beside in product(sorted(names), ("", "&q=a") if "q" in names else ("",)):
                 for value in hostile(app):
-                    path = f"{path_of(rule)}?{name}={quote(value.encode('utf-8', 'surrogatepass'))}"
+                    path = f"{path_of(rule)}?{name}={quote(value.encode('utf-8', 'surrogatepass'))}{beside}"
                     yield f"GET {path}", browser.get(path, headers=headers)
 
     assert broken(tried()) == []

@@ -9,9 +9,11 @@ from flask import Flask
 from sqlalchemy import select
 
 from app import create_app
+from mailroom.cli.lists import members as cli_members
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
+from mailroom.ledger.lists import members
 from mailroom.ledger.schema import mailings
 from mailroom.settings import Settings
 from tests.ledger.book import CONTENT
@@ -60,6 +62,19 @@ def test_one_is_imported_after_it_was_said_what_would_change(shell: ListShell) -
     assert "0 added, 0 changed, 1 removed; 1 left" in shell.run(
         "import", "Digest", "-", "--replace", given=GUESTS.rpartition("bob@")[0]
     )
+
+
+def test_all_of_a_list_is_searched(shell: ListShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members, "MEMBERS_SEARCHED", 2)
+    monkeypatch.setattr(cli_members, "MEMBERS_PRINTED", 3)
+    lines = "".join(f"{name}.lee@mail.example\n" for name in "abcdefghijkl")
+    shell.run("import", "Digest", shell.file(f"email\n{lines}x.ray@mail.example\ny.ray@mail.example\n"))
+    for words in ("ray@", "x.ray"):
+        told = shell.run("show", "Digest", words)
+        assert told.count("ray@mail.example") == (2 if words == "ray@" else 1), "at the end, and all of it"
+        assert "There are more" not in told
+    told = shell.run("show", "Digest", "lee@")
+    assert told.count("lee@mail.example") == 3 and "There are more" in told
 
 
 def test_what_is_exported_is_imported_again(shell: ListShell) -> None:

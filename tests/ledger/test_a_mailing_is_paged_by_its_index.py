@@ -1,6 +1,8 @@
-"""Whoever was mailed before a large mailing is passed over by none of its pages."""
+"""No page of a large mailing passes over whoever was mailed before it, or is in front of the page."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from sqlalchemy import insert
 
@@ -26,3 +28,8 @@ def test_it_is_found_by_mailing_and_id_however_large_it_is(database: Database) -
     ):
         plans = [plan for sql, plan in plans_of(database, read) if "ORDER BY deliveries.mailing_id" in sql]
         assert plans and all("ix_deliveries_mailing_id_id" in plan for plan in plans), plans
+    if database.is_sqlite:
+        for state in (None, State.SENT):
+            read = partial(deliveries.page, mailing_id=large, state=state, after_id=700)
+            ((_, plan),) = plans_of(database, read)
+            assert "(mailing_id=? AND id>?)" in plan, plan

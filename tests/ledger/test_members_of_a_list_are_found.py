@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import cycle
 
 import pytest
 from sqlalchemy import Connection
@@ -59,7 +61,41 @@ def test_a_search_stops_and_goes_on(database: Database, monkeypatch: pytest.Monk
     assert found(database, one.id, "zz-p")[0] == "zz-p9@mail.example", "by the index, however far it is"
     with database.read() as connection:
         some = members.search(connection, one.id, "p", None, 2)
-    assert some.go_on is not None and len(some.found) == 2 + 1
+    assert some.go_on is not None and len(some.found) == 2
+
+
+@pytest.mark.parametrize("searched", [1, 3, 12, 30])
+@pytest.mark.parametrize("limits", [(4,), (1,), (3, 1, 5), (5, 1), (12,), (20,)])
+def test_the_pages_of_a_search_have_everybody_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch, searched: int, limits: tuple[int, ...]
+) -> None:
+    """In whatever order they were added; those who begin with the words in front."""
+    monkeypatch.setattr(members, "MEMBERS_SEARCHED", searched)
+    begin = [f"ann{number}@mail.example" for number in range(5)]
+    hold = [f"{name}.ann@mail.example" for name in ("a", "z", "b", "m", "c", "x", "d")]
+    added = [hold[0], begin[4], *hold[1:3], begin[1], begin[0], *hold[3:6], "bob@mail.example", *begin[2:4]]
+    with database.begin() as connection:
+        filled(connection, "Other", begin)
+        one = filled(connection, "One", [*added, hold[6]])
+    seen, after, sizes = list[str](), None, cycle(limits)
+    while True:
+        with database.read() as connection:
+            some = members.search(connection, one.id, "ann", after, limit := next(sizes))
+        assert len(some.found) <= limit
+        seen, after = seen + [member.address for member in some.found], some.go_on
+        if after is None:
+            break
+        assert after > 0
+    assert seen == begin + hold
+
+
+def test_nobody_is_skipped_when_somebody_was_taken_off_meanwhile(database: Database) -> None:
+    addresses = [f"ann{number}@mail.example" for number in range(4)]
+    with database.begin() as connection:
+        one = filled(connection, "One", addresses)
+        some = members.search(connection, one.id, "ann", None, 2)
+        members.remove(connection, one.id, [some.found[-1].id])
+    assert set(addresses[2:]) <= set(found(database, one.id, "ann", some.go_on))
 
 
 def test_no_question_reads_the_table_or_sorts_it(database: Database) -> None:
@@ -69,6 +105,7 @@ def test_no_question_reads_the_table_or_sorts_it(database: Database) -> None:
     for read in (
         lambda c: members.page(c, one.id, 7, 10),
         lambda c: members.search(c, one.id, "p1", 7, 10),
+        lambda c: members.search(c, one.id, "p1", 8, 10),
         lambda c: members.search(c, one.id, "p1", None, 10),
         lambda c: members.find(c, one.id, "p1@mail.example"),
         lambda c: members.among(c, one.id, ["p1@mail.example", "p2@mail.example"]),
@@ -101,16 +138,28 @@ def test_words_are_kept_within_bounds() -> None:
 
 
 def test_nobody_of_other_lists_is_passed_over(database: Database) -> None:
-    """Whoever came before a large list: PostgreSQL would read all of them by the primary key."""
+    """Whoever came before a large list: PostgreSQL would read all of them by the primary key.
+
+    Nor who is in front of a page: SQLite would, if it began with the list.
+    """
     with database.begin() as connection:
         filled(connection, "Other", [f"o{number}@mail.example" for number in range(400)])
         one = filled(connection, "One", [f"p{number}@mail.example" for number in range(4_000)])
         connection.exec_driver_sql("ANALYZE list_members")
     for read in (
-        lambda c: members.page(c, one.id, None, 10),
-        lambda c: members.page(c, one.id, 700, 10),
-        lambda c: members.ids_after(c, one.id, 0, 10),
-        lambda c: members.search(c, one.id, "p1", None, 10),
+        lambda c, after=None: members.page(c, one.id, after, 10),
+        lambda c, after=0: members.ids_after(c, one.id, after, 10),
+        lambda c, after=None: members.search(c, one.id, "p1", after, 10),
     ):
-        plans = [plan for sql, plan in plans_of(database, read) if "ORDER BY list_members.list_id" in sql]
-        assert plans and all("ix_list_members_list_id_id" in plan for plan in plans), plans
+        plans = in_order_of_ids(database, read)
+        assert all("ix_list_members_list_id_id" in plan for plan in plans), plans
+        plans = in_order_of_ids(database, partial(read, after=701))
+        assert all("ix_list_members_list_id_id" in plan for plan in plans), plans
+        assert not database.is_sqlite or all("(list_id=? AND id>?)" in plan for plan in plans), plans
+
+
+def in_order_of_ids(database: Database, read: Callable[[Connection], object]) -> list[str]:
+    """Plans of what is read so; there is at least one."""
+    plans = [plan for sql, plan in plans_of(database, read) if "ORDER BY list_members.list_id" in sql]
+    assert plans
+    return plans

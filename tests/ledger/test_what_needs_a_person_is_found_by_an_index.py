@@ -6,12 +6,15 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
-from mailroom.ledger.batches import turns
+from mailroom.database import clock
+from mailroom.database.engine import Database
+from mailroom.ledger.batches import gather, turns
 from mailroom.ledger.deliveries import attention, throughput
 from mailroom.ledger.deliveries.attention import Chosen
 from mailroom.ledger.deliveries.outcomes import NOT_BOUNCED, with_outcome
+from mailroom.ledger.schema import deliveries
 from mailroom.ledger.states import WATCHED, State
 from tests.ledger.book import Book
 from tests.ledger.plans import plans_of
@@ -58,7 +61,7 @@ def test_the_last_hour_is_counted_by_minute(book: Book) -> None:
 
 
 def test_of_many_batches_a_sample_stands_for_all(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throughput, "BATCHES_COUNTED", 3)
+    monkeypatch.setattr(throughput, "batches_counted", lambda _: 3)
     book.accept(600)
     for batch in book.waiting():
         lease = book.claim(batch)
@@ -67,6 +70,24 @@ def test_of_many_batches_a_sample_stands_for_all(book: Book, monkeypatch: pytest
     with book.database.read() as connection:
         found = throughput.last_hour(connection)
     assert found.is_sample and found.total == pytest.approx(600, abs=200)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_sample_has_only_so_many_mails(
+    database: Database, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    """However large batches are: where they may hold more, fewer are read."""
+    monkeypatch.setattr(throughput, "MAILS_COUNTED", 1_000)
+    size = gather.largest(is_remote=not database.is_sqlite)
+    mailing_id = Book(database).accept(1)
+    with database.begin() as connection:
+        same = {"mailing_id": mailing_id, "address": "a@mail.example", "address_key": "a@mail.example"}
+        same |= {"state": State.SENT, "updated_at": clock.now(connection)}
+        batches = [number // size + 1 for number in range(1_000 + more * size)]
+        connection.execute(insert(deliveries), [{**same, "batch_id": batch} for batch in batches])
+        found = throughput.last_hour(connection)
+    assert found.is_sample is bool(more)
+    assert found.total == pytest.approx(len(batches), abs=1)
 
 
 def age(book: Book, ids: list[int], minutes: int) -> None:

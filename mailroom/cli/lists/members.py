@@ -34,8 +34,7 @@ def show(named: str, words: str, as_json: bool) -> None:
     with mailroom().database.read() as connection:
         found = list_named(connection, named)
         if words:
-            searched = members.search(connection, found.id, words, limit=MEMBERS_PRINTED)
-            some, go_on = searched.found, searched.go_on is not None
+            some, go_on = _searched(connection, found.id, words)
         else:
             some = members.page(connection, found.id, limit=MEMBERS_PRINTED)
             go_on = len(some) < found.total
@@ -94,6 +93,15 @@ def take_off(named: str, addresses: tuple[str, ...]) -> None:
             found = list_named(connection, named)
         number = removing.take_off(mailroom().database, found, keys)
     click.echo(f"{count(number, 'recipient')} taken off.")
+
+
+def _searched(connection: Connection, list_id: int, words: str) -> tuple[list[Member], bool]:
+    """Those that are printed, however far it has to be looked for them; and whether there may be more."""
+    found, go_on = members.search(connection, list_id, words, limit=MEMBERS_PRINTED)
+    while go_on is not None and (room := MEMBERS_PRINTED - len(found)):
+        some, go_on = members.search(connection, list_id, words, go_on, room)
+        found += some
+    return found, go_on is not None
 
 
 def _member(connection: Connection, found: KeptList, address: str) -> Member:

@@ -23,6 +23,12 @@ SIZE = 100
 FOLLOWING_SIZE = 500
 """The most that one holds which goes to whom it is gathered for."""
 
+
+def largest(*, is_remote: bool) -> int:
+    """The most that any batch holds in a ledger; one that is remote is asked less often, for more."""
+    return FOLLOWING_SIZE if is_remote else SIZE
+
+
 READY = 20
 """How many unclaimed batches of a queue are kept ready; more wait in the ledger, unbatched."""
 

@@ -74,7 +74,7 @@ def not_recent(connection: Connection) -> NotSearched | None:
 def further_back(connection: Connection, words: str, before_id: int, limit: int = 50) -> LookedFurther:
     """The newest deliveries below `before_id` whose address or name contains `words`, of LOOKED_THROUGH."""
     without_parallel_workers(connection)
-    key, lowest = words.strip().lower(), before_id - LOOKED_THROUGH
+    key, lowest = words.strip().lower(), max(0, before_id - LOOKED_THROUGH)
     chosen = deliveries.c.id.between(lowest, before_id - 1)
     found = _found(connection, _with_part(key, chosen, limit + 1))
     if len(found) > limit:

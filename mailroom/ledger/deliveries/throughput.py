@@ -28,15 +28,17 @@ from sqlalchemy import (
 
 from mailroom.database import clock
 from mailroom.database.ddl import condition
+from mailroom.database.statement import is_remote
 from mailroom.database.together import Together
+from mailroom.ledger.batches import gather
 from mailroom.ledger.schema import deliveries, reports
 from mailroom.ledger.states import State
 
 MINUTES = 60
 MINUTE_MS = 60_000
 
-BATCHES_COUNTED = 500
-"""Batches read for one picture, of a hundred mails at most."""
+MAILS_COUNTED = 50_000
+"""Mails read for one picture, at most: of as many batches as would hold them, were all of them full."""
 
 REPORTS_READ = 5_000
 """Of the newest, for those mails that came back by now: they are in no batch."""
@@ -66,13 +68,19 @@ def last_hour(connection: Connection) -> Throughput:
     now, last = clock_now(), newest()
     began = (now // MINUTE_MS - MINUTES + 1) * MINUTE_MS
     first = _first_batch_after(connection, began - EARLY_MS, last)
-    weight = max(1.0, (last - first + 1) / BATCHES_COUNTED)
-    ids = {first + int(place * weight) for place in range(min(BATCHES_COUNTED, last - first + 1))}
+    most = batches_counted(connection)
+    weight = max(1.0, (last - first + 1) / most)
+    ids = {first + int(place * weight) for place in range(min(most, last - first + 1))}
     counted: dict[bool, Counter[int]] = {False: Counter(), True: Counter()}
     for came_back, moment, number in connection.execute(union_all(_sent(ids, began), _came_back(began))):
         counted[bool(came_back)][min(MINUTES - 1, (moment - began) // MINUTE_MS)] += number
     minutes = [round(counted[False][minute] * weight) + counted[True][minute] for minute in range(MINUTES)]
     return Throughput(minutes, began, is_sample=weight > 1)
+
+
+def batches_counted(connection: Connection) -> int:
+    """The most that are read for one picture."""
+    return MAILS_COUNTED // gather.largest(is_remote=is_remote(connection))
 
 
 def _sent(batch_ids: Collection[int], began: int) -> Select[Any]:

@@ -61,7 +61,7 @@ class NewMember(NamedTuple):
 
 
 class Searched(NamedTuple):
-    """What a search found so far. `go_on`: after which member to look further; None: that is all."""
+    """What a search found so far. `go_on`: where the same search goes on; None: that is all."""
 
     found: list[Member]
     go_on: int | None
@@ -117,44 +117,75 @@ def ids_after(connection: Connection, list_id: int, after_id: int, limit: int) -
 
 
 def search(
-    connection: Connection, list_id: int, words: str, after_id: int | None = None, limit: int = 100
+    connection: Connection, list_id: int, words: str, after: int | None = None, limit: int = 100
 ) -> Searched:
-    """Whose address, name or value contains `words`, in any case: of the next MEMBERS_SEARCHED members.
+    """Whose address, name or value contains `words`, in any case; `after`: `go_on` of the page before.
 
-    So none reads a million rows. Whose address begins with them comes first, found by its index.
+    Whose address begins with them comes first, found by its index, in the order of addresses. The others
+    are looked for among the next MEMBERS_SEARCHED members, so that none reads a million rows.
     """
     without_parallel_workers(connection)
-    key, reads = words.strip().lower(), Together(connection)
-    first = reads.ask(_beginning_with, list_id, key, limit if after_id is None else 0)
-    read = reads.ask(_with_part, list_id, key, after_id, limit + 1)
-    known = {member.id for member in first()}
-    found, go_on = read(), None
+    key, place, reads = words.strip().lower(), _place_of(after), Together(connection)
+    behind = "" if place.is_past_beginnings else _address_of(connection, list_id, place.member_id)
+    most = 0 if place.is_past_beginnings else limit + 1
+    first = reads.ask(_beginning_with, list_id, key, behind, most)
+    after_id = place.member_id if place.is_past_beginnings else 0
+    others = reads.ask(_with_part, list_id, key, after_id, limit + 1)
+    found, more = first(), others()
     if len(found) > limit:
-        found = found[:limit]
-        go_on = found[-1].id
+        return Searched(found[:limit], _Place(found[limit - 1].id, is_past_beginnings=False).number)
+    room = limit - len(found)
+    if len(more) > room:
+        last: int | None = more[room - 1].id if room else after_id
     else:
-        go_on = _last_searched(connection, list_id, after_id)
-    return Searched([*first(), *(one for one in found if one.id not in known)], go_on)
+        last = _last_searched(connection, list_id, after_id)
+    go_on = None if last is None else _Place(last, is_past_beginnings=True).number
+    return Searched([*found, *more[:room]], go_on)
 
 
-def _with_part(
-    connection: Connection, list_id: int, key: str, after_id: int | None, limit: int
-) -> list[Member]:
+class _Place(NamedTuple):
+    """Behind which member a search goes on: first among addresses that begin so, then among all others."""
+
+    member_id: int
+    is_past_beginnings: bool
+
+    @property
+    def number(self) -> int:
+        return 2 * self.member_id + self.is_past_beginnings
+
+
+def _place_of(number: int | None) -> _Place:
+    return _Place(0, is_past_beginnings=False) if number is None else _Place(number // 2, number % 2 == 1)
+
+
+def _address_of(connection: Connection, list_id: int, member_id: int) -> str:
+    """Its key; "" for nobody, as when it was taken off meanwhile: rather one is shown twice than never."""
+    mine = (list_members.c.id == member_id) & (list_members.c.list_id == list_id)
+    query = select(list_members.c.address_key).where(mine)
+    return (connection.execute(query).scalar_one_or_none() or "") if member_id else ""
+
+
+def _with_part(connection: Connection, list_id: int, key: str, after_id: int, limit: int) -> list[Member]:
+    """And an address that does not begin with it."""
     read = (list_members.c.id, list_members.c.address_key, list_members.c.words)
     part = _in_order(select(*read), list_id, after_id).limit(MEMBERS_SEARCHED + 1).subquery()
     fits = or_(part.c.address_key.contains(key, autoescape=True), part.c.words.contains(key, autoescape=True))
-    ids = select(part.c.id).where(fits).limit(limit)
+    ids = select(part.c.id).where(fits, ~part.c.address_key.between(key, _last_with(key))).limit(limit)
     found = select(*_COLUMNS).where(list_members.c.id.in_(ids)).order_by(list_members.c.id)
     return [_member(row) for row in connection.execute(found)]
 
 
-def _beginning_with(connection: Connection, list_id: int, key: str, limit: int) -> list[Member]:
-    begins = list_members.c.address_key.between(key, key + "\U0010ffff")
+def _beginning_with(connection: Connection, list_id: int, key: str, behind: str, limit: int) -> list[Member]:
+    address = list_members.c.address_key
+    begins = (address > behind if behind else address >= key) & (address <= _last_with(key))
     # By no index of the list: a planner that took it would read and sort everybody who is on it.
     query = select(*_COLUMNS).where(begins, list_members.c.list_id + 0 == list_id)
-    return [
-        _member(row) for row in connection.execute(query.order_by(list_members.c.address_key).limit(limit))
-    ]
+    return [_member(row) for row in connection.execute(query.order_by(address).limit(limit))]
+
+
+def _last_with(beginning: str) -> str:
+    """No address that begins so is behind it."""
+    return beginning + "\U0010ffff"
 
 
 def _last_searched(connection: Connection, list_id: int, after_id: int | None) -> int | None:

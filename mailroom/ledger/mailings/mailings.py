@@ -242,8 +242,9 @@ def not_searched(connection: Connection, before_id: int | None = None) -> NotSea
 
 
 def _lowest_searched(before_id: int | None) -> Any:
-    newest = select(func.max(mailings.c.id)).scalar_subquery()
-    return (newest + 1 if before_id is None else before_id) - SUBJECTS_SEARCHED
+    if before_id is not None:
+        return max(0, before_id - SUBJECTS_SEARCHED)
+    return select(func.max(mailings.c.id)).scalar_subquery() + 1 - SUBJECTS_SEARCHED
 
 
 def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing]:

@@ -46,8 +46,9 @@ from mailroom.web.list_export import as_imported, lines_of_list
 def list_list_recipients(asked: ReachedList) -> Response:
     """List who is on a list.
 
-    In the order in which they were added. A search looks through some 30,000 at a time: while `next` is not
-    null there may be more, even when this page is empty.
+    In the order in which they were added. A search has those first whose address begins with it, and looks
+    through some 30,000 at a time for the others: while `next` is not null there may be more, even when this
+    page is empty. Its `next` is for the same search alone.
     """
     page = body.read_query(asked_for.ListRecipientPage)
     with mailroom().database.read() as connection:
