@@ -122,7 +122,9 @@ class _Job:
             raise
         began, waiting = time.monotonic(), len(sender.feed)
         self._wait(sender, lease)
-        self._size_of_next = self._sent_in_a_while(waiting - len(sender.feed), time.monotonic() - began)
+        sent_in_a_while = self._sent_in_a_while(waiting - len(sender.feed), time.monotonic() - began)
+        # A mailing that goes wrong is looked at when a batch ends.
+        self._size_of_next = gather.SIZE if sender.recorder.has_failures else sent_in_a_while
         relay.rate.give_back()
         return self._close(lease, sender)
 

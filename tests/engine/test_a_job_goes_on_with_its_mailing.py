@@ -22,9 +22,11 @@ READY = gather.READY * gather.SIZE
 
 
 @pytest.fixture
-def system(start: Callable[..., System], monkeypatch: pytest.MonkeyPatch) -> System:
+def system(
+    start: Callable[..., System], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> System:
     """Whose worker is this process; its turn does not end, and nobody sweeps, while the machine is slow."""
-    system = start()
+    system = start(*getattr(request, "param", ()))
     for name, value in system.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(deliver, "BULK_SLICE", 60.0)
@@ -73,6 +75,28 @@ def test_from_a_ledger_some_way_off_it_takes_as_many_as_it_sends_in_a_while(
         assert sizes == [50, *[100] * 7], "there a batch is no round trip, and others wait for the lock"
     else:
         assert sizes == [100, 150, 500]
+
+
+@pytest.mark.parametrize("system", [["rcpt gone*: reply rcpt 550 5.1.1 No such user"]], indirect=True)
+def test_after_one_in_which_mails_failed_it_takes_no_more_than_others_may(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the mailing goes on is asked when a batch ends."""
+    monkeypatch.setattr(deliver, "LARGE_BATCH_TAKES", 60.0)
+    addresses = [f"ann{number}@mail.example" for number in range(READY + 650)]
+    for place in (7, READY + 7):
+        addresses[place] = f"gone{place}@mail.example"
+    mailing = system.accept(addresses)
+    with a_worker(system):
+        run_first_job(system)
+    with system.database.read() as connection:
+        sent = select(func.count()).where(deliveries.c.state == State.SENT).group_by(deliveries.c.batch_id)
+        sizes = sorted(connection.execute(sent).scalars())
+    assert system.counted(mailing.mailing_id)["failed"] == 2
+    if system.database.is_sqlite:
+        assert sizes == [50, 99, 99, *[100] * 5]
+    else:
+        assert sizes == [99, 99, 100, 450]
 
 
 def test_one_that_takes_its_time_takes_no_more_than_others_may(
