@@ -209,7 +209,11 @@ class _Job:
             if sender is None or sender.is_stuck:
                 return None, []
             following, gathered = self._gather(connection, lease, sender)
-        return following and following.lease(), gathered
+        if following is None:
+            return None, gathered
+        if (next_lease := following.lease()) is None:
+            return None, [following.batch, *gathered]
+        return next_lease, gathered
 
     def _trip(self, connection: Connection, sender: BatchSender) -> None:
         """Only now: what a batch holds is in the counters when it is closed. Small mailings tell no share."""
@@ -225,9 +229,9 @@ class _Job:
         if goes_on and not self._worker.is_stopping:
             following, gathered = gather.next_of(connection, lease, mailing_ids, self._size_of_next)
             if following is not None:
-                turns.note(connection, following.batch_id, self._batch_id)
+                turns.note(connection, following.batch.id, self._batch_id)
                 if self._worker.direct.is_remote:
-                    self._asked = _ask(connection, sender.relay, following.batch_id)
+                    self._asked = _ask(connection, sender.relay, following.batch.id)
                 return following, gathered
         return None, gather.refill(connection, lease.queue, mailing_ids)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from mailroom.engine import deliver, worker_process
 from mailroom.ledger import holding
 from mailroom.ledger.batches import gather, turns
-from mailroom.ledger.batches.batches import claim, close
+from mailroom.ledger.batches.batches import claim, close, forgotten
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.states import State
 from mailroom.ledger.sweep import rounds
@@ -122,10 +123,30 @@ def test_while_sending_is_held_it_claims_no_further_batch(system: System) -> Non
         assert close(connection, lease)
         following, _ = gather.next_of(connection, lease, [mailing.mailing_id])
         assert following is not None
-        turns.note(connection, following.batch_id, first)
+        turns.note(connection, following.batch.id, first)
     assert following.lease() is None
     with system.database.read() as connection:
         assert turns.of_job(connection, first).batches == 1
+
+
+def test_what_it_may_not_claim_as_sending_is_held_meanwhile_is_enqueued(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next_of = gather.next_of
+
+    def held(connection: Connection, *asked: Any) -> Any:
+        holding.hold(connection, "somebody asked for it")
+        return next_of(connection, *asked)
+
+    monkeypatch.setattr(gather, "next_of", held)
+    mailing = system.accept(READY + 250)
+    with a_worker(system):
+        run_first_job(system)
+    assert system.counted(mailing.mailing_id)["sent"] == 100
+    with system.database.read() as connection:
+        unclaimed = [(batch.id, batch.epoch) for batch in forgotten(connection, after_ms=-60_000)]
+    assert len(unclaimed) == gather.READY, "one is new"
+    assert system.queue.missing(unclaimed) == []
 
 
 def test_while_another_mailing_waits_it_does_not(system: System) -> None:
