@@ -122,7 +122,9 @@ class _Job:
             raise
         began, waiting = time.monotonic(), len(sender.feed)
         self._wait(sender, lease)
-        self._size_of_next = self._sent_in_a_while(waiting - len(sender.feed), time.monotonic() - began)
+        sent_in_a_while = self._sent_in_a_while(waiting - len(sender.feed), time.monotonic() - began)
+        # A mailing that goes wrong is looked at when a batch ends.
+        self._size_of_next = gather.SIZE if sender.recorder.has_failures else sent_in_a_while
         relay.rate.give_back()
         return self._close(lease, sender)
 
@@ -204,7 +206,11 @@ class _Job:
             if sender is None or sender.is_stuck:
                 return None, []
             following, gathered = self._gather(connection, lease, sender)
-        return following and following.lease(), gathered
+        if following is None:
+            return None, gathered
+        if (next_lease := following.lease()) is None:
+            return None, [following.batch, *gathered]
+        return next_lease, gathered
 
     def _trip(self, connection: Connection, sender: BatchSender) -> None:
         """Only now: what a batch holds is in the counters when it is closed. Small mailings tell no share."""
@@ -220,9 +226,9 @@ class _Job:
         if goes_on and not self._worker.is_stopping:
             following, gathered = gather.next_of(connection, lease, mailing_ids, self._size_of_next)
             if following is not None:
-                turns.note(connection, following.batch_id, self._batch_id)
+                turns.note(connection, following.batch.id, self._batch_id)
                 if self._worker.direct.is_remote:
-                    self._asked = _ask(connection, sender.relay, following.batch_id)
+                    self._asked = _ask(connection, sender.relay, following.batch.id)
                 return following, gathered
         return None, gather.refill(connection, lease.queue, mailing_ids)
 

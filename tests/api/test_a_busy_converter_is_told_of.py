@@ -53,6 +53,42 @@ def test_a_program_gets_503(light_client: Client, written: dict[str, str]) -> No
     assert number_of_mailings(light_client) == 0
 
 
+@pytest.mark.parametrize("written", WRITTEN)
+def test_what_was_accepted_before_is_answered_again(
+    light_client: Client, monkeypatch: pytest.MonkeyPatch, written: dict[str, str]
+) -> None:
+    about: dict[str, Any] = {"from": SENDER, "subject": "S", **written}
+    email, mailing = {**about, "to": ["ann@example.org"]}, {**about, "recipients": RECIPIENTS}
+    repeat = {**mailing, "rule": "daily 9:00", "zone": "Europe/Berlin"}
+    requests: list[tuple[str, Any]] = [
+        ("/emails", email),
+        ("/emails/batch", [email]),
+        ("/mailings", mailing),
+        ("/repeats", repeat),
+    ]
+
+    def answers(key: str) -> list[TestResponse]:
+        return [
+            light_client.post(path, json=asked, headers={"Idempotency-Key": key + path})
+            for path, asked in requests
+        ]
+
+    first = answers("1")
+    assert {one.status_code for one in first} == {200}
+    made = number_of_mailings(light_client)
+    monkeypatch.setattr(converter, "WAIT_FOR_CONVERTER_SECONDS", 0.01)
+    with converter._ours._turn:
+        again = answers("1")
+        assert [one.get_json() for one in again] == [one.get_json() for one in first]
+        for one in answers("2"):
+            told_to_wait(one)
+        other = {**repeat, "rule": "daily 10:00"}
+        reused = light_client.post("/repeats", json=other, headers={"Idempotency-Key": "1/repeats"})
+        assert reused.get_json()["name"] == "invalid_idempotent_request"
+    assert number_of_mailings(light_client) == made
+    assert len(light_client.get("/repeats").get_json()["data"]) == 1
+
+
 @pytest.mark.parametrize("fields", [*({"format": next(iter(one)), **one} for one in WRITTEN)])
 def test_a_person_gets_the_form_as_typed(light_client: Client, busy: None, fields: dict[str, str]) -> None:
     person = watching.signed_in(light_client.app)
@@ -86,4 +122,7 @@ def test_html_is_not_mailed_without_its_styles_inlined(
         told_to_wait(light_client.post(f"/drafts/{uid}/send"))
     assert number_of_mailings(light_client) == 0
     assert watching.post(person, f"{checked.location}/send", "/").status_code == 303
-    assert light_client.post(f"/drafts/{uid}/send").status_code == 200
+    sent = light_client.post(f"/drafts/{uid}/send")
+    assert sent.status_code == 200
+    with converter._ours._turn:
+        assert light_client.post(f"/drafts/{uid}/send").get_json() == sent.get_json()

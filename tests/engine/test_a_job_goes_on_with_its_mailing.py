@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from mailroom.engine import deliver, worker_process
 from mailroom.ledger import holding
 from mailroom.ledger.batches import gather, turns
-from mailroom.ledger.batches.batches import claim, close
+from mailroom.ledger.batches.batches import claim, close, forgotten
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.states import State
 from mailroom.ledger.sweep import rounds
@@ -22,9 +23,11 @@ READY = gather.READY * gather.SIZE
 
 
 @pytest.fixture
-def system(start: Callable[..., System], monkeypatch: pytest.MonkeyPatch) -> System:
+def system(
+    start: Callable[..., System], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> System:
     """Whose worker is this process; its turn does not end, and nobody sweeps, while the machine is slow."""
-    system = start()
+    system = start(*getattr(request, "param", ()))
     for name, value in system.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(deliver, "BULK_SLICE", 60.0)
@@ -75,6 +78,28 @@ def test_from_a_ledger_some_way_off_it_takes_as_many_as_it_sends_in_a_while(
         assert sizes == [100, 150, 500]
 
 
+@pytest.mark.parametrize("system", [["rcpt gone*: reply rcpt 550 5.1.1 No such user"]], indirect=True)
+def test_after_one_in_which_mails_failed_it_takes_no_more_than_others_may(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the mailing goes on is asked when a batch ends."""
+    monkeypatch.setattr(deliver, "LARGE_BATCH_TAKES", 60.0)
+    addresses = [f"ann{number}@mail.example" for number in range(READY + 650)]
+    for place in (7, READY + 7):
+        addresses[place] = f"gone{place}@mail.example"
+    mailing = system.accept(addresses)
+    with a_worker(system):
+        run_first_job(system)
+    with system.database.read() as connection:
+        sent = select(func.count()).where(deliveries.c.state == State.SENT).group_by(deliveries.c.batch_id)
+        sizes = sorted(connection.execute(sent).scalars())
+    assert system.counted(mailing.mailing_id)["failed"] == 2
+    if system.database.is_sqlite:
+        assert sizes == [50, 99, 99, *[100] * 5]
+    else:
+        assert sizes == [99, 99, 100, 450]
+
+
 def test_one_that_takes_its_time_takes_no_more_than_others_may(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,10 +123,30 @@ def test_while_sending_is_held_it_claims_no_further_batch(system: System) -> Non
         assert close(connection, lease)
         following, _ = gather.next_of(connection, lease, [mailing.mailing_id])
         assert following is not None
-        turns.note(connection, following.batch_id, first)
+        turns.note(connection, following.batch.id, first)
     assert following.lease() is None
     with system.database.read() as connection:
         assert turns.of_job(connection, first).batches == 1
+
+
+def test_what_it_may_not_claim_as_sending_is_held_meanwhile_is_enqueued(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next_of = gather.next_of
+
+    def held(connection: Connection, *asked: Any) -> Any:
+        holding.hold(connection, "somebody asked for it")
+        return next_of(connection, *asked)
+
+    monkeypatch.setattr(gather, "next_of", held)
+    mailing = system.accept(READY + 250)
+    with a_worker(system):
+        run_first_job(system)
+    assert system.counted(mailing.mailing_id)["sent"] == 100
+    with system.database.read() as connection:
+        unclaimed = [(batch.id, batch.epoch) for batch in forgotten(connection, after_ms=-60_000)]
+    assert len(unclaimed) == gather.READY, "one is new"
+    assert system.queue.missing(unclaimed) == []
 
 
 def test_while_another_mailing_waits_it_does_not(system: System) -> None:

@@ -79,8 +79,8 @@ def test_of_a_batch_that_is_sent_and_followed_by_another(book: Book, way: tuple[
             batches.give_back(connection, lease.batch_id)
             following, _ = gather.next_of(connection, lease, [mailing_id])
             if following is not None:
-                turns.note(connection, following.batch_id, lease.batch_id)
-                contents = batches.contents_later(connection, following.batch_id)
+                turns.note(connection, following.batch.id, lease.batch_id)
+                contents = batches.contents_later(connection, following.batch.id)
         assert following is None or len(contents()) == 100
         return following and following.lease()
 

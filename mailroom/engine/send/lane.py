@@ -198,7 +198,7 @@ class Lane:
             return self._taken_back.discard(envelope.id)
         recorder, owner = self._recorder, self.owner
         delivery = self._in_hand.pop(envelope.id)
-        marked_at = recorder.marked_at.pop(envelope.id, None)
+        marked_at = recorder.answered(envelope.id)
         now = owner.answered_at = self._since = time.monotonic()
         if isinstance(outcome, Reply):
             recorder.sent(envelope.id, *outcome)

@@ -2,8 +2,8 @@
 
 Where a statement takes no time, everything that sessions ask for in two turns of the event loop is written
 in the one that follows. Where it is a round trip, one group is under way at a time; the next one gathers
-meanwhile, and for a moment more while sessions are at their dots. So an outcome and the mark after it share
-a commit, those of several sessions too.
+meanwhile, and for a moment more while sessions are at their dots that are usually answered in it. So an
+outcome and the mark after it share a commit, those of several sessions too.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ MOST_TURNS = 5
 """Turns of the event loop in which a group for PostgreSQL gathers."""
 
 WAITS_FOR_OTHERS = 0.75
-"""So much of a round trip it waits for those who were marked: who is answered a moment later would wait for
-all of the next one, and in two halves sessions do half as much.
+"""So much of a round trip it waits for those whom the group before it marked: who is answered a moment later
+would wait for all of the next one, and in two halves sessions do half as much.
 """
 
-WAITS_AT_MOST = 0.05
-"""Seconds, of a ledger that was slow once."""
+WAITS_AT_MOST = 0.01
+"""Seconds for which an outcome waits so."""
 
 RISES_BY = 1.25
 """What is usual falls at once, and rises slowly: one that waited for a connection or a lock is no measure."""
@@ -57,7 +57,7 @@ class Recorder:
         self._writer = GroupWriter(database, direct, lease, rules)
         self._loop = loop
         self.marked_at: dict[int, float] = {}
-        """When each delivery's mark was known to be set (monotonic); whoever learns its outcome takes it."""
+        """When each delivery's mark was known to be set (monotonic), until it is `answered`."""
         self.refused: dict[int, str] = {}
         """Why a delivery's mark was refused."""
         self._next = WriteGroup()
@@ -67,6 +67,9 @@ class Recorder:
         self._is_under_way = False
         self._began = 0.0  # to gather, and then to be written (monotonic)
         self._usual = 0.0  # seconds of a round trip
+        self._at_dot: dict[int, int] = {}  # each delivery's session
+        self._takes: dict[int, float] = {}  # each session, from the last mark to its answer: seconds
+        self._last_marked: list[int] = []  # by the last group; who is silent for longer holds up nobody
         self._waits: asyncio.TimerHandle | None = None  # for those at their dots
         self.is_away = False  # the ledger, as far as we know
         self._drained: asyncio.Future[None] | None = None
@@ -85,6 +88,13 @@ class Recorder:
         self._next.asked.append(Asked(HandOver(delivery_id, session_id, dated_at), answer))
         self._soon()
         return answer
+
+    def answered(self, delivery_id: int) -> float | None:
+        """Notes that its server has answered, or never will. When its mark was known to be set, if it was."""
+        marked_at = self.marked_at.pop(delivery_id, None)
+        if marked_at is not None:
+            self._takes[self._at_dot.pop(delivery_id)] = time.monotonic() - marked_at
+        return marked_at
 
     def sent(self, delivery_id: int, code: int, reply: str) -> None:
         """Kept and tried again while the database is away."""
@@ -115,7 +125,7 @@ class Recorder:
         if not self._is_due:
             self._is_due = True
             self._gather()
-        elif self._waits is not None and not self.marked_at:
+        elif self._waits is not None and not self._awaits(self._began + self._patience):
             self._waits.cancel()
             self._waits, self._turns = None, 0
             self._loop.call_soon(self._later)
@@ -133,10 +143,18 @@ class Recorder:
         goes_on = more and self._direct.is_remote and self._turns < MOST_TURNS
         if goes_on:
             self._loop.call_soon(self._later)
-        elif self.marked_at and (wait := self._patience - (time.monotonic() - self._began)) > 0:
-            self._waits = self._loop.call_later(wait, self._write)
+        elif self._awaits(until := self._began + self._patience):
+            self._waits = self._loop.call_later(until - time.monotonic(), self._write)
         else:
             self._loop.call_soon(self._write)
+
+    def _awaits(self, until: float) -> bool:
+        """Whether somebody is at a dot that is answered by then, going by the last one."""
+        return time.monotonic() < until and any(
+            self.marked_at[id] + self._takes.get(self._at_dot[id], 0.0) < until
+            for id in self._last_marked
+            if id in self.marked_at
+        )
 
     @property
     def _patience(self) -> float:
@@ -189,8 +207,10 @@ class Recorder:
 
     def _answer(self, written: Written) -> None:
         now = time.monotonic()
+        self._last_marked = [mark.delivery_id for mark, _ in written.marked]
         for mark, answer in written.marked:
             self.marked_at[mark.delivery_id] = now
+            self._at_dot[mark.delivery_id] = mark.session_id
             if not answer.done():
                 answer.set_result(True)
         for (mark, answer), why in written.refused:

@@ -18,10 +18,12 @@ from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
 
 SIZE = 100
-"""The most deliveries that a batch holds which anybody may take."""
+"""The most deliveries that a batch holds which is gathered for anybody."""
 
 FOLLOWING_SIZE = 500
-"""The most that one holds which goes to whom it is gathered for."""
+"""The most that one holds which goes to whom it is gathered for. If sending is held at that moment it is
+enqueued as it is, and anybody may take it.
+"""
 
 
 def largest(*, is_remote: bool) -> int:
@@ -192,9 +194,11 @@ def new(
 
 
 class Following(NamedTuple):
-    """A batch to go on with. `lease`: to be had after the transaction; None: sending is held meanwhile."""
+    """A batch to go on with. `lease`: to be had after the transaction; None: sending is held meanwhile, and
+    the batch is to be enqueued.
+    """
 
-    batch_id: int
+    batch: Gathered
     lease: Callable[[], Lease | None]
 
 
@@ -214,7 +218,7 @@ def next_of(
             return None, []
         if gathered := _take(connection, mailing_id, *found(), size, 1):
             first, *others = gathered
-            return Following(first.id, claim_later(connection, first, lease.owner)), others
+            return Following(first, claim_later(connection, first, lease.owner)), others
     return None, []
 
 

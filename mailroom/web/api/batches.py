@@ -15,7 +15,7 @@ from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body, responses, submissions
 from mailroom.web.api.errors import ApiError, Unprocessable
-from mailroom.web.api.idempotency import REPLAYED, conflicts, earlier_answer, idempotency_of
+from mailroom.web.api.idempotency import NOT_MADE, REPLAYED, conflicts, earlier_answer, idempotency_of
 from mailroom.web.api.operations import api_key, operation
 from mailroom.web.api.requests import MOST_EMAILS, EmailRequest
 from mailroom.web.api.template_requests import TemplatedEmailRequest
@@ -46,7 +46,7 @@ def send_batch() -> Response:
     idempotency = idempotency_of(key)
     try:
         good, errors = _each(key, _mode())
-    except ApiError:
+    except NOT_MADE:
         # What has changed since the first time must not turn a retry into an error.
         before = earlier_answer(idempotency) if idempotency is not None else None
         if before is None:

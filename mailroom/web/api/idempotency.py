@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from flask import request
 
+from mailroom.content.writing.converter import ConverterBusy
 from mailroom.engine.accept import keys
 from mailroom.engine.accept.acceptance import accept, answer_again
 from mailroom.engine.accept.submission import Accepted, Idempotency, KeyReused, StillUnderWay, Submission
@@ -21,13 +22,17 @@ LONGEST_IDEMPOTENCY_KEY = 256
 
 REPLAYED = {"Idempotent-Replayed": "true"}
 
+NOT_MADE = (ApiError, ConverterBusy)
+"""Why no submission is made of a request. The same request may have been accepted before all the same."""
+
 
 def submit(
     key: ApiKey,
     make: Callable[[Idempotency | None], Submission],
     said: Callable[[], Iterable[bytes]] | None = None,
 ) -> Accepted:
-    """Accepts the submission that `make` makes of the request. Raises ApiError; nothing was accepted then.
+    """Accepts the submission that `make` makes of the request. Raises ApiError, ConverterBusy; nothing was
+    accepted then.
 
     `said`: what a request says that is no JSON, and takes so long to be read that it is asked first whether
     it came before.
@@ -37,7 +42,7 @@ def submit(
     if before is None:
         try:
             submission = make(idempotency)
-        except ApiError:
+        except NOT_MADE:
             # What has changed since the first time must not turn a retry into an error.
             before = _earlier_mailing(idempotency)
             if before is None:

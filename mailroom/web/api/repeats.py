@@ -16,6 +16,7 @@ from mailroom.engine.accept.submission import Idempotency, NotAccepted, Submissi
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.ledger.people import api_keys
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.ledger.repeats import repeats, ticks
 from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.ledger.repeats.ticks import TickOutcome
@@ -24,7 +25,7 @@ from mailroom.web import mailroom
 from mailroom.web.api import body, responses, shown, submissions
 from mailroom.web.api import repeat_responses as answers
 from mailroom.web.api.errors import ApiError, Unprocessable
-from mailroom.web.api.idempotency import REPLAYED, conflicts, idempotency_of, submit
+from mailroom.web.api.idempotency import NOT_MADE, REPLAYED, conflicts, earlier_answer, idempotency_of, submit
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.paging import OlderPage
 from mailroom.web.api.reach import ReachedRepeat
@@ -53,18 +54,32 @@ def create_repeat() -> Response:
 
     Each tick of its `rule` makes one mailing, once.
     """
-    key, asked = api_key(), body.checked(RepeatRequest, body.value())
-    submission = submissions.of_mailing(asked, key, idempotency_of(key))
-    plan = RepeatPlan(repeat_rule(asked.rule), asked.zone, submission.hours, asked.ends_at, asked.times)
+    key = api_key()
+    idempotency = idempotency_of(key)
     try:
-        with conflicts():
-            uid = planning.keep(mailroom().database, submission, plan)
-    except ValueError as error:
-        raise Unprocessable(f"`rule`: {error}") from None
+        uid = _kept(key, idempotency)
+    except NOT_MADE:
+        # What has changed since the first time must not turn a retry into an error.
+        before = earlier_answer(idempotency) if idempotency is not None else None
+        if before is None:
+            raise
+        uid = before
     with mailroom().database.read() as connection:
         kept = repeats.find(connection, uid)
         assert kept is not None
         return answer(_shown(connection, kept))
+
+
+def _kept(key: ApiKey, idempotency: Idempotency | None) -> str:
+    """The repeat's uid. Raises ApiError, ConverterBusy; nothing was kept then."""
+    asked = body.checked(RepeatRequest, body.value())
+    submission = submissions.of_mailing(asked, key, idempotency)
+    plan = RepeatPlan(repeat_rule(asked.rule), asked.zone, submission.hours, asked.ends_at, asked.times)
+    try:
+        with conflicts():
+            return planning.keep(mailroom().database, submission, plan)
+    except ValueError as error:
+        raise Unprocessable(f"`rule`: {error}") from None
 
 
 @operation(
