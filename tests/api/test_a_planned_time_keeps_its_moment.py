@@ -105,6 +105,36 @@ def test_what_one_typed_another_sends_at_the_same_moment(light_client: Client) -
         assert planned(light_client) == at
 
 
+@pytest.mark.parametrize("zone", ["", "America/New_York"])
+def test_opened_before_a_zone_is_kept_it_stays_when_one_is_kept_meanwhile(
+    light_client: Client, zone: str
+) -> None:
+    """As the page's own scripts do it: the browser names its zone, which is kept, and then it is sent."""
+    berlin, at = of_zone(light_client, "Europe/Berlin"), datetime(JANUARY, 1, 15, 8, 0, tzinfo=UTC)
+    path = draft_of(light_client, berlin, send_at=f"{JANUARY}-01-15T09:00", hours="Mon-Sun 9-17")
+    person = of_zone(light_client, "")
+    page = person.get(path).text
+    assert field(page, "time_zone")[0] == "", "or its script would not name the one that its hint names"
+    names = ("send_at", "hours", "draft", "draft_revision")
+    fields = {name: field(page, name)[0] for name in names}
+    if zone:
+        assert watching.post(person, "/settings/zone", path, zone=zone, guess="1").status_code == 204
+    answer = watching.post(person, "/mailings", "/", **TYPED, **fields, time_zone="America/New_York")
+    assert answer.status_code == 303, answer.text
+    with light_client.database.read() as connection:
+        mailing = mailings.page(connection)[0]
+    assert (mailing.send_at, mailing.hours) == (at, "daily 09:00-17:00 Europe/Berlin")
+
+
+def draft_of(client: Client, person: FlaskClient, **typed: str) -> str:
+    """The path of one that this person wrote on the page."""
+    draft = client.post("/drafts", json=BARE).get_json()
+    zone = {"time_zone": field(person.get("/").text, "time_zone")[0]}
+    of_it = {"draft": draft["id"], "draft_revision": "1"}
+    assert watching.post(person, "/drafts", "/", **TYPED, **typed, **zone, **of_it).status_code == 303
+    return str(draft["path"])
+
+
 def test_what_cannot_be_read_stands_where_it_was_typed(light_client: Client) -> None:
     person = of_zone(light_client, "Europe/Berlin")
     answer = watching.post(person, "/mailings", "/", **TYPED, send_at="tomorrow at nine")

@@ -19,11 +19,11 @@ from mailroom.web.layout.reader_zone import in_zone, kept_zone
 
 
 def _meant_by(form: ComposeForm) -> dict[str, str]:
-    """Its times, typed on the clocks of one zone, where whoever opens it has another."""
+    """Its times, typed on the clocks of one zone, where whoever opens it has another, or none kept."""
     named, hours = form.value("time_zone"), form.value("hours").strip()
-    if named not in known_zones() or kept_zone() in ("", named):
+    if named not in known_zones() or named == kept_zone():
         return {}
-    meant = {"send_at": in_zone(form.value("send_at"), zone_named(named))}
+    meant = {"send_at": in_zone(form.value("send_at"), zone_named(named)), "time_zone": kept_zone()}
     with suppress(ValueError):
         meant["hours"] = str(sending_hours(hours, named)) if hours else ""
     return meant
