@@ -65,7 +65,8 @@ function show({ status: code, response }, focus, from, typed) {
 
 // What was mended and ticked while the answer was on its way stays; what had the focus is returned.
 function carry(before, part) {
-  let focused;
+  const { id } = before.contains(document.activeElement) ? document.activeElement : {};
+  let focused = id ? part.querySelector(`#${CSS.escape(id)}`) : undefined;
   for (const control of before.querySelectorAll("input:not([type=hidden], [type=file])")) {
     const twin = counterpart(control, part);
     if (!twin) continue;

@@ -107,6 +107,13 @@ def test_what_is_mended_while_the_list_is_checked_anew_stays(page: Page) -> None
     expect(mended).to_have_value(re.compile("dora@exa"))
 
 
+def test_the_focus_stays_on_the_field_that_a_file_was_chosen_in(page: Page) -> None:
+    page.locator("#recipients_file").focus()
+    page.locator("#recipients_file").set_input_files(WORKBOOK)
+    expect(page.get_by_role("region", name="Who would get it")).to_contain_text("3 get it")
+    expect(page.locator("#recipients_file")).to_be_focused()
+
+
 def test_what_is_typed_while_a_file_is_uploaded_stays(page: Page) -> None:
     under_way: list[Route] = []
     page.route("**/recipients", lambda route: under_way.append(route))
