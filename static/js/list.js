@@ -24,6 +24,7 @@ function works() {
 function check(focus) {
   asked?.abort();
   const from = document.activeElement;
+  const typed = form.querySelector("#recipients")?.value;
   const request = (asked = new XMLHttpRequest());
   const data = new FormData(form);
   data.delete("attachments"); // they stay in their field
@@ -35,12 +36,12 @@ function check(focus) {
     say(loaded < total ? `${Math.floor((100 * loaded) / total)} % uploaded` : "Reading the list …");
     if (loaded >= total) works();
   });
-  request.addEventListener("load", () => show(request, focus, from));
+  request.addEventListener("load", () => show(request, focus, from, typed));
   request.addEventListener("error", () => ended("The list did not arrive. Try again."));
   request.send(data);
 }
 
-function show({ status: code, response }, focus, from) {
+function show({ status: code, response }, focus, from, typed) {
   const parts = PARTS.map((id) => response?.getElementById(id));
   if (code === 413) return ended("That is too large to be sent.");
   if (parts.includes(null) || parts.includes(undefined)) return ended("This did not work. Load the page anew.");
@@ -56,7 +57,7 @@ function show({ status: code, response }, focus, from) {
     const one = form.querySelector(`#list-part details[data-kind="${kind}"]`);
     if (one) one.open = is;
   }
-  mended(response.getElementById("recipients"));
+  mended(response.getElementById("recipients"), typed);
   ended(form.querySelector("#list-part .list-figures")?.innerText.replaceAll("\n", ", ") ?? "");
   form.dispatchEvent(new Event("change"));
   (focus && !hasMoved ? document.getElementById(focus) : focused)?.focus();
@@ -64,7 +65,8 @@ function show({ status: code, response }, focus, from) {
 
 // What was mended and ticked while the answer was on its way stays; what had the focus is returned.
 function carry(before, part) {
-  let focused;
+  const { id } = before.contains(document.activeElement) ? document.activeElement : {};
+  let focused = id ? part.querySelector(`#${CSS.escape(id)}`) : undefined;
   for (const control of before.querySelectorAll("input:not([type=hidden], [type=file])")) {
     const twin = counterpart(control, part);
     if (!twin) continue;
@@ -81,10 +83,10 @@ function counterpart(control, part) {
   return [...part.querySelectorAll("input")].find((one) => one.name === control.name && key(one) === key(control));
 }
 
-// What was mended in the list that is typed.
-function mended(its) {
+// What was mended in the list that is typed; what was typed while the answer was on its way stays instead.
+function mended(its, typed) {
   const area = form.querySelector("#recipients");
-  if (!its || its.value === area.value.replaceAll("\r\n", "\n")) return;
+  if (!its || area.value !== typed || its.value === area.value.replaceAll("\r\n", "\n")) return;
   area.value = its.value;
   area.dispatchEvent(new Event("input", { bubbles: true }));
 }

@@ -11,9 +11,13 @@ import pytest
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from mailroom.content.content import Content
 from mailroom.content.writing import converter
 from mailroom.content.writing.converter import CONVERTER_BUSY
 from mailroom.ledger.schema import mailings
+from mailroom.web.compose.compose_form import ComposeForm
+from mailroom.web.compose.submission import content_of
+from mailroom.web.pages import check
 from tests.api.conftest import Client
 from tests.web import watching
 
@@ -126,3 +130,27 @@ def test_html_is_not_mailed_without_its_styles_inlined(
     assert sent.status_code == 200
     with converter._ours._turn:
         assert light_client.post(f"/drafts/{uid}/send").get_json() == sent.get_json()
+
+
+def test_what_could_not_be_compared_with_what_was_checked_is_not_sent(
+    light_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The converter is free again between that comparison and the send."""
+    person = watching.signed_in(light_client.app)
+    template = {"name": "T", "alias": "t", "subject": "S", "text": "T", "publish": "1"}
+    path = watching.post(person, "/templates", "/templates/new", **template).location
+    letter = {**TYPED, "subject": "", "template": "t", "format": "html", "html": STYLED}
+    checked = watching.post(person, "/check", "/", **letter).location
+    watching.post(person, path, path, **{**template, "subject": "As nobody has seen it"})
+    monkeypatch.setattr(converter, "WAIT_FOR_CONVERTER_SECONDS", 0.01)
+
+    def busy_meanwhile(form: ComposeForm) -> Content:
+        with converter._ours._turn:
+            return content_of(form)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(check, "content_of", busy_meanwhile)
+        told_to_wait(watching.post(person, f"{checked}/send", "/"))
+    assert number_of_mailings(light_client) == 0
+    refused = watching.post(person, f"{checked}/send", "/")
+    assert "has changed since" in person.get(refused.location).text and number_of_mailings(light_client) == 0

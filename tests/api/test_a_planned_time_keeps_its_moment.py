@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.people import users
+from mailroom.ledger.repeats import repeats
 from tests.api.conftest import Client
 from tests.web import watching
 
@@ -103,6 +104,83 @@ def test_what_one_typed_another_sends_at_the_same_moment(light_client: Client) -
             assert hours in ("Mon-Sun 8-20", "daily 08:00-20:00 Europe/Berlin")
             send_from_its_page(light_client, sender, draft["path"])
         assert planned(light_client) == at
+
+
+@pytest.mark.parametrize("zone", ["", "America/New_York"])
+def test_opened_before_a_zone_is_kept_it_stays_when_one_is_kept_meanwhile(
+    light_client: Client, zone: str
+) -> None:
+    """As the page's own scripts do it: the browser names its zone, which is kept, and then it is sent."""
+    berlin, at = of_zone(light_client, "Europe/Berlin"), datetime(JANUARY, 1, 15, 8, 0, tzinfo=UTC)
+    path = draft_of(light_client, berlin, send_at=f"{JANUARY}-01-15T09:00", hours="Mon-Sun 9-17")
+    person = of_zone(light_client, "")
+    page = person.get(path).text
+    assert field(page, "time_zone")[0] == "", "or its script would not name the one that its hint names"
+    names = ("send_at", "hours", "draft", "draft_revision")
+    fields = {name: field(page, name)[0] for name in names}
+    if zone:
+        assert watching.post(person, "/settings/zone", path, zone=zone, guess="1").status_code == 204
+    answer = watching.post(person, "/mailings", "/", **TYPED, **fields, time_zone="America/New_York")
+    assert answer.status_code == 303, answer.text
+    with light_client.database.read() as connection:
+        mailing = mailings.page(connection)[0]
+    assert (mailing.send_at, mailing.hours) == (at, "daily 09:00-17:00 Europe/Berlin")
+
+
+REPEATED = {"repeat": "weekly mon 9:00", "repeat_until": "2099-12-31", "hours": "Mon-Fri 9-17"}
+WHEN = (*REPEATED, "send_at", "time_zone", "repeat_zone", "draft", "draft_revision")
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", ""])
+def test_a_repeat_stays_on_the_clocks_that_it_was_written_for(light_client: Client, zone: str) -> None:
+    berlin = of_zone(light_client, "Europe/Berlin")
+    path = draft_of(light_client, berlin, **REPEATED)
+    person = berlin if zone == "Europe/Berlin" else of_zone(light_client, zone)
+    page = person.get(path).text
+    assert ("on the clocks of Europe/Berlin. Empty: it is mailed once." in unescape(page)) == (
+        zone != "Europe/Berlin"
+    )
+    kept_as_it_stands(light_client, person, page)
+
+
+def kept_as_it_stands(client: Client, person: FlaskClient, page: str) -> None:
+    """And it is on the clocks of Berlin."""
+    fields = {name: field(page, name)[0] for name in WHEN}
+    answer = watching.post(person, "/mailings", "/", **TYPED, **fields)
+    assert answer.status_code == 303, answer.text
+    with client.database.read() as connection:
+        (repeat,) = repeats.page(connection, limit=9)
+    assert (repeat.zone, repeat.hours) == ("Europe/Berlin", "Mon-Fri 09:00-17:00 Europe/Berlin")
+    assert repeat.ends_at == datetime(2099, 12, 31, 22, 59, 59, tzinfo=UTC)
+
+
+def test_it_stays_through_other_zones_programs_and_checks(light_client: Client) -> None:
+    path = draft_of(light_client, of_zone(light_client, "Europe/Berlin"), **REPEATED)
+    for zone in ("America/New_York", "", "Asia/Tokyo"):
+        person = of_zone(light_client, zone)
+        fields = {name: field(person.get(path).text, name)[0] for name in WHEN}
+        assert fields["repeat_zone"] == "Europe/Berlin"
+        fields["hours"] = "Mon-Fri 9-17"  # typed anew, below a hint that names whose clocks these are
+        assert watching.post(person, "/drafts", "/", **TYPED, **fields).location == path
+        assert light_client.patch(path, json={"subject": f"Seen in {zone}"}).status_code == 200
+    checked = watching.post(person, "/check", "/", **TYPED, **fields | {"draft": ""}).location
+    kept_as_it_stands(light_client, person, person.get(f"{checked}/edit").text)
+
+
+def test_a_repeat_on_clocks_that_there_are_none_of_is_refused_at_its_field(light_client: Client) -> None:
+    person = of_zone(light_client, "Europe/Berlin")
+    answer = watching.post(person, "/mailings", "/", **TYPED, **REPEATED, repeat_zone="Mars/Olympus")
+    assert answer.status_code == 422 and "There is no such time zone" in answer.text
+    assert field(answer.text, "repeat_zone")[0] == "", "or nobody could mend it"
+
+
+def draft_of(client: Client, person: FlaskClient, **typed: str) -> str:
+    """The path of one that this person wrote on the page."""
+    draft = client.post("/drafts", json=BARE).get_json()
+    zone = {"time_zone": field(person.get("/").text, "time_zone")[0]}
+    of_it = {"draft": draft["id"], "draft_revision": "1"}
+    assert watching.post(person, "/drafts", "/", **TYPED, **typed, **zone, **of_it).status_code == 303
+    return str(draft["path"])
 
 
 def test_what_cannot_be_read_stands_where_it_was_typed(light_client: Client) -> None:

@@ -107,6 +107,24 @@ def test_what_is_mended_while_the_list_is_checked_anew_stays(page: Page) -> None
     expect(mended).to_have_value(re.compile("dora@exa"))
 
 
+def test_the_focus_stays_on_the_field_that_a_file_was_chosen_in(page: Page) -> None:
+    page.locator("#recipients_file").focus()
+    page.locator("#recipients_file").set_input_files(WORKBOOK)
+    expect(page.get_by_role("region", name="Who would get it")).to_contain_text("3 get it")
+    expect(page.locator("#recipients_file")).to_be_focused()
+
+
+def test_what_is_typed_while_a_file_is_uploaded_stays(page: Page) -> None:
+    under_way: list[Route] = []
+    page.route("**/recipients", lambda route: under_way.append(route))
+    page.locator("#recipients_file").set_input_files(WORKBOOK)
+    page.get_by_label("Recipients", exact=True).press_sequentially("zoe@example.org")
+    under_way[-1].continue_()
+    expect(page.get_by_role("region", name="Who would get it")).to_contain_text("3 get it")
+    expect(page.get_by_label("Recipients", exact=True)).to_have_value("zoe@example.org")
+    expect(page.get_by_label("Recipients", exact=True)).to_be_focused()
+
+
 def test_what_is_pasted_is_mended_in_its_field(page: Page) -> None:
     page.get_by_label("Recipients", exact=True).fill("Town\tMail\nRome\tann@gmial.com")
     expect(page.locator("#recipients-count")).to_contain_text("1 recipient")

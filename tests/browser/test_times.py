@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from aiosmtpd.smtp import Envelope
 from flask import Flask
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 
 from mailroom.content.lists.newcomers import Newcomer
 from mailroom.content.lists.stated_consent import StatedConsent
@@ -203,3 +203,23 @@ def test_the_zone_of_the_browser_is_kept_and_the_one_that_is_chosen_holds_everyw
         users.set_zone(connection, user.id, "Europe/Berlin")
     assert "1:00 PM GMT+1" in seen("Asia/Tokyo")
     assert "2027-01-15 13:00 CET" in seen("Asia/Tokyo", scripts=False)
+
+
+def test_a_time_with_seconds_is_set_to_a_round_one(page: Page, url: str, app: Flask) -> None:
+    """On the page of its mailing, and in the form of a draft."""
+    page.wait_for_load_state("networkidle")  # the browser's zone is kept
+    exactly = (datetime.now(UTC) + timedelta(days=9)).replace(second=7, microsecond=125_000)
+    mailing_id = a_mailing(ledger(app), {}, state="scheduled", send_at=exactly)
+    with ledger(app).begin() as connection:
+        fields = KeptFields((("send_at", exactly.isoformat()),))
+        draft = drafts.add(connection, str(uuid4()), Writing(fields, subject="S"))
+    for path, words in (
+        (f"/mailings/{mailing_id}", "Goes out"),
+        (f"/drafts/{draft.uid}", "Send at (optional)"),
+    ):
+        page.goto(url + path)
+        field = page.get_by_label(words)
+        field.evaluate("one => { one.closest('details').open = true }")
+        expect(field).to_have_value(re.compile(":07.125$"))
+        field.fill(f"{exactly:%Y-%m-%d}T10:30")
+        assert field.evaluate("one => one.validationMessage") == ""

@@ -111,8 +111,9 @@ def sent(database: Database) -> list[Mailing]:
 
 
 def test_everything_of_the_form_is_there_when_it_is_opened(
-    client: FlaskClient, save: Save, app: Flask
+    client: FlaskClient, post: Save, save: Save, app: Flask
 ) -> None:
+    assert post("/settings/zone", zone=LETTER["time_zone"]).status_code == 303
     answer = save(**LETTER, recipients="cid@mail.example", **files())
     assert answer.status_code == 200, answer.text
     shutil.rmtree(app.extensions["mailroom"].settings.home / "uploads")  # a day later, or restored elsewhere

@@ -31,7 +31,8 @@ TYPED = (
     *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
     *("recipients_sheet", "recipients_column", "recipients_list", "mended"),
     *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo", "template"),
-    *("canary", "canary_minutes", "hours", "repeat", "repeat_until", "repeat_times", "headers"),
+    *("canary", "canary_minutes", "hours", "headers"),
+    *("repeat", "repeat_zone", "repeat_until", "repeat_times"),
     *OF_ITS_DRAFT,
     *(name for name in WRITTEN_FIELDS if name not in ("text", "html")),
 )

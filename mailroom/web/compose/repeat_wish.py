@@ -61,6 +61,16 @@ def form_of(repeat: Repeat) -> RepeatForm:
     )
 
 
+def zone_of_repeat(form: ComposeForm, reader: ZoneInfo) -> ZoneInfo:
+    """On whose clocks its rule, the end of that and its hours are: the reader's, unless it names another."""
+    named = form.value("repeat_zone").strip()
+    try:
+        return zone_named(named) if named else reader
+    except ValueError as error:
+        form.refuse("repeat", str(error))
+        return reader
+
+
 def plan_of_form(
     form: ComposeForm | RepeatForm, zone: ZoneInfo, hours: SendingHours | None
 ) -> RepeatPlan | None:

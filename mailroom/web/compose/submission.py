@@ -95,13 +95,14 @@ def submission_of(
     )
     found = [(field_of(form.typed, name), sentence) for name, sentence in found if name not in known]
     form.problems += [finding for finding in found if finding[0] not in known]
+    clocks = repeat_wish.zone_of_repeat(form, _zone(form))
     submission = Submission(
         content=content,
         recipients=parsed.recipients,
         columns=parsed.columns,
         duplicates=parsed.duplicates.total,
         send_at=_send_at(form),
-        hours=_hours(form),
+        hours=_hours(form, clocks),
         undo=_undo(form, is_bulk=content.is_bulk),
         canary=_canary(form, len(parsed.recipients)),
         canary_wait=_canary_wait(form),
@@ -114,7 +115,7 @@ def submission_of(
         started=started,
     )
     form.submission = submission
-    form.repeat_plan = repeat_wish.plan_of_form(form, _zone(form), submission.hours)
+    form.repeat_plan = repeat_wish.plan_of_form(form, clocks, submission.hours)
     return submission, parsed
 
 
@@ -180,10 +181,10 @@ def _send_at(form: ComposeForm) -> datetime | None:
     return planned.moment if planned else None
 
 
-def _hours(form: ComposeForm) -> SendingHours | None:
+def _hours(form: ComposeForm, zone: ZoneInfo) -> SendingHours | None:
     typed = form.value("hours").strip()
     try:
-        return sending_hours(typed, _zone(form).key) if typed else None
+        return sending_hours(typed, zone.key) if typed else None
     except ValueError as error:
         form.refuse("hours", str(error))
         return None

@@ -19,13 +19,25 @@ from mailroom.web.layout.reader_zone import in_zone, kept_zone
 
 
 def _meant_by(form: ComposeForm) -> dict[str, str]:
-    """Its times, typed on the clocks of one zone, where whoever opens it has another."""
-    named, hours = form.value("time_zone"), form.value("hours").strip()
-    if named not in known_zones() or kept_zone() in ("", named):
+    """Its times, typed on the clocks of one zone, where whoever opens it has another, or none kept."""
+    named = form.value("time_zone")
+    if named not in known_zones():
         return {}
-    meant = {"send_at": in_zone(form.value("send_at"), zone_named(named))}
+    meant: dict[str, str] = {}
+    if named != kept_zone():
+        meant = {"send_at": in_zone(form.value("send_at"), zone_named(named)), "time_zone": kept_zone()}
+    clocks = form.value("repeat_zone")
+    return meant | _repeated_by(form, clocks if clocks in known_zones() else named)
+
+
+def _repeated_by(form: ComposeForm, clocks: str) -> dict[str, str]:
+    """Its hours, and its rule and the end of that, which no moments are: their zone is named."""
+    if clocks == kept_zone():
+        return {"repeat_zone": ""}
+    hours, is_repeated = form.value("hours").strip(), form.value("repeat").strip() != ""
+    meant = {"repeat_zone": clocks if is_repeated else ""}
     with suppress(ValueError):
-        meant["hours"] = str(sending_hours(hours, named)) if hours else ""
+        meant["hours"] = str(sending_hours(hours, clocks)) if hours else ""
     return meant
 
 

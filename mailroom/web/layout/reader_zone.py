@@ -65,6 +65,11 @@ class TimeField(NamedTuple):
     value: str
     type: str
 
+    @property
+    def step(self) -> str | None:
+        """Or a browser takes no times but those of the same second as `value`."""
+        return "any" if self.type == "datetime-local" else None
+
 
 def time_field(time: str | datetime) -> TimeField:
     """A moment, or what somebody typed, on the clocks of whoever reads the page, exactly.

@@ -140,10 +140,15 @@ def send(token: str) -> Response:
     check, status = _found(token)
     form = kept_form.as_checked(kept_form.read(check.form, compose.uploads()))
     said = digest_of(content_of(read := replace(form, problems=list(form.problems))))
-    if not read.problems and said != status.said:
+    is_known_to_be_fit = status.report is not None and not status.refuses
+    if read.problems:  # so what it says could not be compared; it may be readable by now
+        submission_of(form, user().id, g.started, is_tried_as_a_whole=is_known_to_be_fit)
+        form.problems = form.problems or read.problems
+        return compose.shown(form, form.refusal)
+    if said != status.said:
         flash("Nothing was sent: what the template says has changed since. Check it again.", "error")
         return redirect(url_for("check.show", token=token), 303)
-    is_known_to_be_fit = status.report is not None and not status.refuses
+    form.template, form.is_template_read = read.template, read.is_template_read
     answer = compose.submitted(form, is_tried_as_a_whole=is_known_to_be_fit)
     if answer.status_code == 303:
         saving.mark(form, Reason.SEND)
