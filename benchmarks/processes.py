@@ -32,13 +32,17 @@ class Group:
         """User and system seconds, of those that live."""
         return sum(_seconds(process) for process in self._all())
 
-    def memory(self) -> list[int]:
+    def memory(self) -> dict[int, int]:
         """Resident bytes of every process below the first, by pid."""
-        return [process.memory_info().rss for process in self._all()[1:]]
+        return {process.pid: process.memory_info().rss for process in self._all()[1:]}
 
     def peak(self) -> int:
         """The most resident bytes that one of the processes below the first ever had."""
         return max(_peak(process.pid) for process in self._all()[1:])
+
+    def growth(self, before: Mapping[int, int]) -> int:
+        """How much more than `before` one of them had at its peak, at most; all it had, if it is newer."""
+        return max(_peak(process.pid) - before.get(process.pid, 0) for process in self._all()[1:])
 
     def end(self, patience: float = 10) -> None:
         """By SIGTERM, and what is left of it after `patience` by SIGKILL."""

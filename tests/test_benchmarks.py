@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,7 +15,8 @@ import pytest
 from benchmarks import chart, letter, report
 from benchmarks.__main__ import GOALS
 from benchmarks.figures import Chart, Check, Result, percentile
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, Group
+from tests.servers import wait_until
 
 RESULT = Result(
     "S2",
@@ -23,6 +27,22 @@ RESULT = Result(
     [Check("20 x Celery", "20.5 x", True), Check("0.35 x smtp-source", "0.30 x", False)],
     Chart("Mails a second", "mails/s", [("Mailroom", 6400.0), ("smtp-source <10>", 9000.0)]),
 )
+
+MEBIBYTE = 1 << 20
+GROWS = """
+import os, signal, sys
+from pathlib import Path
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+for path, size in zip(sys.argv[1:], (100, 1), strict=True):
+    if not os.fork():
+        kept = b"x" * (size << 20)
+        Path(path).touch()
+        signal.sigwait([signal.SIGUSR1])
+        more = b"x" * (40 << 20)
+        Path(path + ".grown").touch()
+        signal.pause()
+signal.pause()
+"""
 
 
 @pytest.mark.parametrize("goal", GOALS)
@@ -82,6 +102,25 @@ def test_one_goal_measured_anew_replaces_what_the_page_said_of_it(
     assert rows == [goal for goal in ("S1", "S2", "S12", "S14") for _ in RESULT.checks]
     assert (tmp_path / "performance" / "s12-2.svg").exists() and "![" in page
     assert page.endswith(report.LIMITS.read_text()) and before.endswith(report.LIMITS.read_text())
+
+
+def test_what_grew_is_compared_with_what_it_had_itself(tmp_path: Path) -> None:
+    """Not with another process, which was larger before."""
+    script, began = tmp_path / "grows.py", [tmp_path / "large", tmp_path / "small"]
+    script.write_text(GROWS, encoding="utf-8")
+    with (tmp_path / "log").open("wb") as log:
+        processes = Group([sys.executable, str(script), *map(str, began)], {}, log)
+    try:
+        wait_until(lambda: all(map(Path.exists, began)))
+        before = processes.memory()
+        large, small = sorted(before, key=lambda pid: -before[pid])
+        assert before[large] > before[small] + 80 * MEBIBYTE
+        os.kill(small, signal.SIGUSR1)
+        wait_until((tmp_path / "small.grown").exists)
+        assert 30 * MEBIBYTE < processes.growth(before) < 60 * MEBIBYTE
+        assert processes.growth({}) == processes.peak()
+    finally:
+        processes.end()
 
 
 def test_percentiles_are_values_that_occurred() -> None:

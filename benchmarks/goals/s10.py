@@ -83,7 +83,7 @@ def by_api() -> Streamed:
         for _ in range(4):  # both processes
             _post(system, headers, 10)
         other.send([letter.address(0)])
-        before = web.peak()
+        before = web.memory()
 
         def others() -> None:
             while not ended.is_set():
@@ -95,7 +95,7 @@ def by_api() -> Streamed:
         seconds = _post(system, headers, MILLION)
         ended.set()
         thread.join()
-        return Streamed(seconds, figures.percentile(waits, 99), web.peak() - before)
+        return Streamed(seconds, figures.percentile(waits, 99), web.growth(before))
 
 
 def _post(system: System, headers: dict[str, str], number: int) -> float:

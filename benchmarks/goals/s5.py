@@ -96,7 +96,7 @@ def upload(database_url: str | None) -> Upload:
         seconds = browser.upload(csv)
         ended.set()
         thread.join()
-        growth = max(after - first for after, first in zip(web.memory(), before, strict=True))
+        growth = max(after - before.get(pid, 0) for pid, after in web.memory().items())
         return Upload(seconds, figures.percentile(waits, 99), growth)
 
 

@@ -54,4 +54,4 @@ def drain(mails: int) -> Drained:
         sink.wait(1, 30)
         began = time.perf_counter()
         system.wait_until_over(accepted.mailing_id)
-        return Drained(mails / (time.perf_counter() - began), max(workers.memory()))
+        return Drained(mails / (time.perf_counter() - began), max(workers.memory().values()))

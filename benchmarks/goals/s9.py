@@ -87,7 +87,7 @@ def tried(city: str) -> Tried:
         web = system.start_web()
         headers = {"Authorization": f"Bearer {system.api_key()}", "Content-Type": "application/json"}
         other, waits, ended = system.browser(), list[float](), threading.Event()
-        before = web.peak()
+        before = web.memory()
 
         def others() -> None:
             while not ended.is_set():
@@ -106,4 +106,4 @@ def tried(city: str) -> Tried:
         assert status == 200, answer[:2000]
         report = json.loads(answer)
         assert [one["count"] for one in report["findings"]] == [RECIPIENTS // 100], report
-        return Tried(seconds, figures.percentile(waits, 99), web.peak() - before)
+        return Tried(seconds, figures.percentile(waits, 99), web.growth(before))

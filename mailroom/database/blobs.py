@@ -21,6 +21,10 @@ Octets = bytes | memoryview
 WRITTEN_AT_ONCE = 1 << 18
 """Octets of a slice, for whoever has no other reason."""
 
+JOINED_AT_ONCE = 1 << 22
+"""The same for who puts a value together in memory: each slice is a round trip to PostgreSQL, which unpacks
+all in front of it, too."""
+
 CACHED_MEANWHILE = 4096
 """KiB of SQLite's cache while a large value is read or written."""
 

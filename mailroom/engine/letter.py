@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.letter import MOST_FILES_SHOWN, EnclosedFile, Picture, ReadLetter, read_letter
 from mailroom.content.unsubscribe import LinkPlace
-from mailroom.database.blobs import WRITTEN_AT_ONCE
+from mailroom.database.blobs import JOINED_AT_ONCE
 from mailroom.database.together import Together
 from mailroom.engine.letterhead import sender_of
 from mailroom.engine.send import messages
@@ -61,7 +61,7 @@ def pictures(
     if mailing.message_id is not None:
         return [one.read() for one in letter.pictures if is_drawn(one.content_id, one.content_type, one.size)]
     return [
-        Picture(file.content_id, file.content_type, b"".join(file.slices(WRITTEN_AT_ONCE)))
+        Picture(file.content_id, file.content_type, b"".join(file.slices(JOINED_AT_ONCE)))
         for file in contents.sliced_files_of(connection, mailing.id)
         if file.content_id and is_drawn(file.content_id, file.content_type, file.size)
     ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.content.content import Content, DistantAttachment
@@ -73,6 +73,18 @@ def test_a_file_that_changes_its_size_is_not_accepted(database: Database, missin
         add(database, [wrong])
     with database.read() as connection:
         assert connection.execute(select(func.count()).select_from(mailings)).scalar_one() == 0
+
+
+def test_a_message_that_is_wanted_whole_is_read_in_few_slices(database: Database) -> None:
+    data = random.Random(1).randbytes(25_000_000)
+    mailing_id = Book(database).accept(1)
+    asked: list[object] = []
+    with database.begin() as connection:
+        originals.insert_one(connection, mailing_id, "a@example.org", len(data), (data,))
+    with database.read() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *of: asked.append(of[2]), named=False)
+        assert originals.of(connection, mailing_id) == data
+    assert len(asked) < 10
 
 
 def test_so_is_a_large_whole_message(database: Database) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from mailroom.content.addresses import Address
 from mailroom.content.content import Attachment, Content
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.database.blobs import WRITTEN_AT_ONCE
+from mailroom.database.blobs import JOINED_AT_ONCE
 from mailroom.engine.accept.submission import Submission
 
 MOST_KEPT_FILES = 10 * 1024 * 1024
@@ -101,4 +101,4 @@ def _address(address: Address) -> tuple[str, str]:
 
 
 def _written(file: Attachment) -> str:
-    return base64.b64encode(b"".join(file.slices(WRITTEN_AT_ONCE))).decode()
+    return base64.b64encode(b"".join(file.slices(JOINED_AT_ONCE))).decode()

@@ -32,7 +32,7 @@ def insert_one(
 
 def of(connection: Connection, mailing_id: int) -> bytes | None:
     """The message that this mailing came as, in memory once; None: it did not, or it is not kept any more."""
-    found = sliced(connection, [mailing_id], blobs.WRITTEN_AT_ONCE).get(mailing_id)
+    found = sliced(connection, [mailing_id], blobs.JOINED_AT_ONCE).get(mailing_id)
     if found is None:
         return None
     whole = BytesIO()

@@ -14,7 +14,7 @@ from mailroom.content.merge.plain import MergeError
 from mailroom.content.writing.converter import NotConverted
 from mailroom.content.writing.pasted import markdown_of_pasted
 from mailroom.content.writing.written import Format, WrittenLetter
-from mailroom.database.blobs import WRITTEN_AT_ONCE
+from mailroom.database.blobs import JOINED_AT_ONCE
 from mailroom.web.compose.compose_form import ComposeForm
 from mailroom.web.compose.submission import content_of
 from mailroom.web.letter_frame import FRAME_HEADERS, MOST_DRAWN, framed
@@ -42,7 +42,7 @@ def pictures_of(content: Content) -> Iterator[Picture]:
     for file in content.attachments:
         if file.content_id and file.size <= room:
             room -= file.size
-            yield Picture(file.content_id, file.content_type, b"".join(file.slices(WRITTEN_AT_ONCE)))
+            yield Picture(file.content_id, file.content_type, b"".join(file.slices(JOINED_AT_ONCE)))
 
 
 def as_pasted(html: str, format: str) -> str:
