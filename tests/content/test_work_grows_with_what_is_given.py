@@ -18,7 +18,7 @@ import pytest
 from mailroom.content.addresses import Address, AddressError, clean_name, parse_address
 from mailroom.content.characters import misplaced
 from mailroom.content.check import check
-from mailroom.content.content import Content
+from mailroom.content.content import Attachment, Content
 from mailroom.content.formulas import harmless, restored
 from mailroom.content.headers import address_header, extra_header, text_header
 from mailroom.content.merge.names import identifier
@@ -28,6 +28,7 @@ from mailroom.content.recipients.csv_separator import separator_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, MOST_KEPT, Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.spooled_texts import SpooledText
+from mailroom.content.writing.pictures import with_pictures
 from mailroom.web.api.body import written
 
 SHORTEST = 0.01
@@ -62,6 +63,12 @@ def waiting(number: int) -> dict[str, tuple[str, SpooledText]]:
     """Texts in a file, among others."""
     file = io.BytesIO(b"text")
     return {f"{n}": ("x" * 1_000, SpooledText(f"token {n:09}", 4, file, 0)) for n in range(number)}
+
+
+def shown(number: int) -> Content:
+    names = [f"{n}.png" for n in range(number)]
+    html = "".join(f'<img src="{name}">' for name in names * 2)
+    return content(html=html, attachments=[Attachment(name, "image/png", b"x") for name in names])
 
 
 def tags(number: int) -> str:
@@ -120,6 +127,7 @@ GIVEN: dict[str, Callable[[int], Callable[[], object]]] = {
     "a name in a header": lambda n: lambda: address_header("To", [Address("a@b.example", "é " * n)]),
     "headers": lambda n: lambda: check(content(headers=[("X A", "b")] * n), []),
     "tags that nobody has": lambda n: lambda: check(content(text=tags(n)), [f"c{m}" for m in range(n)]),
+    "pictures by their names": lambda n: partial(with_pictures, shown(n)),
     "texts that wait in a file": lambda n: partial(lambda value: [*map(len, written(value))], waiting(n)),
     "columns that nobody uses": lambda n: lambda: check(content(text=tags(1)), [f"c{m}" for m in range(n)]),
 }

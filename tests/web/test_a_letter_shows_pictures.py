@@ -12,6 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from mailroom.content.addresses import Address
+from mailroom.content.content import Attachment, Content
+from mailroom.content.writing.pictures import MOST_ADDED, with_pictures
 from mailroom.ledger.schema import attachments, contents
 from tests.api.conftest import Client, light_client
 
@@ -99,3 +102,12 @@ def test_what_is_pasted_is_cleaned(post: Post) -> None:
     answer = post("/cleaned", pasted=pasted, format="html").get_json()
     assert answer == {"cleaned": "<p>Dear <strong>all</strong></p>\n"}
     assert post("/cleaned", pasted="<p>" * 30_000, format="markdown").get_json() == {"cleaned": ""}
+
+
+def test_a_short_name_makes_no_letter_of_any_length() -> None:
+    picture = Attachment(f"a.{'long' * 20}", "image/png", PNG)
+    html = '<img src="a">' * 100_000
+    made = with_pictures(Content(Address("ann@example.org"), "Hello", html=html, attachments=(picture,)))
+    assert made.html.startswith(f'<img src="cid:{picture.filename}">' * 10_000)
+    assert MOST_ADDED - 100 < len(made.html) - len(html) <= MOST_ADDED
+    assert made.html.endswith('<img src="a">') and made.attachments[0].content_id == picture.filename

@@ -13,6 +13,9 @@ from mailroom.content.merge.tags import has_tags
 _SHOWN = re.compile(r"""(\s(?:src|background)\s*+=\s*+)("[^"]*+"|'[^']*+')""", re.IGNORECASE)
 LONGEST_CONTENT_ID = 100
 
+MOST_ADDED = 1 << 20
+"""Characters by which a letter grows: a short name stands for a long Content-ID as often as it is written."""
+
 
 def with_pictures(content: Content) -> Content:
     """The content with such files as pictures. `photo.png` and `cid:photo.png` mean the file of that name; so
@@ -26,16 +29,24 @@ def with_pictures(content: Content) -> Content:
         for place, file in pictures.items():
             places.setdefault(called(file), place)
     ids: dict[int, str] = {}
+    taken: set[str] = set()
+    room = MOST_ADDED
 
     def by_id(found: re.Match[str]) -> str:
+        nonlocal room
         name = unquote(html_text.unescape(found[2][1:-1]).strip().removeprefix("cid:"))
         if name not in places:
             return found[0]
         place = places[name]
         word = _content_id(pictures[place])
-        is_taken = any(other == word for at, other in ids.items() if at != place)
-        ids.setdefault(place, f"{place}-{word}" if is_taken else word)
-        return f'{found[1]}"cid:{ids[place]}"'
+        word = ids.get(place, f"{place}-{word}" if word in taken else word)
+        by_word = f'{found[1]}"cid:{word}"'
+        if len(by_word) - len(found[0]) > room:
+            return found[0]
+        room -= max(0, len(by_word) - len(found[0]))
+        ids[place] = word
+        taken.add(word)
+        return by_word
 
     html = _SHOWN.sub(by_id, content.html)
     files = [
