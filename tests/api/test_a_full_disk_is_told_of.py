@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
 
 from mailroom.content import original
 from mailroom.content.recipients import spool
@@ -100,6 +101,18 @@ def test_so_is_a_long_list(light_client: Client, monkeypatch: pytest.MonkeyPatch
         told_to_wait(light_client.post("/mailings", **parts(PEOPLE, mailing=MAILING)))
         told_to_wait(light_client.post("/mailings", **parts(book, mailing=MAILING)))
         told_to_wait(watching.post(person, "/mailings", "/", recipients=PEOPLE, **letter))
+    assert number_of_mailings(light_client) == 0
+
+
+@pytest.mark.parametrize("trouble", [full, away])
+def test_so_is_a_form_with_a_large_file(light_client: Client, trouble: Any) -> None:
+    person = watching.signed_in(light_client.app)
+    people = FileStorage(io.BytesIO((PEOPLE + LARGE).encode()), "guests.csv")
+    boundary, data = encode_multipart({"mailing": "{}", "recipients": people})
+    form: dict[str, Any] = {"data": data, "content_type": f"multipart/form-data; boundary={boundary}"}
+    with trouble():
+        told_to_wait(light_client.post("/mailings", **form))
+        told_to_wait(person.post("/mailings", **form))
     assert number_of_mailings(light_client) == 0
 
 

@@ -13,6 +13,8 @@ from flask import Flask, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from mailroom.web.request.form_files import FormRequest
+
 PLACE = "mailroom.accepted"
 """In the request's environ: Flask's g may outlive a request."""
 
@@ -27,6 +29,8 @@ def stands(response: R) -> R:
 
 class Application(Flask):
     """Flask, which asks for the standing answer before it makes an error of an exception."""
+
+    request_class = FormRequest
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """None of ours is a coroutine, and Flask asks that of every hook and view in every request."""
