@@ -237,6 +237,14 @@ addEventListener("submit", (event) => {
 
 // What this tab could not get rid of
 
+// A field for times drops what it cannot say, as one with its offset: it stood in a field for text.
+function put(element, value) {
+  element.value = value;
+  if (!value || element.value) return;
+  element.type = "text";
+  element.value = value;
+}
+
 function restore() {
   let found;
   try {
@@ -253,7 +261,7 @@ function restore() {
     const given = values.get(element.name) ?? [];
     const isTicked = element.type === "checkbox" || element.type === "radio";
     if (isTicked) element.checked = given.includes(element.value);
-    else if (given.length) element.value = given.shift();
+    else if (given.length) put(element, given.shift());
   }
   ({ writer, changes } = found);
   for (const details of form.querySelectorAll("details")) {

@@ -113,13 +113,14 @@ def test_opened_before_a_zone_is_kept_it_stays_when_one_is_kept_meanwhile(
     """As the page's own scripts do it: the browser names its zone, which is kept, and then it is sent."""
     berlin, at = of_zone(light_client, "Europe/Berlin"), datetime(JANUARY, 1, 15, 8, 0, tzinfo=UTC)
     path = draft_of(light_client, berlin, send_at=f"{JANUARY}-01-15T09:00", hours="Mon-Sun 9-17")
-    person = of_zone(light_client, "")
+    person = watching.signed_in(light_client.app)
     page = person.get(path).text
     assert field(page, "time_zone")[0] == "", "or its script would not name the one that its hint names"
     names = ("send_at", "hours", "draft", "draft_revision")
     fields = {name: field(page, name)[0] for name in names}
     if zone:
         assert watching.post(person, "/settings/zone", path, zone=zone, guess="1").status_code == 204
+        assert f'data-zone="{zone}"' in person.get(path).text
     answer = watching.post(person, "/mailings", "/", **TYPED, **fields, time_zone="America/New_York")
     assert answer.status_code == 303, answer.text
     with light_client.database.read() as connection:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 from playwright.sync_api import Error as PlaywrightError
+from sqlalchemy import update
 
 from mailroom.ledger.drafts import stored
-from mailroom.ledger.drafts.stored import ListedDraft
+from mailroom.ledger.drafts.kept_fields import KeptFields
+from mailroom.ledger.drafts.stored import ListedDraft, Writing
 from mailroom.ledger.people import users
+from mailroom.ledger.schema import users as users_table
 from tests.browser.test_axe_finds_nothing import axe, found
 from tests.servers import wait_until
 from tests.web import watching
@@ -106,6 +111,30 @@ def test_a_reload_within_a_word_loses_none_of_it(page: Page, app: Flask) -> None
         expect(page.get_by_label("Text", exact=True)).to_have_value(text)
     is_kept(page)
     assert len(kept(app)) == 1
+
+
+def test_a_reload_keeps_a_time_with_its_offset_though_a_zone_is_kept_since(
+    browser: Browser, url: str, app: Flask
+) -> None:
+    """The first page of somebody in New York is a draft from Berlin."""
+    day = datetime.now(UTC).date() + timedelta(days=9)
+    fields = KeptFields((("send_at", f"{day}T10:30"), ("time_zone", "Europe/Berlin")))
+    with watching.ledger(app).begin() as connection:
+        user = users.add(connection, "newcomer@example.org", None)
+        link = users.make_link(connection, user.id)
+        draft = stored.add(connection, str(uuid4()), Writing(fields))
+    context = browser.new_context(timezone_id="America/New_York")
+    page = context.new_page()
+    page.goto(f"{url}/sign-in?token={link}", wait_until="networkidle")
+    with watching.ledger(app).begin() as connection:
+        connection.execute(update(users_table).where(users_table.c.id == user.id).values(zone=None))
+    page.goto(f"{url}/drafts/{draft.uid}", wait_until="networkidle")
+    expect(page.locator("#send_at-hint")).to_contain_text("America/New_York")
+    page.get_by_label("Subject").fill("An offer")
+    page.reload()
+    expect(page.get_by_label("Subject")).to_have_value("An offer")
+    expect(page.locator("#send_at")).to_have_value(re.compile(rf"{day}T10:30\+0[12]:00"))
+    context.close()
 
 
 def test_two_tabs_overwrite_nothing_of_each_other(context: BrowserContext, app: Flask) -> None:
