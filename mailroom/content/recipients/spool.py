@@ -12,7 +12,8 @@ from mailroom.content.merge.plain import Values
 from mailroom.files import temporary_file, write_temporary
 from mailroom.in_parts import in_parts
 
-MOST_IN_MEMORY = 50_000
+MOST_IN_MEMORY = 150_000
+"""To spool 100,000 and read them again would be a quarter of what their acceptance takes."""
 SPOOLED_AT_ONCE = 2_500
 
 CHARACTERS_AT_ONCE = 4_000_000
