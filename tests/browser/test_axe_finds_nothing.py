@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,7 +45,8 @@ def found(page: Page, axe: str, where: str = WHOLE_PAGE) -> list[str]:
     result: dict[str, Any] = page.evaluate(AUDIT.replace(WHOLE_PAGE, where))
     assert len(result["passes"]) > 10, "it looked at nothing"
     return [
-        f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in result["violations"] + result["incomplete"]
+        f"{rule['id']}: {rule['nodes'][0]['html']}: {rule['nodes'][0]['failureSummary']}"
+        for rule in result["violations"] + result["incomplete"]
     ]
 
 
@@ -61,6 +63,8 @@ def test_on_no_page_of_a_link(
     page.locator("summary").click()
     assert found(page, axe) == []
     page.get_by_role("button", name="Das war ein Versehen").click()
+    expect(page.get_by_role("button", name="Das war ein Versehen")).to_have_count(0)
+    page.wait_for_load_state()
     assert found(page, axe) == []
     page.goto(f"{url}/unsubscribe/nonsense")
     assert found(page, axe) == []
@@ -142,6 +146,7 @@ def test_on_no_page_of_what_is_kept(
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
 
     def judged(name: str) -> None:
+        page.wait_for_load_state()  # the bar is the last thing in it
         page.evaluate(NOT_FIXED)
         seen(page, scheme, f"{name}-{width}")
         assert found(page, axe, NOT_MOVED) == [], name
@@ -154,6 +159,7 @@ def test_on_no_page_of_what_is_kept(
     expect(page.get_by_text("Nobody is on it yet", exact=True)).to_be_visible()
     judged("list-empty")
     page.get_by_role("link", name="Import").click()
+    expect(page).to_have_title(re.compile("^Import into Friends of the house"))
     judged("import")
     page.get_by_text("Their consent").click()
     page.get_by_label("How they consented").fill("form")
