@@ -12,8 +12,17 @@ MOST_MARKS = 20_000
 """Of elements and entities in an HTML that a text is made of: parsers look through what is open again and
 again."""
 
+MOST_TAGS = 50_000
+"""Of merge tags in it, as everywhere."""
+
 MOST_HTML = 1 << 20
 """Characters."""
+
+_FORMATTING = re.compile(
+    r"<(/?)(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE
+)
+AS_PLAIN = "x-"
+"""Before the name of a formatting element that is one no more."""
 
 _TAGS = re.compile(r"(\{\{[^{}]{0,1000}\}\})|(\{%[^{}]{0,1000}%\})")
 _BLOCKS = frozenset(
@@ -24,15 +33,25 @@ _BLOCKS = frozenset(
     )
 )
 _PARAGRAPHS = frozenset(("blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"))
-_INLINE = frozenset(("a", "b", "br", "em", "i", "img", "span", "strong", "td", "th", "u"))
+_INLINE = frozenset(("a", "br", "img", "span", "td", "th"))
 _UNSEEN = {"script", "style", "title", "template", "noscript"}
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
 _GAPS = re.compile(r"\n{3,}")
 
 
+def without_formatting(html: str) -> str:
+    """Formatting elements as elements that mean nothing to a parser, such as x-b.
+
+    Of formatting that is left open HTML makes a copy in every paragraph that follows: a thousand of them
+    and a thousand paragraphs are a million elements.
+    """
+    return _FORMATTING.sub(rf"<\1{AS_PLAIN}\2", html)
+
+
 def text_of_html(html: str) -> str:
     """Its words, with the addresses of links; "" for more HTML than a letter has."""
-    if len(html) > MOST_HTML or html.count("<") + html.count("&") > MOST_MARKS:
+    marks = html.count("<") + html.count("&") + html.count("{%")  # these become comments
+    if len(html) > MOST_HTML or marks > MOST_MARKS or html.count("{{") > MOST_TAGS:
         return ""
     kept: list[str] = []
     token = f"tag{secrets.token_hex(8)}n"
@@ -47,7 +66,7 @@ def text_of_html(html: str) -> str:
     # Cleaned first, it is well formed: nothing is left for the parser below to look for in vain.
     reader.feed(
         nh3.clean(
-            _TAGS.sub(keep, html),
+            without_formatting(_TAGS.sub(keep, html)),
             tags=set(_BLOCKS | _INLINE),
             attributes={"a": {"href"}, "img": {"alt"}},
             clean_content_tags=_UNSEEN,

@@ -33,7 +33,9 @@ HOW_TO_LINK = (
 )
 
 _TAG = re.compile(r"\{\{\{?-?\s*(" + UNSUBSCRIBE_TAG + r")\s*-?\}?\}\}")
-_USES_TAG = re.compile(r"\{[{%][^}]*\b" + UNSUBSCRIBE_TAG + r"\b").search
+_UNENDED = re.compile(r"[^}]++")
+_OPENED = re.compile(r"\{[{%]")
+_NAMED = re.compile(r"\b" + UNSUBSCRIBE_TAG + r"\b")
 
 
 class LinkedTo(NamedTuple):
@@ -124,7 +126,7 @@ class UnsubscribeLinks:
 
 def purposed(content: Content, chosen: str | None, recipients: int, columns: Sequence[str] = ()) -> Content:
     """With the purpose that was chosen. None was: many recipients, a list or a link make it bulk mail."""
-    has_link = UNSUBSCRIBE_TAG not in columns and any(map(_USES_TAG, (content.text, content.html)))
+    has_link = UNSUBSCRIBE_TAG not in columns and any(map(_uses_tag, (content.text, content.html)))
     is_bulk = recipients >= BULK_FROM or bool(content.list_name) or has_link
     purpose = chosen or (BULK_PURPOSE if is_bulk else TRANSACTIONAL)
     return content if content.purpose == purpose else replace(content, purpose=purpose)
@@ -160,4 +162,16 @@ def lacks_link(content: Content) -> bool:
 def uses_link(content: Content) -> bool:
     """Whether a text has the tag: in each that there is, or mail programs show the one without."""
     bodies = [body for body in (content.text, content.html) if body.strip()]
-    return bool(bodies) and all(_USES_TAG(body) for body in bodies)
+    return bool(bodies) and all(map(_uses_tag, bodies))
+
+
+def _uses_tag(text: str) -> bool:
+    """Whether it stands in a tag, of Liquid or a plain one: anywhere between its braces."""
+    if UNSUBSCRIBE_TAG not in text:
+        return False
+    # Piece by piece: from each of many tags that are never closed a search would look as far as the end.
+    for piece in _UNENDED.finditer(text):
+        opened = _OPENED.search(piece[0])
+        if opened and _NAMED.search(piece[0], opened.end()):
+            return True
+    return False

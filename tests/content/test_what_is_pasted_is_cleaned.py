@@ -65,7 +65,10 @@ def test_nothing_that_runs_stays(html: str) -> None:
     assert "<" not in made.replace("\\<", "")
 
 
+LEFT_OPEN = "<p>" + "".join(f"<b id={at}>" for at in range(9_000)) + "</p>" + "<p>x" * 9_000
 HARD = (
+    LEFT_OPEN,
+    LEFT_OPEN.replace("<b ", "<STRONG\n"),
     *("<p>" * 30_000, "<b>" * 9_000 + "x", "<!--[if " * 10_000, "<![if x]>" * 9_000, "<ul><li>" * 9_000),
     *("x" * 2_000_000, "<b>x " * 9_000, "<td>" * 9_000, "<p style='mso-list:" + "l" * 900_000 + "'>x"),
 )

@@ -22,12 +22,15 @@ from mailroom.content.content import Attachment, Content
 from mailroom.content.formulas import harmless, restored
 from mailroom.content.headers import address_header, extra_header, text_header
 from mailroom.content.merge.names import identifier
+from mailroom.content.merge.tags import plain_pieces
 from mailroom.content.recipients.columns import columns_of
 from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.csv_separator import separator_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, MOST_KEPT, Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.spooled_texts import SpooledText
+from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG, purposed
+from mailroom.content.writing.hidden_tags import HiddenTags
 from mailroom.content.writing.pictures import with_pictures
 from mailroom.web.api.body import written
 
@@ -127,6 +130,15 @@ GIVEN: dict[str, Callable[[int], Callable[[], object]]] = {
     "a name in a header": lambda n: lambda: address_header("To", [Address("a@b.example", "é " * n)]),
     "headers": lambda n: lambda: check(content(headers=[("X A", "b")] * n), []),
     "tags that nobody has": lambda n: lambda: check(content(text=tags(n)), [f"c{m}" for m in range(n)]),
+    "tags that are opened only": lambda n: (
+        lambda: purposed(content(html="{{" * n + UNSUBSCRIBE_TAG), None, 1)
+    ),
+    "tags that are ended only": lambda n: lambda: purposed(content(html="}" * n + UNSUBSCRIBE_TAG), None, 1),
+    "tags named outside": lambda n: lambda: purposed(content(html=f"{UNSUBSCRIBE_TAG}}}{{{{" * n), None, 1),
+    "a tag of blanks": lambda n: lambda: plain_pieces("{{" + " " * n),
+    "a tag of blanks that are letters": lambda n: lambda: plain_pieces("{{" + "\u2003" * n + "x"),
+    "a name and blanks that are letters": lambda n: lambda: plain_pieces("{{a" + "\u00a0" * n + "{{"),
+    "hidden tags of blanks": lambda n: lambda: HiddenTags(("{{" + "\u2003" * 140) * n, is_filled=False),
     "pictures by their names": lambda n: partial(with_pictures, shown(n)),
     "texts that wait in a file": lambda n: partial(lambda value: [*map(len, written(value))], waiting(n)),
     "columns that nobody uses": lambda n: lambda: check(content(text=tags(1)), [f"c{m}" for m in range(n)]),

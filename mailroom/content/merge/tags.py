@@ -32,7 +32,10 @@ MOST_PLAIN_TAGS = 50_000
 PLAIN_SOURCE = 8 << 20
 """Plain tags of a text, and its characters: it is cut at each, and much of it made anew for everybody."""
 
-_PLAIN_TAG = re.compile(r"\{\{\s*([A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)\s*\}\}")
+_PLAIN_TAG = re.compile(r"\{\{\s*+([A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*+)\s*+\}\}")
+"""Possessive throughout: some blanks count as letters of a name, too, and a thousand of them would be tried
+in a billion ways.
+"""
 _AS_HEADING = re.compile(r"\{\{-?([^{}|\r\n]{1,100})")
 _LIQUID_WORDS = {"true", "false", "nil", "null", "empty", "blank"}
 

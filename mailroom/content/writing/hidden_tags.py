@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from mailroom.content.merge.braces import two_braces
 
 _PLAIN_TAG = re.compile(
-    r"\{\{\s{0,20}[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]{0,100}\s{0,20}\}\}"
+    r"\{\{\s{0,20}+[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]{0,100}+\s{0,20}+\}\}"
     r"|\{%-?\s{0,8}(?:slot\s{1,8}\w{1,41}|endslot)\s{0,8}-?%\}"
 )
 """What means something in every letter: a name alone, and the marks of slots."""

@@ -10,7 +10,7 @@ from markdown_it.tree import SyntaxTreeNode
 
 from mailroom.content.html_text import text_of_html
 
-_MARKS = re.compile(r"(?:\s*<!--tag[0-9a-f]{12}n\d+c-->\s*)+").fullmatch
+_MARKS = re.compile(r"(?:\s*+<!--tag[0-9a-f]{12}n\d+c-->)++\s*+").fullmatch
 """Tags of Liquid that have lines for themselves."""
 
 _WORD = re.compile(r"tag[0-9a-f]{12}n\d+n")

@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 
 import nh3
 
-from mailroom.content.html_text import MOST_HTML, MOST_MARKS
+from mailroom.content.html_text import AS_PLAIN, MOST_HTML, MOST_MARKS, without_formatting
 
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 _BLOCKS = {"p", "div", "li", "blockquote", "pre", "ul", "ol", "table", "tr", *_HEADINGS}
-_INLINE = {"a", "b", "strong", "i", "em", "s", "br", "hr", "span", "td", "th"}
+_FORMATTING = {f"{AS_PLAIN}{name}" for name in ("b", "strong", "i", "em", "s")}
+_INLINE = {"a", "br", "hr", "span", "td", "th", *_FORMATTING}
 _UNSEEN = {"script", "style", "title", "head", "xml"}
 _TAGS = re.compile(r"(\{\{[^{}]{0,1000}\}\}|\{%[^{}]{0,1000}%\})")
 _SIGNS = re.compile(r"[\\*_\[\]<`~]")
@@ -37,11 +38,11 @@ def markdown_of_pasted(html: str) -> str:
     # Cleaned first, it is well formed, and without comments and what only Office reads.
     reader.feed(
         nh3.clean(
-            _fragment(html),
+            without_formatting(_fragment(html)),
             tags=_BLOCKS | _INLINE,
             attributes={
                 "a": {"href"},
-                **{name: {"style"} for name in ("b", "p", "span", "i")},
+                **{name: {"style"} for name in ("p", "span", *_FORMATTING)},
             },
             clean_content_tags=_UNSEEN,
             link_rel=None,
@@ -96,7 +97,8 @@ class _Reader(HTMLParser):
         elif self._ignored:
             self._ignored += 1
         else:
-            self._marks.append((_sign_of(tag, style), given.get("href") or "", len(self._words)))
+            sign = _sign_of(tag.removeprefix(AS_PLAIN), style)
+            self._marks.append((sign, given.get("href") or "", len(self._words)))
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("td", "th"):

@@ -24,7 +24,7 @@ _ACTIVE = re.compile(rf"from=<({LOGGED_ADDRESS})>, size=\d+, nrcpt=\d+ \(queue a
 _EXPIRED = re.compile(rf"from=<(?:{LOGGED_ADDRESS})>, status=(?:force-)?expired, returned to sender$")
 _STATUS = re.compile(
     rf"to=<({LOGGED_ADDRESS})>, (?:orig_to=<({LOGGED_ADDRESS})>, )?"
-    r"relay=([^,<>]*)(?:, (?!status=)[a-z_]+=[^,<>()]*)*, "
+    r"relay=([^,<>]*)(?:, (?!status=|dsn=)[a-z_]+=[^,<>()]*)*, "
     r"dsn=(\d\.\d{1,3}\.\d{1,3}), (?:[a-z_]+=[^,<>()]*, )*?status=(sent|deferred|bounced) \((.*)\)$"
 )
 _CODE = re.compile(r"\bsaid: (\d{3})[ -]")

@@ -139,6 +139,8 @@ ENDLESS = {
     "hosts": ("exim", f"{MAINLOG}<= a@b.example S=1", " H=x"),
     "greetings": ("exim", f"{MAINLOG}<= a@b.example S=1", " H=(x)"),
     "senders": ("exim", f"{MAINLOG}<= ", '"\\"'),
+    "a sender of at signs": ("exim", f"{MAINLOG}<= ", "a@"),
+    "a sender of at signs that breaks off": ("exim", f"{MAINLOG}<= {'a@' * 16_000}", '"'),
     "recipients": ("exim", f"{MAINLOG}=> a@b.example", " F=<x>"),
     "answers": ("exim", f"{MAINLOG}** a@b.example R=x T=y", ": SMTP error from remote mail server after "),
     "syslog": ("exim", "N", " exim: x"),
