@@ -12,7 +12,7 @@ MOST_MARKS = 20_000
 """Of elements and entities in an HTML that a text is made of: parsers look through what is open again and
 again."""
 
-MOST_TAGS = 50_000
+MOST_TAGS_IN_HTML = 50_000
 """Of merge tags in it, as everywhere."""
 
 MOST_HTML = 1 << 20
@@ -51,7 +51,7 @@ def without_formatting(html: str) -> str:
 def text_of_html(html: str) -> str:
     """Its words, with the addresses of links; "" for more HTML than a letter has."""
     marks = html.count("<") + html.count("&") + html.count("{%")  # these become comments
-    if len(html) > MOST_HTML or marks > MOST_MARKS or html.count("{{") > MOST_TAGS:
+    if len(html) > MOST_HTML or marks > MOST_MARKS or html.count("{{") > MOST_TAGS_IN_HTML:
         return ""
     kept: list[str] = []
     token = f"tag{secrets.token_hex(8)}n"

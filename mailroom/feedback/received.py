@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from html import unescape
 
 from mailroom.content.fields import Field, Unmailable
 from mailroom.content.header.words import decoded
 from mailroom.content.parts import ParsedPart, decoded_body, spans
+from mailroom.content.references import unescaped
 
 MOST_READ_OCTETS = 1 << 20
 MOST_READ_HEAD = 64 * 1024
@@ -165,4 +165,4 @@ def _without_tags(html: str) -> str:
     def instead(tag: re.Match[str]) -> str:
         return "\n" if (tag[1] or "").lower().lstrip("/") in _BREAKS else " "
 
-    return unescape(_TAG.sub(instead, html))
+    return unescaped(_TAG.sub(instead, html))

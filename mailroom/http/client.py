@@ -201,7 +201,7 @@ async def _read(response: ClientResponse, body: bytearray, largest: int) -> None
 
 
 def _seconds(text: str | None) -> float | None:
-    return float(text) if text and text.isdigit() and len(text) < 7 else None
+    return float(text) if text and text.isascii() and text.isdigit() and len(text) < 7 else None
 
 
 def _words(error: ClientError) -> str:

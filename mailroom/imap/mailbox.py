@@ -26,6 +26,15 @@ POLLED_EVERY = 60.0
 LOOKS_UP_EVERY = 1.0
 """Seconds after which a wait looks whether it has been called off."""
 
+SEARCHED_AT_ONCE = 20_000
+"""Messages of a folder: whoever fills it with a million must not make the answer too long to be read."""
+
+MOST_OF_AN_ANSWER = 16 << 20
+"""Octets of an answer to one command. A message is fetched up to a megabyte of it."""
+
+OF_A_LINE = 200
+"""Octets that a line takes in memory beside its own."""
+
 
 class MailboxTrouble(Exception):
     """The mailbox cannot be used just now; `str()` says why, and no secret."""
@@ -48,28 +57,41 @@ class Mailbox:
     """Belongs to one thread. Whatever goes wrong is a MailboxTrouble."""
 
     def __init__(self, place: MailboxPlace, aside: Aside, sign_in: Callable[[IMAPClient], object]) -> None:
-        self._aside = aside
+        self._aside, self._folder = aside, place.folder
+        self._most = _MostOfAnAnswer()
         with _told():
-            self._client = _connected(place)
+            self._client = _connected(place, self._most)
         try:
             with _told():
                 sign_in(self._client)
                 if aside.folder and not self._client.folder_exists(aside.folder):
                     self._client.create_folder(aside.folder)
-                selected = self._client.select_folder(place.folder)
-                self.validity = int(selected.get(b"UIDVALIDITY", 0))
+                self._selected()
         except BaseException:
             self.close()
             raise
 
+    def _selected(self) -> int:
+        """How many messages are in the folder by now."""
+        self._most.begin()
+        selected = self._client.select_folder(self._folder)
+        self.validity = int(selected.get(b"UIDVALIDITY", 0))
+        return int(selected.get(b"EXISTS", 0))
+
     def unseen(self) -> list[int]:
         """The ids (UIDs) of messages that nobody has seen, the oldest first."""
         with _told():
-            return sorted(self._client.search(["UNSEEN", "NOT", "DELETED"]))
+            found, there_are = list[int](), self._selected()
+            for first in range(1, there_are + 1, SEARCHED_AT_ONCE):
+                self._most.begin()
+                some = f"{first}:{min(first + SEARCHED_AT_ONCE - 1, there_are)}"
+                found += self._client.search([some, "UNSEEN", "NOT", "DELETED"])
+            return sorted(found)
 
     def octets(self, uid: int, most: int) -> bytes | None:
         """The first `most` octets of a message, which stays unseen; None: it is gone."""
         with _told():
+            self._most.begin()
             found = self._client.fetch([uid], [f"BODY.PEEK[]<0.{most}>"]).get(uid, {})
         return next((value for name, value in found.items() if name.startswith(b"BODY[]")), None)
 
@@ -78,6 +100,7 @@ class Mailbox:
         if not uids:
             return
         with _told():
+            self._most.begin()
             self._client.add_flags(uids, [SEEN], silent=True)
             if self._aside.folder and self._client.has_capability("MOVE"):
                 self._client.move(uids, self._aside.folder)
@@ -90,6 +113,7 @@ class Mailbox:
     def wait(self, stopped: threading.Event) -> None:
         """Until something may have come, or it is called off."""
         with _told():
+            self._most.begin()
             if self._client.has_capability("IDLE"):
                 self._idle(stopped)
             else:
@@ -128,11 +152,46 @@ def _was_early(began: float) -> bool:
     return time.monotonic() - began < LOOKS_UP_EVERY / 2
 
 
-def _connected(place: MailboxPlace) -> IMAPClient:
+class _MostOfAnAnswer:
+    """Bounds what is read of an answer: imaplib makes room for whatever a server announces, and keeps every
+    line until an answer ends. Raises MailboxTrouble.
+    """
+
+    def __init__(self) -> None:
+        self._left = MOST_OF_AN_ANSWER
+
+    def begin(self) -> None:
+        """Another command follows."""
+        self._left = MOST_OF_AN_ANSWER
+
+    def put_before(self, client: IMAPClient) -> None:
+        inner = client._imap
+        read, readline = inner.read, inner.readline
+
+        def read_within(size: int) -> bytes:
+            self._spend(size)
+            octets: bytes = read(size)
+            return octets
+
+        def readline_within() -> bytes:
+            line: bytes = readline()
+            self._spend(len(line) + OF_A_LINE)
+            return line
+
+        inner.read, inner.readline = read_within, readline_within
+
+    def _spend(self, octets: int) -> None:
+        self._left -= octets
+        if self._left < 0:
+            raise MailboxTrouble(f"the server's answer has more than {MOST_OF_AN_ANSWER >> 20} MiB")
+
+
+def _connected(place: MailboxPlace, most: _MostOfAnAnswer) -> IMAPClient:
     """Encrypted, except to this machine itself where that offers nothing of the kind."""
     context = ssl.create_default_context()
     timeout = SocketTimeout(MAILBOX_CONNECT_SECONDS, MAILBOX_READ_SECONDS)
     client = IMAPClient(place.host, place.port, ssl=place.is_tls, ssl_context=context, timeout=timeout)
+    most.put_before(client)
     if place.is_tls:
         return client
     if client.has_capability("STARTTLS"):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, or_, select, tuple_
+from sqlalchemy import Connection, Select, delete, func, or_, select, tuple_
 
 from mailroom.database import clock
+from mailroom.database.any_case import contains_in_any_case
 from mailroom.database.clock import from_millis
+from mailroom.database.planner import without_parallel_workers
 from mailroom.database.upsert import insert_all_once
 from mailroom.in_parts import in_parts
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
@@ -28,8 +30,11 @@ REASONS = tuple(REASON_SENTENCES)
 ADDRESSES_AT_ONCE = 500
 """Rows a statement: a database takes only so many parameters."""
 
+SUPPRESSIONS_SEARCHED = 30_000
+"""Rows that one search looks through; then it says where it stopped."""
+
 PLACE_SEPARATOR = "\t"
-"""Stands in no address."""
+"""Stands in no address. Before a place: a search is past the addresses that begin with its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,29 +133,84 @@ def find(connection: Connection, address_key: str, scope: Scope) -> Suppression 
     return None if row is None else Suppression(*row)
 
 
-def count(connection: Connection) -> int:
-    """Of rows: an address has one for each scope."""
-    return int(connection.execute(select(func.count()).select_from(suppressions)).scalar_one())
+def count(connection: Connection, most: int | None = None) -> int:
+    """Of rows: an address has one for each scope. No further than `most`."""
+    some = select(suppressions.c.address_key).limit(most).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
-def page(
-    connection: Connection, after: str | None = None, words: str = "", limit: int = 100
-) -> list[Suppression]:
-    """The next `limit` in alphabetical order, those containing `words` only. `after`: an address or a
-    place.
+def page(connection: Connection, after: str | None = None, limit: int = 100) -> list[Suppression]:
+    """The next `limit` in alphabetical order. `after`: an address or a place."""
+    return [Suppression(*row) for row in connection.execute(_in_order(after or "").limit(limit))]
+
+
+class SearchedSuppressions(NamedTuple):
+    """What a search found so far. `go_on`: where the same search goes on; None: that is all."""
+
+    found: list[Suppression]
+    go_on: str | None
+
+
+def search(
+    connection: Connection, words: str, after: str | None = None, limit: int = 100
+) -> SearchedSuppressions:
+    """Whose address, sender, list or note contains `words`, in any case. `after`: `go_on` of the page before.
+
+    Whose address begins with them comes first, found by the index; the others are looked for among the next
+    SUPPRESSIONS_SEARCHED rows, so that none reads a million.
     """
-    order = (suppressions.c.address_key, suppressions.c.sender, suppressions.c.list_name)
-    statement = select(suppressions).order_by(*order)
-    if after is not None:
-        place = after.split(PLACE_SEPARATOR)
-        is_place = len(place) == len(order)
-        statement = statement.where(
-            tuple_(*order) > tuple_(*place) if is_place else suppressions.c.address_key > after
-        )
-    if words:
-        searched = (*order, func.lower(suppressions.c.note))
-        statement = statement.where(or_(*(one.contains(words.lower(), autoescape=True) for one in searched)))
-    return [Suppression(*row) for row in connection.execute(statement.limit(limit))]
+    without_parallel_workers(connection)
+    key, place = words.strip().lower(), after or ""
+    found: list[Suppression] = []
+    if not place.startswith(PLACE_SEPARATOR):
+        found, place = _beginning_with(connection, key, place, limit + 1), PLACE_SEPARATOR
+        if len(found) > limit:
+            return SearchedSuppressions(found[:limit], found[limit - 1].place)
+    room, behind = limit - len(found), place.removeprefix(PLACE_SEPARATOR)
+    more = _with_part(connection, key, behind, room + 1)
+    if len(more) > room:
+        last: str | None = more[room - 1].place if room else behind
+    else:
+        last = _last_searched(connection, behind)
+    return SearchedSuppressions([*found, *more[:room]], None if last is None else PLACE_SEPARATOR + last)
+
+
+_ORDER = (suppressions.c.address_key, suppressions.c.sender, suppressions.c.list_name)
+
+
+def _in_order(after: str) -> Select[*tuple[Any, ...]]:
+    statement, place = select(suppressions).order_by(*_ORDER), after.split(PLACE_SEPARATOR)
+    if len(place) == len(_ORDER):
+        return statement.where(tuple_(*_ORDER) > tuple_(*place))
+    return statement.where(suppressions.c.address_key > after) if after else statement
+
+
+def _last_with(beginning: str) -> str:
+    """No address that begins so is behind it."""
+    return beginning + "\U0010ffff"
+
+
+def _beginning_with(connection: Connection, key: str, after: str, limit: int) -> list[Suppression]:
+    begins = suppressions.c.address_key.between(key, _last_with(key))
+    return [Suppression(*row) for row in connection.execute(_in_order(after).where(begins).limit(limit))]
+
+
+def _with_part(connection: Connection, key: str, after: str, limit: int) -> list[Suppression]:
+    """And an address that does not begin with it."""
+    part = _in_order(after).limit(SUPPRESSIONS_SEARCHED).subquery()
+    order = tuple(part.c[column.name] for column in _ORDER)
+    fits = or_(
+        *(column.contains(key, autoescape=True) for column in order), contains_in_any_case(part.c.note, key)
+    )
+    rows = select(part).where(fits, ~part.c.address_key.between(key, _last_with(key)))
+    return [Suppression(*row) for row in connection.execute(rows.order_by(*order).limit(limit))]
+
+
+def _last_searched(connection: Connection, after: str) -> str | None:
+    """The place at which a search stops; None: it comes to the end."""
+    last = _in_order(after).with_only_columns(*_ORDER).offset(SUPPRESSIONS_SEARCHED - 1).limit(2)
+    rows = connection.execute(last).all()
+    return PLACE_SEPARATOR.join(rows[0]) if len(rows) > 1 else None
 
 
 def of_address(connection: Connection, address_key: str) -> list[Suppression]:

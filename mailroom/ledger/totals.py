@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from mailroom.database.clock import now_millis
 from mailroom.ledger.feedback.reports import count_unmatched
-from mailroom.ledger.mailings.mailings import held
+from mailroom.ledger.mailings.mailings import count_held
 from mailroom.ledger.relays import circuit, parked_sessions
 from mailroom.ledger.schema import batches, mailings, sweeper
 from mailroom.ledger.states import COUNTED, MailingState, State
@@ -52,7 +52,7 @@ def totals(connection: Connection, relays: Collection[str]) -> Totals:
         },
         in_batches=int(connection.execute(select(func.coalesce(func.sum(batches.c.size), 0))).scalar_one()),
         servers_in_trouble=len(circuit.troubled(connection, relays)),
-        mailings_held=len(held(connection)) + len(held(connection, by_itself=True)),
+        mailings_held=count_held(connection),
         complained=sum(int(row[-1]) for row in by_state),
         unmatched_reports=count_unmatched(connection),
         parked_sessions=_by_stage(connection),

@@ -158,7 +158,9 @@ def test_what_is_sent_stays_as_it_was_published_until_it_is_again(client: Client
     with client.database.read() as connection:
         found = stored.find(connection, uid)
         assert found is not None
-        assert [(one.number, one.letter["subject"]) for one in kept.versions_of(connection, found.id)] == [
+        numbers = [one.number for one in kept.versions_of(connection, found.id)]
+        said = [kept.version(connection, found.id, number) for number in numbers]
+        assert [one and (one.number, one.letter["subject"]) for one in said] == [
             (2, "Changed {{ ORDER }}"),
             (1, "Order {{{ORDER}}}"),
         ]

@@ -28,6 +28,7 @@ from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.csv_separator import separator_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, MOST_KEPT, Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.references import unescaped
 from mailroom.content.spooled_texts import SpooledText
 from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG, purposed
 from mailroom.content.writing.hidden_tags import HiddenTags
@@ -139,6 +140,8 @@ GIVEN: dict[str, Callable[[int], Callable[[], object]]] = {
     "a tag of blanks that are letters": lambda n: lambda: plain_pieces("{{" + "\u2003" * n + "x"),
     "a name and blanks that are letters": lambda n: lambda: plain_pieces("{{a" + "\u00a0" * n + "{{"),
     "hidden tags of blanks": lambda n: lambda: HiddenTags(("{{" + "\u2003" * 140) * n, is_filled=False),
+    "a number of a character": lambda n: lambda: unescaped("&#" + "9" * n + ";"),
+    "zeros of a character": lambda n: lambda: unescaped("&#" + "0" * n),
     "pictures by their names": lambda n: partial(with_pictures, shown(n)),
     "texts that wait in a file": lambda n: partial(lambda value: [*map(len, written(value))], waiting(n)),
     "columns that nobody uses": lambda n: lambda: check(content(text=tags(1)), [f"c{m}" for m in range(n)]),

@@ -192,6 +192,8 @@ HOSTILE = {
     + b"Action: failed\nFinal-Recipient: rfc822;a@b.example\nStatus: 5.0.0\n\n" * 100,
     "dashes": DAEMON + b"---- original\n" * 100_000,
     "tags": b"From: mailer-daemon@x\nContent-Type: text/html\n\n" + b"<style " * 200_000,
+    "a number": b"From: mailer-daemon@x\nContent-Type: text/html\n\n&#" + b"9" * 500_000 + b";",
+    "zeros": b"From: mailer-daemon@x\nContent-Type: text/html\n\n&#" + b"0" * 500_000 + b";",
     "commas": DAEMON + b",a@b" * 300_000,
     "words": DAEMON + b"mailbox " * 200_000,
     "encoded": b"Subject: " + b"=?utf-8?b?YWFh?= " * 60_000 + b"\nFrom: mailer-daemon@x\n\nx",

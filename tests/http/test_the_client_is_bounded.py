@@ -57,6 +57,17 @@ def test_a_redirect_is_an_answer_and_not_followed(caller: Call, receiver: Receiv
     assert len(receiver.got) == 1
 
 
+def test_a_wait_that_is_no_number_is_none(caller: Call) -> None:
+    """A figure that is raised is a digit for isdigit, and none for float."""
+
+    def serve(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall("HTTP/1.1 503 No\r\nRetry-After: ²\r\nContent-Length: 0\r\n\r\n".encode())
+
+    answer = caller(raw(serve)).post()
+    assert (answer.status, answer.retry_after) == (503, None)
+
+
 def test_of_a_large_answer_only_the_beginning_is_read(caller: Call, receiver: Receiver) -> None:
     receiver.answer = lambda *_: (200, {}, b"x" * 10_000_000)
     assert len(caller(receiver.url).post().body) == LARGEST_HTTP_BODY

@@ -17,6 +17,7 @@ from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit, rates
 from mailroom.settings import Settings
+from mailroom.web.status.banners import HELD_SHOWN
 
 GONE = "gone.example:25"
 
@@ -87,6 +88,22 @@ def test_a_paused_mailing_is_told_of_until_it_is_resumed_and_has_all_its_time_th
     assert mailing is not None and mailing.expires_at > datetime.now(UTC) + timedelta(hours=47)
     assert "refuses the sender" not in client.get("/mailings").text
     assert "mailroom_mailings_held 0.0" in client.get("/metrics").text
+
+
+def test_a_page_tells_of_a_few_paused_mailings_however_many_there_are(
+    app: Flask, client: FlaskClient
+) -> None:
+    """A key that sent single emails from a refused sender made every page as long as they were many."""
+    parts = app.extensions["mailroom"]
+    content = Content(Address("post@mailroom.example"), "Hello", text="Hello.")
+    for _ in range(HELD_SHOWN + 2):
+        made = accept(parts.database, parts.queue, Submission(content, [Recipient("ann@x.example")]))
+        with parts.database.begin() as connection:
+            assert mailings.hold(connection, made.mailing_id, "mx.example:25 refuses the sender")
+    page = client.get("/suppressions").text
+    assert page.count("refuses the sender") == HELD_SHOWN
+    assert "These are the newest; more" in page
+    assert f"mailroom_mailings_held {HELD_SHOWN + 2}.0" in client.get("/metrics").text
 
 
 def test_a_trouble_about_us_ends_by_a_mail_that_is_taken_and_by_nothing_less(app: Flask, in_use: str) -> None:

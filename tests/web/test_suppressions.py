@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from mailroom.ledger import suppressions
+from mailroom.web.pages import suppressions as page_of_suppressions
 from tests.web.watching import ledger, post
 
 PAGE = "/suppressions"
@@ -29,7 +30,7 @@ def test_one_or_many_are_added(app: Flask, client: FlaskClient) -> None:
     assert again.status_code == 303
     assert "1 address added. 1 was on the list already." in client.get(PAGE).text
     with ledger(app).read() as connection:
-        assert suppressions.page(connection, words="ann")[0].reason == "unsubscribed", "as it was"
+        assert suppressions.search(connection, "ann").found[0].reason == "unsubscribed", "as it was"
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,23 @@ def test_the_list_is_searched_and_paged(app: Flask, client: FlaskClient) -> None
     lines = client.get(f"{PAGE}.csv").text.splitlines()
     assert lines[0] == "address,reason,note,added_at,scope,sender,list,mailing,evidence"
     assert len(lines) == 1_206
+
+
+def test_a_long_list_is_counted_no_further_and_a_search_goes_on(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_of_suppressions, "SUPPRESSIONS_COUNTED", 20)
+    monkeypatch.setattr(suppressions, "SUPPRESSIONS_SEARCHED", 10)
+    with ledger(app).begin() as connection:
+        suppressions.add(connection, [f"p{number:02}@example.org" for number in range(21)])
+    assert "20+ addresses" in client.get(PAGE).text
+    page = client.get(f"{PAGE}?q=20%40").text
+    assert "look further" in page and "p20@" not in page
+    for _ in range(2):
+        onward = re.search(r'rel="next" href="([^"]+)"', page)
+        assert onward
+        page = client.get(onward[1].replace("&amp;", "&")).text
+    assert "p20@" in page and 'rel="next"' not in page
 
 
 def test_it_is_in_the_navigation_and_behind_the_gate(client: FlaskClient, stranger: FlaskClient) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import click
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.content import LONGEST_LIST_NAME
-from mailroom.content.recipients.suppression_csv import read_suppression_csv
+from mailroom.content.recipients.suppression_csv import judge_suppression_csv, suppressions_in
 from mailroom.content.unsubscribe import list_name_of
 from mailroom.in_parts import in_parts
 from mailroom.ledger import suppressions as listed
@@ -43,7 +44,7 @@ of_list = click.option("--list", "list_name", default="", help="Only this list o
 @click.argument("words", default="")
 def show(words: str) -> None:
     """List who is suppressed, WORDS in address, sender, list or note only."""
-    for some in _pages(words):
+    for some in _found(words) if words.strip() else _pages():
         for one in some:
             what = {"all": "all mail", "sender": f"bulk mail from {one.sender}"}
             stopped = what.get(one.scope.word, f"“{one.list_name}” from {one.sender}")
@@ -84,12 +85,13 @@ def remove(address: str, sender: str, list_name: str) -> None:
 @click.argument("file", type=click.File("rb"))
 def import_file(file: BinaryIO) -> None:
     """Suppress all addresses of a CSV FILE (- reads standard input), or none if one is wrong."""
-    found = read_suppression_csv(file.read(), listed.REASONS)
+    file = file if file.seekable() else BytesIO(file.read())
+    found = judge_suppression_csv(file, listed.REASONS)
     if found.problems:
         lines = (f"  line {number}: {message}" for number, message in found.problems[:10])
         raise click.ClickException("\n".join(("Nothing was imported.", *lines)))
-    rows = [{**row._asdict(), "evidence": "imported by a command"} for row in found.rows]
-    _report(_add(rows), len(rows))
+    rows = suppressions_in(file, listed.REASONS)
+    _report(_add({**row._asdict(), "evidence": "imported by a command"} for row in rows), found.total)
 
 
 @suppressions.command()
@@ -112,14 +114,23 @@ def new_link_key() -> None:
     click.echo(f"Key {number} seals what is compiled from now on; workers use it for their next mailings.")
 
 
-def _pages(words: str = "") -> Any:
+def _pages() -> Any:
     def read(connection: Connection, last: Suppression | None) -> list[Suppression]:
-        return listed.page(connection, last.place if last else None, words, EXPORTED_AT_ONCE)
+        return listed.page(connection, last.place if last else None, EXPORTED_AT_ONCE)
 
     return pages(mailroom().database, read)
 
 
-def _add(rows: Sequence[Mapping[str, Any]]) -> int:
+def _found(words: str) -> Iterator[list[Suppression]]:
+    """All of the list is looked through, a part at a time."""
+    go_on: str | None = ""
+    while go_on is not None:
+        with mailroom().database.read() as connection:
+            some, go_on = listed.search(connection, words, go_on, EXPORTED_AT_ONCE)
+        yield some
+
+
+def _add(rows: Iterable[Mapping[str, Any]]) -> int:
     added = 0
     for some in in_parts(rows, ADDED_AT_ONCE):
         with mailroom().database.begin() as connection:

@@ -20,9 +20,6 @@ from mailroom.web import mailroom
 from mailroom.web.ledger_command import LedgerGroup
 from mailroom.web.templates.template_form import TemplateForm
 
-EXPORTED_TEMPLATES = 100
-"""Templates that are read at once."""
-
 templates = LedgerGroup("templates", help="Letters that are kept: NAMED by their id or alias.")
 
 
@@ -133,11 +130,11 @@ def _each() -> Iterator[StoredTemplate]:
     last = None
     while True:
         with mailroom().database.read() as connection:
-            some = stored.page(connection, limit=EXPORTED_TEMPLATES, after_id=last)
-        yield from some
-        if len(some) < EXPORTED_TEMPLATES:
+            one = stored.older(connection, last)
+        if one is None:
             return
-        last = some[-1].id
+        yield one
+        last = one.id
 
 
 def _template(connection: Connection, named: str) -> StoredTemplate:

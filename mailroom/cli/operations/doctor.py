@@ -67,7 +67,7 @@ def mail_server(mailroom: Mailroom) -> str:
         raise CheckFailed(str(failure)) from None
     with mailroom.database.read() as connection:
         refused = [found for found in circuit.troubled(connection, [server.name]) if found.is_about_us]
-        held = mailings.held(connection)
+        held = mailings.held(connection, 1)
     if refused:
         raise CheckFailed(f"{server.name} lets us in, and takes no mail from us: {refused[0].reply}")
     if held:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import html as html_text
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from mailroom.content.preflight.links import (
     links_of,
     problem_of,
 )
+from mailroom.content.references import unescaped
 from mailroom.content.unsubscribe import HOW_TO_LINK, UNSUBSCRIBE_TAG, lacks_link
 
 BAD_LINKS_NAMED = 20
@@ -132,7 +132,7 @@ def _missing_file(content: Content) -> str | None:
 
 
 def _unused_pictures(content: Content) -> Iterator[Remark]:
-    shown = unquote(html_text.unescape(content.html))
+    shown = unquote(unescaped(content.html))
     for file in content.attachments:
         if file.content_id and f"cid:{file.content_id.strip('<>')}" not in shown:
             yield Remark(

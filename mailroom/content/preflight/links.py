@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html as html_text
 import re
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from mailroom.content.content import Content
 from mailroom.content.merge.tags import has_tags
+from mailroom.content.references import unescaped
 from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG
 
 MOST_LOOKED_AT = 1 << 20
@@ -61,7 +61,7 @@ def _in_html(html: str) -> Iterator[str]:
     for name, rest in elements(html):
         if name in _LINKING:
             for attribute in _ATTRIBUTE.finditer(rest):
-                yield html_text.unescape(attribute[2] or attribute[3] or attribute[4] or "").strip()
+                yield unescaped(attribute[2] or attribute[3] or attribute[4] or "").strip()
 
 
 def _in_text(text: str) -> Iterator[str]:

@@ -1,11 +1,16 @@
-"""A list of addresses that must not be mailed, as CSV: Mailroom's own export, or another system's."""
+"""A list of addresses that must not be mailed, as CSV: Mailroom's own export, or another system's.
+
+It is read twice, once to judge all of it and once to take it: millions are never held at once.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import BinaryIO, NamedTuple
 
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.formulas import restored
@@ -14,6 +19,9 @@ from mailroom.content.unsubscribe import list_name_of
 ADDRESS_HEADINGS = ("address", "email", "e-mail", "email address", "recipient")
 MOST_SUPPRESSION_PROBLEMS = 100
 """Bad lines that are told of."""
+
+LONGEST_SUPPRESSION_LINE = 100_000
+"""Characters: it has five cells that anybody looks at."""
 
 
 class ListedAddress(NamedTuple):
@@ -27,39 +35,67 @@ class ListedAddress(NamedTuple):
 
 
 class SuppressionCsv(NamedTuple):
-    """`problems`: (line, what is wrong with it); with any of them nothing is taken."""
+    """`total`: rows. `problems`: (line, what is wrong with it); with any of them nothing is taken."""
 
-    rows: list[ListedAddress]
+    total: int
     problems: list[tuple[int, str]]
 
 
-def read_suppression_csv(data: bytes, reasons: tuple[str, ...]) -> SuppressionCsv:
-    """With a line of headings (address, and perhaps sender, list, reason, note), or addresses only."""
-    rows: list[ListedAddress] = []
-    problems: list[tuple[int, str]] = []
+def judge_suppression_csv(data: BinaryIO, reasons: tuple[str, ...]) -> SuppressionCsv:
+    """With a line of headings (address, and perhaps sender, list, reason, note), or addresses only. `data`: a
+    seekable file.
+    """
+    total, problems = 0, list[tuple[int, str]]()
     try:
-        text = data.decode("utf-8-sig")
-        for number, cells in _lines(text):
-            try:
-                rows.append(_row(cells, reasons))
-            except AddressError as error:
-                problems.append((number, f"{cells['address'][:80]}: {error}"))
-            if len(problems) >= MOST_SUPPRESSION_PROBLEMS:
-                break
+        with _lines_of(data) as lines:
+            for number, cells in _rows(lines):
+                try:
+                    _row(cells, reasons)
+                    total += 1
+                except AddressError as error:
+                    problems.append((number, f"{cells['address'][:80]}: {error}"))
+                if len(problems) >= MOST_SUPPRESSION_PROBLEMS:
+                    break
     except UnicodeDecodeError:
         problems.append((1, "The file is not UTF-8: save it as CSV UTF-8."))
     except csv.Error as error:
         problems.append((1, f"This is no CSV file ({error})."))
-    if not rows and not problems:
+    if not total and not problems:
         problems.append((1, "There is no address in it."))
-    return SuppressionCsv(rows, problems)
+    return SuppressionCsv(total, problems)
 
 
-def _lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+def suppressions_in(data: BinaryIO, reasons: tuple[str, ...]) -> Iterator[ListedAddress]:
+    """All rows of a file in which nothing is wrong."""
+    with _lines_of(data) as lines:
+        for _, cells in _rows(lines):
+            yield _row(cells, reasons)
+
+
+@contextmanager
+def _lines_of(data: BinaryIO) -> Iterator[Iterable[str]]:
+    """Of `data` from its beginning. Raises csv.Error for one that is no line of a list."""
+    data.seek(0)
+    text = io.TextIOWrapper(data, "utf-8-sig", newline="")
+
+    def lines() -> Iterator[str]:
+        while line := text.readline(LONGEST_SUPPRESSION_LINE + 1):
+            if len(line) > LONGEST_SUPPRESSION_LINE:
+                raise csv.Error(f"a line has more than {LONGEST_SUPPRESSION_LINE:,} characters")
+            yield line
+
+    try:
+        yield lines()
+    finally:
+        text.detach()
+
+
+def _rows(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Of each line that is not empty its number, and its cells by heading."""
-    first = text.partition("\n")[0]
+    rest = iter(lines)
+    first = next(rest, "")
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(chain([first], rest), delimiter=delimiter)
     headings: list[str] = []
     for cells in reader:
         if not any(cell.strip() for cell in cells):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html as html_text
 import re
 from dataclasses import replace
 from urllib.parse import unquote
 
 from mailroom.content.content import Attachment, Content
 from mailroom.content.merge.tags import has_tags
+from mailroom.content.references import unescaped
 
 _SHOWN = re.compile(r"""(\s(?:src|background)\s*+=\s*+)("[^"]*+"|'[^']*+')""", re.IGNORECASE)
 LONGEST_CONTENT_ID = 100
@@ -34,7 +34,7 @@ def with_pictures(content: Content) -> Content:
 
     def by_id(found: re.Match[str]) -> str:
         nonlocal room
-        name = unquote(html_text.unescape(found[2][1:-1]).strip().removeprefix("cid:"))
+        name = unquote(unescaped(found[2][1:-1]).strip().removeprefix("cid:"))
         if name not in places:
             return found[0]
         place = places[name]

@@ -16,6 +16,7 @@ from mailroom.database.clock import from_millis
 from mailroom.database.newest_first import newest_first
 from mailroom.ledger import suppressions
 from mailroom.ledger.lists.reach import EVERY_LIST, PEOPLES
+from mailroom.ledger.people.program_room import LISTS_OF_PROGRAM, refuse_more
 from mailroom.ledger.schema import lists
 
 LONGEST_KEPT_NAME = 60
@@ -56,7 +57,10 @@ def add(
     program_id: int = PEOPLES,
     user_id: int | None = None,
 ) -> KeptList:
-    """A new one, with nobody on it. Raises NameTaken."""
+    """A new one, with nobody on it. Raises NameTaken, ProgramIsFull."""
+    if program_id != PEOPLES:
+        mine = select(lists.c.id).where(lists.c.program_id == program_id)
+        refuse_more(connection, mine, LISTS_OF_PROGRAM, "lists are kept of one program. Delete some.")
     uid, now = str(uuid.uuid4()), from_millis(clock.now(connection))
     values = {
         "uid": uid,

@@ -286,17 +286,23 @@ def is_any_held() -> ColumnElement[bool]:
     return select(mailings.c.id).where(PAUSED_BY_WORKERS).exists()
 
 
-def held(connection: Connection, *, by_itself: bool = False) -> list[tuple[int, str, str]]:
-    """(id, subject, why) of every mailing that workers paused, or that paused itself, and nobody has
-    resumed.
+def held(connection: Connection, limit: int, *, by_itself: bool = False) -> list[tuple[int, str, str]]:
+    """(id, subject, why) of the newest mailings that workers paused, or that paused themselves, and nobody
+    has resumed. Single emails whose sender is refused may be many thousands.
     """
     is_tripped = mailings.c.held_for == func.coalesce(mailings.c.tripped_for, "")
     statement = (
         select(mailings.c.id, mailings.c.subject, mailings.c.held_for)
         .where(PAUSED_BY_WORKERS, is_tripped if by_itself else ~is_tripped)
         .order_by(mailings.c.id.desc())
+        .limit(limit)
     )
     return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+
+
+def count_held(connection: Connection) -> int:
+    """Of both kinds."""
+    return int(connection.execute(select(func.count()).where(PAUSED_BY_WORKERS)).scalar_one())
 
 
 def resume(connection: Connection, mailing_id: int) -> bool:

@@ -14,6 +14,7 @@ from mailroom.database.clock import now_millis
 from mailroom.database.newest_first import newest_first
 from mailroom.database.telling import tell
 from mailroom.ledger.people.api_keys import ADMIN, ApiKey, is_valid_now
+from mailroom.ledger.people.program_room import REPEATS_OF_PROGRAM, refuse_more
 from mailroom.ledger.schema import repeat_drafts, repeats
 from mailroom.ledger.states import RepeatAction, RepeatState
 
@@ -58,7 +59,8 @@ def repeats_for(key: ApiKey) -> ColumnElement[bool]:
 
 
 def add(connection: Connection, submission: bytes, **values: Any) -> str:
-    """A new one, active; its uid. `values`: of its columns."""
+    """A new one, active; its uid. `values`: of its columns. Raises ProgramIsFull."""
+    _refuse_more(connection, values.get("program_id"))
     uid = str(uuid.uuid4())
     row = {
         **values,
@@ -71,6 +73,14 @@ def add(connection: Connection, submission: bytes, **values: Any) -> str:
     connection.execute(insert(repeat_drafts).values(repeat_id=repeat_id, draft=submission))
     tell(connection, "a repeat is made", repeat=repeat_id)
     return uid
+
+
+def _refuse_more(connection: Connection, program_id: int | None) -> None:
+    if program_id is not None:
+        may_tick = repeats.c.state.in_([RepeatState.ACTIVE, RepeatState.PAUSED])
+        mine = select(repeats.c.id).where(repeats.c.program_id == program_id, may_tick)
+        words = "repeats of one program are kept that have not ended. Cancel some."
+        refuse_more(connection, mine, REPEATS_OF_PROGRAM, words)
 
 
 def find(connection: Connection, uid: str, reach: ColumnElement[bool] = EVERY_REPEAT) -> Repeat | None:
@@ -138,7 +148,9 @@ def cancel(connection: Connection, repeat: Repeat) -> bool:
 def change(
     connection: Connection, repeat: Repeat, next_at: datetime | None, values: Mapping[str, Any]
 ) -> bool:
-    """Another rule, zone, hours or end; a paused one stays so."""
+    """Another rule, zone, hours or end; a paused one stays so. Raises ProgramIsFull."""
+    if repeat.state is RepeatState.ENDED and next_at is not None:
+        _refuse_more(connection, repeat.program_id)
     planned = {"next_at": next_at} if repeat.state is RepeatState.PAUSED else _from(next_at)
     return _move(connection, repeat, "change", {**values, **planned})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
 from mailroom.database.newest_first import newest_first
+from mailroom.ledger.people.program_room import TEMPLATES_OF_PROGRAM, refuse_more
 from mailroom.ledger.schema import template_versions, templates
 from mailroom.ledger.templates.reach import EVERY_TEMPLATE, OF_PEOPLE
 
@@ -22,8 +23,8 @@ KeptLetter = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class StoredTemplate:
-    """One template: `letter` is its draft, `published` the number of the version that is sent."""
+class ListedTemplate:
+    """A template as a list of them shows it: `published` is the number of the version that is sent."""
 
     id: int
     uid: str
@@ -31,7 +32,6 @@ class StoredTemplate:
     user_id: int | None
     name: str
     alias: str | None
-    letter: KeptLetter
     is_changed: bool
     published: int | None
     published_at: datetime | None
@@ -42,6 +42,13 @@ class StoredTemplate:
     def status(self) -> str:
         """draft or published"""
         return "draft" if self.published is None else "published"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTemplate(ListedTemplate):
+    """With its draft, which may have megabytes."""
+
+    letter: KeptLetter
 
 
 class TemplateName(NamedTuple):
@@ -55,7 +62,8 @@ class AliasTaken(ValueError):
     """Its owner has another template of this alias."""
 
 
-FIND_TEMPLATES = select(*(templates.c[name] for name in StoredTemplate.__slots__))
+FIND_TEMPLATES = select(*(templates.c[field.name] for field in fields(StoredTemplate)))
+LIST_TEMPLATES = select(*(templates.c[field.name] for field in fields(ListedTemplate)))
 
 
 def add(
@@ -67,7 +75,10 @@ def add(
     program_id: int = OF_PEOPLE,
     user_id: int | None = None,
 ) -> str:
-    """A new draft; its uid. Raises AliasTaken."""
+    """A new draft; its uid. Raises AliasTaken, ProgramIsFull."""
+    if program_id != OF_PEOPLE:
+        mine = select(templates.c.id).where(templates.c.program_id == program_id)
+        refuse_more(connection, mine, TEMPLATES_OF_PROGRAM, "templates are kept of one program. Delete some.")
     uid, now = str(uuid.uuid4()), from_millis(clock.now(connection))
     values = {
         "uid": uid,
@@ -110,11 +121,19 @@ def page(
     limit: int,
     after_id: int | None = None,
     before_id: int | None = None,
-) -> list[StoredTemplate]:
-    """Newest first: the next `limit` behind `after_id`, or the last `limit` in front of `before_id`."""
-    rows, place = FIND_TEMPLATES.where(reach), templates.c.id
+) -> list[ListedTemplate]:
+    """Newest first: the next `limit` behind `after_id`, or the last `limit` in front of `before_id`. Without
+    what they say: a hundred might have hundreds of megabytes.
+    """
+    rows, place = LIST_TEMPLATES.where(reach), templates.c.id
     found = newest_first(connection, rows, place, limit=limit, older_than=after_id, newer_than=before_id)
-    return [StoredTemplate(*row) for row in found]
+    return [ListedTemplate(*row) for row in found]
+
+
+def older(connection: Connection, after_id: int | None = None) -> StoredTemplate | None:
+    """The next one behind `after_id`, the newest first; with its draft."""
+    found = newest_first(connection, FIND_TEMPLATES, templates.c.id, limit=1, older_than=after_id)
+    return StoredTemplate(*found[0]) if found else None
 
 
 def published_names(connection: Connection, limit: int) -> list[TemplateName]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, literal, select, update
+from sqlalchemy import Connection, delete, insert, literal, select, update
 
 from mailroom.database import clock
 from mailroom.database.clock import UtcTime, from_millis
@@ -14,6 +15,17 @@ from mailroom.database.ddl import Id
 from mailroom.database.engine import AnyRow
 from mailroom.ledger.schema import template_versions, templates, users
 from mailroom.ledger.templates.stored import KeptLetter, StoredTemplate
+
+VERSIONS_KEPT = 100
+"""Of a template: the newest. Each may have megabytes."""
+
+
+class ListedVersion(NamedTuple):
+    """A version as a list of them shows it. `by` None: a program or a command."""
+
+    number: int
+    published_at: datetime
+    by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,10 @@ class TemplateVersion:
 FIND_VERSIONS = select(
     *(template_versions.c[name] for name in ("number", "uid", "letter", "published_at")), users.c.email
 ).outerjoin(users, users.c.id == template_versions.c.user_id)
+
+LIST_VERSIONS = FIND_VERSIONS.with_only_columns(
+    template_versions.c.number, template_versions.c.published_at, users.c.email
+)
 
 
 def publish(connection: Connection, template: StoredTemplate, user_id: int | None = None) -> int:
@@ -52,14 +68,18 @@ def publish(connection: Connection, template: StoredTemplate, user_id: int | Non
     ).where(templates.c.id == template.id)
     names = ["template_id", "number", "uid", "letter", "user_id", "published_at"]
     connection.execute(insert(template_versions).from_select(names, kept))
+    mine = template_versions.c.template_id == template.id
+    connection.execute(
+        delete(template_versions).where(mine, template_versions.c.number <= number - VERSIONS_KEPT)
+    )
     return number
 
 
-def versions_of(connection: Connection, template_id: int, limit: int = 100) -> list[TemplateVersion]:
-    """Newest first."""
-    query = FIND_VERSIONS.where(template_versions.c.template_id == template_id)
+def versions_of(connection: Connection, template_id: int, limit: int = 100) -> list[ListedVersion]:
+    """Newest first; without what they say."""
+    query = LIST_VERSIONS.where(template_versions.c.template_id == template_id)
     newest_first = query.order_by(template_versions.c.number.desc()).limit(limit)
-    return [_version(row) for row in connection.execute(newest_first)]
+    return [ListedVersion(*row) for row in connection.execute(newest_first)]
 
 
 def version(connection: Connection, template_id: int, number: int) -> TemplateVersion | None:

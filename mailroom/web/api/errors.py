@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from mailroom.content.writing.converter import ConverterBusy
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
 from mailroom.files import NoTemporaryRoom
+from mailroom.ledger.people.program_room import ProgramIsFull
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.layout.filters import size
 from mailroom.web.request.errors import LATER, later, sentence, when_there_is_room, with_headers_of
@@ -93,6 +94,11 @@ def _busy(error: ConverterBusy) -> Response:
     response = answer(503, "application_error", f"{error} Nothing was accepted.")
     response.headers.update(LATER)
     return response
+
+
+@blueprint.errorhandler(ProgramIsFull)
+def _full(error: ProgramIsFull) -> Response:
+    return answer(409, "validation_error", str(error))
 
 
 @blueprint.errorhandler(NoTemporaryRoom)

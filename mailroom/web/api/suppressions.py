@@ -6,12 +6,13 @@ from typing import Any
 
 import structlog
 from flask import Response
+from sqlalchemy import Connection
 
 from mailroom.content.unsubscribe import list_name_of
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.people import api_keys
-from mailroom.ledger.suppressions import Suppression
+from mailroom.ledger.suppressions import SearchedSuppressions, Suppression
 from mailroom.web import mailroom
 from mailroom.web.api import body, responses, suppressed
 from mailroom.web.api.errors import ApiError
@@ -30,20 +31,29 @@ log = structlog.get_logger()
 def list_suppressions() -> Response:
     """List suppressions.
 
-    In alphabetical order. For the next page, give `next` of this one as `after`.
+    In alphabetical order; of a search, addresses that begin with `q` come first. For the next page, give
+    `next` of this one as `after`. A search looks through some 30,000 rows at a time: while `has_more` is
+    true it goes on, though it may have found nothing yet.
     """
     asked = body.read_query(suppressed.SuppressionPage)
     with mailroom().database.read() as connection:
-        found = suppressions.page(connection, asked.after, asked.q, asked.limit + 1)
-    more, found = len(found) > asked.limit, found[: asked.limit]
+        found, go_on = _page(connection, asked)
     return answer(
         {
             "object": "list",
-            "has_more": more,
-            "next": found[-1].place if more else None,
+            "has_more": go_on is not None,
+            "next": go_on,
             "data": [_shown(one) for one in found],
         }
     )
+
+
+def _page(connection: Connection, asked: suppressed.SuppressionPage) -> SearchedSuppressions:
+    if asked.q.strip():
+        return suppressions.search(connection, asked.q, asked.after, asked.limit)
+    found = suppressions.page(connection, asked.after, asked.limit + 1)
+    some = found[: asked.limit]
+    return SearchedSuppressions(some, some[-1].place if len(found) > asked.limit else None)
 
 
 @operation(

@@ -7,12 +7,12 @@ from typing import Any
 from mailroom.content.templates.template_letter import letter_of
 from mailroom.content.writing.written import Format
 from mailroom.content.writing.written_template import source_of
-from mailroom.ledger.templates.stored import StoredTemplate
+from mailroom.ledger.templates.stored import ListedTemplate, StoredTemplate
 from mailroom.ledger.templates.versions import TemplateVersion
 from mailroom.web.api.shown import instant
 
 
-def listed_template(found: StoredTemplate) -> dict[str, Any]:
+def listed_template(found: ListedTemplate) -> dict[str, Any]:
     """A template_responses.ListedTemplateAnswer."""
     return {
         "id": found.uid,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
-from typing import Any
+from io import BytesIO
+from typing import Any, BinaryIO, cast
 
 import structlog
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, session, url_for
@@ -16,7 +17,7 @@ from mailroom.content.characters import without_direction
 from mailroom.content.content import LONGEST_LIST_NAME
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import parse_pasted
-from mailroom.content.recipients.suppression_csv import read_suppression_csv
+from mailroom.content.recipients.suppression_csv import judge_suppression_csv, suppressions_in
 from mailroom.content.unsubscribe import list_name_of
 from mailroom.database.engine import Database
 from mailroom.in_parts import in_parts
@@ -34,6 +35,9 @@ blueprint = Blueprint("suppressions", __name__)
 
 BY_A_PERSON, BY_A_FILE = "added on the page", "imported from a file"
 SUPPRESSIONS_PAGE_SIZE = 100
+SUPPRESSIONS_COUNTED = 10_000
+"""Of more it is only said that they are more: to count millions takes longer than to show a page."""
+
 SUPPRESSIONS_ADDED_AT_ONCE = 1_000
 SUPPRESSIONS_CSV_HEADER = (
     *("address", "reason", "note", "added_at", "scope", "sender", "list", "mailing", "evidence"),
@@ -54,15 +58,21 @@ def _shown(
     words = searched_words()
     after = request.args.get("after")
     with mailroom().database.read() as connection:
-        listed = suppressions.page(connection, after, words, SUPPRESSIONS_PAGE_SIZE + 1)
-        total = suppressions.count(connection)
+        if words:
+            listed, next_after = suppressions.search(connection, words, after, SUPPRESSIONS_PAGE_SIZE)
+        else:
+            found = suppressions.page(connection, after, SUPPRESSIONS_PAGE_SIZE + 1)
+            listed = found[:SUPPRESSIONS_PAGE_SIZE]
+            next_after = listed[-1].place if len(found) > SUPPRESSIONS_PAGE_SIZE else None
+        total = suppressions.count(connection, SUPPRESSIONS_COUNTED + 1)
     body = render_template(
         "suppressions/page.html",
-        listed=listed[:SUPPRESSIONS_PAGE_SIZE],
+        listed=listed,
         total=total,
+        counted=SUPPRESSIONS_COUNTED,
         words=words,
         after=after,
-        next_after=listed[SUPPRESSIONS_PAGE_SIZE - 1].place if len(listed) > SUPPRESSIONS_PAGE_SIZE else None,
+        next_after=next_after,
         typed=request.form,
         bad=bad,
         bad_scope=bad_scope,
@@ -90,18 +100,20 @@ def add() -> Response:
         "note": request.form.get("note", "").strip()[:500],
         "evidence": BY_A_PERSON,
     }
-    _add([{"address_key": recipient.key, **same} for recipient in parsed.recipients])
+    _add(({"address_key": recipient.key, **same} for recipient in parsed.recipients), len(parsed.recipients))
     return redirect(url_for(".page"), 303)
 
 
 @blueprint.post("/suppressions/import")
 def import_file() -> Response:
     """Adds every line of a CSV file, or none."""
-    file = request.files.get("file")
-    found = read_suppression_csv(file.read() if file else b"", suppressions.REASONS)
+    given = request.files.get("file")
+    file = cast(BinaryIO, given.stream) if given else BytesIO()
+    found = judge_suppression_csv(file, suppressions.REASONS)
     if found.problems:
         return _shown(bad_file=found.problems)
-    _add([{**row._asdict(), "evidence": BY_A_FILE} for row in found.rows])
+    rows = suppressions_in(file, suppressions.REASONS)
+    _add(({**row._asdict(), "evidence": BY_A_FILE} for row in rows), found.total)
     return redirect(url_for(".page"), 303)
 
 
@@ -113,14 +125,14 @@ def _scope() -> Scope:
     return Scope(parse_address(typed).key, list_name_of(request.form.get("list", ""))[:LONGEST_LIST_NAME])
 
 
-def _add(rows: Sequence[Mapping[str, Any]]) -> None:
-    """In short transactions; says what came of it."""
+def _add(rows: Iterable[Mapping[str, Any]], total: int) -> None:
+    """In short transactions; says what came of it. `total`: how many rows there are."""
     added = 0
     for some in in_parts(rows, SUPPRESSIONS_ADDED_AT_ONCE):
         with mailroom().database.begin() as connection:
             added += suppressions.add_rows(connection, some)
     log.info("addresses are suppressed", user=gate.user().id, number=added)
-    known = len(rows) - added
+    known = total - added
     words = f"{count(added, 'address', 'addresses')} added." if added else "Nothing new."
     flash(
         words + (f" {known:,} {'was' if known == 1 else 'were'} on the list already." if known else ""),

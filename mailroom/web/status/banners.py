@@ -25,6 +25,9 @@ from mailroom.web.layout.filters import duration
 
 T = TypeVar("T")
 
+HELD_SHOWN = 5
+"""Mailings of a kind that every page tells of: whose sender is refused may have thousands."""
+
 IS_THERE_ANY = Statement(
     select(
         ~holding.is_free()
@@ -42,9 +45,10 @@ def init_app(app: Flask) -> None:
         sending_holds=lambda: _found(_holds),
         notices=lambda: _found(_server_troubles),
         # (id, subject, why) of those that workers paused, until somebody resumes or cancels them.
-        held_mailings=lambda: _found(mailings.held),
+        held_mailings=lambda: _found(partial(mailings.held, limit=HELD_SHOWN + 1)),
         # And of those that paused themselves.
-        tripped_mailings=lambda: _found(partial(mailings.held, by_itself=True)),
+        tripped_mailings=lambda: _found(partial(mailings.held, limit=HELD_SHOWN + 1, by_itself=True)),
+        HELD_SHOWN=HELD_SHOWN,
         # That Mailroom disabled by itself: until somebody enables or removes them.
         given_up_endpoints=lambda: _found(webhook_endpoints.given_up),
     )

@@ -1,0 +1,51 @@
+"""A file of suppressions: judged as a whole, taken row by row, and never held."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections import deque
+from io import BytesIO
+
+import pytest
+
+from mailroom.content.recipients.suppression_csv import (
+    LONGEST_SUPPRESSION_LINE,
+    judge_suppression_csv,
+    suppressions_in,
+)
+
+REASONS = ("manual", "bounced")
+
+
+def test_headings_in_any_order_and_none_at_all() -> None:
+    file = BytesIO('\ufeffreason;Email;note\r\nbounced;Ann@mail.example;"a\r\nb"\r\n\r\n'.encode())
+    assert judge_suppression_csv(file, REASONS) == (1, [])
+    assert list(suppressions_in(file, REASONS)) == [("ann@mail.example", "", "", "bounced", "a\r\nb")]
+    file = BytesIO(b"ann@mail.example\nbob@mail.example")
+    assert judge_suppression_csv(file, REASONS).total == len(list(suppressions_in(file, REASONS))) == 2
+
+
+@pytest.mark.parametrize(
+    ("octets", "words"),
+    [
+        (b"", "no address"),
+        (b"address\nann\n", "@-sign"),
+        (b"address\nann@mail.example\xff\n", "not UTF-8"),
+        (b"address" + b",x" * LONGEST_SUPPRESSION_LINE, "more than 100,000 characters"),
+        (b'address,note\na@mail.example,"' + b"x\n" * 200_000, "field larger"),
+    ],
+)
+def test_what_is_wrong_is_told(octets: bytes, words: str) -> None:
+    problems = judge_suppression_csv(BytesIO(octets), REASONS).problems
+    assert words in problems[0][1]
+
+
+def test_a_long_one_takes_no_memory() -> None:
+    """Half a million took a web process 230 MB."""
+    file = BytesIO(b"address\n" + b"".join(b"p%d@mail.example\n" % number for number in range(30_000)))
+    tracemalloc.start()
+    assert judge_suppression_csv(file, REASONS).total == 30_000
+    deque(suppressions_in(file, REASONS), maxlen=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_500_000
