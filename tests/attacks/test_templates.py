@@ -32,6 +32,7 @@ ITEMS = "a list has more than 10,000 items"
 LOOPS = "its loops run more than 10,000 times in all"
 TOKENS = "there are more tags, or longer ones, than one text can have"
 OPEN = "too many tags are opened and not closed"
+UNENDED = "a tag is opened and not closed"
 BLANKS = "64 blanks or more in a row"
 
 
@@ -124,7 +125,15 @@ READ = {
     "blanks of another kind": ("{%" + "\u2003" * 50_000 + "if name %}{% endif %}", BLANKS),
     "raw, never ended": ("{% comment %}" + "{% raw %}" * 90_000 + "{% endcomment %}", OPEN),
     "doc, never ended": ("{% comment %}" + "{% doc %}" * 90_000 + "{% endcomment %}", OPEN),
-    "outputs, never ended": ("{% comment %}" + "{{ a " * 90_000 + "{% endcomment %}", OPEN),
+    "outputs, never ended": ("{% comment %}" + "{{ a " * 90_000 + "{% endcomment %}", UNENDED),
+    "a name, never ended": ("{{ a }}{%" + "x" * 900_000, UNENDED),
+    "a name and what follows, never ended": (
+        "{% a | b %}{%" + "x" * 9_000 + (" " * 62 + "x") * 9_000,
+        UNENDED,
+    ),
+    "blanks, never ended": ("{{ a | b }}{{" + " " * 63 + ("x" + " " * 62) * 14_000, UNENDED),
+    "blanks within a tag, never ended": ("{{ a }}{% if " + ("x" + " " * 62) * 14_000, UNENDED),
+    "behind what is raw": ("{% raw %}{{ {% endraw %}{{ '{% raw %}' }}{%" + "x" * 900_000, UNENDED),
     "brackets that may be ranges": ("{% if " + "(" * 30_000 + " %}{% endif %}", TOKENS),
     "brackets that may be keys": ("{{ name" + "['b" * 9_000 + " }}", TOKENS),
     "liquid in liquid": ("{% liquid " + "liquid " * 3_000 + "%}", "its blocks are nested too deeply"),

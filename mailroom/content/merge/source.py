@@ -26,12 +26,9 @@ OPEN_ENDED = 20
 
 _BLANKS = re.compile(rf"\s{{{BLANKS}}}")
 _BLANK_START = re.compile(rf"\{{[{{%]-?{_BLANKS.pattern}|\{{%-?\s*(?:#|\w+){_BLANKS.pattern}")
-_ENDS = (
-    (re.compile(r"\{\{"), re.compile(r"\}\}")),
-    (re.compile(r"\{%"), re.compile(r"%\}")),
-    (re.compile(r"\{%-?\s*raw\b"), re.compile(r"\{%-?\s*endraw\s*-?%\}")),
-    (re.compile(r"\{%-?\s*doc\b"), re.compile(r"\{%-?\s*enddoc\s*-?%\}")),
-)
+_OPENED = re.compile(r"\{(?:\{|%(?:-?\s*(raw|doc)\s*-?%\})?)")
+_WORDS_END = {name: re.compile(rf"\{{%-?\s*end{name}\s*-?%\}}") for name in ("raw", "doc")}
+_ENDS = [(re.compile(rf"\{{%-?\s*{name}\b"), end) for name, end in _WORDS_END.items()]
 
 
 def judge_source(source: str) -> None:
@@ -40,12 +37,32 @@ def judge_source(source: str) -> None:
         raise _refused(f"a text with more than plain merge tags can have {SOURCE >> 20} MB at most")
     if _BLANK_START.search(source):
         raise _refused(f"a tag has {BLANKS} blanks or more in a row")
+    _refuse_unended(source)
     for begin, end in _ENDS:
         ended_at = 0
         for ended in end.finditer(source):
             ended_at = ended.end()
         if len(list(islice(begin.finditer(source, ended_at), OPEN_ENDED))) == OPEN_ENDED:
             raise _refused("too many tags are opened and not closed")
+
+
+def _refuse_unended(source: str) -> None:
+    """Raises LiquidSyntaxError for a tag that is opened and never closed, as the library does: but not after
+    it tried every way in which its letters could be a name and an expression.
+    """
+    at, unended = 0, set[str]()
+    while begun := _OPENED.search(source, at):
+        name = begun[1]
+        if name and name not in unended:
+            if ended := _WORDS_END[name].search(source, begun.end()):
+                at = ended.end()
+                continue
+            unended.add(name)
+        end = source.find("}}" if begun[0] == "{{" else "%}", begun.start() + 2)
+        if end < 0:
+            line = source.count("\n", 0, begun.start()) + 1
+            raise _refused(f"a tag is opened and not closed (line {line:,})")
+        at = end + 2
 
 
 def counted(tokens: Iterator[Token]) -> Iterator[Token]:
