@@ -24,6 +24,14 @@ TABLE_ROWS_AT_ONCE = 250
 BLOCK_CHARACTERS = 1_000_000
 """Of those rows: of longer ones there are fewer."""
 
+MOST_LACKING = 5_000_000
+"""Cells that rows lack, in all: each is an empty value of its recipient, and a row of ten octets may lack a
+thousand.
+"""
+
+USUAL_COLUMNS, OF_A_CELL = 20, 25
+"""What a value takes in memory beside its own characters, though it is empty; of more columns that counts."""
+
 MOST_ROWS = 10_000_000
 """Of one list: of more, what is held of each takes gigabytes."""
 
@@ -64,22 +72,33 @@ def read_table(rows: Rows, parsed: Parsed, wishes: Wishes = AS_IT_IS) -> Parsed:
         parsed.table = columns
         parsed.columns = [tag for _, tag in columns.variables]
         reading, rest = _Reading(columns, parsed, wishes.mended), islice(rows(parsed), columns.start, None)
-        for block in _blocks(rest):
+        for block in _blocks(rest, _beside_characters(columns)):
             parsed.rows += len(block)
             wishes.tell(parsed.rows)
             if parsed.rows > wishes.most:
                 return Parsed().refuse(f"This list has more than {wishes.most:,} rows: send it in parts.")
             if not reading.take(block):
                 reading.take_one_by_one(block)
+            if reading.lacking > MOST_LACKING:
+                return Parsed().refuse(
+                    f"Rows of this list lack more than {MOST_LACKING:,} cells in all: its headings name "
+                    f"{columns.count:,} columns. Take away those that are empty."
+                )
         parsed.problems.sort(key=lambda problem: problem.line)  # a block's unreadable rows came before it
     return parsed
 
 
-def _blocks(rows: Iterable[Numbered]) -> Iterator[list[Numbered]]:
+def _beside_characters(columns: Columns) -> int:
+    """What a row takes beside its characters, where it is a wide one."""
+    return OF_A_CELL * max(0, columns.count - USUAL_COLUMNS)
+
+
+def _blocks(rows: Iterable[Numbered], more: int) -> Iterator[list[Numbered]]:
+    """`more`: characters that each row counts beside its own."""
     block, characters = list[Numbered](), 0
     for row in rows:
         block.append(row)
-        characters += sum(map(len, row[1]))
+        characters += sum(map(len, row[1])) + more
         if len(block) == TABLE_ROWS_AT_ONCE or characters > BLOCK_CHARACTERS:
             yield block
             block, characters = [], 0
@@ -123,6 +142,7 @@ class _Reading:
         self._parsed = parsed
         self._mended = mended
         self._mended_lines = {line for line, _ in mended}
+        self.lacking = 0
 
     def take(self, block: Sequence[Numbered]) -> bool:
         """Adds them all. False: none was added, because one of them needs a closer look."""
@@ -191,6 +211,7 @@ class _Reading:
             message = f"This row has {len(row)} cells for {count} columns. Does one need quotes?"
             self._parsed.problems.note(Problem(line, ", ".join(row)[:BAD_ENTRY_SHOWN], message))
             return None
+        self.lacking += max(0, count - len(row))
         return row[:count] + [""] * (count - len(row))
 
     def _add(
@@ -199,7 +220,7 @@ class _Reading:
         if self._columns.names:
             names = [found or name for found, name in zip(self._names(rows), names, strict=False)]
         found = map(Recipient, addresses, names, self._variables(rows))
-        characters = sum(map(len, chain.from_iterable(rows)))
+        characters = sum(map(len, chain.from_iterable(rows))) + len(rows) * _beside_characters(self._columns)
         firsts = self._parsed.lines_of.setdefault_all(map(str.lower, addresses), lines)
         if firsts == list(lines):
             self._parsed.recipients.extend(found, characters)
