@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response
 
 from mailroom.database.time_limit import TookTooLong
 from mailroom.ledger.people import api_keys
@@ -12,6 +12,7 @@ from mailroom.web.api.errors import ApiError
 from mailroom.web.api.operations import answer, operation
 from mailroom.web.api.reach import Reached
 from mailroom.web.csv_export import download
+from mailroom.web.request.negotiation import best_type
 from mailroom.web.results import results_pdf
 from mailroom.web.results.kept import told_of
 from mailroom.web.results.results_csv import csv_lines
@@ -49,5 +50,5 @@ def get_report(mailing: Reached) -> Response:
 
 
 def _accepted() -> str:
-    best = request.accept_mimetypes.best_match(list(REPORT_TYPES.values()), REPORT_TYPES["json"])
+    best = best_type(list(REPORT_TYPES.values()))
     return next(name for name, kind in REPORT_TYPES.items() if kind == best)

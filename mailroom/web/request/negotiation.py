@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import request
+
+LONGEST_ACCEPT = 1_000
+"""Characters of an Accept header that are looked into, for werkzeug takes the square of its blanks."""
 
 
 def wants_page() -> bool:
@@ -11,5 +16,11 @@ def wants_page() -> bool:
         return False
     if request.headers.get("Sec-Fetch-Dest", "document") == "empty":
         return False
-    best = request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html")
-    return best == "text/html"
+    return best_type(["text/html", "application/json"]) == "text/html"
+
+
+def best_type(offered: Sequence[str]) -> str:
+    """Of these media types the one that is liked most; the first, where that cannot be told."""
+    if len(request.headers.get("Accept", "")) > LONGEST_ACCEPT:
+        return offered[0]
+    return request.accept_mimetypes.best_match(offered, offered[0])
