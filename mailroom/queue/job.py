@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import zlib
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -27,10 +28,28 @@ dependencies, groups and whatever RQ learns next are not in it."""
 _FIELD_NAMES = {name.encode() for name in JOB_FIELDS}
 
 LARGEST_FIELD = 16 * 1024
-"""Octets: a field of ours has some dozens, a traceback a few thousands. RQ inflates some of them."""
+"""Octets: a field of ours has some dozens, a traceback a few thousands."""
+
+LARGEST_INFLATED = 256 * 1024
+"""Of those that RQ inflates: a thousandth may be enough for it, and a page lists hundreds of jobs."""
+
+ZLIB_MAGIC = tuple(bytes([window << 4 | 8]) for window in range(8))
+"""How what zlib deflated begins (RFC 1950, 2.2), by the size of its window."""
 
 LARGEST_NUMBER = 2**63 - 1
 """What a database can hold as an id."""
+
+
+def is_too_large(value: bytes) -> bool:
+    """As it is, or as RQ would inflate it."""
+    if len(value) > LARGEST_FIELD:
+        return True
+    if not value.startswith(ZLIB_MAGIC):
+        return False
+    try:
+        return len(zlib.decompressobj().decompress(value, LARGEST_INFLATED + 1)) > LARGEST_INFLATED
+    except zlib.error:
+        return False
 
 
 class JobRefused(Exception):
@@ -58,7 +77,7 @@ class Job(rq.job.Job):
         RQ would follow them, to a callback or a group: when the job is deleted, or its worker is lost.
         """
         known = {name: value for name, value in raw_data.items() if name in _FIELD_NAMES}
-        if any(len(value) > LARGEST_FIELD for value in known.values()):
+        if any(map(is_too_large, known.values())):
             raise JobRefused("refused: a field is too large")
         super().restore(known)
         others = (name for name, value in raw_data.items() if value and name not in _FIELD_NAMES)

@@ -6,6 +6,7 @@ One entry that nobody can read must not hide all the others.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from math import isfinite
 from typing import Any
 
@@ -16,7 +17,7 @@ from rq.results import Result
 from rq.utils import as_text
 from rq.worker import BaseWorker
 
-from mailroom.queue.job import Job, JobList
+from mailroom.queue.job import Job, JobList, is_too_large
 from mailroom.queue.queue import queue_key
 from mailroom.queue.strays import readable
 from mailroom.queue.worker import Worker
@@ -38,7 +39,16 @@ class ReadableJob(Job):
         return readable(super().get_meta, refresh) or {}
 
     def latest_result(self, timeout: int = 0) -> Result | None:
-        return readable(super().latest_result, timeout)
+        return None if self._is_result_too_large() else readable(super().latest_result, timeout)
+
+    def _is_result_too_large(self) -> bool:
+        """Whether a field of it is no traceback, or is a large one when RQ inflates it."""
+        found = readable(self.connection.xrevrange, Result.get_key(self.id), "+", "-", 1) or []
+        return any(
+            is_too_large(value) or is_too_large(readable(b64decode, value) or b"")
+            for _, fields in found
+            for value in fields.values()
+        )
 
 
 class ReadableQueue(JobList):

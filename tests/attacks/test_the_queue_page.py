@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 import zlib
 from base64 import b64encode
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from redis import Redis
 
 from app import create_app
 from mailroom.queue import BULK, Queue
+from mailroom.queue.job import LARGEST_FIELD
 from mailroom.settings import load
 from mailroom.web.queue_page import dashboard
 from tests.servers import Valkey
@@ -384,6 +386,25 @@ def test_a_result_that_cannot_be_read_hides_no_job(client: FlaskClient, redis: R
     assert client.get("/queue/0/data/job/x.json").status_code == HTTPStatus.OK
     listed = client.get("/queue/0/data/jobs/bulk/failed/8/asc/1.json").json
     assert listed and [job["id"] for job in listed["jobs"]] == ["x"]
+
+
+def test_what_inflates_to_much_is_not_inflated(client: FlaskClient, redis: Redis) -> None:
+    """16 kB of a job were 16 MB on a page of hundreds, and a result of a megabyte a gigabyte."""
+    put_job(redis, "x", "plain")
+    bomb = zlib.compress(b"x" * 10_000_000)
+    assert len(bomb) < LARGEST_FIELD
+    for field in ("data", "exc_info"):
+        put_job(redis, field, "plain")
+        redis.hset(f"rq:job:{field}", field, bomb)
+    put_job(redis, "result", "plain")
+    redis.xadd("rq:results:result", {"type": "2", "exc_string": b64encode(bomb), "worker_name": "w"})
+    tracemalloc.start()
+    assert client.get("/queue/0/data/job/result.json").status_code == HTTPStatus.OK
+    listed = client.get("/queue/0/data/jobs/bulk/failed/8/asc/1.json").json
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert listed and {job["id"] for job in listed["jobs"]} == {"x", "result"}
+    assert peak < 5_000_000
 
 
 def test_a_list_that_cannot_be_read_is_named_as_such_and_can_be_emptied(
