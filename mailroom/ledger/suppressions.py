@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, delete, func, or_, select, tuple_
 from mailroom.database import clock
 from mailroom.database.any_case import contains_in_any_case
 from mailroom.database.clock import from_millis
+from mailroom.database.contains import contains
 from mailroom.database.planner import without_parallel_workers
 from mailroom.database.upsert import insert_all_once
 from mailroom.in_parts import in_parts
@@ -199,9 +200,7 @@ def _with_part(connection: Connection, key: str, after: str, limit: int) -> list
     """And an address that does not begin with it."""
     part = _in_order(after).limit(SUPPRESSIONS_SEARCHED).subquery()
     order = tuple(part.c[column.name] for column in _ORDER)
-    fits = or_(
-        *(column.contains(key, autoescape=True) for column in order), contains_in_any_case(part.c.note, key)
-    )
+    fits = or_(*(contains(column, key) for column in order), contains_in_any_case(part.c.note, key))
     rows = select(part).where(fits, ~part.c.address_key.between(key, _last_with(key)))
     return [Suppression(*row) for row in connection.execute(rows.order_by(*order).limit(limit))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import cycle
@@ -62,6 +63,16 @@ def test_a_search_stops_and_goes_on(database: Database, monkeypatch: pytest.Monk
     with database.read() as connection:
         some = members.search(connection, one.id, "p", None, 2)
     assert some.go_on is not None and len(some.found) == 2
+
+
+def test_no_words_take_long_in_no_list(database: Database) -> None:
+    """LIKE took 4.7 seconds for six megabytes, and a key may make a list of gigabytes."""
+    with database.begin() as connection:
+        one = filled(connection, "One", [f"p{n}@mail.example" for n in range(300)], note="a" * 60_000)
+    for words in ("a" * 199 + "b", "b" + "a" * 199, "ab" * 100):
+        began = time.monotonic()
+        assert found(database, one.id, words) == []
+        assert time.monotonic() - began < 4
 
 
 @pytest.mark.parametrize("searched", [1, 3, 12, 30])

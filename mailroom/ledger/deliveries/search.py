@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import CTE, BigInteger, ColumnElement, Connection, Select, func, literal, select, true
 
 from mailroom.database.any_case import contains_in_any_case
+from mailroom.database.contains import contains
 from mailroom.database.planner import without_parallel_workers
 from mailroom.ledger.deliveries.deliveries import DELIVERY_COLUMNS, Delivery, as_delivery
 from mailroom.ledger.mailings.mailings import NotSearched
@@ -111,7 +112,7 @@ def _found(connection: Connection, ids: Select[tuple[int]]) -> list[Found]:
 
 
 def _with_part(key: str, chosen: ColumnElement[bool], limit: int) -> Select[tuple[int]]:
-    in_address = deliveries.c.address_key.contains(key, autoescape=True)
+    in_address = contains(deliveries.c.address_key, key)
     in_name = (deliveries.c.name != "") & contains_in_any_case(deliveries.c.name, key)
     return _newest(select(deliveries.c.id).where(chosen, in_address | in_name, IS_SHOWN), limit)
 

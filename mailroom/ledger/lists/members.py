@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, or_, select, updat
 from mailroom.database.any_of import any_of
 from mailroom.database.bulk import BulkInsert
 from mailroom.database.clock import from_millis
+from mailroom.database.contains import contains
 from mailroom.database.engine import AnyRow
 from mailroom.database.of_one import of_one
 from mailroom.database.planner import without_parallel_workers
@@ -169,7 +170,7 @@ def _with_part(connection: Connection, list_id: int, key: str, after_id: int, li
     """And an address that does not begin with it."""
     read = (list_members.c.id, list_members.c.address_key, list_members.c.words)
     part = _in_order(select(*read), list_id, after_id).limit(MEMBERS_SEARCHED + 1).subquery()
-    fits = or_(part.c.address_key.contains(key, autoescape=True), part.c.words.contains(key, autoescape=True))
+    fits = or_(contains(part.c.address_key, key), contains(part.c.words, key))
     ids = select(part.c.id).where(fits, ~part.c.address_key.between(key, _last_with(key))).limit(limit)
     found = select(*_COLUMNS).where(list_members.c.id.in_(ids)).order_by(list_members.c.id)
     return [_member(row) for row in connection.execute(found)]
