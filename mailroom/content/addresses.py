@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,11 +14,14 @@ ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
 
 # Accepts only what email-validator accepts as well, in a fiftieth of its time. Whatever
 # it does not match (other scripts, Punycode, reserved and odd names, mistakes) goes there.
+_PLAIN_LOCAL = rf"[{ATEXT}]{{1,64}}+(?:\.[{ATEXT}]{{1,64}}+)*+"
 PLAIN_ADDRESS = re.compile(
-    rf"([{ATEXT}]{{1,64}}+(?:\.[{ATEXT}]{{1,64}}+)*+)@"
+    rf"({_PLAIN_LOCAL})@"
     r"((?:(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)++"
     r"(?!(?i:arpa|invalid|local|localhost|onion)\Z)[A-Za-z]{2,63}+)"
 ).fullmatch
+
+_PLAIN_LOCALS = re.compile(rf"{_PLAIN_LOCAL}(?:\n{_PLAIN_LOCAL})*+").fullmatch
 
 DOT_ATOM = re.compile(rf"[{ATEXT}]+(?:\.[{ATEXT}]+)*").fullmatch
 
@@ -84,11 +87,22 @@ def parse_plain(text: str) -> str | None:
 
 def all_plain(texts: Sequence[str]) -> Sequence[str] | None:
     """As parse_plain for each of them; None when one of them is not plain."""
-    if not all(map(PLAIN_ADDRESS, texts)) or max(map(len, texts), default=0) > MAX_LENGTH:
+    if not _are_plain(texts) or max(map(len, texts), default=0) > MAX_LENGTH:
         return None
     if texts == list(map(str.lower, texts)):
         return texts
     return [address for text in texts if (address := parse_plain(text))]
+
+
+def _are_plain(texts: Sequence[str]) -> bool:
+    """Whether PLAIN_ADDRESS matches each: each domain is judged once, what is before the @ together."""
+    if not texts:
+        return True
+    locals_, ats, domains = zip(*[text.partition("@") for text in texts], strict=True)
+    lines = "\n".join(locals_)
+    if not all(ats) or lines.count("\n") != len(locals_) - 1 or not _PLAIN_LOCALS(lines):
+        return False
+    return all(PLAIN_ADDRESS(f"a@{domain}") for domain in set(domains))
 
 
 def parse_bare(text: str) -> str:
@@ -127,6 +141,14 @@ def clean_name(name: str) -> str:
     if _is_quoted(name):
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
     return " ".join(UNSAFE_IN_ADDRESS.sub(" ", name).split())
+
+
+def clean_names(names: Sequence[str]) -> Iterable[str]:
+    """The same for each of many, which are mostly clean."""
+    together = "|".join(names)
+    if together.isprintable() and '"' not in together and "  " not in together:
+        return map(str.strip, names)  # what is INVISIBLE is not printable
+    return map(clean_name, names)
 
 
 def _parse_unusual(text: str) -> str:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import tempfile
 import tracemalloc
+from typing import IO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailroom import files
 from mailroom.content.recipients import csv_encoding, first_lines, spool
 from mailroom.content.recipients.first_lines import FirstLines
 from mailroom.content.recipients.list_file import parse_file
@@ -52,6 +54,24 @@ def test_a_list_of_any_length_is_read_within_the_same_memory(monkeypatch: pytest
         tracemalloc.stop()
     assert len(parsed.recipients) == 10_000 and (parsed.recipients[-1].variables or {})["note"] == "x" * 3_000
     assert peak < 9_000_000 < 10_000 * 3_000
+
+
+def test_values_are_spooled_for_their_length_where_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "CHARACTERS_AT_ONCE", 100)
+    made: list[IO[bytes]] = []
+
+    def temporary_file() -> IO[bytes]:
+        made.append(files.temporary_file())
+        return made[-1]
+
+    monkeypatch.setattr(spool, "temporary_file", temporary_file)
+    people = [Recipient(f"p{number}@x.org") for number in range(40)]
+    kept = Recipients()
+
+    kept.extend(people, 40 * spool.CHARACTERS_EACH)
+    assert not made
+    kept.extend(people, 40 * spool.CHARACTERS_EACH + 1)
+    assert made and kept == people + people
 
 
 def test_a_list_of_very_many_is_held_by_digests_alone() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import BinaryIO
 
 from mailroom.content.formulas import restored
@@ -21,6 +21,7 @@ from mailroom.content.recipients.csv_encoding import (
 )
 from mailroom.content.recipients.csv_separator import LINES_LOOKED_AT, separator_of
 from mailroom.content.recipients.file_kind import AS_CSV, no_list, told
+from mailroom.content.recipients.line_blocks import LineBlocks
 from mailroom.content.recipients.parsed import Parsed, Problem
 from mailroom.content.recipients.table import AS_IT_IS, Numbered, Wishes, read_table
 
@@ -70,33 +71,57 @@ def text_of(data: BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
 def _rows(data: BinaryIO, encoding: str, parsed: Parsed) -> Generator[Numbered]:
     """Rows with the line they begin on; blank ones are left out, unreadable ones reported."""
     with text_of(data, encoding) as text:
-        yield from separated(text, parsed)
+        yield from _separated(LineBlocks(text), parsed)
 
 
-def separated(text: Iterable[str], parsed: Parsed) -> Generator[Numbered]:
-    """The same of lines with their line ends."""
-    lines = iter(text)
+def _separated(lines: LineBlocks, parsed: Parsed) -> Generator[Numbered]:
     first = list(islice(lines, LINES_LOOKED_AT))
-    separator, skipped = "", 0
+    separator, line = "", 1
     while first and (not first[0].strip("\r\n") or first[0].lower().startswith("sep=")):
         separator = first.pop(0).rstrip("\r\n")[4:5] or separator  # `sep=;`, which Excel writes and heeds
-        skipped += 1
+        line += 1
+    lines.put_back(first)
     # Strict: else a quote that is never closed swallows all rows after it, silently.
-    reader = csv.reader(
-        chain(first, lines),
-        delimiter=separator or separator_of(first),
-        skipinitialspace=True,
-        strict=True,
-    )
-    line = skipped + 1
-    while True:
+    read = partial(csv.reader, delimiter=separator or separator_of(first), skipinitialspace=True, strict=True)
+    while block := lines.block():
+        rows = _row_a_line(block, read)
+        if rows is None:
+            line = yield from _one_by_one(read(chain(block, lines)), len(block), line, parsed)
+            continue
+        yield from zip(count(line), rows) if all(map(any, rows)) else _filled(rows, line)
+        line += len(block)
+
+
+def _row_a_line(block: list[str], read: Callable[[list[str]], Iterator[list[str]]]) -> list[list[str]] | None:
+    """The usual case, without a loop of Python's: each line is a row. None: one is not."""
+    try:
+        rows = list(read(block))
+    except csv.Error:
+        return None
+    if len(rows) != len(block):  # each takes one line at the least
+        return None
+    return list(map(restored, rows)) if "'" in "".join(block) else rows
+
+
+def _filled(rows: Iterable[list[str]], line: int) -> Iterator[Numbered]:
+    return ((number, row) for number, row in enumerate(rows, line) if any(row))
+
+
+def _one_by_one(reader: csv.Reader, lines: int, first: int, parsed: Parsed) -> Generator[Numbered, None, int]:
+    """The rows that begin within so many lines; returns the line after them. The last may end beyond."""
+    line = first
+    while reader.line_num < lines:
         try:
             for row in reader:
                 if any(row):
                     yield line, restored(row)
-                line = skipped + reader.line_num + 1
-            return
+                line = first + reader.line_num
+                if reader.line_num >= lines:
+                    break
+            else:
+                break
         except csv.Error as trouble:
             message = f"This row cannot be read ({trouble}). Is a quote left open?"
             parsed.problems.note(Problem(line, "", message))
-            line = skipped + reader.line_num + 1
+            line = first + reader.line_num
+    return line

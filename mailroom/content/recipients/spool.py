@@ -19,6 +19,9 @@ SPOOLED_AT_ONCE = 2_500
 CHARACTERS_AT_ONCE = 4_000_000
 """Of the recipients in memory, as far as whoever adds them says it; of more they are spooled as well."""
 
+CHARACTERS_EACH = 60
+"""That count for nothing beside what a recipient takes in any case: as many as they are may be held."""
+
 
 class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass takes its time
     """One who gets the mailing. `variables` fill its merge tags; `role` is to, cc or bcc."""
@@ -45,6 +48,11 @@ class Recipients(Sequence[Recipient]):
         self._characters = 0
         self.extend(given)
 
+    @property
+    def is_spooled(self) -> bool:
+        """Whether there is a file. Else all of them are in memory."""
+        return self._file is not None
+
     def append(self, recipient: Recipient) -> None:
         self._rest.append(recipient)
         self._spool_if_many()
@@ -55,7 +63,7 @@ class Recipients(Sequence[Recipient]):
         for some in in_parts(recipients, SPOOLED_AT_ONCE):
             self._rest += some
             self._spool_if_many()
-        if self._characters > CHARACTERS_AT_ONCE:
+        if self._characters > max(CHARACTERS_AT_ONCE, CHARACTERS_EACH * len(self._rest)):
             self._spool(1)
 
     def _spool_if_many(self) -> None:
