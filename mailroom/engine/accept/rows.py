@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import repeat
 from typing import Any
 
 from pydantic_core import to_json
@@ -26,6 +28,9 @@ from mailroom.ledger.states import MailingState
 from mailroom.queue import BULK, URGENT
 
 MILLISECOND = timedelta(milliseconds=1)
+
+_new_delivery: Callable[[tuple[object, ...]], NewDelivery] = partial(tuple.__new__, NewDelivery)
+"""Of all its fields, in a third of the time."""
 
 
 def queue_of(submission: Submission) -> str:
@@ -105,13 +110,19 @@ def delivery_rows(
     mailing_id: int,
     recipients: Sequence[Recipient],
     address_keys: Sequence[str],
-    listed: Collection[str],
+    listed: Set[str],
     starts_at: int,
     batch_id: int | None = None,
 ) -> list[NewDelivery]:
     """One for each recipient: suppressed if its key is `listed`, else in the batch or due at `starts_at`."""
     due_at = starts_at if batch_id is None else None
     waiting, suppressed = (moves.accepted(is_listed).value for is_listed in (False, True))
+    if recipients and listed.isdisjoint(address_keys):
+        addresses, names, variables, roles = zip(*recipients, strict=True)
+        texts = [None if some is None else to_json(some).decode() for some in variables]
+        same = map(repeat, (waiting, due_at, batch_id, starts_at, None, None))
+        rows = zip(repeat(mailing_id), addresses, address_keys, names, roles, texts, *same, strict=False)
+        return list(map(_new_delivery, rows))
     return [
         NewDelivery(
             mailing_id,
