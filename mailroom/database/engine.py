@@ -13,12 +13,13 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from mailroom import files
-from mailroom.database import begin, idle, pipeline, pooler
+from mailroom.database import begin, idle, pipeline, planner, pooler
 from mailroom.database.faults import ITS_OWN
 from mailroom.database.kept_open import KeptOpen
 from mailroom.database.lookup import Lookups
 from mailroom.database.page_cache import USUAL_CACHE, USUALLY_MAPPED
 from mailroom.database.raw import RawConnection
+from mailroom.database.sqlite_flush import flushed_later
 from mailroom.database.statement import Statement
 from mailroom.database.write_lock import WriteLock
 
@@ -129,6 +130,25 @@ class Database:
         with (
             self._write_lock.one() if self._write_lock else nullcontext(),
             self._writing.begin() as connection,
+        ):
+            yield connection
+
+    @contextmanager
+    def begin_unflushed(self) -> Iterator[Connection]:
+        """The same for what promises nothing yet: its commit does not wait for the disk.
+
+        A later one that does waits for all that was committed before it.
+        """
+        if self._write_lock is None:
+            with self.begin() as connection:
+                planner.flush_with_a_later_commit(connection)
+                yield connection
+            return
+        with (
+            self._write_lock.one(),
+            self._writing.connect() as connection,
+            flushed_later(connection),
+            connection.begin(),
         ):
             yield connection
 

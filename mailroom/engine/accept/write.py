@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 
 from mailroom.content.recipients.parsed import Recipient, keys_of
 from mailroom.content.recipients.spool import Recipients
-from mailroom.database import planner
 from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
 from mailroom.database.page_cache import smaller_cache
@@ -187,8 +186,7 @@ def _parts(recipients: Sequence[Recipient]) -> Iterator[Sequence[Recipient]]:
 
 
 def _add_some(database: Database, rows: Sequence[NewDelivery]) -> int:
-    with database.begin() as connection, smaller_cache(connection, thresholds.CACHED_WHILE_STAGING):
-        planner.flush_with_a_later_commit(connection)
+    with database.begin_unflushed() as connection, smaller_cache(connection, thresholds.CACHED_WHILE_STAGING):
         if not staging.renew(connection, rows[0].mailing_id):
             raise Overtaken
         return _add(connection, rows)
