@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, count, islice
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from mailroom.content.formulas import restored
 from mailroom.content.recipients.csv_encoding import (
@@ -92,6 +92,15 @@ def _separated(lines: LineBlocks, parsed: Parsed) -> Generator[Numbered]:
         line += len(block)
 
 
+class _RowReader(Protocol):
+    """The csv module's, whose name it does not tell."""
+
+    @property
+    def line_num(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
 def _row_a_line(block: list[str], read: Callable[[list[str]], Iterator[list[str]]]) -> list[list[str]] | None:
     """The usual case, without a loop of Python's: each line is a row. None: one is not."""
     try:
@@ -107,7 +116,7 @@ def _filled(rows: Iterable[list[str]], line: int) -> Iterator[Numbered]:
     return ((number, row) for number, row in enumerate(rows, line) if any(row))
 
 
-def _one_by_one(reader: csv.Reader, lines: int, first: int, parsed: Parsed) -> Generator[Numbered, None, int]:
+def _one_by_one(reader: _RowReader, lines: int, first: int, parsed: Parsed) -> Generator[Numbered, None, int]:
     """The rows that begin within so many lines; returns the line after them. The last may end beyond."""
     line = first
     while reader.line_num < lines:
