@@ -6,6 +6,7 @@ catcher        .port, .mails, .wait_for(n), .delay
 sqlite_url     a migrated ledger in a file of its own
 postgres_url   a migrated ledger in a database of its own
 pooled_url     the same, through a PgBouncer in transaction mode (pooler)
+each_loop      Python's own event loop, then uvloop's, for whatever makes one: the test runs twice
 database_url   both of these, one after the other: the test runs twice
 database       mailroom.database.engine.Database on database_url
 settings_env   an environment that mailroom.settings.load() accepts, on the parts above (SQLite)
@@ -16,6 +17,7 @@ browser        Chromium, started once for a module; its tabs are closed after ea
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import shutil
@@ -52,6 +54,7 @@ FLAGS = [
 ]
 NO_CHROMIUM = "Chromium is missing; on Debian and Ubuntu: apt-get install chromium"
 IDLE_SECONDS = 0.4
+NO_UVLOOP = "uvloop is missing: pip install -r requirements.txt"
 NO_POSTGRES = "PostgreSQL is missing: pip install -r requirements-dev.txt"
 
 
@@ -269,6 +272,19 @@ def settings_env(tmp_path: Path, sqlite_url: str, valkey: Valkey, catcher: Catch
 @pytest.fixture
 def settings(settings_env: dict[str, str]) -> Settings:
     return load(settings_env)
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def each_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "asyncio":
+        monkeypatch.setitem(sys.modules, "uvloop", None)  # as where it is not installed
+        return
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        _missing(NO_UVLOOP)
+    for place in (asyncio, asyncio.events):
+        monkeypatch.setattr(place, "new_event_loop", new_event_loop)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import util
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = {"app", "benchmarks", "docs", "jobs", "mailroom", "start", "tests", "worker"}
+DISPENSABLE = {"uvloop"}  # what is not there is not used
 ONLY_TYPES = {"_typeshed"}  # comes with the type checker
 PEERS = ROOT / "benchmarks" / "peers"  # each has an environment of its own
 
@@ -74,6 +76,8 @@ def modules_of(path: Path) -> Iterator[str]:
 
 def needs_of(name: str) -> set[str]:
     """What it declares, whatever it is asked for and wherever it runs."""
+    if name in DISPENSABLE and not util.find_spec(name):
+        return set()
     return {normal(re.split(r"[^\w.-]", line)[0]) for line in requires(name) or []}
 
 

@@ -38,6 +38,7 @@ from mailroom.engine.send.relay import Relay, Relays
 from mailroom.engine.send.session_pool import SessionNumbers, SessionPool
 from mailroom.engine.sweeper import Sweeper
 from mailroom.engine.webhooks.calling import Webhooks
+from mailroom.event_loop import new_event_loop
 from mailroom.ledger import migrate
 from mailroom.queue import Queue
 from mailroom.settings import Settings
@@ -65,7 +66,7 @@ class WorkerProcess:
             busy_timeout=WORKER_BUSY_TIMEOUT_MS,
         )
         self.direct = self.database.direct()  # for what the event loop writes
-        self.loop = asyncio.new_event_loop()
+        self.loop = new_event_loop()
         self.messages = CompiledMessages(link_place(settings), settings.mail_server)
         self.relays = _relays(settings, self.database, name)
         routes = {relay.name: relay.server.name for relay in self.relays}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from mailroom.sink.options import Options
 from mailroom.sink.record import Record
@@ -66,8 +66,7 @@ class Peer(asyncio.Protocol):
     # Events
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's own kind is no subclass
         name = transport.get_extra_info("peername") or ("?", 0)
         self._peer = f"{name[0]}:{name[1]}"
         self._context.connection = self._sink.opened(self)

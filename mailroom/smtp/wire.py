@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 from mailroom.smtp.reply import Reply, words
 
@@ -154,8 +154,7 @@ class Wire(asyncio.Protocol):
     # What the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's own kind is no subclass
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._break(Broken(f"the connection was lost ({exc})" if exc else "the server hung up", "lost"))

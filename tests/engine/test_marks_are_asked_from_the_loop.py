@@ -19,6 +19,8 @@ from mailroom.ledger.schema import deliveries
 from mailroom.ledger.states import State
 from tests.ledger.book import Book
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 REPLIES = ['2.0.0 "Ok"', "back\\slash\\", "{1,2}, NULL", "Grüße, 你好", "", "NULL", "two\nlines\ttab"]
 REFUSES = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql

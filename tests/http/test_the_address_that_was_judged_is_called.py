@@ -35,6 +35,7 @@ def answers(*addresses: str) -> Any:
     return getaddrinfo, asked
 
 
+@pytest.mark.usefixtures("each_loop")
 def test_a_name_is_asked_once_for_each_connection_and_what_it_said_is_called(
     caller: Call, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +91,7 @@ def test_what_is_sent_is_what_was_asked_for_and_no_cookie(caller: Call, receiver
     assert [set(got.headers) for got in receiver.got] == [names, names]
 
 
+@pytest.mark.usefixtures("each_loop")
 def test_a_slow_name_server_holds_up_no_other_lookup_and_no_thread_of_the_pool(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

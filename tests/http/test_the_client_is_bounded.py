@@ -18,6 +18,8 @@ from mailroom.sink.certificates import Kind, make_certificate
 from tests.http.conftest import Call
 from tests.webhooks.receiver import Receiver
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 
 def test_one_connection_serves_many_posts(caller: Call, receiver: Receiver) -> None:
     client = caller(receiver.url)

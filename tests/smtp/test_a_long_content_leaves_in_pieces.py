@@ -47,6 +47,7 @@ def test_another_line_break_is_found_in_every_piece(octets: bytes, kind: Callabl
     assert too_large is not None and "too large" in too_large.message
 
 
+@pytest.mark.usefixtures("each_loop")
 @pytest.mark.parametrize("pipelining", ["on", "off"])
 @pytest.mark.parametrize("text", [b"", b".\r\n", b"x" * 900 + b"\r\n.y\r\n"])
 def test_it_arrives_octet_by_octet(sink: Sink, deliver: Deliver, pipelining: str, text: bytes) -> None:
@@ -89,6 +90,7 @@ async def serve(reading: Reading, meanwhile: Callable[[int], Awaitable[None]]) -
         await meanwhile(server.sockets[0].getsockname()[1])
 
 
+@pytest.mark.usefixtures("each_loop")
 def test_no_more_than_a_slice_of_it_waits_for_a_slow_server() -> None:
     waited: list[int] = []
 
@@ -131,6 +133,7 @@ async def _refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     writer.write(b"552 5.3.4 Too much\r\n")
 
 
+@pytest.mark.usefixtures("each_loop")
 @pytest.mark.parametrize(
     ("reading", "kind", "scope"),
     [(_hangs_up, "temporary", "session"), (_refuses, "permanent", "delivery")],

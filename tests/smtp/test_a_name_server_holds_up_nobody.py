@@ -169,6 +169,7 @@ def test_an_address_where_nobody_answers_is_asked_for_again_at_the_next_try(
     assert names.asked == 2
 
 
+@pytest.mark.usefixtures("each_loop")
 def test_where_nobody_answered_is_no_last_good_answer(names: NameServer, sink: Sink) -> None:
     server = Server(NAME, sink().port)
     assert isinstance(visit(server), Reply)
@@ -179,6 +180,7 @@ def test_where_nobody_answered_is_no_last_good_answer(names: NameServer, sink: S
     assert isinstance(visit(server), Reply), "where somebody answered"
 
 
+@pytest.mark.usefixtures("each_loop")
 def test_an_address_is_no_name(monkeypatch: pytest.MonkeyPatch, sink: Sink) -> None:
     port = sink().port
 

@@ -11,6 +11,8 @@ from mailroom.smtp.server import Server
 from mailroom.smtp.session import Session
 from tests.smtp.conftest import Deliver, Sink, Tray
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 PIPELINING = pytest.mark.parametrize("pipelining", ["on", "off"])
 
 

@@ -12,6 +12,8 @@ from mailroom.smtp.server import Server
 from mailroom.smtp.session import Session
 from tests.smtp.conftest import Deliver, Sink, Tray
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 
 async def reopening(server: Server, letters: Tray, tries: int = 3) -> None:
     """What an engine does: reopen as long as sessions end and something waits."""

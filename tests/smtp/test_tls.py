@@ -7,6 +7,8 @@ from mailroom.smtp.failure import Failure
 from mailroom.smtp.reply import Reply
 from tests.smtp.conftest import Certificates, Deliver, Sink, Tray
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 HOW = pytest.mark.parametrize("how", ["starttls", "implicit"])
 LOGIN = {"username": "ann", "password": "open sesame"}
 
