@@ -50,7 +50,7 @@ def listed(file: str) -> list[Requirement]:
     for line in (ROOT / file).read_text().splitlines():
         if line.startswith("#"):
             heading = line.removeprefix("# ")
-        elif pinned := re.fullmatch(r"([\w.-]+)(?:\[\w+\])?==\S+(?:  # (.+))?", line):
+        elif pinned := re.fullmatch(r"([\w.-]+)(?:\[\w+\])?==[^\s;]+(?:; [^#]*[^#\s])?(?:  # (.+))?", line):
             found.append(Requirement(normal(pinned[1]), heading, pinned[2] or ""))
         else:
             assert line in ("", "-r requirements.txt"), f"{line} is not pinned"
