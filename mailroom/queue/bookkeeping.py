@@ -1,12 +1,15 @@
-"""Bookkeeping: RQ is told about a job, for rq-dashboard, in one round trip before it and one after.
+"""Bookkeeping: RQ is told about a job, for rq-dashboard, in one round trip after it.
 
-RQ's own worker needs some fifteen. Nothing here decides anything; the ledger does.
+A job that lasts is told of while it runs as well, by the heartbeat's thread: whoever waits for the mail need
+not wait for the note. RQ's own worker needs some fifteen round trips. Nothing here decides anything; the
+ledger does.
 """
 
 from __future__ import annotations
 
 import time
 import traceback
+from threading import Lock
 from typing import Any, Protocol
 
 import structlog
@@ -32,6 +35,8 @@ class WorkerAtWork(AnyWorker, Protocol):
 
     connection: Redis
     full: bool
+    is_noted: bool
+    noting: Lock
 
     @property
     def job_class(self) -> type[Job]: ...
@@ -48,7 +53,7 @@ def execution(worker: WorkerAtWork, job: Job) -> Execution:
 
 
 def begin(worker: WorkerAtWork, queue_name: str, taken: bytes) -> Job | None:
-    """Read the job and note that it runs here; None when it is gone or cannot be read."""
+    """Read the job; None when it is gone or cannot be read."""
     try:
         job_id = as_text(taken)
         job = worker.job_class(job_id, worker.connection)
@@ -57,19 +62,13 @@ def begin(worker: WorkerAtWork, queue_name: str, taken: bytes) -> Job | None:
         return None
     job.origin = queue_name
     worker.job, worker.job_began_at = job, time.monotonic()
-    run = execution(worker, job)
-    # No transaction: in a full Redis the job can still be read, and shall still be run.
     with worker.connection.pipeline(transaction=False) as pipe:
         pipe.hgetall(job.key)
-        run.save(WORKER_TTL, pipe)
-        ExecutionRegistry(job_id, worker.connection).add(run, WORKER_TTL, pipe)
-        job.started_job_registry.add_execution(run, pipe, WORKER_TTL)
-        pipe.sadd(run.worker_executions_key, run.composite_key)
-        pipe.expire(run.worker_executions_key, WORKER_TTL)
-        job.prepare_for_execution(worker.name, pipe)
-        _state(worker, WorkerStatus.BUSY, job_id, pipe)
-        fields = _send(worker, pipe)[0]
-    started_at = job.started_at
+        # Should this worker die before its job is noted, nobody would take it away.
+        pipe.expire(job.key, FAILURE_TTL)
+        fields = pipe.execute(raise_on_error=False)[0]
+    if isinstance(fields, RedisError) and not is_wrong_kind(fields):
+        raise fields
     try:
         if is_wrong_kind(fields):
             raise fields
@@ -77,16 +76,46 @@ def begin(worker: WorkerAtWork, queue_name: str, taken: bytes) -> Job | None:
     except Exception as error:  # whatever a stranger may have put there
         _drop(worker, job, error)
         return None
-    job.started_at, job.worker_name, job.origin = started_at, worker.name, queue_name
+    job.started_at, job.worker_name, job.origin = now(), worker.name, queue_name
     return job
+
+
+def note(worker: WorkerAtWork, redis: Redis) -> None:
+    """Note that the present job runs here, unless that is noted; from another thread than the job's."""
+    with worker.noting:
+        job = worker.job
+        if job is None or job.started_at is None or worker.is_noted:
+            return
+        worker.is_noted = True  # tried once: the next heartbeat tells of it again
+        run = execution(worker, job)
+        # No transaction: a full Redis takes what it can.
+        with redis.pipeline(transaction=False) as pipe:
+            run.save(WORKER_TTL, pipe)
+            ExecutionRegistry(job.id, redis).add(run, WORKER_TTL, pipe)
+            job.started_job_registry.add_execution(run, pipe, WORKER_TTL)
+            pipe.sadd(run.worker_executions_key, run.composite_key)
+            pipe.expire(run.worker_executions_key, WORKER_TTL)
+            pipe.hset(job.key, mapping=_begun(job, JobStatus.STARTED))
+            _state(worker, WorkerStatus.BUSY, job.id, pipe)
+            _send(worker, pipe)
+
+
+def _begun(job: Job, status: JobStatus) -> dict[str, str]:
+    assert job.started_at is not None
+    return {
+        "status": status.value,
+        "started_at": utcformat(job.started_at),
+        "worker_name": job.worker_name or "",
+        "last_heartbeat": utcformat(now()),
+    }
 
 
 def end_well(worker: WorkerAtWork, job: Job) -> None:
     job.ended_at = now()
-    with worker.connection.pipeline(transaction=False) as pipe:
-        job.set_status(JobStatus.FINISHED, pipe)
-        pipe.hset(job.key, "ended_at", utcformat(job.ended_at))
-        job.cleanup(RESULT_TTL, pipe)
+    with worker.noting, worker.connection.pipeline(transaction=False) as pipe:
+        ended = {"ended_at": utcformat(job.ended_at)}
+        pipe.hset(job.key, mapping=_begun(job, JobStatus.FINISHED) | ended)
+        pipe.expire(job.key, RESULT_TTL)
         job.finished_job_registry.add(job, RESULT_TTL, pipe)
         worker.increment_successful_job_count(pipe)
         _end(worker, job, pipe)
@@ -100,8 +129,9 @@ def end_badly(worker: WorkerAtWork, job: Job, error: Exception) -> None:
     where = "".join(f"{frame.filename}:{frame.lineno} in {frame.name}\n" for frame in frames)
     shown = str(error) if isinstance(error, JobRefused) else f"{where}{type(error).__name__}"
     job.ended_at, job.failure_ttl = now(), FAILURE_TTL
-    with worker.connection.pipeline(transaction=False) as pipe:
+    with worker.noting, worker.connection.pipeline(transaction=False) as pipe:
         job.set_status(JobStatus.FAILED, pipe)
+        pipe.hset(job.key, mapping=_begun(job, JobStatus.FAILED))
         job._handle_failure(shown, pipe, worker_name=worker.name)
         worker.increment_failed_job_count(pipe)
         _end(worker, job, pipe)
@@ -110,17 +140,18 @@ def end_badly(worker: WorkerAtWork, job: Job, error: Exception) -> None:
 def _drop(worker: WorkerAtWork, job: Job, error: Exception) -> None:
     if not isinstance(error, NoSuchJobError):  # else somebody deleted it while it waited
         log.error("a job cannot be read and is dropped", job=job.id, exc_info=error)
-    with worker.connection.pipeline(transaction=False) as pipe:
+    with worker.noting, worker.connection.pipeline(transaction=False) as pipe:
         pipe.delete(job.key)
         _end(worker, job, pipe)
 
 
 def _end(worker: WorkerAtWork, job: Job, pipe: Pipeline) -> None:
-    execution(worker, job).delete(job, pipe)
     if worker.job_began_at is not None:
         pipe.hincrbyfloat(worker.key, "total_working_time", round(time.monotonic() - worker.job_began_at, 3))
-    worker.job = worker.job_began_at = None
-    _state(worker, WorkerStatus.IDLE, "", pipe)
+    if worker.is_noted:
+        execution(worker, job).delete(job, pipe)
+        _state(worker, WorkerStatus.IDLE, "", pipe)
+    worker.job, worker.job_began_at, worker.is_noted = None, None, False
     _send(worker, pipe)
 
 

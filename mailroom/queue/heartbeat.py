@@ -24,8 +24,11 @@ from mailroom.queue.strays import drop_unreadable, is_wrong_kind, put_aside
 
 log = structlog.get_logger()
 
-HEARTBEAT_TICK = 0.5
+HEARTBEAT_TICK = 0.1
 BEAT = 5.0
+
+NOTED_FROM = 0.1
+"""Seconds for which a job has run when it is noted for rq-dashboard: most are over by then."""
 
 WORKER_TTL = 30
 """Seconds after which a silent worker counts as dead, and its unclaimed batch as missing.
@@ -62,6 +65,8 @@ class LivingWorker(AnyWorker, Protocol):
 
     def register(self, pipe: Pipeline, ttl: int) -> None: ...
 
+    def note_job(self, redis: Redis) -> None: ...
+
     def register_death(self) -> None: ...
 
     @property
@@ -91,6 +96,7 @@ class Heartbeat(Thread):
         beaten_at = time.monotonic()
         while not self._stopped:
             self._watch()
+            self._note_job()
             if time.monotonic() - beaten_at >= BEAT or supervision.troubles() != self._told:
                 self._told = supervision.troubles()
                 beaten_at = time.monotonic()
@@ -147,6 +153,11 @@ class Heartbeat(Thread):
         if worker.job_began_at and now - worker.job_began_at > self.job_timeout:
             log.error("the worker hangs and is cut off", worker=worker.name, job=worker.job and worker.job.id)
             os._exit(1)
+
+    def _note_job(self) -> None:
+        began_at = self.worker.job_began_at
+        if began_at is not None and time.monotonic() - began_at >= NOTED_FROM:
+            self._try(lambda: self.worker.note_job(self.redis))
 
     def tidy(self) -> None:
         """RQ's maintenance, by one worker at a time."""

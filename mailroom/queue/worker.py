@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterable
+from threading import Lock
 from types import FrameType
 from typing import Any, ClassVar, cast
 
@@ -104,6 +105,8 @@ class Worker(SimpleWorker):
         self.job_began_at: float | None = None  # by the monotonic clock, as below
         self.stop_requested_at: float | None = None
         self.suspended = False  # by `rq suspend`
+        self.is_noted = False  # in Redis: that it runs this job
+        self.noting = Lock()
         self._engine: Any = None
         self._urgent_turns = 0
         self._known = False  # to Redis, as far as we know
@@ -235,7 +238,7 @@ class Worker(SimpleWorker):
             reason = "no answer" if isinstance(error, RedisTimeout) else str(error)
             log.warning("Redis cannot be used; trying until it can", worker=self.name, reason=reason)
         self._known, self._unreachable = False, True
-        self.job = self.job_began_at = None
+        self.job, self.job_began_at, self.is_noted = None, None, False
         time.sleep(RETRY_WAIT)
 
     def _has_mended(self) -> bool:
@@ -255,7 +258,7 @@ class Worker(SimpleWorker):
     def register(self, pipe: Pipeline, ttl: int) -> None:
         """Write down all there is to say about this worker and its job, to be forgotten after `ttl`."""
         self.last_heartbeat = now()
-        job = self.job
+        job = self.job if self.is_noted else None
         about = {
             "state": self.get_state(),
             "job": job.id if job else "",
@@ -268,6 +271,9 @@ class Worker(SimpleWorker):
         if job:
             bookkeeping.execution(self, job).heartbeat(job.started_job_registry, ttl, pipe)
             pipe.expire(self.executions_key, ttl)
+
+    def note_job(self, redis: Redis) -> None:
+        bookkeeping.note(self, redis)
 
     @property
     def ledger(self) -> str | None:
