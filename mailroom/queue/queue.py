@@ -10,10 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from redis import Redis
-from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 from rq.defaults import RQ_KEY_PREFIX
@@ -26,6 +25,7 @@ from mailroom.in_parts import in_parts
 from mailroom.queue.connection import connect
 from mailroom.queue.job import DELIVER, JobList
 from mailroom.queue.strays import is_wrong_kind, put_aside, readable
+from mailroom.queue.transaction import Transaction, packed
 
 URGENT, BULK = "urgent", "bulk"
 OUR_QUEUES = frozenset({URGENT, BULK})
@@ -56,6 +56,8 @@ NEW_JOB: dict[str, str | int] = {
     "failure_ttl": FAILURE_TTL,
 }
 """What the hashes of all our jobs have in common."""
+
+SAME_FIELDS_PACKED = packed(*(str(word) for field in NEW_JOB.items() for word in field))
 
 T = TypeVar("T")
 BatchId = tuple[int, int]
@@ -139,15 +141,15 @@ class Queue:
         """
         enqueued = False
         for chunk in in_parts(batches, JOBS_PER_PIPELINE):
-            with self._asking(mend=True), self.redis.pipeline() as pipe:
+            with self._asking(mend=True):
+                transaction = Transaction()
                 for name in {batch[3] for batch in chunk}:
-                    pipe.sadd(JobList.redis_queues_keys, queue_key(name))
+                    transaction.add("SADD", JobList.redis_queues_keys, queue_key(name))
                     if again:
-                        _forget(
-                            pipe, name, [job_id(batch[0], batch[1]) for batch in chunk if batch[3] == name]
-                        )
-                _add(pipe, chunk, at_front)
-                pipe.execute()
+                        ids = [job_id(batch[0], batch[1]) for batch in chunk if batch[3] == name]
+                        _forget(transaction, name, ids)
+                _add(transaction, chunk, at_front)
+                transaction.run(self.redis)
             enqueued = True
         return enqueued
 
@@ -256,25 +258,23 @@ class Queue:
             put_aside(self.redis, (URGENT, BULK))
 
 
-def _add(pipe: Pipeline, batches: Sequence[NewBatch], at_front: bool) -> None:
-    """Writes what RQ's Job.save would, in about half of its time: somebody waits for this in a request."""
+def _add(transaction: Transaction, batches: Sequence[NewBatch], at_front: bool) -> None:
+    """Writes what RQ's Job.save would, in about a third of its time: somebody waits for this in a request."""
     enqueued_at = utcformat(now())
-    push = pipe.lpush if at_front else pipe.rpush
+    push = "LPUSH" if at_front else "RPUSH"
     for batch_id, epoch, size, name in reversed(batches) if at_front else batches:
         id = job_id(batch_id, epoch)
-        call = json.dumps([DELIVER, None, [batch_id, epoch], {}])
-        fields: dict[Any, str | int | bytes] = {
-            **NEW_JOB,
-            "created_at": enqueued_at,
-            "enqueued_at": enqueued_at,
-            "data": _compressed(call.encode()),
-            "description": f"deliver batch {batch_id} ({size} {'mail' if size == 1 else 'mails'})",
-            "origin": name,
-        }
+        key = job_key(id)
+        fields: tuple[str | bytes, ...] = (
+            *("created_at", enqueued_at, "enqueued_at", enqueued_at, "origin", name),
+            *("data", _compressed(json.dumps([DELIVER, None, [batch_id, epoch], {}]).encode())),
+            *("description", f"deliver batch {batch_id} ({size} {'mail' if size == 1 else 'mails'})"),
+        )
         # An id comes again when the ledger was made anew and Redis was not.
-        pipe.delete(job_key(id))
-        pipe.hset(job_key(id), mapping=fields)
-        push(queue_key(name), id)
+        transaction.add("DEL", key)
+        words = packed("HSET", key, *fields) + SAME_FIELDS_PACKED
+        transaction.add_packed(2 + len(fields) + 2 * len(NEW_JOB), words)
+        transaction.add(push, queue_key(name), id)
 
 
 def _compressed(call: bytes) -> bytes:
@@ -283,13 +283,13 @@ def _compressed(call: bytes) -> bytes:
     return small.compress(call) + small.flush()
 
 
-def _forget(pipe: Pipeline, name: str, ids: Sequence[str]) -> None:
+def _forget(transaction: Transaction, name: str, ids: Sequence[str]) -> None:
     """Takes earlier jobs of these ids off RQ's lists."""
-    pipe.zrem(f"{RQ_KEY_PREFIX}:finished:{name}", *ids)
-    pipe.zrem(f"{RQ_KEY_PREFIX}:failed:{name}", *ids)
-    pipe.zrem(f"{RQ_KEY_PREFIX}:wip:{name}", *[f"{id}:{EXECUTION}" for id in ids])
+    transaction.add("ZREM", f"{RQ_KEY_PREFIX}:finished:{name}", *ids)
+    transaction.add("ZREM", f"{RQ_KEY_PREFIX}:failed:{name}", *ids)
+    transaction.add("ZREM", f"{RQ_KEY_PREFIX}:wip:{name}", *[f"{id}:{EXECUTION}" for id in ids])
     for id in ids:
-        pipe.delete(f"{RQ_KEY_PREFIX}:results:{id}", f"{RQ_KEY_PREFIX}:executions:{id}")
+        transaction.add("DEL", f"{RQ_KEY_PREFIX}:results:{id}", f"{RQ_KEY_PREFIX}:executions:{id}")
 
 
 def _worker_info(key: bytes, values: Sequence[bytes | None]) -> WorkerInfo:
