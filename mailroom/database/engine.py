@@ -179,6 +179,20 @@ class Database:
         with self._piped.begin() as connection, pipeline.of(connection, begin.BEGIN_READING):
             yield connection
 
+    @contextmanager
+    def begin_often(self) -> Iterator[Connection]:
+        """`begin_at_once` for one thread that does so all the time: SQLite's connection is kept."""
+        transaction = self.begin_at_once() if self._kept_open is None else self._kept_open.begin()
+        with transaction as connection:
+            yield connection
+
+    @contextmanager
+    def read_often(self) -> Iterator[Connection]:
+        """`read_at_once`, likewise."""
+        transaction = self.read_at_once() if self._kept_open is None else self._kept_open.read()
+        with transaction as connection:
+            yield connection
+
     def kept_open(self) -> KeptOpen:
         """For who writes to SQLite often, in one thread at a time."""
         assert self._kept_open is not None
@@ -274,14 +288,13 @@ def _configure_sqlite(
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if options.get("mailroom_writes"):
-            begin_writing = (
-                write_lock.begin_impatient if options.get("mailroom_impatient") else write_lock.begin
-            )
-            try:
-                begin_writing(connection.connection.cursor())
-            except sqlite3.Error as error:
-                raise OperationalError("BEGIN IMMEDIATE", None, error) from error
-        else:
-            connection.exec_driver_sql("BEGIN")
+        options, cursor = connection.get_execution_options(), connection.connection.cursor()
+        try:
+            if not options.get("mailroom_writes"):
+                cursor.execute("BEGIN")  # by SQLAlchemy it would take as long as a small question
+            elif options.get("mailroom_impatient"):
+                write_lock.begin_impatient(cursor)
+            else:
+                write_lock.begin(cursor)
+        except sqlite3.Error as error:
+            raise OperationalError("BEGIN", None, error) from error

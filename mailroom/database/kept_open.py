@@ -24,16 +24,33 @@ class KeptOpen:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Committed on leaving; an exception rolls back, and the next one opens a connection anew."""
-        with self._in_use, self._write_lock.one():
+        with self._in_use, self._write_lock.one(), self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, by a connection that has in its cache what the last one wrote."""
+        with self._in_use:
             connection = self._connection = self._connection or self._open()
-            try:
-                with connection.begin():
-                    yield connection
-            except BaseException:
-                self._connection = None
-                with suppress(Exception):
-                    connection.close()
-                raise
+            connection.execution_options(mailroom_writes=False)
+            cursor = connection.connection.cursor()
+            cursor.execute(self._write_lock.patient)  # SQLite's file may be in the middle of its recovery
+            with self._transaction():
+                yield connection
+            cursor.execute(IMPATIENT)
+            connection.execution_options(mailroom_writes=True)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        connection = self._connection = self._connection or self._open()
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            self._connection = None
+            with suppress(Exception):
+                connection.close()
+            raise
 
     def look(self, sql: str, given: Any) -> list[tuple[Any, ...]] | None:
         """What a statement that only reads finds, between two transactions; None: somebody else has to ask.

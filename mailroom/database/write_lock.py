@@ -27,6 +27,8 @@ class WriteLock:
 
     def __init__(self, timeout_ms: int) -> None:
         self._timeout_ms = timeout_ms
+        self.patient = f"PRAGMA busy_timeout = {timeout_ms}"
+        """The contrary of IMPATIENT."""
         self._line = threading.Lock()
 
     @contextmanager
@@ -45,7 +47,7 @@ class WriteLock:
         try:
             self.begin_impatient(cursor)
         finally:
-            cursor.execute(f"PRAGMA busy_timeout = {self._timeout_ms}")
+            cursor.execute(self.patient)
 
     def begin_impatient(self, cursor: Any) -> None:
         """The same on a connection that does nothing but write, and is IMPATIENT for good."""

@@ -98,7 +98,7 @@ class _Job:
     def run(self, batch_id: int, epoch: int) -> None:
         worker = self._worker
         self._batch_id = batch_id
-        with worker.database.begin_at_once() as connection:
+        with worker.database.begin_often() as connection:
             lease = batches.claim(connection, batch_id, epoch, worker.name)
             if lease is None:
                 log.info("somebody else has this batch", batch=batch_id)
@@ -137,7 +137,7 @@ class _Job:
         worker = self._worker
         # On SQLite apart from the transaction that took the batch, which holds its one write lock.
         if (asked := self._asked) is None:
-            with worker.database.read_at_once() as connection:
+            with worker.database.read_often() as connection:
                 planner.keep_plans(connection)
                 asked = _ask(connection, relay, lease.batch_id)
         asked.look()
@@ -196,7 +196,7 @@ class _Job:
     def _end(self, lease: Lease, sender: BatchSender | None) -> tuple[Lease | None, list[Gathered]]:
         """The batch to go on with, and what is to be enqueued."""
         self._asked = None
-        with self._worker.database.begin_at_once() as connection:
+        with self._worker.database.begin_often() as connection:
             planner.keep_plans(connection)
             if not _has_ended(connection, lease, sender):
                 log.warning("this batch could not be closed; it comes back by itself", batch=lease.batch_id)

@@ -125,7 +125,7 @@ class CompiledMessages:
         """The message of each of these mailings."""
         if unknown := mailing_ids - self._kept.keys():
             self._make_room(mailing_ids)
-            with database.read() as connection:
+            with database.read_often() if database.is_sqlite else database.read() as connection:
                 self._kept.update(self._with_fields(_compiled(connection, unknown, self._place)))
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
         for mailing_id in mailing_ids:
