@@ -8,17 +8,21 @@ holds SQLite's one write lock meanwhile.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, Engine, Executable, literal_column
+from sqlalchemy import JSON, BindParameter, Connection, Dialect, Engine, Executable, literal_column
 from sqlalchemy.sql import visitors
 
 from mailroom.database import begin, pipeline
 from mailroom.database.pipeline import as_sqlalchemy
 
 Converter = Callable[[Any], Any]
+
+READ_TOGETHER = 1 << 20
+"""Characters of JSON, of all rows together, that are read as one text: there they are held once more."""
 
 
 def execute(connection: Connection, run: Callable[[str, Any], Any], sql: str, given: Any) -> None:
@@ -114,6 +118,16 @@ class Statement:
         return found
 
 
+def _read_together(texts: Iterable[str | None]) -> list[Any] | None:
+    """JSON texts read as one, which takes a quarter of the time. None: each is to be read by itself."""
+    written = ["null" if text is None else text for text in texts]
+    # SQLite gives back a number for a text that is one.
+    if not all(type(text) is str for text in written) or sum(map(len, written)) > READ_TOGETHER:
+        return None
+    found: list[Any] = json.loads(f"[{','.join(written)}]")
+    return found if len(found) == len(written) else None
+
+
 def with_literals(statement: Any, dialect: Dialect) -> Any:
     """The statement with its own values in its words.
 
@@ -156,6 +170,7 @@ class CompiledStatement:
         self._results: list[tuple[int, Converter]] = [
             (place, result) for place, result in enumerate(results) if result is not None
         ]
+        self._json = {place for place, column in enumerate(returned) if isinstance(column.type, JSON)}
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """As the driver takes them. Raises KeyError for a value that is missing."""
@@ -187,7 +202,8 @@ class CompiledStatement:
             return [tuple(row) for row in found]
         columns: list[Iterable[Any]] = list(zip(*found, strict=True))
         for place, result in self._results:
-            columns[place] = map(result, columns[place])
+            column = columns[place]
+            columns[place] = (place in self._json and _read_together(column)) or map(result, column)
         return list(zip(*columns, strict=True))
 
     def row(self, found: Sequence[Any]) -> tuple[Any, ...]:

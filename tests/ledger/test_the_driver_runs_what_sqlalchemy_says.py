@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import JSON, bindparam, column, insert, select, text, update
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from mailroom.database import statement
 from mailroom.database.engine import Database
-from mailroom.database.statement import Statement
+from mailroom.database.statement import CompiledStatement, Statement
 from mailroom.ledger.schema import api_keys, suppressions
 
 ADD = Statement(insert(suppressions).inline(), ("address_key", "reason", "created_at"))
@@ -29,6 +31,16 @@ def test_it_converts_as_the_types_say(database: Database) -> None:
         assert add.one(connection, **values, created_at=AT, expires_at=None) == (["send", "ä"], AT)
         row = connection.execute(select(api_keys)).one()
     assert (row.scopes, row.senders, row.created_at, row.expires_at) == (["send", "ä"], [], AT, None)
+
+
+def test_it_reads_the_json_of_all_rows_as_that_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = CompiledStatement(select(column("a", JSON)), sqlite.dialect(), None)
+    texts = ['{"a": "1,2"}', None, "[]", "null", '"],["', "5"]
+    values = [{"a": "1,2"}, None, [], None, "],[", 5]
+    assert [value for (value,) in compiled.rows([(text,) for text in texts])] == values
+    assert compiled.rows([(5,), ("[1]",)]) == [(5,), ([1],)], "SQLite gives back a number for its text"
+    monkeypatch.setattr(statement, "READ_TOGETHER", 3)
+    assert [value for (value,) in compiled.rows([(text,) for text in texts])] == values
 
 
 def test_it_finds_one_row_or_none(database: Database) -> None:
