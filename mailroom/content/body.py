@@ -25,6 +25,14 @@ class Personal:
         self._template, self._encode = template, encode
 
     @property
+    def template(self) -> Template:
+        return self._template
+
+    @property
+    def encode(self) -> Encode:
+        return self._encode
+
+    @property
     def names_used(self) -> Counter[str]:
         return names_used(self._template)
 

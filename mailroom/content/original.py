@@ -121,6 +121,10 @@ class Verbatim:
     def size(self) -> int:
         return sum(map(len, self.shared))
 
+    def fill(self, *_: object) -> None:
+        """There are no tags."""
+        return None
+
     def render(self, *_: object) -> bytes:
         """Its own Message-ID, Date and unsubscribe link count, whatever is given."""
         return b"".join(self.shared)

@@ -12,6 +12,14 @@ from mailroom.smtp.reply import Reply
 Outcome = Reply | Failure | Withdrawn
 
 
+class ReadyLines(bytes):
+    """A content whose maker knows it to be ready for the wire: CRLF is all that ends a line, also the last
+    one, and no line begins with a dot.
+    """
+
+    __slots__ = ()
+
+
 class SharedLines:
     """Whole lines that many envelopes share: looked through, and their dots doubled, once."""
 
@@ -92,7 +100,7 @@ def unsendable(envelope: Envelope, size_limit: int) -> Failure | None:
     if (path := envelope.mail_from) and not PATH.fullmatch(path):
         return _permanent("mail", f"the sender {path!r} cannot be put into an SMTP command")
     content = envelope.content
-    if not (has_no_other_break(content) if isinstance(content, bytes) else content.is_clean):
+    if type(content) is not ReadyLines and not _is_whole(content):
         return _permanent("data", "the message holds a line break that is not CRLF, so it was not sent")
     if size_limit and len(content) > size_limit:
         return _permanent(
@@ -104,6 +112,10 @@ def unsendable(envelope: Envelope, size_limit: int) -> Failure | None:
 
 def _permanent(stage: Stage, message: str) -> Failure:
     return Failure(message, stage=stage, kind="permanent")
+
+
+def _is_whole(content: bytes | LongContent) -> bool:
+    return has_no_other_break(content) if isinstance(content, bytes) else content.is_clean
 
 
 def _is_clean(piece: bytes | SharedLines) -> bool:
@@ -118,6 +130,8 @@ def has_no_other_break(content: bytes) -> bool:
 
 def stuffed(content: bytes) -> bytes:
     """`content` with its dots doubled (RFC 5321, 4.5.2), ready for the final dot."""
+    if type(content) is ReadyLines:
+        return content
     content = content.replace(b"\r\n.", b"\r\n..")
     if content.startswith(b"."):
         content = b"." + content

@@ -24,7 +24,7 @@ from mailroom.database.engine import Database
 from mailroom.ledger.consent import link_keys
 from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import Shown, SlicedFile, ToCompile
-from mailroom.smtp.envelope import LongContent, SharedLines
+from mailroom.smtp.envelope import LongContent, ReadyLines, SharedLines
 
 COMPILED_KEPT = 16
 COMPILED_OCTETS_KEPT = 32 << 20
@@ -51,6 +51,9 @@ class UnreadableContent:
 
     def __init__(self, words: str) -> None:
         self._words = words
+
+    def fill(self, *_: object) -> None:
+        return None
 
     def render(self, *_: object) -> bytes:
         raise MergeError(self._words)
@@ -84,6 +87,8 @@ class SendableMessage(NamedTuple):
         name, link = self._name(delivery), self._link(delivery)
         first = provider_fields(name) if self.has_fields else b""
         if not self.lines:
+            if (filled := self.compiled.fill(delivery, delivery.variables, name, date, link)) is not None:
+                return ReadyLines(first + filled)
             whole = self.compiled.render(delivery, delivery.variables, name, date, link)
             return first + whole if first else whole
         found: list[bytes | SharedLines] = []
