@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as StillWorking
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -17,6 +18,7 @@ from mailroom.database.together import Together
 from mailroom.engine import enqueue, worker_process
 from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.engine.send.feed import Feed
+from mailroom.engine.send.growth import next_size
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
@@ -36,11 +38,6 @@ URGENT_LOOKED_AT_EVERY = 0.25
 BULK_SLICE = 0.5
 """Seconds that a bulk job keeps its turn whoever waits, so that it is never starved; and for which
 it goes on with its mailing's next batches: a job for each costs more than their mails."""
-
-LARGE_BATCH_TAKES = 0.25
-"""Seconds for which a job's next batch holds mail, as fast as the last one went, if to begin one is some
-round trips: a batch is given back as a whole, and while its worker is dead nobody else has it.
-"""
 
 CLOSING_TRIED_FOR = 60.0
 """Seconds for which a batch is tried to be closed while the ledger is away. Left to its lease
@@ -120,18 +117,14 @@ class _Job:
         except LEDGER_AWAY:
             self._close(lease)  # left to its lease it would count as a death
             raise
-        began, waiting = time.monotonic(), len(sender.feed)
+        began = time.monotonic()
         self._wait(sender, lease)
-        sent_in_a_while = self._sent_in_a_while(waiting - len(sender.feed), time.monotonic() - began)
+        pace = sender.feed.taken / max(time.monotonic() - began, 0.001)
+        sent_in_a_while = next_size(pace, is_remote=self._worker.direct.is_remote)
         # A mailing that goes wrong is looked at when a batch ends.
         self._size_of_next = gather.SIZE if sender.recorder.has_failures else sent_in_a_while
         relay.rate.give_back()
         return self._close(lease, sender)
-
-    def _sent_in_a_while(self, number: int, seconds: float) -> int:
-        """So many mails the next batch may hold, when so many took this long."""
-        most = gather.largest(is_remote=self._worker.direct.is_remote)
-        return min(most, max(gather.SIZE, round(number * LARGE_BATCH_TAKES / max(seconds, 0.001))))
 
     def _sender(self, lease: Lease, relay: Relay, is_trial: bool) -> BatchSender:
         worker = self._worker
@@ -146,8 +139,18 @@ class _Job:
         recorder = Recorder(worker.loop, worker.database, worker.direct, lease, worker.rules)
         feed = Feed(deliveries, messages)
         return BatchSender(
-            *(worker.database, relay, lease, feed, recorder), is_trial=is_trial, accepted_at=accepted_at
+            *(worker.database, relay, lease, feed, recorder),
+            is_trial=is_trial,
+            accepted_at=accepted_at,
+            may_grow=partial(self._may_grow, lease),
         )
+
+    def _may_grow(self, lease: Lease) -> bool:
+        """Whether a batch goes on with its mailing while it is sent."""
+        return self._worker.direct.is_remote and self._goes_on(lease)
+
+    def _goes_on(self, lease: Lease) -> bool:
+        return lease.queue == BULK and self._has_turn() and not self._worker.is_stopping
 
     def _wait(self, sender: BatchSender, lease: Lease) -> None:
         worker = self._worker
@@ -222,8 +225,7 @@ class _Job:
         self, connection: Connection, lease: Lease, sender: BatchSender
     ) -> tuple[Following | None, list[Gathered]]:
         mailing_ids = sender.feed.messages
-        goes_on = lease.queue == BULK and self._has_turn() and not sender.feed.is_closed
-        if goes_on and not self._worker.is_stopping:
+        if self._goes_on(lease) and not sender.feed.is_closed:
             following, gathered = gather.next_of(connection, lease, mailing_ids, self._size_of_next)
             if following is not None:
                 turns.note(connection, following.batch.id, self._batch_id)

@@ -14,7 +14,7 @@ from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.database.together import Together
 from mailroom.ledger import suppressions
-from mailroom.ledger.batches import batches, gather, turns
+from mailroom.ledger.batches import batches, gather, growth, turns
 from mailroom.ledger.batches.batches import Lease, WaitingDelivery
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.deliveries.marks import HandOver, Sent
@@ -42,7 +42,7 @@ def way(postgres_url: str) -> Iterator[tuple[Way, Database]]:
 
 
 def test_of_a_batch_that_is_sent_and_followed_by_another(book: Book, way: tuple[Way, Database]) -> None:
-    mailing_id = book.accept(1_000)
+    mailing_id = book.accept(3_000)
     there, database = way
     direct = database.direct()
     waiting = iter(book.waiting())
@@ -65,6 +65,11 @@ def test_of_a_batch_that_is_sent_and_followed_by_another(book: Book, way: tuple[
             found = batches.contents_later(connection, lease.batch_id)
         assert look() is None
         return found()
+
+    def grow(lease: Lease, last: int) -> list[WaitingDelivery]:
+        with database.begin_at_once() as connection:
+            came = growth.grow(connection, lease, mailing_id, last, 10)
+        return came() if came is not None else []
 
     def send(lease: Lease, ids: list[int]) -> None:
         writer = marks.LeaseWriter(direct, lease)
@@ -89,12 +94,16 @@ def test_of_a_batch_that_is_sent_and_followed_by_another(book: Book, way: tuple[
         took["claim"], lease = trips(claim)
         assert lease is not None
         took["read"], contents = trips(partial(read, lease))
+        took["grow"], more = trips(partial(grow, lease, contents[-1].id))
+        contents += more
         took["send"], _ = trips(partial(send, lease, [row.id for row in contents]))
         took["end"], following = trips(partial(end, lease))
         if following is not None:
             book.close(following)
         if is_warm:  # what is run for the first time is told to the server first
-            assert took == {"claim": 3, "read": 1, "send": 2, "end": took["end"]} and took["end"] <= 5
+            assert took == {"claim": 3, "read": 1, "grow": 2, "send": 2, "end": took["end"]}
+            assert took["end"] <= 5
+            assert len(more) == 10
     direct.close()
 
 

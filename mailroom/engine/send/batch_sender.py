@@ -16,6 +16,7 @@ from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.findings import Findings
+from mailroom.engine.send.growth import Growth
 from mailroom.engine.send.lane import Lane
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
@@ -65,9 +66,11 @@ class BatchSender:
         *,
         is_trial: bool = False,
         accepted_at: int | None = None,
+        may_grow: Callable[[], bool] = lambda: False,
     ) -> None:
         """`is_trial`: the server was in trouble, and this worker alone finds out whether it still is.
         `accepted_at`: when it was last known to work again, by the ledger's clock (milliseconds).
+        `may_grow`: whether more is fetched of its mailing, while all goes well.
         """
         self.relay = relay
         self.feed = feed
@@ -93,6 +96,7 @@ class BatchSender:
         self._lanes: Lanes = {}
         self._in_hand = True  # as the ledger has it: what nobody noted may be
         self._noting = asyncio.Lock()
+        self._growth = Growth(database, lease, feed, lambda: self._goes_well and may_grow(), self._go_on)
         self._trial_s_end: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -103,8 +107,10 @@ class BatchSender:
         watch = asyncio.create_task(self._watch())
         failed: BaseException | None = None
         try:
-            while self._lanes:
-                done, _ = await asyncio.wait({*self._lanes, watch}, return_when=asyncio.FIRST_COMPLETED)
+            while self._lanes or self._growth.task is not None:
+                fetching = {self._growth.task} if self._growth.task is not None else set()
+                under_way = {*self._lanes, *fetching, watch}
+                done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     self._lanes.pop(task, None)
                     if not task.cancelled() and (error := task.exception()) is not None:
@@ -116,6 +122,7 @@ class BatchSender:
             for lane in self._lanes.values():
                 lane.abort()
             await asyncio.gather(*self._lanes, return_exceptions=True)
+            await self._growth.ended()
         if self._trial_s_end is not None:
             await self._trial_s_end
         self._note_leftovers()
@@ -259,10 +266,11 @@ class BatchSender:
     # How many lanes, and for how long
 
     def _wanted(self) -> int:
-        """A few sessions for a server that answers at once, all for one that takes its time."""
+        """How many more: a few for a server that answers at once, all for one that takes its time."""
         waits = round((self.relay.sessions.reply_time or 0.0) / WAIT_WORTH_A_SESSION)
         called_for = max(waits, len(self.feed) // MAILS_WORTH_A_SESSION)
-        return min(self.relay.sessions.room, max(1, min(self._most, len(self.feed), called_for)))
+        wanted = max(1, min(self._most, len(self.feed), called_for))
+        return min(self.relay.sessions.room, wanted - len(self._lanes))
 
     def _open_lanes(self, number: int) -> None:
         for _ in range(number):
@@ -281,12 +289,24 @@ class BatchSender:
                     renewed = now
                     await self._renew()
                 self._open_more(now)
+                self._growth.look(now)
                 self._free_what_is_behind(now)
                 if self._leave_behind_what_only_waits():
                     return
                 if now - looked >= MAILINGS_LOOKED_AT_EVERY:
                     looked = now
                     await self._look_at_mailings()
+
+    def _go_on(self) -> None:
+        """With what was fetched."""
+        if not self.feed.is_closed:
+            self._open_lanes(self._wanted())
+
+    @property
+    def _goes_well(self) -> bool:
+        """Whether nothing stands against more of the same."""
+        alone = self.is_trial or self.lease.is_tried_alone
+        return not (alone or self.is_stuck or self.recorder.has_failures)
 
     def _open_more(self, now: float) -> None:
         """Twice as many while nobody is answered, unless they would wait for the rate as well."""
@@ -313,7 +333,9 @@ class BatchSender:
 
     def _leave_behind_what_only_waits(self) -> bool:
         """Whether the job has nothing more to do here: all that is left waits for a server."""
-        if self._is_stopping or self.recorder.is_behind or (self.feed.has_more() and self._room() > 0):
+        if self._growth.task is not None or self._is_stopping or self.recorder.is_behind:
+            return False
+        if self.feed.has_more() and self._room() > 0:
             return False
         silent_since = self._silent_since(time.monotonic())
         if not all(lane.only_waits(silent_since) for lane in self._lanes.values()):

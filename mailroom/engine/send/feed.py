@@ -33,6 +33,9 @@ class Feed:
         self.messages = messages
         self.is_closed = False
         self._waiting = deque(deliveries)
+        self.size = len(deliveries)
+        """How many it was given in all."""
+        self.last_id = max((one.id for one in deliveries), default=0)
         self._losses: Counter[int] = Counter()  # of sessions, by delivery
         self.dates: dict[int, int] = {}  # milliseconds, by delivery that was rendered: goes with its mark
         self._of_shared: dict[int, int] = {}  # the same, by shared mailing
@@ -41,6 +44,17 @@ class Feed:
     def __len__(self) -> int:
         """How many wait for a session."""
         return len(self._waiting)
+
+    @property
+    def taken(self) -> int:
+        """How many do not wait any more."""
+        return self.size - len(self._waiting)
+
+    def add(self, deliveries: Sequence[WaitingDelivery]) -> None:
+        """They go last. Of the same mailings as the others."""
+        self._waiting += deliveries
+        self.size += len(deliveries)
+        self.last_id = max(self.last_id, *(one.id for one in deliveries))
 
     @property
     def mailing_ids(self) -> set[int]:

@@ -6,7 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from mailroom.database import pipeline, planner
 from mailroom.database.clock import now_millis
@@ -105,26 +118,33 @@ START_MAILINGS = Statement(
     )
     .values(started_at=now_millis())
 )
-# Else PostgreSQL might look for all that its mailings have as well, which may be a million.
-IN_BATCH = planner.read_first(
-    select(
-        *(deliveries.c[name] for name in ("id", "mailing_id", "address", "name", "variables", "attempts")),
-        case((IS_SPARED, deliveries.c.updated_at)).label("refused_at"),
-        deliveries.c.dated_at,
-    ).where(OF_BATCH, IS_WAITING),
-    "in_batch",
-)
-FIND_WAITING = Statement(
-    select(
-        *(IN_BATCH.c[name] for name in ("id", "mailing_id", "address", "name", "variables", "attempts")),
-        IN_BATCH.c.refused_at,
-        IS_HELD_BY_REFUSALS,
-        func.coalesce(IN_BATCH.c.dated_at, DATE_OF_SHARED),
+
+
+def waiting(chosen: ColumnElement[bool]) -> Select[Any]:
+    """What is to be sent of these deliveries, the fields of a WaitingDelivery."""
+    names = ("id", "mailing_id", "address", "name", "variables", "attempts")
+    refused_at = case((IS_SPARED, deliveries.c.updated_at)).label("refused_at")
+    # Else PostgreSQL might look for all that their mailings have as well, which may be a million.
+    of_these = planner.read_first(
+        select(*(deliveries.c[name] for name in names), refused_at, deliveries.c.dated_at).where(
+            chosen, IS_WAITING
+        ),
+        "of_these",
     )
-    .join_from(IN_BATCH, mailings_table, mailings_table.c.id == IN_BATCH.c.mailing_id)
-    .where(mailings_table.c.state == MailingState.ACTIVE, windows.is_open())
-    .order_by(IN_BATCH.c.id)
-)
+    return (
+        select(
+            *(of_these.c[name] for name in names),
+            of_these.c.refused_at,
+            IS_HELD_BY_REFUSALS,
+            func.coalesce(of_these.c.dated_at, DATE_OF_SHARED),
+        )
+        .join_from(of_these, mailings_table, mailings_table.c.id == of_these.c.mailing_id)
+        .where(mailings_table.c.state == MailingState.ACTIVE, windows.is_open())
+        .order_by(of_these.c.id)
+    )
+
+
+FIND_WAITING = Statement(waiting(OF_BATCH))
 CLOSE_BATCH = Statement(
     delete(batches).where(
         batches.c.id == bindparam("of_batch"),

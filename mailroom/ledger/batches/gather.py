@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Integer, String, bindparam, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    String,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from mailroom.database import pipeline, planner
 from mailroom.database.any_of import any_of
@@ -94,20 +106,20 @@ NOTE_NEXT_DUE = Statement(
         )
     )
 )
-# One delivery tells whose a batch of a bulk mailing is: only single mails share one.
-WHOSE = (
-    select(deliveries.c.mailing_id)
-    .where(deliveries.c.batch_id == batches.c.id)
-    .limit(1)
-    .correlate(batches)
-    .scalar_subquery()
-)
+
+
+def whose(batch: FromClause) -> ColumnElement[int]:
+    """Whose a batch of a bulk mailing is: one delivery tells, as only single mails share one."""
+    of_it = select(deliveries.c.mailing_id).where(deliveries.c.batch_id == batch.c.id)
+    return of_it.limit(1).correlate(batch).scalar_subquery()
+
+
 FIND_BATCH_OF_OTHERS = Statement(
     select(batches.c.id)
     .where(
         batches.c.queue == bindparam("in_queue", type_=String),
         batches.c.owner.is_(None),
-        bindparam("of_mailing", type_=BigInteger) != WHOSE,
+        bindparam("of_mailing", type_=BigInteger) != whose(batches),
     )
     .limit(1)
 )
@@ -129,12 +141,12 @@ def gather(connection: Connection, mailing_id: int, most: int) -> list[Gathered]
 
     Its row is locked first: whoever makes a delivery due meanwhile says so there, after us.
     """
-    found = _due_of(connection, mailing_id, SIZE, most)
+    found = due_of(connection, mailing_id, SIZE, most)
     pipeline.wait(connection)
     return _take(connection, mailing_id, *found(), SIZE, most)
 
 
-def _due_of(
+def due_of(
     connection: Connection, mailing_id: int, size: int, most: int
 ) -> Callable[[], tuple[list[tuple[Any, ...]], list[_Due]]]:
     """Locks the mailing and what is due of it; both are to be had from what this returns."""
@@ -212,7 +224,7 @@ def next_of(
     """
     for mailing_id in sorted(mailing_ids):
         of_others = FIND_BATCH_OF_OTHERS.later(connection, in_queue=lease.queue, of_mailing=mailing_id)
-        found = _due_of(connection, mailing_id, size, 1)
+        found = due_of(connection, mailing_id, size, 1)
         pipeline.wait(connection)
         if of_others():
             return None, []

@@ -38,7 +38,8 @@ MINUTES = 60
 MINUTE_MS = 60_000
 
 MAILS_COUNTED = 50_000
-"""Mails read for one picture, at most: of as many batches as would hold them, were all of them full."""
+"""Mails read for one picture, at most: of as many batches as would hold them, were all of them full;
+twice as many where batches grow while they are sent."""
 
 REPORTS_READ = 5_000
 """Of the newest, for those mails that came back by now: they are in no batch."""
