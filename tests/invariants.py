@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 
-from mailroom.content.message_ids import message_id
 from mailroom.database.engine import Database
+from mailroom.engine.letterhead import made_id
 from mailroom.ledger import states
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import batches, deliveries
@@ -77,9 +77,8 @@ def account(database: Database, messages: Iterable[RecordedMessage]) -> Account:
     for row in rows:
         found.accepted += 1
         found.by_state[row[2]] += 1
-        domain = row.sender_address.rpartition("@")[2]
         # One that came as a whole message has kept its own name.
-        copies = seen.pop(row.message_id or message_id(row.uid, row.id, domain), [])
+        copies = seen.pop(row.message_id or made_id(row, row.id), [])
         _judge(found, row.address, row[2], row.due_at, [copy.recipient for copy in copies])
     if live:
         found.faults.append(f"I1: {live} batches are left")

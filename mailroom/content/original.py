@@ -272,7 +272,7 @@ def _ended(pieces: Iterable[Octets]) -> Iterator[Octets]:
 
 def _new_id(uid: str, envelope_sender: str, fields: Sequence[Field]) -> str:
     author = next(iter(readable_mailboxes(next(iter(values(fields, "from")), ""))), Address(""))
-    return message_id(uid, None, Address(envelope_sender).domain or author.domain)
+    return message_id(uid, None, Address(envelope_sender).domain or author.domain, None)
 
 
 def _completed(fields: list[Field], new_id: str, date: datetime, trace: str) -> list[Field]:

@@ -9,11 +9,11 @@ from mailroom.content.return_tokens import tokens_in
 from mailroom.feedback.received import LONGEST_VALUE_READ, ReceivedMail, value_of
 from mailroom.feedback.recipients import addresses_in
 
-LONGEST_MESSAGE_ID = 320
+LONGEST_MESSAGE_ID = 340
 
-_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,318}>")
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,338}>")
 _WRITTEN_ID = re.compile(
-    r"^[>|*\s]{0,20}message-?id\s?:\s{0,20}(<[!-;=?-~]{1,318}>)", re.IGNORECASE | re.MULTILINE
+    r"^[>|*\s]{0,20}message-?id\s?:\s{0,20}(<[!-;=?-~]{1,338}>)", re.IGNORECASE | re.MULTILINE
 )
 _WRITTEN_TO = re.compile(r"^[>|*\s]{0,20}to\s?:[ \t]{0,20}(\S[^\n]{0,300})$", re.IGNORECASE | re.MULTILINE)
 _CARRY_TOKENS = ("return-path", "list-unsubscribe", "x-envelope-from", "envelope-from", "sender", "errors-to")

@@ -19,7 +19,7 @@ UID = "0198-uid"
 
 
 def rendered(content: Content, to: Address = ANN, variables: Values | None = None) -> bytes:
-    return compile_message(content, UID, DATE).render(to, variables, message_id(UID, 7, to.domain))
+    return compile_message(content, UID, DATE).render(to, variables, message_id(UID, 7, to.domain, None))
 
 
 def parsed(raw: bytes) -> EmailMessage:

@@ -28,7 +28,7 @@ CONTENT = Content(JOHN, "Hello {{ name }} 🎉", text="Hi {{ name }}\n.\nBye", h
 def test_each_recipient_is_alone_in_to() -> None:
     compiled = compile_message(CONTENT, UID, DATE)
     for number, who in enumerate((ANN, BOB)):
-        raw = compiled.render(who, None, message_id(UID, number, "example.com"))
+        raw = compiled.render(who, None, message_id(UID, number, "example.com", None))
         assert_fit_for_the_wire(raw)
         message = parsed(raw)
         assert message["To"] == f"{who.name} <{who.address}>"
@@ -49,7 +49,8 @@ def test_a_shared_message_shows_to_and_cc_and_never_bcc() -> None:
     content = Content(JOHN, "{{ as it is }}", text="{% raw", kind="shared", to=(ANN, BOB), cc=(JOHN,))
     compiled = compile_message(content, UID, DATE)
     everybody = {
-        compiled.render(who, None, message_id(UID, None, "x.org")) for who in (ANN, BOB, Address("c@x.org"))
+        compiled.render(who, None, message_id(UID, None, "x.org", None))
+        for who in (ANN, BOB, Address("c@x.org"))
     }
     message = parsed(everybody.pop())
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from mailroom.content.link_tokens import LinkKey
+from mailroom.content.message_ids import IdSeal
 from mailroom.content.return_tokens import ReturnKey, ReturnPurpose
 from mailroom.engine.feedback import matching
 from mailroom.engine.feedback.rules import FeedbackRules
@@ -84,9 +87,33 @@ def test_by_message_id_and_address_together(comes: Comes) -> None:
     assert comes.state(id) == State.BOUNCED
 
 
-def test_who_has_another_mail_of_the_mailing_suppresses_nobody_at_once(comes: Comes) -> None:
-    """Its Message-ID tells those of its neighbours; where return paths are not signed, each counts once."""
+def test_who_has_another_mail_of_the_mailing_can_report_no_neighbour_s(comes: Comes) -> None:
+    first, second = comes.sent(2)
+    own = comes.message_id(first)
+    with comes.database.begin() as connection:
+        uid = connection.execute(select(mailings.c.uid)).scalar_one()
+        seal = own.removeprefix(f"<{uid}.{first}.").partition("@")[0]
+    guesses = [
+        own.replace(f".{first}.", f".{second}."),
+        own.replace(f".{first}.{seal}", f".{second}"),
+        own.replace(f".{first}.{seal}", f".{second}.{IdSeal('').of(second)}"),
+        own.replace(f".{first}.{seal}", f".{second}.{IdSeal(uid[:32]).of(second)}"),
+        own.replace(f".{first}.{seal}", ""),
+    ]
+    for kind in (ReportKind.BOUNCED, ReportKind.COMPLAINED):
+        for guess in guesses:
+            report = replace(by_message_id(comes, second, message_id=guess), kind=kind)
+            assert refused(comes, report) == matching.NOT_OURS, guess
+    assert comes.state(second) == State.SENT and comes.book.delivery(second).complained_at is None
+    comes.take(by_message_id(comes, first))
+    assert comes.state(first) == State.BOUNCED, "his own"
+
+
+def test_mail_that_an_older_mailroom_sent_is_known_as_ever(comes: Comes) -> None:
+    """By names of which one tells the others; where return paths are not signed, each counts once."""
     first, second, third = comes.sent(3)
+    with comes.database.begin() as connection:
+        connection.execute(update(mailings).values(id_secret=None))
     guessed = comes.message_id(first).replace(f".{first}@", f".{second}@")
     comes.take(by_message_id(comes, second, message_id=guessed))
     assert comes.state(second) == State.BOUNCED and comes.listed() == []
@@ -124,7 +151,8 @@ def test_one_of_them_alone_is_not_enough(comes: Comes, said: dict[str, str], why
 
 def test_a_message_id_of_the_same_number_and_another_mailing_is_none(comes: Comes) -> None:
     (first,), (second,) = comes.sent(), comes.sent()
-    mixed = comes.message_id(first).replace(f".{first}@", f".{second}@")
+    uid_of = {id: comes.message_id(id)[1:37] for id in (first, second)}
+    mixed = comes.message_id(second).replace(uid_of[second], uid_of[first])
     assert refused(comes, by_message_id(comes, second, message_id=mixed)) == matching.NOT_OURS
 
 

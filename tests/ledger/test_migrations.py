@@ -111,3 +111,17 @@ def test_for_an_older_mailroom_a_mailing_in_which_somebody_is_held_back_is_pause
         rows = connection.exec_driver_sql("SELECT id, state FROM mailings").all()
         states = {row.id: row.state for row in rows}
     assert states == {clicked: "paused", timed: "paused", let_go: "active"}
+
+
+def test_mail_that_left_before_message_ids_were_sealed_keeps_its_own(database: Database) -> None:
+    comes = Comes(database)
+    first, _ = comes.sent(2)
+    sealed = comes.message_id(first)
+    command.downgrade(alembic_config(database.url), "0030")
+    upgrade(database.url)
+    as_it_left = comes.message_id(first)
+    uid, number = as_it_left.strip("<>").partition("@")[0].split(".")
+    assert number == str(first) and sealed.startswith(f"<{uid}.{number}.")
+    said = {"token": "", "message_id": as_it_left, "address": comes.book.delivery(first).address}
+    comes.take(comes.report(first, **said))
+    assert comes.state(first) == "bounced"

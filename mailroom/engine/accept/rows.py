@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.addresses import format_address
 from mailroom.content.merge.tags import is_plain
+from mailroom.content.message_ids import new_id_secret
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.schedule.sending_hours import begins_at
 from mailroom.database.clock import from_millis, to_millis
@@ -99,6 +100,7 @@ def mailing_row(submission: Submission, now: datetime) -> dict[str, Any]:
         "canary": submission.goes_first,
         "hours": None if hours is None else str(hours),
         "closes_at": None if hours is None else hours.window(start).closes_at,
+        "id_secret": new_id_secret(),
     }
 
 

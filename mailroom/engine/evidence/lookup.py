@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from mailroom.content.message_ids import OwnId, message_id, own_id
+from mailroom.content.message_ids import OwnId, own_id
 from mailroom.content.return_tokens import ReturnParts, ReturnPurpose, read, tokens_in
 from mailroom.engine.key_ring import KeyRing
+from mailroom.engine.letterhead import is_made_id
 from mailroom.feedback.relay_logs.trace import Said, Trace
 from mailroom.ledger.feedback import known
 from mailroom.ledger.feedback.known import Known
@@ -99,7 +100,7 @@ def _of(
         found = candidates.shared.get(own.uid, [])
     else:
         found = []
-    found = [one for one in found if _is_named(one, own, trace.message_id)]
+    found = [one for one in found if own and is_made_id(trace.message_id, one.of, own.delivery_id)]
     return (
         [*found, *candidates.whole.get(trace.message_id, [])]
         or _by_token(token, candidates.by_id, ring)
@@ -111,13 +112,6 @@ def _is_of(own: OwnId, by_id: Mapping[int, Known]) -> bool:
     """Whether the ledger has a delivery of this number, in that mailing: numbers are given anew."""
     found = by_id.get(own.delivery_id or 0)
     return found is not None and found.of.uid == own.uid and not found.of.has_shared_id
-
-
-def _is_named(found: Known, own: OwnId | None, text: str) -> bool:
-    if own is None:
-        return False
-    made = message_id(found.of.uid, own.delivery_id, found.of.sender_address.rpartition("@")[2])
-    return text.lower() == made.lower()
 
 
 def _by_token(token: ReturnParts | None, by_id: Mapping[int, Known], ring: KeyRing) -> list[Known]:

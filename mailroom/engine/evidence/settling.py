@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
-from mailroom.content.message_ids import message_id
 from mailroom.database.engine import Database
 from mailroom.engine.evidence.examination import Proof, Proven
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.feedback.taking import take
 from mailroom.engine.key_ring import KeyRing
+from mailroom.engine.letterhead import made_id
 from mailroom.feedback.report import Report, ReportKind
 from mailroom.ledger.feedback import reconciling
 from mailroom.ledger.feedback.known import Known
@@ -33,13 +33,12 @@ def settle(
 
 def _report(one: Proven, known: Known, way: str) -> Report:
     of, trace = known.of, one.trace
-    own = message_id(of.uid, None if of.has_shared_id else of.id, of.sender_address.rpartition("@")[2])
     about = (way, one.proof, of.uid, of.id, trace.queue_id)
     return Report(
         KIND_OF_PROOF[one.proof],
         way=way,
         key=sha256("\0".join(map(str, about)).encode()).hexdigest(),
-        message_id=of.own_message_id or own,
+        message_id=of.own_message_id or made_id(of, None if of.has_shared_id else of.id),
         address=of.address_key,
         at=trace.at,
         code=trace.code,

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from mailroom.content.message_ids import message_id, own_id
+from mailroom.content.message_ids import own_id
 from mailroom.content.return_tokens import read
 from mailroom.engine.key_ring import KeyRing
+from mailroom.engine.letterhead import is_made_id
 from mailroom.feedback.report import Report
 from mailroom.ledger.feedback import mailed
 from mailroom.ledger.feedback.mailed import Mailed
@@ -30,7 +31,8 @@ OF_SEVERAL = "mail of its Message-ID went to several, and it does not say to who
 
 class Match(NamedTuple):
     """Of one report. `unmatched`: why it is of no delivery. `is_certain`: else somebody may have made it who
-    got another mail of the mailing, and knows this one's address: their Message-IDs are alike.
+    knows the address and has seen the Message-ID: in an answer to that mail, or in another mail of a mailing
+    that is shared, or of an older Mailroom.
     """
 
     of: Mailed | None
@@ -112,7 +114,7 @@ def _own(report: Report, found: Mapping[int, Mailed]) -> Match | None:
     """By a Message-ID that one delivery alone has."""
     own = own_id(report.message_id)
     of = found.get(own.delivery_id) if own and own.delivery_id else None
-    if of is None or of.has_shared_id or not _is_id_of(report.message_id, of, of.id):
+    if of is None or of.has_shared_id or not is_made_id(report.message_id, of, of.id):
         return None
     fits = report.is_proven or report.address.lower() == of.address_key
     return Match(of) if fits else Match(None, NOT_OURS)
@@ -125,13 +127,8 @@ def _shared(connection: Connection, report: Report) -> Match:
     own = own_id(report.message_id)
     if not some and own is not None:
         some = mailed.of_shared(connection, own.uid, address_key)
-        some = [one for one in some if _is_id_of(report.message_id, one, None)]
+        some = [one for one in some if is_made_id(report.message_id, one, None)]
     if not some:
         return Match(None, NOT_OURS)
     # The same message may have been handed in twice: what is told of is the last one.
     return Match(some[0]) if address_key or len(some) == 1 else Match(None, OF_SEVERAL)
-
-
-def _is_id_of(text: str, of: Mailed, delivery_id: int | None) -> bool:
-    made = message_id(of.uid, delivery_id, of.sender_address.rpartition("@")[2])
-    return text.lower() == made.lower()

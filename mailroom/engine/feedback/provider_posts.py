@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
-from mailroom.content.message_ids import own_id
+from mailroom.content.message_ids import own_id, own_name
 from mailroom.database.engine import Database
 from mailroom.engine.feedback.matching import match
 from mailroom.engine.feedback.rules import FeedbackRules
@@ -100,9 +100,8 @@ def _named(connection: Connection, told: ToldEvent) -> Report:
     report = told.report
     bare = report.message_id.strip("<>")
     if bare and "@" not in bare:  # what our own field says: see feedback/providers/postmark.py
-        uid, _, number = bare.partition(".")
-        delivery_id = int(number) if number.isdecimal() and len(number) < 19 else None
-        found = sent_as.of_uid(connection, uid, delivery_id)
+        own = own_name(bare)
+        found = sent_as.of_uid(connection, *own) if own is not None else None
     elif told.own_id and own_id(report.message_id) is None:  # where it tells ours, nothing is looked for
         found = sent_as.named_by_relay(connection, report.address.lower(), told.own_id)
     else:

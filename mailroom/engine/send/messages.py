@@ -15,12 +15,13 @@ from mailroom.content.content import BULK_PURPOSE, Content, DistantAttachment
 from mailroom.content.encoding import BASE64_SLICE
 from mailroom.content.link_tokens import LinkKey
 from mailroom.content.merge.plain import MergeError, Values
-from mailroom.content.message_ids import message_id
+from mailroom.content.message_ids import IdSeal, message_id
 from mailroom.content.original import Verbatim, whole_lines_of
 from mailroom.content.provider_fields import provider_fields, wants_fields
 from mailroom.content.return_tokens import Returning, ReturnKey, ReturnPaths, ReturnPurpose
 from mailroom.content.unsubscribe import Link, LinkPlace, NoReturnShown, NotShown, Sealing, UnsubscribeLinks
 from mailroom.database.engine import Database
+from mailroom.engine.letterhead import id_seal
 from mailroom.ledger.consent import link_keys
 from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import Shown, SlicedFile, ToCompile
@@ -73,6 +74,7 @@ class SendableMessage(NamedTuple):
     links: UnsubscribeLinks | None = None  # of bulk mail
     returns: ReturnPaths | None = None  # where what comes back is read
     has_fields: bool = False  # for the provider that it is handed to
+    seal: IdSeal | None = None  # of its Message-IDs
     lines: Mapping[int, SharedLines] = MappingProxyType({})
     """Of its large pieces, by their id(): what goes over the wire, once for all deliveries."""
 
@@ -109,7 +111,7 @@ class SendableMessage(NamedTuple):
         return self.returns.of(ReturnPurpose.BOUNCE, delivery.id, delivery.address)
 
     def _name(self, delivery: OneDelivery) -> str:
-        return message_id(self.uid, None if self.is_shared else delivery.id, self.domain)
+        return message_id(self.uid, None if self.is_shared else delivery.id, self.domain, self.seal)
 
     def _link(self, delivery: OneDelivery) -> Link | None:
         return None if self.links is None else self.links.of(delivery.id, delivery.address)
@@ -239,6 +241,7 @@ def _message(
         compiled=compiled,
         links=links,
         returns=returns,
+        seal=id_seal(mailing.id_secret),
         lines={id(piece): SharedLines(piece) for piece in compiled.shared if len(piece) >= LARGE_PIECE},
     )
 

@@ -20,6 +20,7 @@ class Mailed(NamedTuple):
     kind: str
     own_message_id: str | None
     sender_address: str
+    id_secret: str | None
 
     @property
     def has_shared_id(self) -> bool:
@@ -29,7 +30,7 @@ class Mailed(NamedTuple):
 
 MAILED_COLUMNS = (
     *(deliveries.c[name] for name in ("id", "mailing_id", "address_key")),
-    *(mailings.c[name] for name in ("uid", "kind", "message_id", "sender_address")),
+    *(mailings.c[name] for name in ("uid", "kind", "message_id", "sender_address", "id_secret")),
 )
 MAILED_AT_ONCE = 500
 

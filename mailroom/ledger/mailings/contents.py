@@ -62,6 +62,7 @@ class ToCompile(NamedTuple):
     headers: list[list[str]]  # [name, value]
     purpose: str  # bulk | transactional
     list_name: str
+    id_secret: str | None
     has_files: bool
 
 
@@ -99,6 +100,7 @@ FIND_TO_COMPILE = Statement(
         contents.c.headers,
         mailings.c.purpose,
         mailings.c.list_name,
+        mailings.c.id_secret,
         select(attachments.c.id).where(attachments.c.mailing_id == mailings.c.id).exists(),
     )
     .join(contents, contents.c.mailing_id == mailings.c.id)

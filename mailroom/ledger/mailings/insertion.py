@@ -57,7 +57,7 @@ INSERT_MAILING = Statement(
             "send_at",
             "expires_at",
         ),
-        *("next_due_at", "staged_until", "canary", "hours", "closes_at"),
+        *("next_due_at", "staged_until", "canary", "hours", "closes_at", "id_secret"),
     ),
 )
 DELIVERIES = BulkInsert("deliveries", NewDelivery._fields)

@@ -63,6 +63,7 @@ class Mailing:
     release_at: datetime | None = None
     hours: str | None = None
     closes_at: datetime | None = None
+    id_secret: str | None = field(default=None, repr=False)
     counts: Mapping[State, int] = field(default_factory=dict)
 
     @property

@@ -39,6 +39,7 @@ mailings = table(
     Column("purpose", String(13), nullable=False, server_default="transactional"),  # bulk | transactional
     Column("list_name", String(60), nullable=False, server_default=""),  # of bulk mail: what it narrows to
     Column("message_id", Text),  # its own, when it came as a whole message: see originals
+    Column("id_secret", String(32)),  # seals the Message-IDs of its deliveries; NULL: an older Mailroom's
     Column("total", Integer, nullable=False, server_default="0"),
     Column("duplicates", Integer, nullable=False, server_default="0"),  # dropped at acceptance
     # How many deliveries are in each state, those in a live batch left out: these are
