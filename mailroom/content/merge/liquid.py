@@ -54,6 +54,7 @@ TOO_MUCH: dict[type[Exception], str] = {
     ContextDepthError: "its blocks are nested too deeply",
     RecursionError: "a condition or a path has too many parts",
     MemoryError: "it takes too much memory",
+    ArithmeticError: "a number in it is too large to count with",
 }
 """Our limits, in a person's words."""
 

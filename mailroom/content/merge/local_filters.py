@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
+from math import isfinite
 from typing import Any
 
 from mailroom.content.merge.plain import MergeError
@@ -51,6 +52,9 @@ _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?\s*").fullmatch
 _CURRENCY = re.compile(r"[A-Z]{3}").fullmatch
 _MARKS_OF_DIRECTION = re.compile("[\u200e\u200f\u061c]")
 SHOWN_OF_VALUE = 40
+
+_WHOLE = Context(prec=60)
+"""All of a number's digits: twenty on either side of the point, and those that `digits` asks for."""
 
 
 def number(value: object, *, locale: object = USUAL_LOCALE, digits: object = None) -> str:
@@ -121,12 +125,21 @@ LOCAL_FILTERS: dict[str, Callable[..., Any]] = {
 
 
 def _of_number(value: object, locale: object, written: Callable[[Decimal, str], str]) -> str:
-    text = "" if value is None else str(value)
+    text = _typed(value)
     if not text.strip():
         return ""
     if not _NUMBER(text):
         raise MergeError(f"“{text[:SHOWN_OF_VALUE]}” is no number like 1234.5")
-    return _plain(written(Decimal(text.strip()), _known(locale)))
+    known = _known(locale)
+    with localcontext(_WHOLE):
+        return _plain(written(Decimal(text.strip()), known))
+
+
+def _typed(value: object) -> str:
+    """As a person types it: 0.0000001, not 1e-07."""
+    if isinstance(value, float | Decimal) and isfinite(value):
+        return format(Decimal(str(value)), "f")
+    return "" if value is None else str(value)
 
 
 def _known(locale: object) -> str:
