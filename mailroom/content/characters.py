@@ -23,7 +23,12 @@ _CONTROLS = r"\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _OVERRIDES = r"\u202d\u202e"
 """They show letters backwards: nobody's language needs that."""
 
-_UNSEEN = r"\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+_UNSEEN = (
+    r"\u034f\u17b4\u17b5\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff0-\ufffb"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
+)
+"""Unicode's Default_Ignorable_Code_Point, but for what stays."""
+
 _FILLERS = r"\u115f\u1160\u3164\uffa0"
 _NO_CHARACTERS = r"\ufdd0-\ufdef\ufffe\uffff"
 

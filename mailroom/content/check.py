@@ -13,6 +13,8 @@ from mailroom.content.content import LONGEST_SUBJECT, Attachment, Content
 from mailroom.content.custom_headers import personal_header, structure_problem
 from mailroom.content.file_names import MOST_FILLED_NAMES, personal_file_name
 from mailroom.content.header.authors import AUTHOR_FIELDS, SIGNATURES, VERDICTS
+from mailroom.content.header.part_names import part_names
+from mailroom.content.header.unseen import misplaced_in_header
 from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.merge.tags import (
     TAGS_OF_EVERYBODY,
@@ -246,7 +248,7 @@ def header_problem(name: str, value: str) -> str:
         return f"“{name[:80]}” cannot be the name of a header."
     if _BREAK(value) or _SURROGATE(value):
         return f"The header {name} cannot contain a line break or another control character."
-    if reason := misplaced(value):
+    if reason := misplaced(value) or misplaced_in_header(value):
         return f"The header {name} {reason}."
     return (
         f"The header {name} has more than {LONGEST_VALUE:,} characters." if len(value) > LONGEST_VALUE else ""
@@ -270,6 +272,9 @@ def _attachment_problem(attachment: Attachment) -> str:
         return f"{shown}, the name of a file, has more than {LONGEST_FILENAME} characters."
     if len(attachment.content_type) > LONGEST_CONTENT_TYPE or not CONTENT_TYPE(attachment.content_type):
         return f"{shown} has no valid content type."
+    names = part_names("content-type", attachment.content_type)
+    if reason := next(filter(None, map(misplaced_in_header, names)), ""):
+        return f"The content type of {shown} {reason}."
     if attachment.content_id is not None and not _CONTENT_ID(attachment.content_id):
         return f"{shown} has no valid content id."
     return ""

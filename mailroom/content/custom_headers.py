@@ -84,6 +84,8 @@ class PersonalHeader(Personal):
             raise self._refused(f"cannot be read: {trouble}") from None
         if len(found) != 1:
             raise self._refused("with merge tags holds one address, and only one")
+        if reason := misplaced(found[0].name):  # which may have been encoded
+            raise self._refused(reason)
         return address_header(self._name, found)
 
     def _refused(self, reason: str) -> MergeError:

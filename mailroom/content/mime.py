@@ -106,10 +106,10 @@ def _content_type(given: str) -> str:
 
 
 def _filename(name: str) -> str:
-    """The filename parameter; other scripts and long names by RFC 2231."""
+    """The filename parameter; by RFC 2231 other scripts, long names, and what would be taken for encoded."""
     if not name:
         return ""
-    if name.isascii() and len(name) < 60:
+    if name.isascii() and len(name) < 60 and "=?" not in name:
         return f";\r\n filename={quoted(name)}"
     return encoded_parameter("filename", name.encode("utf-8", "replace"), "utf-8")
 

@@ -8,7 +8,6 @@ of 25 MB is in memory once: it comes in pieces, and its header is apart from its
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +18,6 @@ from tempfile import TemporaryFile
 from typing import Protocol
 
 from mailroom.content.addresses import Address
-from mailroom.content.characters import misplaced
 from mailroom.content.content import Content
 from mailroom.content.downgrade import downgraded, fits
 from mailroom.content.fields import (
@@ -36,10 +34,12 @@ from mailroom.content.fields import (
 from mailroom.content.header.authors import VERDICTS, authors, disguises, without_foreign_signatures
 from mailroom.content.header.mailboxes import readable_mailboxes
 from mailroom.content.header.once import each_once
+from mailroom.content.header.part_names import NAMING_FIELDS, part_names
+from mailroom.content.header.unseen import misplaced_in_header
 from mailroom.content.header.words import decoded
 from mailroom.content.headers import clean
 from mailroom.content.message_ids import message_id
-from mailroom.content.parts import Octets, ParsedPart, declared_charset, part_at, texts
+from mailroom.content.parts import Octets, ParsedPart, declared_charset, leaves, part_at, texts
 from mailroom.files import temporary_room
 
 MOST_HOPS = 50
@@ -58,8 +58,6 @@ MESSAGE_PIECE = 1 << 17
 
 IN_MEMORY_TWICE = 4 << 20
 """Octets of a message that is there as it came and as it leaves at once; a larger one waits in a file."""
-
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 class SlicedMessage(Protocol):
@@ -171,6 +169,7 @@ def read_original(
     # Whatever was changed on the way: what is judged is what leaves.
     leaving = came.leaving()
     named = _check(leaving.fields)
+    _check_names_of_files(leaving)
     kept = leaving.fields
     if is_bound:
         kept = without_foreign_signatures(leaving.fields, named[0])
@@ -294,12 +293,19 @@ def _shown(message: ParsedPart, sender: Address) -> Content:
 
 def _misplaced(field: Field) -> str:
     """What nobody sees, or what turns round what stands beside it, in the words of a header."""
-    words = [decoded(field.value)]
+    words = [field.value]
     if field.name != "subject":  # each name for itself: the next must not end what this one begins
         words += [mailbox.name for mailbox in readable_mailboxes(field.value)]
-    # Controls are carried as they came: encoded they break nothing, and old programs send Windows'
-    # quotes as Latin-1.
-    return next(filter(None, (misplaced(_CONTROLS.sub("", word)) for word in words)), "")
+    return next(filter(None, map(misplaced_in_header, words)), "")
+
+
+def _check_names_of_files(message: ParsedPart) -> None:
+    """Of its own parts. A message within it is carried as it came."""
+    for part in leaves(message):
+        for field in part.fields:
+            names = part_names(field.name, field.value) if field.name in NAMING_FIELDS else ()
+            if reason := next(filter(None, map(misplaced_in_header, names)), ""):
+                raise Unmailable(f"the name of a file in it {reason}")
 
 
 def _check(fields: Sequence[Field]) -> tuple[Address, ...]:

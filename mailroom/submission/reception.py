@@ -23,7 +23,7 @@ from mailroom.engine.accept.handed_in import LARGE_MESSAGE, MOST_RCPT, NotTheirs
 from mailroom.engine.accept.submission import NotAccepted
 from mailroom.engine.key_rates import Rates
 from mailroom.ledger.people import api_keys
-from mailroom.ledger.people.api_keys import ApiKey
+from mailroom.ledger.people.api_keys import ApiKey, KeyEnded
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from mailroom.submission.incoming import IncomingMessage
@@ -164,6 +164,8 @@ class Reception:
             return f"554 5.6.0 This message cannot be mailed: {_words(reason)}"
         except NotTheirs as refusal:
             return f"550 5.7.1 {_words(refusal)}"
+        except KeyEnded:  # while the message came
+            return KEY_ENDED
         except NotAccepted as refusal:
             return f"554 5.6.0 {_words(refusal)}"
         except OF_THE_MESSAGE as error:
@@ -184,9 +186,6 @@ class Reception:
         handed = HandedIn(message, str(envelope.mail_from), envelope.rcpt_tos)
         submission = handed_in.submission_of(handed, key, protocol=f"ESMTP{'S' if session.ssl else ''}A")
         submission = replace(submission, expires_after=self._settings.expires, started=started)
-        # The key may have been revoked while the message came.
-        if not self._is_active(key):
-            return KEY_ENDED
         return f"250 2.6.0 Accepted as {accept(self._database, self._queue, submission).uid}"
 
     def _is_active(self, key: ApiKey) -> bool:

@@ -8,25 +8,35 @@ from __future__ import annotations
 import re
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Connection
+from werkzeug.test import TestResponse
 
 from app import create_app
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.database import group_commit
 from mailroom.database.engine import Database
+from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
 from mailroom.ledger import suppressions
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.people import api_keys, sign_ins, users
 from mailroom.ledger.people.users import User
+from mailroom.ledger.webhooks import webhook_endpoints, webhook_events
 from mailroom.settings import load
 from mailroom.web.request import gate
 from mailroom.web.sign_in import passwords
 from tests.api.conftest import EMAIL, new_key
 from tests.ledger.book import CONTENT
+
+T = TypeVar("T")
 
 SECRET = "correct horse battery"
 ANOTHER = "another horse battery"
@@ -161,18 +171,30 @@ def test_what_a_removed_person_s_program_sent_is_reached_by_a_successor(
     assert app.test_client().post(f"/api/v1/emails/{uid}/cancel", headers=headers).status_code == 200
 
 
-def in_between(app: Flask, act: Callable[[], object], meanwhile: Callable[[], object]) -> None:
-    """Runs `act` in a thread until it writes to the ledger; then all of `meanwhile`; then its rest."""
+def in_between(
+    app: Flask, act: Callable[[], object], meanwhile: Callable[[], object], writes: int = 0
+) -> None:
+    """Runs `act` in a thread until it writes to the ledger, after so many writes; then all of `meanwhile`;
+    then its rest."""
     database, waits, goes_on = ledger(app), threading.Event(), threading.Event()
-    begin, actor = database.begin, threading.Thread(target=act)
+    begin, together, actor = database.begin, group_commit.write, threading.Thread(target=act)
+    begun = iter(range(writes))
 
-    def held():  # type: ignore[no-untyped-def]
-        if threading.current_thread() is actor:
+    def wait() -> None:
+        if threading.current_thread() is actor and next(begun, None) is None:
             waits.set()
             assert goes_on.wait(20)
+
+    def held():  # type: ignore[no-untyped-def]
+        wait()
         return begin()
 
+    def held_together(database: Database, work: Callable[[Connection], T]) -> T:
+        wait()
+        return together(database, work)
+
     database.begin = held  # type: ignore[method-assign]
+    group_commit.write = held_together
     try:
         actor.start()
         assert waits.wait(20)
@@ -181,6 +203,7 @@ def in_between(app: Flask, act: Callable[[], object], meanwhile: Callable[[], ob
         goes_on.set()
         actor.join(20)
         database.begin = begin  # type: ignore[method-assign]
+        group_commit.write = together
 
 
 @pytest.mark.parametrize("way", ENDS)
@@ -194,6 +217,21 @@ def test_a_key_is_not_made_by_who_is_let_go_meanwhile(
     )
     with ledger(app).read() as connection:
         assert api_keys.everyone(connection) == []
+
+
+@pytest.mark.parametrize("act", ["make", "change", "enable"])
+def test_a_webhook_is_not_set_up_by_who_is_let_go_meanwhile(
+    app: Flask, mallory: User, browser: FlaskClient, act: str
+) -> None:
+    with ledger(app).begin() as connection:
+        number = webhook_endpoints.add(connection, "https://shop.example/hooks", ["bounced"])
+        webhook_endpoints.disable(connection, number, "by hand")
+        before = webhook_endpoints.everyone(connection)
+    path = {"make": "", "change": f"/{number}", "enable": f"/{number}/enable"}[act]
+    form = {"url": "https://thief.example/", "events": list(webhook_events.EVENTS)}
+    in_between(app, lambda: browser.post(f"/webhooks{path}", data=form), lambda: end(app, mallory, "removed"))
+    with ledger(app).read() as connection:
+        assert webhook_endpoints.everyone(connection) == before
 
 
 @pytest.mark.parametrize("way", ENDS)
@@ -250,3 +288,74 @@ def test_a_key_whose_time_is_over_meanwhile_reaches_nothing(app: Flask) -> None:
     time.sleep(0.3)  # the note of its last use is written by now
     in_between(app, cancel, revoke)
     assert answers == [404]
+
+
+PEOPLE = [{"address": f"p{number}@mail.example"} for number in range(600)]
+TO_MANY = {"from": "a@acme.example", "subject": "Hi", "text": "Hi"}
+WHOLE = b64encode(b"From: a@acme.example\r\nSubject: Hi\r\n\r\nHi\r\n").decode()
+
+HANDED_IN: dict[str, tuple[str, Any]] = {
+    "an email": ("/emails", EMAIL),
+    "several emails": ("/emails/batch", [EMAIL, EMAIL]),
+    "a whole message": (
+        "/emails/raw",
+        {"from": "a@acme.example", "recipients": ["b@mail.example"], "message": WHOLE},
+    ),
+    "a mailing": ("/mailings", {**TO_MANY, "recipients": PEOPLE[:2]}),
+    "a large mailing": ("/mailings", {**TO_MANY, "recipients": PEOPLE}),
+    "a draft": ("/drafts/{draft}/send", None),
+    "a repeat": ("/repeats", {**TO_MANY, "recipients": PEOPLE[:2], "rule": "daily 09:00", "zone": "UTC"}),
+    "a repeat's mailing": ("/repeats/{repeat}/send", None),
+}
+
+
+@pytest.mark.parametrize("handed_in", HANDED_IN.values(), ids=HANDED_IN)
+def test_what_a_key_hands_in_while_it_is_revoked_is_not_accepted(
+    app: Flask, handed_in: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thresholds, "STAGED_AT_ONCE", 200)
+    path, body = handed_in
+    answer = _revoked_after(app, path, body, 0)
+    assert answer == (403, "invalid_api_key")
+    with ledger(app).read() as connection:
+        assert mailings.page(connection, limit=10) == []
+
+
+def test_a_large_mailing_is_not_accepted_when_its_key_is_revoked_while_it_is_written(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thresholds, "STAGED_AT_ONCE", 200)
+    answer = _revoked_after(app, *HANDED_IN["a large mailing"], 1)
+    assert answer == (403, "invalid_api_key")
+    with ledger(app).read() as connection:
+        assert mailings.page(connection, limit=10) == []
+
+
+def _revoked_after(app: Flask, path: str, body: Any, writes: int) -> tuple[int, str]:
+    """What is answered when the key ends after so many writes of the request."""
+    key, answers = new_key(ledger(app), scopes=["send"]), list[tuple[int, str]]()
+    headers = {"Authorization": f"Bearer {key}"}
+
+    def post(path: str, body: Any) -> TestResponse:
+        return app.test_client().post(f"/api/v1{path}", json=body, headers=headers)
+
+    many = {**TO_MANY, "recipients": PEOPLE[:2]}
+    made = {
+        "draft": post("/drafts", many),
+        "repeat": post("/repeats", {**many, "rule": "daily 09:00", "zone": "UTC"}),
+    }
+    path = path.format(**{kind: (answer.get_json() or {})["id"] for kind, answer in made.items()})
+
+    def hand_in() -> None:
+        answer = post(path, body)
+        answers.append((answer.status_code, (answer.get_json() or {}).get("name", "")))
+
+    def revoke() -> None:
+        with ledger(app).begin() as connection:
+            found = api_keys.find(connection, key)
+            assert found is not None
+            api_keys.revoke(connection, found.id)
+
+    time.sleep(0.3)  # the note of its last use is written by now
+    in_between(app, hand_in, revoke, writes)
+    return answers[0]

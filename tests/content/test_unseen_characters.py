@@ -7,6 +7,7 @@ import unicodedata
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from mailroom.content.characters import misplaced, misplaced_in_lines, name_of, 
 from mailroom.content.check import check
 from mailroom.content.content import Attachment, Content
 from mailroom.content.fields import Unmailable
+from mailroom.content.lists.stated_consent import ConsentUnreadable, stated
 from mailroom.content.original import read_original
 from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.pasted import parse_pasted
@@ -91,6 +93,24 @@ def test_every_control_and_every_direction_alone_is_refused() -> None:
         assert bool(misplaced(f"a{chr(code)}b")) is (chr(code) != "\t"), hex(code)
 
 
+STAYS = {
+    *(0xAD, 0x61C, 0x180B, 0x180C, 0x180D, 0x180F, 0x200C, 0x200D, 0x200E, 0x200F),
+    *range(0xFE00, 0xFE10),
+    *range(0xE0100, 0xE01F0),
+}
+
+
+def test_of_what_nobody_sees_only_what_a_language_needs_stays() -> None:
+    """Default_Ignorable_Code_Point of Unicode 16."""
+    unseen = [0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, 0xFFA0]
+    for span in (
+        *((0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0xFE00, 0xFE0F)),
+        *((0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
+    ):
+        unseen += range(span[0], span[1] + 1)
+    assert {code for code in unseen if not misplaced(f"a{chr(code)}b")} == STAYS
+
+
 @given(st.text(st.sampled_from("aב" + DIRECTIONS), max_size=12))
 def test_what_stays_turns_round_nothing_that_follows(text: str) -> None:
     """Every explicit direction is over when the text is (UAX 9, X1 to X8)."""
@@ -138,6 +158,27 @@ def submitted(head: str) -> list[str]:
     return []
 
 
+def enclosed(head: str) -> list[str]:
+    """In a part of a whole message."""
+    part = f"--b\r\n{head}\r\n\r\nx\r\n"
+    return submitted(f"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{part}--b--")
+
+
+def in_pieces(text: str) -> str:
+    """By RFC 2231, an octet each, the last of them first."""
+    octets = text.encode("utf-8", "surrogatepass")
+    pieces = [f"; filename*{number}*=%{octet:02x}" for number, octet in enumerate(octets, 1)]
+    return f"Content-Disposition: attachment{''.join(reversed(pieces))}; filename*0*=utf-8''"
+
+
+def unread(*words: str) -> list[str]:
+    try:
+        stated(*words)
+    except ConsentUnreadable as reason:
+        return [str(reason)]
+    return []
+
+
 def pasted(text: str) -> list[str]:
     return [problem.message for problem in parse_pasted(text).problems]
 
@@ -167,6 +208,31 @@ DOORS: dict[str, Callable[[str], list[str]]] = {
     "an author by SMTP": lambda text: submitted(f"From: {encoded(text)} <ann@example.org>"),
     "a recipient by SMTP": lambda text: submitted(f"To: {encoded(text)} <bob@example.org>"),
     "a Reply-To by SMTP": lambda text: submitted(f"Reply-To: {encoded(text)} <bob@example.org>"),
+    "how consent was given": lambda text: unread("given", "", text, ""),
+    "a word of consent": lambda text: unread(text, "", "", ""),
+    "evidence of consent": lambda text: unread("", "", "", text),
+    "an encoded header": lambda text: found(content(headers=(("X-Note", encoded(text)),))),
+    "a name beside a file's type": lambda text: found(
+        content(attachments=(Attachment("a", f"text/plain; name*=utf-8''{quote(text)}", b""),))
+    ),
+    "the same, encoded": lambda text: found(
+        content(attachments=(Attachment("a", f'text/plain; name="{encoded(text)}"', b""),))
+    ),
+    "a raw file's name by SMTP": lambda text: enclosed(f'Content-Disposition: attachment; filename="{text}"'),
+    "an encoded file's name by SMTP": lambda text: enclosed(
+        f'Content-Disposition: attachment; filename="{encoded(text)}"'
+    ),
+    "a file's name by SMTP": lambda text: enclosed(
+        f"Content-Disposition: attachment; filename*=utf-8''{quote(text)}"
+    ),
+    "a file's name in pieces by SMTP": lambda text: enclosed(in_pieces(text)),
+    "a name beside a file's type by SMTP": lambda text: enclosed(
+        f"Content-Type: application/pdf; name*=UTF-8'de'{quote(text)}"
+    ),
+    "a file's description by SMTP": lambda text: enclosed(f"Content-Description: {encoded(text)}"),
+    "a file that is the message": lambda text: submitted(
+        f"Content-Disposition: attachment; filename*=utf-8''{quote(text)}"
+    ),
 }
 
 SEEN_AT_EVERY_DOOR = [

@@ -59,12 +59,12 @@ def test_a_redirect_is_an_answer_and_not_followed(caller: Call, receiver: Receiv
     assert len(receiver.got) == 1
 
 
-def test_a_wait_that_is_no_number_is_none(caller: Call) -> None:
-    """A figure that is raised is a digit for isdigit, and none for float."""
-
+@pytest.mark.parametrize("wait", ["\u00b2", "\u2460", "\u0661", "-1", "1e9", "9" * 5_000, "x"])
+def test_a_wait_that_is_no_number_of_seconds_is_none(caller: Call, wait: str) -> None:
     def serve(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall("HTTP/1.1 503 No\r\nRetry-After: ²\r\nContent-Length: 0\r\n\r\n".encode())
+        head = f"HTTP/1.1 503 Later\r\nRetry-After: {wait}\r\nContent-Length: 0\r\n\r\n"
+        connection.sendall(head.encode())
 
     answer = caller(raw(serve)).post()
     assert (answer.status, answer.retry_after) == (503, None)

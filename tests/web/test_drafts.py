@@ -170,6 +170,16 @@ def test_it_is_listed_renamed_copied_and_deleted(
     assert f"/drafts/{kept(database)[0].uid}" in client.get("/").text, "an empty form tells of it"
 
 
+def test_a_name_that_turns_round_its_neighbours_is_none(
+    client: FlaskClient, save: Save, post: Save, database: Database
+) -> None:
+    path = save(**LETTER, name="").get_json()["path"]
+    before = [one.title for one in kept(database)]
+    post(f"{path}/rename", name="invoice \u202efdp.exe")
+    assert [one.title for one in kept(database)] == before
+    assert "U+202E RIGHT-TO-LEFT OVERRIDE" in client.get(f"{path}/versions").text
+
+
 def test_without_a_script_there_is_a_button(client: FlaskClient, post: Save, database: Database) -> None:
     answer = post("/drafts", **LETTER, **files())
     assert answer.status_code == 303

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from mailroom.content.characters import misplaced_in_lines
 from mailroom.content.merge.plain import Value, text_of
 
 CONSENT_COLUMNS = ("consent", "consent_at", "consent_how", "consent_evidence")
@@ -41,6 +42,8 @@ def stated(word: str, at: str, how: str, evidence: str) -> StatedConsent | None:
     """The same of four texts. A word that is neither yes nor no says how it was given."""
     if not (word or at or how or evidence):
         return None
+    if reason := misplaced_in_lines(f"{word}\n{how}\n{evidence}"):
+        raise ConsentUnreadable(f"How it was given, or its evidence, {reason}.")
     small = word.lower()
     if word and small not in _GIVEN | _WITHDRAWN:
         how = how or word

@@ -46,6 +46,7 @@ def submission_of(handed: HandedIn, key: ApiKey | None, *, protocol: str = "") -
         _recipients(original, handed.recipients),
         user_id=key.user_id if key else None,
         program_id=key.program if key else None,
+        key_id=key.id if key else None,
         original=original,
     )
 

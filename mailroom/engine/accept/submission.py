@@ -106,6 +106,7 @@ class Submission:
     evidence_wait: timedelta = timedelta(minutes=15)  # of `evidence`
     user_id: int | None = None
     program_id: int | None = None  # of the API key that hands it in
+    key_id: int | None = None  # that key, which must not have ended when this is written
     tags: Sequence[tuple[str, str]] = ()
     idempotency: Idempotency | None = None
     tick: RepeatTick | None = None

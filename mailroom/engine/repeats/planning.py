@@ -21,7 +21,7 @@ from mailroom.engine.accept import keys
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Accepted, RepeatTick, Submission
 from mailroom.engine.repeats import kept_submission
-from mailroom.ledger.mailings import idempotency
+from mailroom.ledger.mailings import idempotency, insertion
 from mailroom.ledger.repeats import repeats
 from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.queue import Queue
@@ -75,7 +75,7 @@ def _with_first(first: datetime, plan: RepeatPlan) -> Iterator[datetime]:
 def keep(database: Database, submission: Submission, plan: RepeatPlan) -> str:
     """Keeps it as a repeat, from its `send_at` on; the repeat's uid. The same submission again gets the same.
 
-    Raises ValueError for people, and KeyReused.
+    Raises ValueError for people, KeyReused, and KeyEnded.
     """
     data = kept_submission.kept(submission)  # while nobody waits for the transaction: it may take a second
     with database.begin() as connection:
@@ -84,6 +84,8 @@ def keep(database: Database, submission: Submission, plan: RepeatPlan) -> str:
 
 def _keep(connection: Connection, submission: Submission, data: bytes, plan: RepeatPlan) -> str:
     key = submission.idempotency
+    if submission.key_id is not None:
+        insertion.look(connection, [], of_key=submission.key_id)
     if key is not None:
         earlier = idempotency.take(connection, key.scope, key.key, key.fingerprint, None)
         if earlier is not None:

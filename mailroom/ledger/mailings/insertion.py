@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, literal, select
+from sqlalchemy import BigInteger, Connection, bindparam, insert, literal, select
 
 from mailroom.database.any_of import any_of
 from mailroom.database.bulk import BulkInsert
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope, reaches_audience
+from mailroom.ledger.people.api_keys import KeyEnded, is_valid_now
 from mailroom.ledger.schema import mailings, suppressions
 
 
@@ -36,9 +37,13 @@ class NewDelivery(NamedTuple):
     troubled_at: int | None
 
 
+NO_KEY = 0
+"""Instead of the number of an API key."""
+
 _once = select(literal(1).label("one")).subquery()
+_key_is_valid = is_valid_now(bindparam("of_key", type_=BigInteger))
 FIND_SUPPRESSED = Statement(
-    select(now_millis(), suppressions.c.address_key).select_from(
+    select(now_millis(), _key_is_valid, suppressions.c.address_key).select_from(
         _once.outerjoin(suppressions, any_of(suppressions.c.address_key, "address_keys") & reaches_audience())
     )
 )
@@ -64,14 +69,19 @@ DELIVERIES = BulkInsert("deliveries", NewDelivery._fields)
 
 
 def look(
-    connection: Connection, address_keys: Sequence[str], audience: Scope = ALL_MAIL
+    connection: Connection, address_keys: Sequence[str], audience: Scope = ALL_MAIL, of_key: int = NO_KEY
 ) -> tuple[int, set[str]]:
     """The time by the ledger's clock (milliseconds), and which of these addresses (some thousand at
     most) get no mail of this audience.
+
+    `of_key`: the API key that hands in what is about to be written. Raises KeyEnded when it may not any more.
     """
-    of = {"of_sender": audience.sender, "of_list": audience.list_name}
+    of = {"of_sender": audience.sender, "of_list": audience.list_name, "of_key": of_key}
     rows = FIND_SUPPRESSED.all(connection, address_keys=address_keys, **of)
-    return rows[0][0], {key for _, key in rows if key is not None}
+    now, is_valid, _ = rows[0]
+    if of_key != NO_KEY and not is_valid:
+        raise KeyEnded
+    return now, {key for _, _, key in rows if key is not None}
 
 
 def insert_mailing(connection: Connection, values: Mapping[str, Any]) -> Callable[[], int]:

@@ -85,6 +85,10 @@ class NoSuchKey(LookupError):
     """There is no key of this number."""
 
 
+class KeyEnded(Exception):
+    """The key was revoked, or its time was over, after it had been let in."""
+
+
 IS_OVER = func.coalesce(api_keys.c.expires_at <= now_millis(), false())
 API_KEY_COLUMNS = (*(api_keys.c[name] for name in ApiKey.__slots__ if name in api_keys.c), IS_OVER)
 IS_NOT_REVOKED = api_keys.c.revoked_at.is_(None)
@@ -171,10 +175,11 @@ def reach_of(key: ApiKey) -> ColumnElement[bool]:
     return is_active if key.may(ADMIN) else is_active & (mailings.c.program_id == key.program)
 
 
-def is_valid_now(key: ApiKey) -> ColumnElement[bool]:
+def is_valid_now(key: ApiKey | ColumnElement[int]) -> ColumnElement[bool]:
     """Whether it is active when the statement runs: others may have ended it since it was read."""
+    key_id = key.id if isinstance(key, ApiKey) else key
     still_valid = or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now_millis())
-    return select(api_keys.c.id).where(api_keys.c.id == key.id, IS_NOT_REVOKED, still_valid).exists()
+    return select(api_keys.c.id).where(api_keys.c.id == key_id, IS_NOT_REVOKED, still_valid).exists()
 
 
 def everyone(connection: Connection) -> list[ApiKey]:

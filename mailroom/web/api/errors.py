@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from mailroom.content.writing.converter import ConverterBusy
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
 from mailroom.files import NoTemporaryRoom
+from mailroom.ledger.people.api_keys import KeyEnded
 from mailroom.ledger.people.program_room import ProgramIsFull
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.layout.filters import size
@@ -63,6 +64,11 @@ def _refused(error: ApiError) -> Response:
     response = answer(error.status, error.name, error.message)
     response.headers.update(error.headers)
     return response
+
+
+@blueprint.errorhandler(KeyEnded)
+def _key_ended(error: KeyEnded) -> Response:
+    return answer(403, "invalid_api_key", "API key is invalid: it has ended meanwhile. Nothing was accepted.")
 
 
 @blueprint.errorhandler(HTTPException)

@@ -37,7 +37,7 @@ from mailroom.web.api.errors import ApiError, Unprocessable, not_found
 from mailroom.web.api.idempotency import REPLAYED, conflicts
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.reach import ReachedDraft
-from mailroom.web.api.submissions import refuse
+from mailroom.web.api.submissions import refuse, refuse_typed_sender
 from mailroom.web.compose.list_choice import KEPT_LIST
 from mailroom.web.drafts.opened import fields_of
 from mailroom.web.drafts.sending import form_to_send, submission_of_draft
@@ -152,6 +152,7 @@ def update_draft(draft: ReachedDraft) -> Response:
     with _told(), mailroom().database.begin() as connection:
         found = draft.find_to_change(connection)
         fields = fields_of(connection, found, found.form)
+        refuse_typed_sender(key, fields.get("sender", ""))
         writing = writing_of(asked, fields, found.form.files, found.recipients)
         changed = stored.change(connection, found, writing, revision=asked.revision)
         if "name" in asked.model_fields_set:
@@ -204,7 +205,7 @@ def _sent(draft: StoredDraft, fields: MultiDict[str, str], key: ApiKey) -> Accep
     if form.is_for_later:
         raise ConverterBusy
     refuse(key, built.content, form.problems)
-    made = replace(built, user_id=key.user_id, program_id=key.program)
+    made = replace(built, user_id=key.user_id, program_id=key.program, key_id=key.id)
     return accept(mailroom().database, mailroom().queue, made)
 
 

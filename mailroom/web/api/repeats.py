@@ -174,7 +174,8 @@ def send_repeat(repeat: ReachedRepeat) -> Response:
         found = _to_send(repeat, connection)
 
     def submission(known: Idempotency | None) -> Submission:
-        return replace(planning.submission_of_now(database, found), idempotency=known, started=g.started)
+        due = planning.submission_of_now(database, found)
+        return replace(due, key_id=api_key().id, idempotency=known, started=g.started)
 
     try:
         accepted = submit(api_key(), submission, lambda: ())

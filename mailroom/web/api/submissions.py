@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from flask import g
 from sqlalchemy import Connection
 
-from mailroom.content.addresses import Address
+from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
 from mailroom.content.fields import Unmailable
@@ -167,6 +168,7 @@ def _submission(
         evidence_wait=mailroom().settings.evidence_wait,
         user_id=key.user_id,
         program_id=key.program,
+        key_id=key.id,
         tags=[(tag.name, tag.value) for tag in letter.tags],
         idempotency=idempotency,
         started=g.started,
@@ -208,6 +210,12 @@ def refuse_sender(key: ApiKey, address: str) -> None:
         allowed = ", ".join(key.senders)
         message = f"`from`: this API key may not send from {address}, only from: {allowed}."
         raise ApiError(403, "validation_error", message)
+
+
+def refuse_typed_sender(key: ApiKey, typed: str) -> None:
+    """The same of what is kept as a sender, if it holds an address."""
+    with suppress(AddressError):
+        refuse_sender(key, parse_address(typed).address)
 
 
 def _content(

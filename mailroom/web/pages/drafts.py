@@ -24,6 +24,7 @@ from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
+from mailroom.content.characters import misplaced
 from mailroom.content.templates.template_letter import name_of_copy
 from mailroom.ledger.drafts import stored, versions
 from mailroom.ledger.drafts.kept_fields import DraftFile, KeptFields
@@ -127,6 +128,9 @@ def show(uid: UUID) -> Response:
 @blueprint.post("/<uuid:uid>/rename")
 def rename(uid: UUID) -> Response:
     name = " ".join(request.form.get("name", "").split())
+    if reason := misplaced(name):
+        flash(f"It keeps its name: the new one {reason}.", "error")
+        return redirect(url_for(".history", uid=uid), 303)
     with mailroom().database.begin() as connection:
         stored.rename(connection, _draft(connection, uid).id, name)
     flash("It has its new name." if name else "It is called as its subject is.", "good")

@@ -16,6 +16,7 @@ from mailroom.ledger.webhooks.webhook_endpoints import Endpoint
 from mailroom.web import mailroom
 from mailroom.web.form_problems import FormProblems
 from mailroom.web.layout.filters import count
+from mailroom.web.request import gate
 from mailroom.web.request.ids import number
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
@@ -62,6 +63,7 @@ def create() -> Response:
     if form.problems:
         return _listed(form)
     with mailroom().database.begin() as connection:
+        gate.hold(connection)
         endpoint_id = webhook_endpoints.add(connection, form.url, form.events)
     flash("The endpoint is told from now on. Its secret is below; send it a test.", "good")
     return _to(endpoint_id)
@@ -111,6 +113,7 @@ def change(endpoint_id: int) -> Response:
     if form.problems:
         return _shown(endpoint, form)
     with mailroom().database.begin() as connection:
+        gate.hold(connection)
         webhook_endpoints.change(connection, endpoint_id, form.url, form.events)
     flash("The endpoint is changed.", "good")
     return _to(endpoint_id)
@@ -130,6 +133,7 @@ def test(endpoint_id: int) -> Response:
 def enable(endpoint_id: int) -> Response:
     _endpoint(endpoint_id)
     with mailroom().database.begin() as connection:
+        gate.hold(connection)
         webhook_endpoints.enable(connection, endpoint_id)
     flash("The endpoint is told again. What it missed can be replayed.", "good")
     return _to(endpoint_id)

@@ -1,0 +1,19 @@
+"""What nobody sees, or what turns round what stands beside it, in the words of a header."""
+
+from __future__ import annotations
+
+import re
+
+from mailroom.content.characters import misplaced
+from mailroom.content.header.words import decoded
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def misplaced_in_header(text: str) -> str:
+    """As `misplaced`, of what the encoded-words in `text` say.
+
+    Controls are carried as they came: encoded they break nothing, and old programs send Windows' quotes as
+    Latin-1.
+    """
+    return misplaced(_CONTROLS.sub("", decoded(text)))
