@@ -34,7 +34,7 @@ from mailroom.content.fields import (
 from mailroom.content.header.authors import VERDICTS, authors, disguises, without_foreign_signatures
 from mailroom.content.header.mailboxes import readable_mailboxes
 from mailroom.content.header.once import each_once
-from mailroom.content.header.part_names import NAMING_FIELDS, part_names
+from mailroom.content.header.part_names import NAMING_FIELDS, may_say_more, part_names
 from mailroom.content.header.unseen import misplaced_in_header
 from mailroom.content.header.words import decoded
 from mailroom.content.headers import clean
@@ -301,9 +301,15 @@ def _misplaced(field: Field) -> str:
 
 def _check_names_of_files(message: ParsedPart) -> None:
     """Of its own parts. A message within it is carried as it came."""
+    octets = MOST_HEADER_OCTETS
     for part in leaves(message):
         for field in part.fields:
-            names = part_names(field.name, field.value) if field.name in NAMING_FIELDS else ()
+            if field.name not in NAMING_FIELDS or not may_say_more(field.raw):
+                continue
+            octets -= len(field.raw)
+            if octets < 0:
+                raise Unmailable(f"its parts have names of files of more than {MOST_HEADER_OCTETS:,} octets")
+            names = part_names(field.name, field.value)
             if reason := next(filter(None, map(misplaced_in_header, names)), ""):
                 raise Unmailable(f"the name of a file in it {reason}")
 

@@ -161,6 +161,9 @@ MADE_TO_COST = {
     "a run of blanks": "From: a" + " " * 48_000 + "b",
     "a type of semicolons": "Content-Type: text/plain" + ';"' * 24_000,
     "a type of slashes": "Content-Type: " + "/" * 48_000 + " x",
+    "a file's name in pieces": "Content-Disposition: attachment"
+    + "".join(f";\r\n filename*{number}*=%41" for number in range(9_000)),
+    "a file's name of encoded words": 'Content-Type: text/plain; name="' + "=?utf-8?q?x?=\r\n " * 9_000 + '"',
     "names of charsets": "Subject: " + " ".join(f"=?x{n}?q?a?=" for n in range(4_000)),
     "more than any header needs": "X-Note: " + "a " * 200_000,
     "charsets that are none": "Subject: =?zlib?q?a?= =?rot13?q?a?= =?hex?b?YQ==?= =?undefined?q?a?=",

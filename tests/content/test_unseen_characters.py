@@ -22,6 +22,7 @@ from mailroom.content.lists.stated_consent import ConsentUnreadable, stated
 from mailroom.content.original import read_original
 from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.templates.template_letter import TemplateLetter, TemplateVariable, problems_of
 
 HOSTILE = {
     "an override to the left": ("Ann \u202egnp.exe", "U+202E RIGHT-TO-LEFT OVERRIDE"),
@@ -171,6 +172,10 @@ def in_pieces(text: str) -> str:
     return f"Content-Disposition: attachment{''.join(reversed(pieces))}; filename*0*=utf-8''"
 
 
+def unfit(letter: TemplateLetter) -> list[str]:
+    return [sentence for _, sentence in problems_of(letter)]
+
+
 def unread(*words: str) -> list[str]:
     try:
         stated(*words)
@@ -208,6 +213,10 @@ DOORS: dict[str, Callable[[str], list[str]]] = {
     "an author by SMTP": lambda text: submitted(f"From: {encoded(text)} <ann@example.org>"),
     "a recipient by SMTP": lambda text: submitted(f"To: {encoded(text)} <bob@example.org>"),
     "a Reply-To by SMTP": lambda text: submitted(f"Reply-To: {encoded(text)} <bob@example.org>"),
+    "a template's subject": lambda text: unfit(TemplateLetter(subject=text, text="Hi")),
+    "a fallback of a template": lambda text: unfit(
+        TemplateLetter(text="{{ town }}", variables=(TemplateVariable("town", "string", text),))
+    ),
     "how consent was given": lambda text: unread("given", "", text, ""),
     "a word of consent": lambda text: unread(text, "", "", ""),
     "evidence of consent": lambda text: unread("", "", "", text),
@@ -262,6 +271,13 @@ def test_it_is_refused_at_every_door_by_its_name(door: Callable[[str], list[str]
 def test_honest_words_pass_every_door(door: Callable[[str], list[str]]) -> None:
     told = {name: door(text) for name, text in HONEST.items()}
     assert {name: words for name, words in told.items() if words} == {}
+
+
+def test_names_of_very_many_files_are_not_looked_through_for_ever() -> None:
+    head = f"Content-Disposition: attachment; filename*=utf-8''{'%41' * 300}"
+    part = f"--b\r\n{head}\r\n\r\nx\r\n"
+    told = submitted(f"Content-Type: multipart/mixed; boundary=b\r\n\r\n{part * 300}--b--")
+    assert "names of files" in told[0]
 
 
 def test_two_names_do_not_end_each_other_s_directions() -> None:

@@ -13,14 +13,12 @@ from mailroom.content.header.words import codec
 NAMING_FIELDS = ("content-type", "content-disposition", "content-description")
 
 _NAMING = re.compile(r"(?:file)?name(?=\*|\Z)").match
-_MAY_SAY_MORE = re.compile(r"[^\x20-\x7e]|=\?|\*").search
+may_say_more = re.compile(rb"[^\t\r\n\x20-\x7e]|=\?|\*").search
 """Of a field: without any of these its octets are what is seen."""
 
 
 def part_names(field: str, value: str) -> list[str]:
     """What `value`, the body of the field of this name, calls its part: as it stands, and by RFC 2231."""
-    if field not in NAMING_FIELDS or not _MAY_SAY_MORE(value):
-        return []
     return [value] if field == "content-description" else [value, *_of_parameters(value)]
 
 

@@ -1,4 +1,4 @@
-"""What nobody sees, or what turns round what stands beside it, in the words of a header."""
+"""Unseen characters in a header: what nobody sees there, or what turns round what stands beside it."""
 
 from __future__ import annotations
 

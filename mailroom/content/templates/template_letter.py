@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mailroom.content.characters import misplaced, misplaced_in_lines
 from mailroom.content.check import Finding
 from mailroom.content.content import LONGEST_SUBJECT
 from mailroom.content.merge.plain import MergeError, Value
@@ -107,11 +108,15 @@ def _problems_of_variables(letter: TemplateLetter) -> Iterator[Finding]:
             yield "variables", f"The fallback of {one.key} is no {one.kind}."
         if isinstance(one.fallback, str) and len(one.fallback) > LONGEST_FALLBACK:
             yield "variables", f"The fallback of {one.key} has more than {LONGEST_FALLBACK:,} characters."
+        elif isinstance(one.fallback, str) and (reason := misplaced_in_lines(one.fallback)):
+            yield "variables", f"The fallback of {one.key} {reason}."
 
 
 def _problems_of_texts(letter: TemplateLetter) -> Iterator[Finding]:
     if any(character in letter.subject for character in "\r\n\0"):
         yield "subject", "The subject cannot contain a line break or another control character."
+    elif reason := misplaced(letter.subject):
+        yield "subject", f"The subject {reason}."
     if len(letter.subject) > LONGEST_SUBJECT:
         yield "subject", f"The subject has more than {LONGEST_SUBJECT:,} characters."
     for field, source in (("subject", letter.subject), ("text", letter.text), ("html", letter.html)):
