@@ -87,8 +87,6 @@ HAS_IT_GO: dict[str, tuple[str, str, Any]] = {
     "send a draft": ("POST", "/drafts/{draft}/send", None),
     "write in a draft": ("PATCH", "/drafts/{draft}", {"text": "Mine"}),
     "take a draft over": ("PATCH", "/drafts/{draft}", {"from": MINE}),
-    "write in a template": ("PATCH", "/templates/{template}", {"text": "Mine"}),
-    "publish a template": ("POST", "/templates/{template}/publish", None),
     "send a repeat": ("POST", "/repeats/{repeat}/send", None),
     "resume a repeat": ("POST", "/repeats/{repeat}/resume", None),
     "have a repeat tick now": ("PATCH", "/repeats/{repeat}", {"rule": "cron * * * * *"}),
@@ -110,7 +108,6 @@ def test_what_another_sender_of_its_program_made_it_may_stop_and_not_send(light_
         "email": ("/emails", {**EMAIL, **letter, "scheduled_at": "in 2 days"}),
         "draft": ("/drafts", {**EXAMPLE_MAILING, **letter}),
         "repeat": ("/repeats", {**to_many, "rule": "daily 09:00", "zone": "UTC"}),
-        "template": ("/templates", {**letter, "name": "Payroll"}),
     }
     ids = {
         kind: light_client.post(path, json=body, key=payroll).get_json()["id"]

@@ -35,7 +35,6 @@ from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.operations import answer, api_key, operation
 from mailroom.web.api.paging import Page
 from mailroom.web.api.reach import ReachedTemplate
-from mailroom.web.api.submissions import refuse_typed_sender
 from mailroom.web.api.template_requests import (
     RenderRequest,
     TemplateRequest,
@@ -131,9 +130,7 @@ def update_template(template: ReachedTemplate) -> Response:
     given = asked.model_fields_set
     with _told(asked.alias), mailroom().database.begin() as connection:
         found = template.find_to_change(connection)
-        before = letter_of(found.letter)
-        refuse_typed_sender(api_key(), before.sender)
-        letter = _checked(_changed(before, asked))
+        letter = _checked(_changed(letter_of(found.letter), asked))
         stored.change(
             connection,
             found,
@@ -165,7 +162,6 @@ def publish_template(template: ReachedTemplate) -> Response:
     with mailroom().database.begin() as connection:
         found = template.find_to_change(connection)
         letter = letter_of(found.letter)
-        refuse_typed_sender(api_key(), letter.sender)
         if not letter.html.strip() and not letter.text.strip():
             raise Unprocessable("`html`: Write a text, or an HTML body, or both, before you publish it.")
         versions.publish(connection, found)
