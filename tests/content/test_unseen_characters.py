@@ -7,6 +7,7 @@ import unicodedata
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
 from urllib.parse import quote
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.characters import misplaced, misplaced_in_lines, name_of, without_direction
 from mailroom.content.check import check
+from mailroom.content.compiled import compile_message
 from mailroom.content.content import Attachment, Content
 from mailroom.content.fields import Unmailable
 from mailroom.content.lists.stated_consent import ConsentUnreadable, stated
@@ -271,6 +273,19 @@ def test_it_is_refused_at_every_door_by_its_name(door: Callable[[str], list[str]
 def test_honest_words_pass_every_door(door: Callable[[str], list[str]]) -> None:
     told = {name: door(text) for name, text in HONEST.items()}
     assert {name: words for name, words in told.items() if words} == {}
+
+
+@pytest.mark.parametrize("kind", ["shared", "individual"])
+def test_a_files_name_that_looks_encoded_is_the_same_to_every_reader(kind: str) -> None:
+    """Nearly every program decodes what stands in quotes there, though it has no place there."""
+    name = encoded("Ann \u202egnp.exe")
+    changed = content(attachments=(Attachment(name, "text/plain", b""),), kind=kind)
+    mail = compile_message(changed, "a", datetime.now(UTC)).render(
+        parse_address("bob@example.org"), None, "<a@b>"
+    )
+    assert b"=?" not in mail
+    (file,) = message_from_bytes(mail, policy=policy.default).iter_attachments()
+    assert file.get_filename() == name
 
 
 def test_names_of_very_many_files_are_not_looked_through_for_ever() -> None:
