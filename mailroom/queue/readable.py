@@ -43,7 +43,9 @@ class ReadableJob(Job):
 
     def _is_result_too_large(self) -> bool:
         """Whether a field of it is no traceback, or is a large one when RQ inflates it."""
-        found = readable(self.connection.xrevrange, Result.get_key(self.id), "+", "-", 1) or []
+        key = Result.get_key(self.id)  # type: ignore[no-untyped-call]
+        asked: Any = self.connection.xrevrange
+        found: list[tuple[bytes, dict[bytes, bytes]]] = readable(asked, key, "+", "-", 1) or []
         return any(
             is_too_large(value) or is_too_large(readable(b64decode, value) or b"")
             for _, fields in found

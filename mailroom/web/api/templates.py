@@ -168,7 +168,13 @@ def publish_template(template: ReachedTemplate) -> Response:
     return _answer(found.uid)
 
 
-@operation("POST", "/templates/{id}/duplicate", scope=api_keys.SEND, gives=responses.ChangedTemplateAnswer)
+@operation(
+    "POST",
+    "/templates/{id}/duplicate",
+    scope=api_keys.SEND,
+    gives=responses.ChangedTemplateAnswer,
+    errors=(409,),
+)
 def duplicate_template(template: ReachedTemplate) -> Response:
     """Copy a template.
 
