@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 MOST_WHOLE = 50_000
-"""Addresses that are held as they are, beside those that others hold. Of all that come after them, a digest
-each: a tenth of the memory, and a microsecond.
+"""Addresses that are held as they are, beside those that others hold. Of more, a digest each: a tenth of the
+memory, and a microsecond.
 """
 
 BUCKETS = 1 << 16
@@ -25,10 +25,10 @@ class FirstLines:
         self._buckets: list[bytes] = []  # each some entries, one behind the other: digest, line
 
     def get(self, key: str, otherwise: int = 0) -> int:
-        if (line := self._whole.get(key, 0)) or not self._buckets:
-            return line or otherwise
-        digest = _digest(key)
-        return _line_in(self._buckets[digest[0] << 8 | digest[1]], digest) or otherwise
+        if self._buckets:
+            digest = _digest(key)
+            return _line_in(self._buckets[digest[0] << 8 | digest[1]], digest) or otherwise
+        return self._whole.get(key, otherwise)
 
     def __contains__(self, key: str) -> bool:
         return self.get(key) != 0
@@ -52,23 +52,22 @@ class FirstLines:
             return self._setdefault_all(keys, lines)
         firsts = list(map(self._whole.setdefault, keys, lines))
         if len(self._whole) > MOST_WHOLE and not are_held:
+            whole, self._whole = self._whole, {}
             self._buckets = [b""] * BUCKETS
+            self._setdefault_all(whole.keys(), whole.values())
         return firsts
 
     def _setdefault_all(self, keys: Iterable[str], lines: Iterable[int]) -> list[int]:
         """In one loop: a call for each of a million takes a second."""
-        whole, buckets, firsts = self._whole, self._buckets, []
+        buckets, firsts = self._buckets, []
         for key, line in zip(keys, lines, strict=True):
-            if key in whole:
-                firsts.append(whole[key])
-                continue
             digest = _digest(key)
             place = digest[0] << 8 | digest[1]
             bucket = buckets[place]
             if digest in bucket and (first := _line_in(bucket, digest)):
                 firsts.append(first)
                 continue
-            buckets[place] = bucket + digest + (line if line < LAST_LINE else LAST_LINE).to_bytes(LINE_OCTETS)
+            buckets[place] = bucket + digest + min(line, LAST_LINE).to_bytes(LINE_OCTETS)
             firsts.append(line)
         return firsts
 
