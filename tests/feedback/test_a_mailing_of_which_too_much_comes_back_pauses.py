@@ -44,7 +44,7 @@ def test_over_a_share_of_bounces(comes: Comes) -> None:
     assert comes.book.mailing(mailing_id).state is MailingState.ACTIVE, "whoever resumed it is obeyed"
     lease = comes.book.claim((comes.book.waiting() or comes.book.gather(mailing_id))[0])
     with comes.database.read() as connection:
-        left = batches.contents_of(connection, lease)
+        left = batches.contents_later(connection, lease.batch_id)()
     assert left and not any(row.is_resumed for row in left), "what a server refuses is doubted as ever"
 
 

@@ -65,7 +65,7 @@ class Book:
     def inside(self, lease: Lease) -> list[int]:
         """Ids of the deliveries that may still be sent."""
         with self.database.read() as connection:
-            return [row.id for row in batches.contents_of(connection, lease)]
+            return [row.id for row in batches.contents_later(connection, lease.batch_id)()]
 
     def mark(self, lease: Lease, delivery_id: int, session_id: int = 1) -> str:
         """As the recorder does: "" when it is marked, else why not."""

@@ -201,17 +201,12 @@ def _claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Cal
     return lease
 
 
-def contents_of(connection: Connection, lease: Lease) -> list[WaitingDelivery]:
-    """What is to be sent.
+def contents_later(connection: Connection, batch_id: int) -> Callable[[], list[WaitingDelivery]]:
+    """What is to be sent, to be had from what it returns.
 
     Nothing of a mailing that was paused or canceled after this batch was gathered, or whose sending hours are
     over.
     """
-    return contents_later(connection, lease.batch_id)()
-
-
-def contents_later(connection: Connection, batch_id: int) -> Callable[[], list[WaitingDelivery]]:
-    """The same, to be had from what it returns."""
     found = FIND_WAITING.later(connection, of_batch=batch_id)
     return lambda: [WaitingDelivery(*row) for row in found()]
 
