@@ -11,11 +11,13 @@ import csv
 import io
 import random
 import re
+import signal
 import time
 import tracemalloc
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ from mailroom.content.recipients.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.table import Wishes
 from mailroom.database.engine import Database
+from mailroom.files import NoTemporaryRoom
 from mailroom.ledger import suppressions
 from mailroom.ledger.schema import contents
 from mailroom.web.compose.prefill import copied
@@ -269,10 +272,45 @@ def test_a_bomb_that_lies_about_its_size_is_stopped_in_time(monkeypatch: pytest.
     assert re.search("takes too long|damaged", read(bomb).refusal)
 
 
+MANY = workbooks.row(1, "email", "n") + "".join(
+    workbooks.row(number, f"p{number}@example.org", "x" * 50) for number in range(2, 400)
+)
+
+
 def test_what_is_written_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook, "MOST_WRITTEN", 10_000)
-    many = "".join(workbooks.row(number, f"p{number}@example.org", "x" * 50) for number in range(2, 400))
-    assert "reach too far" in read(xlsx({"S": workbooks.row(1, "email", "n") + many})).refusal
+    assert "far larger inside" in read(xlsx({"S": MANY})).refusal
+
+
+def test_a_full_disk_is_not_the_workbooks_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "_target", partial(open, "/dev/full", "w+b"))
+    for sheet in (MANY, GUESTS):  # while it is written, and at its end
+        with pytest.raises(NoTemporaryRoom):
+            read(xlsx({"S": sheet}))
+
+
+def test_one_that_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MOST_CPU_SECONDS", 1)
+    long = "".join(workbooks.row(number, f"p{number}@example.org", "x") for number in range(2, 150_000))
+    assert "takes too long" in read(xlsx({"S": long})).refusal
+
+
+def test_one_that_takes_too_much_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MOST_MEMORY", 100 << 20)
+    many = "".join(workbooks.row(number, f"p{number}@example.org", "x" * 50) for number in range(2, 150_000))
+    refusal = read(xlsx({"S": many})).refusal
+    assert "more memory" in refusal and "damaged" not in refusal
+
+
+@pytest.mark.parametrize("ended", [signal.SIGKILL, signal.SIGTERM])
+def test_one_whose_reader_is_killed_says_so(
+    ended: signal.Signals, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "killed.py"
+    program.write_text(f"import os\nos.kill(os.getpid(), {int(ended)})\n")
+    monkeypatch.setattr(workbook_reader, "__file__", str(program))
+    refusal = read(WORKBOOK).refusal
+    assert "ended from outside" in refusal and "damaged" not in refusal and "CSV" in refusal
 
 
 @pytest.mark.parametrize("place", ["A1048576", "XFD1"])

@@ -6,6 +6,7 @@ its process. It must not be ours.
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from mailroom.content.recipients import workbook_reader
 from mailroom.content.recipients.file_kind import AS_CSV, told
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.table import Numbered, Wishes, read_table
-from mailroom.files import temporary_file, write_temporary
+from mailroom.files import NoTemporaryRoom, temporary_file, temporary_room, write_temporary
 
 MOST_MEMORY = 1 << 30
 """Octets. A million rows of three columns take a third of it."""
@@ -67,6 +68,14 @@ _TOO_MUCH = (
     "This workbook cannot be read: it is damaged, or its cells reach too far. "
     f"Delete rows and columns that look empty. Or: {AS_CSV[0].lower()}{AS_CSV[1:]}"
 )
+_NO_MEMORY = (
+    "This workbook takes more memory than is given to it: its cells reach too far, or it is too long. "
+    f"Delete rows and columns that look empty. Or: {AS_CSV[0].lower()}{AS_CSV[1:]}"
+)
+_KILLED = (
+    "The program that reads workbooks was ended from outside, perhaps because this machine's memory is full. "
+    f"Try again in a minute. Or: {AS_CSV[0].lower()}{AS_CSV[1:]}"
+)
 _TOO_LONG = f"This workbook takes too long to read. {AS_CSV}"
 _BUSY = "Other workbooks are being read just now. Try again in a minute, or choose the list as CSV."
 
@@ -84,7 +93,7 @@ def parse_workbook(data: BinaryIO, wishes: Wishes) -> Parsed:
     NoTemporaryRoom.
     """
     parsed = Parsed()
-    with temporary_file() as source, tempfile.TemporaryFile() as target:
+    with temporary_file() as source, _target() as target:
         data.seek(0)
         while piece := data.read(COPIED_AT_ONCE):
             write_temporary(source, piece)
@@ -100,8 +109,13 @@ def parse_workbook(data: BinaryIO, wishes: Wishes) -> Parsed:
         return read_table(partial(_rows, target, target.tell(), about["width"]), parsed, wishes)
 
 
+def _target() -> IO[bytes]:
+    with temporary_room():
+        return tempfile.TemporaryFile()
+
+
 def _read(source: IO[bytes], target: IO[bytes], sheet: str) -> str:
-    """Has the rows written to `target`; says why it was not possible."""
+    """Has the rows written to `target`; says why it was not possible. Raises NoTemporaryRoom."""
     if not _places.acquire(blocking=False):
         return _BUSY
     try:
@@ -137,8 +151,21 @@ def _read_in_turn(source: IO[bytes], target: IO[bytes], sheet: str) -> str:
         return _TOO_LONG
     finally:
         _reading.release()
+    return _why(ended)
+
+
+def _why(ended: int) -> str:
+    """ "": it read all of it. Raises NoTemporaryRoom."""
+    if ended == workbook_reader.NO_ROOM:
+        raise NoTemporaryRoom from OSError(errno.ENOSPC, "the rows of a workbook cannot be written")
+    if ended == workbook_reader.TOO_LARGE:
+        return _NO_WORKBOOKS["too large"]
+    if ended in (workbook_reader.NO_MEMORY, -signal.SIGABRT):  # Rust aborts where it gets no memory
+        return _NO_MEMORY
     if ended == -signal.SIGXCPU:
         return _TOO_LONG
+    if ended in (-signal.SIGKILL, -signal.SIGTERM):
+        return _KILLED
     return _TOO_MUCH if ended else ""
 
 

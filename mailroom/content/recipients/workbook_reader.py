@@ -7,8 +7,10 @@ of whoever began it.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import re
 import resource
 import sys
@@ -24,6 +26,11 @@ MOST_INFLATED = 1 << 30
 
 MOST_WORKBOOK_PARTS = 5_000
 """Files in a workbook: sheets, styles, pictures."""
+
+NO_ROOM, NO_MEMORY, TOO_LARGE = 3, 4, 5
+"""How it ends when its rows find no room on the disk, it gets no memory, or there is too much to write."""
+
+NO_ROOM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 CELL_SHOWN = 32_767
 """Characters: no spreadsheet holds more in a cell."""
@@ -60,6 +67,22 @@ def main() -> None:
         tell(kind="damaged xls" if data.startswith(OLE) else "damaged")
 
 
+def how_it_ended() -> int:
+    """Runs `main`: 0, or why its rows are not all there."""
+    try:
+        main()
+        sys.stdout.flush()
+    except MemoryError:
+        return NO_MEMORY
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            return TOO_LARGE
+        if error.errno in NO_ROOM_ERRORS:
+            return NO_ROOM
+        raise
+    return 0
+
+
 def bound(memory: int, cpu_seconds: int, written: int) -> None:
     for limit, most in (
         (resource.RLIMIT_AS, memory),
@@ -69,7 +92,9 @@ def bound(memory: int, cpu_seconds: int, written: int) -> None:
     ):
         _, hard = resource.getrlimit(limit)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(limit, (most, most))
+        # At the hard limit of its time it is killed without a word, at the other by a signal that says why.
+        later = most + 1 if limit == resource.RLIMIT_CPU else most
+        resource.setrlimit(limit, (most, later if hard == resource.RLIM_INFINITY else min(later, hard)))
 
 
 def tell(**about: object) -> None:
@@ -219,4 +244,4 @@ def _text_of(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    os._exit(how_it_ended())  # what is in a buffer still finds no room either, and would say something else
