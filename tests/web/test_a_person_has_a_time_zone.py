@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -73,3 +74,34 @@ def test_where_the_clocks_change_it_says_what_is_meant(app: Flask, client: Flask
     moment, page = planned(app, client, csrf, f"{year}-10-{october}T02:30")
     assert moment == datetime(year, 10, october, 0, 30, tzinfo=UTC)
     assert "02:30 comes twice on that day" in page
+
+
+def shown(page: str) -> str:
+    found = re.search(r'name="shown_zone" value="([^"]*)"', page)
+    assert found
+    return found[1]
+
+
+def test_a_page_that_is_open_while_the_zone_is_changed_means_the_one_that_it_showed(
+    app: Flask, client: FlaskClient, csrf: Csrf
+) -> None:
+    keep(client, csrf, "Europe/Berlin")
+    year = datetime.now(UTC).year + 1
+    zone, berlin = shown(client.get("/").text), datetime(year, 1, 15, 8, 0, tzinfo=UTC)
+    assert zone == "Europe/Berlin"
+    keep(client, csrf, "Asia/Tokyo")
+    typed = {"send_at": f"{year}-01-15T09:00", "hours": "Mon-Sun 9-17", "shown_zone": zone}
+    refused = client.post("/mailings", data={**typed, "sender": "", "csrf_token": csrf(client)})
+    assert refused.status_code == 422 and shown(refused.text) == "Europe/Berlin"
+    assert "In the time zone Europe/Berlin" in refused.text, "it goes on with what it showed"
+    moment, page = planned(app, client, csrf, typed.pop("send_at"), **typed)
+    assert moment == berlin and "only daily 09:00-17:00 Europe/Berlin" in page
+    path = client.get("/mailings").text
+    number = re.search(r"/mailings/(\d+)", path)
+    assert number and shown(client.get(number[0]).text) == "Asia/Tokyo"
+    moved = {"send_at": f"{year}-01-15T09:00", "csrf_token": csrf(client)}
+    for zone, at in (("Europe/Berlin", berlin), ("", berlin - timedelta(hours=8))):
+        client.post(f"{number[0]}/schedule", data={**moved, "shown_zone": zone})
+        with ledger(app).read() as connection:
+            (mailing,) = mailings.page(connection, limit=1)
+        assert mailing.send_at == at

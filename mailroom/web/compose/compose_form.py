@@ -30,7 +30,7 @@ OF_ITS_DRAFT = ("draft", "draft_revision", "draft_version")
 TYPED = (
     *("sender", "reply_to", "recipients", "recipients_encoding", "subject", "text", "html"),
     *("recipients_sheet", "recipients_column", "recipients_list", "mended"),
-    *("send_at", "time_zone", "if_unknown", "purpose", "list", "undo", "template"),
+    *("send_at", "time_zone", "shown_zone", "if_unknown", "purpose", "list", "undo", "template"),
     *("canary", "canary_minutes", "hours", "headers"),
     *("repeat", "repeat_zone", "repeat_until", "repeat_times"),
     *OF_ITS_DRAFT,

@@ -37,7 +37,7 @@ from mailroom.web.compose.compose_form import OF_ITS_DRAFT, ChosenFile, ComposeF
 from mailroom.web.compose.list_choice import listed_name
 from mailroom.web.compose.recipients import recipients_of
 from mailroom.web.compose.template_choice import chosen_template, saying, with_values
-from mailroom.web.layout.reader_zone import NO_ZONE_YET, kept_zone, planned_time
+from mailroom.web.layout.reader_zone import NO_ZONE_YET, planned_time, shown_zone
 from mailroom.web.writing.written_form import field_of, said_by
 
 MOST_REPLY_TO = 50
@@ -232,9 +232,10 @@ def _whole(form: ComposeForm, name: str, most: int, refusal: str) -> int | None:
 
 
 def _zone(form: ComposeForm) -> ZoneInfo:
-    """The person's own; while none is kept, the one that the form names."""
+    """The person's own, as the page showed it; while none is kept, the one that the form names."""
     named = form.value("time_zone")
-    return zone_named(kept_zone() or (named if named in zone_names() else NO_ZONE_YET))
+    own = shown_zone(form.value("shown_zone"))
+    return zone_named(own or (named if named in zone_names() else NO_ZONE_YET))
 
 
 def _idempotency(form: ComposeForm, user_id: int) -> Idempotency | None:

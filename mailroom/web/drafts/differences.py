@@ -25,7 +25,7 @@ CALLED = {
 }
 """Where a field is not called as its page calls it."""
 
-NOT_TOLD = {"time_zone", "repeat_zone", "ask_for_link", "shown_sheet", "chosen_for_kept"}
+NOT_TOLD = {"time_zone", "shown_zone", "repeat_zone", "ask_for_link", "shown_sheet", "chosen_for_kept"}
 """Fields that nobody fills in."""
 
 MOST_LINES = 2_000

@@ -53,6 +53,6 @@ def opened(draft: StoredDraft, fields: MultiDict[str, str], kept: Uploads) -> Co
     """As it was left. Its idempotency key is the draft's: whoever sends it, it is one mailing."""
     form = compose_form.from_fields(fields, MultiDict[str, FileStorage](), kept)
     form.idempotency_key = draft.uid
-    form.typed |= _meant_by(form)
+    form.typed |= _meant_by(form) | {"shown_zone": kept_zone()}
     form.typed |= {"draft": draft.uid, "draft_revision": str(draft.revision)}
     return form

@@ -30,6 +30,13 @@ def kept_zone() -> str:
     return user.zone if user is not None and user.zone in known_zones() else ""
 
 
+def shown_zone(named: str) -> str:
+    """The zone that a form showed, as it `named` it; else the one that is kept. A page may stand open while
+    another one is kept.
+    """
+    return named if named in zone_names() else kept_zone()
+
+
 def reader_zone() -> ZoneInfo:
     return zone_named(kept_zone() or NO_ZONE_YET)
 
@@ -71,17 +78,20 @@ class TimeField(NamedTuple):
         return "any" if self.type == "datetime-local" else None
 
 
-def time_field(time: str | datetime) -> TimeField:
-    """A moment, or what somebody typed, on the clocks of whoever reads the page, exactly.
+def time_field(time: str | datetime, shown: str = "") -> TimeField:
+    """A moment, or what somebody typed, exactly, on the clocks of the zone that its form showed; else of
+    whoever reads the page.
 
     As text with its offset while no zone of theirs is kept, and in an hour that their clocks show twice.
     """
+    named = shown_zone(shown)
     try:
         moment = datetime.fromisoformat(time.strip()) if isinstance(time, str) else time
         if moment.tzinfo is None:
             return TimeField(_shortest(moment), "datetime-local")
-        wall = moment.astimezone(reader_zone()).replace(tzinfo=None)
-        if kept_zone() and at_wall(wall, reader_zone()).moment == moment:
+        zone = zone_named(named or NO_ZONE_YET)
+        wall = moment.astimezone(zone).replace(tzinfo=None)
+        if named and at_wall(wall, zone).moment == moment:
             return TimeField(_shortest(wall), "datetime-local")
         return TimeField(_shortest(moment), "text")
     except (ValueError, OverflowError):
@@ -105,4 +115,4 @@ def in_zone(typed: str, zone: ZoneInfo) -> str:
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(local_time=local_time, time_field=time_field)
-    app.jinja_env.globals.update(kept_zone=kept_zone, zone_names=zone_names)
+    app.jinja_env.globals.update(kept_zone=kept_zone, shown_zone=shown_zone, zone_names=zone_names)

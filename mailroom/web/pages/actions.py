@@ -9,6 +9,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from mailroom.content.schedule.zones import zone_named
 from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import bulk_actions
 from mailroom.ledger.deliveries.actions import ContentGone
@@ -17,7 +18,7 @@ from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import State
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
-from mailroom.web.layout.reader_zone import local_time, planned_time
+from mailroom.web.layout.reader_zone import NO_ZONE_YET, local_time, planned_time, shown_zone
 from mailroom.web.progress.undo import is_taken_back
 
 blueprint = Blueprint("control", __name__)
@@ -47,7 +48,8 @@ def move_to(mailing_id: int) -> Response:
     """To another time, on the person's clocks; at once when none is given."""
     mailing = _mailing(mailing_id)
     try:
-        wanted = planned_time(request.form.get("send_at", ""))
+        zone = zone_named(shown_zone(request.form.get("shown_zone", "")) or NO_ZONE_YET)
+        wanted = planned_time(request.form.get("send_at", ""), zone)
         hours = hours_of(mailing)
     except ValueError as error:
         flash(f"Not moved. {error}", "warning")
