@@ -25,7 +25,7 @@ def troubles(system: System) -> list[circuit.ServerTrouble]:
 
 def held(system: System) -> dict[int, str]:
     with system.database.read() as connection:
-        return {mailing_id: why for mailing_id, _, why in mailings.held(connection)}
+        return {mailing_id: why for mailing_id, _, why in mailings.held(connection, 10)}
 
 
 def is_at_rest(system: System) -> bool:
