@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table, func, select
 from werkzeug.test import TestResponse
 
 from app import create_app
@@ -29,6 +29,8 @@ from mailroom.ledger import suppressions
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.people import api_keys, sign_ins, users
 from mailroom.ledger.people.users import User
+from mailroom.ledger.schema import drafts, lists, templates
+from mailroom.ledger.schema import suppressions as suppressions_table
 from mailroom.ledger.webhooks import webhook_endpoints, webhook_events
 from mailroom.settings import load
 from mailroom.web.request import gate
@@ -331,9 +333,30 @@ def test_a_large_mailing_is_not_accepted_when_its_key_is_revoked_while_it_is_wri
         assert mailings.page(connection, limit=10) == []
 
 
-def _revoked_after(app: Flask, path: str, body: Any, writes: int) -> tuple[int, str]:
+MADE = {
+    "a draft": ("/drafts", TO_MANY, drafts),
+    "a template": ("/templates", {"name": "Mine", "text": "Hi"}, templates),
+    "a list": ("/lists", {"name": "Mine"}, lists),
+    "a suppression": ("/suppressions", {"address": "eve@mail.example"}, suppressions_table),
+    "no suppression": ("/suppressions/remove", {"address": "ann@mail.example"}, suppressions_table),
+}
+
+
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
+def test_what_a_key_makes_while_it_is_revoked_is_not_there(app: Flask, made: tuple[str, Any, Table]) -> None:
+    path, body, table = made
+    with ledger(app).begin() as connection:
+        suppressions.add(connection, ["ann@mail.example"])
+    answer = _revoked_after(app, path, body, 0, scope="admin")
+    assert answer == (403, "invalid_api_key")
+    with ledger(app).read() as connection:
+        number = connection.execute(select(func.count()).select_from(table)).scalar_one()
+    assert number == (1 if table in (drafts, suppressions_table) else 0)  # what was there before
+
+
+def _revoked_after(app: Flask, path: str, body: Any, writes: int, scope: str = "send") -> tuple[int, str]:
     """What is answered when the key ends after so many writes of the request."""
-    key, answers = new_key(ledger(app), scopes=["send"]), list[tuple[int, str]]()
+    key, answers = new_key(ledger(app), scopes=[scope]), list[tuple[int, str]]()
     headers = {"Authorization": f"Bearer {key}"}
 
     def post(path: str, body: Any) -> TestResponse:

@@ -182,6 +182,12 @@ def is_valid_now(key: ApiKey | ColumnElement[int]) -> ColumnElement[bool]:
     return select(api_keys.c.id).where(api_keys.c.id == key_id, IS_NOT_REVOKED, still_valid).exists()
 
 
+def check_valid(connection: Connection, key: ApiKey) -> None:
+    """For who is about to write what no reach is asked for. Raises KeyEnded."""
+    if not connection.execute(select(is_valid_now(key))).scalar_one():
+        raise KeyEnded
+
+
 def everyone(connection: Connection) -> list[ApiKey]:
     """Newest first, with the email of who made each."""
     query = select(*API_KEY_COLUMNS, users.c.email).outerjoin(users, users.c.id == api_keys.c.user_id)

@@ -68,6 +68,7 @@ def create_draft() -> Response:
     _check_template(key, asked.template)
     writing = writing_of(asked, MultiDict(), (), None)
     with _told(), mailroom().database.begin() as connection:
+        api_keys.check_valid(connection, key)
         draft = stored.add(connection, str(uuid.uuid4()), writing, program_id=key.program, name=asked.name)
     return answer(_changed(draft))
 

@@ -45,6 +45,7 @@ def create_list() -> Response:
     """
     asked, new = body.read(asked_for.KeptListRequest), api_key()
     with told(), mailroom().database.begin() as connection:
+        api_keys.check_valid(connection, new)
         made = kept.add(
             connection,
             asked.name,

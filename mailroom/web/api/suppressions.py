@@ -71,6 +71,7 @@ def add_suppression() -> Response:
     asked = body.read(suppressed.SuppressionRequest)
     scope = _scope(asked)
     with mailroom().database.begin() as connection:
+        api_keys.check_valid(connection, api_key())
         added = suppressions.add(
             connection,
             [asked.address.key],
@@ -101,6 +102,7 @@ def remove_suppression() -> Response:
     asked = body.read(suppressed.SuppressedAddress)
     scope = _scope(asked)
     with mailroom().database.begin() as connection:
+        api_keys.check_valid(connection, api_key())
         removed = suppressions.remove(connection, asked.address.key, scope)
     if not removed:
         raise ApiError(404, "not_found", f"{asked.address.address} is not suppressed in this scope.")

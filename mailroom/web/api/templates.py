@@ -66,6 +66,7 @@ def create_template() -> Response:
     key, asked = api_key(), body.read(TemplateRequest, MOST_TEMPLATE_OCTETS)
     letter = _checked(_changed(TemplateLetter(), asked))
     with _told(asked.alias), mailroom().database.begin() as connection:
+        api_keys.check_valid(connection, key)
         uid = stored.add(
             connection,
             asked.name,
