@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from sqlalchemy import select, update
 
 from mailroom.ledger import holding
 from mailroom.ledger.batches import gather, growth
-from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import batches, deliveries
 from tests.ledger.book import Book
@@ -22,19 +24,25 @@ def database_url(postgres_url: str) -> str:
     return postgres_url
 
 
-def grow(
-    book: Book, lease: Lease, mailing_id: int, after_id: int | None = None, most: int = 150
-) -> list[int]:
+def in_order(book: Book) -> list[Gathered]:
+    """The batches that nobody claimed; they were all enqueued in one moment."""
+    return sorted(book.waiting(), key=lambda batch: batch.id)
+
+
+def grow(book: Book, lease: Lease, mailing_id: int, after_id: int | None = None) -> list[int]:
     """Ids of what came."""
     last = max(book.inside(lease), default=0) if after_id is None else after_id
-    with book.database.begin_at_once() as connection:
-        came = growth.grow(connection, lease, mailing_id, last, most)
-    return [] if came is None else [row.id for row in came()]
+    for take in (partial(growth.grow, most=150), growth.take_over):
+        with book.database.begin_at_once() as connection:
+            came = take(connection, lease, mailing_id=mailing_id, after_id=last)
+        if came is not None:
+            return [row.id for row in came()]
+    return []
 
 
 def test_what_is_due_comes_into_it_and_is_counted_as_the_rest(book: Book) -> None:
     mailing_id = book.accept(GATHERED + 400)
-    lease = book.claim()
+    lease = book.claim(in_order(book)[0])
     first = book.inside(lease)
     came = grow(book, lease, mailing_id)
     assert len(came) == 150
@@ -53,7 +61,7 @@ def test_what_is_due_comes_into_it_and_is_counted_as_the_rest(book: Book) -> Non
 
 def test_of_a_worker_that_dies_all_of_it_comes_back_and_only_what_was_marked_is_in_doubt(book: Book) -> None:
     mailing_id = book.accept(GATHERED + 400)
-    lease = book.claim()
+    lease = book.claim(in_order(book)[0])
     came = grow(book, lease, mailing_id)
     assert book.mark(lease, came[0]) == ""
     book.die(lease)
@@ -63,7 +71,7 @@ def test_of_a_worker_that_dies_all_of_it_comes_back_and_only_what_was_marked_is_
 
 def test_one_that_was_taken_away_gets_nothing(book: Book) -> None:
     mailing_id = book.accept(GATHERED + 400)
-    lease = book.claim()
+    lease = book.claim(in_order(book)[0])
     book.run_out(lease)
     assert grow(book, lease, mailing_id, 0) == [], "a sweeper may be about to take it"
     assert book.reap() == 1
@@ -72,7 +80,7 @@ def test_one_that_was_taken_away_gets_nothing(book: Book) -> None:
 
 def test_where_nothing_is_due_it_takes_a_batch_over_that_waits(book: Book) -> None:
     mailing_id = book.accept(300)
-    first, second, third = book.waiting()
+    first, second, third = in_order(book)
     lease = book.claim(first)
     came = grow(book, lease, mailing_id)
     assert len(came) == 100
@@ -89,7 +97,7 @@ def test_where_nothing_is_due_it_takes_a_batch_over_that_waits(book: Book) -> No
 def test_one_of_an_earlier_id_does_not_come(book: Book) -> None:
     """After a death the first of those that wait are suspects: those that a worker had in hand."""
     mailing_id = book.accept(200)
-    first, second = book.waiting()
+    first, second = in_order(book)
     lease = book.claim(second)
     assert grow(book, lease, mailing_id) == []
     earlier = book.claim(first)
@@ -99,7 +107,7 @@ def test_one_of_an_earlier_id_does_not_come(book: Book) -> None:
 
 def test_whoever_is_tried_alone_does_not_come(book: Book) -> None:
     mailing_id = book.accept(GATHERED + 10)
-    lease = book.claim()
+    lease = book.claim(in_order(book)[0])
     with book.database.begin() as connection:
         connection.execute(
             update(deliveries).where(deliveries.c.due_at.is_not(None)).values(deaths=gather.TRIED_ALONE)
@@ -111,7 +119,7 @@ def test_whoever_is_tried_alone_does_not_come(book: Book) -> None:
 @pytest.mark.parametrize("what", ["paused", "held", "others wait"])
 def test_nothing_comes_of_a_mailing_that_is(book: Book, what: str) -> None:
     mailing_id = book.accept(GATHERED + 400)
-    lease = book.claim()
+    lease = book.claim(in_order(book)[0])
     last = max(book.inside(lease))
     if what == "others wait":
         book.accept(150)
