@@ -296,7 +296,7 @@ def test_one_that_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_one_that_takes_too_much_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "MOST_MEMORY", 100 << 20)
+    monkeypatch.setattr(workbook, "MOST_MEMORY", 50 << 20)
     many = "".join(workbooks.row(number, f"p{number}@example.org", "x" * 50) for number in range(2, 150_000))
     refusal = read(xlsx({"S": many})).refusal
     assert "more memory" in refusal and "damaged" not in refusal
