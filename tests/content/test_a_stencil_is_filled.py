@@ -64,7 +64,7 @@ def both(message: Compiled, **values: object) -> tuple[bytes | None, bytes]:
     )
 
 
-def test_a_usual_letter_is_filled():
+def test_a_usual_letter_is_filled() -> None:
     message = compiled("News for {{ a }}", "Hello {{ a }},\nsee you in {{ b }}!\n", "<p>Hello {{ a }}</p>\n")
     filled, rendered = both(message, a="Ann", b="New York")
     assert filled == rendered
@@ -72,13 +72,13 @@ def test_a_usual_letter_is_filled():
 
 
 @pytest.mark.parametrize("value", ["", " Ann", "Ann.", "O'Brien & Sons", "Jürgen", "x" * 70, "a\nb", 7, None])
-def test_a_value_that_does_not_go_in_as_it_is_is_rendered(value):
+def test_a_value_that_does_not_go_in_as_it_is_is_rendered(value: object) -> None:
     filled, rendered = both(compiled(text="Hello {{ a }}\n"), a=value)
     assert filled is None
     assert rendered
 
 
-def test_a_tag_without_a_value_of_its_own_is_rendered():
+def test_a_tag_without_a_value_of_its_own_is_rendered() -> None:
     assert both(compiled(text="Hello {{ a }}\n"))[0] is None
 
 
@@ -98,7 +98,7 @@ def test_a_tag_without_a_value_of_its_own_is_rendered():
         compiled(text="Hello {{ a }}", attachments=[Attachment("f.bin", "application/pdf", bytes(70_000))]),
     ],
 )
-def test_what_depends_on_more_than_the_values_is_rendered(message):
+def test_what_depends_on_more_than_the_values_is_rendered(message: Compiled) -> None:
     assert both(message, a="Ann", unsubscribe_url="Ann")[0] is None
 
 
@@ -110,7 +110,9 @@ def test_what_depends_on_more_than_the_values_is_rendered(message):
     st.sampled_from(VALUES),
     st.sampled_from(VALUES),
 )
-def test_what_is_filled_is_what_is_rendered(subject, text, html, a, b):
+def test_what_is_filled_is_what_is_rendered(
+    subject: list[str], text: list[str], html: list[str], a: str, b: str
+) -> None:
     message = compiled("".join(subject).replace("\r", "").replace("\n", ""), "".join(text), "".join(html))
     try:
         filled, rendered = both(message, a=a, b=b)
