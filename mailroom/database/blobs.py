@@ -73,7 +73,7 @@ def _through_a_handle(
     connection: Connection, table: Table, column: Column[bytes], key: int, size: int
 ) -> Iterator[bytes]:
     """SQLite's substr() would read all of it each time. Its keys are row ids."""
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     try:
         with (
             nothing_mapped(connection, CACHED_MEANWHILE),
@@ -89,7 +89,7 @@ def _insert_through_a_handle(
     connection: Connection, column: Column[bytes], row: Mapping[str, Any], size: int, pieces: Iterable[Octets]
 ) -> None:
     """To bind it as a parameter would take two copies more."""
-    table, driver = column.table, cast(Any, connection.connection.driver_connection)
+    table, driver = column.table, cast(Any, connection.connection.dbapi_connection)
     assert isinstance(table, Table)
     with nothing_mapped(connection, CACHED_MEANWHILE):
         try:

@@ -21,7 +21,7 @@ def smaller_cache(connection: Connection, kibibytes: int) -> Iterator[None]:
     if connection.dialect.name != "sqlite":
         yield
         return
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     (cached,) = driver.execute("PRAGMA cache_size").fetchone()
     driver.execute(f"PRAGMA cache_size = -{kibibytes}")
     try:
@@ -36,7 +36,7 @@ def nothing_mapped(connection: Connection, kibibytes: int) -> Iterator[None]:
 
     Several may overlap, as values are read by pieces: each ends with what is usual.
     """
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     driver.execute(f"PRAGMA cache_size = -{kibibytes}")
     driver.execute("PRAGMA mmap_size = 0")
     try:

@@ -28,7 +28,7 @@ class TookTooLong(Exception):
 def time_limit(connection: Connection, seconds: float) -> Iterator[None]:
     """Raises TookTooLong from whatever is being read when the time is over."""
     is_limited_by_us = not is_remote(connection)
-    driver = connection.connection.driver_connection
+    driver = connection.connection.dbapi_connection
     assert driver is not None
     if is_limited_by_us:
         end = time.monotonic() + seconds

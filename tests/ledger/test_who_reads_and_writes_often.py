@@ -13,8 +13,8 @@ from tests.ledger.book import Book
 HOW_MANY = Statement(select(func.count()).select_from(deliveries))
 
 
-def test_reads_what_they_and_others_wrote(database: Database) -> None:
-    book = Book(database)
+def test_reads_what_they_and_others_wrote(database: Database, database_url: str) -> None:
+    book = Book(Database(database_url))  # another process
     book.accept(2)
     with database.begin_often() as connection:
         connection.execute(deliveries.update().values(name="Ann"))
