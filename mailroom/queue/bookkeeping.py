@@ -100,7 +100,7 @@ def note(worker: WorkerAtWork, redis: Redis) -> None:
             _send(worker, pipe)
 
 
-def _begun(job: Job, status: JobStatus) -> dict[str, str]:
+def _begun(job: Job, status: JobStatus) -> dict[Any, str]:
     assert job.started_at is not None
     return {
         "status": status.value,
