@@ -113,7 +113,7 @@ def _begun(job: Job, status: JobStatus) -> dict[Any, str]:
 def end_well(worker: WorkerAtWork, job: Job) -> None:
     job.ended_at = now()
     with worker.noting, worker.connection.pipeline(transaction=False) as pipe:
-        ended = {"ended_at": utcformat(job.ended_at)}
+        ended: dict[Any, str] = {"ended_at": utcformat(job.ended_at)}
         pipe.hset(job.key, mapping=_begun(job, JobStatus.FINISHED) | ended)
         pipe.expire(job.key, RESULT_TTL)
         job.finished_job_registry.add(job, RESULT_TTL, pipe)
