@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -32,7 +33,8 @@ def in_order(book: Book) -> list[Gathered]:
 def grow(book: Book, lease: Lease, mailing_id: int, after_id: int | None = None) -> list[int]:
     """Ids of what came."""
     last = max(book.inside(lease), default=0) if after_id is None else after_id
-    for take in (partial(growth.grow, most=150), growth.take_over):
+    ways: list[Callable[..., growth.Came]] = [partial(growth.grow, most=150), growth.take_over]
+    for take in ways:
         with book.database.begin_at_once() as connection:
             came = take(connection, lease, mailing_id=mailing_id, after_id=last)
         if came is not None:
