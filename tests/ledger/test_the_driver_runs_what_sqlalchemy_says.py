@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import JSON, bindparam, column, insert, select, text, update
@@ -37,11 +36,7 @@ def test_it_converts_as_the_types_say(database: Database) -> None:
 def test_it_reads_the_json_of_all_rows_as_that_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = CompiledStatement(select(column("a", JSON)), sqlite.dialect(), None)
     texts = ['{"a": "1,2"}', None, "[]", "null", '"],["', "5"]
-<<<<<<< ours
-    values: list[Any] = [{"a": "1,2"}, None, [], None, "],[", 5]
-=======
     values: list[object] = [{"a": "1,2"}, None, [], None, "],[", 5]
->>>>>>> theirs
     assert [value for (value,) in compiled.rows([(text,) for text in texts])] == values
     assert compiled.rows([(5,), ("[1]",)]) == [(5,), ([1],)], "SQLite gives back a number for its text"
     monkeypatch.setattr(statement, "READ_TOGETHER", 3)
