@@ -8,6 +8,7 @@ isolates and embeddings                what translating libraries and address bo
                                        name; they end with it, so they turn round nothing else
 joiner and non-joiner (ZWJ, ZWNJ)      emoji of several people; Persian, Hindi
 zero width space                       between words of Khmer, Thai, Lao, Burmese; nowhere else
+Mongolian vowel separator              behind a letter of Mongolian; nowhere else
 tags                                   within a flag (England, Scotland, Wales); nowhere else
 soft hyphen, variation selectors       German compounds; the colour of an emoji, names in Japanese
 """
@@ -35,7 +36,9 @@ _NO_CHARACTERS = r"\ufdd0-\ufdef\ufffe\uffff"
 _WORD_SPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u1aaf"
 """Scripts without blanks between words."""
 
-_HONEST = re.compile(rf"(?<=[{_WORD_SPACED}])\u200b|\U0001f3f4[\U000e0020-\U000e007e]++\U000e007f")
+_HONEST = re.compile(
+    rf"(?<=[{_WORD_SPACED}])\u200b|(?<=[\u1820-\u18aa])\u180e|\U0001f3f4[\U000e0020-\U000e007e]++\U000e007f"
+)
 _NEVER = re.compile(f"[{_CONTROLS}{_OVERRIDES}{_UNSEEN}{_FILLERS}{_NO_CHARACTERS}]")
 suspicious = re.compile(f"[{_CONTROLS}{_UNSEEN}{_FILLERS}{_NO_CHARACTERS}\u202a-\u202e\u2066-\u2069]").search
 """For many texts at once: whether one of them needs a closer look."""

@@ -33,19 +33,19 @@ from mailroom.content.fields import (
 )
 from mailroom.content.header.authors import VERDICTS, authors, disguises, without_foreign_signatures
 from mailroom.content.header.mailboxes import readable_mailboxes
-from mailroom.content.header.once import each_once
+from mailroom.content.header.once import STRUCTURE, contradicted, each_once
 from mailroom.content.header.part_names import NAMING_FIELDS, may_say_more, part_names
 from mailroom.content.header.unseen import misplaced_in_header
 from mailroom.content.header.words import decoded
 from mailroom.content.headers import clean
 from mailroom.content.message_ids import message_id
-from mailroom.content.parts import Octets, ParsedPart, declared_charset, leaves, part_at, texts
+from mailroom.content.parts import Octets, ParsedPart, declared_charset, every_part, part_at, texts
 from mailroom.files import temporary_room
 
 MOST_HOPS = 50
 """Received fields: a message that went through so many servers goes round in a circle."""
 
-ONCE = ("from", "sender", "reply-to", "to", "cc", "message-id", "date", "subject")
+ONCE = ("from", "sender", "reply-to", "to", "cc", "message-id", "date", "subject", *STRUCTURE)
 NOT_MAILED = ("bcc", "resent-bcc", "return-path", *VERDICTS)
 NOT_EMPTY = ("sender", "resent-from", "resent-sender", "author")
 """Left out where nothing stands in them: programs write them for nobody."""
@@ -169,7 +169,7 @@ def read_original(
     # Whatever was changed on the way: what is judged is what leaves.
     leaving = came.leaving()
     named = _check(leaving.fields)
-    _check_names_of_files(leaving)
+    _check_parts(leaving)
     kept = leaving.fields
     if is_bound:
         kept = without_foreign_signatures(leaving.fields, named[0])
@@ -299,10 +299,12 @@ def _misplaced(field: Field) -> str:
     return next(filter(None, map(misplaced_in_header, words)), "")
 
 
-def _check_names_of_files(message: ParsedPart) -> None:
-    """Of its own parts. A message within it is carried as it came."""
+def _check_parts(message: ParsedPart) -> None:
+    """What its own parts say of themselves. A message within it is carried as it came."""
     octets = MOST_HEADER_OCTETS
-    for part in leaves(message):
+    for part in every_part(message):
+        if name := contradicted(part.fields):
+            raise Unmailable(f"a part has two {name} headers, which say different things")
         for field in part.fields:
             if field.name not in NAMING_FIELDS or not may_say_more(field.raw):
                 continue

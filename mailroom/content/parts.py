@@ -177,6 +177,11 @@ def declared_charset(message: ParsedPart) -> str | None:
 
 def leaves(message: ParsedPart) -> Iterator[ParsedPart]:
     """Every part that is no multipart, first to last, as far as they can be found."""
+    return (part for part in every_part(message) if not part.content_type.startswith("multipart/"))
+
+
+def every_part(message: ParsedPart) -> Iterator[ParsedPart]:
+    """The message, and each part within another, as far as they can be found."""
     waiting = [iter([message])]
     for _ in range(MOST_PARTS):
         part = None
@@ -184,9 +189,8 @@ def leaves(message: ParsedPart) -> Iterator[ParsedPart]:
             waiting.pop()
         if part is None:
             return
-        if not part.content_type.startswith("multipart/"):
-            yield part
-        elif len(waiting) <= DEEPEST:
+        yield part
+        if part.content_type.startswith("multipart/") and len(waiting) <= DEEPEST:
             waiting.append(_parts(part))
 
 

@@ -25,7 +25,10 @@ from mailroom.database.engine import Database
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
+from mailroom.engine.lists import importing, making
 from mailroom.ledger import suppressions
+from mailroom.ledger.lists import kept, lease
+from mailroom.ledger.lists.reach import EVERY_LIST
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.people import api_keys, sign_ins, users
 from mailroom.ledger.people.users import User
@@ -354,9 +357,49 @@ def test_what_a_key_makes_while_it_is_revoked_is_not_there(app: Flask, made: tup
     assert number == (1 if table in (drafts, suppressions_table) else 0)  # what was there before
 
 
-def _revoked_after(app: Flask, path: str, body: Any, writes: int, scope: str = "send") -> tuple[int, str]:
+LISTS = ("an import", "an import that replaces", "a list of a list", "a list of a mailing")
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2, 3])
+@pytest.mark.parametrize("act", LISTS)
+def test_what_a_key_does_to_lists_ends_with_it(
+    app: Flask, act: str, writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key ends before each of the transactions: the last one, too, asks for it."""
+    for module in (importing, making):
+        monkeypatch.setattr(module, "MEMBERS_AT_ONCE", 300)
+    with ledger(app).begin() as connection:
+        key = api_keys.add(connection, "x", scopes=["send"])[0]
+    headers = {"Authorization": f"Bearer {key}"}
+
+    def ask(path: str, body: Any) -> Any:
+        return app.test_client().post(f"/api/v1{path}", json=body, headers=headers).get_json()
+
+    mine = ask("/lists", {"name": "Mine"})["id"]
+    assert ask(f"/lists/{mine}/import", PEOPLE)["added"] == 600
+    mailing = ask("/mailings", {**TO_MANY, "recipients": PEOPLE, "scheduled_at": "in 2 days"})["id"]
+    others = [{"address": f"other{number}@mail.example"} for number in range(600)]
+    path, body = {
+        "an import": (f"/lists/{mine}/import", others),
+        "an import that replaces": (f"/lists/{mine}/import?mode=replace", others),
+        "a list of a list": ("/lists/from-list", {"list": mine, "name": "Theirs"}),
+        "a list of a mailing": (
+            "/lists/from-mailing",
+            {"mailing": mailing, "outcome": "queued", "name": "Theirs"},
+        ),
+    }[act]
+    answer = _revoked_after(app, path, body, writes, key=key)
+    assert answer[0] in (403, 404), answer
+    with ledger(app).read() as connection:
+        (left,) = kept.page(connection, EVERY_LIST, limit=10)  # and no other
+        assert lease.is_half_done(connection, left) == (writes > 0 and "import" in act)
+
+
+def _revoked_after(
+    app: Flask, path: str, body: Any, writes: int, scope: str = "send", key: str = ""
+) -> tuple[int, str]:
     """What is answered when the key ends after so many writes of the request."""
-    key, answers = new_key(ledger(app), scopes=[scope]), list[tuple[int, str]]()
+    key, answers = key or new_key(ledger(app), scopes=[scope]), list[tuple[int, str]]()
     headers = {"Authorization": f"Bearer {key}"}
 
     def post(path: str, body: Any) -> TestResponse:

@@ -88,3 +88,9 @@ def test_another_system_s_file_is_taken(shell: Shell, tmp_path: Path) -> None:
 
 def test_a_new_key_seals_from_now_on(shell: Shell) -> None:
     assert "Key 2 seals" in shell.run("new-link-key")
+
+
+@pytest.mark.parametrize("option", ["--note", "--list"])
+def test_words_that_turn_round_what_stands_beside_them_are_refused(shell: Shell, option: str) -> None:
+    said = shell.run("add", "a@example.org", "--sender", SENDER, option, "by \u202enohp", fails=True)
+    assert "holds U+202E RIGHT-TO-LEFT OVERRIDE" in said and shell.scopes() == []

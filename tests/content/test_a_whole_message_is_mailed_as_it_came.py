@@ -181,6 +181,61 @@ def test_lists_of_addresses_that_come_twice_are_one_and_equal_fields_too() -> No
     assert leaves.index(b"To: Bob") < leaves.index(b"Subject") < leaves.index(b"Cc: c@x")
 
 
+MIME = "From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=UTF-8\r\n"
+
+
+@pytest.mark.parametrize(
+    ("again", "leaves"),
+    [
+        ("MIME-Version: 1.0\r\nContent-Type: text/html; charset=UTF-8", "text/html; charset=UTF-8"),
+        (
+            "Content-type: text/html;charset=utf-8\r\nMime-Version: 1.0 (a \\(b\\))",
+            "text/html; charset=UTF-8",
+        ),
+        ("Content-Type: Text/HTML", "text/html; charset=UTF-8"),
+        (
+            'Content-Type: text/html; format=flowed; charset="utf-8"',
+            'text/html; format=flowed; charset="utf-8"',
+        ),
+        ("Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: 8bit", "text/html; charset=UTF-8"),
+    ],
+)
+def test_of_fields_of_structure_that_agree_the_fullest_stays(again: str, leaves: str) -> None:
+    """As PHP programs write them twice."""
+    head = b"".join(read(f"{MIME}{again}\r\n\r\nHi\r\n".encode()).pieces).decode().lower()
+    assert f"\r\ncontent-type: {leaves.lower()}\r\n" in head and head.count("content-type:") == 1
+    assert head.count("mime-version:") == 1 and head.count("content-transfer-encoding:") < 2
+
+
+TWO_TYPES = [
+    ("Content-Type: text/plain", "Content-Type: multipart/mixed; boundary=b"),
+    ("Content-Type: multipart/mixed; boundary=a", "Content-Type: multipart/mixed; boundary=A"),
+    ("Content-Type: text/html; charset=utf-8", "Content-Type: text/html; charset=koi8-r"),
+    ("Content-Transfer-Encoding: base64", "Content-Transfer-Encoding: 7bit"),
+    ("Content-Disposition: inline", "Content-Disposition: attachment; filename=a"),
+    ("MIME-Version: 1.0", "MIME-Version: 2.0"),
+]
+
+
+@pytest.mark.parametrize("two", TWO_TYPES)
+@pytest.mark.parametrize("turned", [False, True])
+def test_structure_that_two_programs_read_in_two_ways_is_refused(two: tuple[str, str], turned: bool) -> None:
+    first, second = reversed(two) if turned else two
+    body = "--b\r\n\r\nHi\r\n--b--\r\n"
+    name = first.partition(":")[0]
+    with pytest.raises(Unmailable, match=f"more than one {name.title()}"):
+        read(f"From: a@example.com\r\n{first}\r\n{second}\r\n\r\n{body}".encode())
+    head = "From: a@example.com\r\nContent-Type: multipart/mixed; boundary=outer\r\n\r\n"
+    with pytest.raises(Unmailable, match=f"two {name} headers"):
+        read(f"{head}--outer\r\n{first}\r\n{second}\r\n\r\n{body}--outer--\r\n".encode())
+
+
+def test_thousands_of_fields_of_structure_take_no_longer() -> None:
+    fields = b"Content-Type: text/plain" + b"; a=b" * 25_000 + b"\r\n" + b"Content-Type: a/b\r\n" * 6_000
+    with pytest.raises(Unmailable, match="more than one Content-Type"):
+        read(b"From: a@example.com\r\n" + fields + b"\r\nHi\r\n")
+
+
 def test_thousands_of_the_same_field_take_no_longer() -> None:
     fields = b"X:\r\n" * 20_000 + b"To: a@b.org\r\n" * 6_000 + b"Subject: s\r\n" * 6_000
     assert len(read(b"From: a@example.com\r\n" + fields + b"\r\nHi\r\n").content.to) == 6_000

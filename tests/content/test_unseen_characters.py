@@ -65,6 +65,7 @@ HONEST = {
     "Persian": "می\u200cخواهم",
     "Hindi": "क्\u200dष",
     "Khmer": "សួស្តី\u200bពិភពលោក",
+    "Mongolian": "ᠪᠠᠶᠢᠨ\u180eᠠ",
     "Thai": "สวัสดี\u200bชาวโลก",
     "a family": "\U0001f468\u200d\U0001f469\u200d\U0001f467 Lee",
     "a heart": "Ann \u2764\ufe0f",
@@ -309,6 +310,15 @@ def test_what_comes_along_at_the_ends_is_left_out() -> None:
     assert parse_address("\ufeffAnn\u200b <ann@example.org>\u200b").name == "Ann"
     read = parse_csv(io.BytesIO("email,town\r\nbob@example.org,\u200bRome\ufeff\r\n".encode()))
     assert [one.variables for one in read.recipients] == [{"town": "Rome"}]
+
+
+def test_what_comes_along_at_the_ends_of_a_whole_message_s_words_hides_nothing() -> None:
+    """Programs read a subject, or the names of files, from files that begin with a byte order mark."""
+    words = "\ufeffReport\u200b"
+    assert submitted(f"Subject: {encoded(words)}") == []
+    assert submitted(f"Subject: {encoded('Re' + words)}") != []
+    for naming in (f'filename="{encoded(words)}"', f"filename*=utf-8''{quote(words)}", f'filename="{words}"'):
+        assert enclosed(f"Content-Disposition: attachment; {naming}") == []
 
 
 def test_a_value_may_have_several_lines() -> None:

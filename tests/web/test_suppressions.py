@@ -6,12 +6,20 @@ from io import BytesIO
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from mailroom.ledger import suppressions
 from mailroom.web.pages import suppressions as page_of_suppressions
 from tests.web.watching import ledger, post
 
 PAGE = "/suppressions"
+
+
+def imported(client: FlaskClient, file: bytes) -> TestResponse:
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(PAGE).text)
+    assert token
+    form = {"csrf_token": token[1], "file": (BytesIO(file), "list.csv")}
+    return client.post(f"{PAGE}/import", data=form)
 
 
 def listed(app: Flask) -> list[str]:
@@ -108,9 +116,25 @@ def test_one_of_an_addresss_scopes_is_added_and_taken_off(app: Flask, client: Fl
 
 def test_a_file_is_imported_or_told_what_is_wrong_with_it(app: Flask, client: FlaskClient) -> None:
     for text, status, words in ((b"address\nann@example.org\n", 303, ""), (b"x\n", 422, "Line 1: x")):
-        token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(PAGE).text)
-        assert token
-        form = {"csrf_token": token[1], "file": (BytesIO(text), "list.csv")}
-        answer = client.post(f"{PAGE}/import", data=form)
+        answer = imported(client, text)
         assert answer.status_code == status and words in answer.text
     assert listed(app) == ["ann@example.org"]
+
+
+@pytest.mark.parametrize("field", ["note", "list"])
+def test_words_that_turn_round_what_stands_beside_them_are_refused(
+    app: Flask, client: FlaskClient, field: str
+) -> None:
+    typed = {"addresses": "ann@example.org", "sender": "news@acme.example", field: "by \u202enohp"}
+    answer = post(client, PAGE, PAGE, **typed)
+    assert answer.status_code == 422 and "holds U+202E RIGHT-TO-LEFT OVERRIDE" in answer.text
+    file = f"address,sender,{field}\nann@example.org,news@acme.example,by \u202enohp\n".encode()
+    answer = imported(client, file)
+    assert answer.status_code == 422 and "U+202E" in answer.text
+    assert listed(app) == []
+
+
+def test_a_note_in_a_file_may_have_several_lines(app: Flask, client: FlaskClient) -> None:
+    imported(client, 'address,note\nann@example.org,"by phone\non Monday\u200b"\n'.encode())
+    with ledger(app).read() as connection:
+        assert [one.note for one in suppressions.page(connection)] == ["by phone on Monday"]

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.content import LONGEST_LIST_NAME
 from mailroom.content.recipients.suppression_csv import judge_suppression_csv, suppressions_in
+from mailroom.content.recipients.suppression_words import LONGEST_NOTE, WordsUnfit, check_words
 from mailroom.content.unsubscribe import list_name_of
 from mailroom.in_parts import in_parts
 from mailroom.ledger import suppressions as listed
@@ -62,7 +63,16 @@ def show(words: str) -> None:
 def add(addresses: Sequence[str], sender: str, list_name: str, reason: str, note: str) -> None:
     """Suppress ADDRESSES, from their next mail on."""
     scope, keys = _scope(sender, list_name), [_key(address) for address in addresses]
-    same = {**scope._asdict(), "reason": reason, "note": note[:500], "evidence": "added by a command"}
+    try:
+        check_words(note, scope.list_name)
+    except WordsUnfit as reason:
+        raise click.ClickException(str(reason)) from None
+    same = {
+        **scope._asdict(),
+        "reason": reason,
+        "note": note[:LONGEST_NOTE],
+        "evidence": "added by a command",
+    }
     _report(_add([{"address_key": key, **same} for key in keys]), len(keys))
 
 

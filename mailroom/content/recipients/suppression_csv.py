@@ -13,7 +13,9 @@ from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from mailroom.content.addresses import AddressError, parse_address
+from mailroom.content.content import LONGEST_LIST_NAME
 from mailroom.content.formulas import restored
+from mailroom.content.recipients.suppression_words import WordsUnfit, check_words, note_of
 from mailroom.content.unsubscribe import list_name_of
 
 ADDRESS_HEADINGS = ("address", "email", "e-mail", "email address", "recipient")
@@ -52,7 +54,7 @@ def judge_suppression_csv(data: BinaryIO, reasons: tuple[str, ...]) -> Suppressi
                 try:
                     _row(cells, reasons)
                     total += 1
-                except AddressError as error:
+                except (AddressError, WordsUnfit) as error:
                     problems.append((number, f"{cells['address'][:80]}: {error}"))
                 if len(problems) >= MOST_SUPPRESSION_PROBLEMS:
                     break
@@ -113,13 +115,15 @@ def _rows(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _row(cells: dict[str, str], reasons: tuple[str, ...]) -> ListedAddress:
-    """Raises AddressError."""
+    """Raises AddressError, WordsUnfit."""
     sender = cells.get("sender", "")
     reason = cells.get("reason", "")
+    note, list_name = note_of(cells.get("note", "")), list_name_of(cells.get("list", ""))[:LONGEST_LIST_NAME]
+    check_words(note, list_name)
     return ListedAddress(
         parse_address(cells["address"]).key,
         parse_address(sender).key if sender else "",
-        list_name_of(cells.get("list", ""))[:60] if sender else "",
+        list_name if sender else "",
         reason if reason in reasons else "manual",
-        cells.get("note", "")[:500],
+        note,
     )

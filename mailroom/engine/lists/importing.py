@@ -36,7 +36,7 @@ from mailroom.in_parts import in_parts
 from mailroom.ledger.lists import consent, kept, lease, members
 from mailroom.ledger.lists.consent import ConsentFact, columns_of_fact
 from mailroom.ledger.lists.kept import KeptList
-from mailroom.ledger.lists.lease import ImportOvertaken
+from mailroom.ledger.lists.lease import ImportOvertaken, Permit, granted
 from mailroom.ledger.lists.members import MEMBERS_AT_ONCE, NewMember
 
 log = structlog.get_logger()
@@ -76,13 +76,17 @@ def import_into(
     brought: Newcomers,
     wish: ImportWish,
     expected: ListCounts | None = None,
+    *,
+    permit: Permit = granted,
 ) -> ListChanges:
     """Does it. `expected`: what somebody agreed to.
 
-    Raises ListIsBusy, ListHasChanged, TooManyColumns: then nothing was done. ValuesTooLong, ImportOvertaken.
+    Raises ListIsBusy, ListHasChanged, TooManyColumns: then nothing was done. ValuesTooLong,
+    ImportOvertaken, and what `permit` raises.
     """
     columns = _columns_after(into, brought, wish)
     with database.begin() as connection:
+        permit(connection)
         before = kept.by_id(connection, into.id)
         owner = lease.take(connection, into.id)
     assert before is not None
@@ -93,8 +97,9 @@ def import_into(
                 if plan_import(connection, before, brought, wish).counts != expected:
                     raise ListHasChanged
         is_half_done = True
-        changes = _import(database, into, brought, wish, owner)
+        changes = _import(database, into, brought, wish, owner, permit)
         with database.begin() as connection:
+            permit(connection)
             kept.change(connection, into.id, columns=columns)
             lease.end(connection, into.id, owner)
     except BaseException:
@@ -135,11 +140,12 @@ def row_of_member(
 
 
 def _import(
-    database: Database, into: KeptList, brought: Newcomers, wish: ImportWish, owner: str
+    database: Database, into: KeptList, brought: Newcomers, wish: ImportWish, owner: str, permit: Permit
 ) -> ListChanges:
     changes, matched, before = ListChanges(), array("q"), into.total
     for some in in_parts(brought, MEMBERS_AT_ONCE):
         with database.begin() as connection:
+            permit(connection)
             lease.renew(connection, into.id, owner)
             now = from_millis(clock.now(connection))
             arrivals = list(arrivals_of(connection, into.id, some, wish, now))
@@ -155,6 +161,7 @@ def _import(
     after = 0
     while True:
         with database.begin() as connection:
+            permit(connection)
             lease.renew(connection, into.id, owner)
             ids = members.ids_after(connection, into.id, after, MEMBERS_AT_ONCE)
             if not ids:

@@ -14,12 +14,14 @@ from mailroom.content.merge.plain import Value
 from mailroom.database import clock
 from mailroom.database.engine import Database
 from mailroom.engine.lists.importing import row_of_member
+from mailroom.engine.lists.removing import remove_half_made
 from mailroom.in_parts import in_parts
 from mailroom.ledger import suppressions
 from mailroom.ledger.deliveries.outcomes import with_outcome
 from mailroom.ledger.lists import kept, lease, members
 from mailroom.ledger.lists.consent import ConsentFact
 from mailroom.ledger.lists.kept import KeptList
+from mailroom.ledger.lists.lease import Permit, granted
 from mailroom.ledger.lists.members import MEMBERS_AT_ONCE, Member
 from mailroom.ledger.lists.reach import PEOPLES
 
@@ -56,7 +58,11 @@ def fitting(connection: Connection, list_id: int, conditions: Sequence[Condition
 
 
 def from_list(
-    database: Database, source: KeptList, conditions: Sequence[Condition], new: NewListName
+    database: Database,
+    source: KeptList,
+    conditions: Sequence[Condition],
+    new: NewListName,
+    permit: Permit = granted,
 ) -> KeptList:
     """With their values, the consent that holds, and what they unsubscribed from. Raises NameTaken."""
 
@@ -64,11 +70,16 @@ def from_list(
         for one in fitting(connection, source.id, conditions):
             yield _Chosen(one.address, one.name, one.variables, one.consent)
 
-    return _made(database, new, source.columns, chosen, source.list_name)
+    return _made(database, new, source.columns, chosen, source.list_name, permit=permit)
 
 
 def from_mailing(
-    database: Database, mailing_id: int, outcome: str, columns: Sequence[str], new: NewListName
+    database: Database,
+    mailing_id: int,
+    outcome: str,
+    columns: Sequence[str],
+    new: NewListName,
+    permit: Permit = granted,
 ) -> KeptList:
     """Its recipients with this outcome (outcomes.py), with the values they had. Raises NameTaken."""
 
@@ -79,7 +90,7 @@ def from_mailing(
                 seen.add(one.address.lower())
                 yield _Chosen(one.address, one.name, compact(one.variables or {}), None)
 
-    return _made(database, new, columns, chosen)
+    return _made(database, new, columns, chosen, permit=permit)
 
 
 def _made(
@@ -88,9 +99,12 @@ def _made(
     columns: Sequence[str],
     chosen: Callable[[Connection], Iterator[_Chosen]],
     source_name: str = "",
+    *,
+    permit: Permit,
 ) -> KeptList:
-    """Read in one transaction, so that it is one picture; written in several short ones."""
+    """All of it or none: read in one transaction, as one picture; written in several short ones."""
     with database.begin() as connection:
+        permit(connection)
         made = kept.add(
             connection,
             new.name,
@@ -101,17 +115,23 @@ def _made(
             user_id=new.user_id,
         )
         owner = lease.take(connection, made.id)
-    with database.read() as reading:
-        for some in in_parts(chosen(reading), MEMBERS_AT_ONCE):
-            with database.begin() as connection:
-                lease.renew(connection, made.id, owner)
-                now = clock.now(connection)
-                members.add(connection, made.id, [row_of_member(made.id, *one, now) for one in some])
-    with database.begin() as connection:
-        if source_name:
-            suppressions.carry_over(connection, made.id, source_name, made.list_name)
-        lease.end(connection, made.id, owner)
-        found = kept.by_id(connection, made.id)
+    try:
+        with database.read() as reading:
+            for some in in_parts(chosen(reading), MEMBERS_AT_ONCE):
+                with database.begin() as connection:
+                    permit(connection)
+                    lease.renew(connection, made.id, owner)
+                    now = clock.now(connection)
+                    members.add(connection, made.id, [row_of_member(made.id, *one, now) for one in some])
+        with database.begin() as connection:
+            permit(connection)
+            if source_name:
+                suppressions.carry_over(connection, made.id, source_name, made.list_name)
+            lease.end(connection, made.id, owner)
+            found = kept.by_id(connection, made.id)
+    except Exception:
+        remove_half_made(database, made, owner)
+        raise
     assert found is not None
     log.info("a list is made", list=found.uid, members=found.total)
     return found

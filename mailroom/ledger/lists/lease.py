@@ -7,6 +7,7 @@ lease that ran out, by which the list is known to be half done until another imp
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from sqlalchemy import Connection, or_, update
 
@@ -16,6 +17,13 @@ from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.schema import lists
 
 IMPORT_LEASE_MS = 15_000
+
+Permit = Callable[[Connection], object]
+"""Raises when whoever changes a list may not any more. Asked in each transaction, the last one too."""
+
+
+def granted(connection: Connection) -> None:
+    """The permit of who is not asked again."""
 
 
 class ListIsBusy(Exception):

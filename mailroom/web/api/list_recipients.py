@@ -98,7 +98,8 @@ def remove_list_recipients(asked: ReachedList) -> Response:
     off = body.read(asked_for.TakeOffRequest)
     with mailroom().database.read() as connection:
         found = asked.find_to_change(connection)
-    number = removing.take_off(mailroom().database, found, [one.key for one in off.addresses])
+    keys = [one.key for one in off.addresses]
+    number = removing.take_off(mailroom().database, found, keys, asked.find_to_change)
     return answer({"object": "recipients_list", "id": found.uid, "removed": number})
 
 
@@ -153,7 +154,8 @@ def import_list(asked: ReachedList) -> Response:
             if query.dry_run:
                 changes = importing.plan_import(connection, found, sent.newcomers, wish)
         if not query.dry_run:
-            changes = importing.import_into(mailroom().database, found, sent.newcomers, wish)
+            permit = asked.find_to_change
+            changes = importing.import_into(mailroom().database, found, sent.newcomers, wish, permit=permit)
     return answer(changes_shown(found.uid, changes, sent.duplicates, dry_run=query.dry_run))
 
 

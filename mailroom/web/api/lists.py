@@ -13,9 +13,11 @@ from mailroom.content.unsubscribe import list_name_of
 from mailroom.engine.lists import making, removing
 from mailroom.engine.lists.making import NewListName
 from mailroom.ledger.lists import kept
+from mailroom.ledger.lists.lease import Permit
 from mailroom.ledger.lists.reach import lists_for
 from mailroom.ledger.mailings import contents
 from mailroom.ledger.people import api_keys
+from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web import mailroom
 from mailroom.web.api import body
 from mailroom.web.api import list_requests as asked_for
@@ -116,7 +118,7 @@ def delete_list(asked: ReachedList) -> Response:
     with mailroom().database.read() as connection:
         found = asked.find_to_change(connection)
     with told():
-        removing.remove_list(mailroom().database, found)
+        removing.remove_list(mailroom().database, found, asked.find_to_change)
     return answer({"object": "recipients_list", "id": found.uid, "deleted": True})
 
 
@@ -140,7 +142,7 @@ def make_list_from_list() -> Response:
     if unknown := unknown_columns(conditions, source.columns):
         raise Unprocessable(f"`where`: The list has no column {unknown[0]}.")
     with told():
-        made = making.from_list(mailroom().database, source, conditions, _new(asked.name))
+        made = making.from_list(mailroom().database, source, conditions, _new(asked.name), _permit(key))
     return answer(list_shown(made))
 
 
@@ -163,8 +165,15 @@ def make_list_from_mailing() -> Response:
         content = contents.of(connection, mailing_id)
     columns = content.columns if content else ()
     with told():
-        made = making.from_mailing(mailroom().database, mailing_id, asked.outcome, columns, _new(asked.name))
+        made = making.from_mailing(
+            mailroom().database, mailing_id, asked.outcome, columns, _new(asked.name), _permit(key)
+        )
     return answer(list_shown(made))
+
+
+def _permit(key: ApiKey) -> Permit:
+    """As long as the key is active."""
+    return lambda connection: api_keys.check_valid(connection, key)
 
 
 def _new(name: str) -> NewListName:

@@ -18,6 +18,7 @@ from mailroom.content.content import LONGEST_LIST_NAME
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.recipients.suppression_csv import judge_suppression_csv, suppressions_in
+from mailroom.content.recipients.suppression_words import LONGEST_NOTE, WordsUnfit, check_words
 from mailroom.content.unsubscribe import list_name_of
 from mailroom.database.engine import Database
 from mailroom.in_parts import in_parts
@@ -52,9 +53,12 @@ def page() -> Response:
 
 
 def _shown(
-    bad: Parsed | None = None, bad_scope: str = "", bad_file: Sequence[tuple[int, str]] = ()
+    bad: Parsed | None = None,
+    bad_scope: str = "",
+    bad_words: str = "",
+    bad_file: Sequence[tuple[int, str]] = (),
 ) -> Response:
-    """`bad`, `bad_scope`, `bad_file`: what was typed or chosen, and could not be added; shown again."""
+    """`bad` and its kin: what was typed or chosen, and could not be added; shown again."""
     words = searched_words()
     after = request.args.get("after")
     with mailroom().database.read() as connection:
@@ -76,11 +80,12 @@ def _shown(
         typed=request.form,
         bad=bad,
         bad_scope=bad_scope,
+        bad_words=bad_words,
         bad_file=bad_file,
         reasons=suppressions.REASONS,
         sentences=suppressions.REASON_SENTENCES,
     )
-    return make_response(body, 422 if bad or bad_scope or bad_file else 200)
+    return make_response(body, 422 if bad or bad_scope or bad_words or bad_file else 200)
 
 
 @blueprint.post("/suppressions")
@@ -89,15 +94,19 @@ def add() -> Response:
     parsed = parse_pasted(request.form.get("addresses", ""))
     if parsed.problems or not parsed.recipients:
         return _shown(parsed)
+    note = request.form.get("note", "").strip()[:LONGEST_NOTE]
     try:
         scope = _scope()
+        check_words(note, scope.list_name)
     except AddressError as error:
         return _shown(bad_scope=str(error))
+    except WordsUnfit as error:
+        return _shown(bad_words=str(error))
     reason = request.form.get("reason", "")
     same = {
         **scope._asdict(),
         "reason": reason if reason in suppressions.REASONS else "manual",
-        "note": request.form.get("note", "").strip()[:500],
+        "note": note,
         "evidence": BY_A_PERSON,
     }
     _add(({"address_key": recipient.key, **same} for recipient in parsed.recipients), len(parsed.recipients))
