@@ -139,6 +139,25 @@ def test_anothers_mail_is_as_if_it_were_not_there(client: Client, payroll: Payro
     assert payroll.rows() == before
 
 
+@pytest.mark.parametrize("scope", ["send", "read"])
+@pytest.mark.parametrize("bound", [[], ["payroll@acme.example"]], ids=str)
+def test_with_one_scope_anothers_mail_is_not_there_either(
+    client: Client, payroll: Payroll, scope: str, bound: list[str]
+) -> None:
+    """What the key may not do at all is refused by its scope, whether the thing is there or not."""
+    key = new_key(client.database, scopes=[scope], senders=bound)
+    before, found = payroll.rows(), set()
+    for method, rule in rules(client.app, with_id=True):
+        theirs, nobodys = (
+            client.open(method, path_of(rule, uid), key=key, json=body_of(method, rule))
+            for uid in (payroll.of(rule), str(uuid4()))
+        )
+        assert theirs.status_code in (401, 404), (method, rule)
+        assert said(theirs) == said(nobodys)
+        found.add(theirs.status_code)
+    assert payroll.rows() == before and found == {401, 404}
+
+
 def test_lists_leave_anothers_mail_out(client: Client, payroll: Payroll) -> None:
     key = new_key(client.database, scopes=["send", "read"])
     mine = client.post("/emails", json=EMAIL, key=key)
