@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import resource
 import time
 from collections.abc import Callable
 from functools import partial
@@ -28,6 +29,8 @@ from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.csv_separator import separator_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, MOST_KEPT, Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
+from mailroom.content.recipients.table import AS_IT_IS
+from mailroom.content.recipients.vcard import parse_vcard
 from mailroom.content.references import unescaped
 from mailroom.content.spooled_texts import SpooledText
 from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG, purposed
@@ -107,6 +110,11 @@ GIVEN: dict[str, Callable[[int], Callable[[], object]]] = {
     "escapes": lambda n: lambda: parse_pasted('"\\' * n + ";"),
     "brackets": lambda n: lambda: parse_pasted("<" * n + ","),
     "brackets and quotes": lambda n: lambda: parse_pasted('<"' * n + ","),
+    "soft line breaks of a vCard": lambda n: (
+        lambda: parse_vcard(
+            io.BytesIO(("BEGIN:VCARD\nN;QUOTED-PRINTABLE" + "é" * n + "=\n" * n).encode()), "utf-8", AS_IT_IS
+        )
+    ),
     "semicolons": lambda n: lambda: parse_pasted(";" * n),
     "commas": lambda n: lambda: parse_pasted("a," * n),
     "names without addresses": lambda n: lambda: parse_pasted("Lee, Ann; " * n),
@@ -183,6 +191,18 @@ def test_a_list_keeps_its_first_mistakes_and_counts_all() -> None:
         assert parsed.problems[0].line in (1, 2)
     twice = parse_pasted("ann@example.org\n" * many).duplicates
     assert (len(twice), twice.total) == (MOST_KEPT, many - 1)
+
+
+def test_a_long_entry_keeps_no_way_back_in_memory() -> None:
+    """Each letter of it took 130 octets, outside Python's count."""
+    before = max_resident()
+    parse_pasted("a" * 2_000_000 + ",;" + "b" * 2_000_000)
+    assert max_resident() - before < 60_000
+
+
+def max_resident() -> int:
+    """Kilobytes, at this process' highest."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def test_a_file_has_so_many_columns() -> None:

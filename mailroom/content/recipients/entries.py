@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 # A quoted name and an address in angle brackets may hold separators. The bound keeps a
-# line of a million quotes from taking hours.
+# line of a million quotes from taking hours, and what is possessive keeps no way back in memory.
 _PROTECTED = r'"(?:[^"\\]|\\.){0,300}+"|<[^<>]{0,300}+>'
-_BY_SEMICOLON = re.compile(rf"(?:{_PROTECTED}|[^;])+")
-_BY_COMMA = re.compile(rf"(?:{_PROTECTED}|[^,])+")
+_BY_SEMICOLON = re.compile(rf"(?:{_PROTECTED}|[^;\"<]++|[^;])++")
+_BY_COMMA = re.compile(rf"(?:{_PROTECTED}|[^,\"<]++|[^,])++")
 _NEEDS_CARE = re.compile(r"[,;]").search
 
 

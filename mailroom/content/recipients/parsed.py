@@ -83,6 +83,7 @@ class Parsed:
     first_rows: Sequence[Sequence[str]] = ()
     sheets: Sequence[str] = ()  # of a workbook, and the one that was read
     sheet: str = ""
+    lacking: int = 0  # cells that rows lack
 
     @property
     def last_place(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,6 +38,12 @@ MOST_LACKING = 5_000_000
 """Cells that rows lack, in all: each is an empty value of its recipient, and a row of ten octets may lack a
 thousand.
 """
+
+USUAL_ADDRESSES = 10
+"""Of a row: for each further one, all that stands in the row is written once more."""
+
+MOST_COPIED = 100_000_000
+"""Characters, in all, that are written once more so."""
 
 USUAL_COLUMNS, OF_A_CELL = 20, 25
 """What a value takes in memory beside its own characters, though it is empty; of more columns that counts."""
@@ -89,7 +95,11 @@ def read_table(rows: Rows, parsed: Parsed, wishes: Wishes = AS_IT_IS) -> Parsed:
                 return Parsed().refuse(f"This list has more than {wishes.most:,} rows: send it in parts.")
             if not reading.take(block):
                 reading.take_one_by_one(block)
-            if reading.lacking > MOST_LACKING:
+            if reading.copied > MOST_COPIED:
+                return Parsed().refuse(
+                    "Too many addresses stand in one cell, beside too much: give each a row of its own."
+                )
+            if parsed.lacking > MOST_LACKING:
                 return Parsed().refuse(
                     f"Rows of this list lack more than {MOST_LACKING:,} cells in all: its headings name "
                     f"{columns.count:,} columns. Take away those that are empty."
@@ -156,7 +166,7 @@ class _Reading:
         self._parsed = parsed
         self._mended = mended
         self._mended_lines = {line for line, _ in mended}
-        self.lacking = 0
+        self.copied = 0
 
     def take(self, block: Sequence[Numbered]) -> bool:
         """Adds them all. False: none was added, because one of them needs a closer look."""
@@ -182,12 +192,19 @@ class _Reading:
             cells = [cell.strip().strip(INVISIBLE) for cell in cells]
             if self._is_misplaced(line, cells):
                 continue
-            for found in self._addresses(line, cells):
-                good.append((line, cells, found.address, found.name))
+            found = self._addresses(line, cells)
+            if len(found) > USUAL_ADDRESSES and self._copies_too_much(cells, len(found) - USUAL_ADDRESSES):
+                break
+            good += ((line, cells, one.address, one.name) for one in found)
         if good:
             self._add(*zip(*good, strict=True))
 
-    def _addresses(self, line: int, cells: Sequence[str]) -> Iterable[Address]:
+    def _copies_too_much(self, cells: Sequence[str], times: int) -> bool:
+        beside = sum(map(len, cells)) - len(cells[self._columns.address])
+        self.copied += times * (beside + OF_A_CELL * len(cells))
+        return self.copied > MOST_COPIED
+
+    def _addresses(self, line: int, cells: Sequence[str]) -> Collection[Address]:
         """Those of one row, each once; what is none becomes a problem."""
         cell = cells[self._columns.address]
         found: dict[str, Address] = {}
@@ -226,7 +243,7 @@ class _Reading:
             message = f"This row has {len(row)} cells for {count} columns. Does one need quotes?"
             self._parsed.problems.note(Problem(line, ", ".join(row)[:BAD_ENTRY_SHOWN], message))
             return None
-        self.lacking += max(0, count - len(row))
+        self._parsed.lacking += max(0, count - len(row))
         return row[:count] + [""] * (count - len(row))
 
     def _add(

@@ -21,6 +21,9 @@ from mailroom.content.recipients.table import Numbered, Wishes, read_table
 LONGEST_PROPERTY = 10_000
 """Characters of one line, unfolded, that are looked at; what is longer is a picture or a key."""
 
+LONGEST_OPTIONS = 500
+"""Characters before a property's value, in which it may say that it is quoted-printable."""
+
 _FIELDS = {"FN": 1, "ORG": 4, "TITLE": 5, "TEL": 6, "BDAY": 7}
 _HEADINGS = ["email", "name", "first name", "last name", "organization", "title", "phone", "birthday"]
 
@@ -68,7 +71,7 @@ def _unfolded(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     begun, held = 1, ""
     for number, line in enumerate(lines, 1):
         text = line.rstrip("\r\n")[:LONGEST_PROPERTY]
-        is_soft = held.endswith("=") and "QUOTED-PRINTABLE" in held.partition(":")[0].upper()
+        is_soft = held.endswith("=") and _is_quoted(held)
         if text[:1] in (" ", "\t") or is_soft:
             held = (
                 held.removesuffix("=") + (text if is_soft else text[1:])
@@ -79,6 +82,10 @@ def _unfolded(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
         yield begun, held
         begun, held = number, text
     yield begun, held
+
+
+def _is_quoted(held: str) -> bool:
+    return "QUOTED-PRINTABLE" in held[:LONGEST_OPTIONS].partition(":")[0].upper()
 
 
 def _plain(value: str, options: str) -> str:

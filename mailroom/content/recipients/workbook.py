@@ -35,6 +35,9 @@ MOST_WRITTEN = 1 << 30
 READ_WITHIN_SECONDS = 120
 WAIT_FOR_TURN_SECONDS = 60
 
+EMPTY_AS_LACKING = 10
+"""Empty cells at a row's end that count as one that the row lacks: an honest workbook has many."""
+
 WORKBOOKS_AT_ONCE = 3
 """For one that is read, and those that wait for it: each holds a request."""
 
@@ -173,4 +176,6 @@ def _rows(target: IO[bytes], start: int, width: int, parsed: Parsed) -> Generato
     target.seek(start)
     for line in target:
         number, cells = json.loads(line)
-        yield number, restored(cells) + [""] * (width - len(cells))
+        empty = width - len(cells)
+        parsed.lacking += empty // EMPTY_AS_LACKING
+        yield number, restored(cells) + [""] * empty

@@ -10,12 +10,20 @@ import secrets
 from collections.abc import Iterator
 
 from mailroom.content.merge.braces import two_braces
+from mailroom.content.writing.converter import NotConverted
 
 _PLAIN_TAG = re.compile(
     r"\{\{\s{0,20}+[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]{0,100}+\s{0,20}+\}\}"
     r"|\{%-?\s{0,8}(?:slot\s{1,8}\w{1,41}|endslot)\s{0,8}-?%\}"
 )
 """What means something in every letter: a name alone, and the marks of slots."""
+
+MOST_PUT_BACK = 8 << 20
+"""Characters of all tags that are put back: one that is written once may stand in thousands of places of what
+is made of it, as a link's address or a colour does.
+"""
+
+TAGS_TOO_OFTEN = "A merge tag is too long to stand in so many places: shorten it, or write it less often."
 
 _ENDS = {"{{": "}}", "{%": "%}"}
 _WORDS_ALONE = {"title", "style", "textarea", "script"}
@@ -48,7 +56,18 @@ class HiddenTags:
         return self._place
 
     def put_back(self, text: str) -> str:
-        return self._place.sub(lambda place: self._tags[_number(place)], text)
+        """Raises NotConverted for what gets too long by that."""
+        room = MOST_PUT_BACK
+
+        def tag_of(place: re.Match[str]) -> str:
+            nonlocal room
+            tag = self._tags[_number(place)]
+            room -= len(tag)
+            if room < 0:
+                raise NotConverted(TAGS_TOO_OFTEN)
+            return tag
+
+        return self._place.sub(tag_of, text)
 
     def commented(self, text: str) -> str:
         """The words of `{% ... %}` in it as comments: they may stand where HTML has no place for a text."""

@@ -34,7 +34,12 @@ def inlined(html: str, *, keep_style: bool = False, is_filled: bool = True) -> s
         return html
     # A rule that is about nothing is gone, with the values in it.
     styles = "".join(_STYLE.findall(tags.source))
-    return html if tags.lost(made, styles) else tags.put_back(made)
+    if tags.lost(made, styles):
+        return html
+    try:
+        return tags.put_back(made)
+    except NotConverted:
+        return html
 
 
 def _is_too_deep(html: str) -> bool:

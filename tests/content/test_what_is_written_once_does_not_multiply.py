@@ -1,0 +1,73 @@
+"""A merge tag, or a row, that stands for many places is not written out for each without end."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from mailroom.content.recipients import table, workbook
+from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.writing.converter import NotConverted
+from mailroom.content.writing.inlining import inlined
+from mailroom.content.writing.written import Format, WrittenLetter
+from tests.content.workbooks import rows, xlsx
+
+LONG_TAG = "{{ '" + "x" * 20_000 + "' }}"
+TIMES = 2_000
+
+MJML = (
+    f'<mjml><mj-head><mj-attributes><mj-text color="{LONG_TAG}" /></mj-attributes></mj-head>'
+    f"<mj-body><mj-section><mj-column>{'<mj-text>a</mj-text>' * TIMES}</mj-column></mj-section></mj-body>"
+    "</mjml>"
+)
+
+
+@pytest.mark.parametrize(
+    ("format", "source"),
+    [(Format.MARKDOWN, f"[a]: <{LONG_TAG}>\n\n{'[a] ' * TIMES}"), (Format.MJML, MJML)],
+)
+def test_a_long_tag_does_not_stand_in_thousands_of_places(format: Format, source: str) -> None:
+    """120 kB of it took three gigabytes of the web process."""
+    with pytest.raises(NotConverted, match="too long to stand in so many places"):
+        WrittenLetter(format, source).made()
+
+
+def test_a_rule_with_a_long_tag_is_not_inlined_everywhere() -> None:
+    html = f"<style>p {{ color: {LONG_TAG} }}</style>{'<p>a</p>' * TIMES}"
+    assert inlined(html) == html
+
+
+def test_a_short_tag_may_stand_everywhere() -> None:
+    html = inlined(f"<style>p {{ color: {{{{ COLOUR }}}} }}</style>{'<p>a</p>' * TIMES}")
+    assert html.count("{{ COLOUR }}") == TIMES
+
+
+def addresses(count: int) -> str:
+    return "; ".join(f"a{number}@mail.example" for number in range(count))
+
+
+@pytest.mark.parametrize("heading", ["note", "name"])
+def test_what_stands_beside_many_addresses_is_not_copied_for_each(
+    monkeypatch: pytest.MonkeyPatch, heading: str
+) -> None:
+    """A row of 250 kB became half a gigabyte of deliveries, and its name took ten seconds to read."""
+    monkeypatch.setattr(table, "MOST_COPIED", 1_000_000)
+    file = f'email,{heading}\n"{addresses(1_000)}","{"x  " * 1_000}"\n'
+    parsed = parse_csv(io.BytesIO(file.encode()))
+    assert not parsed.recipients and "Too many addresses stand in one cell" in parsed.refusal
+    short = f'email,{heading}\n"{addresses(1_000)}",Ann\n'
+    assert len(parse_csv(io.BytesIO(short.encode())).recipients) == 1_000
+    few = f'email,{heading}\n"{addresses(3)}","{"x  " * 1_000}"\n'
+    assert len(parse_csv(io.BytesIO(few.encode())).recipients) == 3
+
+
+def test_empty_cells_of_a_workbook_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows have none at their ends, so a few megabytes made a billion values."""
+    monkeypatch.setattr(table, "MOST_LACKING", 100)
+    wide = rows(("email", *"abcdefghijklmnopqrstuvwxy"), *((f"a{n}@mail.example",) for n in range(100)))
+    parsed = parse_file(io.BytesIO(xlsx({"People": wide})))
+    assert "lack more than 100 cells" in parsed.refusal
+    monkeypatch.setattr(table, "MOST_LACKING", 100 * 25 // workbook.EMPTY_AS_LACKING)
+    assert len(parse_file(io.BytesIO(xlsx({"People": wide}))).recipients) == 100
