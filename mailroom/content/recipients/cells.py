@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.recipients.entries import entries
 
 GOOGLE_S = ":::"
 """Between the addresses of one cell, in Google's exports."""
+
+PARTS_LOOKED_AT = 100
+"""Of a cell, to find out whether it is one of addresses: it is asked several times of the first rows."""
 
 _BETWEEN = re.compile(rf"{GOOGLE_S}|[\r\n]+| / ")
 """Beside commas and semicolons."""
@@ -32,8 +36,8 @@ def parts_of(cell: str) -> Iterator[str]:
 
 
 def holds_address(cell: str) -> bool:
-    """Whether one address stands in it, or several."""
-    return "@" in cell and any(map(is_address, parts_of(cell)))
+    """Whether an address stands in it; one behind so many that are none does not count."""
+    return "@" in cell and any(map(is_address, islice(parts_of(cell), PARTS_LOOKED_AT)))
 
 
 def is_address(text: str) -> bool:
