@@ -193,6 +193,11 @@ def test_a_list_keeps_its_first_mistakes_and_counts_all() -> None:
     assert (len(twice), twice.total) == (MOST_KEPT, many - 1)
 
 
+def test_escaped_quotes_are_not_each_looked_behind_for_long() -> None:
+    """A megabyte of them took seven seconds."""
+    assert seconds(lambda: parse_pasted('"\\' * 50_000 + ";"), enough=0.2) < 0.2
+
+
 def test_a_long_entry_keeps_no_way_back_in_memory() -> None:
     """Each letter of it took 130 octets, outside Python's count."""
     before = max_resident()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# A quoted name and an address in angle brackets may hold separators. The bound keeps a
+# A quoted name and an address in angle brackets may hold separators. The bounds keep a
 # line of a million quotes from taking hours, and what is possessive keeps no way back in memory.
-_PROTECTED = r'"(?:[^"\\]|\\.){0,300}+"|<[^<>]{0,300}+>'
+_PROTECTED = r'"[^"\\]{0,300}+(?:\\.[^"\\]{0,300}+){0,20}+"|<[^<>]{0,300}+>'
 _BY_SEMICOLON = re.compile(rf"(?:{_PROTECTED}|[^;\"<]++|[^;])++")
 _BY_COMMA = re.compile(rf"(?:{_PROTECTED}|[^,\"<]++|[^,])++")
 _NEEDS_CARE = re.compile(r"[,;]").search
