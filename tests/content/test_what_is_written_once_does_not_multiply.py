@@ -13,7 +13,7 @@ from mailroom.content.recipients.list_file import parse_file
 from mailroom.content.writing.converter import NotConverted
 from mailroom.content.writing.inlining import inlined
 from mailroom.content.writing.written import Format, WrittenLetter
-from tests.content.workbooks import rows, xlsx
+from tests.content.workbooks import row, rows, xlsx
 
 LONG_TAG = "{{ '" + "x" * 20_000 + "' }}"
 TIMES = 2_000
@@ -78,3 +78,14 @@ def test_a_cell_of_no_addresses_is_not_looked_through_again_and_again() -> None:
     """A megabyte of `@;` in one cell took ten seconds, most of it to find the column of addresses."""
     assert holds_address("x@; " * (PARTS_LOOKED_AT - 1) + "a@mail.example")
     assert not holds_address("x@; " * PARTS_LOOKED_AT + "a@mail.example")
+
+
+def test_merged_cells_are_not_filled_without_end() -> None:
+    """70 kB of a workbook became half a gigabyte of values."""
+    height = 2_500
+    people = (row(number, f"a{number}@mail.example") for number in range(3, height))
+    cells = row(1, "email", *"b" * 20) + row(2, *["x" * 3_000] * 21) + "".join(people)
+    merged = "".join(f'<mergeCell ref="{letter}2:{letter}{height}"/>' for letter in "BCDEFGHIJKLMNOPQRSTU")
+    after = f'<mergeCells count="20">{merged}</mergeCells>'
+    parsed = parse_file(io.BytesIO(xlsx({"People": cells}, after=after)))
+    assert "far larger inside than it looks" in parsed.refusal

@@ -27,6 +27,9 @@ MOST_INFLATED = 1 << 30
 MOST_WORKBOOK_PARTS = 5_000
 """Files in a workbook: sheets, styles, pictures."""
 
+MOST_FILLED = 100_000_000
+"""Characters, in all, that merged cells have in rows below their first."""
+
 NO_ROOM, NO_MEMORY, TOO_LARGE = 3, 4, 5
 """How it ends when its rows find no room on the disk, it gets no memory, or there is too much to write."""
 
@@ -207,6 +210,7 @@ class _Merged:
             if bottom > top and place >= left
         )[::-1]
         self._values: dict[int, tuple[int, str]] = {}
+        self._filled = 0
 
     def filled(self, number: int, cells: list[str]) -> list[str]:
         """Numbers are given in their order, those of empty rows left out."""
@@ -219,7 +223,11 @@ class _Merged:
                 del self._values[place]
                 continue
             cells += [""] * (place + 1 - len(cells))
-            cells[place] = cells[place] or value
+            if not cells[place]:
+                cells[place] = value
+                self._filled += len(value)
+        if self._filled > MOST_FILLED:
+            raise OSError(errno.EFBIG, "merged cells hold too much")
         return cells
 
 
