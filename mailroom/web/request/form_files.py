@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
+from urllib.parse import unquote_to_bytes
 
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -22,8 +23,6 @@ ESCAPES_AT_ONCE = 1 << 16
 """Octets."""
 
 _NO_UTF_8 = re.compile(f"[{chr(0xDC80)}-{chr(0xDCFF)}]{{1,1000}}")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_OCTETS = {b"%02x" % octet: bytes([octet]) for octet in range(256)}
 
 
 class FormFile(SpooledTemporaryFile[bytes]):
@@ -59,7 +58,7 @@ def _unescaped(octets: bytes) -> str:
     """Octets that are no UTF-8 stay escaped."""
     octets = octets.replace(b"+", b" ")
     if b"%" in octets:
-        octets = b"".join(map(_without_escapes, _pieces(octets)))
+        octets = b"".join(map(unquote_to_bytes, _pieces(octets)))
     try:
         return octets.decode()
     except UnicodeDecodeError:
@@ -75,10 +74,6 @@ def _pieces(octets: bytes) -> Iterator[bytes]:
         end = cut if cut > at else end
         yield octets[at:end]
         at = end
-
-
-def _without_escapes(octets: bytes) -> bytes:
-    return _ESCAPE.sub(lambda found: _OCTETS[found[1].lower()], octets)
 
 
 def _escaped(run: re.Match[str]) -> str:
