@@ -19,7 +19,7 @@ FORM_FILE_IN_MEMORY = 500 * 1024
 MOST_FORM_FIELDS = 10_000
 """Of a form without files. One with files has a tenth of it, and werkzeug counts."""
 
-ESCAPES_AT_ONCE = 1 << 16
+ESCAPES_AT_ONCE = 1 << 14
 """Octets."""
 
 _NO_UTF_8 = re.compile(f"[{chr(0xDC80)}-{chr(0xDCFF)}]{{1,1000}}")
