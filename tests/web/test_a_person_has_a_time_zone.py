@@ -95,12 +95,13 @@ def test_a_page_that_is_open_while_the_zone_is_changed_means_the_one_that_it_sho
     assert refused.status_code == 422 and shown(refused.text) == "Europe/Berlin"
     assert "In the time zone Europe/Berlin" in refused.text, "it goes on with what it showed"
     moment, page = planned(app, client, csrf, typed.pop("send_at"), **typed)
-    assert moment == berlin and "only daily 09:00-17:00 Europe/Berlin" in page
+    assert moment == berlin and "It is sent daily 09:00-17:00 Europe/Berlin only" in page
     path = client.get("/mailings").text
     number = re.search(r"/mailings/(\d+)", path)
     assert number and shown(client.get(number[0]).text) == "Asia/Tokyo"
-    moved = {"send_at": f"{year}-01-15T09:00", "csrf_token": csrf(client)}
-    for zone, at in (("Europe/Berlin", berlin), ("", berlin - timedelta(hours=8))):
+    moved = {"send_at": f"{year}-01-15T16:30", "csrf_token": csrf(client)}
+    half_past_four = berlin + timedelta(hours=7, minutes=30)
+    for zone, at in (("Europe/Berlin", half_past_four), ("", berlin)):
         client.post(f"{number[0]}/schedule", data={**moved, "shown_zone": zone})
         with ledger(app).read() as connection:
             (mailing,) = mailings.page(connection, limit=1)

@@ -44,9 +44,9 @@ ITEMS_NAMED = 3
 NO_NUL = r"^[^\u0000]*$"
 SOME_WORD = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 _UNSEEN = (
-    r"\u007f-\u009f\u115f\u1160\u180e\u200b\u2028-\u202e\u2060-\u206f\u3164"
-    r"\ufdd0-\ufdef\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff"
-    "\U000e0000-\U000e007f"
+    r"\u007f-\u009f\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2028-\u202e\u2060-\u206f\u3164"
+    r"\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
 )
 """Some of it is taken where it is honest: see content/characters.py."""
 _NOT_IN_A_LINE = rf"\u0000-\u001f{_UNSEEN}"
