@@ -61,11 +61,11 @@ def measure() -> Result:
         ["what drains the queue", "mails/s", "x Celery", "worker CPU s per 1,000 mails"],
         rows,
         [
-            figures.at_least("20 x Celery prefork -c 2", times[CELERY.name], 20),
-            figures.at_least("12 x Dramatiq", times[DRAMATIQ.name], 12),
-            figures.at_least("7 x django-post_office", times[POST_OFFICE], 7),
-            figures.at_least("0.35 x smtp-source", times[SOURCE], 0.35),
-            figures.below("under 0.25 CPU s per 1,000 mails", cpu[NAME], 0.25, "s"),
+            figures.at_least("25 x Celery prefork -c 2", times[CELERY.name], 25),
+            figures.at_least("15 x Dramatiq", times[DRAMATIQ.name], 15),
+            figures.at_least("8 x django-post_office", times[POST_OFFICE], 8),
+            figures.at_least("0.6 x smtp-source", times[SOURCE], 0.6),
+            figures.below("under 0.09 CPU s per 1,000 mails", cpu[NAME], 0.09, "s"),
         ],
         Chart("Mails a second, two workers", "mails/s", [(name, rate[name]) for name in rate]),
         [
