@@ -88,11 +88,10 @@ def test_from_a_ledger_some_way_off_it_takes_as_many_as_it_sends_in_a_while(
 
 
 @pytest.mark.parametrize("is_stopped", [False, True])
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # there alone a batch grows
 def test_what_comes_while_a_batch_is_sent_is_sent_with_it_or_goes_back(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, system: System, is_stopped: bool
 ) -> None:
-    if system.database.is_sqlite:
-        pytest.skip("there no batch grows")
     monkeypatch.setattr(growth, "FETCHED_BEFORE", 60.0)  # at once
     grow = ledger_growth.grow
 
