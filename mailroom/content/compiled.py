@@ -13,7 +13,7 @@ from mailroom.content.characters import misplaced
 from mailroom.content.content import LONGEST_SUBJECT, Content
 from mailroom.content.custom_headers import custom_header
 from mailroom.content.headers import address_header, clean, text_header, to_header
-from mailroom.content.merge.plain import MergeError, Template, Values, names_used
+from mailroom.content.merge.plain import MergeError, Template, Value, Values, names_used
 from mailroom.content.merge.tags import parse_template, refuse_overfull
 from mailroom.content.mime import root_part
 from mailroom.content.stencil import stencil_of
@@ -71,14 +71,11 @@ class Compiled:
         """
         if self._stencil is None or not message_id.isprintable():
             return None
-        values = {"email": address.address, "name": address.name, **(variables or {})}
-        filled = self._stencil.fill(values)
+        filled = self._stencil.fill(_values(address, variables))
         if filled is None:
             return None
-        to = self._to if self._to is not None else to_header(address.address, address.name)
-        head = b"%sMessage-ID: %s\r\n" % (to, message_id.encode("ascii", "replace"))
         fields = b"" if link is None else link.fields
-        return b"".join([self._before_to, head, fields, date or self._date, *filled])
+        return b"".join([*self._head(address, message_id), fields, date or self._date, *filled])
 
     def render(
         self,
@@ -105,9 +102,7 @@ class Compiled:
         shared one is the same for everybody but for the Message-ID and the link. Raises MergeError when
         this recipient's variables do not fit the template.
         """
-        to = self._to if self._to is not None else to_header(address.address, address.name)
-        head = [self._before_to, to, f"Message-ID: {message_id}\r\n".encode("ascii", "replace")]
-        values = {"email": address.address, "name": address.name, **(variables or {})}
+        head, values = self._head(address, message_id), _values(address, variables)
         if link is not None:
             head.append(link.fields)
             # A column of their own goes first.
@@ -118,10 +113,18 @@ class Compiled:
             head.append(_personal_subject(self._subject.render(values)))
         return head + [piece if isinstance(piece, bytes) else piece.render(values) for piece in self._rest]
 
+    def _head(self, address: Addressee, message_id: str) -> list[bytes]:
+        to = self._to if self._to is not None else to_header(address.address, address.name)
+        return [self._before_to, to, f"Message-ID: {message_id}\r\n".encode("ascii", "replace")]
+
     @property
     def shared(self) -> list[bytes]:
         """The pieces that are the same for everybody."""
         return [piece for piece in self._rest if isinstance(piece, bytes)]
+
+
+def _values(address: Addressee, variables: Values | None) -> dict[str, Value]:
+    return {"email": address.address, "name": address.name, **(variables or {})}
 
 
 def compile_message(content: Content, uid: str, date: datetime) -> Compiled:

@@ -176,6 +176,15 @@ def search(
     return SearchedSuppressions([*found, *more[:room]], None if last is None else PLACE_SEPARATOR + last)
 
 
+def some(connection: Connection, words: str, after: str | None, limit: int) -> SearchedSuppressions:
+    """A page of all, or of a search when there are words, and where it goes on."""
+    if words.strip():
+        return search(connection, words, after, limit)
+    found = page(connection, after, limit + 1)
+    shown = found[:limit]
+    return SearchedSuppressions(shown, shown[-1].place if len(found) > limit else None)
+
+
 _ORDER = (suppressions.c.address_key, suppressions.c.sender, suppressions.c.list_name)
 
 

@@ -6,13 +6,12 @@ from typing import Any
 
 import structlog
 from flask import Response
-from sqlalchemy import Connection
 
 from mailroom.content.unsubscribe import list_name_of
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.people import api_keys
-from mailroom.ledger.suppressions import SearchedSuppressions, Suppression
+from mailroom.ledger.suppressions import Suppression
 from mailroom.web import mailroom
 from mailroom.web.api import body, responses, suppressed
 from mailroom.web.api.errors import ApiError
@@ -37,7 +36,7 @@ def list_suppressions() -> Response:
     """
     asked = body.read_query(suppressed.SuppressionPage)
     with mailroom().database.read() as connection:
-        found, go_on = _page(connection, asked)
+        found, go_on = suppressions.some(connection, asked.q, asked.after, asked.limit)
     return answer(
         {
             "object": "list",
@@ -46,14 +45,6 @@ def list_suppressions() -> Response:
             "data": [_shown(one) for one in found],
         }
     )
-
-
-def _page(connection: Connection, asked: suppressed.SuppressionPage) -> SearchedSuppressions:
-    if asked.q.strip():
-        return suppressions.search(connection, asked.q, asked.after, asked.limit)
-    found = suppressions.page(connection, asked.after, asked.limit + 1)
-    some = found[: asked.limit]
-    return SearchedSuppressions(some, some[-1].place if len(found) > asked.limit else None)
 
 
 @operation(

@@ -62,12 +62,7 @@ def _shown(
     words = searched_words()
     after = request.args.get("after")
     with mailroom().database.read() as connection:
-        if words:
-            listed, next_after = suppressions.search(connection, words, after, SUPPRESSIONS_PAGE_SIZE)
-        else:
-            found = suppressions.page(connection, after, SUPPRESSIONS_PAGE_SIZE + 1)
-            listed = found[:SUPPRESSIONS_PAGE_SIZE]
-            next_after = listed[-1].place if len(found) > SUPPRESSIONS_PAGE_SIZE else None
+        listed, next_after = suppressions.some(connection, words, after, SUPPRESSIONS_PAGE_SIZE)
         total = suppressions.count(connection, SUPPRESSIONS_COUNTED + 1)
     body = render_template(
         "suppressions/page.html",
