@@ -20,7 +20,7 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import deliveries, drafts, list_members, lists, mailings, repeats, templates
-from mailroom.web.api.examples import EXAMPLE_MAILING
+from mailroom.web.api.requests.examples import EXAMPLE_MAILING
 from tests.api.conftest import EMAIL, Client, new_key
 from tests.ledger.book import CONTENT
 

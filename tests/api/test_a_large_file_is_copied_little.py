@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Column, select
 
 from mailroom.ledger.schema import attachments, draft_blobs, originals
-from mailroom.web.api import fields
+from mailroom.web.api.requests import fields
 from tests.api.conftest import EMAIL, Client
 
 FILE = os.urandom(6_000_000)

@@ -14,7 +14,7 @@ from app import create_app
 from mailroom.ledger.schema import attachments
 from mailroom.settings import load
 from mailroom.sink.certificates import make_certificate
-from mailroom.web.api import remote_files
+from mailroom.web.api.submitted import remote_files
 from tests.api.conftest import EMAIL, Client
 from tests.webhooks.receiver import Receiver
 

@@ -14,7 +14,7 @@ from mailroom.ledger.drafts.kept_fields import KeptFields
 from mailroom.ledger.drafts.stored import Writing
 from mailroom.ledger.lists import kept
 from mailroom.ledger.schema import deliveries, mailings
-from mailroom.web.api.examples import EXAMPLE_MAILING
+from mailroom.web.api.requests.examples import EXAMPLE_MAILING
 from tests.api.conftest import Client, new_key
 from tests.web import watching
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailroom.web.api.examples import REQUESTS
+from mailroom.web.api.requests.examples import REQUESTS
 from tests.api.conftest import Client
 
 EXAMPLE_ID = "4ef9a417-02e9-4d39-ad75-9611e0fcc33c"

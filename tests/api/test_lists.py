@@ -12,8 +12,8 @@ from mailroom.content.addresses import parse_address
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.lists import kept, lease
-from mailroom.web.api import list_lines
-from mailroom.web.api.examples import EXAMPLE_MAILING
+from mailroom.web.api.requests.examples import EXAMPLE_MAILING
+from mailroom.web.api.submitted import list_lines
 from tests.api.conftest import Client, new_key
 
 PEOPLE: list[dict[str, Any]] = [

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailroom.web.api.examples import REQUESTS
+from mailroom.web.api.requests.examples import REQUESTS
 from tests.api.conftest import Client
 
 INNER_WORDS = re.compile(

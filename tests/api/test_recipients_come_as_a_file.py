@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from mailroom.database.engine import Database
 from mailroom.ledger.schema import deliveries, mailings
-from mailroom.web.api import listed
+from mailroom.web.api.submitted import listed
 from tests.api.conftest import Client, new_key
 from tests.content import workbooks
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailroom.ledger.people import api_keys
-from mailroom.web.api.examples import REQUESTS
+from mailroom.web.api.requests.examples import REQUESTS
 from tests.api.conftest import Client
 
 REPEAT: dict[str, Any] = REQUESTS["create_repeat"]

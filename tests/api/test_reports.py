@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from mailroom.ledger.schema import mailings
 from mailroom.ledger.states import State
-from mailroom.web.api.results_responses import ReportAnswer
+from mailroom.web.api.answers.results import ReportAnswer
 from tests.api.conftest import Client, new_key
 from tests.web.watching import a_mailing
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.web.api.examples import REQUESTS
+from mailroom.web.api.requests.examples import REQUESTS
 from tests import node
 from tests.api.conftest import Client, Served
 

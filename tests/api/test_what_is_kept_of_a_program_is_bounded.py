@@ -12,7 +12,7 @@ from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.program_room import ProgramIsFull
 from mailroom.ledger.repeats import repeats
 from mailroom.ledger.templates import stored, versions
-from mailroom.web.api.examples import REQUESTS
+from mailroom.web.api.requests.examples import REQUESTS
 from tests.api.conftest import Client, new_key
 
 LETTER = {"name": "Hello", "subject": "Hi", "html": "<p>Hi</p>"}

@@ -20,7 +20,7 @@ from werkzeug.test import Client as Browser
 from app import create_app
 from mailroom.ledger.people import users
 from mailroom.settings import load
-from mailroom.web.api.examples import EXAMPLE_MAILING, REQUESTS
+from mailroom.web.api.requests.examples import EXAMPLE_MAILING, REQUESTS
 from tests.api.conftest import Client
 from tests.attacks.json_bodies import EVERY_BODY
 

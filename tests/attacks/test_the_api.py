@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailroom.ledger.people import api_keys
-from mailroom.web.api.examples import EXAMPLE_MAILING
+from mailroom.web.api.requests.examples import EXAMPLE_MAILING
 from tests.api import conftest
 from tests.api.conftest import EMAIL, Client, new_key
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from mailroom.web.api.examples import EXAMPLE_MAILING, REQUESTS
 from mailroom.web.api.operations import OPERATIONS, Operation
+from mailroom.web.api.requests.examples import EXAMPLE_MAILING, REQUESTS
 from tests.api import conftest
 from tests.api.conftest import Client, new_key
 from tests.attacks.json_bodies import EVERY_BODY

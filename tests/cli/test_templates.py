@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app import create_app
 from mailroom.ledger.schema import contents, deliveries, mailings
 from mailroom.settings import Settings
-from mailroom.web.api.template_requests import TemplateRequest
+from mailroom.web.api.requests.templates import TemplateRequest
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from mailroom.content.preflight.kinds import PreflightFinding
 from mailroom.engine.preflight.plan import PreflightPlan
 from mailroom.engine.preflight.preflight import preflight
 from mailroom.web import mailroom
-from mailroom.web.api import shown
+from mailroom.web.api.answers import shown
 from mailroom.web.layout.filters import count
 
 ROWS_PRINTED = 10

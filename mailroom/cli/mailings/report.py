@@ -15,7 +15,7 @@ from mailroom.database.time_limit import TookTooLong
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.web import mailroom
-from mailroom.web.api import results_shown
+from mailroom.web.api.answers import results_shown
 from mailroom.web.layout.filters import duration, number
 from mailroom.web.ledger_command import LedgerCommand
 from mailroom.web.results import results_csv, results_pdf

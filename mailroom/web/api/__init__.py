@@ -5,27 +5,22 @@ from __future__ import annotations
 from flask import Flask
 
 from mailroom.web import Mailroom
-from mailroom.web.api import (
+from mailroom.web.api import bearer, docs, errors, openapi, rates, unknown
+from mailroom.web.api.blueprint import blueprint
+from mailroom.web.api.endpoints import (
     batches,
-    bearer,
-    docs,
     emails,
-    errors,
     kept_drafts,
     list_recipients,
     lists,
     mailings,
-    openapi,
     preflight,
-    rates,
-    remote_files,
     repeats,
     results,
     suppressions,
     templates,
-    unknown,
 )
-from mailroom.web.api.blueprint import blueprint
+from mailroom.web.api.submitted import remote_files
 
 PARTS = (
     *(emails, batches, mailings, results, preflight, repeats, suppressions, templates),

@@ -13,14 +13,14 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from mailroom import __version__
 from mailroom.content.addresses import Address
-from mailroom.web.api import responses
+from mailroom.web.api.answers import mails as responses
 from mailroom.web.api.blueprint import API_ROOT, blueprint
-from mailroom.web.api.examples import EXAMPLE_LISTED, REQUESTS
 from mailroom.web.api.idempotency import LONGEST_IDEMPOTENCY_KEY
-from mailroom.web.api.listed import LIST_PART, MAILING_PART
 from mailroom.web.api.operations import OPERATIONS, Operation
 from mailroom.web.api.reach import TEMPLATE_NAMES, TEMPLATES_PATH
-from mailroom.web.api.requests import ListReadingRequest
+from mailroom.web.api.requests.examples import EXAMPLE_LISTED, REQUESTS
+from mailroom.web.api.requests.mailings import ListReadingRequest
+from mailroom.web.api.submitted.listed import LIST_PART, MAILING_PART
 
 Document = dict[str, Any]
 

@@ -16,7 +16,7 @@ from mailroom.web.api import bearer, body, rates
 from mailroom.web.api.blueprint import API_ROOT, blueprint
 from mailroom.web.api.errors import ApiError
 from mailroom.web.api.reach import is_reached, reached
-from mailroom.web.api.requests import RequestModel
+from mailroom.web.api.requests.letters import RequestModel
 
 View = Callable[..., Response]
 

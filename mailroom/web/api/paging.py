@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from mailroom.web.api.requests import RequestModel
+from mailroom.web.api.requests.letters import RequestModel
 
 T = TypeVar("T")
 

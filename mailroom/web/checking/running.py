@@ -10,7 +10,7 @@ from mailroom.engine.preflight.crew import PreflightBusy, is_quick
 from mailroom.engine.preflight.plan import PreflightPlan
 from mailroom.engine.preflight.preflight import preflight
 from mailroom.web import Mailroom
-from mailroom.web.api import shown
+from mailroom.web.api.answers import shown
 from mailroom.web.checking.kept_check import CheckStatus, KeptCheck
 
 BEHIND_OTHERS = 300.0

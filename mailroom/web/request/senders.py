@@ -9,8 +9,9 @@ from flask import Flask, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.feedback.providers.post import LARGEST_POST
-from mailroom.web.api import bearer, listed
+from mailroom.web.api import bearer
 from mailroom.web.api.errors import ApiError
+from mailroom.web.api.submitted import listed
 from mailroom.web.providers import door
 from mailroom.web.request import gate
 

@@ -1,0 +1,1 @@
+"""Endpoints: each thing that programs ask for, in a module by its noun."""
