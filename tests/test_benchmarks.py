@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import socket
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,6 +17,7 @@ import pytest
 
 from benchmarks import chart, letter, report
 from benchmarks.__main__ import GOALS
+from benchmarks.delay import delayed
 from benchmarks.figures import Chart, Check, Result, percentile
 from benchmarks.processes import ROOT, Group
 from tests.servers import wait_until
@@ -133,3 +137,28 @@ def test_the_letter_is_the_same_for_all() -> None:
     for name, value in letter.values(7).items():
         filled = filled.replace(f"{{{{ {name} }}}}", value)
     assert filled == letter.TEXT.format(**letter.values(7))
+
+
+def test_a_way_keeps_every_octet_for_its_time_and_in_order(tmp_path: Path) -> None:
+    path, sent = str(tmp_path / "there"), bytes(range(256)) * 4_096
+    with (
+        socket.create_server(path, family=socket.AF_UNIX) as server,
+        delayed(path, 100) as port,
+        socket.create_connection(("127.0.0.1", port)) as here,
+        server.accept()[0] as there,
+    ):
+        started = time.monotonic()
+        here.sendall(b"?")
+        assert there.recv(1) == b"?"
+        asked = time.monotonic()
+        sending = threading.Thread(target=there.sendall, args=(sent,))
+        sending.start()
+        received = b""
+        while len(received) < len(sent):
+            received += here.recv(1 << 16)
+        assert asked - started >= 0.05
+        assert time.monotonic() - asked >= 0.05
+        assert received == sent
+        sending.join()
+        there.close()
+        assert here.recv(1) == b""
