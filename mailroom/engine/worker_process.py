@@ -137,7 +137,7 @@ class WorkerProcess:
         """From a signal handler: mails in flight end, the rest goes back, the job returns."""
         self.is_stopping = True
         if self._sender is not None:
-            asyncio.run_coroutine_threadsafe(self._sender.stop(), self.loop)
+            self.loop.call_soon_threadsafe(self._sender.stop)
         self.loop.call_soon_threadsafe(self.parking.stop)
 
     def stand_back(self) -> None:

@@ -88,7 +88,7 @@ class BatchSender:
         self.recorder = recorder
         self.answered_at = time.monotonic()
         self._database = database
-        self._is_stopping = False
+        self._cut_off: asyncio.TimerHandle | None = None  # once its worker was told to stop
         self._ending = asyncio.Event()
         self._until = time.monotonic() + JOB_WORKS_FOR
         self._at_most = min(relay.sessions.at_most, lease.max_sessions or relay.sessions.at_most)
@@ -119,8 +119,7 @@ class BatchSender:
                 self._leave_behind_what_only_waits()
         finally:
             watch.cancel()
-            for lane in self._lanes.values():
-                lane.abort()
+            self._abort_lanes()
             await asyncio.gather(*self._lanes, return_exceptions=True)
             await self._growth.ended()
         if self._trial_s_end is not None:
@@ -158,14 +157,16 @@ class BatchSender:
         self.gave_way = self.gave_way or len(self.feed) > 0
         self.hand_back()
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Hands back, and cuts off what is still in flight after the grace; who connects just stops."""
-        self._is_stopping = True
+        if self._cut_off is None:
+            self._cut_off = asyncio.get_running_loop().call_later(STOP_GRACE, self._abort_lanes)
         self.hand_back()
         for task, lane in self._lanes.items():
             if not lane.is_connected:
                 task.cancel()
-        await asyncio.sleep(STOP_GRACE)
+
+    def _abort_lanes(self) -> None:
         for lane in self._lanes.values():
             lane.abort()
 
@@ -333,7 +334,7 @@ class BatchSender:
 
     def _leave_behind_what_only_waits(self) -> bool:
         """Whether the job has nothing more to do here: all that is left waits for a server."""
-        if self._growth.task is not None or self._is_stopping or self.recorder.is_behind:
+        if self._growth.task is not None or self._cut_off is not None or self.recorder.is_behind:
             return False
         if self.feed.has_more() and self._room() > 0:
             return False
