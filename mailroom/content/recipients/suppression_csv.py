@@ -47,7 +47,7 @@ def judge_suppression_csv(data: BinaryIO, reasons: tuple[str, ...]) -> Suppressi
     """With a line of headings (address, and perhaps sender, list, reason, note), or addresses only. `data`: a
     seekable file.
     """
-    total, problems = 0, list[tuple[int, str]]()
+    total, number, problems = 0, 0, list[tuple[int, str]]()
     try:
         with _lines_of(data) as lines:
             for number, cells in _rows(lines):
@@ -61,7 +61,7 @@ def judge_suppression_csv(data: BinaryIO, reasons: tuple[str, ...]) -> Suppressi
     except UnicodeDecodeError:
         problems.append((1, "The file is not UTF-8: save it as CSV UTF-8."))
     except csv.Error as error:
-        problems.append((1, f"This is no CSV file ({error})."))
+        problems.append((number + 1, f"From here on it is no CSV file ({error}). Is a quote left open?"))
     if not total and not problems:
         problems.append((1, "There is no address in it."))
     return SuppressionCsv(total, problems)
@@ -97,7 +97,8 @@ def _rows(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
     rest = iter(lines)
     first = next(rest, "")
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(chain([first], rest), delimiter=delimiter)
+    # Strict: else whom a quote that is never closed swallows would be mailed.
+    reader = csv.reader(chain([first], rest), delimiter=delimiter, skipinitialspace=True, strict=True)
     headings: list[str] = []
     for cells in reader:
         if not any(cell.strip() for cell in cells):
@@ -105,7 +106,8 @@ def _rows(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
         if not headings:
             headings = [cell.strip().lower() for cell in cells]
             known = [at for at, heading in enumerate(headings) if heading in ADDRESS_HEADINGS]
-            if known:
+            if known:  # another one may be that of a street
+                headings = [heading if heading not in ADDRESS_HEADINGS else "" for heading in headings]
                 headings[known[0]] = "address"
                 continue
             headings = ["address"]
