@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -14,9 +12,13 @@ import click
 from mailroom.content.recipients.csv_encoding import choices
 from mailroom.content.recipients.list_file import NotAnEncoding, parse_file, reading_of_file
 from mailroom.content.recipients.table import Wishes
+from mailroom.files import temporary_file, write_temporary
 
 CHOICES_NAMED = 8
 """Ways to read a file, the likely ones first."""
+
+COPIED_FROM_INPUT = 1 << 17
+"""Octets at a time."""
 
 
 class FileUnsure(Exception):
@@ -29,12 +31,13 @@ class FileUnsure(Exception):
 
 @contextmanager
 def seekable(data: BinaryIO) -> Iterator[BinaryIO]:
-    """The same as a file that can be read twice: standard input is none."""
+    """The same as a file that can be read twice: standard input is none. Raises NoTemporaryRoom."""
     if data.seekable():
         yield data
         return
-    with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(data, copy)
+    with temporary_file() as copy:
+        while octets := data.read(COPIED_FROM_INPUT):
+            write_temporary(copy, octets)
         copy.seek(0)
         yield copy
 

@@ -1,4 +1,4 @@
-"""Flask commands that need the ledger as this Mailroom knows it, and say so when it is not."""
+"""Flask commands that need the ledger as this Mailroom knows it, and say in one line what keeps them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from flask.cli import AppGroup, ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
+from mailroom.files import NoTemporaryRoom
 from mailroom.ledger import migrate
 from mailroom.settings import leave
 from mailroom.supervision import cause
 
 
 class LedgerCommand(click.Command):
-    """Ends with one line when the ledger does not fit; not for the commands that mend that."""
+    """Ends with one line when the ledger does not fit, or there is no room for temporary files; not for the
+    commands that mend the ledger.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         app = ctx.ensure_object(ScriptInfo).load_app()
@@ -29,6 +32,8 @@ class LedgerCommand(click.Command):
             return super().invoke(ctx)
         except LEDGER_AWAY as error:
             leave(what_to_do(error) or f"the ledger cannot be used: {cause(error)}")
+        except NoTemporaryRoom as error:
+            leave(str(error))
 
 
 class LedgerGroup(AppGroup):

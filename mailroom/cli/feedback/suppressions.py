@@ -11,6 +11,7 @@ import click
 import structlog
 from sqlalchemy import Connection
 
+from mailroom.cli.printed import print_line
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.content import LONGEST_LIST_NAME
 from mailroom.content.recipients.suppression_csv import judge_suppression_csv, suppressions_in
@@ -49,7 +50,7 @@ def show(words: str) -> None:
         for one in some:
             what = {"all": "all mail", "sender": f"bulk mail from {one.sender}"}
             stopped = what.get(one.scope.word, f"“{one.list_name}” from {one.sender}")
-            click.echo(
+            print_line(
                 f"{one.address_key}  {stopped}  {one.reason}  {one.created_at:%Y-%m-%d}  {one.note}".rstrip()
             )
 

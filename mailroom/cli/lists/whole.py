@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mailroom.cli.lists.group import list_named, lists, new_name, told
+from mailroom.cli.printed import print_line
 from mailroom.content.lists.conditions import Comparison, Condition, unknown_columns
 from mailroom.engine.lists import making, removing
 from mailroom.ledger.deliveries.outcomes import OUTCOMES
@@ -24,7 +25,7 @@ def show_all() -> None:
         with mailroom().database.read() as connection:
             some = kept.page(connection, limit=LISTED_AT_ONCE, after_id=last)
         for one in some:
-            click.echo(f"{one.uid}  {one.total:>9,}  {one.name}")
+            print_line(f"{one.uid}  {one.total:>9,}  {one.name}")
         if len(some) < LISTED_AT_ONCE:
             return
         last = some[-1].id
@@ -65,7 +66,7 @@ def remove(named: str) -> None:
         with mailroom().database.read() as connection:
             found = list_named(connection, named)
         removing.remove_list(mailroom().database, found)
-    click.echo(f"{found.name} is removed.")
+    print_line(f"{found.name} is removed.")
 
 
 @lists.command("from-list")
@@ -87,7 +88,7 @@ def from_list(named: str, name: str, wheres: tuple[str, ...]) -> None:
         if unknown := unknown_columns(conditions, found.columns):
             raise click.ClickException(f"The list has no column {unknown[0]}.")
         made = making.from_list(mailroom().database, found, conditions, new_name(name))
-    click.echo(f"{count(made.total, 'recipient')} on {made.name}.")
+    print_line(f"{count(made.total, 'recipient')} on {made.name}.")
 
 
 @lists.command("from-mailing")
@@ -103,7 +104,7 @@ def from_mailing(mailing_id: int, name: str, outcome: str) -> None:
             content = contents.of(connection, mailing_id)
         columns = content.columns if content else ()
         made = making.from_mailing(mailroom().database, mailing_id, outcome, columns, new_name(name))
-    click.echo(f"{count(made.total, 'recipient')} on {made.name}.")
+    print_line(f"{count(made.total, 'recipient')} on {made.name}.")
 
 
 def _condition(where: str) -> Condition:

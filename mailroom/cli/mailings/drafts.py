@@ -8,6 +8,7 @@ import time
 import click
 from sqlalchemy import Connection
 
+from mailroom.cli.printed import print_line
 from mailroom.engine.accept.acceptance import accept, answer_again
 from mailroom.engine.accept.submission import NotAccepted, SubmissionRefused
 from mailroom.ledger.drafts import stored
@@ -34,7 +35,7 @@ def show_all() -> None:
     for one in listed:
         to = "-" if one.recipients is None else str(one.recipients)
         at = one.updated_at.isoformat(timespec="seconds")
-        click.echo(f"{one.uid}  {at}  {to}  {one.by or '-'}  {one.title}")
+        print_line(f"{one.uid}  {at}  {to}  {one.by or '-'}  {one.title}")
 
 
 @drafts.command()
@@ -93,7 +94,7 @@ def remove(uid: str) -> None:
     with mailroom().database.begin() as connection:
         draft = _draft(connection, uid)
         stored.remove(connection, draft.id)
-    click.echo(f"“{draft.title}” is deleted.")
+    print_line(f"“{draft.title}” is deleted.")
 
 
 def _draft(connection: Connection, uid: str) -> StoredDraft:

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from mailroom.cli.printed import print_line
 from mailroom.cli.progress import progress
 from mailroom.content.preflight.kinds import PreflightFinding
 from mailroom.engine.preflight.plan import PreflightPlan
@@ -28,7 +29,7 @@ def dry_run_of(plan: PreflightPlan, *, as_json: bool) -> None:
         return
     click.echo(f"Nothing was sent. {count(report.recipients, 'recipient')} would get it.")
     for finding in report.findings:
-        click.echo(_line(finding))
+        print_line(_line(finding))
 
 
 def _line(finding: PreflightFinding) -> str:

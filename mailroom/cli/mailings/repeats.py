@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from mailroom.cli.mailings.send import send
 from mailroom.cli.mailings.when import until_of, zone_option
+from mailroom.cli.printed import print_line
 from mailroom.content.schedule.repeat_rules import RULE_WORDS, repeat_rule
 from mailroom.content.schedule.zones import short_name, zone_named
 from mailroom.engine.accept.submission import NotAccepted
@@ -34,7 +35,7 @@ def show_all() -> None:
     with mailroom().database.read() as connection:
         found = ledger_repeats.page(connection, limit=REPEATS_PRINTED)
     for one in found:
-        click.echo(f"{one.uid}  {one.state:<8}  {_when(one.next_at, one.zone)}  {one.rule}  {one.subject}")
+        print_line(f"{one.uid}  {one.state:<8}  {_when(one.next_at, one.zone)}  {one.rule}  {one.subject}")
 
 
 @repeats.command()
@@ -44,16 +45,16 @@ def show(uid: str) -> None:
     with mailroom().database.read() as connection:
         found = _repeat(connection, uid)
         made = ticks.of_repeat(connection, found.id, limit=TICKS_PRINTED)
-    click.echo(f"{found.subject}: {count(found.total, 'recipient')}, from {found.sender}")
+    print_line(f"{found.subject}: {count(found.total, 'recipient')}, from {found.sender}")
     click.echo(f"{found.state}; goes out {repeat_rule(found.rule).words}, {found.zone} ({found.rule})")
     for words in (found.paused_for, found.hours):
         if words:
-            click.echo(words)
+            print_line(words)
     for at in planning.upcoming(found, TICKS_PRINTED):
         click.echo(f"next  {_when(at, found.zone)}")
     for tick in made:
         became = f"mailing {tick.mailing_id}" if tick.mailing_id is not None else tick.why
-        click.echo(f"was   {_when(tick.at, found.zone)}  {became}")
+        print_line(f"was   {_when(tick.at, found.zone)}  {became}")
 
 
 @click.option("--rule", required=True, help=f"When: {RULE_WORDS}.")

@@ -11,6 +11,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import Connection, true
 
+from mailroom.cli.printed import print_line
 from mailroom.database.time_limit import TookTooLong
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.mailings.mailings import Mailing
@@ -59,7 +60,7 @@ def report(mailing: str, as_json: bool, csv_file: str | None, pdf_file: str | No
         click.echo(json.dumps(results_shown.report(told), indent=2, ensure_ascii=False))
     elif not (csv_file or pdf_file):
         for line in _lines(told):
-            click.echo(line)
+            print_line(line)
 
 
 def _found(connection: Connection, named: str) -> Mailing:

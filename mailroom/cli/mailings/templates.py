@@ -10,6 +10,7 @@ import click
 from sqlalchemy import Connection
 
 from mailroom.cli.mailings.written import ONE_FILE
+from mailroom.cli.printed import print_line
 from mailroom.content.templates.template_letter import letter_of
 from mailroom.content.writing.layout import LAYOUTS
 from mailroom.content.writing.written import Format
@@ -28,7 +29,7 @@ def show_all() -> None:
     """List all templates, newest first."""
     for one in _each():
         state = f"version {one.published}" if one.published else "draft"
-        click.echo(f"{one.uid}  {state}  {one.alias or '-'}  {one.name}")
+        print_line(f"{one.uid}  {state}  {one.alias or '-'}  {one.name}")
 
 
 @templates.command()
@@ -106,7 +107,7 @@ def publish(named: str) -> None:
     with mailroom().database.begin() as connection:
         template = _template(connection, named)
         number = versions.publish(connection, template)
-    click.echo(f"Version {number} of {template.name} is what is sent.")
+    print_line(f"Version {number} of {template.name} is what is sent.")
 
 
 @templates.command()
@@ -116,7 +117,7 @@ def remove(named: str) -> None:
     with mailroom().database.begin() as connection:
         template = _template(connection, named)
         stored.remove(connection, template.id)
-    click.echo(f"{template.name} is deleted.")
+    print_line(f"{template.name} is deleted.")
 
 
 @templates.command()
