@@ -100,12 +100,15 @@ def carry_over(connection: Connection, list_id: int, before: str, name: str) -> 
     """Who is on this list and unsubscribed from it, when it was called `before`, gets none of its mail by the
     new name either. Of a program's list: from that program's mail, for others have lists of the same name.
     """
-    on_it = select(list_members.c.address_key).where(list_members.c.list_id == list_id)
+    # Whoever unsubscribed is looked for on the list: to gather a million of it would hold SQLite's lock.
+    on_it = select(list_members.c.id).where(
+        list_members.c.list_id == list_id, list_members.c.address_key == suppressions.c.address_key
+    )
     owner = select(lists.c.program_id).where(lists.c.id == list_id).scalar_subquery()
     its_mail = select(mailings.c.id).where(mailings.c.program_id == owner)
     query = select(suppressions).where(
         suppressions.c.list_name == before,
-        suppressions.c.address_key.in_(on_it),
+        on_it.exists(),
         or_(owner == PEOPLES, suppressions.c.mailing_id.in_(its_mail)),
     )
     return add_rows(connection, [{**row, "list_name": name} for row in connection.execute(query).mappings()])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from mailroom.content.addresses import MAX_LENGTH, Address
 from mailroom.content.recipients.cells import address_in
@@ -18,6 +19,20 @@ _DOMAINS = (
     *("laposte.net", "hotmail.fr", "yahoo.fr", "libero.it", "hotmail.it", "virgilio.it", "yandex.ru"),
 )
 """Where most people have their mail, of names long enough to be known again when they are mistyped."""
+
+
+class _Known(NamedTuple):
+    domain: str
+    name: str
+    ending: str
+    letters: frozenset[str]  # of the name
+
+
+_KNOWN = [
+    _Known(domain, name, ending, frozenset(name))
+    for domain in _DOMAINS
+    for name, _, ending in [domain.partition(".")]
+]
 
 _ONES_OF_THEIR_OWN = frozenset(
     (
@@ -76,15 +91,21 @@ def _domain_meant(domain: str) -> str:
         return domain
     name, _, ending = domain.rpartition(".")
     domain = f"{name}.{_ENDINGS.get(ending, ending)}"
-    return next((known for known in _DOMAINS if _is_like(domain, known)), domain)
+    name, _, ending = domain.partition(".")
+    letters = frozenset(name)
+    return next((known.domain for known in _KNOWN if _is_like(name, ending, letters, known)), domain)
 
 
-def _is_like(domain: str, known: str) -> bool:
-    (name, _, ending), (meant, _, its_ending) = domain.partition("."), known.partition(".")
-    if name == meant:
-        return ending != its_ending and ending in ("co", "cm", "om", "comm", "couk") and its_ending == "com"
-    most = 2 if len(meant) >= _TWO_MISTAKES_FROM else 1
-    return ending == its_ending and abs(len(name) - len(meant)) <= most and _mistakes(name, meant) <= most
+def _is_like(name: str, ending: str, letters: frozenset[str], known: _Known) -> bool:
+    if name == known.name:
+        return known.ending == "com" and ending in ("co", "cm", "om", "comm", "couk")
+    most = 2 if len(known.name) >= _TWO_MISTAKES_FROM else 1
+    if ending != known.ending or abs(len(name) - len(known.name)) > most:
+        return False
+    # Most need no closer look: a mistake brings in one letter at most, and takes one away.
+    if len(letters - known.letters) > most or len(known.letters - letters) > most:
+        return False
+    return _mistakes(name, known.name) <= most
 
 
 def _mistakes(one: str, other: str) -> int:

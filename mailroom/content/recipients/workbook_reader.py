@@ -48,7 +48,8 @@ OTHER_ZIPS = {
 }
 OTHER_OLES = {"WordDocument": "doc", "PowerPoint Document": "ppt", "__substg1.0_": "msg"}
 
-_ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.\w").search
+# From each @, not from each letter of a long word before one.
+_ADDRESS = re.compile(r"(?<=[^\s@<>,;])@[^\s@<>,;]+\.\w").search
 _LONG_TIME = re.compile(r"P(?:0+D)?T(\d+)H(\d+)M(\d+)(?:[.,]\d+)?S").fullmatch
 
 
