@@ -10,7 +10,6 @@ import os
 import socket
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from mailroom.ledger.relays import circuit
 from mailroom.ledger.sweep import rounds
 from mailroom.queue import heartbeat
 from mailroom.queue import worker as queue_worker
+from tests.held_up import queued
 
 LEASE = 3.0
 
@@ -55,24 +55,15 @@ def watch_loops() -> None:
     run = asyncio.Handle._run
 
     def watched(handle: asyncio.Handle) -> None:
-        began, queued = time.monotonic(), _queued()
+        began, before = time.monotonic(), queued()
         run(handle)
         took = time.monotonic() - began
         if took >= LOOP_STANDS_STILL:
-            took -= max(now - queued.get(thread, 0.0) for thread, now in _queued().items())
+            took -= max(now - before.get(thread, 0.0) for thread, now in queued().items())
         if took >= LOOP_STANDS_STILL:
             print(f"the loop stood still for {took:.2f} s: {handle!r}", file=sys.stderr, flush=True)
 
     vars(asyncio)["Handle"]._run = watched
-
-
-def _queued() -> dict[str, float]:
-    """Seconds that each thread of this process could have run, and no processor was free."""
-    waited = {}
-    for thread in Path("/proc/self/task").iterdir():
-        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
-            waited[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
-    return waited
 
 
 def ask(says: Path) -> None:

@@ -21,9 +21,10 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Accepted, Submission
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import deliveries
+from mailroom.ledger.states import State
 from mailroom.queue import Queue
-from mailroom.sink.process import SinkProcess
 from tests.warm_processes import WarmProcess, start_python
+from tests.warm_sink import WarmSink
 
 ROOT = Path(__file__).parents[1]
 SENDER = Address("post@mailroom.example", "Mailroom")
@@ -72,7 +73,7 @@ class System:
         self.folder = folder
         self.database = Database(database_url)
         self.queue = Queue(redis_url)
-        self.sink = SinkProcess(folder / "sink", rules, *sink_options)
+        self.sink = WarmSink(folder / "sink", rules, *sink_options)
         self.pools: list[Pool] = []
         self.before_workers: list[str] = []
         """What their command begins with: with a command they are started, not forked."""
@@ -129,6 +130,10 @@ class System:
         pools = {one.pid for one in ([pool] if pool else self.pools)}
         return [pid for pid, parent in processes() if parent in pools]
 
+    def processes(self) -> list[int]:
+        """What a mail goes through here: the workers, and the sink."""
+        return [*self.workers(), *([self.sink.pid] if self.sink.pid else [])]
+
     @property
     def log(self) -> str:
         path = self.folder / "workers.log"
@@ -171,6 +176,17 @@ class System:
                 f"waited {seconds} s in vain; the workers said:\n{self.log[-4000:]}"
             )
             time.sleep(0.02)
+
+    def wait_until_none_is_sent(self, seconds: float = 20) -> None:
+        """After a pause or a cancel: what was at its final dot has arrived, however long that took."""
+        time.sleep(0.2)  # a mark may be written at the same moment as they are
+        statement = select(func.count()).where(deliveries.c.state == State.SENDING)
+
+        def is_none() -> bool:
+            with self.database.read() as connection:
+                return connection.execute(statement).scalar_one() == 0
+
+        self.wait(is_none, seconds)
 
     def wait_until_over(self, mailing_id: int, seconds: float = 20) -> mailings.Mailing:
         self.wait(lambda: self.mailing(mailing_id).is_over, seconds)

@@ -29,6 +29,7 @@ LOADED = {
     "tests.queue.stage": ["tests.queue.stage"],
     "gunicorn": ["gunicorn.app.wsgiapp", "gunicorn.arbiter", "mailroom.front.worker", "app"],
     "flask": ["flask.cli", "app"],
+    "mailroom.sink": ["mailroom.sink.__main__"],
     "mailroom.submission": ["mailroom.submission.__main__"],
     "schemathesis.cli": ["schemathesis.cli", "schemathesis.cli.commands.run"],
     "tests.feedback.watcher": ["tests.feedback.watcher"],
@@ -63,6 +64,7 @@ class WarmProcess:
         self.pid = self._server.ask(order)
         self._ended = os.pidfd_open(self.pid)
         self.returncode: int | None = None
+        self.stdout = None  # as of subprocess.Popen: it goes into a file
 
     def poll(self) -> int | None:
         if self.returncode is None and select.select([self._ended], [], [], 0)[0]:

@@ -37,21 +37,28 @@ class SinkProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
     def start(self) -> None:
         """Returns when it listens, on the same port as before if it was stopped."""
-        files = ["--record", str(self.record), "--rules", str(self._rules)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "mailroom.sink", "--port", str(self.port), *files, *self._options],
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            cwd=Path(__file__).parents[2],
+        line = self._start(
+            *("-m", "mailroom.sink", "--port", str(self.port), "--record", str(self.record)),
+            *("--rules", str(self._rules), *self._options),
         )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
         if "listening on" not in line:
             self.stop()
             raise RuntimeError(f"the sink did not start: {line}")
         self.port = int(line.split()[-1].rpartition(":")[2])
+
+    def _start(self, *words: str) -> str:
+        """Its first line."""
+        root = Path(__file__).parents[2]
+        command = [sys.executable, *words]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", cwd=root)
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
 
     def stop(self, *, hard: bool = False) -> None:
         """End it; `hard`: as a crash would. The record is complete either way."""

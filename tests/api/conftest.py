@@ -23,9 +23,9 @@ from app import create_app
 from mailroom.database.engine import Database
 from mailroom.ledger.people import api_keys
 from mailroom.settings import load
-from mailroom.sink.process import SinkProcess
 from tests.servers import Valkey
 from tests.system import System
+from tests.warm_sink import WarmSink
 from tests.web_server import WebServer
 
 EMAIL: dict[str, Any] = {
@@ -130,6 +130,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> 
 @contextmanager
 def serving(folder: Path, database_url: str, valkey: Valkey) -> Iterator[Served]:
     whole = System(folder, database_url, valkey.url)
-    whole.sink = SinkProcess(folder / "sink", (), "--keep")
+    whole.sink = WarmSink(folder / "sink", (), "--keep")
     with whole as system, WebServer(folder, system.environment, options="") as web:
         yield Served(system, f"http://127.0.0.1:{web.port}", new_key(system.database))

@@ -75,7 +75,7 @@ def test_pause_and_resume_take_effect_in_the_middle_of_a_batch(start: Start) -> 
     mailing = system.accept(200)
     system.sink.wait(10)
     do(system, mailings.pause, mailing.mailing_id)
-    time.sleep(0.3)  # the mails in flight
+    system.wait_until_none_is_sent()
     stopped_at = system.sink.count()
     time.sleep(1.5)
     assert system.sink.count() == stopped_at < 200

@@ -9,24 +9,24 @@ import pytest
 from sqlalchemy import select
 
 from mailroom.ledger.schema import sessions
-from mailroom.sink.process import SinkProcess
 from tests.engine.conftest import Start
 from tests.system import System
+from tests.warm_sink import WarmSink
 
 OTHER = "slow"
 """The name of the second relay that the settings know."""
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> Iterator[SinkProcess]:
-    sink = SinkProcess(tmp_path / "other")
+def other(tmp_path: Path) -> Iterator[WarmSink]:
+    sink = WarmSink(tmp_path / "other")
     sink.start()
     yield sink
     sink.stop()
 
 
 @pytest.fixture
-def system(start: Start, other: SinkProcess) -> System:
+def system(start: Start, other: WarmSink) -> System:
     return start(MAILROOM_SLOW_SERVER=f"127.0.0.1:{other.port}", MAILROOM_CONNECTIONS="1")
 
 
@@ -36,12 +36,12 @@ def send(system: System, address: str, route: str = "") -> dict[str, int]:
     return {str(state): number for state, number in counts.items()}
 
 
-def recipients(sink: SinkProcess) -> set[str]:
+def recipients(sink: WarmSink) -> set[str]:
     return {message.recipient for message in sink.messages()}
 
 
 def test_a_mailing_goes_to_its_relay_and_to_the_first_when_there_is_none_of_that_name(
-    system: System, other: SinkProcess
+    system: System, other: WarmSink
 ) -> None:
     system.start_workers(1)
     for address, route in {"ann": "", "bob": OTHER, "eve": "gone"}.items():
@@ -54,7 +54,7 @@ def test_a_mailing_goes_to_its_relay_and_to_the_first_when_there_is_none_of_that
     assert sorted(opened) == sorted(zip(servers, (1, 2), strict=True)), "kept, and numbered together"
 
 
-def test_one_that_is_away_holds_up_no_other(system: System, other: SinkProcess) -> None:
+def test_one_that_is_away_holds_up_no_other(system: System, other: WarmSink) -> None:
     other.stop()
     system.start_workers(1)
     stuck = system.accept(["bob@mail.example"], route=OTHER)

@@ -22,11 +22,11 @@ import mailroom.flask
 from app import create_app
 from mailroom.ledger.people import api_keys
 from mailroom.settings import load
-from mailroom.sink.process import SinkProcess
 from mailroom.sink.record import RecordedMessage
 from tests.servers import Valkey
 from tests.serving import served
 from tests.system import System
+from tests.warm_sink import WarmSink
 
 PNG = bytes(range(256)) * 5
 EVENT = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
@@ -151,7 +151,7 @@ def arrived(
     folder = tmp_path_factory.mktemp("ways")
     shutil.copy(_sqlite_template, folder / "mailroom.db")
     system = System(folder, f"sqlite:///{folder}/mailroom.db", _valkey.url)
-    system.sink = SinkProcess(folder / "sink", (), "--keep")
+    system.sink = WarmSink(folder / "sink", (), "--keep")
     with system, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAILROOM_HOME", str(folder))
         with system.database.begin() as connection:
