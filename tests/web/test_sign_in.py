@@ -18,7 +18,7 @@ from mailroom.web.request import gate
 from mailroom.web.sign_in import passwords
 from mailroom.web.sign_in.attempts import Attempts
 from tests.passwords import as_ever
-from tests.servers import Valkey
+from tests.servers import Valkey, wait_until
 from tests.web.conftest import OWNER
 
 Csrf = Callable[..., str]
@@ -183,6 +183,27 @@ def test_a_hung_redis_stops_nobody(
         assert time.monotonic() - began < 4
     finally:
         valkey.go_on()
+
+
+def test_a_hung_redis_is_waited_for_once_and_asked_again_later(
+    app: Flask, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = attempts_of(app)
+    assert tried.begin("192.0.2.1", OWNER) == 0
+    valkey.pause()
+    try:
+        assert tried.begin("192.0.2.1", OWNER) == 0
+        asked_again_at = tried._resting_until
+        monkeypatch.setattr(tried._counters[0], "clear", lambda *_: pytest.fail("it was asked again"))
+        tried.succeeded(OWNER)
+        assert asked_again_at > time.monotonic() - 1, "the rest is not over, or this proves nothing"
+    finally:
+        valkey.go_on()
+    monkeypatch.undo()
+    wait_until(lambda: time.monotonic() > asked_again_at)
+    keys = set(valkey.client.keys())
+    assert tried.begin("192.0.2.2", "another@example.org") == 0
+    assert set(valkey.client.keys()) > keys
 
 
 def test_signing_out_ends_it_on_the_server_too(app: Flask, client: FlaskClient, csrf: Csrf) -> None:

@@ -21,10 +21,12 @@ from limits import RateLimitItem, parse
 from limits.errors import StorageError
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from mailroom.ledger.people.users import key
 from mailroom.proxies import source
 from mailroom.queue.counters import counters
+from mailroom.queue.queue import REST_AFTER_TIMEOUT
 from mailroom.settings import Settings
 
 Counter = FixedWindowRateLimiter
@@ -46,6 +48,7 @@ class Attempts:
         storages = counters(settings.redis_url), MemoryStorage()
         self._counters = [FixedWindowRateLimiter(storage) for storage in storages]
         self._key = hmac.digest(settings.secret_key.encode(), b"attempts to sign in", sha256)
+        self._resting_until = 0.0
 
     def begin(self, address: str, email: str, browser: str = "") -> int:
         """Counts an attempt; 0, or the seconds to wait when it is one too many. `browser`: a known one.
@@ -91,10 +94,21 @@ class Attempts:
 
     def _with_counter(self, action: Callable[[Counter], int]) -> int:
         shared, own = self._counters
+        if time.monotonic() < self._resting_until:
+            return action(own)
         try:
             return action(shared)
-        except StorageError:
+        except StorageError as error:
+            # A hung Redis is waited for once, not at each step of a sign-in.
+            if _is_a_timeout(error):
+                self._resting_until = time.monotonic() + REST_AFTER_TIMEOUT
             return action(own)
+
+
+def _is_a_timeout(error: Exception) -> bool:
+    while isinstance(error, StorageError):  # what calls itself is wrapped more than once
+        error = error.storage_error
+    return isinstance(error, RedisTimeout)
 
 
 def _pass(counter: Counter, gate: Gate) -> int:
