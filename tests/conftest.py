@@ -40,11 +40,12 @@ from werkzeug.routing import Rule
 from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
 from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings, load
-from tests import passwords, pgbouncer, postgres, scratch
+from tests import passwords, pgbouncer, postgres, scratch, side_by_side
 from tests.servers import Catcher, Valkey
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from xdist.remote import Producer
 
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -64,6 +65,7 @@ def pytest_configure() -> None:
     sys.dont_write_bytecode = False
     os.environ.setdefault("TMPDIR", str(scratch.folder()))
     tempfile.tempdir = None  # to be looked up again
+    side_by_side.be_less_urgent()
 
 
 def pytest_collection_finish() -> None:
@@ -81,7 +83,12 @@ def pytest_xdist_auto_num_workers() -> int | None:
     """More than cores: most of a test's time is spent waiting for processes that it started."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
-    return (os.cpu_count() or 1) + 2
+    return (os.cpu_count() or 1) * side_by_side.A_PART
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> side_by_side.SideBySide | None:
+    """In place of worksteal; whoever asks for another gets it."""
+    return side_by_side.SideBySide(config, log) if config.getoption("dist") == "worksteal" else None
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,8 @@
 
 Numbers that no database holds, digits of other scripts, NULs, dates that never were: each has an
 answer, and none is a 500. In the suite each is tried on one of the databases, and what a database may
-stumble over on both; with `make attacks` all of it on both.
+stumble over on both; with `make attacks` all of it on both. That is thousands of requests: each test
+makes a part of them, so that several processors share them.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import cycle, product
+from typing import TypeVar
 from urllib.parse import quote
 
 import pytest
@@ -57,6 +59,10 @@ HEADERS = {
 }
 
 A_LIST = "3f2b8a52-4c1e-4c55-9d7a-6f1f0a2c9b11"
+
+PARTS = 4
+
+T = TypeVar("T")
 
 NOT_OURS = ("rq_dashboard.",)  # tests/attacks/test_the_queue_page.py tries each of its parts
 
@@ -126,6 +132,16 @@ def read_by(app: Flask, endpoint: str, what: str) -> set[str]:
     return names
 
 
+@pytest.fixture(params=range(PARTS))
+def part(request: pytest.FixtureRequest) -> int:
+    """Of all that is tried; together they are all of it."""
+    return int(request.param)
+
+
+def dealt(things: Iterable[T], part: int) -> list[T]:
+    return list(things)[part::PARTS]
+
+
 def hostile(app: Flask) -> list[str]:
     if EVERY_BODY:
         return NOT_STORED + FURTHEST + HOSTILE
@@ -144,67 +160,81 @@ def test_this_file_finds_what_is_read(app: Flask) -> None:
     assert {"address", "note"} <= read_by(app, "suppressions.add", "form")
 
 
-def test_no_part_of_an_address_breaks_anything(app: Flask, browser: Browser, key: str) -> None:
+def test_no_part_of_an_address_breaks_anything(app: Flask, browser: Browser, key: str, part: int) -> None:
+    changed = [
+        (method, rule, name)
+        for method in ("GET", "POST", "PATCH")
+        for rule in rules(app, method)
+        for name in sorted(rule.arguments)
+    ]
+
     def tried() -> Iterator[tuple[str, Response]]:
-        for method in ("GET", "POST", "PATCH"):
-            for rule in rules(app, method):
-                headers = {"Authorization": f"Bearer {key}"} if rule.endpoint.startswith("api.") else {}
-                for name in rule.arguments:
-                    for value in hostile(app):
-                        path = path_of(rule, name, value)
-                        yield f"{method} {path}", browser.open(path, method=method, headers=headers)
-
-    assert broken(tried()) == []
-
-
-def test_no_query_breaks_anything(app: Flask, browser: Browser, key: str) -> None:
-    def tried() -> Iterator[tuple[str, Response]]:
-        for rule in rules(app, "GET"):
+        for method, rule, name in dealt(changed, part):
             headers = {"Authorization": f"Bearer {key}"} if rule.endpoint.startswith("api.") else {}
-            names = read_by(app, rule.endpoint, "args")
-            # What says where a search goes on is not looked at without one.
-            for name, beside in product(sorted(names), ("", "&q=a") if "q" in names else ("",)):
-                for value in hostile(app):
-                    path = f"{path_of(rule)}?{name}={quote(value.encode('utf-8', 'surrogatepass'))}{beside}"
-                    yield f"GET {path}", browser.get(path, headers=headers)
+            for value in hostile(app):
+                path = path_of(rule, name, value)
+                yield f"{method} {path}", browser.open(path, method=method, headers=headers)
 
     assert broken(tried()) == []
 
 
-def test_no_field_of_a_form_breaks_anything(app: Flask, browser: Browser) -> None:
+def test_no_query_breaks_anything(app: Flask, browser: Browser, key: str, part: int) -> None:
+    changed = list[tuple[Rule, str, str]]()
+    for rule in rules(app, "GET"):
+        names = read_by(app, rule.endpoint, "args")
+        # What says where a search goes on is not looked at without one.
+        besides = ("", "&q=a") if "q" in names else ("",)
+        changed += [(rule, name, beside) for name, beside in product(sorted(names), besides)]
+
     def tried() -> Iterator[tuple[str, Response]]:
-        for rule in rules(app, "POST"):
-            if rule.endpoint.startswith(("api.", "sign_in.")):
-                continue
-            for name in sorted(read_by(app, rule.endpoint, "form")):
-                for value in hostile(app):
-                    path = path_of(rule)
-                    body = f"{name}={quote(value.encode('utf-8', 'surrogatepass'))}"
-                    kind = "application/x-www-form-urlencoded"
-                    yield f"POST {path} {body}", browser.post(path, data=body, content_type=kind)
+        for rule, name, beside in dealt(changed, part):
+            headers = {"Authorization": f"Bearer {key}"} if rule.endpoint.startswith("api.") else {}
+            for value in hostile(app):
+                path = f"{path_of(rule)}?{name}={quote(value.encode('utf-8', 'surrogatepass'))}{beside}"
+                yield f"GET {path}", browser.get(path, headers=headers)
+
+    assert broken(tried()) == []
+
+
+def test_no_field_of_a_form_breaks_anything(app: Flask, browser: Browser, part: int) -> None:
+    changed = [
+        (path_of(rule), name)
+        for rule in rules(app, "POST")
+        if not rule.endpoint.startswith(("api.", "sign_in."))
+        for name in sorted(read_by(app, rule.endpoint, "form"))
+    ]
+
+    def tried() -> Iterator[tuple[str, Response]]:
+        for path, name in dealt(changed, part):
+            for value in hostile(app):
+                body = f"{name}={quote(value.encode('utf-8', 'surrogatepass'))}"
+                kind = "application/x-www-form-urlencoded"
+                yield f"POST {path} {body}", browser.post(path, data=body, content_type=kind)
 
     assert broken(tried()) == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # headers do not get as far
-def test_no_header_breaks_anything(app: Flask, browser: Browser, key: str) -> None:
+def test_no_header_breaks_anything(app: Flask, browser: Browser, key: str, part: int) -> None:
     """By the API, and on one page after the other."""
     pages = cycle(("/", "/mailings", "/static/app.css", "/readyz", "/metrics"))
     methods = cycle(("GET", "POST"))
     opened = {"Authorization": f"Bearer {key}"}
+    sent_to = [
+        (name, value, next(pages), next(methods))
+        for name, value in product(sorted(HEADERS), NOT_STORED + HOSTILE)
+    ]
 
     def tried() -> Iterator[tuple[str, Response]]:
-        for name in sorted(HEADERS):
-            for value in NOT_STORED + HOSTILE:
-                cleaned = "".join(c for c in value if c not in "\r\n\0")
-                sent = {name: cleaned.encode("utf-8", "replace").decode("latin-1")}
-                page = next(pages)
-                answer = browser.get(page, headers=sent)
-                # Only the workers are missing.
-                if page != "/readyz" or answer.status_code != 503:
-                    yield f"GET {page} {sent}", answer
-                for method in ("GET", "POST") if EVERY_BODY else (next(methods),):
-                    asked = browser.open("/api/v1/emails", method=method, data=b"{}", headers=opened | sent)
-                    yield f"{method} /emails {sent}", asked
+        for name, value, page, method in dealt(sent_to, part):
+            cleaned = "".join(c for c in value if c not in "\r\n\0")
+            sent = {name: cleaned.encode("utf-8", "replace").decode("latin-1")}
+            answer = browser.get(page, headers=sent)
+            # Only the workers are missing.
+            if page != "/readyz" or answer.status_code != 503:
+                yield f"GET {page} {sent}", answer
+            for each in ("GET", "POST") if EVERY_BODY else (method,):
+                asked = browser.open("/api/v1/emails", method=each, data=b"{}", headers=opened | sent)
+                yield f"{each} /emails {sent}", asked
 
     assert broken(tried()) == []
