@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import socketserver
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
@@ -13,6 +12,7 @@ import pytest
 from mailroom.imap import mailbox as imap_mailbox
 from mailroom.imap.mailbox import Aside, Mailbox, MailboxTrouble
 from mailroom.imap.place import MailboxPlace
+from tests.serving import serve
 
 Answers = Callable[[str], Iterator[bytes]]
 MANY = 300_000
@@ -38,8 +38,7 @@ def server(answers: Answers) -> Iterator[MailboxPlace]:
         daemon_threads = True
 
     with Server(("127.0.0.1", 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, daemon=True)
-        thread.start()
+        serve(listening)
         yield MailboxPlace("127.0.0.1", listening.server_address[1], "ann", "INBOX", is_tls=False)
         listening.shutdown()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from mailroom.flask import Away, Mail, Message, NotSetUp, Refused
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import deliveries, mailings, originals
 from mailroom.settings import Settings
-from tests.serving import served
+from tests.serving import serve, served
 
 mail = Mail()
 
@@ -138,7 +137,7 @@ def stand_in(statuses: list[int | None]) -> Iterator[tuple[str, list[str]]]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    serve(server)
     try:
         yield f"http://127.0.0.1:{server.server_port}/api/v1", seen
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers import wait_until
+from tests.serving import serve
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Receiver:
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/hooks?x=1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        serve(self.server)
 
     def speak_tls(self, pem: Path) -> None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
