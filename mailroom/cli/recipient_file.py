@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import click
 
@@ -39,7 +39,7 @@ def seekable(data: BinaryIO) -> Iterator[BinaryIO]:
         while octets := data.read(COPIED_FROM_INPUT):
             write_temporary(copy, octets)
         copy.seek(0)
-        yield copy
+        yield cast(BinaryIO, copy)
 
 
 def size_of(data: BinaryIO) -> int:

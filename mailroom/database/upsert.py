@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Executable, Table
+from sqlalchemy import Column, Connection, Executable, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailroom.database.statement import Statement
@@ -32,6 +32,13 @@ def insert_all_once(connection: Connection, table: Table, rows: Sequence[Mapping
         return 0
     statement = INSERT[connection.dialect.name](table).on_conflict_do_nothing()
     return len(connection.execute(statement.returning(*table.primary_key), list(rows)).all())
+
+
+def insert_found(connection: Connection, table: Table, found: Select[Any]) -> int:
+    """The same for what a query finds, whose columns have the table's names: nothing of it comes here."""
+    names = found.selected_columns.keys()
+    statement = INSERT[connection.dialect.name](table).from_select(names, found).on_conflict_do_nothing()
+    return int(connection.execute(statement).rowcount)
 
 
 def insert_new(

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, func, or_, select, tuple_
+from sqlalchemy import Connection, Select, delete, func, literal, or_, select, tuple_
 
 from mailroom.database import clock
 from mailroom.database.any_case import contains_in_any_case
 from mailroom.database.clock import from_millis
 from mailroom.database.contains import contains
 from mailroom.database.planner import without_parallel_workers
-from mailroom.database.upsert import insert_all_once
+from mailroom.database.upsert import insert_all_once, insert_found
 from mailroom.in_parts import in_parts
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.lists.reach import PEOPLES
@@ -106,12 +106,13 @@ def carry_over(connection: Connection, list_id: int, before: str, name: str) -> 
     )
     owner = select(lists.c.program_id).where(lists.c.id == list_id).scalar_subquery()
     its_mail = select(mailings.c.id).where(mailings.c.program_id == owner)
-    query = select(suppressions).where(
+    same = (column for column in suppressions.c if column.name != "list_name")
+    query = select(*same, literal(name).label("list_name")).where(
         suppressions.c.list_name == before,
         on_it.exists(),
         or_(owner == PEOPLES, suppressions.c.mailing_id.in_(its_mail)),
     )
-    return add_rows(connection, [{**row, "list_name": name} for row in connection.execute(query).mappings()])
+    return insert_found(connection, suppressions, query)
 
 
 def remove(connection: Connection, address_key: str, scope: Scope | None = None) -> bool:
