@@ -31,15 +31,17 @@ AT_ONCE_IN = {"control": 4, "engine": 8, "queue": 8, "sweep": 8}
 TOGETHER = ("tests/browser/local_run/",)
 """Folders that share something for the whole of a run."""
 
-A_PART = 3
-"""One of so many workers computes."""
+WAITERS = 6
+"""So many workers wait, where there are enough: more would only be more to start."""
+A_PART = 4
+"""Of few workers one of so many computes."""
 LESS_URGENT = 5
 """What is added to the niceness of those that compute."""
 
 
 def computes(worker: str, of: int) -> bool:
     """Whether that xdist worker (gw0, gw1, ...) is one of those that compute."""
-    return int(worker.removeprefix("gw")) < of // A_PART
+    return int(worker.removeprefix("gw")) < max(of - WAITERS, of // A_PART)
 
 
 def be_less_urgent() -> None:

@@ -71,9 +71,14 @@ def test_each_test_is_run_once(
 def test_who_computes_begins_with_what_computes(
     pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran = ran_by_all(started(pytestconfig, monkeypatch, 3))
+    ran = ran_by_all(started(pytestconfig, monkeypatch, 4))
     assert ran["gw0"][:10] == COMPUTE[:10]
-    assert set(ran["gw1"][:4] + ran["gw2"][:4]) <= set(WAIT)
+    assert set(ran["gw1"][:4] + ran["gw2"][:4] + ran["gw3"][:4]) <= set(WAIT)
+
+
+@pytest.mark.parametrize(("workers", "compute"), [(1, 0), (3, 0), (4, 1), (7, 1), (8, 2), (14, 8)])
+def test_some_wait_and_what_is_left_of_the_machine_computes(workers: int, compute: int) -> None:
+    assert [side_by_side.computes(f"gw{number}", workers) for number in range(workers)].count(True) == compute
 
 
 def test_what_a_worker_that_crashed_had_before_it_is_run_by_others(
