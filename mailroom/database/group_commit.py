@@ -86,21 +86,33 @@ class _Line:
         return mine.result
 
     def _write_some(self) -> None:
-        """For whoever is the first in line, and for those behind."""
+        """For whoever is the first in line, those behind, and those who come while these are written."""
+        some: list[_Turn[Any]] = []
         with self._lock:
-            some = [self._waiting.popleft() for _ in range(min(LARGEST_GROUP, len(self._waiting)))]
+            have_waited = len(self._waiting)
         try:
             with self._transactions.begin() as connection:
-                if len(some) == 1:
-                    some[0].run(connection)
-                else:
-                    for turn in some:
+                while turn := self._next(some):
+                    if len(some) == 1 and not self._waiting:
+                        turn.run(connection)
+                    else:
                         _run_apart(turn, connection)
         except BaseException as error:
+            if not some:  # no transaction: for as long as the first of them, all have waited for one
+                while len(some) < have_waited and self._next(some):
+                    pass
             for turn in some:
                 turn.error = error
         finally:
             self._let_go_on(some)
+
+    def _next(self, some: list[_Turn[Any]]) -> _Turn[Any] | None:
+        """The next one in line, who joins `some`."""
+        with self._lock:
+            if not self._waiting or len(some) >= LARGEST_GROUP:
+                return None
+            some.append(self._waiting.popleft())
+            return some[-1]
 
     def _let_go_on(self, done: Sequence[_Turn[Any]]) -> None:
         with self._lock:

@@ -44,7 +44,45 @@ def test_each_gets_its_own_answer(database: Database) -> None:
     assert noted(database) == set(keys)
 
 
-def test_who_waits_meanwhile_shares_a_commit_and_a_failure_undoes_itself_only(sqlite_url: str) -> None:
+@pytest.mark.parametrize("is_first_wrong", [False, True])
+def test_who_comes_meanwhile_shares_the_commit_and_a_failure_undoes_itself_only(
+    sqlite_url: str, is_first_wrong: bool
+) -> None:
+    """Even that of the first, who wrote before anybody else was there."""
+    database = Database(sqlite_url)
+    commits: list[object] = []
+    event.listen(database.engine, "commit", commits.append)
+    begun, may_go_on = Event(), Event()
+
+    def first(connection: Connection) -> None:
+        begun.set()
+        assert may_go_on.wait(10)
+        if is_first_wrong:
+            raise ValueError("first")
+
+    with ThreadPoolExecutor(8) as threads:
+        leader = threads.submit(group_commit.write, database, first)
+        assert begun.wait(10)
+        good = [threads.submit(group_commit.write, database, note(f"good{n}")) for n in range(3)]
+        bad = threads.submit(group_commit.write, database, note("bad", fails=True))
+        while len(group_commit._lines[database]._waiting) < 4:
+            pass
+        may_go_on.set()
+        if is_first_wrong:
+            with pytest.raises(ValueError, match="first"):
+                leader.result(10)
+        else:
+            leader.result(10)
+        assert [future.result(10) for future in good] == ["good0", "good1", "good2"]
+        with pytest.raises(ValueError, match="bad"):
+            bad.result(10)
+    assert len(commits) == 1
+    assert noted(database) == {"good0", "good1", "good2"}
+    database.dispose()
+
+
+def test_a_group_ends_though_more_and_more_come(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "LARGEST_GROUP", 3)
     database = Database(sqlite_url)
     commits: list[object] = []
     event.listen(database.engine, "commit", commits.append)
@@ -57,17 +95,13 @@ def test_who_waits_meanwhile_shares_a_commit_and_a_failure_undoes_itself_only(sq
     with ThreadPoolExecutor(8) as threads:
         leader = threads.submit(group_commit.write, database, first)
         assert begun.wait(10)
-        good = [threads.submit(group_commit.write, database, note(f"good{n}")) for n in range(3)]
-        bad = threads.submit(group_commit.write, database, note("bad", fails=True))
+        others = [threads.submit(group_commit.write, database, note(f"p{n}")) for n in range(4)]
         while len(group_commit._lines[database]._waiting) < 4:
             pass
         may_go_on.set()
         leader.result(10)
-        assert [future.result(10) for future in good] == ["good0", "good1", "good2"]
-        with pytest.raises(ValueError, match="bad"):
-            bad.result(10)
+        assert sorted(future.result(10) for future in others) == ["p0", "p1", "p2", "p3"]
     assert len(commits) == 2
-    assert noted(database) == {"good0", "good1", "good2"}
     database.dispose()
 
 

@@ -1,4 +1,7 @@
-"""Bearer authentication: the key in the Authorization header, looked up anew for every request."""
+"""Bearer authentication: the key in the Authorization header, looked up anew for every request.
+
+But for one whose own transaction asks whether the key is still valid: it may go by a look of a moment ago.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailroom.database.engine import Database
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
+from mailroom.ledger.people.tokens import token_hash
 from mailroom.web import mailroom
 from mailroom.web.api.errors import ApiError
+
+KNOWN_FOR = 1.0
+"""Seconds for which a look may serve such requests."""
+
+MOST_KNOWN = 1_000
 
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
@@ -31,6 +40,20 @@ def authenticate() -> ApiKey:
     last_uses: LastUses = current_app.extensions["mailroom.last_uses"]
     last_uses.note(key)
     return key
+
+
+def authenticate_for_now() -> tuple[ApiKey, bool]:
+    """The key of this request, for whoever has its transaction ask whether it is still valid; and whether it
+    was looked up now. Raises ApiError.
+    """
+    known: KnownKeys = current_app.extensions["mailroom.known_keys"]
+    token = _token()
+    key = known.get(token)
+    if key is not None:
+        return key, False
+    key = authenticate()
+    known.note(token, key)
+    return key, True
 
 
 def find() -> ApiKey:
@@ -55,13 +78,33 @@ def _token() -> str:
 
 
 def _find(token: str) -> ApiKey:
-    # No cache between the key and the ledger: a revoked key must be dead at once.
+    # No cache between the key and the ledger: a revoked key must be dead at once. See KnownKeys.
     key = api_keys.look(mailroom().database, token)
     if key is None:
         raise ApiError(403, "invalid_api_key", "API key is invalid.")
     if not key.is_active:
         raise ApiError(403, "invalid_api_key", f"API key is invalid: it is {key.state}.")
     return key
+
+
+class KnownKeys:
+    """Keys that were found valid within the last second, by their hashes.
+
+    Nothing of a key ever changes but that it ends. In a burst SQLite would read the key's pages anew for each
+    request, since others have written meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[float, ApiKey]] = {}
+
+    def get(self, token: str) -> ApiKey | None:
+        found_at, key = self._found.get(token_hash(token), (-math.inf, None))
+        return key if time.monotonic() - found_at < KNOWN_FOR else None
+
+    def note(self, token: str, key: ApiKey) -> None:
+        if len(self._found) >= MOST_KNOWN:
+            self._found.clear()
+        self._found[token_hash(token)] = time.monotonic(), key
 
 
 class LastUses:
@@ -87,3 +130,4 @@ class LastUses:
 
 def init_app(app: Flask, database: Database) -> None:
     app.extensions["mailroom.last_uses"] = LastUses(database)
+    app.extensions["mailroom.known_keys"] = KnownKeys()

@@ -48,6 +48,7 @@ class Operation:
     headers: tuple[str, ...] = ()
     json_room: JsonRoom = ROOM_FOR_EMAILS
     errors: tuple[int, ...] = ()  # beside those that its shape makes possible
+    checks_key: bool = False  # in the transaction that writes: it accepts nothing of a key that has ended
 
     @property
     def tag(self) -> str:
@@ -90,7 +91,18 @@ def operation(method: str, path: str, *, scope: str, **described: Any) -> Callab
 
         @wraps(view)
         def guarded(id: str = "") -> Response:
-            key = _admit(scope)
+            if not known.checks_key or "Idempotency-Key" in request.headers:  # a replay writes nothing
+                return served(id, bearer.authenticate())
+            key, is_new = bearer.authenticate_for_now()
+            try:
+                return served(id, key)
+            except Exception:
+                if not is_new:
+                    bearer.find()  # who has a key that has ended hears only that
+                raise
+
+        def served(id: str, key: ApiKey) -> Response:
+            _admit(key, scope)
             g.json_room = known.json_room
             if known.query is None and request.args:
                 body.read_query(NoParameters)
@@ -106,8 +118,7 @@ def operation(method: str, path: str, *, scope: str, **described: Any) -> Callab
     return register
 
 
-def _admit(scope: str) -> ApiKey:
-    key = bearer.authenticate()
+def _admit(key: ApiKey, scope: str) -> None:
     g.api_key = key
     try:
         g.ratelimit = rates.limited(key)
@@ -115,7 +126,6 @@ def _admit(scope: str) -> ApiKey:
         g.ratelimit = error.headers
         raise
     bearer.require(key, scope)
-    return key
 
 
 def api_key() -> ApiKey:

@@ -43,6 +43,7 @@ MOST_DELIVERIES = 1_000
     gives=answers.SentEmailAnswer,
     headers=("Idempotency-Key",),
     errors=(404, 409, 413),
+    checks_key=True,
 )
 def send_email() -> Response:
     """Send an email.
