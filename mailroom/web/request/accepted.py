@@ -7,13 +7,18 @@ view or in what the application does with every answer, is logged, and the respo
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask, current_app, request
+from flask import Response as FlaskResponse
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
 from mailroom.web.request.form_files import FormRequest
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 PLACE = "mailroom.accepted"
 """In the request's environ: Flask's g may outlive a request."""
@@ -27,10 +32,21 @@ def stands(response: R) -> R:
     return response
 
 
+class PlainResponse(FlaskResponse):
+    """Flask's own, which would go through its headers and copy them: most are to be sent as they stand."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        is_as_it_stands = self.status_code == 200 and "Content-Length" in self.headers
+        if is_as_it_stands and "Location" not in self.headers and "Content-Location" not in self.headers:
+            return self.headers
+        return super().get_wsgi_headers(environ)
+
+
 class Application(Flask):
     """Flask, which asks for the standing answer before it makes an error of an exception."""
 
     request_class = FormRequest
+    response_class = PlainResponse
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """None of ours is a coroutine, and Flask asks that of every hook and view in every request."""

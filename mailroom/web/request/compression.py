@@ -32,7 +32,10 @@ def _compress(response: Response) -> Response:
         return response
     if not (response.content_type or "").startswith(COMPRESSED_TYPES) or response.content_encoding:
         return response
-    response.vary.add("Accept-Encoding")
+    if "Vary" in response.headers:
+        response.vary.add("Accept-Encoding")
+    else:  # as a set of words it would take ten times as long
+        response.headers.add("Vary", "Accept-Encoding")
     is_whole = response.status_code != 206 and (response.direct_passthrough or response.is_sequence)
     if not is_whole or not WORTH_IT <= (response.content_length or 0) <= AT_MOST:
         return response

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from hmac import compare_digest
 
-from flask import Flask, Response, abort, current_app, g, request, session
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask import Flask, Request, Response, abort, current_app, g, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
 from itsdangerous import BadData
 
@@ -93,6 +93,11 @@ class Sessions(SecureCookieSessionInterface):
                 str(app.secret_key), salt=self.salt, serializer=self.serializer, signer_kwargs=derived
             )
         return self._signer
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if "HTTP_COOKIE" not in request.environ:  # a program's; Flask would go through all headers for one
+            return self.session_class()
+        return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if session.modified:
