@@ -18,7 +18,7 @@ from tests.servers import wait_until
 from tests.web_server import ON_EITHER_LOOP, WebServer, read_all, statuses
 
 
-@pytest.fixture(params=ON_EITHER_LOOP.values(), ids=ON_EITHER_LOOP)
+@pytest.fixture(params=list(ON_EITHER_LOOP.values()), ids=list(ON_EITHER_LOOP))
 def web(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[WebServer]:
     with WebServer(tmp_path, {}, application=APPLICATION, configuration=request.param) as web:
         yield web

@@ -18,7 +18,7 @@ APPLICATION = "tests.front.slow_answers:app"
 LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
-@pytest.fixture(params=ON_EITHER_LOOP.values(), ids=ON_EITHER_LOOP)
+@pytest.fixture(params=list(ON_EITHER_LOOP.values()), ids=list(ON_EITHER_LOOP))
 def web(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[WebServer]:
     with WebServer(tmp_path, {}, application=APPLICATION, configuration=request.param, patience=3) as web:
         yield web
