@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mailroom.engine import enqueue
 from mailroom.engine.accept import acceptance, thresholds, write
+from mailroom.engine.accept.early_jobs import EarlyJobs
+from mailroom.ledger.batches.batches import Gathered
 from mailroom.ledger.mailings import staging
 
 LARGE = ("received", "begun", "half of it staged", "all of it staged", "before the last commit")
 """Stages at which nothing was accepted yet, of a mailing that is written in parts."""
 
 SMALL = ("before the only commit",)
+EARLY = ("its job has left",)
+"""The same, where a job leaves before the commit: on SQLite."""
+
 DONE = ("committed", "enqueued")
 """Stages at which it was."""
 
@@ -53,7 +57,8 @@ def arm(folder: str, lease_ms: int, part: int) -> None:
     _around(write, "_add_some", before=half_way)
     _around(write, "_activate", after=lambda: die_at("before the last commit"))
     _around(write, "_write_one_batch", after=lambda: die_at("before the only commit"))
-    _around(enqueue, "onto", before=lambda: die_at("committed"), after=lambda: die_at("enqueued"))
+    _around(EarlyJobs, "onto", before=lambda: die_at("committed"), after=lambda: die_at("enqueued"))
+    _as_if_not_the_first(lambda: die_at(*EARLY))
 
 
 def _nothing() -> None: ...
@@ -71,3 +76,16 @@ def _around(
         return result
 
     setattr(module, name, watched)
+
+
+def _as_if_not_the_first(has_left: Callable[[], None]) -> None:
+    """A job leaves early once its process has enqueued something."""
+    real = EarlyJobs.send
+
+    def send(jobs: EarlyJobs, gathered: Sequence[Gathered]) -> None:
+        jobs.get_ready()
+        real(jobs, gathered)
+        if jobs.has_left:
+            has_left()
+
+    EarlyJobs.send = send  # type: ignore[method-assign]

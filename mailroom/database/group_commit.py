@@ -3,6 +3,9 @@
 SQLite has one write lock, and a durable commit holds it for a disk's flush. So whoever has
 their turn writes for all who wait behind: one flush for all of them. PostgreSQL does this
 by itself.
+
+Whoever looks for what is being written waits there for the lock, and so for the commit: what follows it can
+begin `meanwhile`.
 """
 
 from __future__ import annotations
@@ -28,21 +31,30 @@ LARGEST_GROUP = 50
 T = TypeVar("T")
 
 
-def write(database: Database, work: Callable[[Connection], T]) -> T:
-    """Runs `work` in a transaction and commits it; what it raises undoes its own writes only."""
+def write(
+    database: Database,
+    work: Callable[[Connection], T],
+    meanwhile: Callable[[T], object] = lambda result: None,
+) -> T:
+    """Runs `work` in a transaction and commits it; what it raises undoes its own writes only.
+
+    `meanwhile` is told what `work` returned when all but the commit is done, which may still fail: on SQLite,
+    and if nobody else would wait for it. It holds the write lock, so it must not wait, nor raise.
+    """
     if not database.is_sqlite:
         with database.begin_at_once() as connection:
             return work(connection)
     with _guard:
         line = _lines.get(database) or _lines.setdefault(database, _Line(database))
-    return line.write(work)
+    return line.write(work, meanwhile)
 
 
 class _Turn(Generic[T]):
     """One thread's work, and what became of it."""
 
-    def __init__(self, work: Callable[[Connection], T]) -> None:
+    def __init__(self, work: Callable[[Connection], T], meanwhile: Callable[[T], object]) -> None:
         self.work = work
+        self.meanwhile = meanwhile
         self.result: T
         self.error: BaseException | None = None
         self.is_over = False
@@ -72,8 +84,8 @@ class _Line:
         self._waiting: deque[_Turn[Any]] = deque()
         self._somebody_writes = False
 
-    def write(self, work: Callable[[Connection], T]) -> T:
-        mine = _Turn(work)
+    def write(self, work: Callable[[Connection], T], meanwhile: Callable[[T], object]) -> T:
+        mine = _Turn(work, meanwhile)
         with self._lock:
             self._waiting.append(mine)
             must_wait, self._somebody_writes = self._somebody_writes, True
@@ -97,6 +109,8 @@ class _Line:
                         turn.run(connection)
                     else:
                         _run_apart(turn, connection)
+                if len(some) == 1:
+                    some[0].meanwhile(some[0].result)
         except BaseException as error:
             if not some:  # no transaction: for as long as the first of them, all have waited for one
                 while len(some) < have_waited and self._next(some):

@@ -1,4 +1,7 @@
-"""Enqueueing: from the ledger onto the queue, after the commit, and allowed to fail."""
+"""Enqueueing: from the ledger onto the queue, after the commit, and allowed to fail.
+
+What an acceptance enqueues sooner has reasons of its own: accept/early_jobs.py.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 import structlog
 
 from mailroom.ledger.batches.batches import Gathered
-from mailroom.queue import Queue, QueueDown
+from mailroom.queue import NewBatch, Queue, QueueDown
 
 log = structlog.get_logger()
 
@@ -17,8 +20,7 @@ def onto(queue: Queue, gathered: Sequence[Gathered], *, at_front: bool = False, 
     if not gathered:
         return True
     try:
-        jobs = [(batch.id, batch.epoch, batch.size, batch.queue) for batch in gathered]
-        queue.enqueue(jobs, at_front=at_front, again=again)
+        queue.enqueue(jobs_of(gathered), at_front=at_front, again=again)
     except QueueDown as down:
         log.warning("the queue is away; sending starts when it is back", reason=str(down))
         return False
@@ -27,3 +29,8 @@ def onto(queue: Queue, gathered: Sequence[Gathered], *, at_front: bool = False, 
         log.exception("a batch was not enqueued; the sweeper will do it")
         return False
     return True
+
+
+def jobs_of(gathered: Sequence[Gathered]) -> list[NewBatch]:
+    """As a queue wants to know them."""
+    return [(batch.id, batch.epoch, batch.size, batch.queue) for batch in gathered]

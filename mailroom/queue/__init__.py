@@ -11,8 +11,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from mailroom.queue.early import EarlyTransaction
 from mailroom.queue.job import Job
-from mailroom.queue.queue import BULK, EVICTS_NOTHING, URGENT, BatchId, Queue, QueueDown, WorkerInfo
+from mailroom.queue.queue import BULK, EVICTS_NOTHING, URGENT, BatchId, NewBatch, Queue, QueueDown, WorkerInfo
 
 if TYPE_CHECKING:
     from mailroom.queue.pool import Pool
@@ -23,7 +24,9 @@ __all__ = [
     "EVICTS_NOTHING",
     "URGENT",
     "BatchId",
+    "EarlyTransaction",
     "Job",
+    "NewBatch",
     "Pool",
     "Queue",
     "QueueDown",

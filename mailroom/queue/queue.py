@@ -23,6 +23,7 @@ from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from mailroom.in_parts import in_parts
 from mailroom.queue.connection import connect
+from mailroom.queue.early import EarlyLine, EarlyTransaction
 from mailroom.queue.job import DELIVER, JobList
 from mailroom.queue.strays import is_wrong_kind, put_aside, readable
 from mailroom.queue.transaction import Transaction, packed
@@ -131,6 +132,7 @@ class Queue:
 
     def __init__(self, redis: str | Redis) -> None:
         self.redis = connect(redis)
+        self._early = EarlyLine(self.redis)
         self._resting_until = 0.0
 
     def enqueue(self, batches: Iterable[NewBatch], *, at_front: bool = False, again: bool = False) -> bool:
@@ -142,16 +144,27 @@ class Queue:
         enqueued = False
         for chunk in in_parts(batches, JOBS_PER_PIPELINE):
             with self._asking(mend=True):
-                transaction = Transaction()
-                for name in {batch[3] for batch in chunk}:
-                    transaction.add("SADD", JobList.redis_queues_keys, queue_key(name))
-                    if again:
-                        ids = [job_id(batch[0], batch[1]) for batch in chunk if batch[3] == name]
-                        _forget(transaction, name, ids)
-                _add(transaction, chunk, at_front)
-                transaction.run(self.redis)
+                _enqueuing(chunk, at_front, again).run(self.redis)
             enqueued = True
         return enqueued
+
+    def enqueue_early(self, batches: Sequence[NewBatch]) -> EarlyTransaction | None:
+        """Sends the same and waits for nothing, Redis' answers included: for these there is `has_arrived`.
+
+        None: it cannot be sent so. Ended by `has_arrived`, or by `forget` of what it returns.
+        """
+        if time.monotonic() < self._resting_until or not 0 < len(batches) <= JOBS_PER_PIPELINE:
+            return None
+        return self._early.send(_enqueuing(batches))
+
+    def has_arrived(self, early: EarlyTransaction) -> None:
+        """Returns when those are on their queues. Whether they are is not known when QueueDown is raised."""
+        with self._asking(mend=True):
+            early.arrive()
+
+    def get_ready(self) -> None:
+        """For the next who enqueues early."""
+        self._ask(self._early.open)
 
     def missing(self, batches: Iterable[BatchId], overdue: Collection[BatchId] = ()) -> list[BatchId]:
         """Those (batch_id, epoch) whose job is in no queue and is not being run by a live worker.
@@ -256,6 +269,17 @@ class Queue:
     def _put_aside(self) -> None:
         with self._asking():
             put_aside(self.redis, (URGENT, BULK))
+
+
+def _enqueuing(batches: Sequence[NewBatch], at_front: bool = False, again: bool = False) -> Transaction:
+    transaction = Transaction()
+    for name in {batch[3] for batch in batches}:
+        transaction.add("SADD", JobList.redis_queues_keys, queue_key(name))
+        if again:
+            ids = [job_id(batch[0], batch[1]) for batch in batches if batch[3] == name]
+            _forget(transaction, name, ids)
+    _add(transaction, batches, at_front)
+    return transaction
 
 
 def _add(transaction: Transaction, batches: Sequence[NewBatch], at_front: bool) -> None:

@@ -5,6 +5,7 @@ redis-py's pipeline packs each word by itself and looks at each answer twice, wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis
@@ -38,17 +39,31 @@ class Transaction:
         pool = redis.connection_pool
         connection: Any = pool.get_connection()
         try:
-            connection.send_packed_command([b"".join([MULTI, *self._commands, EXEC])])
-            # All of them, or the next who has this connection would read what is left.
-            errors = [found for _ in range(len(self._commands) + 2) for found in _errors(connection)]
+            connection.send_packed_command([self.octets])
+            errors = self.read(connection)
         except BaseException:
             connection.disconnect()
             raise
         finally:
             pool.release(connection)
-        for error in errors:
-            if not isinstance(error, ExecAbortError) or error is errors[-1]:
-                raise error
+        raise_first(errors)
+
+    @property
+    def octets(self) -> bytes:
+        """As it goes over the wire."""
+        return b"".join([MULTI, *self._commands, EXEC])
+
+    def read(self, connection: Any) -> list[ResponseError]:
+        """The errors among its answers."""
+        # All of them, or the next who has this connection would read what is left.
+        return [found for _ in range(len(self._commands) + 2) for found in _errors(connection)]
+
+
+def raise_first(errors: Sequence[ResponseError]) -> None:
+    """Of a transaction's, the one that says why."""
+    for error in errors:
+        if not isinstance(error, ExecAbortError) or error is errors[-1]:
+            raise error
 
 
 def _errors(connection: Any) -> list[ResponseError]:

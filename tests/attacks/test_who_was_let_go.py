@@ -194,9 +194,9 @@ def in_between(
         wait()
         return begin()
 
-    def held_together(database: Database, work: Callable[[Connection], T]) -> T:
+    def held_together(database: Database, work: Callable[[Connection], T], **named: Any) -> T:
         wait()
-        return together(database, work)
+        return together(database, work, **named)
 
     database.begin = held  # type: ignore[method-assign]
     group_commit.write = held_together

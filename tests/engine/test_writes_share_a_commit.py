@@ -116,3 +116,13 @@ def test_when_the_commit_fails_all_are_told(sqlite_url: str) -> None:
     assert noted(database) == set()
     database.dispose()
     other.dispose()
+
+
+def test_who_writes_alone_goes_on_before_the_commit_on_sqlite_only(database: Database) -> None:
+    happened: list[str] = []
+    event.listen(database.engine, "commit", lambda _: happened.append("commit"))
+    group_commit.write(database, note("p"), happened.append)
+    assert happened == (["p", "commit"] if database.is_sqlite else ["commit"])
+    with pytest.raises(ValueError, match="bad"):
+        group_commit.write(database, note("bad", fails=True), happened.append)
+    assert "bad" not in happened

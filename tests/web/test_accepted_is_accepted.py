@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from app import create_app
 from mailroom.database.engine import Database
 from mailroom.engine import enqueue
+from mailroom.engine.accept.early_jobs import EarlyJobs
 from mailroom.ledger.people import api_keys, users
 from mailroom.ledger.schema import batches, mailings
 from mailroom.queue import Queue
@@ -100,6 +101,9 @@ def fails(*_: object, **__: object) -> Any:
 
 STEPS: dict[str, tuple[Any, str]] = {
     "the queue": (Queue, "enqueue"),
+    "the queue before the commit": (Queue, "enqueue_early"),
+    "what was sent before the commit": (Queue, "has_arrived"),
+    "a connection for the next one": (Queue, "get_ready"),
     "a form's kept files": (Uploads, "drop"),
     "the form's words": (compose, "_say"),
     "the session": (Sessions, "save_session"),
@@ -136,6 +140,7 @@ def test_a_ledger_that_goes_away_after_the_commit_is_not_the_answer(
     for door in doors.all:
         with monkeypatch.context() as patch:
             patch.setattr(enqueue, "onto", gone)
+            patch.setattr(EarlyJobs, "onto", gone)
             door()
             monkeypatch.undo()
     assert doors.count(mailings) == 4

@@ -4,5 +4,6 @@ In this order: `submission` (what is submitted, what is answered, why something 
 submission of a whole message), `thresholds` (every number, with its reason), `acceptance` (one mailing) and
 `several` (many, one answer), `write` (one way in two sizes), `rows` (what is written),
 `canary_size` (how many go first), `waits` (for what a forecast waits), `keys` (idempotency), `kept_drafts`
-(what was kept until then), `aftermath` (what follows the commit), `warm_up`.
+(what was kept until then), `early_jobs` (which do not wait for the commit), `aftermath` (what follows it),
+`warm_up`.
 """

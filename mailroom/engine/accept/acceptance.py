@@ -1,4 +1,4 @@
-"""Acceptance of one mailing: on disk first, then onto the queue."""
+"""Acceptance of one mailing: on disk, and onto the queue."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import structlog
 
 from mailroom.database import group_commit
 from mailroom.database.engine import Database
-from mailroom.engine import enqueue
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.aftermath import aftermath
+from mailroom.engine.accept.early_jobs import EarlyJobs
 from mailroom.engine.accept.submission import Accepted, Replayed, StillUnderWay, Submission, SubmissionRefused
 from mailroom.engine.accept.write import Written, write, write_in_parts
 from mailroom.ledger.mailings import mailings
@@ -34,11 +34,12 @@ def accept(
     """
     if not submission.recipients:
         raise SubmissionRefused([("recipients", "Add at least one recipient.")])
-    try:
-        accepted, gathered = _write(database, submission, tell)
-    except Replayed as replayed:
-        return answer_again(database, replayed.mailing_id)
-    enqueued = enqueue.onto(queue, gathered)
+    with EarlyJobs(queue) as jobs:
+        try:
+            accepted, gathered = _write(database, submission, tell, jobs)
+        except Replayed as replayed:
+            return answer_again(database, replayed.mailing_id)
+        enqueued = jobs.onto(gathered)
     with aftermath("its line in the log"):
         log.info(
             "a mailing is accepted",
@@ -50,9 +51,15 @@ def accept(
     return replace(accepted, enqueued=enqueued, ms=submission.elapsed_ms)
 
 
-def _write(database: Database, submission: Submission, tell: Callable[[int], object]) -> Written:
+def _write(
+    database: Database, submission: Submission, tell: Callable[[int], object], jobs: EarlyJobs
+) -> Written:
     if _shares_a_commit(submission):
-        return group_commit.write(database, lambda connection: write(connection, submission))
+        return group_commit.write(
+            database,
+            lambda connection: write(connection, submission),
+            meanwhile=lambda written: jobs.send(written[1]),
+        )
     if len(submission.recipients) > thresholds.STAGED_AT_ONCE:
         return write_in_parts(database, submission, tell)
     with database.begin() as connection:
