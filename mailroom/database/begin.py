@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from psycopg import ServerCursor
 from sqlalchemy import Connection, Engine, event
 
 from mailroom.database.pooler import EACH_TRANSACTION
@@ -25,7 +26,7 @@ BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 def with_the_first_statement(engine: Engine) -> None:
-    """Whatever runs that: SQLAlchemy, or whoever asks take()."""
+    """Whatever runs that: SQLAlchemy, or whoever asks run() or take()."""
 
     @event.listens_for(engine, "connect")
     def _connect(dbapi_connection: Any, record: Any) -> None:
@@ -40,8 +41,19 @@ def with_the_first_statement(engine: Engine) -> None:
             connection.info[PENDING] = [begin, settings_made] if settings_made else [begin]
 
     @event.listens_for(engine, "before_cursor_execute")
-    def _before(connection: Connection, *_: Any) -> None:
-        now(connection)
+    def _before(
+        connection: Connection, cursor: Any, sql: str, given: Any, context: Any, is_many: bool
+    ) -> None:
+        if is_many:
+            now(connection)
+        else:
+            context.mailroom_begins_with = take(connection)
+
+    @event.listens_for(engine, "do_execute")
+    def _do_execute(cursor: Any, sql: str, given: Any, context: Any) -> bool:
+        if statements := getattr(context, "mailroom_begins_with", ()):
+            _run_after(statements, cursor, sql, given)
+        return bool(statements)
 
     @event.listens_for(engine, "commit")
     @event.listens_for(engine, "rollback")
@@ -54,6 +66,30 @@ def take(connection: Connection) -> Sequence[str]:
     """What its transaction is still to begin with, for who runs it along with a statement of theirs."""
     found: Sequence[str] = connection.info.pop(PENDING, ())
     return found
+
+
+def run(connection: Connection, cursor: Any, sql: str, given: Any) -> None:
+    """Has the driver's `cursor` execute a statement, along with what its transaction is still to begin with.
+
+    An error of either is the driver's, and raised here.
+    """
+    if statements := take(connection):
+        _run_after(statements, cursor, sql, given)
+    else:
+        cursor.execute(sql, given)
+
+
+def _run_after(statements: Sequence[str], cursor: Any, sql: str, given: Any) -> None:
+    driver_s = cursor.connection
+    if isinstance(cursor, ServerCursor):  # it asks what its rows look like, and waits for that
+        for statement in statements:
+            driver_s.execute(statement)
+        cursor.execute(sql, given)
+        return
+    with driver_s.pipeline():
+        for statement in statements:
+            driver_s.execute(statement)
+        cursor.execute(sql, given)
 
 
 def now(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, insert, select
 
-from mailroom.database import begin
+from mailroom.database import begin, pipeline
 from mailroom.database.page_cache import nothing_mapped
 from mailroom.database.pipeline import as_sqlalchemy
 from mailroom.database.statement import execute
@@ -54,7 +54,7 @@ def insert_row(
     assert isinstance(table, Table)
     pieces = _exactly(size, pieces)
     if size <= READ_WHOLE:
-        connection.execute(insert(table).values({**row, column.name: b"".join(pieces)}))
+        pipeline.do(connection, insert(table).values({**row, column.name: b"".join(pieces)}))
     elif connection.dialect.name == "sqlite":
         _insert_through_a_handle(connection, column, row, size, pieces)
     else:

@@ -165,8 +165,9 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads: one consistent picture, never waiting for writers."""
-        with self._reading.connect() as connection:
-            connection.begin()  # or what the driver runs by itself would be no part of it
+        # Committed, though it wrote nothing: after a rollback psycopg has the server forget all statements
+        # that it prepared, which is one more round trip, and has them prepared anew.
+        with self._reading.begin() as connection:
             yield connection
 
     @contextmanager
@@ -202,6 +203,10 @@ class Database:
         """The only row that it finds now, or None; by itself, in no transaction."""
         rows = self._lookups.rows(statement, values)
         return rows[0] if rows else None
+
+    def look_all(self, statement: Statement, **values: Any) -> list[tuple[Any, ...]]:
+        """All rows, likewise."""
+        return self._lookups.rows(statement, values)
 
     @property
     def missing(self) -> Path | None:

@@ -6,12 +6,12 @@ where the next answer is read, or at the end; nothing is committed then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from greenlet import getcurrent
-from sqlalchemy import Connection, Dialect, Engine, event
+from sqlalchemy import Connection, Dialect, Engine, Executable, Insert, event
 from sqlalchemy.exc import DBAPIError
 
 from mailroom.database.begin import BEGIN
@@ -23,6 +23,9 @@ error of its own. The driver's own ones are waited for, each of them."""
 
 OF_CONNECTION, AFTERWARDS = "mailroom_pipeline", "mailroom_afterwards"
 """Of a connection's `info`."""
+
+NOBODY_WAITS = "mailroom_nobody_waits"
+"""An execution option of one statement."""
 
 READS_BY = "mailroom_reads_by"
 """Of a coroutine: the connection that it shares with others, see together.py."""
@@ -85,12 +88,22 @@ def afterwards(connection: Connection, act: Callable[[], None]) -> None:
         act()
 
 
+def do(connection: Connection, statement: Executable, values: Mapping[str, Any] | None = None) -> None:
+    """Has SQLAlchemy run what returns no rows; nobody waits for its answer."""
+    if isinstance(statement, Insert):
+        statement = statement.inline()  # or SQLAlchemy asks for the new row's id
+    connection.execute(statement, values, execution_options={NOBODY_WAITS: True})
+
+
 def waits_for_sqlalchemy(engine: Engine) -> None:
-    """What SQLAlchemy runs itself is answered at once: it looks at the answer."""
+    """What SQLAlchemy runs itself is answered at once, for it looks at the answer; but for what `do` runs."""
 
     @event.listens_for(engine, "after_cursor_execute")
-    def _answered(connection: Connection, *_: Any) -> None:
-        wait(connection)
+    def _answered(
+        connection: Connection, cursor: Any, sql: str, given: Any, context: Any, many: bool
+    ) -> None:
+        if not context.execution_options.get(NOBODY_WAITS):
+            wait(connection)
 
 
 def as_sqlalchemy(error: Exception, sql: str, dialect: Dialect) -> DBAPIError:

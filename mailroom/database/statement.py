@@ -38,18 +38,6 @@ def is_remote(connection: Connection) -> bool:
     return connection.dialect.name != "sqlite"
 
 
-def _run_with_begin(connection: Connection, cursor: Any, sql: str, given: Any) -> None:
-    statements = begin.take(connection)
-    if not statements:
-        cursor.execute(sql, given)
-        return
-    driver = cursor.connection
-    with driver.pipeline():
-        for statement in statements:
-            driver.execute(statement)
-        cursor.execute(sql, given)
-
-
 class Statement:
     """One statement, on whatever database it is run. Values and columns are converted as their types say.
 
@@ -103,7 +91,7 @@ class Statement:
 
     def _cursor(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         compiled, cursor = self._for(connection), connection.connection.cursor()
-        run = partial(_run_with_begin, connection, cursor) if is_remote(connection) else cursor.execute
+        run = partial(begin.run, connection, cursor) if is_remote(connection) else cursor.execute
         execute(connection, run, compiled.sql, compiled.parameters(values))
         return cursor
 

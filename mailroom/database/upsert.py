@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Executable, Select, Table
+from sqlalchemy import Column, ColumnElement, Connection, Executable, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailroom.database.statement import Statement
@@ -24,13 +24,15 @@ def insert_once(connection: Connection, table: Table, rows: Sequence[Mapping[str
     return len(connection.execute(statement.returning(*table.primary_key)).all())
 
 
-def insert_all_once(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+def insert_all_once(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], **all_have: ColumnElement[Any]
+) -> int:
     """The same for many rows of plain values. They stand beside the statement and not in it: to compile
-    thousands of parameters takes a second.
+    thousands of parameters takes a second. `all_have`: SQL, for each of them.
     """
     if not rows:
         return 0
-    statement = INSERT[connection.dialect.name](table).on_conflict_do_nothing()
+    statement = INSERT[connection.dialect.name](table).on_conflict_do_nothing().values(all_have)
     return len(connection.execute(statement.returning(*table.primary_key), list(rows)).all())
 
 

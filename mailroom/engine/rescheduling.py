@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
-from mailroom.database import clock
-from mailroom.database.clock import from_millis
 from mailroom.ledger.mailings import planned
 from mailroom.ledger.mailings.mailings import Mailing
 
@@ -24,12 +22,13 @@ def reschedule(
     send_at: datetime | None,
     lasts: timedelta,
     hours: SendingHours | None,
+    now: datetime,
 ) -> datetime | None:
     """When it begins or goes on: at `send_at`, or now if that is over, or when the next window opens then.
 
-    `send_at` None: as it was to, or now if it is under way. None: it does not wait for its time any more.
+    `send_at` None: as it was to, or now if it is under way. `now`: by the ledger's clock. None:
+    it does not wait for its time any more.
     """
-    now = from_millis(clock.now(connection))
     as_it_was = mailing.send_at if mailing.started_at is None else None
     start, closes_at = max(send_at or as_it_was or now, now), None
     if hours is not None:

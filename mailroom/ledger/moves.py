@@ -28,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 
+from mailroom.database import pipeline
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.ledger.mailings import counters, mailings
@@ -257,7 +258,7 @@ def apply(connection: Connection, steps: Iterable[tuple[Picked, Step]]) -> list[
         values = together[0].step.all_values
         changed = moved(move, batch_id=None, due_at=due_at, updated_at=now_millis(), **values)
         chosen = {"chosen": [one.row.id for one in together]}
-        connection.execute(changed.where(any_of(deliveries.c.id, "chosen")), chosen)
+        pipeline.do(connection, changed.where(any_of(deliveries.c.id, "chosen")), chosen)
     _follow(connection, made)
     return [one.row for one in made]
 

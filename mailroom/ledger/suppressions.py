@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, delete, func, literal, or_, select, tuple_
 
-from mailroom.database import clock
+from mailroom.database import pipeline
 from mailroom.database.any_case import contains_in_any_case
-from mailroom.database.clock import from_millis
+from mailroom.database.clock import now_millis
 from mailroom.database.contains import contains
 from mailroom.database.planner import without_parallel_workers
 from mailroom.database.upsert import insert_all_once, insert_found
@@ -86,13 +86,10 @@ def add(
 
 def add_rows(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> int:
     """The same for rows of the table that have all but the time."""
-    created_at = from_millis(clock.now(connection))
     added = 0
     for some in in_parts(rows, ADDRESSES_AT_ONCE):
         once = {(row["address_key"], row["sender"], row["list_name"]): row for row in some}
-        added += insert_all_once(
-            connection, suppressions, [{"created_at": created_at, **row} for row in once.values()]
-        )
+        added += insert_all_once(connection, suppressions, list(once.values()), created_at=now_millis())
     return added
 
 
@@ -121,7 +118,7 @@ def remove(connection: Connection, address_key: str, scope: Scope | None = None)
     """
     gone = delete(suppressions).where(suppressions.c.address_key == address_key)
     if scope is None or scope == ALL_MAIL:  # a first bounce must not put it back
-        connection.execute(delete(strikes).where(strikes.c.address_key == address_key))
+        pipeline.do(connection, delete(strikes).where(strikes.c.address_key == address_key))
     if scope is not None:
         gone = gone.where(suppressions.c.sender == scope.sender, suppressions.c.list_name == scope.list_name)
     return connection.execute(gone).rowcount > 0

@@ -83,8 +83,8 @@ class Reception:
     def _find(self, password: str) -> ApiKey | None:
         key = api_keys.look(self._database, password)
         if key is not None and key.is_active:
-            with self._database.begin() as connection:
-                api_keys.note_use(connection, key.id)
+            with self._database.begin_at_once() as connection:
+                api_keys.note_use_later(connection, key.id)
         return key
 
     async def handle_EHLO(
@@ -189,8 +189,7 @@ class Reception:
         return f"250 2.6.0 Accepted as {accept(self._database, self._queue, submission).uid}"
 
     def _is_active(self, key: ApiKey) -> bool:
-        with self._database.read() as connection:
-            present = api_keys.get(connection, key.id)
+        present = api_keys.look_again(self._database, key)
         return present is not None and present.is_active
 
 

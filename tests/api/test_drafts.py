@@ -149,7 +149,7 @@ def test_a_key_sends_to_no_list_that_it_does_not_reach_though_a_person_chose_it(
         assert client.post(f"/drafts/{uid}/send", key=key).status_code == 404
         assert rows(client) == []
     with client.database.begin() as connection:
-        kept.change(connection, people.id, is_shared=True)
+        kept.change(connection, people, is_shared=True)
     assert client.post(f"/drafts/{uid}/send", key=key).get_json()["total"] == 1
 
 

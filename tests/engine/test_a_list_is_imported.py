@@ -282,7 +282,8 @@ def test_a_list_is_removed_with_all_that_is_known_of_its_members(
     monkeypatch.setattr(removing, "MEMBERS_AT_ONCE", 1)
     lists.take(CONSENTED + "bob@mail.example\t\t\t\n")
     lists.take(CONSENTED.replace("2024-05-01", "2025-01-01"))
-    assert removing.take_off(lists.database, lists.kept, ["bob@mail.example", "no@mail.example"]) == 1
+    with lists.database.begin() as connection:
+        assert removing.take_off(connection, lists.kept, ["bob@mail.example", "no@mail.example"]) == 1
     assert lists.kept.total == 1
     removing.remove_list(lists.database, lists.kept)
     with lists.database.read() as connection:

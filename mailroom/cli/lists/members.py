@@ -89,9 +89,8 @@ def take_off(named: str, addresses: tuple[str, ...]) -> None:
     """Take ADDRESSES off a list, with what is known of their consent."""
     with told():
         keys = [parse_address(address).key for address in addresses]
-        with mailroom().database.read() as connection:
-            found = list_named(connection, named)
-        number = removing.take_off(mailroom().database, found, keys)
+        with mailroom().database.begin_at_once() as connection:
+            number = removing.take_off(connection, list_named(connection, named), keys)
     click.echo(f"{count(number, 'recipient')} taken off.")
 
 

@@ -54,7 +54,7 @@ def change(named: str, name: str | None, shared: bool | None) -> None:
             values |= {"name": new.name, "list_name": new.list_name}
         if shared is not None:
             values["is_shared"] = shared
-        kept.change(connection, found.id, **values)
+        kept.change(connection, found, **values)
     click.echo("Changed.")
 
 

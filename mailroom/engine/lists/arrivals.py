@@ -85,9 +85,15 @@ class Arrival(NamedTuple):
 def arrivals_of(
     connection: Connection, list_id: int, some: list[Newcomer], wish: ImportWish, now: datetime
 ) -> Iterator[Arrival]:
-    found = members.among(connection, list_id, [one.key for one in some])
+    return arrivals_among(members.among(connection, list_id, [one.key for one in some]), some, wish, now)
+
+
+def arrivals_among(
+    present: Mapping[str, Member], some: list[Newcomer], wish: ImportWish, now: datetime
+) -> Iterator[Arrival]:
+    """The same for who knows who of them is there."""
     for one in some:
-        before = found.get(one.key)
+        before = present.get(one.key)
         fact = _fact(before.consent if before else None, one.consent, wish.consent, now)
         if before is None or wish.replaces:
             yield Arrival(one, before, one.name, one.values, fact)

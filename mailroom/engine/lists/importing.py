@@ -23,12 +23,14 @@ from mailroom.content.merge.plain import Value
 from mailroom.database import clock
 from mailroom.database.clock import from_millis, to_millis
 from mailroom.database.engine import Database
+from mailroom.database.together import Together
 from mailroom.engine.lists.arrivals import (
     EXAMPLES_SHOWN,
     Arrival,
     ImportWish,
     ListChanges,
     ListCounts,
+    arrivals_among,
     arrivals_of,
     look_at,
 )
@@ -100,7 +102,7 @@ def import_into(
         changes = _import(database, into, brought, wish, owner, permit)
         with database.begin() as connection:
             permit(connection)
-            kept.change(connection, into.id, columns=columns)
+            kept.set_columns(connection, into.id, columns)
             lease.end(connection, into.id, owner)
     except BaseException:
         _leave(database, into.id, owner, is_half_done=is_half_done)
@@ -112,12 +114,19 @@ def import_into(
 def put(connection: Connection, into: KeptList, newcomer: Newcomer, *, replaces: bool = False) -> ListChanges:
     """One member, in the caller's transaction: added, or changed. Raises TooManyColumns, ValuesTooLong."""
     all_columns(into.columns, newcomer.values)
-    kept.lock(connection, into.id)
-    changes, now = ListChanges(), from_millis(clock.now(connection))
-    arrivals = list(arrivals_of(connection, into.id, [newcomer], ImportWish(replaces=replaces), now))
+    reads = Together(connection)  # in this order
+    locked, clock_now = reads.ask(kept.lock, into.id), reads.ask(clock.now)
+    known = reads.ask(kept.columns_of, into.id)
+    present = reads.ask(members.among, into.id, [newcomer.key])
+    locked()
+    now, before = from_millis(clock_now()), known()
+    arrivals = list(arrivals_among(present(), [newcomer], ImportWish(replaces=replaces), now))
+    changes = ListChanges()
     look_at(changes, array("q"), arrivals)
     _write(connection, into.id, arrivals, now)
-    kept.add_columns(connection, into.id, list(newcomer.values))
+    columns = list(dict.fromkeys([*before, *newcomer.values]))
+    if columns != before:
+        kept.set_columns(connection, into.id, columns)
     return changes
 
 

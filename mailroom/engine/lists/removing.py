@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
+from sqlalchemy import Connection
 
 from mailroom.database.engine import Database
+from mailroom.database.telling import tell
+from mailroom.database.together import Together
 from mailroom.ledger.lists import kept, lease, members
 from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.lists.lease import Permit, granted
@@ -41,14 +44,12 @@ def _remove_all(database: Database, gone: KeptList, owner: str, permit: Permit) 
                 return
 
 
-def take_off(
-    database: Database, kept_list: KeptList, address_keys: Sequence[str], permit: Permit = granted
-) -> int:
+def take_off(connection: Connection, kept_list: KeptList, address_keys: Sequence[str]) -> int:
     """Those of some thousand addresses that are on it; how many these were."""
-    with database.begin() as connection:
-        permit(connection)
-        kept.lock(connection, kept_list.id)
-        found = members.among(connection, kept_list.id, address_keys)
-        number = members.remove(connection, kept_list.id, [one.id for one in found.values()])
-    log.info("members are taken off a list", list=kept_list.uid, number=number)
+    reads = Together(connection)  # in this order
+    locked = reads.ask(kept.lock, kept_list.id)
+    found = reads.ask(members.among, kept_list.id, address_keys)
+    locked()
+    number = members.remove(connection, kept_list.id, [one.id for one in found().values()])
+    tell(connection, "members are taken off a list", list=kept_list.uid, number=number)
     return number

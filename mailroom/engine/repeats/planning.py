@@ -17,6 +17,7 @@ from mailroom.content.schedule.zones import zone_named
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
+from mailroom.database.together import Together
 from mailroom.engine.accept import keys
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Accepted, RepeatTick, Submission
@@ -78,26 +79,29 @@ def keep(database: Database, submission: Submission, plan: RepeatPlan) -> str:
     Raises ValueError for people, KeyReused, and KeyEnded.
     """
     data = kept_submission.kept(submission)  # while nobody waits for the transaction: it may take a second
-    with database.begin() as connection:
+    with database.begin_at_once() as connection:
         return _keep(connection, submission, data, plan)
 
 
 def _keep(connection: Connection, submission: Submission, data: bytes, plan: RepeatPlan) -> str:
     key = submission.idempotency
-    if submission.key_id is not None:
-        insertion.look(connection, [], of_key=submission.key_id)
+    reads = Together(connection)
+    of_key = insertion.NO_KEY if submission.key_id is None else submission.key_id
+    looked = reads.ask(insertion.look, [], of_key=of_key)
+    full = reads.ask(repeats.refuse_more_repeats, submission.program_id)
+    now = from_millis(looked()[0])
     if key is not None:
         earlier = idempotency.take(connection, key.scope, key.key, key.fingerprint, None)
         if earlier is not None:
             return keys.answer_of(earlier, key)
-    uid = _add(connection, submission, data, plan)
+    full()
+    uid = _add(connection, submission, data, plan, now)
     if key is not None:
         idempotency.remember(connection, key.scope, key.key, uid)
     return uid
 
 
-def _add(connection: Connection, submission: Submission, data: bytes, plan: RepeatPlan) -> str:
-    now = from_millis(clock.now(connection))
+def _add(connection: Connection, submission: Submission, data: bytes, plan: RepeatPlan, now: datetime) -> str:
     # One that is to begin at the moment of a tick begins with it.
     send_at = submission.send_at
     begins = now if send_at is None or send_at <= now else _before(send_at)
@@ -132,15 +136,18 @@ def _columns(plan: RepeatPlan) -> dict[str, Any]:
     }
 
 
-def change(connection: Connection, repeat: Repeat, plan: RepeatPlan) -> bool:
-    """Has it tick by `plan` from now on. False: it is canceled by now."""
-    next_at = plan.next_after(from_millis(clock.now(connection)))
+def change(connection: Connection, repeat: Repeat, plan: RepeatPlan, now: datetime | None = None) -> bool:
+    """Has it tick by `plan` from now on. False: it is canceled by now. `now`: for who knows what the ledger's
+    clock says.
+    """
+    next_at = plan.next_after(now or from_millis(clock.now(connection)))
     return repeats.change(connection, repeat, next_at, _columns(plan))
 
 
-def resume(connection: Connection, repeat: Repeat) -> bool:
-    """Ticks again, from now on. False: it is not paused any more."""
-    return repeats.resume(connection, repeat, plan_of(repeat).next_after(from_millis(clock.now(connection))))
+def resume(connection: Connection, repeat: Repeat, now: datetime | None = None) -> bool:
+    """Ticks again, from now on. False: it is not paused any more. `now`: as in change()."""
+    now = now or from_millis(clock.now(connection))
+    return repeats.resume(connection, repeat, plan_of(repeat).next_after(now))
 
 
 def submission_for(data: bytes, repeat: Repeat, tick: RepeatTick, hours: SendingHours | None) -> Submission:
@@ -159,12 +166,12 @@ def send_now(database: Database, queue: Queue, repeat: Repeat, at: datetime | No
 
     Raises TickMade and TickNotDue, as `accept` does, and ValueError where its hours cannot be read.
     """
-    return accept(database, queue, submission_of_now(database, repeat, at))
-
-
-def submission_of_now(database: Database, repeat: Repeat, at: datetime | None = None) -> Submission:
-    """The same, to be accepted."""
-    tick = RepeatTick(repeat.id, at or datetime.now(UTC), by_hand=True)
     with database.read() as connection:
         data = repeats.submission_of(connection, repeat.id)
+    return accept(database, queue, submission_of_now(data, repeat, at))
+
+
+def submission_of_now(data: bytes, repeat: Repeat, at: datetime | None = None) -> Submission:
+    """The same, to be accepted. `data`: its submission as it is kept."""
+    tick = RepeatTick(repeat.id, at or datetime.now(UTC), by_hand=True)
     return submission_for(data, repeat, tick, plan_of(repeat).hours)

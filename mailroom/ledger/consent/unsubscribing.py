@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, String, bindparam, delete, or_, select
 
-from mailroom.ledger import suppressions
+from mailroom.database.clock import now_millis
+from mailroom.database.engine import Database
+from mailroom.database.statement import Statement
+from mailroom.database.upsert import insert_once
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.lists import consent as facts
 from mailroom.ledger.schema import deliveries, mailings
 from mailroom.ledger.schema import suppressions as table
 
 UNSUBSCRIBED = "unsubscribed"
+
+
+FIND_STANDING = Statement(
+    select(table.c.sender, table.c.list_name, table.c.reason, table.c.delivery_id).where(
+        table.c.address_key == bindparam("of_address", type_=String),
+        or_(table.c.sender == "", table.c.sender == bindparam("of_sender", type_=String)),
+    )
+)
 
 
 class Subscription(NamedTuple):
@@ -37,22 +49,22 @@ def of_delivery(connection: Connection, delivery_id: int) -> Subscription | None
 
 def unsubscribe(connection: Connection, of: Subscription, scope: Scope, evidence: str) -> bool:
     """Notes that this address wants no more mail of `scope`; False: that is so already."""
-    mailing_id = connection.execute(
-        select(deliveries.c.mailing_id).where(
-            deliveries.c.id == of.delivery_id,
-            # Of a ledger that was restored, the number may be somebody else's by now.
-            deliveries.c.address_key == of.address_key,
-        )
-    ).scalar_one_or_none()
-    is_new = suppressions.add(
-        connection,
-        [of.address_key],
-        UNSUBSCRIBED,
-        scope=scope,
-        mailing_id=mailing_id,
-        delivery_id=of.delivery_id,
-        evidence=evidence,
+    of_mailing = select(deliveries.c.mailing_id).where(
+        deliveries.c.id == of.delivery_id,
+        # Of a ledger that was restored, the number may be somebody else's by now.
+        deliveries.c.address_key == of.address_key,
     )
+    row = {
+        "address_key": of.address_key,
+        **scope._asdict(),
+        "reason": UNSUBSCRIBED,
+        "note": "",
+        "mailing_id": of_mailing.scalar_subquery(),
+        "delivery_id": of.delivery_id,
+        "evidence": evidence,
+        "created_at": now_millis(),
+    }
+    is_new = insert_once(connection, table, [row])
     if is_new:
         facts.unsubscribed(connection, of.address_key, scope, evidence)
     return bool(is_new)
@@ -75,11 +87,19 @@ def take_back(connection: Connection, of: Subscription, scope: Scope) -> bool:
 
 def standing(connection: Connection, of: Subscription) -> dict[Scope, bool]:
     """The scopes in which this address gets nothing of what the link is about; whether the link noted it."""
-    rows = connection.execute(
-        select(table.c.sender, table.c.list_name, table.c.reason, table.c.delivery_id).where(
-            table.c.address_key == of.address_key, table.c.sender.in_(("", of.scope.sender))
-        )
-    )
+    return _standing(of, FIND_STANDING.all(connection, **_about(of)))
+
+
+def look(database: Database, of: Subscription) -> dict[Scope, bool]:
+    """The same, by itself, in no transaction."""
+    return _standing(of, database.look_all(FIND_STANDING, **_about(of)))
+
+
+def _about(of: Subscription) -> dict[str, str]:
+    return {"of_address": of.address_key, "of_sender": of.scope.sender}
+
+
+def _standing(of: Subscription, rows: Sequence[Sequence[Any]]) -> dict[Scope, bool]:
     found = {
         Scope(sender, name): reason == UNSUBSCRIBED and delivery_id == of.delivery_id
         for sender, name, reason, delivery_id in rows

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, case, select, update
 
+from mailroom.database import pipeline
 from mailroom.database.clock import now_millis, to_millis
+from mailroom.database.together import Together
 from mailroom.ledger import moves
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.moves import IS_IN_LIVE_BATCH, Move, Picked
@@ -53,13 +55,15 @@ def end_due(connection: Connection, mailing_id: int, state: State, limit: int = 
     return len(rows)
 
 
-def change(connection: Connection, delivery_id: int, move: Move) -> bool:
-    """A person's move of one delivery. False: it is under way or over, and nothing was changed.
+def change(connection: Connection, delivery_id: int, move: Move, mailing_id: int | None = None) -> bool:
+    """A person's move of one delivery. False: it is under way or over, or not of the mailing that is named,
+    and nothing was changed.
 
     Raises ContentGone for a move that would send it.
     """
-    of = select(deliveries.c.mailing_id).where(deliveries.c.id == delivery_id)
-    mailing_id = connection.execute(of).scalar_one_or_none()
+    if mailing_id is None:
+        of = select(deliveries.c.mailing_id).where(deliveries.c.id == delivery_id)
+        mailing_id = connection.execute(of).scalar_one_or_none()
     if mailing_id is None:
         return False
     return bool(_move(connection, mailing_id, move, deliveries.c.id == delivery_id))
@@ -101,10 +105,13 @@ def _move(connection: Connection, mailing_id: int, move: Move, chosen: ColumnEle
 
     Only what ends may be taken out of a batch under way: its mark is refused then.
     """
-    due_in_ms = _lock(connection, mailing_id, to_reopen=move.goes_on)
+    reads = Together(connection)  # in this order
+    locked = reads.ask(_lock, mailing_id, to_reopen=move.goes_on)
+    gone = reads.ask(contents.gone, mailing_id) if move.goes_on else None
+    due_in_ms = locked()
     if due_in_ms is None:
         return []
-    if move.goes_on and (words := contents.gone(connection, mailing_id)):
+    if gone is not None and (words := gone()):
         raise ContentGone(words)
     conditions = [deliveries.c.mailing_id == mailing_id, chosen, moves.may_make(move)]
     if move.goes_on:
@@ -142,8 +149,9 @@ def _reopen(connection: Connection, mailing_id: int) -> None:
     )
     has_ended = mailings_table.c.state.in_((MailingState.DONE, MailingState.CANCELED))
     state = case((has_ended, MailingState.ACTIVE.value), else_=mailings_table.c.state)
-    connection.execute(
+    pipeline.do(
+        connection,
         update(mailings_table)
         .where(mailings_table.c.id == mailing_id)
-        .values(state=state, ended_at=None, expires_at=later)
+        .values(state=state, ended_at=None, expires_at=later),
     )

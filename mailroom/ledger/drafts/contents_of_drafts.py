@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sqlalchemy import Connection, delete, insert, literal, select
 
-from mailroom.database import blobs
+from mailroom.database import blobs, pipeline
 from mailroom.ledger.drafts.kept_fields import Blob, KeptFields, LongText, of_json
 from mailroom.ledger.schema import draft_blobs, draft_versions
 
@@ -15,9 +15,18 @@ class Missing(LookupError):
     """A form names what was not handed in with it, and is not kept of its draft."""
 
 
-def put(connection: Connection, draft_id: int, wanted: Iterable[str], given: Mapping[str, Blob]) -> None:
-    """Keeps those of these digests that are not kept yet. Raises Missing."""
-    lacking = set(wanted) - kept_of(connection, draft_id)
+def put(
+    connection: Connection,
+    draft_id: int,
+    wanted: Iterable[str],
+    given: Mapping[str, Blob],
+    *,
+    is_new: bool = False,
+) -> None:
+    """Keeps those of these digests that are not kept yet; of a new draft none is. Raises Missing."""
+    lacking = set(wanted)
+    if lacking and not is_new:
+        lacking -= kept_of(connection, draft_id)
     for digest in sorted(lacking):
         if digest not in given:
             raise Missing(digest)
@@ -38,7 +47,7 @@ def copy_to(connection: Connection, draft_id: int, other_id: int) -> None:
         literal(other_id).label("other"), draft_blobs.c.digest, draft_blobs.c.size, draft_blobs.c.data
     ).where(draft_blobs.c.draft_id == draft_id)
     names = ["draft_id", "digest", "size", "data"]
-    connection.execute(insert(draft_blobs).from_select(names, kept))
+    pipeline.do(connection, insert(draft_blobs).from_select(names, kept))
 
 
 def slices(connection: Connection, draft_id: int, digest: str, size: int) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Connection, Text, cast, delete, exists, func, or_, select, update
 
+from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
 from mailroom.ledger.schema import contents, draft_blobs, draft_versions, drafts
 
@@ -27,7 +28,7 @@ def measure(connection: Connection, draft_id: int) -> None:
         draft_versions.c.draft_id == draft_id
     )
     octets = size.scalar_subquery() + of_versions.scalar_subquery() + func.length(cast(drafts.c.form, Text))
-    connection.execute(update(drafts).where(drafts.c.id == draft_id).values(octets=octets))
+    pipeline.do(connection, update(drafts).where(drafts.c.id == draft_id).values(octets=octets))
 
 
 def keep_within(connection: Connection, user_id: int | None, program_id: int | None) -> None:
@@ -40,7 +41,7 @@ def keep_within(connection: Connection, user_id: int | None, program_id: int | N
         if number <= MOST_DRAFTS and octets <= MOST_OF_DRAFTS:
             return
         if row.mailing_id is not None:
-            connection.execute(delete(drafts).where(drafts.c.id == row.id))
+            pipeline.do(connection, delete(drafts).where(drafts.c.id == row.id))
             number, octets = number - 1, octets - row.octets
     if number > MOST_DRAFTS:
         raise DraftsFull(

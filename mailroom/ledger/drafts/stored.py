@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, String, bindparam, delete, insert, select, true, update
 
-from mailroom.database import clock
-from mailroom.database.clock import from_millis
+from mailroom.database import clock, pipeline
+from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.engine import Database
+from mailroom.database.statement import Statement
+from mailroom.database.together import Together
 from mailroom.ledger.drafts import contents_of_drafts, versions
 from mailroom.ledger.drafts.kept_fields import Blob, KeptFields, of_json
 from mailroom.ledger.drafts.room import keep_within, measure
@@ -100,6 +103,7 @@ class Writing:
 
 
 FIND_DRAFTS = select(*(drafts.c[name] for name in StoredDraft.__slots__))
+LOOK_AT_DRAFT = Statement(FIND_DRAFTS.where(drafts.c.uid == bindparam("of_uid", type_=String)))
 LIST_DRAFTS = select(*(drafts.c[name] for name in ListedDraft._fields[:-1]), users.c.email).outerjoin(
     users, users.c.id == drafts.c.changed_by
 )
@@ -109,7 +113,6 @@ def add(
     connection: Connection, uid: str, writing: Writing, *, program_id: int | None = None, name: str = ""
 ) -> StoredDraft:
     """A new one, of the person or the program that wrote it. Raises DraftsFull."""
-    now = from_millis(clock.now(connection))
     values = {
         "uid": uid,
         "user_id": writing.user_id,
@@ -119,14 +122,12 @@ def add(
         "octets": 0,
         "version": 0,
         "is_changed": True,
-        "created_at": now,
-        **_written(writing, now),
+        "created_at": now_millis(),
+        **_written(writing),
     }
     draft_id = connection.execute(insert(drafts).values(values).returning(drafts.c.id)).scalar_one()
-    contents_of_drafts.put(connection, draft_id, writing.form.digests, writing.blobs)
-    measure(connection, draft_id)
-    keep_within(connection, writing.user_id, program_id)
-    return _found(connection, draft_id)
+    contents_of_drafts.put(connection, draft_id, writing.form.digests, writing.blobs, is_new=True)
+    return _measured(connection, draft_id, writing.user_id, program_id)
 
 
 def find(
@@ -136,6 +137,12 @@ def find(
     query = FIND_DRAFTS.where(drafts.c.uid == uid.lower(), reach)
     row = connection.execute(query.with_for_update() if to_change else query).one_or_none()
     return None if row is None else _draft(row._mapping)
+
+
+def look(database: Database, uid: str) -> StoredDraft | None:
+    """The same of all drafts, by itself, in no transaction."""
+    row = database.look(LOOK_AT_DRAFT, of_uid=uid.lower())
+    return None if row is None else _draft(dict(zip(StoredDraft.__slots__, row, strict=True)))
 
 
 def uid_of_mailing(connection: Connection, mailing_id: int) -> str | None:
@@ -182,21 +189,19 @@ def change(
     is_other = writing.form != draft.form
     if is_other and revision not in (None, draft.revision) and not is_own:
         raise ChangedElse
-    now = from_millis(clock.now(connection))
     if is_other:
-        if draft.is_changed and _stood(draft, now):
+        if draft.is_changed and _stood(draft, from_millis(clock.now(connection))):
             versions.note(connection, draft.id, Reason.PAUSE)
         contents_of_drafts.put(connection, draft.id, writing.form.digests, writing.blobs)
-        said = {**_written(writing, now), "revision": draft.revision + 1, "is_changed": True}
-        connection.execute(update(drafts).where(drafts.c.id == draft.id).values(said))
+        said = {**_written(writing), "revision": draft.revision + 1, "is_changed": True}
+        pipeline.do(connection, update(drafts).where(drafts.c.id == draft.id).values(said))
         if draft.form.digests - writing.form.digests:
             contents_of_drafts.drop_unused(connection, draft.id, writing.form)
     if reason is not None:
         versions.note(connection, draft.id, reason)
     if is_other or reason is not None:
-        measure(connection, draft.id)
-        keep_within(connection, draft.user_id, draft.program_id)
-    return _found(connection, draft.id)
+        return _measured(connection, draft.id, draft.user_id, draft.program_id)
+    return draft
 
 
 def restore(connection: Connection, draft: StoredDraft, number: int, user_id: int | None) -> bool:
@@ -217,15 +222,15 @@ def duplicate(connection: Connection, draft: StoredDraft, uid: str, user_id: int
     writing = Writing(KeptFields(), {}, draft.subject, draft.recipients, user_id)
     copy = add(connection, uid, writing, name=name)
     contents_of_drafts.copy_to(connection, draft.id, copy.id)
-    connection.execute(update(drafts).where(drafts.c.id == copy.id).values(form=draft.form.as_json()))
+    pipeline.do(connection, update(drafts).where(drafts.c.id == copy.id).values(form=draft.form.as_json()))
     contents_of_drafts.drop_unused(connection, copy.id, draft.form)
-    measure(connection, copy.id)
-    keep_within(connection, user_id, None)
+    _measured(connection, copy.id, user_id, None)
 
 
 def rename(connection: Connection, draft_id: int, name: str) -> None:
     """ "": it is called as its subject is."""
-    connection.execute(update(drafts).where(drafts.c.id == draft_id).values(name=name[:LONGEST_DRAFT_NAME]))
+    named = update(drafts).where(drafts.c.id == draft_id).values(name=name[:LONGEST_DRAFT_NAME])
+    pipeline.do(connection, named)
 
 
 def remove(connection: Connection, draft_id: int) -> bool:
@@ -235,9 +240,8 @@ def remove(connection: Connection, draft_id: int) -> bool:
 
 def turn_into(connection: Connection, uid: str, mailing_id: int) -> int | None:
     """Makes it that mailing. If it is one already, the number of that: then nothing is changed."""
-    now = from_millis(clock.now(connection))
     one = drafts.c.uid == uid
-    values = {"mailing_id": mailing_id, "updated_at": now}
+    values = {"mailing_id": mailing_id, "updated_at": now_millis()}
     if connection.execute(update(drafts).where(one, IS_NOT_SENT).values(values)).rowcount:
         return None
     return connection.execute(select(drafts.c.mailing_id).where(one)).scalar_one_or_none()
@@ -249,7 +253,7 @@ def _stood(draft: StoredDraft, now: datetime) -> bool:
     return now - draft.updated_at >= APART or now - earlier >= APART
 
 
-def _written(writing: Writing, now: datetime) -> dict[str, Any]:
+def _written(writing: Writing) -> dict[str, Any]:
     return {
         "form": writing.form.as_json(),
         "subject": writing.subject,
@@ -257,12 +261,23 @@ def _written(writing: Writing, now: datetime) -> dict[str, Any]:
         "changed_by": writing.user_id,
         "writer": writing.writer,
         "writes": writing.writes,
-        "updated_at": now,
+        "updated_at": now_millis(),
     }
 
 
 def _subject(connection: Connection, draft_id: int, form: KeptFields) -> str:
     return dict(contents_of_drafts.texts(connection, draft_id, form)).get("subject", "")
+
+
+def _measured(
+    connection: Connection, draft_id: int, user_id: int | None, program_id: int | None
+) -> StoredDraft:
+    """As it is now. Raises DraftsFull."""
+    measure(connection, draft_id)
+    reads = Together(connection)
+    kept, found = reads.ask(keep_within, user_id, program_id), reads.ask(_found, draft_id)
+    kept()
+    return found()
 
 
 def _found(connection: Connection, draft_id: int) -> StoredDraft:

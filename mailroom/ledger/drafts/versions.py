@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from mailroom.database import clock
-from mailroom.database.clock import from_millis
+from mailroom.database import pipeline
+from mailroom.database.clock import now_millis
 from mailroom.ledger.drafts.contents_of_drafts import drop_unused
 from mailroom.ledger.drafts.kept_fields import KeptFields, of_json
 from mailroom.ledger.schema import draft_versions, drafts, users
@@ -77,10 +77,9 @@ def note(connection: Connection, draft_id: int, reason: Reason) -> int:
         "user_id": row.changed_by,
         "at": row.updated_at,
     }
-    connection.execute(insert(draft_versions).values(values))
-    now = from_millis(clock.now(connection))
-    known = {"version": number, "version_at": now, "is_changed": False}
-    connection.execute(update(drafts).where(drafts.c.id == draft_id).values(known))
+    pipeline.do(connection, insert(draft_versions).values(values))
+    known = {"version": number, "version_at": now_millis(), "is_changed": False}
+    pipeline.do(connection, update(drafts).where(drafts.c.id == draft_id).values(known))
     too_old = draft_versions.c.number <= number - MOST_VERSIONS
     if connection.execute(
         delete(draft_versions).where(draft_versions.c.draft_id == draft_id, too_old)
@@ -93,8 +92,9 @@ def mark(connection: Connection, draft_id: int, number: int, reason: Reason) -> 
     """Says of a version that it was checked, or sent; what says more already stays."""
     lesser = [other for other in Reason if RANKS[other] < RANKS[reason]]
     one = (draft_versions.c.draft_id == draft_id) & (draft_versions.c.number == number)
-    connection.execute(
-        update(draft_versions).where(one, draft_versions.c.reason.in_(lesser)).values(reason=reason)
+    pipeline.do(
+        connection,
+        update(draft_versions).where(one, draft_versions.c.reason.in_(lesser)).values(reason=reason),
     )
 
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, String, bindparam, delete, select, update
 
-from mailroom.database import clock
+from mailroom.database import pipeline
 from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.engine import Database
+from mailroom.database.statement import Statement
 from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import provider_doors, provider_refusals, provider_tokens
 
@@ -45,14 +47,21 @@ class ProviderRefusal:
     words: str
 
 
+DOOR_COLUMNS = tuple(provider_doors.c[name] for name in ProviderDoor.__slots__)
+FIND_DOOR = Statement(
+    select(*DOOR_COLUMNS).where(provider_doors.c.path == bindparam("of_path", type_=String))
+)
+
+
 def every(connection: Connection) -> dict[str, ProviderDoor]:
     """By provider."""
     return {door.provider: door for door in map(_door, connection.execute(select(provider_doors)))}
 
 
-def of_path(connection: Connection, path: str) -> ProviderDoor | None:
-    row = connection.execute(select(provider_doors).where(provider_doors.c.path == path)).one_or_none()
-    return None if row is None else _door(row)
+def look(database: Database, path: str) -> ProviderDoor | None:
+    """Whom that path is told to, by itself, in no transaction."""
+    row = database.look(FIND_DOOR, of_path=path)
+    return None if row is None else ProviderDoor(*row[:2], tuple(row[2]), *row[3:])
 
 
 def of_provider(connection: Connection, provider: str) -> ProviderDoor | None:
@@ -65,7 +74,7 @@ def open_up(connection: Connection, provider: str, keys: Sequence[str]) -> bool:
         "provider": provider,
         "path": secrets.token_urlsafe(32),
         "keys": list(keys),
-        "created_at": from_millis(clock.now(connection)),
+        "created_at": now_millis(),
     }
     if insert_once(connection, provider_doors, [row]):
         return True
@@ -76,14 +85,14 @@ def open_up(connection: Connection, provider: str, keys: Sequence[str]) -> bool:
 
 def shut(connection: Connection, provider: str) -> None:
     """Its URL leads nowhere any more."""
-    connection.execute(delete(provider_doors).where(provider_doors.c.provider == provider))
-    connection.execute(delete(provider_refusals).where(provider_refusals.c.provider == provider))
+    pipeline.do(connection, delete(provider_doors).where(provider_doors.c.provider == provider))
+    pipeline.do(connection, delete(provider_refusals).where(provider_refusals.c.provider == provider))
 
 
 def confirmed(connection: Connection, provider: str) -> None:
     """Its wish to be told was answered."""
     changed = update(provider_doors).where(provider_doors.c.provider == provider)
-    connection.execute(changed.values(confirmed_at=from_millis(clock.now(connection))))
+    connection.execute(changed.values(confirmed_at=now_millis()))
 
 
 def use_token(connection: Connection, digest: str, said: str) -> bool:
@@ -96,19 +105,20 @@ def use_token(connection: Connection, digest: str, said: str) -> bool:
 
 def is_first(connection: Connection, digest: str, said: str = "") -> bool:
     """Whether nobody has told this before."""
-    connection.execute(delete(provider_tokens).where(provider_tokens.c.at < now_millis() - TOKENS_KEPT_MS))
-    row = {"digest": digest, "said": said, "at": clock.now(connection)}
+    is_old = provider_tokens.c.at < now_millis() - TOKENS_KEPT_MS
+    pipeline.do(connection, delete(provider_tokens).where(is_old))
+    row = {"digest": digest, "said": said, "at": now_millis()}
     return insert_once(connection, provider_tokens, [row]) > 0
 
 
 def note_refusal(connection: Connection, provider: str, address: str, words: str) -> None:
     """Of each provider the last REFUSALS_KEPT are kept."""
     table = provider_refusals
-    row = {"provider": provider, "address": address, "words": words, "at": clock.now(connection)}
-    connection.execute(table.insert().values(row))
+    row = {"provider": provider, "address": address, "words": words, "at": now_millis()}
+    pipeline.do(connection, table.insert().values(row))
     mine = table.c.provider == provider
     oldest = select(table.c.id).where(mine).order_by(table.c.id.desc()).offset(REFUSALS_KEPT).limit(1)
-    connection.execute(delete(table).where(mine, table.c.id <= oldest.scalar_subquery()))
+    pipeline.do(connection, delete(table).where(mine, table.c.id <= oldest.scalar_subquery()))
 
 
 def refusals(connection: Connection, provider: str, limit: int) -> list[ProviderRefusal]:

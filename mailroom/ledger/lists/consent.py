@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, true, update
 
-from mailroom.database import clock
+from mailroom.database import clock, pipeline
 from mailroom.database.clock import from_millis, to_millis
+from mailroom.database.together import Together
 from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.schema import consent_facts, list_members, lists
 
@@ -107,19 +108,24 @@ def _note(
     )
     # What was never given has nothing to be given again.
     about = about if not given else and_(about, list_members.c.consent_given.is_(False))
-    now = from_millis(clock.now(connection))
+    reads = Together(connection)
+    clock_now, members = reads.ask(clock.now), reads.ask(_locked, about)
     # One statement more than needed for whoever is on no list, which most unsubscribers' addresses are not.
-    ids = connection.execute(select(list_members.c.id).where(about).with_for_update()).scalars().all()
+    ids, now = members(), from_millis(clock_now())
     if not ids:
         return
     keep(connection, ids)
     fact = ConsentFact(given, now, how, evidence, now)
     changed = update(list_members).where(list_members.c.id.in_(ids))
-    connection.execute(changed.values(columns_of_fact(fact)))
+    pipeline.do(connection, changed.values(columns_of_fact(fact)))
+
+
+def _locked(connection: Connection, about: ColumnElement[bool]) -> list[int]:
+    return list(connection.execute(select(list_members.c.id).where(about).with_for_update()).scalars())
 
 
 def _keep(connection: Connection, which: ColumnElement[bool]) -> None:
     said = (list_members.c[name] for name in ("id", *FACT_COLUMNS))
     held = select(*said).where(which, list_members.c.consent_given.is_not(None))
     names = ["member_id", "given", "at", "how", "evidence", "noted_at"]
-    connection.execute(insert(consent_facts).from_select(names, held))
+    pipeline.do(connection, insert(consent_facts).from_select(names, held))

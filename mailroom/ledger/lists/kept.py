@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from mailroom.database import clock
-from mailroom.database.clock import from_millis
+from mailroom.database import pipeline
+from mailroom.database.clock import now_millis
 from mailroom.database.newest_first import newest_first
 from mailroom.ledger import suppressions
 from mailroom.ledger.lists.reach import EVERY_LIST, PEOPLES
@@ -44,7 +44,8 @@ class NameTaken(ValueError):
     """Its owner has another list of this name."""
 
 
-FIND_LISTS = select(*(lists.c[name] for name in KeptList.__slots__))
+LIST_COLUMNS = tuple(lists.c[name] for name in KeptList.__slots__)
+FIND_LISTS = select(*LIST_COLUMNS)
 
 
 def add(
@@ -61,25 +62,22 @@ def add(
     if program_id != PEOPLES:
         mine = select(lists.c.id).where(lists.c.program_id == program_id)
         refuse_more(connection, mine, LISTS_OF_PROGRAM, "lists are kept of one program. Delete some.")
-    uid, now = str(uuid.uuid4()), from_millis(clock.now(connection))
     values = {
-        "uid": uid,
+        "uid": str(uuid.uuid4()),
         "program_id": program_id,
         "user_id": user_id,
         "name": name,
         "list_name": list_name,
         "is_shared": is_shared,
         "columns": list(columns),
-        "created_at": now,
-        "updated_at": now,
+        "created_at": now_millis(),
+        "updated_at": now_millis(),
     }
+    made = insert(lists).values(values).returning(*LIST_COLUMNS)
     try:
-        connection.execute(insert(lists).values(values))
+        return KeptList(*connection.execute(made).one())
     except IntegrityError:
         raise NameTaken(name) from None
-    found = find(connection, uid)
-    assert found is not None
-    return found
 
 
 def find(
@@ -123,16 +121,23 @@ def by_name(connection: Connection, limit: int) -> list[KeptList]:
     return [KeptList(*row) for row in connection.execute(FIND_LISTS.order_by(*order).limit(limit))]
 
 
-def change(connection: Connection, list_id: int, **values: Any) -> None:
-    """`name` with `list_name`, `is_shared`. Who unsubscribed stays so by each name. Raises NameTaken."""
-    before = by_id(connection, list_id) if "list_name" in values else None
-    values["updated_at"] = from_millis(clock.now(connection))
+def change(connection: Connection, before: KeptList, **values: Any) -> KeptList:
+    """`name` with `list_name`, `is_shared`; the list after that. Who unsubscribed stays so by each name.
+    Raises NameTaken.
+    """
+    changed = update(lists).where(lists.c.id == before.id).values({**values, "updated_at": now_millis()})
     try:
-        connection.execute(update(lists).where(lists.c.id == list_id).values(values))
+        after = KeptList(*connection.execute(changed.returning(*LIST_COLUMNS)).one())
     except IntegrityError:
         raise NameTaken(values.get("name")) from None
-    if before is not None and before.list_name != values["list_name"]:
-        suppressions.carry_over(connection, list_id, before.list_name, values["list_name"])
+    if before.list_name != after.list_name:
+        suppressions.carry_over(connection, before.id, before.list_name, after.list_name)
+    return after
+
+
+def set_columns(connection: Connection, list_id: int, columns: Sequence[str]) -> None:
+    changed = update(lists).where(lists.c.id == list_id)
+    pipeline.do(connection, changed.values(columns=list(columns), updated_at=now_millis()))
 
 
 def lock(connection: Connection, list_id: int) -> None:
@@ -140,19 +145,14 @@ def lock(connection: Connection, list_id: int) -> None:
     connection.execute(select(lists.c.id).where(lists.c.id == list_id).with_for_update())
 
 
-def add_columns(connection: Connection, list_id: int, names: Sequence[str]) -> None:
-    """Those that it has not yet; for who locked it."""
-    before = connection.execute(select(lists.c.columns).where(lists.c.id == list_id)).scalar_one()
-    columns = list(dict.fromkeys([*before, *names]))
-    if columns != before:
-        change(connection, list_id, columns=columns)
+def columns_of(connection: Connection, list_id: int) -> list[str]:
+    return list(connection.execute(select(lists.c.columns).where(lists.c.id == list_id)).scalar_one())
 
 
 def count_more(connection: Connection, list_id: int, more: int) -> None:
     """So many members were added, or taken off."""
-    now = from_millis(clock.now(connection))
-    counted = {"total": lists.c.total + more, "updated_at": now}
-    connection.execute(update(lists).where(lists.c.id == list_id).values(counted))
+    counted = {"total": lists.c.total + more, "updated_at": now_millis()}
+    pipeline.do(connection, update(lists).where(lists.c.id == list_id).values(counted))
 
 
 def remove(connection: Connection, list_id: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-from sqlalchemy import Connection, or_, update
+from sqlalchemy import ColumnElement, Connection, or_, update
 
 from mailroom.database import clock
 from mailroom.database.clock import now_millis
@@ -38,7 +38,7 @@ def take(connection: Connection, list_id: int) -> str:
     """The name of the new import. Raises ListIsBusy."""
     owner = str(uuid.uuid4())
     is_free = or_(lists.c.importing_until.is_(None), lists.c.importing_until < now_millis())
-    until = clock.now(connection) + IMPORT_LEASE_MS
+    until = now_millis() + IMPORT_LEASE_MS
     taken = update(lists).where(lists.c.id == list_id, is_free)
     if connection.execute(taken.values(import_owner=owner, importing_until=until)).rowcount != 1:
         raise ListIsBusy
@@ -47,7 +47,7 @@ def take(connection: Connection, list_id: int) -> str:
 
 def renew(connection: Connection, list_id: int, owner: str) -> None:
     """Raises ImportOvertaken."""
-    _set(connection, list_id, owner, clock.now(connection) + IMPORT_LEASE_MS)
+    _set(connection, list_id, owner, now_millis() + IMPORT_LEASE_MS)
 
 
 def end(connection: Connection, list_id: int, owner: str) -> None:
@@ -60,7 +60,7 @@ def break_off(connection: Connection, list_id: int, owner: str) -> None:
     _set(connection, list_id, owner, 0)
 
 
-def _set(connection: Connection, list_id: int, owner: str, until: int | None) -> None:
+def _set(connection: Connection, list_id: int, owner: str, until: ColumnElement[int] | int | None) -> None:
     mine = update(lists).where(lists.c.id == list_id, lists.c.import_owner == owner)
     if connection.execute(mine.values(importing_until=until)).rowcount != 1:
         raise ImportOvertaken

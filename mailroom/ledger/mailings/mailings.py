@@ -17,6 +17,7 @@ from mailroom.database.engine import AnyRow
 from mailroom.database.newest_first import newest_first
 from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
+from mailroom.database.together import Together
 from mailroom.ledger.mailings import canary, counters, staging
 from mailroom.ledger.schema import decisions, deliveries, mailings
 from mailroom.ledger.states import COUNTED, TERMINAL, Action, MailingState, State, states_with
@@ -194,14 +195,26 @@ def activate(
 
 
 def get(connection: Connection, mailing_id: int) -> Mailing | None:
-    rows = connection.execute(SELECT_MAILING, {"of_mailing": mailing_id})
-    return next(iter(_with_counts(connection, rows)), None)
+    reads = Together(connection)
+    found, live = reads.ask(_row, mailing_id), reads.ask(counters.live, [mailing_id])
+    row = found()
+    return None if row is None else _mailing(row, {} if row.ended_at else live().get(mailing_id, {}))
 
 
-def by_uid(connection: Connection, uid: str, reach: ColumnElement[bool]) -> Mailing | None:
-    """The mailing of this name, if it is among those of `reach` (api_keys.reach_of)."""
+def _row(connection: Connection, mailing_id: int) -> AnyRow | None:
+    return connection.execute(SELECT_MAILING, {"of_mailing": mailing_id}).one_or_none()
+
+
+def by_uid(
+    connection: Connection, uid: str, reach: ColumnElement[bool], *, is_counted: bool = True
+) -> Mailing | None:
+    """The mailing of this name, if it is among those of `reach` (api_keys.reach_of). `is_counted`: whether
+    anybody wants to know how many of it are in which state.
+    """
     rows = connection.execute(LISTED.where(mailings.c.uid == uid, reach))
-    return next(iter(_with_counts(connection, rows)), None)
+    if is_counted:
+        return next(iter(_with_counts(connection, rows)), None)
+    return next((_mailing(row, {}) for row in rows), None)
 
 
 def id_of(connection: Connection, uid: str, kinds: Collection[str], reach: ColumnElement[bool]) -> int | None:

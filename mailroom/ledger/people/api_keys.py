@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, false, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    bindparam,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow, Database
@@ -95,6 +106,10 @@ IS_NOT_REVOKED = api_keys.c.revoked_at.is_(None)
 FIND_API_KEY = Statement(
     select(*API_KEY_COLUMNS, api_keys.c.key_hash).where(api_keys.c.key_hash == bindparam("wanted"))
 )
+IS_KEY = api_keys.c.id == bindparam("of_key", type_=BigInteger)
+GET_API_KEY = Statement(select(*API_KEY_COLUMNS).where(IS_KEY))
+IS_USE_STALE = or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < now_millis() - NOTED_EVERY_MS)
+NOTE_USE = Statement(update(api_keys).where(IS_KEY, IS_USE_STALE).values(last_used_at=now_millis()))
 
 
 def add(
@@ -160,8 +175,14 @@ def _found(row: Sequence[Any] | None, wanted: str) -> ApiKey | None:
 
 
 def get(connection: Connection, key_id: int) -> ApiKey | None:
-    """The key as it is now, for whoever signed in with it earlier."""
-    row = connection.execute(select(*API_KEY_COLUMNS).where(api_keys.c.id == key_id)).one_or_none()
+    """The key of this number, as it is now."""
+    row = GET_API_KEY.one(connection, of_key=key_id)
+    return None if row is None else _key(row)
+
+
+def look_again(database: Database, key: ApiKey) -> ApiKey | None:
+    """The key as it is now, for whoever signed in with it earlier; by itself, in no transaction."""
+    row = database.look(GET_API_KEY, of_key=key.id)
     return None if row is None else _key(row)
 
 
@@ -212,10 +233,12 @@ def revoke_of(connection: Connection, user_id: int, scope: str | None = None) ->
 
 def note_use(connection: Connection, key_id: int) -> bool:
     """Writes down that it was used now, unless that was done within NOTED_EVERY_MS."""
-    last = api_keys.c.last_used_at
-    stale = or_(last.is_(None), last < now_millis() - NOTED_EVERY_MS)
-    noted = update(api_keys).where(api_keys.c.id == key_id, stale).values(last_used_at=now_millis())
-    return connection.execute(noted).rowcount == 1
+    return NOTE_USE.run(connection, of_key=key_id) == 1
+
+
+def note_use_later(connection: Connection, key_id: int) -> None:
+    """The same; nobody waits for the answer."""
+    NOTE_USE.do(connection, of_key=key_id)
 
 
 def _revoke(connection: Connection, key_ids: Sequence[int]) -> int:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
+from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow, Database
 from mailroom.database.statement import Statement
@@ -50,18 +51,23 @@ SIGN_IN_COLUMNS = (
     func.coalesce(users.c.zone, "").label("zone"),
 )
 FROM_USERS = select(*SIGN_IN_COLUMNS).join_from(sign_ins, users)
+OF_TOKEN = FROM_USERS.where(sign_ins.c.token_hash == bindparam("hash"), sign_ins.c.expires_at > now_millis())
 
 # Made once: every request asks this, and making it costs more than asking.
-FIND_SIGN_IN = Statement(
-    FROM_USERS.where(sign_ins.c.token_hash == bindparam("hash"), sign_ins.c.expires_at > now_millis())
+FIND_SIGN_IN = Statement(OF_TOKEN)
+NOTE_SEEN = Statement(
+    update(sign_ins)
+    .where(sign_ins.c.id == bindparam("of_sign_in", type_=BigInteger))
+    .values(seen_at=now_millis(), expires_at=now_millis() + SIGN_IN_LIFETIME_MS)
 )
 
 
 def start(connection: Connection, user_id: int, user_agent: str, address: str) -> str:
     """Signs a browser in and returns its token; clears away what has expired."""
     token = new_token()
-    connection.execute(delete(sign_ins).where(sign_ins.c.expires_at < now_millis()))
-    connection.execute(
+    pipeline.do(connection, delete(sign_ins).where(sign_ins.c.expires_at < now_millis()))
+    pipeline.do(
+        connection,
         insert(sign_ins).values(
             user_id=user_id,
             token_hash=token_hash(token),
@@ -70,7 +76,7 @@ def start(connection: Connection, user_id: int, user_agent: str, address: str) -
             expires_at=now_millis() + SIGN_IN_LIFETIME_MS,
             user_agent=user_agent[:300],
             address=address[:64],
-        )
+        ),
     )
     tell(connection, "somebody signed in", user=user_id, address=address[:64])
     return token
@@ -80,6 +86,17 @@ def look(database: Database, token: str) -> SignIn | None:
     """Who holds that token, if anybody still does; for who needs nothing else in the same transaction."""
     row = database.look(FIND_SIGN_IN, hash=token_hash(token))
     return None if row is None else _sign_in(row)
+
+
+def with_a_fact(fact: ColumnElement[bool]) -> Statement:
+    """What look_with_a_fact() asks."""
+    return Statement(OF_TOKEN.add_columns(fact.label("fact")))
+
+
+def look_with_a_fact(database: Database, token: str, question: Statement) -> tuple[SignIn, bool] | None:
+    """The same; and whether something else is so, for who needs that as well, in the same round trip."""
+    row = database.look(question, hash=token_hash(token))
+    return None if row is None else (_sign_in(row[:-1]), bool(row[-1]))
 
 
 def find(connection: Connection, token: str) -> SignIn | None:
@@ -97,8 +114,7 @@ def _sign_in(row: AnyRow | Sequence[Any]) -> SignIn:
 
 def seen(connection: Connection, sign_in_id: int) -> None:
     """Moves its expiry on."""
-    seen = {"seen_at": now_millis(), "expires_at": now_millis() + SIGN_IN_LIFETIME_MS}
-    connection.execute(update(sign_ins).where(sign_ins.c.id == sign_in_id).values(seen))
+    NOTE_SEEN.do(connection, of_sign_in=sign_in_id)
 
 
 def of_user(connection: Connection, user_id: int) -> list[SignIn]:

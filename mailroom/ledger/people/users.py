@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, String, bindparam, delete, insert, select, update
 
+from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
+from mailroom.database.engine import Database
+from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.tokens import new_token, token_hash
@@ -16,6 +19,13 @@ LOCAL_OWNER = "owner@localhost"
 """Who a local run belongs to while nobody else was added."""
 
 LINK_LIFETIME_MS = 30 * 24 * 3600 * 1000
+
+
+FIND_BY_EMAIL = Statement(
+    select(users.c.id, users.c.email, users.c.password_hash).where(
+        users.c.email == bindparam("of_email", type_=String)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,12 @@ def by_email(connection: Connection, email: str) -> User | None:
     return User(row.id, row.email) if row else None
 
 
+def look(database: Database, email: str) -> tuple[User, str | None] | None:
+    """The one of this address, and the hash of their password; by itself, in no transaction."""
+    row = database.look(FIND_BY_EMAIL, of_email=key(email))
+    return None if row is None else (User(row[0], row[1]), row[2])
+
+
 def password_hash(connection: Connection, user_id: int) -> str | None:
     return connection.execute(select(users.c.password_hash).where(users.c.id == user_id)).scalar()
 
@@ -71,8 +87,8 @@ def set_password(connection: Connection, user_id: int, password_hash: str) -> li
 
     Returns the names of these keys. Browsers are for the caller to sign out (sign_ins.end_all).
     """
-    connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
-    connection.execute(delete(sign_in_links).where(sign_in_links.c.user_id == user_id))
+    pipeline.do(connection, update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+    pipeline.do(connection, delete(sign_in_links).where(sign_in_links.c.user_id == user_id))
     tell(connection, "a password is changed", user=user_id)
     return api_keys.revoke_of(connection, user_id, api_keys.ADMIN)
 

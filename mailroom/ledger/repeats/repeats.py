@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, insert, select, true, update
 
+from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
 from mailroom.database.newest_first import newest_first
 from mailroom.database.telling import tell
@@ -59,8 +60,7 @@ def repeats_for(key: ApiKey) -> ColumnElement[bool]:
 
 
 def add(connection: Connection, submission: bytes, **values: Any) -> str:
-    """A new one, active; its uid. `values`: of its columns. Raises ProgramIsFull."""
-    _refuse_more(connection, values.get("program_id"))
+    """A new one, active; its uid. `values`: of its columns. There is room for it: refuse_more_repeats()."""
     uid = str(uuid.uuid4())
     row = {
         **values,
@@ -70,12 +70,13 @@ def add(connection: Connection, submission: bytes, **values: Any) -> str:
         "updated_at": now_millis(),
     }
     repeat_id = connection.execute(insert(repeats).values(row).returning(repeats.c.id)).scalar_one()
-    connection.execute(insert(repeat_drafts).values(repeat_id=repeat_id, draft=submission))
+    pipeline.do(connection, insert(repeat_drafts).values(repeat_id=repeat_id, draft=submission))
     tell(connection, "a repeat is made", repeat=repeat_id)
     return uid
 
 
-def _refuse_more(connection: Connection, program_id: int | None) -> None:
+def refuse_more_repeats(connection: Connection, program_id: int | None) -> None:
+    """Raises ProgramIsFull."""
     if program_id is not None:
         may_tick = repeats.c.state.in_([RepeatState.ACTIVE, RepeatState.PAUSED])
         mine = select(repeats.c.id).where(repeats.c.program_id == program_id, may_tick)
@@ -109,6 +110,12 @@ def page(
 def submission_of(connection: Connection, repeat_id: int) -> bytes:
     kept = select(repeat_drafts.c.draft).where(repeat_drafts.c.repeat_id == repeat_id)
     return bytes(connection.execute(kept).scalar_one())
+
+
+def submission_of_uid(connection: Connection, uid: str) -> bytes:
+    """The same; b"": there is no such repeat."""
+    kept = select(repeat_drafts.c.draft).join(repeats, repeats.c.id == repeat_drafts.c.repeat_id)
+    return bytes(connection.execute(kept.where(repeats.c.uid == uid)).scalar_one_or_none() or b"")
 
 
 def active(connection: Connection, limit: int) -> list[Repeat]:
@@ -150,7 +157,7 @@ def change(
 ) -> bool:
     """Another rule, zone, hours or end; a paused one stays so. Raises ProgramIsFull."""
     if repeat.state is RepeatState.ENDED and next_at is not None:
-        _refuse_more(connection, repeat.program_id)
+        refuse_more_repeats(connection, repeat.program_id)
     planned = {"next_at": next_at} if repeat.state is RepeatState.PAUSED else _from(next_at)
     return _move(connection, repeat, "change", {**values, **planned})
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, literal, null, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, case, literal, null, select, true, update
 
 from mailroom.database.clock import UtcTime, from_millis, now_millis, to_millis
 from mailroom.database.upsert import insert_once
@@ -117,6 +117,18 @@ def of_repeat(
     connection: Connection, repeat_id: int, *, limit: int, before: datetime | None = None
 ) -> Sequence[TickOutcome]:
     """The newest first. Nothing of a mailing that is still being written."""
+    return _outcomes(connection, repeat_ticks.c.repeat_id == repeat_id, limit, before)
+
+
+def of_uid(connection: Connection, uid: str, *, limit: int) -> Sequence[TickOutcome]:
+    """The same of the repeat of this name."""
+    repeat_id = select(repeats.c.id).where(repeats.c.uid == uid).scalar_subquery()
+    return _outcomes(connection, repeat_ticks.c.repeat_id == repeat_id, limit, None)
+
+
+def _outcomes(
+    connection: Connection, of: ColumnElement[bool], limit: int, before: datetime | None
+) -> Sequence[TickOutcome]:
     is_told = mailings.c.state.is_(None) | (mailings.c.state != MailingState.STAGED)
     statement = (
         select(
@@ -128,7 +140,7 @@ def of_repeat(
             mailings.c.total,
         )
         .outerjoin(mailings, mailings.c.id == repeat_ticks.c.mailing_id)
-        .where(repeat_ticks.c.repeat_id == repeat_id, is_told)
+        .where(of, is_told)
     )
     if before is not None:
         statement = statement.where(repeat_ticks.c.tick_at < to_millis(before))

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from mailroom.database import clock
-from mailroom.database.clock import from_millis
+from mailroom.database import pipeline
+from mailroom.database.clock import now_millis
 from mailroom.database.newest_first import newest_first
 from mailroom.ledger.people.program_room import TEMPLATES_OF_PROGRAM, refuse_more
 from mailroom.ledger.schema import template_versions, templates
@@ -79,7 +79,7 @@ def add(
     if program_id != OF_PEOPLE:
         mine = select(templates.c.id).where(templates.c.program_id == program_id)
         refuse_more(connection, mine, TEMPLATES_OF_PROGRAM, "templates are kept of one program. Delete some.")
-    uid, now = str(uuid.uuid4()), from_millis(clock.now(connection))
+    uid = str(uuid.uuid4())
     values = {
         "uid": uid,
         "program_id": program_id,
@@ -88,8 +88,8 @@ def add(
         "alias": alias,
         "letter": letter,
         "is_changed": True,
-        "created_at": now,
-        "updated_at": now,
+        "created_at": now_millis(),
+        "updated_at": now_millis(),
     }
     try:
         connection.execute(insert(templates).values(values))
@@ -104,12 +104,15 @@ def find(
     reach: ColumnElement[bool] = EVERY_TEMPLATE,
     *,
     program_id: int = OF_PEOPLE,
+    to_change: bool = False,
 ) -> StoredTemplate | None:
     """The one of this uid or alias, within `reach`. Of several with one alias it is the asking program's
-    own, then people's.
+    own, then people's. `to_change`: nobody else changes it before this transaction is over.
     """
     wanted = or_(templates.c.uid == named.lower(), templates.c.alias == named)
-    rows = [StoredTemplate(*row) for row in connection.execute(FIND_TEMPLATES.where(wanted, reach))]
+    query = FIND_TEMPLATES.where(wanted, reach)
+    found = connection.execute(query.with_for_update() if to_change else query)
+    rows = [StoredTemplate(*row) for row in found]
     rows.sort(key=lambda one: (one.uid != named.lower(), one.program_id != program_id, one.program_id))
     return rows[0] if rows else None
 
@@ -147,7 +150,7 @@ def change(
     connection: Connection, template: StoredTemplate, *, name: str, alias: str | None, letter: KeptLetter
 ) -> None:
     """Its name, its alias, its draft. What is sent stays as it was published. Raises AliasTaken."""
-    values: dict[str, Any] = {"name": name, "alias": alias, "updated_at": from_millis(clock.now(connection))}
+    values: dict[str, Any] = {"name": name, "alias": alias, "updated_at": now_millis()}
     if letter != template.letter:
         values |= {"letter": letter, "is_changed": True}
     try:
@@ -158,5 +161,5 @@ def change(
 
 def remove(connection: Connection, template_id: int) -> bool:
     """With all its versions. Mailings keep what they sent. False: it was not there any more."""
-    connection.execute(delete(template_versions).where(template_versions.c.template_id == template_id))
+    pipeline.do(connection, delete(template_versions).where(template_versions.c.template_id == template_id))
     return connection.execute(delete(templates).where(templates.c.id == template_id)).rowcount == 1

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, literal, select, update
 
-from mailroom.database import clock
-from mailroom.database.clock import UtcTime, from_millis
+from mailroom.database import pipeline
+from mailroom.database.clock import now_millis
 from mailroom.database.ddl import Id
 from mailroom.database.engine import AnyRow
 from mailroom.ledger.schema import template_versions, templates, users
@@ -53,8 +53,8 @@ def publish(connection: Connection, template: StoredTemplate, user_id: int | Non
     was published needs no further one.
     """
     changed = update(templates).where(templates.c.id == template.id, templates.c.is_changed)
-    number, now = (template.published or 0) + 1, from_millis(clock.now(connection))
-    values = {"published": number, "published_at": now, "is_changed": False}
+    number = (template.published or 0) + 1
+    values = {"published": number, "published_at": now_millis(), "is_changed": False}
     if connection.execute(changed.values(values)).rowcount != 1:
         return template.published or 0
     # Copied in the database: the row is ours since that UPDATE, and what was read before it may be older.
@@ -64,13 +64,14 @@ def publish(connection: Connection, template: StoredTemplate, user_id: int | Non
         literal(str(uuid.uuid4())),
         templates.c.letter,
         literal(user_id, Id),
-        literal(now, UtcTime),
+        templates.c.published_at,
     ).where(templates.c.id == template.id)
     names = ["template_id", "number", "uid", "letter", "user_id", "published_at"]
-    connection.execute(insert(template_versions).from_select(names, kept))
+    pipeline.do(connection, insert(template_versions).from_select(names, kept))
     mine = template_versions.c.template_id == template.id
-    connection.execute(
-        delete(template_versions).where(mine, template_versions.c.number <= number - VERSIONS_KEPT)
+    pipeline.do(
+        connection,
+        delete(template_versions).where(mine, template_versions.c.number <= number - VERSIONS_KEPT),
     )
     return number
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, insert, select, update
 
+from mailroom.database import pipeline
 from mailroom.database.clock import now_millis, with_moments
 from mailroom.database.engine import AnyRow
 from mailroom.ledger.schema import webhook_calls, webhook_endpoints
@@ -100,17 +101,18 @@ def enable(connection: Connection, endpoint_id: int) -> None:
 def disable(connection: Connection, endpoint_id: int, why: str) -> None:
     """Nothing is told any more; what waits ends here and can be replayed."""
     _set(connection, endpoint_id, disabled_at=now_millis(), disabled_why=why)
-    connection.execute(
+    pipeline.do(
+        connection,
         update(webhook_calls)
         .where(webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.due_at.is_not(None))
-        .values(state=webhook_events.CALL_GIVEN_UP, due_at=None, ended_at=now_millis())
+        .values(state=webhook_events.CALL_GIVEN_UP, due_at=None, ended_at=now_millis()),
     )
 
 
 def remove(connection: Connection, endpoint_id: int) -> None:
     """With its log."""
-    connection.execute(delete(webhook_calls).where(webhook_calls.c.endpoint_id == endpoint_id))
-    connection.execute(delete(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id))
+    pipeline.do(connection, delete(webhook_calls).where(webhook_calls.c.endpoint_id == endpoint_id))
+    pipeline.do(connection, delete(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id))
     webhook_events.forget(connection)
 
 
@@ -155,7 +157,8 @@ def failed(connection: Connection, endpoint_id: int, pause_ms: int = 0) -> bool:
 
 
 def _set(connection: Connection, endpoint_id: int, **values: Any) -> None:
-    connection.execute(update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id).values(values))
+    changed = update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
+    pipeline.do(connection, changed.values(values))
     webhook_events.forget(connection)
 
 

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, Connection, and_, case, insert, literal, null, select
 
+from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
 from mailroom.ledger.schema import deliveries, mailings, reports, webhook_calls, webhook_endpoints
 from mailroom.ledger.states import Event, MailingState, State
@@ -131,4 +132,4 @@ def _wants(kind: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
 def _insert(connection: Connection, happened: Any) -> None:
     columns = ["endpoint_id", "type", "mailing_id", "delivery_id", "at", "code", "reply"]
     columns += ["state", "due_at", "expires_at"]
-    connection.execute(insert(webhook_calls).from_select(columns, happened))
+    pipeline.do(connection, insert(webhook_calls).from_select(columns, happened))

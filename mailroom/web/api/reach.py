@@ -83,6 +83,12 @@ class Reached(ReachedByUid[Mailing]):
         found = mailings.by_uid(connection, str(self.uid), api_keys.reach_of(self.key))
         return found if found is not None and found.kind in self.kinds else None
 
+    def find_uncounted(self, connection: Connection) -> Mailing:
+        """The same, if nobody wants to know how many of it are in which state. Raises ApiError."""
+        reach = api_keys.reach_of(self.key)
+        found = mailings.by_uid(connection, str(self.uid), reach, is_counted=False)
+        return _there(found if found is not None and found.kind in self.kinds else None, self.noun)
+
     def find_id(self, connection: Connection) -> int:
         """The same, if no more than its id is wanted. Raises ApiError."""
         reach = api_keys.reach_of(self.key)

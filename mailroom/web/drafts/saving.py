@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
 from flask import request
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from mailroom.database.blobs import READ_WHOLE
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.ledger.drafts import stored, versions
 from mailroom.ledger.drafts.contents_of_drafts import Missing
@@ -42,17 +43,25 @@ def save(kept: Uploads, reason: Reason | None = None) -> SavedDraft:
     uid = wanted or str(uuid.uuid4())
     known: KeptFields | None = None
     for _ in range(TRIES):
-        with mailroom().database.read() as connection:
-            draft = stored.find(connection, uid)
+        draft = stored.look(mailroom().database, uid)
         known = draft.form if draft and known is None else KeptFields()
         writing = written(request.form, request.files, kept, known, user().id)
-        with suppress(Missing, IntegrityError), mailroom().database.begin() as connection:
-            return _saved(connection, uid, writing, reason)
+        with suppress(Missing, IntegrityError), _transaction(writing) as connection:
+            return _saved(connection, uid, writing, reason, is_new=draft is None)
     raise Missing(uid)
 
 
-def _saved(connection: Connection, uid: str, writing: Writing, reason: Reason | None) -> SavedDraft:
-    draft = stored.find(connection, uid, to_change=True)
+def _transaction(writing: Writing) -> AbstractContextManager[Connection]:
+    """Whose statements leave together, unless there is what PostgreSQL takes by COPY alone."""
+    is_large = any(blob.size > READ_WHOLE for blob in writing.blobs.values())
+    return mailroom().database.begin() if is_large else mailroom().database.begin_at_once()
+
+
+def _saved(
+    connection: Connection, uid: str, writing: Writing, reason: Reason | None, *, is_new: bool
+) -> SavedDraft:
+    """`is_new`: there was none a moment ago. Raises IntegrityError if there is one by now."""
+    draft = None if is_new else stored.find(connection, uid, to_change=True)
     if draft is None:
         draft = stored.add(connection, uid, writing)
         return SavedDraft(stored.change(connection, draft, writing, revision=None, reason=reason))
@@ -94,7 +103,7 @@ def note(form: ComposeForm, kept: Uploads, reason: Reason) -> None:
 def mark(form: ComposeForm, reason: Reason) -> None:
     """Says of the version that was checked what became of it since."""
     number = _number(form.value("draft_version"))
-    with suppress(*LEDGER_AWAY), mailroom().database.begin() as connection:
+    with suppress(*LEDGER_AWAY), mailroom().database.begin_at_once() as connection:
         draft = stored.find(connection, form.value("draft"))
         if draft is not None:
             versions.mark(connection, draft.id, number, reason)

@@ -10,6 +10,9 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.content.schedule.zones import zone_named
+from mailroom.database import clock
+from mailroom.database.clock import from_millis
+from mailroom.database.together import Together
 from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import bulk_actions
 from mailroom.ledger.deliveries.actions import ContentGone
@@ -46,17 +49,19 @@ def release(mailing_id: int) -> Response:
 @blueprint.post("/mailings/<int:mailing_id>/schedule")
 def move_to(mailing_id: int) -> Response:
     """To another time, on the person's clocks; at once when none is given."""
-    mailing = _mailing(mailing_id)
     try:
         zone = zone_named(shown_zone(request.form.get("shown_zone", "")) or NO_ZONE_YET)
         wanted = planned_time(request.form.get("send_at", ""), zone)
-        hours = hours_of(mailing)
+        moment = wanted.moment if wanted else datetime.now(UTC)
+        with mailroom().database.begin_at_once() as connection:
+            reads = Together(connection)
+            now, found = reads.ask(clock.now), reads.ask(mailings.get, mailing_id)
+            mailing = found() or abort(404)
+            hours, lasts = hours_of(mailing), mailroom().settings.expires
+            starts = reschedule(connection, mailing, moment, lasts, hours, from_millis(now()))
     except ValueError as error:
         flash(f"Not moved. {error}", "warning")
         return _back(mailing_id)
-    with mailroom().database.begin() as connection:
-        moment = wanted.moment if wanted else datetime.now(UTC)
-        starts = reschedule(connection, mailing, moment, mailroom().settings.expires, hours)
     if starts is None:
         flash("It does not wait for its time any more: nothing was changed.", "warning")
         return _back(mailing_id)
@@ -105,10 +110,11 @@ def all_again(mailing_id: int) -> Response:
 
 def _decide(mailing_id: int, move: str, words: str, nothing: str) -> Response:
     """Answers at once: of a large mailing the sweeper moves the rest, and the page says how far it is."""
-    _mailing(mailing_id)
     try:
-        with mailroom().database.begin() as connection:
-            decided = bulk_actions.decide(connection, mailing_id, move)
+        with mailroom().database.begin_at_once() as connection:
+            decided = bulk_actions.decide(connection, mailing_id, move) or (
+                0 if mailings.get(connection, mailing_id) else abort(404)
+            )
     except ContentGone as gone:
         flash(str(gone), "warning")
         return _back(mailing_id)
@@ -124,10 +130,11 @@ def _decide(mailing_id: int, move: str, words: str, nothing: str) -> Response:
 def _move(
     mailing_id: int, move: Callable[[Connection, int], bool], words: str | Callable[[Mailing], str]
 ) -> Response:
-    _mailing(mailing_id)
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         moved = move(connection, mailing_id)
-    words = words if isinstance(words, str) else words(_mailing(mailing_id))
+        if not isinstance(words, str) or not moved:
+            mailing = mailings.get(connection, mailing_id) or abort(404)
+            words = words if isinstance(words, str) else words(mailing)
     flash(words, "good") if moved else flash("That mailing had moved on: nothing was changed.", "warning")
     return _back(mailing_id)
 

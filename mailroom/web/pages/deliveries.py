@@ -116,10 +116,11 @@ def as_html(mailing_id: int, delivery_id: int) -> Response:
 @blueprint.post(f"{DELIVERY_PATH}/<any({', '.join(BUTTON_MOVES)}):name>")
 def change(mailing_id: int, delivery_id: int, name: str) -> Response:
     move = BUTTON_MOVES[name]
-    with mailroom().database.begin() as connection:
-        _found(connection, mailing_id, delivery_id)
+    with mailroom().database.begin_at_once() as connection:
         try:
-            changed = actions.change(connection, delivery_id, move)
+            changed = actions.change(connection, delivery_id, move, mailing_id)
+            if not changed:
+                _found(connection, mailing_id, delivery_id)
             words = BUTTONS[move].done if changed else NOTHING
         except actions.ContentGone as gone:
             changed, words = False, str(gone)

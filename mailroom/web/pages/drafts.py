@@ -131,7 +131,7 @@ def rename(uid: UUID) -> Response:
     if reason := misplaced(name):
         flash(f"It keeps its name: the new one {reason}.", "error")
         return redirect(url_for(".history", uid=uid), 303)
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         stored.rename(connection, _draft(connection, uid).id, name)
     flash("It has its new name." if name else "It is called as its subject is.", "good")
     return redirect(url_for(".history", uid=uid), 303)
@@ -141,7 +141,7 @@ def rename(uid: UUID) -> Response:
 def duplicate(uid: UUID) -> Response:
     copy = str(uuid.uuid4())
     try:
-        with mailroom().database.begin() as connection:
+        with mailroom().database.begin_at_once() as connection:
             draft = _draft(connection, uid)
             stored.duplicate(connection, draft, copy, user().id, name_of_copy(draft.title))
     except DraftsFull as full:
@@ -153,7 +153,7 @@ def duplicate(uid: UUID) -> Response:
 
 @blueprint.post("/<uuid:uid>/remove")
 def remove(uid: UUID) -> Response:
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         stored.remove(connection, _draft(connection, uid).id)
     log.info("a draft is deleted", user=user().id, draft=str(uid))
     flash("The draft is deleted, with its versions and files.", "good")
@@ -202,7 +202,7 @@ def _said(
 def restore(uid: UUID, number: int) -> Response:
     """Makes the draft what it was then; what it is now stays as a version."""
     try:
-        with mailroom().database.begin() as connection:
+        with mailroom().database.begin_at_once() as connection:
             draft = _draft(connection, uid, to_change=True)
             if not stored.restore(connection, draft, number, user().id):
                 abort(404)

@@ -47,7 +47,7 @@ def create() -> Response:
     if form.problems:
         return _shown(form, 422)
     try:
-        with mailroom().database.begin() as connection:
+        with mailroom().database.begin_at_once() as connection:
             gate.hold(connection)
             word = secrets.token_urlsafe(32)
             api_keys.add(connection, **values, user_id=user().id, key=_key_of(word))
@@ -65,7 +65,7 @@ def _key_of(word: str) -> str:
 
 @blueprint.post("/<int:key_id>/revoke")
 def revoke(key_id: int) -> Response:
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         revoked = api_keys.revoke(connection, key_id)
     flash(
         "The key is revoked: it opens nothing any more." if revoked else "That key was revoked already.",

@@ -35,7 +35,7 @@ def new_member(uid: UUID) -> Response:
 @blueprint.post("/<uuid:uid>/recipients")
 def add_member(uid: UUID) -> Response:
     form = MemberForm(request.form)
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         one = list_asked(connection, uid)
         newcomer = newcomer_of(form, one.columns, None)
         if newcomer and members.find(connection, one.id, newcomer.key):
@@ -62,7 +62,7 @@ def show_member(uid: UUID, member_id: int) -> Response:
 def change_member(uid: UUID, member_id: int) -> Response:
     """Name, values, and what is stated of their consent."""
     form = MemberForm(request.form)
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         one, member = _member(connection, uid, member_id)
         newcomer = newcomer_of(form, one.columns, member)
         if newcomer:
@@ -81,9 +81,9 @@ def change_member(uid: UUID, member_id: int) -> Response:
 
 @blueprint.post("/<uuid:uid>/recipients/<int:member_id>/remove")
 def remove_member(uid: UUID, member_id: int) -> Response:
-    with mailroom().database.read() as connection:
+    with mailroom().database.begin_at_once() as connection:
         one, member = _member(connection, uid, member_id)
-    removing.take_off(mailroom().database, one, [member.address_key])
+        removing.take_off(connection, one, [member.address_key])
     flash(f"{member.address} is not on the list any more.", "good")
     return to_list(one)
 

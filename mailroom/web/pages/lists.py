@@ -110,7 +110,7 @@ def change(uid: UUID) -> Response:
         try:
             with mailroom().database.begin() as connection:
                 one = list_asked(connection, uid)
-                kept.change(connection, one.id, **form.columns)
+                kept.change(connection, one, **form.columns)
             flash("Changed.", "good")
             return to_list(one)
         except NameTaken:
@@ -150,9 +150,9 @@ def as_csv(uid: UUID) -> Response:
 def take_off(uid: UUID) -> Response:
     """Those who were chosen in the table."""
     chosen = request.form.getlist("address")[:MEMBERS_AT_ONCE]
-    with mailroom().database.read() as connection:
+    with mailroom().database.begin_at_once() as connection:
         one = list_asked(connection, uid)
-    gone = removing.take_off(mailroom().database, one, [address.lower() for address in chosen])
+        gone = removing.take_off(connection, one, [address.lower() for address in chosen])
     flash(f"{count(gone, 'recipient')} taken off." if gone else "Choose who is to be taken off.", "good")
     return redirect(url_for(".show", uid=uid, q=request.form.get("q") or None), 303)
 

@@ -34,7 +34,7 @@ def page() -> Response:
 @blueprint.post("/release")
 def release() -> Response:
     """Lets go what is held."""
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         gate.hold(connection)
         released = holding.release(connection)
     words = "Sending goes on within seconds." if released else "Nothing was held any more."
@@ -91,7 +91,7 @@ def _rate(setting: str | None, slowed: list[rates.Present]) -> str:
 def reset_relay() -> Response:
     """Forgets what a mail server asked for or refused, and has it tried at once."""
     server = request.form.get("server", "")
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         is_news = recovery.reset(connection, server)
     words = "is tried now, at the rate that is set." if is_news else "was in no trouble, and not slowed down."
     flash(f"{server} {words}", "good")
@@ -106,7 +106,7 @@ def set_zone() -> Response:
         zone_named(name)
     except ValueError as refusal:
         return make_response("", 204) if is_guess else _shown({"zone": str(refusal)})
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         users.set_zone(connection, user().id, name, is_guess=is_guess)
     if is_guess:
         return make_response("", 204)
@@ -120,7 +120,7 @@ def set_password() -> Response:
     if problems:
         return _shown(problems)
     password_hash = passwords.hashed(request.form["new_password"])
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         gate.hold(connection)
         keys = users.set_password(connection, user().id, password_hash)
         # This one too, for somebody may have its cookie, and it is given another.
@@ -149,7 +149,7 @@ def _password_problems() -> Problems:
 
 @blueprint.post("/browsers/<int:sign_in_id>/end")
 def end(sign_in_id: int) -> Response:
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         ended = sign_ins.end(connection, user().id, sign_in_id)
     flash("That browser is signed out." if ended else "That browser was signed out already.", "good")
     return redirect(url_for("settings.page"), 303)
@@ -157,7 +157,7 @@ def end(sign_in_id: int) -> Response:
 
 @blueprint.post("/browsers/end-others")
 def end_others() -> Response:
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         sign_ins.end_all(connection, user().id, but=g.sign_in.id)
     flash("All other browsers are signed out.", "good")
     return redirect(url_for("settings.page"), 303)

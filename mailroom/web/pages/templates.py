@@ -62,9 +62,12 @@ def create() -> Response:
     if form.problems:
         return _asked(form)
     try:
-        with mailroom().database.begin() as connection:
+        with mailroom().database.begin_at_once() as connection:
             uid = stored.add(connection, form.name, letter.as_json(), alias=form.alias, user_id=user().id)
-            _publish_if_asked(connection, uid)
+            if _is_to_be_published():
+                template = stored.find(connection, uid)
+                assert template is not None
+                versions.publish(connection, template, user().id)
     except AliasTaken:
         return _asked(_alias_taken(form))
     log.info("a template is made", user=user().id, template=uid)
@@ -85,12 +88,13 @@ def change(uid: UUID) -> Response:
     form = typed_form(request.form)
     letter = form.letter()
     try:
-        with mailroom().database.begin() as connection:
-            template = _template(connection, uid)
+        with mailroom().database.begin_at_once() as connection:
+            template = _template(connection, uid, to_change=True)
             if not form.problems:
                 kept = letter.as_json()
                 stored.change(connection, template, name=form.name, alias=form.alias, letter=kept)
-                _publish_if_asked(connection, str(uid))
+                if _is_to_be_published():
+                    versions.publish(connection, template, user().id)
     except AliasTaken:
         _alias_taken(form)
     if form.problems:
@@ -102,7 +106,7 @@ def change(uid: UUID) -> Response:
 
 @blueprint.post("/<uuid:uid>/duplicate")
 def duplicate(uid: UUID) -> Response:
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         template = _template(connection, uid)
         copy = stored.add(connection, name_of_copy(template.name), template.letter, user_id=user().id)
     flash("This is the copy, a draft.", "good")
@@ -111,7 +115,7 @@ def duplicate(uid: UUID) -> Response:
 
 @blueprint.post("/<uuid:uid>/remove")
 def remove(uid: UUID) -> Response:
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         template = _template(connection, uid)
         stored.remove(connection, template.id)
     log.info("a template is deleted", user=user().id, template=str(uid))
@@ -122,7 +126,7 @@ def remove(uid: UUID) -> Response:
 @blueprint.post("/<uuid:uid>/versions/<int:version>/restore")
 def restore(uid: UUID, version: int) -> Response:
     """Makes that version the draft again."""
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         template = _template(connection, uid)
         earlier = versions.version(connection, template.id, version) or abort(404)
         stored.change(connection, template, name=template.name, alias=template.alias, letter=earlier.letter)
@@ -182,13 +186,6 @@ def _status(form: TemplateForm) -> tuple[int, Mapping[str, str]]:
     return status, LATER if status == 503 else {}
 
 
-def _publish_if_asked(connection: Connection, uid: str) -> None:
-    if _is_to_be_published():
-        template = stored.find(connection, uid)
-        assert template is not None
-        versions.publish(connection, template, user().id)
-
-
 def _is_to_be_published() -> bool:
     return "publish" in request.form
 
@@ -198,8 +195,8 @@ def _alias_taken(form: TemplateForm) -> TemplateForm:
     return form
 
 
-def _template(connection: Connection, uid: UUID) -> StoredTemplate:
-    return stored.find(connection, str(uid)) or abort(404)
+def _template(connection: Connection, uid: UUID, *, to_change: bool = False) -> StoredTemplate:
+    return stored.find(connection, str(uid), to_change=to_change) or abort(404)
 
 
 def _to(uid: str) -> Response:

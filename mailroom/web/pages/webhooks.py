@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from mailroom.database.together import Together
 from mailroom.engine.webhooks.payload import body_of
 from mailroom.http.guard import Forbidden, Guard
 from mailroom.ledger.webhooks import webhook_calls, webhook_endpoints, webhook_events
@@ -62,7 +64,7 @@ def create() -> Response:
     form = _form()
     if form.problems:
         return _listed(form)
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         gate.hold(connection)
         endpoint_id = webhook_endpoints.add(connection, form.url, form.events)
     flash("The endpoint is told from now on. Its secret is below; send it a test.", "good")
@@ -71,17 +73,18 @@ def create() -> Response:
 
 @blueprint.get("/<int:endpoint_id>")
 def show(endpoint_id: int) -> Response:
-    endpoint = _endpoint(endpoint_id)
-    return _shown(endpoint, WebhookForm(endpoint.url, endpoint.events))
+    return _shown(endpoint_id)
 
 
-def _shown(endpoint: Endpoint, form: WebhookForm) -> Response:
-    state = request.args.get("state")
+def _shown(endpoint_id: int, form: WebhookForm | None = None) -> Response:
+    state, before = request.args.get("state"), request.args.get("before", type=number)
     state = state if state in STATES else None
-    with mailroom().database.read() as connection:
-        calls = webhook_calls.page(
-            connection, endpoint.id, state, request.args.get("before", type=number), CALLS_PAGE_SIZE + 1
-        )
+    with mailroom().database.read_at_once() as connection:
+        reads = Together(connection)
+        found = reads.ask(webhook_endpoints.get, endpoint_id)
+        page = reads.ask(webhook_calls.page, endpoint_id, state, before, CALLS_PAGE_SIZE + 1)
+        endpoint, calls = found() or abort(404), page()
+    form = form or WebhookForm(endpoint.url, endpoint.events)
     body = render_template(
         "webhooks/show.html",
         endpoint=endpoint,
@@ -109,11 +112,11 @@ def _tabs(endpoint_id: int, state: str | None) -> list[dict[str, object]]:
 
 @blueprint.post("/<int:endpoint_id>")
 def change(endpoint_id: int) -> Response:
-    endpoint, form = _endpoint(endpoint_id), _form()
+    form = _form()
     if form.problems:
-        return _shown(endpoint, form)
-    with mailroom().database.begin() as connection:
-        gate.hold(connection)
+        return _shown(endpoint_id, form)
+    with mailroom().database.begin_at_once() as connection:
+        _hold(connection, endpoint_id)
         webhook_endpoints.change(connection, endpoint_id, form.url, form.events)
     flash("The endpoint is changed.", "good")
     return _to(endpoint_id)
@@ -121,9 +124,9 @@ def change(endpoint_id: int) -> Response:
 
 @blueprint.post("/<int:endpoint_id>/test")
 def test(endpoint_id: int) -> Response:
-    if _endpoint(endpoint_id).disabled_at is not None:
-        return _disabled(_to(endpoint_id))
     with mailroom().database.begin() as connection:
+        if _endpoint(connection, endpoint_id).disabled_at is not None:
+            return _disabled(_to(endpoint_id))
         webhook_events.note_test(connection, endpoint_id)
     flash("A test is on its way: its answer is in the log in a second or two.", "good")
     return _to(endpoint_id)
@@ -131,9 +134,8 @@ def test(endpoint_id: int) -> Response:
 
 @blueprint.post("/<int:endpoint_id>/enable")
 def enable(endpoint_id: int) -> Response:
-    _endpoint(endpoint_id)
-    with mailroom().database.begin() as connection:
-        gate.hold(connection)
+    with mailroom().database.begin_at_once() as connection:
+        _hold(connection, endpoint_id)
         webhook_endpoints.enable(connection, endpoint_id)
     flash("The endpoint is told again. What it missed can be replayed.", "good")
     return _to(endpoint_id)
@@ -141,8 +143,8 @@ def enable(endpoint_id: int) -> Response:
 
 @blueprint.post("/<int:endpoint_id>/disable")
 def disable(endpoint_id: int) -> Response:
-    _endpoint(endpoint_id)
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
+        _endpoint(connection, endpoint_id)
         webhook_endpoints.disable(connection, endpoint_id, webhook_endpoints.BY_HAND)
     flash("The endpoint is told nothing any more.", "good")
     return _to(endpoint_id)
@@ -158,9 +160,9 @@ def remove(endpoint_id: int) -> Response:
 
 @blueprint.post("/<int:endpoint_id>/replay")
 def replay_failed(endpoint_id: int) -> Response:
-    if _endpoint(endpoint_id).disabled_at is not None:
-        return _disabled(_to(endpoint_id))
     with mailroom().database.begin() as connection:
+        if _endpoint(connection, endpoint_id).disabled_at is not None:
+            return _disabled(_to(endpoint_id))
         calls = webhook_calls.replay_failed(connection, endpoint_id)
     flash(f"{count(calls, 'call is', 'calls are')} made again.", "good")
     return _to(endpoint_id)
@@ -168,9 +170,10 @@ def replay_failed(endpoint_id: int) -> Response:
 
 @blueprint.get("/<int:endpoint_id>/calls/<int:call_id>")
 def call(endpoint_id: int, call_id: int) -> str:
-    with mailroom().database.read() as connection:
-        endpoint = webhook_endpoints.get(connection, endpoint_id)
-        found = webhook_calls.get(connection, call_id)
+    with mailroom().database.read_at_once() as connection:
+        reads = Together(connection)
+        of, one = reads.ask(webhook_endpoints.get, endpoint_id), reads.ask(webhook_calls.get, call_id)
+        endpoint, found = of(), one()
         if endpoint is None or found is None or found.endpoint_id != endpoint_id:
             abort(404)
         body = body_of(connection, found)
@@ -180,9 +183,10 @@ def call(endpoint_id: int, call_id: int) -> str:
 
 @blueprint.post("/<int:endpoint_id>/calls/<int:call_id>/replay")
 def replay(endpoint_id: int, call_id: int) -> Response:
-    endpoint = _endpoint(endpoint_id)
-    with mailroom().database.begin() as connection:
-        found = webhook_calls.get(connection, call_id)
+    with mailroom().database.begin_at_once() as connection:
+        reads = Together(connection)
+        of, one = reads.ask(_endpoint, endpoint_id), reads.ask(webhook_calls.get, call_id)
+        endpoint, found = of(), one()
         if found is None or found.endpoint_id != endpoint_id:
             abort(404)
         replayed = endpoint.disabled_at is None and webhook_calls.replay(connection, call_id)
@@ -204,9 +208,16 @@ def _form() -> WebhookForm:
     return form
 
 
-def _endpoint(endpoint_id: int) -> Endpoint:
-    with mailroom().database.read() as connection:
-        return webhook_endpoints.get(connection, endpoint_id) or abort(404)
+def _endpoint(connection: Connection, endpoint_id: int) -> Endpoint:
+    return webhook_endpoints.get(connection, endpoint_id) or abort(404)
+
+
+def _hold(connection: Connection, endpoint_id: int) -> None:
+    """There is such an endpoint, and whoever asks may change it."""
+    reads = Together(connection)
+    held, found = reads.ask(gate.hold), reads.ask(_endpoint, endpoint_id)
+    held()
+    found()
 
 
 def _to(endpoint_id: int) -> Response:

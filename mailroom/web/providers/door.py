@@ -52,8 +52,7 @@ def take(provider: str, path: str) -> Response:
 def find(provider: str, path: str) -> ProviderDoor | None:
     if not DOOR_PATH.fullmatch(path):
         return None
-    with mailroom().database.read() as connection:
-        door = provider_doors.of_path(connection, path)
+    door = provider_doors.look(mailroom().database, path)
     return door if door is not None and door.provider == provider else None
 
 
@@ -62,7 +61,7 @@ def _refused(door: ProviderDoor, why: str) -> Response:
     if attempts().count(REFUSALS_NOTED, "provider refused", source(address)):
         return _answer(429)
     log.warning("a provider's post was refused", provider=door.provider, reason=why, address=address)
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         provider_doors.note_refusal(connection, door.provider, address[:64], why)
     return _answer(404)
 

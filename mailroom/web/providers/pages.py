@@ -44,7 +44,7 @@ def change(name: str) -> Response:
     if not provider.is_signed:
         return _new_password(provider)
     form = ProviderForm(request.form.get("keys", ""))
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         gate.hold(connection)
         door = provider_doors.of_provider(connection, name)
         keys = form.keys(provider, door.keys if door else ())
@@ -62,7 +62,7 @@ def change(name: str) -> Response:
 def _new_password(provider: Provider) -> Response:
     """The page that follows shows it, once: as with an API key, it is in no cookie and no URL of ours."""
     word = secrets.token_urlsafe(32)
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         gate.hold(connection)
         provider_doors.open_up(connection, provider.name, [_password_of(provider, word)])
     session[NEW_PASSWORD] = word
@@ -72,7 +72,7 @@ def _new_password(provider: Provider) -> Response:
 @blueprint.post("/<name>/remove")
 def remove(name: str) -> Response:
     provider = _provider(name)
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         gate.hold(connection)
         provider_doors.shut(connection, name)
     flash(f"{provider.title} is not heard any more. Its URL is gone for good.", "good")

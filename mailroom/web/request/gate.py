@@ -13,16 +13,21 @@ from flask import Flask, abort, g, redirect, request, session, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
+from mailroom.database.together import Together
 from mailroom.feedback.providers.post import LARGEST_POST
 from mailroom.ledger.people import sign_ins, users
 from mailroom.ledger.people.sign_ins import SignIn
 from mailroom.ledger.people.users import User
 from mailroom.web import mailroom
+from mailroom.web.request import origin
 from mailroom.web.request.negotiation import wants_page
+from mailroom.web.status import banners
 
 PUBLIC = {"sign_in", "health", "api", "metrics", "unsubscribe", "provider_door"}
 STRANGERS_LIMIT = 64 * 1024
 """Bytes of a form that somebody sends who is not signed in: reading a large one costs seconds."""
+
+FIND_VISITOR = sign_ins.with_a_fact(banners.IS_THERE_ANY)
 
 TOKEN = "sign_in"
 """Where the session cookie keeps the browser's token."""
@@ -42,15 +47,30 @@ def admit() -> AnyResponse | None:
         request.max_content_length = LARGEST_POST
     if request.endpoint == "static" or request.blueprint in PUBLIC:
         return None
-    sign_in = current()
+    sign_in = _visitor()
     if sign_in is None:
         return _turned_away()
     g.user, g.sign_in = sign_in.user, sign_in
     if sign_in.is_stale:
-        with mailroom().database.begin() as connection:
+        with mailroom().database.begin_at_once() as connection:
             sign_ins.seen(connection, sign_in.id)
         session.modified = True  # the cookie's own expiry moves on too
     return None
+
+
+def _visitor() -> SignIn | None:
+    """The same as current(). Most of what is only looked at are pages, which also say whether there is a
+    banner: that comes in the same round trip.
+    """
+    token = session.get(TOKEN)
+    if not token or request.method not in origin.READING:
+        return current()
+    found = sign_ins.look_with_a_fact(mailroom().database, token, FIND_VISITOR)
+    if found is None:
+        return None
+    sign_in, is_there_any = found
+    banners.note(is_there_any)
+    return sign_in
 
 
 def current() -> SignIn | None:
@@ -61,8 +81,10 @@ def current() -> SignIn | None:
 
 def hold(connection: Connection) -> None:
     """Whoever asks may still do so, and nobody ends that before this transaction is over. Else 401."""
-    users.hold(connection, user().id)
-    if sign_ins.find(connection, session[TOKEN]) is None:
+    reads = Together(connection)  # in this order
+    held, found = reads.ask(users.hold, user().id), reads.ask(sign_ins.find, session[TOKEN])
+    held()
+    if found() is None:
         abort(401)
 
 

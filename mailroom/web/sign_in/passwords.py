@@ -6,8 +6,8 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection
 
+from mailroom.database.engine import Database
 from mailroom.ledger.people import users
 from mailroom.ledger.people.users import User
 
@@ -44,8 +44,7 @@ def matches(password_hash: str | None, password: str) -> bool:
     return password_hash is not None
 
 
-def user_of(connection: Connection, email: str, password: str) -> User | None:
-    """Who signs in with these; None when nobody does, whatever the reason."""
-    user = users.by_email(connection, email)
-    known = users.password_hash(connection, user.id) if user else None
-    return user if matches(known, password) else None
+def user_of(database: Database, email: str, password: str) -> tuple[User | None, str | None]:
+    """Who signs in with these, and the hash that was compared; None when nobody does, whatever the reason."""
+    user, known = users.look(database, email) or (None, None)
+    return (user, known) if matches(known, password) else (None, None)

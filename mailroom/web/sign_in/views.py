@@ -20,6 +20,7 @@ from flask import (
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
+from mailroom.database.together import Together
 from mailroom.ledger.people import sign_ins, users
 from mailroom.ledger.people.users import User
 from mailroom.web import mailroom
@@ -71,9 +72,7 @@ def submit() -> AnyResponse:
         log.warning("a sign-in is refused", address=address, reason="too many attempts")
         problem = f"Too many attempts. Try again in {duration(wait * 1000)}."
         return _again(email, problem, 429, wait)
-    with mailroom().database.read() as connection:
-        user = passwords.user_of(connection, email, password)
-        password_hash = users.password_hash(connection, user.id) if user else None  # the one compared with
+    user, password_hash = passwords.user_of(mailroom().database, email, password)
     if user is None or not _by_password(user, password_hash):
         log.warning("a sign-in is refused", address=address, reason="wrong address or password")
         return _again(email, "This e-mail address and password do not belong together.", 422)
@@ -105,13 +104,15 @@ def sign_in(user: User, may: Callable[[Connection], bool]) -> bool:
 
     False when what let them in has been revoked meanwhile: a password takes a while to compare.
     """
-    with mailroom().database.begin() as connection:
-        users.hold(connection, user.id)
-        if not may(connection):
+    with mailroom().database.begin_at_once() as connection:
+        before, reads = session.get(gate.TOKEN), Together(connection)  # in this order
+        held, allowed = reads.ask(users.hold, user.id), reads.ask(may)
+        earlier = reads.ask(sign_ins.find, before) if before else None
+        held()
+        if not allowed():
             return False
         agent, address = request.headers.get("User-Agent", ""), request.remote_addr or ""
-        before = session.get(gate.TOKEN)
-        known = sign_ins.find(connection, before) if before else None
+        known = earlier() if earlier else None
         if known is not None:
             sign_ins.end(connection, known.user.id, known.id)
         token = sign_ins.start(connection, user.id, agent, address)

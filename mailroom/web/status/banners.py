@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
+from typing import NamedTuple
 
 from flask import Flask, g
 from sqlalchemy import Connection, select
@@ -13,65 +11,94 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailroom.database import clock
 from mailroom.database.clock import to_millis
 from mailroom.database.statement import Statement
+from mailroom.database.together import Together
 from mailroom.ledger import holding
 from mailroom.ledger.holding import Hold
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.relays.circuit import ServerTrouble
 from mailroom.ledger.webhooks import webhook_endpoints
+from mailroom.ledger.webhooks.webhook_endpoints import Endpoint
 from mailroom.smtp.server import configured
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import duration
 
-T = TypeVar("T")
-
 HELD_SHOWN = 5
 """Mailings of a kind that every page tells of: whose sender is refused may have thousands."""
 
-IS_THERE_ANY = Statement(
-    select(
-        ~holding.is_free()
-        | circuit.is_any_troubled()
-        | mailings.is_any_held()
-        | webhook_endpoints.is_any_given_up()
-    )
+IS_THERE_ANY = (
+    ~holding.is_free()
+    | circuit.is_any_troubled()
+    | mailings.is_any_held()
+    | webhook_endpoints.is_any_given_up()
 )
-"""Most pages have none: one question instead of four."""
+"""SQL. Most pages have none: one question instead of four."""
+
+ASK_WHETHER_ANY = Statement(select(IS_THERE_ANY))
+
+
+class Banners(NamedTuple):
+    """What every page says."""
+
+    holds: list[Hold] = []
+    """Why no mail leaves: one, if somebody holds it."""
+    troubles: list[tuple[ServerTrouble, str]] = []
+    """Every server in trouble, and a sentence about it."""
+    held: list[tuple[int, str, str]] = []
+    """(id, subject, why) of mailings that workers paused, until somebody resumes or cancels them."""
+    tripped: list[tuple[int, str, str]] = []
+    """And of those that paused themselves."""
+    given_up: list[Endpoint] = []
+    """That Mailroom disabled by itself: until somebody enables or removes them."""
+
+
+NONE = Banners()
 
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
-        # Why no mail leaves: one, if somebody holds it.
-        sending_holds=lambda: _found(_holds),
-        notices=lambda: _found(_server_troubles),
-        # (id, subject, why) of those that workers paused, until somebody resumes or cancels them.
-        held_mailings=lambda: _found(partial(mailings.held, limit=HELD_SHOWN + 1)),
-        # And of those that paused themselves.
-        tripped_mailings=lambda: _found(partial(mailings.held, limit=HELD_SHOWN + 1, by_itself=True)),
+        sending_holds=lambda: _banners().holds,
+        notices=lambda: _banners().troubles,
+        held_mailings=lambda: _banners().held,
+        tripped_mailings=lambda: _banners().tripped,
+        given_up_endpoints=lambda: _banners().given_up,
         HELD_SHOWN=HELD_SHOWN,
-        # That Mailroom disabled by itself: until somebody enables or removes them.
-        given_up_endpoints=lambda: _found(webhook_endpoints.given_up),
     )
 
 
-def _found(find: Callable[[Connection], list[T]]) -> list[T]:
-    """Asked while a page is rendered."""
+def note(is_there_any: bool) -> None:
+    """For who has asked that, in this request."""
+    g.has_banners = is_there_any or mailroom().settings.hold
+
+
+def _banners() -> Banners:
+    """Asked while a page is rendered, all at once."""
     if getattr(g, "user", None) is None:
-        return []  # a stranger's error page
-    try:
-        if not _is_there_any():
-            return []
-        with mailroom().database.read() as connection:
-            return find(connection)
-    except SQLAlchemyError:
-        return []  # a page that needs the ledger says so itself; one that does not shall be shown
+        return NONE  # a stranger's error page
+    if "banners" not in g:
+        try:
+            g.banners = _read() if _is_there_any() else NONE
+        except SQLAlchemyError:
+            return NONE  # a page that needs the ledger says so itself; one that does not shall be shown
+    found: Banners = g.banners
+    return found
 
 
 def _is_there_any() -> bool:
     if "has_banners" not in g:
-        (found,) = mailroom().database.look(IS_THERE_ANY) or (False,)
-        g.has_banners = bool(found) or mailroom().settings.hold
+        (found,) = mailroom().database.look(ASK_WHETHER_ANY) or (False,)
+        note(bool(found))
     return bool(g.has_banners)
+
+
+def _read() -> Banners:
+    with mailroom().database.read_at_once() as connection:
+        reads = Together(connection)
+        holds, troubles = reads.ask(_holds), reads.ask(_server_troubles)
+        held = reads.ask(mailings.held, limit=HELD_SHOWN + 1)
+        tripped = reads.ask(mailings.held, limit=HELD_SHOWN + 1, by_itself=True)
+        given_up = reads.ask(webhook_endpoints.given_up)
+        return Banners(holds(), troubles(), held(), tripped(), given_up())
 
 
 def _holds(connection: Connection) -> list[Hold]:
@@ -80,10 +107,10 @@ def _holds(connection: Connection) -> list[Hold]:
 
 
 def _server_troubles(connection: Connection) -> list[tuple[ServerTrouble, str]]:
-    """Every server in trouble, and a sentence about it."""
-    troubles = circuit.troubled(connection, configured(mailroom().settings))
-    now = clock.now(connection) if troubles else 0
-    return [(trouble, trouble_words(trouble, now)) for trouble in troubles]
+    reads = Together(connection)
+    troubles, clock_now = reads.ask(circuit.troubled, configured(mailroom().settings)), reads.ask(clock.now)
+    now = clock_now()
+    return [(trouble, trouble_words(trouble, now)) for trouble in troubles()]
 
 
 def trouble_words(trouble: ServerTrouble, now: int) -> str:

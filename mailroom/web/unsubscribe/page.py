@@ -60,8 +60,7 @@ def show(token: str = "") -> Response:
     of = ring().subscription(token)
     if of is None:
         return broken()
-    with mailroom().database.read() as connection:
-        standing = unsubscribing.standing(connection, of)
+    standing = unsubscribing.look(mailroom().database, of)
     stopped = _least(of, standing)
     return _asked(of, standing) if stopped is None else _stopped(of, stopped, standing)
 
@@ -75,10 +74,9 @@ def change(token: str = "") -> Response:
     if request.form.get("do") == "take-back":
         return _take_back(of, scope)
     is_one_click = request.form.get(ONE_CLICK[0]) == ONE_CLICK[1]
-    with mailroom().database.read() as connection:
-        standing = unsubscribing.standing(connection, of)
+    standing = unsubscribing.look(mailroom().database, of)
     if scope not in standing:
-        with mailroom().database.begin() as connection:
+        with mailroom().database.begin_at_once() as connection:
             unsubscribing.unsubscribe(connection, of, scope, EVIDENCE[is_one_click])
             standing = unsubscribing.standing(connection, of)
         log.info("somebody unsubscribed", delivery=of.delivery_id, scope=scope.word, one_click=is_one_click)
@@ -86,16 +84,14 @@ def change(token: str = "") -> Response:
 
 
 def _take_back(of: Subscription, scope: Scope) -> Response:
-    with mailroom().database.read() as connection:
-        is_own = unsubscribing.standing(connection, of).get(scope, False)
+    is_own = unsubscribing.look(mailroom().database, of).get(scope, False)
     if is_own and _is_too_often(of):
         return _page(429, "too_often")
     if is_own:
-        with mailroom().database.begin() as connection:
+        with mailroom().database.begin_at_once() as connection:
             unsubscribing.take_back(connection, of, scope)
         log.info("somebody took an unsubscription back", delivery=of.delivery_id, scope=scope.word)
-    with mailroom().database.read() as connection:
-        standing = unsubscribing.standing(connection, of)
+    standing = unsubscribing.look(mailroom().database, of)
     stopped = _least(of, standing)
     if stopped is not None:  # by another link, or by a person
         return _stopped(of, stopped, standing)

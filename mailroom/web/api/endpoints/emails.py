@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from flask import Response
 from sqlalchemy import Connection
 
+from mailroom.database import clock
+from mailroom.database.clock import from_millis
 from mailroom.database.together import Together
 from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import deliveries
@@ -128,10 +131,12 @@ def update_email(email: Reached) -> Response:
     As long as it waits for its time; 409 when it does not any more.
     """
     update = body.read(UpdateRequest, MOST_UPDATE_OCTETS)
-    with mailroom().database.begin() as connection:
-        mailing = submissions.found_to_send(email, connection)
-        lasts = mailroom().settings.expires
-        if reschedule(connection, mailing, update.scheduled_at, lasts, hours_of(mailing)) is None:
+    with mailroom().database.begin_at_once() as connection:
+        reads = Together(connection)
+        clock_now = reads.ask(clock.now)
+        mailing = reads.ask(partial(submissions.to_send, email))()
+        now, hours, lasts = from_millis(clock_now()), hours_of(mailing), mailroom().settings.expires
+        if reschedule(connection, mailing, update.scheduled_at, lasts, hours, now) is None:
             raise ApiError(409, "validation_error", _too_late("moved to another time", mailing))
     return answer({"object": "email", "id": mailing.uid})
 
@@ -145,7 +150,7 @@ def cancel_email(email: Reached) -> Response:
     What has left already has left: 409 when there is nothing to cancel any more.
     """
     with mailroom().database.begin() as connection:
-        mailing = email.find(connection)
+        mailing = email.find_uncounted(connection)
         if mailing.state is not MailingState.CANCELED and not mailings.cancel(connection, mailing.id):
             raise ApiError(409, "validation_error", _too_late("canceled", mailing))
     return answer({"object": "email", "id": mailing.uid})

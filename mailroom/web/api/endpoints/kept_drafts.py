@@ -170,7 +170,7 @@ def delete_draft(draft: ReachedDraft) -> Response:
 
     With its versions and files. A mailing that it became stays as it was sent.
     """
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         found = draft.find_to_change(connection)
         stored.remove(connection, found.id)
     return answer({"object": "draft", "id": found.uid, "deleted": True})

@@ -73,7 +73,7 @@ def add_list_recipient(asked: ReachedList) -> Response:
     name = one.name or one.address.name
     stated = list_lines.stated_by(one.consent)
     newcomer = Newcomer(one.address.address, name, compact(one.variables), stated)
-    with told(), mailroom().database.begin() as connection:
+    with told(), mailroom().database.begin_at_once() as connection:
         found = asked.find_to_change(connection)
         importing.put(connection, found, newcomer)
         member = members.find(connection, found.id, newcomer.key)
@@ -94,10 +94,9 @@ def remove_list_recipients(asked: ReachedList) -> Response:
     With what is known of their consent. `removed`: how many of them were on it.
     """
     off = body.read(asked_for.TakeOffRequest)
-    with mailroom().database.read() as connection:
+    with mailroom().database.begin_at_once() as connection:
         found = asked.find_to_change(connection)
-    keys = [one.key for one in off.addresses]
-    number = removing.take_off(mailroom().database, found, keys, asked.find_to_change)
+        number = removing.take_off(connection, found, [one.key for one in off.addresses])
     return answer({"object": "recipients_list", "id": found.uid, "removed": number})
 
 

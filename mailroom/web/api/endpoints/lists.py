@@ -103,8 +103,8 @@ def update_list(asked: ReachedList) -> Response:
     if "shared" in given:
         values["is_shared"] = change.shared
     with told(), mailroom().database.begin() as connection:
-        kept.change(connection, asked.find_to_change(connection).id, **values)
-        return answer(list_shown(asked.find(connection)))
+        changed = kept.change(connection, asked.find_to_change(connection), **values)
+    return answer(list_shown(changed))
 
 
 @operation("DELETE", "/lists/{id}", scope=api_keys.SEND, gives=answers.RemovedListAnswer, errors=(409,))

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 
 from flask import Response
 from sqlalchemy import Connection
 
 from mailroom.content.json_text import ROOM_FOR_MAILING
+from mailroom.database import clock
+from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
+from mailroom.database.together import Together
 from mailroom.engine.accept.submission import Accepted, Idempotency, Submission
 from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.mailings import canary, mailings
+from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.ledger.states import MailingState, State
@@ -103,16 +108,18 @@ def update_mailing(mailing: Reached) -> Response:
     As long as it waits for its time, or for its sending hours; 409 when it does not.
     """
     update = body.read(asked_for.MailingUpdateRequest, MOST_UPDATE_OCTETS)
-    with mailroom().database.begin() as connection:
-        before = submissions.found_to_send(mailing, connection)
+    with mailroom().database.begin_at_once() as connection:
+        reads = Together(connection)
+        now = reads.ask(clock.now)
+        before = reads.ask(partial(submissions.to_send, mailing))()
         hours = hours_of(before)
         if "sending_hours" in update.model_fields_set:
             hours = update.sending_hours.hours() if update.sending_hours else None
         lasts = mailroom().settings.expires
-        if reschedule(connection, before, update.scheduled_at, lasts, hours) is None:
+        if reschedule(connection, before, update.scheduled_at, lasts, hours, from_millis(now())) is None:
             message = f"This mailing cannot be moved to another time: it is {before.state}."
             raise ApiError(409, "validation_error", message)
-        return answer(shown.mailing(mailing.find(connection)))
+        return _as_it_is(connection, before.id)
 
 
 @operation("POST", "/mailings/{id}/pause", scope=api_keys.SEND, gives=answers.MailingAnswer, errors=(409,))
@@ -127,9 +134,7 @@ def pause_mailing(mailing: Reached) -> Response:
 @operation("POST", "/mailings/{id}/resume", scope=api_keys.SEND, gives=answers.MailingAnswer, errors=(409,))
 def resume_mailing(mailing: Reached) -> Response:
     """Resume a paused mailing."""
-    with mailroom().database.read() as connection:
-        submissions.found_to_send(mailing, connection)
-    return _move(mailing, mailings.resume, MailingState.ACTIVE)
+    return _move(mailing, mailings.resume, MailingState.ACTIVE, partial(submissions.to_send, mailing))
 
 
 @operation("POST", "/mailings/{id}/release", scope=api_keys.SEND, gives=answers.MailingAnswer, errors=(409,))
@@ -138,11 +143,11 @@ def release_mailing(mailing: Reached) -> Response:
 
     Of one with a `canary`: those who wait for it.
     """
-    with mailroom().database.begin() as connection:
-        before = submissions.found_to_send(mailing, connection)
+    with mailroom().database.begin_at_once() as connection:
+        before = submissions.to_send(mailing, connection)
         if not canary.release(connection, before.id) and before.release_at is None:
             raise ApiError(409, "validation_error", "Nobody of this mailing waits to be let go.")
-        return answer(shown.mailing(mailing.find(connection)))
+        return _as_it_is(connection, before.id)
 
 
 @operation("POST", "/mailings/{id}/cancel", scope=api_keys.SEND, gives=answers.MailingAnswer, errors=(409,))
@@ -181,11 +186,22 @@ def _pages(database: Database, asked: Reached, state: State | None) -> Iterator[
     return pages(database, read)
 
 
-def _move(asked: Reached, move: Callable[[Connection, int], bool], wanted: MailingState) -> Response:
+def _move(
+    asked: Reached,
+    move: Callable[[Connection, int], bool],
+    wanted: MailingState,
+    find: Callable[[Connection], Mailing] | None = None,
+) -> Response:
     """Asking twice is harmless: what is so already is answered as if it had just been done."""
-    with mailroom().database.begin() as connection:
-        before = asked.find(connection)
+    with mailroom().database.begin_at_once() as connection:
+        before = (find or asked.find_uncounted)(connection)
         if not move(connection, before.id) and before.state != wanted:
             message = f"This mailing is {before.state}: that cannot be done any more."
             raise ApiError(409, "validation_error", message)
-        return answer(shown.mailing(asked.find(connection)))
+        return _as_it_is(connection, before.id)
+
+
+def _as_it_is(connection: Connection, mailing_id: int) -> Response:
+    found = mailings.get(connection, mailing_id)
+    assert found is not None
+    return answer(shown.mailing(found))

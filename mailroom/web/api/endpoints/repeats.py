@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask import Response, g
@@ -12,6 +13,9 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import parse_address
 from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.content.schedule.repeat_rules import repeat_rule
+from mailroom.database import clock
+from mailroom.database.clock import from_millis
+from mailroom.database.together import Together
 from mailroom.engine.accept.submission import Idempotency, NotAccepted, Submission
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
@@ -67,10 +71,8 @@ def create_repeat() -> Response:
         if before is None:
             raise
         uid = before
-    with mailroom().database.read() as connection:
-        kept = repeats.find(connection, uid)
-        assert kept is not None
-        return answer(_shown(connection, kept))
+    with mailroom().database.read_at_once() as connection:
+        return answer(_found_and_shown(connection, uid))
 
 
 def _kept(key: ApiKey, idempotency: Idempotency | None) -> str:
@@ -126,11 +128,14 @@ def update_repeat(repeat: ReachedRepeat) -> Response:
     From now on: what was due before stays as it was.
     """
     asked = body.read(RepeatUpdateRequest, MOST_UPDATE_OCTETS)
-    with mailroom().database.begin() as connection:
-        found = _to_send(repeat, connection)
-        if not planning.change(connection, found, _changed(planning.plan_of(found), asked)):
+    with mailroom().database.begin_at_once() as connection:
+        reads = Together(connection)
+        now, of = reads.ask(clock.now), reads.ask(partial(_to_send, repeat))
+        found = of()
+        plan = _changed(planning.plan_of(found), asked)
+        if not planning.change(connection, found, plan, from_millis(now())):
             raise _not_now(found)
-        return answer(_shown(connection, repeat.find(connection)))
+        return answer(_found_and_shown(connection, found.uid))
 
 
 @operation("POST", "/repeats/{id}/pause", scope=api_keys.SEND, gives=answers.RepeatAnswer, errors=(409,))
@@ -145,9 +150,12 @@ def pause_repeat(repeat: ReachedRepeat) -> Response:
 @operation("POST", "/repeats/{id}/resume", scope=api_keys.SEND, gives=answers.RepeatAnswer, errors=(409,))
 def resume_repeat(repeat: ReachedRepeat) -> Response:
     """Resume a paused repeat."""
-    with mailroom().database.read() as connection:
-        _to_send(repeat, connection)
-    return _move(repeat, planning.resume, RepeatState.ACTIVE)
+
+    def resume(connection: Connection, found: Repeat) -> bool:
+        _check_sender(repeat, found)
+        return planning.resume(connection, found)
+
+    return _move(repeat, resume, RepeatState.ACTIVE)
 
 
 @operation("POST", "/repeats/{id}/cancel", scope=api_keys.SEND, gives=answers.RepeatAnswer, errors=(409,))
@@ -173,11 +181,13 @@ def send_repeat(repeat: ReachedRepeat) -> Response:
     One mailing more, whatever its rule says.
     """
     database = mailroom().database
-    with database.read() as connection:
-        found = _to_send(repeat, connection)
+    with database.read_at_once() as connection:
+        reads = Together(connection)
+        of, kept = reads.ask(partial(_to_send, repeat)), reads.ask(repeats.submission_of_uid, str(repeat.uid))
+        found, data = of(), kept()
 
     def submission(known: Idempotency | None) -> Submission:
-        due = planning.submission_of_now(database, found)
+        due = planning.submission_of_now(data, found)
         return replace(due, key_id=api_key().id, idempotency=known, started=g.started)
 
     try:
@@ -191,8 +201,12 @@ def send_repeat(repeat: ReachedRepeat) -> Response:
 def _to_send(asked: ReachedRepeat, connection: Connection) -> Repeat:
     """The repeat, for who has it make mailings. Raises ApiError if the key may not send from its sender."""
     found = asked.find(connection)
-    refuse_sender(asked.key, parse_address(found.sender).address)
+    _check_sender(asked, found)
     return found
+
+
+def _check_sender(asked: ReachedRepeat, found: Repeat) -> None:
+    refuse_sender(asked.key, parse_address(found.sender).address)
 
 
 def _changed(plan: RepeatPlan, asked: RepeatUpdateRequest) -> RepeatPlan:
@@ -208,11 +222,11 @@ def _changed(plan: RepeatPlan, asked: RepeatUpdateRequest) -> RepeatPlan:
 
 def _move(asked: ReachedRepeat, move: Callable[[Connection, Repeat], bool], wanted: RepeatState) -> Response:
     """Asking twice is harmless."""
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         before = asked.find(connection)
         if not move(connection, before) and before.state is not wanted:
             raise _not_now(before)
-        return answer(_shown(connection, asked.find(connection)))
+        return answer(_found_and_shown(connection, before.uid))
 
 
 def _not_now(found: Repeat) -> ApiError:
@@ -238,9 +252,21 @@ def _listed(found: Repeat) -> dict[str, Any]:
     }
 
 
+def _found_and_shown(connection: Connection, uid: str) -> Mapping[str, Any]:
+    """A RepeatAnswer about one that is known to be there."""
+    reads = Together(connection)
+    of, became = reads.ask(repeats.find, uid), reads.ask(ticks.of_uid, uid, limit=TICKS_ANSWERED)
+    found = of()
+    assert found is not None
+    return _as_answer(found, became())
+
+
 def _shown(connection: Connection, found: Repeat) -> Mapping[str, Any]:
-    """A RepeatAnswer."""
-    became: Sequence[TickOutcome] = ticks.of_repeat(connection, found.id, limit=TICKS_ANSWERED)
+    """The same about one that was found."""
+    return _as_answer(found, ticks.of_repeat(connection, found.id, limit=TICKS_ANSWERED))
+
+
+def _as_answer(found: Repeat, became: Sequence[TickOutcome]) -> Mapping[str, Any]:
     told = [
         {"at": instant(one.at), "mailing": one.mailing_id, "by_hand": one.by_hand, "why": one.why}
         for one in became

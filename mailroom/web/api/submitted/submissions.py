@@ -194,11 +194,11 @@ def refuse(key: ApiKey, content: Content, problems: Sequence[tuple[str, str]]) -
         raise ApiError(403, "validation_error", f"`from`: for this API key, {reason}.")
 
 
-def found_to_send(asked: Reached, connection: Connection) -> Mailing:
-    """The mailing, for who has it go, or go at another time. Raises ApiError where the key may not send from
-    its sender.
+def to_send(asked: Reached, connection: Connection) -> Mailing:
+    """The mailing, uncounted, for who has it go, or go at another time. Raises ApiError where the key may not
+    send from its sender.
     """
-    found = asked.find(connection)
+    found = asked.find_uncounted(connection)
     refuse_sender(asked.key, found.sender_address)
     return found
 
