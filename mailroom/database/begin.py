@@ -26,7 +26,7 @@ BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 def with_the_first_statement(engine: Engine) -> None:
-    """Whatever runs that: SQLAlchemy, or whoever asks run() or take()."""
+    """Whatever runs that: SQLAlchemy, or whoever asks run_with_begin() or take()."""
 
     @event.listens_for(engine, "connect")
     def _connect(dbapi_connection: Any, record: Any) -> None:
@@ -68,7 +68,7 @@ def take(connection: Connection) -> Sequence[str]:
     return found
 
 
-def run(connection: Connection, cursor: Any, sql: str, given: Any) -> None:
+def run_with_begin(connection: Connection, cursor: Any, sql: str, given: Any) -> None:
     """Has the driver's `cursor` execute a statement, along with what its transaction is still to begin with.
 
     An error of either is the driver's, and raised here.

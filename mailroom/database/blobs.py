@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, insert, select
 
 from mailroom.database import begin, pipeline
+from mailroom.database.engine import Database
 from mailroom.database.page_cache import nothing_mapped
 from mailroom.database.pipeline import as_sqlalchemy
 from mailroom.database.statement import execute
@@ -35,6 +37,14 @@ COPY_ENDS = struct.pack(">h", -1)
 def if_small(column: Column[bytes]) -> ColumnElement[bytes | None]:
     """The value where it is no longer than READ_WHOLE; NULL: ask for `slices`."""
     return case((func.length(column) <= READ_WHOLE, column))
+
+
+def begin_with(database: Database, sizes: Iterable[int]) -> AbstractContextManager[Connection]:
+    """A transaction that adds values of these sizes. Its statements leave together, unless one of them is so
+    large that PostgreSQL takes it by COPY, which goes in no pipeline.
+    """
+    is_any_large = any(size > READ_WHOLE for size in sizes)
+    return database.begin() if is_any_large else database.begin_at_once()
 
 
 def sliced(value: Octets) -> Iterator[memoryview]:

@@ -91,7 +91,7 @@ class Statement:
 
     def _cursor(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         compiled, cursor = self._for(connection), connection.connection.cursor()
-        run = partial(begin.run, connection, cursor) if is_remote(connection) else cursor.execute
+        run = partial(begin.run_with_begin, connection, cursor) if is_remote(connection) else cursor.execute
         execute(connection, run, compiled.sql, compiled.parameters(values))
         return cursor
 

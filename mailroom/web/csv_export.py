@@ -38,7 +38,7 @@ def pages(database: Database, read: Callable[[Connection, T | None], list[T]]) -
     """
     last: T | None = None
     while True:
-        with database.read() as connection:
+        with database.read_at_once() as connection:
             rows = read(connection, last)
         yield rows
         if len(rows) < EXPORTED_AT_ONCE:

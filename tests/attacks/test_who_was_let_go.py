@@ -245,8 +245,7 @@ def test_a_password_is_not_set_by_who_is_let_go_meanwhile(
 ) -> None:
     form = {"password": SECRET, "new_password": "the password of a thief"}
     in_between(app, lambda: browser.post("/settings/password", data=form), lambda: end(app, mallory, way))
-    with ledger(app).read() as connection:
-        assert passwords.user_of(connection, mallory.email, form["new_password"]) is None
+    assert passwords.user_of(ledger(app), mallory.email, form["new_password"]) == (None, None)
 
 
 @pytest.mark.parametrize("way", ENDS)

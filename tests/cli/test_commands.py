@@ -42,8 +42,7 @@ def flask(settings_env: dict[str, str]) -> Flask:
 def test_a_user_is_added_with_a_password(flask: Flask, database: Database) -> None:
     done = flask("users", "add", "Ann@example.org", typed="correct horse battery\n")
     assert done.returncode == 0 and "ann@example.org may sign in" in done.stdout
-    with database.read() as connection:
-        user = passwords.user_of(connection, "ann@example.org", "correct horse battery")
+    user, _ = passwords.user_of(database, "ann@example.org", "correct horse battery")
     assert user and user.email == "ann@example.org"
     assert (
         "is a user already"

@@ -11,6 +11,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from mailroom.ledger import holding
+from mailroom.ledger.relays import circuit
+from mailroom.ledger.webhooks import webhook_endpoints
 from mailroom.settings import Settings, load
 from tests.api.conftest import EMAIL, new_key
 from tests.way import Way, way_to
@@ -82,6 +85,9 @@ def test_a_post_waits_for_it_five_times_at_most(
         "the same once more": count(lambda: post(**again), 200),
     }
     assert max(found.values()) <= 5, found
+    many = {"json": [EMAIL] * 100, "headers": headers}
+    waits = count(lambda: app.test_client().post("/api/v1/emails/batch", **many), 200)
+    assert waits <= 30, "a hundred mails wait ten at a time"
 
 
 def test_a_page_waits_for_it_six_times_at_most(
@@ -109,6 +115,17 @@ def test_a_page_waits_for_it_six_times_at_most(
     paths += [delivery, f"{delivery}/letter"]
     found = {path: count(partial(client.get, path), 200) for path in paths}
     assert max(found.values()) <= 6, found
+
+
+def test_all_that_banners_say_is_read_at_once(app: Flask, client: FlaskClient, count: Count) -> None:
+    quiet = count(lambda: client.get("/templates"), 200)
+    with app.extensions["mailroom"].database.begin() as connection:
+        holding.hold(connection, "restored")
+        circuit.failed(connection, "mx.example:25", "auth", 535, "no")
+        given_up = webhook_endpoints.add(connection, "https://shop.example/hook", ["email.sent"])
+        webhook_endpoints.disable(connection, given_up, "it failed for a day")
+    assert "restored" in client.get("/templates").text
+    assert count(lambda: client.get("/templates"), 200) - quiet == 2, "and once for the transaction's end"
 
 
 def test_what_a_program_asks_waits_for_it_six_times_at_most(app: Flask, count: Count) -> None:

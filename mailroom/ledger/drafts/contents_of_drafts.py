@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from sqlalchemy import Connection, delete, insert, literal, select
 
@@ -41,11 +41,11 @@ def kept_of(connection: Connection, draft_id: int) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
-def copy_to(connection: Connection, draft_id: int, other_id: int) -> None:
-    """Gives another draft all of it; what it does not need it may drop."""
+def copy_to(connection: Connection, draft_id: int, other_id: int, digests: Collection[str]) -> None:
+    """Gives another draft these."""
     kept = select(
         literal(other_id).label("other"), draft_blobs.c.digest, draft_blobs.c.size, draft_blobs.c.data
-    ).where(draft_blobs.c.draft_id == draft_id)
+    ).where(draft_blobs.c.draft_id == draft_id, draft_blobs.c.digest.in_(sorted(digests)))
     names = ["draft_id", "digest", "size", "data"]
     pipeline.do(connection, insert(draft_blobs).from_select(names, kept))
 

@@ -113,6 +113,12 @@ def add(
     connection: Connection, uid: str, writing: Writing, *, program_id: int | None = None, name: str = ""
 ) -> StoredDraft:
     """A new one, of the person or the program that wrote it. Raises DraftsFull."""
+    draft_id = _insert(connection, uid, writing, program_id, name)
+    contents_of_drafts.put(connection, draft_id, writing.form.digests, writing.blobs, is_new=True)
+    return _measured(connection, draft_id, writing.user_id, program_id)
+
+
+def _insert(connection: Connection, uid: str, writing: Writing, program_id: int | None, name: str) -> int:
     values = {
         "uid": uid,
         "user_id": writing.user_id,
@@ -125,9 +131,7 @@ def add(
         "created_at": now_millis(),
         **_written(writing),
     }
-    draft_id = connection.execute(insert(drafts).values(values).returning(drafts.c.id)).scalar_one()
-    contents_of_drafts.put(connection, draft_id, writing.form.digests, writing.blobs, is_new=True)
-    return _measured(connection, draft_id, writing.user_id, program_id)
+    return int(connection.execute(insert(drafts).values(values).returning(drafts.c.id)).scalar_one())
 
 
 def find(
@@ -219,12 +223,10 @@ def restore(connection: Connection, draft: StoredDraft, number: int, user_id: in
 
 def duplicate(connection: Connection, draft: StoredDraft, uid: str, user_id: int | None, name: str) -> None:
     """Another one that says the same, without its versions. Raises DraftsFull."""
-    writing = Writing(KeptFields(), {}, draft.subject, draft.recipients, user_id)
-    copy = add(connection, uid, writing, name=name)
-    contents_of_drafts.copy_to(connection, draft.id, copy.id)
-    pipeline.do(connection, update(drafts).where(drafts.c.id == copy.id).values(form=draft.form.as_json()))
-    contents_of_drafts.drop_unused(connection, copy.id, draft.form)
-    _measured(connection, copy.id, user_id, None)
+    writing = Writing(draft.form, {}, draft.subject, draft.recipients, user_id)
+    copy_id = _insert(connection, uid, writing, None, name)
+    contents_of_drafts.copy_to(connection, draft.id, copy_id, draft.form.digests)
+    _measured(connection, copy_id, user_id, None)
 
 
 def rename(connection: Connection, draft_id: int, name: str) -> None:

@@ -17,7 +17,7 @@ from mailroom.database import pipeline
 from mailroom.database.clock import from_millis, now_millis
 from mailroom.database.engine import Database
 from mailroom.database.statement import Statement
-from mailroom.database.upsert import insert_once
+from mailroom.database.upsert import Upsert, insert_once
 from mailroom.ledger.schema import provider_doors, provider_refusals, provider_tokens
 
 REFUSALS_KEPT = 100
@@ -53,6 +53,17 @@ FIND_DOOR = Statement(
 )
 
 
+def _opened(insert: Any) -> Any:
+    names = ("provider", "path", "keys")
+    row = {name: bindparam(name, type_=provider_doors.c[name].type) for name in names}
+    kept = {"keys": insert.excluded["keys"]}
+    opened = insert.values(**row, created_at=now_millis())
+    return opened.on_conflict_do_update(index_elements=("provider",), set_=kept)
+
+
+OPEN_DOOR = Upsert(provider_doors, _opened)
+
+
 def every(connection: Connection) -> dict[str, ProviderDoor]:
     """By provider."""
     return {door.provider: door for door in map(_door, connection.execute(select(provider_doors)))}
@@ -68,19 +79,9 @@ def of_provider(connection: Connection, provider: str) -> ProviderDoor | None:
     return every(connection).get(provider)
 
 
-def open_up(connection: Connection, provider: str, keys: Sequence[str]) -> bool:
-    """A door with these keys, under a new URL; one that is there keeps its own. False: it was there."""
-    row = {
-        "provider": provider,
-        "path": secrets.token_urlsafe(32),
-        "keys": list(keys),
-        "created_at": now_millis(),
-    }
-    if insert_once(connection, provider_doors, [row]):
-        return True
-    changed = update(provider_doors).where(provider_doors.c.provider == provider)
-    connection.execute(changed.values(keys=list(keys)))
-    return False
+def open_up(connection: Connection, provider: str, keys: Sequence[str]) -> None:
+    """A door with these keys, under a new URL; one that is there keeps its own."""
+    OPEN_DOOR.run(connection, provider=provider, path=secrets.token_urlsafe(32), keys=list(keys))
 
 
 def shut(connection: Connection, provider: str) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
+from mailroom.database import pipeline
 from mailroom.database.clock import to_millis
 from mailroom.database.telling import tell
 from mailroom.ledger import states
@@ -75,6 +76,6 @@ def move(
     # Only of one that begins earlier than it was to: what is due before its mailing begins waits for that.
     late = (deliveries.c.mailing_id == mailing.id) & (deliveries.c.due_at > to_millis(send_at))
     if mailing.started_at is None and mailing.send_at is not None and send_at < mailing.send_at:
-        connection.execute(update(deliveries).where(late).values(due_at=to_millis(send_at)))
+        pipeline.do(connection, update(deliveries).where(late).values(due_at=to_millis(send_at)))
     tell(connection, "a mailing is changed", mailing=mailing.id, action="schedule")
     return True

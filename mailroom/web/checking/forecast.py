@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.database.together import Together
 from mailroom.engine.accept.waits import Waits
 from mailroom.ledger.deliveries import throughput
 from mailroom.ledger.relays import rates
@@ -29,14 +30,15 @@ class Forecast(NamedTuple):
 
 def forecast(connection: Connection, server: Server, number: int, waits: Waits) -> Forecast | None:
     """Of a mailing that is sent now. None: nothing is known of how fast it goes."""
-    interval = rates.interval_us(connection, server.name)
-    sent = throughput.last_hour(connection)
+    reads = Together(connection)
+    pace, clock_now = reads.ask(rates.interval_us, server.name), reads.ask(clock.now)
+    sent, interval = reads.ask(throughput.last_hour)(), pace()
     found = [1_000_000 / interval] if interval else []
     if sent.total >= FEW_SENT:
         found.append(max(sent.minutes) * 1_000 / throughput.MINUTE_MS)
     if not found:
         return None
-    per_second, now = min(found), from_millis(clock.now(connection))
+    per_second, now = min(found), from_millis(clock_now())
     lasts = timedelta(seconds=waits.lasts(number, per_second))
     lasts_ms = lasts / timedelta(milliseconds=1)
     return Forecast(per_second, now + lasts, lasts_ms, waits.is_for_a_click(number))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import request
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from mailroom.database.blobs import READ_WHOLE
+from mailroom.database.blobs import begin_with
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.ledger.drafts import stored, versions
 from mailroom.ledger.drafts.contents_of_drafts import Missing
@@ -46,15 +46,10 @@ def save(kept: Uploads, reason: Reason | None = None) -> SavedDraft:
         draft = stored.look(mailroom().database, uid)
         known = draft.form if draft and known is None else KeptFields()
         writing = written(request.form, request.files, kept, known, user().id)
-        with suppress(Missing, IntegrityError), _transaction(writing) as connection:
+        sizes = [blob.size for blob in writing.blobs.values()]
+        with suppress(Missing, IntegrityError), begin_with(mailroom().database, sizes) as connection:
             return _saved(connection, uid, writing, reason, is_new=draft is None)
     raise Missing(uid)
-
-
-def _transaction(writing: Writing) -> AbstractContextManager[Connection]:
-    """Whose statements leave together, unless there is what PostgreSQL takes by COPY alone."""
-    is_large = any(blob.size > READ_WHOLE for blob in writing.blobs.values())
-    return mailroom().database.begin() if is_large else mailroom().database.begin_at_once()
 
 
 def _saved(
@@ -102,6 +97,8 @@ def note(form: ComposeForm, kept: Uploads, reason: Reason) -> None:
 
 def mark(form: ComposeForm, reason: Reason) -> None:
     """Says of the version that was checked what became of it since."""
+    if not form.value("draft"):
+        return
     number = _number(form.value("draft_version"))
     with suppress(*LEDGER_AWAY), mailroom().database.begin_at_once() as connection:
         draft = stored.find(connection, form.value("draft"))

@@ -115,7 +115,7 @@ def needing() -> list[tuple[State, Bounded]]:
     if getattr(g, "user", None) is None:
         return []
     try:
-        with mailroom().database.read() as connection:
+        with mailroom().database.read_at_once() as connection:
             counted = attention.counts(connection)
     except SQLAlchemyError:
         return []

@@ -265,7 +265,7 @@ def _forecast(form: ComposeForm, status: CheckStatus) -> Forecast | None:
     if form.value("send_at").strip():  # by then nobody waits for Undo
         waits = waits._replace(undo=0)
     try:
-        with mailroom().database.read() as connection:
+        with mailroom().database.read_at_once() as connection:
             return forecast(connection, server_from(mailroom().settings), number, waits)
     except LEDGER_AWAY:
         return None

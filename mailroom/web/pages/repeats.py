@@ -12,6 +12,8 @@ from werkzeug.wrappers import Response
 
 from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.database.clock import from_millis
+from mailroom.database.together import Together
+from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import StillUnderWay, TickMade, TickNotDue
 from mailroom.engine.repeats import kept_submission, planning
 from mailroom.ledger.repeats import repeats, ticks
@@ -80,10 +82,13 @@ def cancel(uid: UUID) -> Response:
 @blueprint.post("/<uuid:uid>/send")
 def send_now(uid: UUID) -> Response:
     """One mailing more; pressed twice on one page it is one."""
-    with mailroom().database.read() as connection:
-        repeat = _repeat(connection, uid)
+    with mailroom().database.read_at_once() as connection:
+        reads = Together(connection)
+        of, kept = reads.ask(_repeat, uid), reads.ask(repeats.submission_of_uid, str(uid))
+        repeat, data = of(), kept()
     try:
-        accepted = planning.send_now(mailroom().database, mailroom().queue, repeat, _asked_at())
+        due = planning.submission_of_now(data, repeat, _asked_at())
+        accepted = accept(mailroom().database, mailroom().queue, due)
     except (TickMade, StillUnderWay):
         flash("That was sent already; nothing was sent twice.", "info")
         return _back(uid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from flask import Blueprint, abort, render_template, request, session
 from sqlalchemy import Connection
@@ -13,7 +14,6 @@ from mailroom.database.engine import Database
 from mailroom.ledger.feedback import reports, returned
 from mailroom.ledger.feedback.reports import KnownFact
 from mailroom.ledger.mailings import mailings
-from mailroom.ledger.people import sign_ins
 from mailroom.ledger.states import State
 from mailroom.web import mailroom
 from mailroom.web.csv_export import EXPORTED_AT_ONCE, download, line, pages
@@ -67,7 +67,7 @@ def as_csv() -> Response:
 
 @blueprint.get("/mailings/<int:mailing_id>/reports.csv")
 def of_mailing_as_csv(mailing_id: int) -> Response:
-    with mailroom().database.read() as connection:
+    with mailroom().database.read_at_once() as connection:
         mailings.get(connection, mailing_id) or abort(404)
     lines = _lines(mailroom().database, session[gate.TOKEN], mailing_id)
     return download(lines, f"mailing-{mailing_id}-reports.csv")
@@ -77,12 +77,14 @@ def _lines(database: Database, token: str, mailing_id: int | None) -> Iterator[s
     """Of a mailing, or of no mail. Who is signed out meanwhile gets no more: the file breaks off."""
 
     def read(connection: Connection, last: KnownFact | None) -> list[KnownFact]:
-        if sign_ins.find(connection, token) is None:
-            abort(401)
         before = last.id if last else None
         if mailing_id is None:
-            return reports.unmatched(connection, before, EXPORTED_AT_ONCE)
-        return reports.of_mailing(connection, mailing_id, before, EXPORTED_AT_ONCE)
+            some = partial(reports.unmatched, before_id=before, limit=EXPORTED_AT_ONCE)
+        else:
+            some = partial(
+                reports.of_mailing, mailing_id=mailing_id, before_id=before, limit=EXPORTED_AT_ONCE
+            )
+        return gate.read_for(connection, token, some)
 
     yield line(REPORTS_CSV_HEADER)
     for found in pages(database, read):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
+from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO, cast
 
 import structlog
-from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
@@ -24,7 +25,6 @@ from mailroom.database.engine import Database
 from mailroom.in_parts import in_parts
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
-from mailroom.ledger.people import sign_ins
 from mailroom.ledger.suppressions import Suppression
 from mailroom.web import mailroom
 from mailroom.web.csv_export import EXPORTED_AT_ONCE, download, line, pages
@@ -178,9 +178,10 @@ def _lines(database: Database, token: str) -> Iterator[str]:
     """Who is signed out meanwhile gets no more: the file breaks off."""
 
     def read(connection: Connection, last: Suppression | None) -> list[Suppression]:
-        if sign_ins.find(connection, token) is None:
-            abort(401)
-        return suppressions.page(connection, last.place if last else None, limit=EXPORTED_AT_ONCE)
+        place = last.place if last else None
+        return gate.read_for(
+            connection, token, partial(suppressions.page, after=place, limit=EXPORTED_AT_ONCE)
+        )
 
     yield line(SUPPRESSIONS_CSV_HEADER)
     for found in pages(database, read):

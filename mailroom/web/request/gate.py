@@ -7,6 +7,8 @@ its own keys), and the static files.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, g, redirect, request, session, url_for
@@ -22,6 +24,8 @@ from mailroom.web import mailroom
 from mailroom.web.request import origin
 from mailroom.web.request.negotiation import wants_page
 from mailroom.web.status import banners
+
+T = TypeVar("T")
 
 PUBLIC = {"sign_in", "health", "api", "metrics", "unsubscribe", "provider_door"}
 STRANGERS_LIMIT = 64 * 1024
@@ -86,6 +90,15 @@ def hold(connection: Connection) -> None:
     held()
     if found() is None:
         abort(401)
+
+
+def read_for(connection: Connection, token: str, read: Callable[[Connection], T]) -> T:
+    """What `read` finds, for a browser that is still signed in; else 401. For what outlasts its request."""
+    reads = Together(connection)
+    known, found = reads.ask(sign_ins.find, token), reads.ask(read)
+    if known() is None:
+        abort(401)
+    return found()
 
 
 def user() -> User:

@@ -68,6 +68,7 @@ def init_app(app: Flask) -> None:
 
 def note(is_there_any: bool) -> None:
     """For who has asked that, in this request."""
+    g.pop("banners", None)  # of an earlier request: g may outlive one
     g.has_banners = is_there_any or mailroom().settings.hold
 
 

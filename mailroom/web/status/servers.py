@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
+from mailroom.database.together import Together
 from mailroom.ledger.relays import circuit, parked_sessions, rates
 from mailroom.ledger.relays.circuit import ServerTrouble
 from mailroom.ledger.relays.parked_sessions import ParkedThere
@@ -29,11 +30,14 @@ def standings(mailroom: Mailroom) -> list[dict[str, Any]] | None:
     """
     names = [server.name for server in servers_of(mailroom.settings).values()]
     try:
-        with mailroom.database.read() as connection:
-            troubles = {trouble.server: trouble for trouble in circuit.troubled(connection, names)}
-            waiting = parked_sessions.present(connection)
-            present = {rate.server: rate for rate in rates.present(connection, names)}
-            now = from_millis(clock.now(connection))
+        with mailroom.database.read_at_once() as connection:
+            reads = Together(connection)
+            troubled, parked_there = reads.ask(circuit.troubled, names), reads.ask(parked_sessions.present)
+            paces, clock_now = reads.ask(rates.present, names), reads.ask(clock.now)
+            troubles = {trouble.server: trouble for trouble in troubled()}
+            waiting = parked_there()
+            present = {rate.server: rate for rate in paces()}
+            now = from_millis(clock_now())
     except SQLAlchemyError:
         return None
     parked = {there.server: [one for one in waiting if one.server == there.server] for there in waiting}

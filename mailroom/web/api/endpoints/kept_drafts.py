@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.writing.converter import ConverterBusy
+from mailroom.database.blobs import begin_with
 from mailroom.engine.accept.acceptance import accept, answer_again
 from mailroom.engine.accept.submission import Accepted
 from mailroom.engine.templates import NoSuchTemplate, NotUsable, letter_in_use
@@ -70,7 +71,8 @@ def create_draft() -> Response:
     key, asked = api_key(), body.read(DraftRequest)
     _check_template(key, asked.template)
     writing = writing_of(asked, MultiDict(), (), None)
-    with _told(), mailroom().database.begin() as connection:
+    sizes = [blob.size for blob in writing.blobs.values()]
+    with _told(), begin_with(mailroom().database, sizes) as connection:
         api_keys.check_valid(connection, key)
         draft = stored.add(connection, str(uuid.uuid4()), writing, program_id=key.program, name=asked.name)
     return answer(_changed(draft))

@@ -49,7 +49,7 @@ def list_list_recipients(asked: ReachedList) -> Response:
     page is empty. Its `next` is for the same search alone.
     """
     page = body.read_query(asked_for.ListRecipientPage)
-    with mailroom().database.read() as connection:
+    with mailroom().database.read_at_once() as connection:
         found = asked.find(connection)
         some, go_on = _recipients(connection, found, page)
     data = [recipient_shown(one) for one in some]

@@ -167,7 +167,7 @@ def list_deliveries(mailing: Reached) -> Response:
     """
     listing = body.read_query(asked_for.Listing)
     with mailroom().database.read() as connection:
-        found = mailing.find(connection)  # while there is still a status to answer with
+        found = mailing.find_uncounted(connection)  # while there is still a status to answer with
     read = _pages(mailroom().database, mailing, listing.state)
     if listing.format == "csv":
         rows = ("".join(line(row_of(found, row)) for row in some) for some in read)
@@ -180,7 +180,7 @@ def _pages(database: Database, asked: Reached, state: State | None) -> Iterator[
     """A key that ends meanwhile gets no more: the answer breaks off."""
 
     def read(connection: Connection, last: Delivery | None) -> list[Delivery]:
-        mailing_id = asked.find(connection).id
+        mailing_id = asked.find_id(connection)
         return deliveries.page(connection, mailing_id, state, last.id if last else None, EXPORTED_AT_ONCE)
 
     return pages(database, read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -144,16 +145,16 @@ def pause_repeat(repeat: ReachedRepeat) -> Response:
 
     Ticks that come meanwhile make no mailing, and are not made up for.
     """
-    return _move(repeat, repeats.pause, RepeatState.PAUSED)
+    return _move(repeat, lambda connection, found, now: repeats.pause(connection, found), RepeatState.PAUSED)
 
 
 @operation("POST", "/repeats/{id}/resume", scope=api_keys.SEND, gives=answers.RepeatAnswer, errors=(409,))
 def resume_repeat(repeat: ReachedRepeat) -> Response:
     """Resume a paused repeat."""
 
-    def resume(connection: Connection, found: Repeat) -> bool:
+    def resume(connection: Connection, found: Repeat, now: datetime) -> bool:
         _check_sender(repeat, found)
-        return planning.resume(connection, found)
+        return planning.resume(connection, found, now)
 
     return _move(repeat, resume, RepeatState.ACTIVE)
 
@@ -164,7 +165,9 @@ def cancel_repeat(repeat: ReachedRepeat) -> Response:
 
     For good. The mailings that it made go on.
     """
-    return _move(repeat, repeats.cancel, RepeatState.CANCELED)
+    return _move(
+        repeat, lambda connection, found, now: repeats.cancel(connection, found), RepeatState.CANCELED
+    )
 
 
 @operation(
@@ -220,11 +223,14 @@ def _changed(plan: RepeatPlan, asked: RepeatUpdateRequest) -> RepeatPlan:
     return replace(plan, **{name: given[name] for name in ("ends_at", "times") if name in given})
 
 
-def _move(asked: ReachedRepeat, move: Callable[[Connection, Repeat], bool], wanted: RepeatState) -> Response:
+def _move(
+    asked: ReachedRepeat, move: Callable[[Connection, Repeat, datetime], bool], wanted: RepeatState
+) -> Response:
     """Asking twice is harmless."""
     with mailroom().database.begin_at_once() as connection:
-        before = asked.find(connection)
-        if not move(connection, before) and before.state is not wanted:
+        reads = Together(connection)
+        now, before = reads.ask(clock.now), reads.ask(asked.find)()
+        if not move(connection, before, from_millis(now())) and before.state is not wanted:
             raise _not_now(before)
         return answer(_found_and_shown(connection, before.uid))
 

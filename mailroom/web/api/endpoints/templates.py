@@ -66,7 +66,7 @@ def create_template() -> Response:
     """
     key, asked = api_key(), body.read(TemplateRequest, MOST_TEMPLATE_OCTETS)
     letter = _checked(_changed(TemplateLetter(), asked))
-    with _told(asked.alias), mailroom().database.begin() as connection:
+    with _told(asked.alias), mailroom().database.begin_at_once() as connection:
         api_keys.check_valid(connection, key)
         uid = stored.add(
             connection,
@@ -130,7 +130,7 @@ def update_template(template: ReachedTemplate) -> Response:
     """
     asked = body.read(TemplateUpdateRequest, MOST_TEMPLATE_OCTETS)
     given = asked.model_fields_set
-    with _told(asked.alias), mailroom().database.begin() as connection:
+    with _told(asked.alias), mailroom().database.begin_at_once() as connection:
         found = template.find_to_change(connection)
         letter = _checked(_changed(letter_of(found.letter), asked))
         stored.change(
@@ -149,7 +149,7 @@ def delete_template(template: ReachedTemplate) -> Response:
 
     With all its versions. What was sent with it stays as it was sent.
     """
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         found = template.find_to_change(connection)
         stored.remove(connection, found.id)
     return answer({"object": "template", "id": found.uid, "deleted": True})
@@ -161,7 +161,7 @@ def publish_template(template: ReachedTemplate) -> Response:
 
     Its draft becomes what is sent, and is kept as a version.
     """
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         found = template.find_to_change(connection)
         letter = letter_of(found.letter)
         if not letter.html.strip() and not letter.text.strip():
@@ -183,7 +183,7 @@ def duplicate_template(template: ReachedTemplate) -> Response:
     The copy is a draft of your program's own, without an alias.
     """
     key = api_key()
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         found = template.find(connection)
         uid = stored.add(
             connection,
