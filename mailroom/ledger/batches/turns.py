@@ -7,11 +7,14 @@ every other try names the one in which it was made.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
+from sqlalchemy import BigInteger, Connection, Executable, bindparam, func, insert, select
 
+from mailroom.database.engine import AnyRow
 from mailroom.database.statement import Statement
+from mailroom.database.together import Together
 from mailroom.ledger.schema import attempts, batches, deliveries, mailings, turns
 from mailroom.ledger.states import State
 
@@ -55,13 +58,18 @@ def of_job(connection: Connection, job_batch_id: int) -> Turn:
     counted: Counter[State] = Counter()
     of_deliveries = select(deliveries.c.state, func.count()).where(there).group_by(deliveries.c.state)
     of_tries = select(attempts.c.outcome, func.count()).where(tried).group_by(attempts.c.outcome)
-    for statement in (of_deliveries, of_tries):
-        for state, number in connection.execute(statement):
-            counted[state] += number
     of_failed = select(deliveries.c.mailing_id).join(attempts, attempts.c.delivery_id == deliveries.c.id)
     mine = select(deliveries.c.mailing_id).where(there).union(of_failed.where(tried))
     listed = select(mailings.c.id, mailings.c.subject).where(mailings.c.id.in_(mine)).order_by(mailings.c.id)
-    found = [(row[0], row[1]) for row in connection.execute(listed)]
+    reads = Together(connection)
+    present, past, named = (reads.ask(_all, statement) for statement in (of_deliveries, of_tries, listed))
+    for state, number in (*present(), *past()):
+        counted[state] += number
+    found = [(row[0], row[1]) for row in named()]
     return Turn(
         found[:LISTED_MAILINGS], max(0, len(found) - LISTED_MAILINGS), dict(counted), batches=len(batch_ids)
     )
+
+
+def _all(connection: Connection, statement: Executable) -> Sequence[AnyRow]:
+    return connection.execute(statement).all()

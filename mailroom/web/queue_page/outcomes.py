@@ -22,7 +22,7 @@ def turn_of_job() -> Turn | None:
     if batch_id is None or getattr(g, "user", None) is None:
         return None
     try:
-        with mailroom().database.read() as connection:
+        with mailroom().database.read_at_once() as connection:
             return turns.of_job(connection, batch_id)
     except SQLAlchemyError:
         return None  # RQ's part of the page can be shown all the same
