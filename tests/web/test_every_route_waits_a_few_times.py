@@ -26,7 +26,7 @@ from mailroom.ledger.people import api_keys, sign_ins, users
 from mailroom.ledger.states import State
 from mailroom.ledger.webhooks import webhook_endpoints, webhook_events
 from mailroom.settings import Settings, load
-from mailroom.web.api.examples import EXAMPLE_EMAIL, EXAMPLE_MAILING, REQUESTS
+from mailroom.web.api.requests.examples import EXAMPLE_EMAIL, EXAMPLE_MAILING, REQUESTS
 from mailroom.web.sign_in import passwords
 from tests.api.conftest import new_key
 from tests.feedback.providers import posts
