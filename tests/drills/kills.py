@@ -115,8 +115,8 @@ def a_worker_sleeps(stage: Stage) -> None:
 @drill(
     "5",
     "SIGTERM in mid-batch",
-    without="`self.loop.call_soon_threadsafe(self._sender.stop)` in `WorkerProcess.request_stop`: the rest waits "
-    "for its lease",
+    without="`self.loop.call_soon_threadsafe(self._sender.stop)` in `WorkerProcess.request_stop`: the rest "
+    "waits for its lease",
 )
 def a_worker_is_told_to_stop(stage: Stage) -> None:
     stage.lease = None  # half a minute: nobody waits for it here
