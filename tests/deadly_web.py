@@ -88,4 +88,4 @@ def _as_if_not_the_first(has_left: Callable[[], None]) -> None:
         if jobs.has_left:
             has_left()
 
-    EarlyJobs.send = send  # type: ignore[method-assign]
+    EarlyJobs.send = send  # type: ignore[assignment,method-assign]

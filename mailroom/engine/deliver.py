@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as StillWorking
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import structlog
@@ -77,7 +77,7 @@ class _Asked(NamedTuple):
 
 def _ask(connection: Connection, relay: Relay, batch_id: int) -> _Asked:
     return _Asked(
-        batches.contents_later(connection, batch_id),
+        cache(batches.contents_later(connection, batch_id)),
         relay.rate.look_later(connection),
         relay.circuit.accepted_later(connection),
     )
@@ -133,6 +133,8 @@ class _Job:
             with worker.database.read_often() as connection:
                 planner.keep_plans(connection)
                 asked = _ask(connection, relay, lease.batch_id)
+                if worker.database.is_sqlite:  # it has answered, so one transaction does for both
+                    worker.messages.read(connection, {row.mailing_id for row in asked.contents()})
         asked.look()
         deliveries, accepted_at = asked.contents(), asked.accepted()
         messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})

@@ -194,9 +194,13 @@ def in_between(
         wait()
         return begin()
 
-    def held_together(database: Database, work: Callable[[Connection], T], **named: Any) -> T:
+    def held_together(
+        database: Database,
+        work: Callable[[Connection], T],
+        meanwhile: Callable[[T], object] = lambda result: None,
+    ) -> T:
         wait()
-        return together(database, work, **named)
+        return together(database, work, meanwhile)
 
     database.begin = held  # type: ignore[method-assign]
     group_commit.write = held_together

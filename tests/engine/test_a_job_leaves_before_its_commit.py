@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from mailroom.database.engine import Database
 from mailroom.engine.accept import early_jobs
 from mailroom.ledger.schema import batches
+from mailroom.ledger.states import State
 from mailroom.queue import URGENT, Queue
 from tests.servers import Valkey
 from tests.system import System
@@ -82,7 +83,7 @@ def test_a_worker_that_has_it_first_waits_or_gets_it_again(system: System, lasts
         accepted = system.accept(1)
     assert accepted.enqueued
     arrives(system, 2)
-    assert system.wait_until_over(accepted.mailing_id).counts["sent"] == 1
+    assert system.wait_until_over(accepted.mailing_id).counts[State.SENT] == 1
     time.sleep(1)
     assert len(system.sink.messages()) == 2
 
@@ -152,7 +153,12 @@ def test_who_writes_together_with_others_holds_up_nobody_for_it(
 ) -> None:
     early: list[int] = []
     send = Queue.enqueue_early
-    monkeypatch.setattr(Queue, "enqueue_early", lambda *given: early.append(1) or send(*given))
+
+    def counted(*given: Any) -> Any:
+        early.append(1)
+        return send(*given)
+
+    monkeypatch.setattr(Queue, "enqueue_early", counted)
     with ThreadPoolExecutor(16) as threads:
         accepted = list(threads.map(lambda _: system.accept(1), range(60)))
     assert all(one.enqueued for one in accepted)

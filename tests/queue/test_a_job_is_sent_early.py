@@ -20,8 +20,8 @@ def ready(own_valkey: Valkey) -> Queue:
     return queue
 
 
-def ids(valkey: Valkey) -> list[bytes]:
-    return list(valkey.client.lrange("rq:queue:bulk", 0, -1))
+def ids(valkey: Valkey) -> list[object]:
+    return [*valkey.client.lrange("rq:queue:bulk", 0, -1)]
 
 
 def test_it_arrives_as_any_other(ready: Queue, own_valkey: Valkey) -> None:

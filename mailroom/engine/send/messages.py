@@ -130,10 +130,9 @@ class CompiledMessages:
 
     def of(self, database: Database, mailing_ids: set[int]) -> dict[int, SendableMessage]:
         """The message of each of these mailings."""
-        if unknown := mailing_ids - self._kept.keys():
-            self._make_room(mailing_ids)
+        if mailing_ids - self._kept.keys():
             with database.read_often() if database.is_sqlite else database.read() as connection:
-                self._kept.update(self._with_fields(_compiled(connection, unknown, self._place)))
+                self.read(connection, mailing_ids)
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
         for mailing_id in mailing_ids:
             self._kept.move_to_end(mailing_id)
@@ -142,6 +141,12 @@ class CompiledMessages:
             _, dropped = self._kept.popitem(last=False)
             octets -= dropped.compiled.size
         return found
+
+    def read(self, connection: Connection, mailing_ids: set[int]) -> None:
+        """Compiles those that are not known: then `of` asks nothing, if it comes next."""
+        if unknown := mailing_ids - self._kept.keys():
+            self._make_room(mailing_ids)
+            self._kept.update(self._with_fields(_compiled(connection, unknown, self._place)))
 
     def _with_fields(self, found: dict[int, SendableMessage]) -> dict[int, SendableMessage]:
         """A message that was handed in as a whole leaves as it came."""
