@@ -25,9 +25,6 @@ MAILROOM = "app:create_app()"
 BARE = "from mailroom.front.worker import Front\nworker_class, graceful_timeout = Front, 6\n"
 """For another application than Mailroom."""
 
-ON_EITHER_LOOP = {"the fastest loop": "", "Python's own": "import sys\nsys.modules['uvloop'] = None\n"}
-"""As where uvloop is installed, and where it is not: `configuration` by name."""
-
 CONFIGURATION = ROOT / "deploy" / "gunicorn.conf.py"
 
 

@@ -23,6 +23,7 @@ from mailroom import settings as settings_module
 from mailroom.content import private_domains
 from mailroom.database.engine import Database
 from mailroom.engine import neighbours
+from mailroom.engine.event_loop import new_event_loop
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.hold import HoldWatch
 from mailroom.engine.letterhead import link_place
@@ -38,7 +39,6 @@ from mailroom.engine.send.relay import Relay, Relays
 from mailroom.engine.send.session_pool import SessionNumbers, SessionPool
 from mailroom.engine.sweeper import Sweeper
 from mailroom.engine.webhooks.calling import Webhooks
-from mailroom.event_loop import new_event_loop
 from mailroom.ledger import migrate
 from mailroom.queue import Queue
 from mailroom.settings import Settings

@@ -105,7 +105,7 @@ class ClientConnection(asyncio.Protocol):
         return self.state in (Phase.WORK, Phase.DRAIN) or (self.state is Phase.IDLE and bool(self._came))
 
     def data_received(self, data: bytes) -> None:
-        if self._is_gone:
+        if self._transport is None:
             return
         self._came += data
         if self.state in (Phase.IDLE, Phase.HEAD, Phase.BODY):
@@ -120,15 +120,10 @@ class ClientConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_full = False
-        while self._out.left and not self._is_full and not self._is_gone:
+        while self._out.left and not self._is_full:
             self._write(self._out.next_block())
         self._measure()
         self._end_if_drained()
-
-    @property
-    def _is_gone(self) -> bool:
-        """Nobody hears us any more. Until connection_lost() comes, uvloop's transports bear no call."""
-        return self._transport is None or self._transport.is_closing()
 
     # The request
 
@@ -204,7 +199,7 @@ class ClientConnection(asyncio.Protocol):
             self._hand_over()
         elif self._request._expected_100_continue:
             self._request._expected_100_continue = False
-            self._write(CONTINUE)
+            self._transport.write(CONTINUE)
 
     def _ask(self) -> None:
         """Only now: for most requests it would be a question too much."""
@@ -222,7 +217,7 @@ class ClientConnection(asyncio.Protocol):
             self.loop.call_soon_threadsafe(self._go_on, largest)
 
     def _go_on(self, largest: int) -> None:
-        if self._is_gone:
+        if self._transport is None:
             return
         self._largest = largest
         self._begin(Phase.BODY)
@@ -250,7 +245,7 @@ class ClientConnection(asyncio.Protocol):
 
     def send(self, data: bytes) -> bool:
         """Whether the client is still there."""
-        if self._is_gone:
+        if self._transport is None:
             return False
         if not self._out.left and not self._is_full:
             self._write(data)
@@ -264,10 +259,10 @@ class ClientConnection(asyncio.Protocol):
         self._measure()
         if self.front.crowd.is_too_large:
             self.drop()
-        return not self._is_gone
+        return not self._transport.is_closing()
 
     def end_answer(self, data: bytes, keeps: bool) -> None:
-        if self._is_gone:
+        if self._transport is None:
             return
         self._keeps = keeps and self.front.alive
         if not data or self.send(data):
@@ -275,12 +270,11 @@ class ClientConnection(asyncio.Protocol):
             self._end_if_drained()
 
     def _write(self, data: bytes) -> None:
-        if not self._is_gone:
-            self._sent += len(data)
-            self._transport.write(data)
+        self._sent += len(data)
+        self._transport.write(data)
 
     def _end_if_drained(self) -> None:
-        if self._is_gone or self.state is not Phase.DRAIN or self._out.left or self._is_full:
+        if self._transport is None or self.state is not Phase.DRAIN or self._out.left or self._is_full:
             return
         if not self._keeps or (self._is_half_closed and not self._came):
             self._leave()
@@ -351,7 +345,7 @@ class ClientConnection(asyncio.Protocol):
         self._body.close()
         self._begin(Phase.LEAVE)
         self._measure()
-        if self._is_gone:
+        if self._transport is None:
             return
         if self._is_half_closed or not self._transport.can_write_eof():
             self._transport.close()
@@ -359,5 +353,5 @@ class ClientConnection(asyncio.Protocol):
         try:
             self._transport.write_eof()
             self._transport.resume_reading()
-        except (OSError, RuntimeError):  # the client hung up while it was answered; uvloop's word for it
+        except OSError:  # the client hung up while it was answered
             self._transport.abort()

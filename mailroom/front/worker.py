@@ -20,7 +20,6 @@ from typing import Any, ClassVar
 from gunicorn.workers.base import Worker
 
 from mailroom import files, supervision
-from mailroom.event_loop import new_event_loop
 from mailroom.front.connection import ClientConnection, Tasks
 from mailroom.front.crowd import Crowd
 from mailroom.front.limits import MEBIBYTE, FrontLimits
@@ -73,7 +72,7 @@ class Front(Worker):  # type: ignore[misc]
             raise RuntimeError("TLS is for the proxy before Mailroom: it speaks plain HTTP")
 
     def init_process(self) -> None:
-        self.loop = new_event_loop()
+        self.loop = asyncio.new_event_loop()
         places = files.places_for(2 * self.limits.connections + FILES_OF_OUR_OWN) - FILES_OF_OUR_OWN
         self.crowd = Crowd(
             replace(self.limits, connections=min(self.limits.connections, max(1, places // 2)))

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from mailroom.event_loop import new_event_loop
+from mailroom.engine.event_loop import new_event_loop
 
 
 @pytest.mark.usefixtures("each_loop")

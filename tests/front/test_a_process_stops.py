@@ -15,12 +15,12 @@ import pytest
 
 from tests.front.test_answers_wait_for_slow_readers import APPLICATION
 from tests.servers import wait_until
-from tests.web_server import ON_EITHER_LOOP, WebServer, read_all, statuses
+from tests.web_server import WebServer, read_all, statuses
 
 
-@pytest.fixture(params=list(ON_EITHER_LOOP.values()), ids=list(ON_EITHER_LOOP))
-def web(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[WebServer]:
-    with WebServer(tmp_path, {}, application=APPLICATION, configuration=request.param) as web:
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[WebServer]:
+    with WebServer(tmp_path, {}, application=APPLICATION) as web:
         yield web
 
 

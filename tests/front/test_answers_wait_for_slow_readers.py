@@ -12,15 +12,15 @@ import pytest
 
 from tests.front.slow_answers import BLOCK, BLOCKS
 from tests.servers import wait_until
-from tests.web_server import ON_EITHER_LOOP, WebServer, read_all
+from tests.web_server import WebServer, read_all
 
 APPLICATION = "tests.front.slow_answers:app"
 LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
-@pytest.fixture(params=list(ON_EITHER_LOOP.values()), ids=list(ON_EITHER_LOOP))
-def web(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[WebServer]:
-    with WebServer(tmp_path, {}, application=APPLICATION, configuration=request.param, patience=3) as web:
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[WebServer]:
+    with WebServer(tmp_path, {}, application=APPLICATION, patience=3) as web:
         yield web
 
 

@@ -1,4 +1,4 @@
-"""Event loop of workers and web processes: uvloop's where that is installed, Python's own elsewhere."""
+"""Event loop of the workers: uvloop's where that is installed, Python's own elsewhere."""
 
 from __future__ import annotations
 
