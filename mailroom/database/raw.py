@@ -23,7 +23,7 @@ from mailroom.database import asking, pipeline
 from mailroom.database.asking import PreparedStatement, Question, Values
 from mailroom.database.pipeline import as_sqlalchemy
 from mailroom.database.pooler import EACH_TRANSACTION
-from mailroom.database.write_lock import IMPATIENT, WriteLock
+from mailroom.database.write_lock import IMPATIENT, PACES_OF_MARKS, WriteLock
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ class RawConnection:
     ) -> list[T]:
         pooled = self._pooled = self._pooled or self._open()
         cursor = pooled.cursor()
-        lock.begin_impatient(cursor)
+        lock.begin_impatient(cursor, PACES_OF_MARKS)
         found = [read(cursor.execute(*statement)) for statement in statements]
         pooled.commit()
         return found

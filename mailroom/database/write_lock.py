@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import Any
@@ -13,6 +13,11 @@ from typing import Any
 PACES = (0.00005,) * 4 + (0.0005,)
 """Seconds between two tries to get SQLite's write lock; the last one for good. A group of marks
 holds it for a tenth of a millisecond, a durable commit for the time of a disk's flush."""
+
+PACES_OF_MARKS = (0.00005,) * 4 + (0.001,)
+"""The same for marks and outcomes. In a burst of acceptances, which hold the lock most of the time, they ask
+often, and each time takes as long as to write a mark.
+"""
 
 IMPATIENT = "PRAGMA busy_timeout = 0"
 
@@ -49,12 +54,12 @@ class WriteLock:
         finally:
             cursor.execute(self.patient)
 
-    def begin_impatient(self, cursor: Any) -> None:
+    def begin_impatient(self, cursor: Any, paces: Sequence[float] = PACES) -> None:
         """The same on a connection that does nothing but write, and is IMPATIENT for good."""
         deadline = time.monotonic() + self._timeout_ms / 1000
-        paces = chain(PACES, repeat(PACES[-1]))
+        waits = chain(paces, repeat(paces[-1]))
         while not self._is_begun(cursor, time.monotonic() >= deadline):
-            time.sleep(next(paces))
+            time.sleep(next(waits))
 
     def _is_begun(self, cursor: Any, is_last: bool) -> bool:
         try:
