@@ -52,7 +52,7 @@ def test_it_is_looked_up_once(burst: Client, looks: list[str]) -> None:
 def test_it_is_looked_up_again_after_a_second(
     burst: Client, looks: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bearer, "LOOK_SERVES", 0)
+    monkeypatch.setattr(bearer, "KEY_KNOWN_FOR", 0)
     assert burst.send().status_code == 200
     assert looks == [burst.key]
 

@@ -20,10 +20,11 @@ from mailroom.ledger.people.tokens import token_hash
 from mailroom.web import mailroom
 from mailroom.web.api.errors import ApiError
 
-LOOK_SERVES = 1.0
+KEY_KNOWN_FOR = 1.0
 """Seconds for which a look may serve such requests."""
 
-MOST_LOOKS = 1_000
+MOST_KNOWN_KEYS = 1_000
+"""Beyond them all are looked up again."""
 
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
@@ -99,10 +100,10 @@ class KnownKeys:
 
     def get(self, token: str) -> ApiKey | None:
         found_at, key = self._found.get(token_hash(token), (-math.inf, None))
-        return key if time.monotonic() - found_at < LOOK_SERVES else None
+        return key if time.monotonic() - found_at < KEY_KNOWN_FOR else None
 
     def note(self, token: str, key: ApiKey) -> None:
-        if len(self._found) >= MOST_LOOKS:
+        if len(self._found) >= MOST_KNOWN_KEYS:
             self._found.clear()
         self._found[token_hash(token)] = time.monotonic(), key
 
