@@ -8,7 +8,7 @@ thread of the connection's own: there it is opened and closed, and errors are de
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from operator import attrgetter, methodcaller
 from queue import SimpleQueue
@@ -86,11 +86,25 @@ class RawConnection:
 
     def run(self, statements: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> list[T]:
         """Executes (SQL, parameters) in one transaction; CHANGED or RETURNED of each one."""
+        if (lock := self._write_lock) is None:
+            return self._guarded(lambda: self._run_at_once(statements, read))
+        with lock.one():
+            return self._guarded(lambda: self._run(lock, statements, read))
+
+    def change_each(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> bool:
+        """Executes each SQL for all of its parameters, in one transaction, on SQLite. False: not every one of
+        them changed a row, and nothing is written.
+
+        For each of them the driver is called once, not for each row.
+        """
+        lock = self._write_lock
+        assert lock is not None
+        with lock.one():
+            return self._guarded(lambda: self._change_each(lock, statements))
+
+    def _guarded(self, act: Callable[[], T]) -> T:
         try:
-            if self._write_lock is None:
-                return self._run_at_once(statements, read)
-            with self._write_lock.one():
-                return self._run(self._write_lock, statements, read)
+            return act()
         except self._driver.Error as error:
             self.close()
             raise as_sqlalchemy(error, "", self.engine.dialect) from error
@@ -101,12 +115,25 @@ class RawConnection:
     def _run(
         self, lock: WriteLock, statements: Iterable[tuple[str, Any]], read: Callable[[Any], T]
     ) -> list[T]:
-        pooled = self._pooled = self._pooled or self._open()
-        cursor = pooled.cursor()
-        lock.begin_impatient(cursor, PACES_OF_MARKS)
+        pooled, cursor = self._begun(lock)
         found = [read(cursor.execute(*statement)) for statement in statements]
         pooled.commit()
         return found
+
+    def _change_each(self, lock: WriteLock, statements: Iterable[tuple[str, Sequence[Any]]]) -> bool:
+        pooled, cursor = self._begun(lock)
+        for sql, rows in statements:
+            if rows and cursor.executemany(sql, rows).rowcount != len(rows):
+                pooled.rollback()
+                return False
+        pooled.commit()
+        return True
+
+    def _begun(self, lock: WriteLock) -> tuple[PoolProxiedConnection, Any]:
+        pooled = self._pooled = self._pooled or self._open()
+        cursor = pooled.cursor()
+        lock.begin_impatient(cursor, PACES_OF_MARKS)
+        return pooled, cursor
 
     def _run_at_once(self, statements: Iterable[tuple[str, Any]], read: Callable[[Any], T]) -> list[T]:
         """All of it in one round trip."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import JSON, BindParameter, Connection, Dialect, Engine, Executable, literal_column
@@ -20,6 +21,9 @@ from mailroom.database import begin, pipeline
 from mailroom.database.pipeline import as_sqlalchemy
 
 Converter = Callable[[Any], Any]
+
+EachBound = Callable[[Iterable[Sequence[Any]]], tuple[str, list[tuple[Any, ...]]]]
+"""The statement, and its parameters for each row."""
 
 READ_TOGETHER = 1 << 20
 """Characters of JSON, of all rows together, that are read as one text: there they are held once more."""
@@ -88,6 +92,10 @@ class Statement:
     def bound(self, engine: Engine, names: Sequence[str], **values: Any) -> Callable[..., tuple[str, Any]]:
         """For RawConnection.run: takes the values of `names` in order, and adds `values`. Converts none."""
         return self.on(engine.dialect).bound(names, values)
+
+    def bound_each(self, engine: Engine, names: Sequence[str], **values: Any) -> EachBound:
+        """The same for RawConnection.change_each: takes rows, each with the values of `names`."""
+        return self.on(engine.dialect).bound_each(names, values)
 
     def _cursor(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         compiled, cursor = self._for(connection), connection.connection.cursor()
@@ -183,6 +191,14 @@ class CompiledStatement:
             return sql, filled
 
         return parameters
+
+    def bound_each(self, names: Sequence[str], values: Mapping[str, Any]) -> EachBound:
+        assert self._is_ordered, "a driver that takes values by name"
+        sql, same = self.sql, {**self._constants, **values}
+        order, given = [name for name, _ in self._places], [*same, *names]
+        assert len(order) > 1, "or it would pick no row"
+        pick, kept = itemgetter(*map(given.index, order)), tuple(same.values())
+        return lambda rows: (sql, [pick((*kept, *row)) for row in rows])
 
     def rows(self, found: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
         """Column by column: a batch is a hundred rows, and a call for each would cost more than the query."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Event, Thread
 from typing import Any
 
@@ -117,19 +117,22 @@ def test_what_is_asked_for_twice_is_marked_once(book: Book) -> None:
     book.die(lease)
 
 
-def test_all_sessions_share_a_commit(book: Book) -> None:
+def counted(run: Callable[..., Any], commits: list[int]) -> Callable[..., Any]:
+    def noted(*given: Any) -> Any:
+        commits.append(1)
+        return run(*given)
+
+    return noted
+
+
+def test_all_sessions_share_a_commit(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     book.accept(20)
     lease = book.claim()
     ids = book.inside(lease)
     direct = book.database.direct()
     commits: list[int] = []
-    run = direct.run
-
-    def counted(*given: Any) -> list[Any]:
-        commits.append(1)
-        return run(*given)
-
-    direct.run = counted  # type: ignore[assignment, method-assign]
+    for way in ("run", "change_each"):
+        monkeypatch.setattr(direct, way, counted(getattr(direct, way), commits))
 
     async def many() -> list[bool]:
         recorder = Recorder(asyncio.get_running_loop(), book.database, direct, lease)

@@ -188,6 +188,8 @@ class LeaseWriter:
         else:
             self._sent = NOTE_ONE_SENT.bound(direct.engine, names[0], of_batch=lease.batch_id)
             self._mark = MARK_ONE.bound(direct.engine, names[1], **of_lease)
+            self._each_sent = NOTE_ONE_SENT.bound_each(direct.engine, names[0], of_batch=lease.batch_id)
+            self._each_mark = MARK_ONE.bound_each(direct.engine, names[1], **of_lease)
 
     def write(self, sent: Sequence[Sent], asked: Sequence[HandOver]) -> tuple[list[bool], list[bool]]:
         """Records these, then sets these marks, in one transaction; which of them held.
@@ -196,6 +198,8 @@ class LeaseWriter:
         """
         if self._direct.is_remote:
             return self._write_at_once(sent, asked)
+        if self._direct.change_each([self._each_sent(sent), self._each_mark(asked)]):
+            return [True] * len(sent), [True] * len(asked)
         statements = [self._sent(*one) for one in sent]
         statements += [self._mark(*one) for one in asked]
         held = [rows == 1 for rows in self._direct.run(statements, CHANGED)]
