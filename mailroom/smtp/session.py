@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from mailroom.smtp.blame import is_about_session
 from mailroom.smtp.envelope import Envelope, Outcome, Source, unsendable
@@ -12,6 +13,7 @@ from mailroom.smtp.greeting import Extensions, greet
 from mailroom.smtp.reply import Reply
 from mailroom.smtp.server import Server
 from mailroom.smtp.transaction import Dialogue
+from mailroom.smtp.usual_course import UsualCourse
 from mailroom.smtp.wire import Broken, Wire
 
 GOODBYE = 2.0
@@ -99,6 +101,9 @@ class Session:
 
     async def _run(self, source: Source) -> None:
         dialogue = self._dialogue
+        course = UsualCourse(
+            dialogue, source, partial(self._next, source, ahead=1), partial(self._accepted, source)
+        )
         envelope, commands = self._next(source)
         self._wire.write(commands)
         while envelope is not None:
@@ -110,24 +115,37 @@ class Session:
             except Failure as failure:
                 outcome = failure
             else:
-                if await source.mark(envelope):
-                    if dialogue.pipelining:
-                        following, commands = self._next(source, ahead=1)
-                    outcome = await dialogue.hand_over(envelope, commands if following else b"")
-                else:
+                is_marked, has_left = await source.mark(envelope), False
+                if is_marked and dialogue.pipelining:
+                    await course.go(envelope)
+                    envelope, following, commands = course.envelope, course.following, course.commands
+                    is_marked, has_left = course.is_marked, course.has_left
+                if not is_marked:
                     self._wire.abort()
                     outcome = Withdrawn()
+                elif has_left:
+                    outcome = await dialogue.verdict(is_followed=following is not None)
+                else:
+                    outcome = await dialogue.hand_over(envelope, commands if following else b"")
             if isinstance(outcome, Reply):
-                self.sent += 1
-            elif isinstance(outcome, Failure) and self._has_had_enough(outcome.reply):
-                self.server.learned.takes_no_more(self.sent)
-                if outcome.stage != "dot":
-                    outcome.scope = "session"
-            source.outcome(envelope, outcome)
+                self._accepted(source, envelope, outcome)
+            else:
+                self._refused(source, envelope, outcome)
             if following is None:
                 following, commands = self._next(source)
                 self._wire.write(commands)
             envelope = following
+
+    def _accepted(self, source: Source, envelope: Envelope, reply: Reply) -> None:
+        self.sent += 1
+        source.outcome(envelope, reply)
+
+    def _refused(self, source: Source, envelope: Envelope, outcome: Failure | Withdrawn) -> None:
+        if isinstance(outcome, Failure) and self._has_had_enough(outcome.reply):
+            self.server.learned.takes_no_more(self.sent)
+            if outcome.stage != "dot":
+                outcome.scope = "session"
+        source.outcome(envelope, outcome)
 
     def _has_had_enough(self, reply: Reply | None) -> bool:
         return self.sent > 0 and reply is not None and is_about_session(reply)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from mailroom.smtp.envelope import Envelope, stuffed
 from mailroom.smtp.failure import Failure, Stage, refused
@@ -64,6 +65,19 @@ class Dialogue:
         self._proven.add(self._overlapped)
         return True
 
+    def took_and_goes_on(self) -> Reply | None:
+        """What the server said to a content, if it took it and wants the next one already, said together."""
+        if self._reset or (reply := self._wire.took_before(GO_AHEAD)) is None:
+            return None
+        self._proven.add(self._overlapped)
+        return reply
+
+    def attend(self, end: asyncio.Future[None] | None, heard: Callable[[], bool] | None = None) -> None:
+        """Until the next call `heard` is called with whatever the server says to a content. `end` is done
+        when that is False, or the connection is lost, or the server too late.
+        """
+        self._wire.attend(end, heard, FINAL_DOT_TIMEOUTS * self._timeout)
+
     async def go_ahead(self, envelope: Envelope) -> None:
         """Until the server wants the content (354); raises Failure."""
         if self.pipelining:
@@ -73,26 +87,37 @@ class Dialogue:
 
     async def hand_over(self, envelope: Envelope, following: bytes) -> Reply | Failure:
         """The content, the dot, the commands that follow; then what became of the content."""
-        self._check_step()
-        self.stage = "dot"
-        wire = self._wire
-        if wire.broken is not None:
-            return _lost("data", wire.broken.message)
-        whole = envelope.content
-        if isinstance(whole, bytes) and len(whole) < LARGE:
-            content = stuffed(whole)
-        else:
+        if not self.hands_over_at_once(envelope, following):
+            self.stage, wire, whole = "dot", self._wire, envelope.content
+            if wire.broken is not None:
+                return _lost("data", wire.broken.message)
             failure = await self._send_ahead(
                 [stuffed(whole)] if isinstance(whole, bytes) else whole.stuffed()
             )
             if failure is not None:
                 return failure
-            content = b""
-        wire.write(b"%s.\r\n%s" % (content, following))
+            wire.write(b".\r\n%s" % following)
+        return await self.verdict(is_followed=bool(following))
+
+    def hands_over_at_once(self, envelope: Envelope, following: bytes) -> bool:
+        """The content, the dot and the commands that follow leave in one write. False: the content is too
+        large for that, or the connection is lost.
+        """
+        self._check_step()
+        content, wire = envelope.content, self._wire
+        if wire.broken is not None or not isinstance(content, bytes) or len(content) >= LARGE:
+            return False
+        self.stage = "dot"
+        wire.write(b"%s.\r\n%s" % (stuffed(content), following))
+        return True
+
+    async def verdict(self, *, is_followed: bool) -> Reply | Failure:
+        """What became of the content that has left. `is_followed`: other commands left with it."""
+        wire = self._wire
         try:
             reply = await wire.reply(FINAL_DOT_TIMEOUTS * self._timeout)
         except Broken as broken:
-            if following and True not in self._proven:
+            if is_followed and True not in self._proven:
                 self._server.learned.suspect_pipelining()
             return _in_doubt(broken.message)
         if reply.is_positive:
@@ -101,7 +126,7 @@ class Dialogue:
             wire.abort(f"the server said {reply}")
         if reply.code < 400:
             return _in_doubt(f"the server answered {reply}")
-        if following and OUT_OF_STEP.search(reply.text):
+        if is_followed and OUT_OF_STEP.search(reply.text):
             self._server.learned.distrust_pipelining()
             return Failure(f"the server put off the message: {reply}", stage="dot", reply=reply)
         return refused("dot", reply)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
 from mailroom.smtp.reply import Reply, words
@@ -46,6 +46,7 @@ class Wire(asyncio.Protocol):
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._draining = False
+        self._heard: Callable[[], bool] | None = None
 
     # What the session calls
 
@@ -94,6 +95,31 @@ class Wire(asyncio.Protocol):
             replies.popleft()
         return True
 
+    def took_before(self, codes: Sequence[int]) -> Reply | None:
+        """The next reply if it is positive, and as many more have come already that bear these codes. Then
+        all of them are read.
+        """
+        replies = self._replies
+        if len(replies) <= len(codes) or not 200 <= replies[0][0] < 300:
+            return None
+        first = replies.popleft()
+        if self.took(codes):
+            return Reply(first[0], words(first[1]))
+        replies.appendleft(first)
+        return None
+
+    def attend(
+        self, end: asyncio.Future[None] | None, heard: Callable[[], bool] | None, timeout: float
+    ) -> None:
+        """From now on `heard` is called with whatever is read, and `end` is done when that is False, nothing
+        comes in `timeout` seconds, or the connection is lost. Without them: nothing is awaited.
+        """
+        self._heard = heard
+        if end is None:
+            self._waiter = None
+        else:
+            self._await(end, timeout)
+
     async def drained(self, timeout: float) -> None:
         """Until all that was written is with the kernel, or the server has replied already. Raises Broken.
 
@@ -113,7 +139,15 @@ class Wire(asyncio.Protocol):
     async def _event(self, timeout: float) -> None:
         if self.broken is not None:
             raise self.broken
-        self._waiter = self._loop.create_future()
+        waiter = self._loop.create_future()
+        self._await(waiter, timeout)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+
+    def _await(self, waiter: asyncio.Future[None], timeout: float) -> None:
+        self._waiter = waiter
         self._deadline = self._loop.time() + timeout
         # The timer is never set later than the shortest timeout from now, so a deadline is
         # only ever a number to compare with: no timer is made or canceled per reply.
@@ -122,10 +156,6 @@ class Wire(asyncio.Protocol):
         elif timeout < self._timeout:
             self._timer.cancel()
             self._timer = self._loop.call_later(timeout, self._tick)
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
 
     def _tick(self) -> None:
         self._timer = None
@@ -138,8 +168,16 @@ class Wire(asyncio.Protocol):
             self._break(Broken("the server did not answer in time", "silent"))
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return
+        if self._heard is not None and self.broken is None:
+            try:
+                if not self._replies or self._heard():
+                    return
+            except BaseException as error:
+                return waiter.set_exception(error)
+        waiter.set_result(None)
 
     def _break(self, broken: Broken) -> None:
         if self.broken is None:
