@@ -144,12 +144,8 @@ class _Job:
             *(worker.database, relay, lease, feed, recorder),
             is_trial=is_trial,
             accepted_at=accepted_at,
-            may_grow=partial(self._may_grow, lease),
+            may_grow=partial(self._goes_on, lease),
         )
-
-    def _may_grow(self, lease: Lease) -> bool:
-        """Whether a batch goes on with its mailing while it is sent."""
-        return self._worker.direct.is_remote and self._goes_on(lease)
 
     def _goes_on(self, lease: Lease) -> bool:
         return lease.queue == BULK and self._has_turn() and not self._worker.is_stopping

@@ -1,6 +1,7 @@
 """Growth of a batch: more of its mailing is fetched while it is sent, so that no session has to wait for it.
 
-To end a batch, and to gather, claim and read another, is some round trips, in which nothing is sent.
+To end a batch, and to gather, claim and read another, is some round trips, in which nothing is sent. Where a
+statement takes no time it is a thousandth of a second, after which each session begins anew.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Growth:
         came: Callable[[], None],
     ) -> None:
         self._database = database
+        self._is_remote = not database.is_sqlite
         self._lease = lease
         self._feed = feed
         self._may_grow = may_grow
@@ -66,8 +68,8 @@ class Growth:
         pace = self._feed.taken / (now - self._began)
         if len(self._feed) > pace * FETCHED_BEFORE:
             return
-        most = next_size(pace, is_remote=True)
-        room = growth.GROWN_SIZE - self._feed.size
+        most = next_size(pace, is_remote=self._is_remote)
+        room = growth.grown_size(is_remote=self._is_remote) - self._feed.size
         if not self._may_grow() or room < gather.SIZE:
             self._is_over = True
             return
@@ -81,7 +83,9 @@ class Growth:
     async def _fetch(self, most: int) -> None:
         rows: list[WaitingDelivery] = []  # of what was taken and is not known to be, too: it goes back
         with supervision.attempt("fetching more for a batch", *LEDGER_AWAY):
-            rows = await aside(partial(self._grow, most))
+            # On SQLite at once, as marks and outcomes: a thread beside it would wait for the interpreter at
+            # each statement, with the write lock in its hands.
+            rows = await aside(partial(self._grow, most)) if self._is_remote else self._grow(most)
         self._fetching = None
         self._is_over = not rows
         if rows:
@@ -89,16 +93,18 @@ class Growth:
             self._came()
 
     def _grow(self, most: int) -> list[WaitingDelivery]:
-        """Of what is due; once nothing is, of batches that wait."""
+        """Of what is due; once nothing is, of batches that wait, where that saves round trips."""
         (mailing_id,), after_id = self._feed.messages, self._feed.last_id
         if self._is_due:
             if rows := self._come(partial(growth.grow, mailing_id=mailing_id, after_id=after_id, most=most)):
                 return rows
             self._is_due = False
+        if not self._is_remote:
+            return []
         return self._come(partial(growth.take_over, mailing_id=mailing_id, after_id=after_id))
 
     def _come(self, take: Callable[[Connection, Lease], growth.Came]) -> list[WaitingDelivery]:
-        with self._database.begin_at_once() as connection:
+        with self._database.begin_often() as connection:
             planner.keep_plans(connection)
             came = take(connection, self._lease)
         return [] if came is None else came()
@@ -106,5 +112,5 @@ class Growth:
 
 def next_size(pace: float, *, is_remote: bool) -> int:
     """So many mails are fetched at once, at this pace (a second)."""
-    most = gather.largest(is_remote=is_remote)
+    most = gather.fetched_at_once(is_remote=is_remote)
     return min(most, max(gather.SIZE, round(pace * LARGE_BATCH_TAKES)))

@@ -38,8 +38,10 @@ enqueued as it is, and anybody may take it.
 """
 
 
-def largest(*, is_remote: bool) -> int:
-    """The most that any batch holds in a ledger; one that is remote is asked less often, for more."""
+def fetched_at_once(*, is_remote: bool) -> int:
+    """The most that one transaction takes for a worker. A ledger that is remote is asked less often, for
+    more; on SQLite everybody else waits for the write lock meanwhile.
+    """
     return FOLLOWING_SIZE if is_remote else SIZE
 
 

@@ -28,7 +28,6 @@ from sqlalchemy import (
 
 from mailroom.database import clock
 from mailroom.database.ddl import condition
-from mailroom.database.statement import is_remote
 from mailroom.database.together import Together
 from mailroom.ledger.batches import gather
 from mailroom.ledger.schema import deliveries, reports
@@ -39,7 +38,7 @@ MINUTE_MS = 60_000
 
 MAILS_COUNTED = 50_000
 """Mails read for one picture, at most: of as many batches as would hold them, were all of them full;
-twice as many where batches grow while they are sent."""
+twice as many on PostgreSQL, where batches grow further while they are sent."""
 
 REPORTS_READ = 5_000
 """Of the newest, for those mails that came back by now: they are in no batch."""
@@ -69,7 +68,7 @@ def last_hour(connection: Connection) -> Throughput:
     now, last = clock_now(), newest()
     began = (now // MINUTE_MS - MINUTES + 1) * MINUTE_MS
     first = _first_batch_after(connection, began - EARLY_MS, last)
-    most = batches_counted(connection)
+    most = batches_counted()
     weight = max(1.0, (last - first + 1) / most)
     ids = {first + int(place * weight) for place in range(min(most, last - first + 1))}
     counted: dict[bool, Counter[int]] = {False: Counter(), True: Counter()}
@@ -79,9 +78,9 @@ def last_hour(connection: Connection) -> Throughput:
     return Throughput(minutes, began, is_sample=weight > 1)
 
 
-def batches_counted(connection: Connection) -> int:
+def batches_counted() -> int:
     """The most that are read for one picture."""
-    return MAILS_COUNTED // gather.largest(is_remote=is_remote(connection))
+    return MAILS_COUNTED // gather.FOLLOWING_SIZE
 
 
 def _sent(batch_ids: Collection[int], began: int) -> Select[Any]:
