@@ -73,11 +73,19 @@ def wait(connection: Connection) -> None:
     """
     if (pipeline := connection.info.get(OF_CONNECTION)) is None:
         return
-    current: Any = getcurrent()
-    if getattr(current, READS_BY, None) is connection:
-        current.parent.switch()
-    else:
+    if not let_others_ask(connection):
         pipeline.sync()
+
+
+def let_others_ask(connection: Connection) -> bool:
+    """For who is about to wait: of those who read by this connection all do so together. False: there are no
+    others.
+    """
+    current: Any = getcurrent()
+    if getattr(current, READS_BY, None) is not connection:
+        return False
+    current.parent.switch()
+    return True
 
 
 def afterwards(connection: Connection, act: Callable[[], None]) -> None:

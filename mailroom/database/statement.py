@@ -67,7 +67,13 @@ class Statement:
         """Asks now; the rows are to be had from what it returns, after the transaction as well."""
         cursor, compiled = self._cursor(connection, values), self._for(connection)
         if pipeline.is_on(connection):
-            return lambda: compiled.rows(cursor.fetchall())
+
+            def answer() -> list[tuple[Any, ...]]:
+                if cursor.pgresult is None:
+                    pipeline.let_others_ask(connection)
+                return compiled.rows(cursor.fetchall())
+
+            return answer
         rows = compiled.rows(cursor.fetchall())
         return lambda: rows
 

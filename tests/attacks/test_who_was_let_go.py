@@ -183,6 +183,7 @@ def in_between(
     then its rest."""
     database, waits, goes_on = ledger(app), threading.Event(), threading.Event()
     begin, together, actor = database.begin, group_commit.write, threading.Thread(target=act)
+    at_once = database.begin_at_once
     begun = iter(range(writes))
 
     def wait() -> None:
@@ -194,6 +195,11 @@ def in_between(
         wait()
         return begin()
 
+    def held_at_once():  # type: ignore[no-untyped-def]
+        if not database.is_sqlite:  # there it is begin()
+            wait()
+        return at_once()
+
     def held_together(
         database: Database,
         work: Callable[[Connection], T],
@@ -203,6 +209,7 @@ def in_between(
         return together(database, work, meanwhile)
 
     database.begin = held  # type: ignore[method-assign]
+    database.begin_at_once = held_at_once  # type: ignore[method-assign]
     group_commit.write = held_together
     try:
         actor.start()
@@ -212,6 +219,7 @@ def in_between(
         goes_on.set()
         actor.join(20)
         database.begin = begin  # type: ignore[method-assign]
+        database.begin_at_once = at_once  # type: ignore[method-assign]
         group_commit.write = together
 
 
