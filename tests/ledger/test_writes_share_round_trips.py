@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import Connection, column, delete, insert, literal_column, select, table, update
+from sqlalchemy import Connection, Integer, column, delete, insert, literal_column, select, table, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from mailroom.database import pipeline
@@ -56,8 +56,8 @@ def test_the_server_is_made_to_forget_nothing_after_a_read(far: tuple[Way, Datab
         for _ in range(8):
             ask(connection)
     with far[1].read() as connection:
-        prepared = select(literal_column("count(*)")).select_from(table("pg_prepared_statements"))
-        assert connection.execute(prepared).scalar_one()
+        prepared = select(literal_column("count(*)", Integer)).select_from(table("pg_prepared_statements"))
+        assert connection.execute(prepared).scalar_one() > 0
 
 
 def test_what_nobody_waits_for_leaves_with_the_commit(far: tuple[Way, Database]) -> None:

@@ -70,7 +70,7 @@ def page(path: str, **more: Any) -> Route:
     return Route(path, **more)
 
 
-def form(path: str, at_most: int | None = None, why: str = "", by: str = "person", **fields: Any) -> Route:
+def form(path: str, at_most: Any = None, why: str = "", by: str = "person", **fields: Any) -> Route:
     return Route(path, by, fields, at_most, why)
 
 
@@ -555,6 +555,8 @@ def world(app: Flask, away: tuple[Way, str], settings: Settings, monkeypatch: py
         dbapi_connection.prepare_threshold = None
 
     made = World(app, away[0], settings)
+    with made.database.begin() as connection:
+        webhook_events.wanted(connection)
     away[0].answers_after = 0.004
     return made
 

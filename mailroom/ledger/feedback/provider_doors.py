@@ -72,7 +72,10 @@ def every(connection: Connection) -> dict[str, ProviderDoor]:
 def look(database: Database, path: str) -> ProviderDoor | None:
     """Whom that path is told to, by itself, in no transaction."""
     row = database.look(FIND_DOOR, of_path=path)
-    return None if row is None else ProviderDoor(*row[:2], tuple(row[2]), *row[3:])
+    if row is None:
+        return None
+    provider, path, keys, created_at, confirmed_at = row
+    return ProviderDoor(provider, path, tuple(keys), created_at, confirmed_at)
 
 
 def of_provider(connection: Connection, provider: str) -> ProviderDoor | None:
