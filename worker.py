@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mailroom import __version__, files, log
+from mailroom import __version__, files, log, memory
 from mailroom.ledger import migrate
 from mailroom.queue import BULK, URGENT, Pool, Queue
 from mailroom.settings import keep_within_home, load_or_exit
@@ -21,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     files.open_standard_streams()
     files.speak_utf8()
     files.keep_private()
+    memory.give_back_large()
     settings = load_or_exit()
     log.configure(settings.log, settings.secrets)
     keep_within_home(settings)

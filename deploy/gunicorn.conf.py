@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 # The console script's folder is on sys.path, the checkout is not yet: gunicorn adds it later.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mailroom import files, log
+from mailroom import files, log, memory
 from mailroom.database.engine import Database
 from mailroom.engine.accept.warm_up import warm_up
 from mailroom.front.logger import FrontLogger
@@ -30,6 +30,7 @@ from mailroom.web.request.senders import largest_body
 files.open_standard_streams()
 files.speak_utf8()
 files.keep_private()
+memory.give_back_large()
 
 # Here as well as in the app: one line from the master, not one from each worker for ever.
 settings = load_or_exit()

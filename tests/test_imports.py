@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     # what `database` and `settings` are made of
-    {"files", "host_names", "in_parts", "proxies", "stop_signals", "supervision", "urls"},
+    {"files", "host_names", "in_parts", "memory", "proxies", "stop_signals", "supervision", "urls"},
     {"settings", "database", "log"},
     {"ledger", "content", "smtp", "imap", "http", "queue"},
     {"feedback"},

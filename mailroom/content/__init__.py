@@ -5,6 +5,6 @@ over body.py, mime.py, headers.py, custom_headers.py, encoding.py; stencil.py fi
 `recipients` (lists of people), `merge` (merge tags and Liquid), `templates` (letters that are kept),
 `preflight` (what is odd about a letter), `header` (fields that others wrote), `schedule` (times).
 original.py, parts.py, fields.py and downgrade.py are for whole messages that were handed in; letter.py
-reads any message for people. json_text.py reads JSON that strangers wrote, typed_numbers.py numbers that
-anybody typed.
+reads any message for people, abridged.py a large one in little memory. json_text.py reads JSON that strangers
+wrote, typed_numbers.py numbers that anybody typed.
 """

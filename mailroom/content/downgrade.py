@@ -7,12 +7,22 @@ a signature over an untouched part still holds.
 from __future__ import annotations
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 
-from mailroom.content.encoding import base64_lines, quoted_printable_octets
+from mailroom.content.encoding import BASE64_SLICE, base64_lines, quoted_printable_octets
 from mailroom.content.fields import MOST_HEADER_OCTETS, MOST_LINE_OCTETS, Field, Unmailable, joined, without
 from mailroom.content.header.seven_bit import seven_bit
-from mailroom.content.parts import DEEPEST, MOST_PARTS, Octets, ParsedPart, decoded_body, part_at, spans
+from mailroom.content.parts import (
+    BODY_PIECE,
+    DEEPEST,
+    MOST_PARTS,
+    Octets,
+    ParsedPart,
+    decoded_body,
+    part_at,
+    spans,
+)
 
 ENCODINGS = ("", "7bit", "8bit", "binary", "quoted-printable", "base64")
 
@@ -68,7 +78,7 @@ class _Downgrade:
             yield joined(_as_7bit(fields), b"")
             yield from self.of(part_at(part.data, part.start, part.end), depth + 1)
         else:
-            yield joined(*_leaf(fields, part))
+            yield from _leaf(fields, part)
 
     def _spend(self, part: ParsedPart, depth: int) -> None:
         self._parts += 1
@@ -102,24 +112,50 @@ def _as_7bit(fields: Sequence[Field]) -> list[Field]:
     return without(fields, "content-transfer-encoding")
 
 
-def _leaf(fields: Sequence[Field], part: ParsedPart) -> tuple[list[Field], bytes]:
+def _leaf(fields: Sequence[Field], part: ParsedPart) -> Iterator[Octets]:
+    """Encoded a piece at a time, so that of a large one there is no copy."""
     kept = _as_7bit(fields)
-    if not part.first("content-type") and _is_utf8(part.body):
+    if not part.first("content-type") and _is_utf8(part.view):
         kept.append(Field("content-type", b'Content-Type: text/plain; charset="utf-8"'))
     if part.encoding not in ENCODINGS:
         raise Unmailable(f"a part does not fit, and its encoding {part.encoding[:40]!r} is unknown")
-    plain = decoded_body(part.body, part.encoding)
-    if part.content_type.startswith("text/") and part.encoding != "base64":
-        encoding, encoded = b"quoted-printable", quoted_printable_octets(plain)
+    is_encoded = part.encoding in ("quoted-printable", "base64")
+    plain = decoded_body(part.body, part.encoding) if is_encoded else b""
+    is_text = part.content_type.startswith("text/") and part.encoding != "base64"
+    name = b"quoted-printable" if is_text else b"base64"
+    yield joined([*kept, Field("content-transfer-encoding", b"Content-Transfer-Encoding: " + name)], b"")
+    if is_text:  # what was encoded may end its lines in any way
+        lines = [plain] if is_encoded else _in_whole_lines(part.view)
+        yield from map(quoted_printable_octets, lines)
     else:
-        encoding, encoded = b"base64", base64_lines(plain)
-    kept.append(Field("content-transfer-encoding", b"Content-Transfer-Encoding: " + encoding))
-    return kept, encoded
+        octets = memoryview(plain) if is_encoded else part.view
+        yield from map(base64_lines, _slices(octets, BASE64_SLICE))
 
 
-def _is_utf8(body: bytes) -> bool:
+def _in_whole_lines(octets: memoryview) -> Iterator[bytes]:
+    """In pieces that end with CRLF, but for the last one."""
+    rest = [b""]
+    for some in _slices(octets, BODY_PIECE):
+        lines, line_end, tail = some.rpartition(b"\r\n")
+        if line_end:
+            yield b"".join([*rest, lines, line_end])
+            rest = [tail]
+        else:
+            rest.append(tail)
+    if last := b"".join(rest):
+        yield last
+
+
+def _slices(octets: memoryview, size: int) -> Iterator[bytes]:
+    return (bytes(octets[at : at + size]) for at in range(0, len(octets), size))
+
+
+def _is_utf8(body: memoryview) -> bool:
+    decoder = getincrementaldecoder("utf-8")()
     try:
-        body.decode("utf-8")
+        for some in _slices(body, BODY_PIECE):
+            decoder.decode(some)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True

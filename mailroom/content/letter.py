@@ -12,7 +12,15 @@ from typing import NamedTuple
 from mailroom.content.fields import Field, Unmailable
 from mailroom.content.header.words import decoded
 from mailroom.content.headers import clean
-from mailroom.content.parts import ParsedPart, decoded_body, decoded_size, leaves, part_at, shown_texts
+from mailroom.content.parts import (
+    LeftOut,
+    ParsedPart,
+    decoded_body,
+    decoded_size,
+    leaves,
+    part_at,
+    shown_texts,
+)
 
 OF_THE_FORM = re.compile("mime-version|content-.*")
 """Fields that say how a message is laid out, and nothing to people."""
@@ -62,8 +70,12 @@ class ReadLetter:
     pictures: Sequence[PicturePart] = ()
 
 
-def read_letter(message: bytes, without: Collection[str] = ()) -> ReadLetter:
-    """`without`: fields, in lower case, that are left out. Raises Unmailable."""
+def read_letter(
+    message: bytes, without: Collection[str] = (), left_out: Sequence[LeftOut] = ()
+) -> ReadLetter:
+    """`without`: fields, in lower case, that are left out. `left_out`: of an abridged message, whose pictures
+    may be read of the whole one only. Raises Unmailable.
+    """
     whole = part_at(message)
     shown = shown_texts(whole)
     text, html = shown.get("text/plain"), shown.get("text/html")
@@ -74,8 +86,8 @@ def read_letter(message: bytes, without: Collection[str] = ()) -> ReadLetter:
         [(field.shown_name, _words(field)) for field in whole.fields if _is_for_people(field, without)],
         text.text if text else "",
         html.text if html else "",
-        [EnclosedFile(_filename(leaf), leaf.content_type, _size(leaf)) for leaf in enclosed],
-        list(_pictures(enclosed)) if html else [],
+        [EnclosedFile(_filename(leaf), leaf.content_type, _size(leaf, left_out)) for leaf in enclosed],
+        list(_pictures(enclosed, left_out)) if html else [],
     )
 
 
@@ -87,10 +99,10 @@ def _words(field: Field) -> str:
     return clean(" ".join(decoded(field.value).split()))
 
 
-def _pictures(enclosed: Sequence[ParsedPart]) -> Iterator[PicturePart]:
+def _pictures(enclosed: Sequence[ParsedPart], left_out: Sequence[LeftOut]) -> Iterator[PicturePart]:
     for leaf in enclosed:
         if content_id := leaf.first("content-id").strip("<> \t"):
-            yield PicturePart(content_id, leaf.content_type, _size(leaf), leaf)
+            yield PicturePart(content_id, leaf.content_type, _size(leaf, left_out), leaf)
 
 
 def _data(leaf: ParsedPart) -> bytes:
@@ -101,9 +113,9 @@ def _data(leaf: ParsedPart) -> bytes:
         return b""
 
 
-def _size(leaf: ParsedPart) -> int:
+def _size(leaf: ParsedPart, left_out: Sequence[LeftOut]) -> int:
     try:
-        return decoded_size(leaf)
+        return decoded_size(leaf, left_out)
     except Unmailable:
         return leaf.end - leaf.start
 

@@ -132,17 +132,18 @@ class Verbatim:
         return list(self.shared)
 
 
-def whole_lines_of(octets: Iterable[bytes]) -> list[bytes]:
+def whole_lines_of(octets: Iterable[bytes]) -> Iterator[bytes]:
     """The same octets in other pieces, each of which ends with CRLF, if there is one."""
-    lines, rest = [], b""
+    rest = b""
     for piece in octets:
         whole, line_end, tail = piece.rpartition(b"\r\n")
         if line_end:
-            lines.append(b"".join((rest, whole, line_end)))
+            yield b"".join((rest, whole, line_end))
             rest = tail
         else:
             rest += piece
-    return [*lines, rest] if rest else lines
+    if rest:
+        yield rest
 
 
 def read_original(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64, a2b_qp
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from string import ascii_letters, digits
 from typing import NamedTuple
@@ -18,11 +18,25 @@ Octets = bytes | memoryview
 BODY_PIECE = 1 << 17
 """Octets of a body that are looked at together."""
 
+GOES_ON = "\n[It goes on: only its beginning is shown here.]\n"
+
 _NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/".encode()))
 _PADDING = re.compile(rb"=[^A-Za-z0-9+/=]*+(=?)")
 
+MOST_SHOWN = 1 << 20
+"""Octets of a text, as it is encoded: of a longer one its beginning is read, for people who look at it."""
+
 DEEPEST = 30
 MOST_PARTS = 10_000
+
+
+class LeftOut(NamedTuple):
+    """Whole lines of a message that are not in what was kept of it (abridged.py). `at`: where they stood."""
+
+    at: int
+    octets: int
+    letters: int  # of base64
+    escapes: int  # of quoted-printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +79,10 @@ class ParsedPart:
 
     @property
     def text(self) -> str:
-        """A text part as people read it, as far as it can be read."""
+        """A text part as people read it, as far as it can be read; a long one's beginning, which says so."""
+        is_long = self.end - self.start > MOST_SHOWN
         try:
-            octets = decoded_body(self.body, self.encoding)
+            octets = decoded_body(self._beginning if is_long else self.body, self.encoding)
         except Unmailable:
             return ""
         try:
@@ -75,7 +90,18 @@ class ParsedPart:
         except UnicodeError:
             text = octets.decode("utf-8", "replace")
         # What a database cannot keep.
-        return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+        text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+        return f"{text}{GOES_ON}" if is_long else text
+
+    @property
+    def _beginning(self) -> bytes:
+        """Whole lines of the body, or whole letters where it has none."""
+        some = self.data[self.start : self.start + MOST_SHOWN]
+        if self.encoding == "base64":
+            letters = some.translate(None, _NOT_BASE64)
+            return letters[: len(letters) // 4 * 4]
+        lines, line_end, _ = some.rpartition(b"\r\n")
+        return lines + line_end or some
 
 
 def part_at(data: bytes, start: int = 0, end: int | None = None) -> ParsedPart:
@@ -95,25 +121,30 @@ def decoded_body(body: bytes, encoding: str) -> bytes:
         raise Unmailable(f"a part is not the {encoding} that it says it is") from None
 
 
-def decoded_size(part: ParsedPart) -> int:
-    """Octets of its body without that encoding, never fewer than there are. Base64 is not decoded for it."""
+def decoded_size(part: ParsedPart, left_out: Iterable[LeftOut] = ()) -> int:
+    """Octets of its body without that encoding, never fewer than there are. Base64 is not decoded for it.
+
+    `left_out` of the message that it is of, where that was abridged.
+    """
+    mine = [one for one in left_out if part.start < one.at <= part.end]
     if part.encoding == "base64":
-        return _base64_letters(part.view) * 3 // 4
+        return (_letters_before_padding(part.view) + sum(one.letters for one in mine)) * 3 // 4
     if part.encoding != "quoted-printable":
-        return part.end - part.start
-    return len(decoded_body(part.body, part.encoding))
+        return part.end - part.start + sum(one.octets for one in mine)
+    # Each "=" and the two octets behind it are one octet at the most.
+    return len(decoded_body(part.body, part.encoding)) + sum(one.octets - 2 * one.escapes for one in mine)
 
 
-def _base64_letters(body: memoryview) -> int:
-    """Before its padding, where decoders stop. A "=" that is not the padding they pass over."""
+def _letters_before_padding(body: memoryview) -> int:
+    """Decoders stop at the padding. A "=" that is not the padding they pass over."""
     if padding := _PADDING.search(body):
-        letters = _letters(body[: padding.start()])
+        letters = base64_letters(body[: padding.start()])
         if letters % 4 == 3 or (letters % 4 == 2 and padding[1]):
             return letters
-    return _letters(body)
+    return base64_letters(body)
 
 
-def _letters(body: memoryview) -> int:
+def base64_letters(body: Octets) -> int:
     pieces = (bytes(body[at : at + BODY_PIECE]) for at in range(0, len(body), BODY_PIECE))
     return sum(len(piece.translate(None, _NOT_BASE64)) for piece in pieces)
 

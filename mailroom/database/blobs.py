@@ -5,9 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from io import BytesIO
 from typing import Any, cast
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, insert, literal, select
 
 from mailroom.database import begin, pipeline
 from mailroom.database.engine import Database
@@ -27,8 +28,11 @@ JOINED_AT_ONCE = 1 << 22
 """The same for who puts a value together in memory: each slice is a round trip to PostgreSQL, which unpacks
 all in front of it, too."""
 
-CACHED_MEANWHILE = 4096
-"""KiB of SQLite's cache while a large value is read or written."""
+LOOKED_AT_ONCE = 1 << 20
+"""The same for who reads all of a value and keeps little of it."""
+
+CACHED_WHILE_READ, CACHED_WHILE_WRITTEN = 256, 4096
+"""KiB of SQLite's cache while a large value is read or written: nobody comes back to what was read."""
 
 COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 COPY_ENDS = struct.pack(">h", -1)
@@ -71,6 +75,32 @@ def insert_row(
         _copy(connection, column, row, size, pieces)
 
 
+def insert_copy(
+    connection: Connection, column: Column[bytes], row: Mapping[str, Any], key: int, size: int
+) -> None:
+    """Adds a row whose `column`, `size` octets, is that of the row with this primary key."""
+    table = column.table
+    assert isinstance(table, Table)
+    if connection.dialect.name == "sqlite":
+        pieces = slices(connection, column, key, WRITTEN_AT_ONCE)
+        return insert_row(connection, column, row, size, pieces)
+    # Within the server: nothing of it comes here.
+    (primary,) = table.primary_key
+    given = [literal(value, table.c[name].type) for name, value in row.items()]
+    copied = select(*given, column).where(primary == key)
+    connection.execute(insert(table).from_select([*row, column.name], copied))
+
+
+def whole(connection: Connection, column: Column[bytes], key: int, size: int) -> bytes:
+    """The value in the row with this primary key, `size` octets, in memory once: for who needs all of it."""
+    file = BytesIO()
+    file.seek(size - 1)
+    file.write(b"\0")  # room for all of it: a file that grows takes an eighth more
+    file.seek(0)
+    file.writelines(slices(connection, column, key, JOINED_AT_ONCE))
+    return file.getvalue()
+
+
 def slices(connection: Connection, column: Column[bytes], key: int, size: int) -> Iterator[bytes]:
     """The value in the row with this primary key, `size` octets at a time; all in one transaction."""
     table = column.table
@@ -86,7 +116,7 @@ def _through_a_handle(
     driver: Any = connection.connection.dbapi_connection
     try:
         with (
-            nothing_mapped(connection, CACHED_MEANWHILE),
+            nothing_mapped(connection, CACHED_WHILE_READ),
             driver.blobopen(table.name, column.name, key, readonly=True) as blob,
         ):
             while read := blob.read(size):
@@ -101,7 +131,7 @@ def _insert_through_a_handle(
     """To bind it as a parameter would take two copies more."""
     table, driver = column.table, cast(Any, connection.connection.dbapi_connection)
     assert isinstance(table, Table)
-    with nothing_mapped(connection, CACHED_MEANWHILE):
+    with nothing_mapped(connection, CACHED_WHILE_WRITTEN):
         try:
             done = connection.execute(insert(table).values({**row, column.name: func.zeroblob(size)}))
             assert done.inserted_primary_key is not None

@@ -124,7 +124,10 @@ class _Job:
         # A mailing that goes wrong is looked at when a batch ends.
         self._size_of_next = gather.SIZE if sender.recorder.has_failures else sent_in_a_while
         relay.rate.give_back()
-        return self._close(lease, sender)
+        try:
+            return self._close(lease, sender)
+        finally:
+            sender.feed.let_go_of_messages()
 
     def _sender(self, lease: Lease, relay: Relay, is_trial: bool) -> BatchSender:
         worker = self._worker

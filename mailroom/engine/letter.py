@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from mailroom.content.abridged import abridged
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.letter import MOST_FILES_SHOWN, EnclosedFile, Picture, ReadLetter, read_letter
 from mailroom.content.unsubscribe import LinkPlace
@@ -21,12 +23,13 @@ from mailroom.ledger.mailings.mailings import Mailing
 
 SET_AT_HAND_OVER = ("date", "message-id")
 
+_reading_whole = threading.Lock()
+
 
 def as_written(connection: Connection, mailing: Mailing) -> ReadLetter | None:
     """With its merge tags as they stand. None: it is not kept any more. Raises Unmailable."""
     if mailing.message_id is not None:
-        message = originals.of(connection, mailing.id)
-        return None if message is None else read_letter(message)
+        return _of_original(connection, mailing.id)
     reads = Together(connection)
     stored, files = reads.ask(contents.of, mailing.id), reads.ask(_files, mailing.id)
     seen = reads.ask(contents.shown_addresses, [mailing.id] if mailing.kind == "shared" else [])
@@ -34,6 +37,14 @@ def as_written(connection: Connection, mailing: Mailing) -> ReadLetter | None:
         return None
     headers = _headers(mailing, content, seen().get(mailing.id, []))
     return ReadLetter(headers, content.text, content.html, files())
+
+
+def _of_original(connection: Connection, mailing_id: int) -> ReadLetter | None:
+    octets = originals.slices_of(connection, mailing_id)
+    if octets is None:
+        return None
+    message, left_out = abridged(octets)
+    return read_letter(message, left_out=left_out)
 
 
 def as_sent(
@@ -59,12 +70,25 @@ def pictures(
     Content-ID, type and size in octets.
     """
     if mailing.message_id is not None:
-        return [one.read() for one in letter.pictures if is_drawn(one.content_id, one.content_type, one.size)]
+        drawn = [
+            place
+            for place, one in enumerate(letter.pictures)
+            if is_drawn(one.content_id, one.content_type, one.size)
+        ]
+        return _pictures_of_original(connection, mailing.id, drawn) if drawn else []
     return [
         Picture(file.content_id, file.content_type, b"".join(file.slices(JOINED_AT_ONCE)))
         for file in contents.sliced_files_of(connection, mailing.id)
         if file.content_id and is_drawn(file.content_id, file.content_type, file.size)
     ]
+
+
+def _pictures_of_original(connection: Connection, mailing_id: int, places: Sequence[int]) -> list[Picture]:
+    """One message at a time is in memory for it."""
+    with _reading_whole:
+        message = originals.of(connection, mailing_id)
+        found = read_letter(message).pictures if message is not None else ()
+        return [found[place].read() for place in places if place < len(found)]
 
 
 def _headers(mailing: Mailing, content: StoredContent, seen: Sequence[Shown]) -> list[tuple[str, str]]:

@@ -55,7 +55,7 @@ class SameLedger:
 
     def send(self, handed: HandedIn) -> None:
         try:
-            with _words_of_the_driver(self._parts.database):
+            with _words_of_the_driver(self._parts.database), handed_in.turn_of(handed.size):
                 accept(self._parts.database, self._parts.queue, handed_in.submission_of(handed, None))
         except Unmailable as reason:
             raise Refused([("", f"This message cannot be mailed: {reason}.")]) from None

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from mailroom import files
+from mailroom import files, memory
 from mailroom.local.ports import listen
 from mailroom.stop_signals import stop_signals
 
@@ -101,6 +101,7 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0, help="seconds before each mail's reply")
     arguments = parser.parse_args()
     files.keep_private()
+    memory.give_back_large()
     listener = listen(arguments.port) if arguments.fd is None else socket.socket(fileno=arguments.fd)
     keeper = Keeper(Maildir(arguments.maildir, "slow" if arguments.delay else "catcher"), arguments.delay)
     asyncio.run(serve(listener, keeper))

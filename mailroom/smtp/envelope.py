@@ -21,17 +21,24 @@ class ReadyLines(bytes):
 
 
 class SharedLines:
-    """Whole lines that many envelopes share: looked through, and their dots doubled, once."""
+    """Whole lines that many envelopes share, looked through once. Their dots are doubled as they leave: who
+    kept both forms would keep a large message twice.
+    """
 
-    __slots__ = ("_size", "is_clean", "stuffed")
+    __slots__ = ("_has_dots", "_lines", "is_clean")
 
     def __init__(self, lines: bytes) -> None:
-        self._size = len(lines)
+        self._lines = lines
         self.is_clean = has_no_other_break(lines)
-        self.stuffed = stuffed(lines)
+        self._has_dots = lines.startswith(b".") or b"\r\n." in lines
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._lines)
+
+    @property
+    def stuffed(self) -> bytes:
+        is_ready = not self._has_dots and self._lines.endswith(b"\r\n")
+        return self._lines if is_ready else stuffed(self._lines)
 
 
 class LongContent:
@@ -48,6 +55,10 @@ class LongContent:
     @property
     def is_clean(self) -> bool:
         return all(map(_is_clean, self.pieces))
+
+    def let_go(self) -> None:
+        """Once it has left, or will not: a server may take minutes for its reply. Nothing is in it then."""
+        self.pieces = ()
 
     def stuffed(self) -> Iterator[bytes]:
         """As it goes over the wire, without the final dot."""

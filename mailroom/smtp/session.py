@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from mailroom.smtp.blame import is_about_session
-from mailroom.smtp.envelope import Envelope, Outcome, Source, unsendable
+from mailroom.smtp.envelope import Envelope, LongContent, Outcome, Source, unsendable
 from mailroom.smtp.failure import Failure, Stage, Withdrawn
 from mailroom.smtp.greeting import Extensions, greet
 from mailroom.smtp.reply import Reply
@@ -127,6 +127,8 @@ class Session:
                     outcome = await dialogue.verdict(is_followed=following is not None)
                 else:
                     outcome = await dialogue.hand_over(envelope, commands if following else b"")
+            if isinstance(envelope.content, LongContent):
+                envelope.content.let_go()  # a failure keeps whoever it went through
             if isinstance(outcome, Reply):
                 self._accepted(source, envelope, outcome)
             else:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from mailroom.smtp.envelope import Envelope, stuffed
+from mailroom.smtp.envelope import Envelope, LongContent, stuffed
 from mailroom.smtp.failure import Failure, Stage, refused
 from mailroom.smtp.greeting import Extensions
 from mailroom.smtp.reply import Reply
@@ -94,6 +94,8 @@ class Dialogue:
             failure = await self._send_ahead(
                 [stuffed(whole)] if isinstance(whole, bytes) else whole.stuffed()
             )
+            if isinstance(whole, LongContent):
+                whole.let_go()
             if failure is not None:
                 return failure
             wire.write(b".\r\n%s" % following)

@@ -17,13 +17,20 @@ CODES = {b"%d " % code: code for code in range(200, 600)}
 """How a reply of one line begins, or the last line of a longer one."""
 
 
+Why = Literal["lost", "silent", "garbled"]
+
+
 class Broken(Exception):
     """The connection is of no more use."""
 
-    def __init__(self, message: str, why: Literal["lost", "silent", "garbled"]) -> None:
+    def __init__(self, message: str, why: Why) -> None:
         super().__init__(message)
         self.message = message
         self.why = why
+
+    def again(self) -> Broken:
+        """To be raised. If the one that is kept were, it would keep all that it went through."""
+        return Broken(self.message, self.why)
 
 
 class Wire(asyncio.Protocol):
@@ -129,7 +136,7 @@ class Wire(asyncio.Protocol):
         while self._draining and not self._replies:
             await self._event(timeout)
         if self.broken is not None and not self._replies:
-            raise self.broken
+            raise self.broken.again()
 
     def abort(self, reason: str = "the connection was closed") -> None:
         """Close at once; what the server may still have said counts no more."""
@@ -138,7 +145,7 @@ class Wire(asyncio.Protocol):
 
     async def _event(self, timeout: float) -> None:
         if self.broken is not None:
-            raise self.broken
+            raise self.broken.again()
         waiter = self._loop.create_future()
         self._await(waiter, timeout)
         try:

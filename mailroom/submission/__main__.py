@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from mailroom import files
+from mailroom import files, memory
 from mailroom import log as logging
 from mailroom.content import private_domains
 from mailroom.database.engine import Database
@@ -48,6 +48,7 @@ def main() -> None:
     files.open_standard_streams()
     files.speak_utf8()
     files.keep_private()
+    memory.give_back_large()
     settings = load_or_exit()
     logging.configure(settings.log, settings.secrets)
     keep_within_home(settings)

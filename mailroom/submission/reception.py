@@ -184,9 +184,10 @@ class Reception:
     def _judge(self, session: Session, envelope: Envelope, message: IncomingMessage, started: float) -> str:
         key = _key(session)
         handed = HandedIn(message, str(envelope.mail_from), envelope.rcpt_tos)
-        submission = handed_in.submission_of(handed, key, protocol=f"ESMTP{'S' if session.ssl else ''}A")
-        submission = replace(submission, expires_after=self._settings.expires, started=started)
-        return f"250 2.6.0 Accepted as {accept(self._database, self._queue, submission).uid}"
+        with handed_in.turn_of(handed.size):
+            submission = handed_in.submission_of(handed, key, protocol=f"ESMTP{'S' if session.ssl else ''}A")
+            submission = replace(submission, expires_after=self._settings.expires, started=started)
+            return f"250 2.6.0 Accepted as {accept(self._database, self._queue, submission).uid}"
 
     def _is_active(self, key: ApiKey) -> bool:
         present = api_keys.look_again(self._database, key)

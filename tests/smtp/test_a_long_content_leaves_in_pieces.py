@@ -65,6 +65,18 @@ def test_it_arrives_octet_by_octet(sink: Sink, deliver: Deliver, pipelining: str
     ]
 
 
+@pytest.mark.parametrize(
+    "rule",
+    ["", "any: reply rcpt 550 5.1.1 No", "any: drop after-354", "any: drop after-record"],
+)
+def test_it_is_let_go_whatever_became_of_it(sink: Sink, deliver: Deliver, rule: str) -> None:
+    tray = Tray()
+    kept = Envelope("n@x.org", "a@x.org", LongContent([b"To: a@x.org\r\n\r\n", SharedLines(FILE)]))
+    tray.waiting = [kept]
+    deliver(sink(*filter(None, [rule])), tray)
+    assert len(tray.outcomes) == 1 and len(kept.content) == 0
+
+
 # A server that reads slowly, or goes
 
 Reading = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 
 from mailroom.content.addresses import Address
@@ -18,13 +18,20 @@ MOST_RCPT = 1000
 """Recipients of one message; more people are a mailing, where each sees only themself."""
 
 LARGE_MESSAGE = 4 * 1024 * 1024
-"""Octets of a message of which only one is read at a time: reading takes a few times its size in memory."""
+"""Octets of a message of which a process has one in memory at a time."""
 
-_reading = threading.Lock()
+_turn = threading.RLock()
 
 
 class NotTheirs(Exception):
     """The key may not speak for somebody whom the message names; `str()` says whom."""
+
+
+def turn_of(size: int) -> AbstractContextManager[object]:
+    """For a message of so many octets, from before it is read until it is accepted: a large one waits for the
+    one before. Whoever waits should hold nothing of it, and no connection.
+    """
+    return _turn if size > LARGE_MESSAGE else nullcontext()
 
 
 def submission_of(handed: HandedIn, key: ApiKey | None, *, protocol: str = "") -> Submission:
@@ -35,7 +42,7 @@ def submission_of(handed: HandedIn, key: ApiKey | None, *, protocol: str = "") -
     """
     if handed.sender:  # else it is the author's, who is judged below
         _check_sender(key, handed.sender)
-    with _reading if handed.size > LARGE_MESSAGE else nullcontext():
+    with turn_of(handed.size):  # of whoever does not accept it
         original = _read(handed, protocol, is_bound=bool(key and key.senders))
     for author in original.authors:
         _check_sender(key, author.address)

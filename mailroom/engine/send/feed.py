@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence, Set
 
 from mailroom.content.compiled import date_fields
-from mailroom.engine.send.messages import SendableMessage
+from mailroom.engine.send.messages import DELETED, SendableMessage
 from mailroom.ledger.batches.batches import WaitingDelivery
 from mailroom.smtp.envelope import Envelope
 
@@ -137,6 +137,11 @@ class Feed:
     def close(self) -> None:
         """Gives no more."""
         self.is_closed = True
+
+    def let_go_of_messages(self) -> None:
+        """Nothing is rendered any more: what they say goes now, and not with the batch some time."""
+        self.close()
+        self.messages = dict.fromkeys(self.messages, DELETED)
 
     def drop(self) -> None:
         """Forgets what waits: it is somebody else's."""

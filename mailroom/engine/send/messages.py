@@ -191,7 +191,10 @@ def _compiled(connection: Connection, mailing_ids: set[int], place: LinkPlace) -
             sender, octets = wholes[mailing.id]
             is_authors = sender.lower() == mailing.sender_address.lower()
             messages[mailing.id] = _message(
-                mailing, sender, Verbatim(whole_lines_of(octets)), returns=returns if is_authors else None
+                mailing,
+                sender,
+                Verbatim(list(whole_lines_of(octets))),
+                returns=returns if is_authors else None,
             )
         elif mailing.message_id is None:
             files = contents.sliced_files_of(connection, mailing.id) if mailing.has_files else []

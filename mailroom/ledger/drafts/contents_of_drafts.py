@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from sqlalchemy import Connection, delete, insert, literal, select
+from sqlalchemy import Connection, delete, select
 
 from mailroom.database import blobs, pipeline
 from mailroom.ledger.drafts.kept_fields import Blob, KeptFields, LongText, of_json
@@ -43,11 +43,12 @@ def kept_of(connection: Connection, draft_id: int) -> set[str]:
 
 def copy_to(connection: Connection, draft_id: int, other_id: int, digests: Collection[str]) -> None:
     """Gives another draft these."""
-    kept = select(
-        literal(other_id).label("other"), draft_blobs.c.digest, draft_blobs.c.size, draft_blobs.c.data
-    ).where(draft_blobs.c.draft_id == draft_id, draft_blobs.c.digest.in_(sorted(digests)))
-    names = ["draft_id", "digest", "size", "data"]
-    pipeline.do(connection, insert(draft_blobs).from_select(names, kept))
+    kept = select(draft_blobs.c.id, draft_blobs.c.digest, draft_blobs.c.size).where(
+        draft_blobs.c.draft_id == draft_id, draft_blobs.c.digest.in_(sorted(digests))
+    )
+    for key, digest, size in connection.execute(kept).all():
+        row = {"draft_id": other_id, "digest": digest, "size": size}
+        blobs.insert_copy(connection, draft_blobs.c.data, row, key, size)
 
 
 def slices(connection: Connection, draft_id: int, digest: str, size: int) -> Iterator[bytes]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from io import BytesIO
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from mailroom.database import blobs
 from mailroom.database.any_of import any_of
@@ -32,12 +31,18 @@ def insert_one(
 
 def of(connection: Connection, mailing_id: int) -> bytes | None:
     """The message that this mailing came as, in memory once; None: it did not, or it is not kept any more."""
-    found = sliced(connection, [mailing_id], blobs.JOINED_AT_ONCE).get(mailing_id)
-    if found is None:
+    size = func.length(originals.c.data)
+    found = select(blobs.if_small(originals.c.data), size).where(originals.c.mailing_id == mailing_id)
+    row = connection.execute(found).one_or_none()
+    if row is None:
         return None
-    whole = BytesIO()
-    whole.writelines(found[1])
-    return whole.getvalue()
+    return row[0] if row[0] is not None else blobs.whole(connection, originals.c.data, mailing_id, row[1])
+
+
+def slices_of(connection: Connection, mailing_id: int) -> Iterable[bytes] | None:
+    """The same in slices, to be read within this transaction."""
+    found = sliced(connection, [mailing_id], blobs.LOOKED_AT_ONCE).get(mailing_id)
+    return None if found is None else found[1]
 
 
 def sliced(connection: Connection, mailing_ids: Collection[int], size: int) -> dict[int, Sliced]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from uuid import UUID
 
-from flask import Response
+from flask import Response, request
 from sqlalchemy import Connection
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
 from mailroom.database.together import Together
+from mailroom.engine.accept import handed_in
 from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.mailings import contents, emails, mailings
@@ -76,9 +77,10 @@ def send_raw_email() -> Response:
     where they are missing, Bcc is left out, and what is not ASCII or too long a line is encoded.
     """
     key = api_key()
-    accepted = submit(
-        key, lambda idempotency: submissions.of_message(body.read(RawEmailRequest), key, idempotency)
-    )
+    with handed_in.turn_of(request.content_length or 0):
+        accepted = submit(
+            key, lambda idempotency: submissions.of_message(body.read(RawEmailRequest), key, idempotency)
+        )
     return stands(answer({"id": accepted.uid}, REPLAYED if accepted.replayed else None))
 
 
