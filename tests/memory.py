@@ -15,11 +15,16 @@ def peak_of(pid: int | str) -> int:
     return _octets(pid, "VmHWM:")
 
 
+def resident() -> int:
+    """Octets of this process."""
+    return _octets("self", "VmRSS:")
+
+
 @contextmanager
 def growing_at_most(octets: int) -> Iterator[None]:
     """Of this process, at any time meanwhile."""
     gc.collect()
-    before = _octets("self", "VmRSS:")
+    before = resident()
     Path("/proc/self/clear_refs").write_text("5")  # sets the peak back
     yield
     grown = peak_of("self") - before
