@@ -149,6 +149,11 @@ def base64_letters(body: Octets) -> int:
     return sum(len(piece.translate(None, _NOT_BASE64)) for piece in pieces)
 
 
+def beginning_of(text: str) -> str:
+    """What is shown of a text that somebody wrote here."""
+    return f"{text[:MOST_SHOWN]}{GOES_ON}" if len(text) > MOST_SHOWN else text
+
+
 class Span(NamedTuple):
     """Where a part's delimiter starts, and where the part itself starts and ends."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from mailroom.content.abridged import abridged
 from mailroom.content.addresses import Address, format_address
 from mailroom.content.letter import MOST_FILES_SHOWN, EnclosedFile, Picture, ReadLetter, read_letter
+from mailroom.content.parts import beginning_of
 from mailroom.content.unsubscribe import LinkPlace
 from mailroom.database.blobs import JOINED_AT_ONCE
 from mailroom.database.together import Together
@@ -36,7 +37,7 @@ def as_written(connection: Connection, mailing: Mailing) -> ReadLetter | None:
     if (content := stored()) is None:
         return None
     headers = _headers(mailing, content, seen().get(mailing.id, []))
-    return ReadLetter(headers, content.text, content.html, files())
+    return ReadLetter(headers, beginning_of(content.text), beginning_of(content.html), files())
 
 
 def _of_original(connection: Connection, mailing_id: int) -> ReadLetter | None:

@@ -1,4 +1,4 @@
-"""A whole message that is one long text, or octets of any kind, is encoded by pieces; one large one at a time."""
+"""A whole message that is one long text, or octets of any kind, is encoded by pieces; one large at a time."""
 
 from __future__ import annotations
 

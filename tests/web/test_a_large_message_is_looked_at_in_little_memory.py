@@ -16,11 +16,15 @@ from sqlalchemy import select
 
 from mailroom.content import abridged
 from mailroom.content.abridged import abridged as read_abridged
+from mailroom.content.addresses import Address
+from mailroom.content.content import Content
 from mailroom.content.letter import read_letter
 from mailroom.content.original import HandedIn
 from mailroom.content.parts import GOES_ON, MOST_SHOWN
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.handed_in import submission_of
+from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.drafts import stored
 from mailroom.ledger.drafts.kept_fields import Blob, DraftFile, KeptFields
 from mailroom.ledger.drafts.stored import Writing
@@ -132,6 +136,18 @@ def test_of_a_long_text_the_beginning_is_shown_and_says_so(
         beginning, it_goes_on, _ = shown.partition(GOES_ON.strip())
         assert it_goes_on and MOST_SHOWN // 2 < len(beginning) <= MOST_SHOWN
         assert text.replace("\r\n", "\n").startswith(beginning.replace("\r\n", "\n").rstrip("\n"))
+
+
+def test_of_a_long_text_that_was_written_here_too(app: Flask, client: FlaskClient) -> None:
+    content = Content(
+        Address("news@example.org"), "Long", "A line.\n" * 200_000, "<p>A line.</p>\n" * 100_000
+    )
+    parts = app.extensions["mailroom"]
+    submission = Submission(content, [Recipient("ann@example.org")])
+    page = f"/mailings/{accept(parts.database, parts.queue, submission).mailing_id}"
+    for address in (page, f"{page}/letter"):
+        shown = client.get(address).text
+        assert GOES_ON.strip() in shown and MOST_SHOWN < len(shown) < 1.2 * MOST_SHOWN
 
 
 def test_a_draft_is_copied_in_little_memory(
