@@ -91,12 +91,9 @@ def insert_copy(
     connection.execute(insert(table).from_select([*row, column.name], copied))
 
 
-def whole(connection: Connection, column: Column[bytes], key: int, size: int) -> bytes:
-    """The value in the row with this primary key, `size` octets, in memory once: for who needs all of it."""
+def whole(connection: Connection, column: Column[bytes], key: int) -> bytes:
+    """The value in the row with this primary key, in memory once: for who needs all of it."""
     file = BytesIO()
-    file.seek(size - 1)
-    file.write(b"\0")  # room for all of it: a file that grows takes an eighth more
-    file.seek(0)
     file.writelines(slices(connection, column, key, JOINED_AT_ONCE))
     return file.getvalue()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import Attachment, Content
+from mailroom.content.encoding import BASE64_SLICE
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.database.blobs import JOINED_AT_ONCE
 from mailroom.engine.accept.submission import Submission
 
 MOST_KEPT_FILES = 10 * 1024 * 1024
@@ -50,10 +50,6 @@ def kept(submission: Submission) -> bytes:
             "purpose": content.purpose,
             "list_name": content.list_name,
         },
-        "attachments": [
-            [file.filename, file.content_type, file.content_id, _written(file)]
-            for file in content.attachments
-        ],
         "recipients": [tuple(one) for one in submission.recipients],
         "columns": list(submission.columns),
         "duplicates": submission.duplicates,
@@ -65,7 +61,9 @@ def kept(submission: Submission) -> bytes:
         "evidence_ms": submission.evidence_wait // _MILLISECOND,
         "tags": list(submission.tags),
     }
-    return zlib.compress(json.dumps(about, ensure_ascii=False).encode("utf-8", "surrogatepass"), level=1)
+    packing = zlib.compressobj(level=1)
+    packed = [packing.compress(piece) for piece in _written(about, content.attachments)]
+    return b"".join([*packed, packing.flush()])
 
 
 def read(data: bytes) -> Submission:
@@ -100,5 +98,16 @@ def _address(address: Address) -> tuple[str, str]:
     return address.address, address.name
 
 
-def _written(file: Attachment) -> str:
-    return base64.b64encode(b"".join(file.slices(JOINED_AT_ONCE))).decode()
+def _written(about: dict[str, Any], files: Sequence[Attachment]) -> Iterator[bytes]:
+    """As JSON with the files behind it, of which no more than a slice is in memory."""
+    yield _json(about).removesuffix(b"}") + b', "attachments": ['
+    for number, file in enumerate(files):
+        named = _json([file.filename, file.content_type, file.content_id]).removesuffix(b"]")
+        yield (b", " if number else b"") + named + b', "'
+        yield from map(base64.b64encode, file.slices(BASE64_SLICE))
+        yield b'"]'
+    yield b"]}"
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")

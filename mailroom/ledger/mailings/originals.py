@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from mailroom.database import blobs
 from mailroom.database.any_of import any_of
@@ -31,12 +31,11 @@ def insert_one(
 
 def of(connection: Connection, mailing_id: int) -> bytes | None:
     """The message that this mailing came as, in memory once; None: it did not, or it is not kept any more."""
-    size = func.length(originals.c.data)
-    found = select(blobs.if_small(originals.c.data), size).where(originals.c.mailing_id == mailing_id)
+    found = select(blobs.if_small(originals.c.data)).where(originals.c.mailing_id == mailing_id)
     row = connection.execute(found).one_or_none()
     if row is None:
         return None
-    return row[0] if row[0] is not None else blobs.whole(connection, originals.c.data, mailing_id, row[1])
+    return row[0] if row[0] is not None else blobs.whole(connection, originals.c.data, mailing_id)
 
 
 def slices_of(connection: Connection, mailing_id: int) -> Iterable[bytes] | None:
