@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.attacks.test_the_spreadsheets import REFUSED
-from tests.engine.test_a_large_file_is_held_once import peak
+from tests.memory import peak_of
 from tests.web_server import WebServer, read_all, statuses
 
 MEBIBYTE = 1 << 20
@@ -76,7 +76,7 @@ def test_others_are_answered_and_memory_is_kept(web: tuple[WebServer, str], name
     server, key = web
     (process,) = psutil.Process(server.process.pid).children()
     data, answers = LISTS[name](), list[tuple[int, bytes]]()
-    before, waits = peak(process.pid), list[float]()
+    before, waits = peak_of(process.pid), list[float]()
 
     thread = Thread(target=lambda: answers.append(post(server, key, data)))
     thread.start()
@@ -88,7 +88,7 @@ def test_others_are_answered_and_memory_is_kept(web: tuple[WebServer, str], name
 
     ((status, said),) = answers
     assert status in (200, 413, 422) and len(said) < 5_000, said[:300]
-    assert max(waits) < 3 and peak(process.pid) - before < 60 * MEBIBYTE
+    assert max(waits) < 3 and peak_of(process.pid) - before < 60 * MEBIBYTE
 
 
 def test_what_is_more_than_a_form_may_be_is_read_to_its_end(web: tuple[WebServer, str]) -> None:

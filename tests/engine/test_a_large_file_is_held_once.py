@@ -21,10 +21,10 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.handed_in import submission_of
 from mailroom.engine.accept.submission import Submission
 from tests.engine.conftest import Start
+from tests.memory import MEBIBYTE, peak_of
 from tests.servers import Valkey
 from tests.system import SENDER, System
 
-MEBIBYTE = 1 << 20
 SESSIONS = 5
 
 
@@ -64,11 +64,6 @@ def server() -> Iterator[SlowServer]:
     server.close()
 
 
-def peak(pid: int) -> int:
-    """The most resident octets that a process ever had."""
-    return int(Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024
-
-
 def test_five_sessions_to_a_slow_server_hold_one_copy(start: Start, server: SlowServer) -> None:
     system = start(MAILROOM_CONNECTIONS=str(SESSIONS), MAIL_PORT=str(server.port))
     file = Attachment("film.bin", "video/mp4", os.urandom(25 * 1_000_000))
@@ -80,7 +75,7 @@ def test_five_sessions_to_a_slow_server_hold_one_copy(start: Start, server: Slow
     system.wait(lambda: len(system.workers(pool)) == 1)
     (worker,) = system.workers(pool)
     system.wait(lambda: sum(octets > 2 * MEBIBYTE for octets in server.read.values()) == SESSIONS, 30)
-    assert peak(worker) < 150 * MEBIBYTE
+    assert peak_of(worker) < 150 * MEBIBYTE
 
 
 def test_each_gets_all_of_it(tmp_path: Path, sqlite_url: str, valkey: Valkey) -> None:
@@ -109,3 +104,72 @@ def test_each_gets_all_of_it(tmp_path: Path, sqlite_url: str, valkey: Valkey) ->
         assert parsed["Subject"] == f"For {name}"
         assert body.get_content().replace("\r\n", "\n") == f"{name}\n{text}"
         assert attached.get_payload(decode=True) == octets
+
+
+class DroppingServer:
+    """Hangs up in the middle of each content."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.dropped = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                threading.Thread(target=self._visit, args=(connection,), daemon=True).start()
+
+    def _visit(self, connection: socket.socket) -> None:
+        with suppress(OSError), connection, connection.makefile("rb") as lines:
+            connection.sendall(b"220 short\r\n")
+            while line := lines.readline():
+                connection.sendall(b"354 go on\r\n" if line.startswith(b"DATA") else b"250 ok\r\n")
+                if line.startswith(b"DATA"):
+                    lines.read(MEBIBYTE)
+                    self.dropped += 1
+                    return
+
+
+@pytest.fixture
+def dropping() -> Iterator[DroppingServer]:
+    server = DroppingServer()
+    yield server
+    server.close()
+
+
+def mailings_with_files(system: System, number: int) -> list[int]:
+    """Each with a file of its own, and too large for a batch with others."""
+    made = []
+    for of in range(number):
+        file = Attachment("film.bin", "video/mp4", os.urandom(25 * 1_000_000))
+        content = Content(SENDER, f"Film {of}", text="Here it is.", attachments=(file,))
+        people = [Recipient(f"person{of}@mail.example")]
+        made.append(accept(system.database, system.queue, Submission(content, people)).mailing_id)
+    return made
+
+
+def test_one_mailing_after_the_other_is_held(tmp_path: Path, sqlite_url: str, valkey: Valkey) -> None:
+    """Whatever was sent is nobody's any more: ten of them once had 415 MiB."""
+    with System(tmp_path, sqlite_url, valkey.url) as system:
+        made = mailings_with_files(system, 6)
+        system.before_workers = ["env"]
+        pool = system.start_workers(1)
+        for mailing_id in made:
+            system.wait_until_over(mailing_id, 60)
+        (worker,) = system.workers(pool)
+        assert peak_of(worker) < 150 * MEBIBYTE
+
+
+def test_what_could_not_be_sent_is_let_go(start: Start, dropping: DroppingServer) -> None:
+    system = start(MAIL_PORT=str(dropping.port))
+    mailings_with_files(system, 6)
+    system.before_workers = ["env"]
+    pool = system.start_workers(1, MAIL_PORT=str(dropping.port))
+    system.wait(lambda: dropping.dropped >= 6, 60)
+    (worker,) = system.workers(pool)
+    assert peak_of(worker) < 150 * MEBIBYTE

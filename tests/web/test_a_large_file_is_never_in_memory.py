@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from mailroom.database.engine import Database
 from mailroom.ledger.schema import mailings
-from tests.engine.test_a_large_file_is_held_once import peak
+from tests.memory import peak_of
 from tests.web import watching
 from tests.web_server import WebServer
 
@@ -38,7 +38,7 @@ def test_a_web_process_grows_by_less_than_the_file(
     with WebServer(tmp_path, {**settings_env, "DATABASE_URL": url}) as web:
         (process,) = psutil.Process(web.process.pid).children()
         cookie, csrf = web.sign_in()
-        before = peak(process.pid)
+        before = peak_of(process.pid)
         for file in files:
             fields = {
                 "sender": "post@mailroom.example",
@@ -50,7 +50,7 @@ def test_a_web_process_grows_by_less_than_the_file(
             kind_of_body = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Cookie": cookie}
             status, _ = web.ask("POST", "/mailings", form(fields, file), kind_of_body, patience=60)
             assert status == 303
-        assert peak(process.pid) - before < 20 * MEBIBYTE
+        assert peak_of(process.pid) - before < 20 * MEBIBYTE
     database = Database(url)
     with database.read() as connection:
         ids = connection.execute(select(mailings.c.id).order_by(mailings.c.id)).scalars().all()
