@@ -14,7 +14,7 @@ from mailroom.content.original import whole_lines_of
 from mailroom.content.parts import BODY_PIECE, LeftOut, base64_letters
 
 KEPT_BEHIND_DELIMITER = 2 << 20
-"""Octets: a part's header (fields.MOST_HEADER_OCTETS), and of its body what is shown (parts.MOST_SHOWN)."""
+"""Octets: a part's header (fields.MOST_HEADER_OCTETS), and what is shown of its body (MOST_TEXT_SHOWN)."""
 
 
 class AbridgedMessage(NamedTuple):

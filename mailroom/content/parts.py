@@ -23,7 +23,7 @@ GOES_ON = "\n[It goes on: only its beginning is shown here.]\n"
 _NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/".encode()))
 _PADDING = re.compile(rb"=[^A-Za-z0-9+/=]*+(=?)")
 
-MOST_SHOWN = 1 << 20
+MOST_TEXT_SHOWN = 1 << 20
 """Octets of a text, as it is encoded: of a longer one its beginning is read, for people who look at it."""
 
 DEEPEST = 30
@@ -80,7 +80,7 @@ class ParsedPart:
     @property
     def text(self) -> str:
         """A text part as people read it, as far as it can be read; a long one's beginning, which says so."""
-        is_long = self.end - self.start > MOST_SHOWN
+        is_long = self.end - self.start > MOST_TEXT_SHOWN
         try:
             octets = decoded_body(self._beginning if is_long else self.body, self.encoding)
         except Unmailable:
@@ -96,7 +96,7 @@ class ParsedPart:
     @property
     def _beginning(self) -> bytes:
         """Whole lines of the body, or whole letters where it has none."""
-        some = self.data[self.start : self.start + MOST_SHOWN]
+        some = self.data[self.start : self.start + MOST_TEXT_SHOWN]
         if self.encoding == "base64":
             letters = some.translate(None, _NOT_BASE64)
             return letters[: len(letters) // 4 * 4]
@@ -151,7 +151,7 @@ def base64_letters(body: Octets) -> int:
 
 def beginning_of(text: str) -> str:
     """What is shown of a text that somebody wrote here."""
-    return f"{text[:MOST_SHOWN]}{GOES_ON}" if len(text) > MOST_SHOWN else text
+    return f"{text[:MOST_TEXT_SHOWN]}{GOES_ON}" if len(text) > MOST_TEXT_SHOWN else text
 
 
 class Span(NamedTuple):

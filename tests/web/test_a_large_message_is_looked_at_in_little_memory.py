@@ -20,7 +20,7 @@ from mailroom.content.addresses import Address
 from mailroom.content.content import Content
 from mailroom.content.letter import read_letter
 from mailroom.content.original import HandedIn
-from mailroom.content.parts import GOES_ON, MOST_SHOWN
+from mailroom.content.parts import GOES_ON, MOST_TEXT_SHOWN
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.handed_in import submission_of
@@ -134,7 +134,7 @@ def test_of_a_long_text_the_beginning_is_shown_and_says_so(
     assert said
     for shown in (kept, said[1].replace("\r\n", "\n") if "\r\n" not in kept else said[1]):
         beginning, it_goes_on, _ = shown.partition(GOES_ON.strip())
-        assert it_goes_on and MOST_SHOWN // 2 < len(beginning) <= MOST_SHOWN
+        assert it_goes_on and MOST_TEXT_SHOWN // 2 < len(beginning) <= MOST_TEXT_SHOWN
         assert text.replace("\r\n", "\n").startswith(beginning.replace("\r\n", "\n").rstrip("\n"))
 
 
@@ -147,7 +147,7 @@ def test_of_a_long_text_that_was_written_here_too(app: Flask, client: FlaskClien
     page = f"/mailings/{accept(parts.database, parts.queue, submission).mailing_id}"
     for address in (page, f"{page}/letter"):
         shown = client.get(address).text
-        assert GOES_ON.strip() in shown and MOST_SHOWN < len(shown) < 1.2 * MOST_SHOWN
+        assert GOES_ON.strip() in shown and MOST_TEXT_SHOWN < len(shown) < 1.2 * MOST_TEXT_SHOWN
 
 
 def test_a_draft_is_copied_in_little_memory(
