@@ -88,7 +88,7 @@ def insert_copy(
     (primary,) = table.primary_key
     given = [literal(value, table.c[name].type) for name, value in row.items()]
     copied = select(*given, column).where(primary == key)
-    connection.execute(insert(table).from_select([*row, column.name], copied))
+    pipeline.do(connection, insert(table).from_select([*row, column.name], copied))
 
 
 def whole(connection: Connection, column: Column[bytes], key: int) -> bytes:
