@@ -13,11 +13,15 @@ from sqlalchemy import delete, func, insert, select, text
 from benchmarks import letter
 from mailroom.database.bulk import BulkInsert
 from mailroom.database.engine import Database
+from mailroom.ledger.mailings import sums
 from mailroom.ledger.schema import batches, contents, deliveries, mailings
 from mailroom.ledger.states import MailingState, State
 
 FAILS, NAMED = 100, 3
 """One in so many failed; one in so many is named."""
+
+HELD = 2
+"""The number of a mailing that workers paused, and nobody has resumed."""
 
 PROGRAM = 1
 """The key that handed in what went to a single person."""
@@ -50,9 +54,19 @@ def fill(database: Database, sizes: Sequence[int]) -> None:
     while several := list(islice(people, AT_ONCE)):
         with database.begin() as connection:
             DELIVERIES.run(connection, several)
+    _add_up(database)
     with database.begin() as connection:
         connection.execute(text("ANALYZE"))
         assert connection.scalar(select(func.count()).select_from(deliveries)) == sum(sizes)
+
+
+def _add_up(database: Database) -> None:
+    """Old mailings, as the sweeper has done meanwhile."""
+    block: int | None = 0
+    while block is not None:
+        with database.begin() as connection:
+            if (block := sums.next_block(connection)) is not None:
+                sums.keep(connection, block, sums.add_up(connection, block))
 
 
 def restore(database: Database, number: int) -> None:
@@ -68,7 +82,8 @@ def _mailing(number: int, size: int) -> dict[str, object]:
     return {
         "uid": str(uuid4()),
         "kind": "shared" if size == 1 else "individual",
-        "state": MailingState.DONE,
+        "state": MailingState.PAUSED if number == HELD else MailingState.DONE,
+        "held_for": "its sender is refused" if number == HELD else None,
         "queue": "bulk",
         "program_id": PROGRAM if size == 1 else None,
         "sender_address": letter.SENDER,
@@ -79,7 +94,7 @@ def _mailing(number: int, size: int) -> dict[str, object]:
         "created_at": now,
         "expires_at": now + timedelta(days=2),
         "started_at": now,
-        "ended_at": now,
+        "ended_at": None if number == HELD else now,
     }
 
 

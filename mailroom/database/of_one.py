@@ -4,15 +4,15 @@ PostgreSQL takes them to be spread evenly over all ids. For `list_id = 2 ORDER B
 primary key, if list 2 is a large one, and first passes over everybody who came before. So the owner stands in
 the order, too, and no = says that it is the same throughout: only the index of both columns has that order.
 
-SQLite goes by the index either way. But of `(list_id, id) > (2, 700)` it uses the first column alone, and
-steps over all in front: it is told = of the one, > of the other.
+SQLite that has statistics may do the same, and heeds the same order. But of `(list_id, id) > (2, 700)` it
+uses the first column alone, and steps over all in front: there it is told = of the one, > of the other.
 """
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from sqlalchemy import Boolean, ColumnElement, Select, literal
+from sqlalchemy import Boolean, ColumnElement, Select, literal, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -21,44 +21,57 @@ Rows = TypeVar("Rows", bound=Select[Any])
 
 def of_one(
     rows: Rows,
-    owner_column: ColumnElement[int],
-    owner: int,
+    owner_column: ColumnElement[Any],
+    owner: Any,
     id_column: ColumnElement[int],
     *,
     after_id: int | None = None,
+    before_id: int | None = None,
     from_the_end: bool = False,
 ) -> Rows:
-    """Those of `owner`, in the order of their ids; those with an id above `after_id` only."""
+    """Those of `owner`, in the order of their ids; above `after_id` only, and below `before_id`.
+
+    `owner`: a value, or SQL for it.
+    """
     order = (owner_column, id_column)
-    begins = owner_column >= owner if after_id is None else _after(*order, owner, after_id)
+    begins = owner_column >= owner if after_id is None else _beside(*order, owner, after_id, is_after=True)
+    ends = owner_column <= owner if before_id is None else _beside(*order, owner, before_id, is_after=False)
     ordered = [column.desc() for column in order] if from_the_end else order
-    return rows.where(begins, owner_column <= owner).order_by(*ordered)
+    return rows.where(begins, ends).order_by(*ordered)
 
 
-class _after(FunctionElement[bool]):
-    """Where the rows of an owner go on; with `owner_column <= owner` beside it, where they end."""
+class _beside(FunctionElement[bool]):
+    """Where the rows of an owner go on after an id, or end before one."""
 
     type = Boolean()
     inherit_cache = True
 
     def __init__(
-        self, owner_column: ColumnElement[int], id_column: ColumnElement[int], owner: int, after_id: int
+        self,
+        owner_column: ColumnElement[Any],
+        id_column: ColumnElement[int],
+        owner: Any,
+        id: int,
+        *,
+        is_after: bool,
     ) -> None:
-        given = literal(owner, owner_column.type), literal(after_id, id_column.type)
-        super().__init__(owner_column, id_column, *given)
+        its_owner = owner if isinstance(owner, ColumnElement) else literal(owner, owner_column.type)
+        given = its_owner, literal(id, id_column.type)
+        sign: ColumnElement[Any] = literal_column(">" if is_after else "<")
+        super().__init__(owner_column, id_column, *given, sign)
 
     def self_group(self, against: Any = None) -> Any:
         # As it stands: else SQLAlchemy writes `... = 1` for SQLite, which then uses no index.
         return self
 
 
-@compiles(_after, "sqlite")
-def _sqlite(element: _after, compiler: Any, **kw: Any) -> str:
-    owner_column, id_column, owner, after_id = (compiler.process(one, **kw) for one in element.clauses)
-    return f"({owner_column} = {owner} AND {id_column} > {after_id})"
+@compiles(_beside, "sqlite")
+def _sqlite(element: _beside, compiler: Any, **kw: Any) -> str:
+    owner_column, id_column, owner, id, sign = (compiler.process(one, **kw) for one in element.clauses)
+    return f"({owner_column} = {owner} AND {id_column} {sign} {id})"
 
 
-@compiles(_after, "postgresql")
-def _postgresql(element: _after, compiler: Any, **kw: Any) -> str:
-    owner_column, id_column, owner, after_id = (compiler.process(one, **kw) for one in element.clauses)
-    return f"({owner_column}, {id_column}) > ({owner}, {after_id})"
+@compiles(_beside, "postgresql")
+def _postgresql(element: _beside, compiler: Any, **kw: Any) -> str:
+    owner_column, id_column, owner, id, sign = (compiler.process(one, **kw) for one in element.clauses)
+    return f"({owner_column}, {id_column}) {sign} ({owner}, {id})"

@@ -25,7 +25,7 @@ from mailroom.engine.send.batch_sender import JOB_WORKS_FOR
 from mailroom.ledger.batches import batches, gather
 from mailroom.ledger.deliveries import actions, bulk_actions
 from mailroom.ledger.drafts import room
-from mailroom.ledger.mailings import idempotency, staging
+from mailroom.ledger.mailings import idempotency, staging, sums
 from mailroom.ledger.relays import circuit, rates
 from mailroom.ledger.sweep import due_mailings, reap, rounds
 from mailroom.queue import BULK, URGENT, BatchId, Queue, QueueDown
@@ -41,6 +41,9 @@ is harmless: one claims it."""
 
 DRAFTS_LOOKED_AT_EVERY = 60.0
 """Seconds between two looks at how old drafts are."""
+
+SUMS_FOR = 0.1
+"""Seconds of a round in which full blocks of mailings are added up that never were."""
 
 ENDS_FOR = 0.3
 """Seconds of a round for each of what was canceled, what people decided and what was given up: the rest
@@ -114,7 +117,7 @@ class Sweeper:
         if not self._hold.is_on:
             yield from (lambda: self._gather(URGENT), lambda: self._gather(BULK))
         yield from (self._find_forgotten, self._drop_abandoned, self._forget_old_keys)
-        yield self._drop_old_drafts
+        yield from (self._drop_old_drafts, self._add_up)
         yield from (self._look_again, self._look_at_repeats)
 
     def _reap(self) -> None:
@@ -235,6 +238,18 @@ class Sweeper:
         if has_old:
             with self._database.begin() as connection:
                 room.drop_old(connection)
+
+    def _add_up(self) -> None:
+        """Blocks of mailings, for who asks how many there are of everything."""
+        until = time.monotonic() + SUMS_FOR
+        while time.monotonic() < until:
+            with self._database.read() as connection:
+                block = sums.next_block(connection)
+                added = None if block is None else sums.add_up(connection, block)
+            if block is None or added is None:
+                return
+            with self._database.begin_unflushed() as connection:
+                sums.keep(connection, block, added)
 
 
 def _apart() -> AbstractContextManager[None]:

@@ -102,12 +102,14 @@ def carry_over(connection: Connection, list_id: int, before: str, name: str) -> 
         list_members.c.list_id == list_id, list_members.c.address_key == suppressions.c.address_key
     )
     owner = select(lists.c.program_id).where(lists.c.id == list_id).scalar_subquery()
-    its_mail = select(mailings.c.id).where(mailings.c.program_id == owner)
+    is_its_mail = select(mailings.c.id).where(
+        mailings.c.id == suppressions.c.mailing_id, mailings.c.program_id == owner
+    )
     same = (column for column in suppressions.c if column.name != "list_name")
     query = select(*same, literal(name).label("list_name")).where(
         suppressions.c.list_name == before,
         on_it.exists(),
-        or_(owner == PEOPLES, suppressions.c.mailing_id.in_(its_mail)),
+        or_(owner == PEOPLES, is_its_mail.exists()),
     )
     return insert_found(connection, suppressions, query)
 

@@ -1,4 +1,4 @@
-"""Sums over the whole ledger, for monitoring: read from counters, never from deliveries."""
+"""Sums over the whole ledger, for monitoring: read from counters and kept sums, never from deliveries."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from sqlalchemy import Connection, func, select
 
 from mailroom.database.clock import now_millis
 from mailroom.ledger.feedback.reports import count_unmatched
+from mailroom.ledger.mailings import sums
 from mailroom.ledger.mailings.mailings import count_held
 from mailroom.ledger.relays import circuit, parked_sessions
-from mailroom.ledger.schema import batches, mailings, sweeper
+from mailroom.ledger.schema import batches, sweeper
 from mailroom.ledger.states import COUNTED, MailingState, State
 
 
@@ -34,26 +35,17 @@ class Totals:
 
 def totals(connection: Connection, relays: Collection[str]) -> Totals:
     """`relays`: the servers in use, whose trouble counts."""
-    by_state = connection.execute(
-        select(
-            mailings.c.state,
-            func.count(),
-            *(func.sum(mailings.c[state]) for state in COUNTED),
-            func.sum(mailings.c.complained),
-        )
-        .where(mailings.c.state != MailingState.STAGED)
-        .group_by(mailings.c.state)
-    ).all()
+    by_state = sums.of_all(connection)
     swept = connection.execute(select(now_millis() - sweeper.c.swept_at, sweeper.c.round_ms)).one_or_none()
     return Totals(
-        mailings={row[0]: row[1] for row in by_state},
+        mailings={state: summed.mailings for state, summed in by_state.items()},
         deliveries={
-            state: sum(int(row[index]) for row in by_state) for index, state in enumerate(COUNTED, start=2)
+            state: sum(summed.deliveries[state] for summed in by_state.values()) for state in COUNTED
         },
         in_batches=int(connection.execute(select(func.coalesce(func.sum(batches.c.size), 0))).scalar_one()),
         servers_in_trouble=len(circuit.troubled(connection, relays)),
         mailings_held=count_held(connection),
-        complained=sum(int(row[-1]) for row in by_state),
+        complained=sum(summed.complained for summed in by_state.values()),
         unmatched_reports=count_unmatched(connection),
         parked_sessions=_by_stage(connection),
         swept_ms_ago=None if swept is None else int(swept[0]),

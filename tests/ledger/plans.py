@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, text
 
 from mailroom.database.engine import Database
 
 
-def plans_of(database: Database, read: Callable[[Connection], object]) -> list[tuple[str, str]]:
-    """Each statement that `read` runs, as often as it runs it, with its plan. There is at least one."""
+def plans_of(
+    database: Database, read: Callable[[Connection], object], *, as_it_is: bool = False
+) -> list[tuple[str, str]]:
+    """Each statement that `read` runs, as often as it runs it, with its plan. There is at least one.
+
+    `as_it_is`: of a ledger that is large enough to be planned for.
+    """
     asked: list[tuple[str, Any]] = []
     with database.begin() as connection:
-        if not database.is_sqlite:  # of so few rows it would read all
+        connection.execute(text("SELECT 1"))  # and PostgreSQL's BEGIN
+        if not (database.is_sqlite or as_it_is):  # of so few rows it would read all
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         event.listen(
             connection, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])), named=False

@@ -19,7 +19,7 @@ from mailroom.content.signature import signed_headers
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.hold import HoldWatch
-from mailroom.engine.webhooks import notice
+from mailroom.engine.webhooks import many_calls, notice
 from mailroom.engine.webhooks.payload import bodies_of
 from mailroom.http.answer import HttpAnswer, NoAnswer
 from mailroom.http.aside import aside
@@ -198,8 +198,7 @@ class Webhooks:
 
     def _disable(self, endpoint: Endpoint, why: str) -> None:
         log.warning("a webhook endpoint is disabled", endpoint=endpoint.id, why=why)
-        with self._database.begin() as connection:
-            webhook_endpoints.disable(connection, endpoint.id, why)
+        many_calls.disable(self._database, endpoint.id, why)
         notice.send(self._database, self._queue, self._settings, endpoint, why)
 
 

@@ -280,7 +280,8 @@ def earliest_lease(connection: Connection, mailing_id: int) -> int | None:
     """When the first lease on a batch with deliveries of this mailing runs out; milliseconds."""
     live = select(batches.c.id).where(batches.c.owner.is_not(None))
     mine = select(deliveries.c.batch_id).where(
-        deliveries.c.batch_id.in_(live), deliveries.c.mailing_id == mailing_id
+        deliveries.c.batch_id.in_(live),
+        deliveries.c.mailing_id + 0 == mailing_id,  # see counters.py
     )
     earliest: int | None = connection.execute(
         select(func.min(batches.c.lease_until)).where(batches.c.id.in_(mine))

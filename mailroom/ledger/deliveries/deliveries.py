@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, select
 
 from mailroom.database.clock import from_millis, with_moments
 from mailroom.database.engine import AnyRow
 from mailroom.database.of_one import of_one
 from mailroom.ledger.mailings import canary
-from mailroom.ledger.schema import attempts, deliveries
+from mailroom.ledger.schema import attempts, batches, deliveries, mailings
 from mailroom.ledger.states import UNUSUAL, State
 
 
@@ -97,12 +97,31 @@ def each(
 
 def _of_mailing(mailing_id: int, state: State | None, after_id: int | None) -> Select[Any]:
     statement, mailing, id = select(*DELIVERY_COLUMNS), deliveries.c.mailing_id, deliveries.c.id
-    if state not in UNUSUAL:
-        fitting = statement if state is None else statement.where(deliveries.c.state == state)
-        return of_one(fitting, mailing, mailing_id, id, after_id=after_id)
+    if state is None:
+        return of_one(statement, mailing, mailing_id, id, after_id=after_id)
+    if state is not State.SENDING and state not in UNUSUAL:
+        with_any = _if_any(mailing_id, state)
+        return of_one(statement.where(deliveries.c.state == state), mailing, with_any, id, after_id=after_id)
     # Few, and found by an index of their own.
-    statement = statement.where(mailing == mailing_id, deliveries.c.trouble == state).order_by(id)
+    is_it = and_(mailing == mailing_id, deliveries.c.trouble == state)
+    if state is State.SENDING:
+        is_it = _in_live_batch(deliveries, mailing_id, state)
+    statement = statement.where(is_it).order_by(id)
     return statement if after_id is None else statement.where(id > after_id)
+
+
+def _if_any(mailing_id: int, state: State) -> ColumnElement[Any]:
+    """SQL: the mailing, if anybody of it is in that state; else a million were passed over to find none."""
+    others = deliveries.alias()
+    live = select(others.c.id).where(_in_live_batch(others, mailing_id, state)).exists()
+    mine = select(mailings.c.id).where(mailings.c.id == mailing_id, (mailings.c[state] > 0) | live)
+    return mine.correlate(None).scalar_subquery()
+
+
+def _in_live_batch(those: FromClause, mailing_id: int, state: State) -> ColumnElement[bool]:
+    """Found by their batches, not by their mailing."""
+    in_live = those.c.batch_id.in_(select(batches.c.id))
+    return and_(in_live, those.c.mailing_id + 0 == mailing_id, those.c.state == state)
 
 
 def attempts_of(connection: Connection, delivery_id: int) -> list[Attempt]:

@@ -137,7 +137,7 @@ def _counted(connection: Connection, when: Select[*tuple[Any, ...]], began: int)
 def said(connection: Connection, mailing_id: int, state: State) -> Iterator[SaidOf]:
     """Of all in that state, which is an unusual one."""
     columns = (deliveries.c[name] for name in ("id", "state", "address", "code", "reply"))
-    mine = (deliveries.c.mailing_id == mailing_id, deliveries.c.state == state, TROUBLED)
+    mine = (deliveries.c.mailing_id == mailing_id, deliveries.c.trouble == state, TROUBLED)
     page = select(*columns).where(*mine).order_by(deliveries.c.id).limit(RESULTS_AT_ONCE)
     last = 0
     while rows := connection.execute(page.where(deliveries.c.id > last)).all():

@@ -12,18 +12,33 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Connection, Select, func, literal, select, true
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    func,
+    literal,
+    select,
+    true,
+)
 
 from mailroom.database.any_case import contains_in_any_case
 from mailroom.database.contains import contains
 from mailroom.database.planner import without_parallel_workers
 from mailroom.ledger.deliveries.deliveries import DELIVERY_COLUMNS, Delivery, as_delivery
 from mailroom.ledger.mailings.mailings import NotSearched
-from mailroom.ledger.schema import block_of, deliveries, mailings
+from mailroom.ledger.schema import BLOCKS_JOINED, block_of, deliveries, mailings
 from mailroom.ledger.states import MailingState
 
 RECENT = 20_000
 """Of the newest deliveries so many are read by every search, for a part of a name or an address."""
+
+NEARBY_READ = 2_000
+"""Further back so many are read for the beginning of an address, before the index is asked."""
 
 LOOKED_THROUGH = 100_000
 """So many older ones are read at a time by who looks further back."""
@@ -40,9 +55,13 @@ class LookedFurther(NamedTuple):
 
 
 OF_BLOCK = block_of(deliveries.c.id)
-IS_SHOWN = deliveries.c.mailing_id.not_in(
-    select(mailings.c.id).where(mailings.c.state == MailingState.STAGED)
-)
+
+
+def _are_shown(those: FromClause, before_id: int | None = None) -> ColumnElement[bool]:
+    """Their mailings are no longer being written; and they are below that id."""
+    staged = select(mailings.c.id).where(mailings.c.state == MailingState.STAGED)
+    is_below = true() if before_id is None else those.c.id < before_id
+    return and_(those.c.mailing_id.not_in(staged), is_below)
 
 
 def recipients(
@@ -58,11 +77,19 @@ def recipients(
     newest = connection.execute(select(func.max(deliveries.c.id))).scalar_one()
     if not key or newest is None:
         return []
-    before = newest + 1 if before_id is None else before_id
-    recent, older = newest - RECENT, min(newest - RECENT + 1, before)
-    found = _found(connection, _with_part(key, deliveries.c.id.between(recent + 1, before - 1), limit))
+    before, older = newest + 1 if before_id is None else before_id, newest - RECENT + 1
+    if before > older:
+        ids = _with_part(key, deliveries.c.id.between(older, before - 1), limit)
+    else:  # the next page of many is near, and need not be looked for among all of its block
+        older = before - NEARBY_READ
+        fits = (
+            func.substr(deliveries.c.address_key, 1, len(key)) == key
+        )  # by no index: all that are near are read
+        is_near = deliveries.c.id.between(older, before - 1)
+        ids = _newest(select(deliveries.c.id).where(is_near, fits, _are_shown(deliveries)), limit)
+    found = _found(connection, ids)
     if len(found) < limit:
-        found += _found(connection, _beginning_with(key, deliveries.c.id < older, limit - len(found)))
+        found += _found(connection, _beginning_with(key, older, limit - len(found)))
     return found
 
 
@@ -88,9 +115,7 @@ def of_address(
     connection: Connection, address_key: str, before_id: int | None = None, limit: int = 50
 ) -> list[Found]:
     """The newest deliveries to exactly this address, below `before_id`; of all, by its index."""
-    chosen = true() if before_id is None else deliveries.c.id < before_id
-    fits = (deliveries.c.address_key == address_key) & chosen & IS_SHOWN
-    return _found(connection, _in_its_blocks(fits, chosen, limit))
+    return _found(connection, _in_its_blocks(deliveries.c.address_key == address_key, before_id, limit))
 
 
 def _rest(connection: Connection, chosen: ColumnElement[bool]) -> NotSearched | None:
@@ -114,29 +139,38 @@ def _found(connection: Connection, ids: Select[tuple[int]]) -> list[Found]:
 def _with_part(key: str, chosen: ColumnElement[bool], limit: int) -> Select[tuple[int]]:
     in_address = contains(deliveries.c.address_key, key)
     in_name = (deliveries.c.name != "") & contains_in_any_case(deliveries.c.name, key)
-    return _newest(select(deliveries.c.id).where(chosen, in_address | in_name, IS_SHOWN), limit)
+    return _newest(select(deliveries.c.id).where(chosen, in_address | in_name, _are_shown(deliveries)), limit)
 
 
-def _beginning_with(key: str, chosen: ColumnElement[bool], limit: int) -> Select[tuple[int]]:
-    fits = deliveries.c.address_key.between(key, key + "\U0010ffff") & chosen & IS_SHOWN
-    return _in_its_blocks(fits, chosen, limit)
+def _beginning_with(key: str, before_id: int, limit: int) -> Select[tuple[int]]:
+    begins = deliveries.c.address_key.between(key, key + "\U0010ffff")
+    return _in_its_blocks(begins, before_id, limit)
 
 
-def _in_its_blocks(fits: ColumnElement[bool], chosen: ColumnElement[bool], limit: int) -> Select[tuple[int]]:
-    blocks = _blocks(fits, chosen, limit)
+def _in_its_blocks(fits: ColumnElement[bool], before_id: int | None, limit: int) -> Select[tuple[int]]:
+    """`fits`: by the index of addresses alone."""
+    blocks = select(_blocks(fits, before_id, limit)).limit(BLOCKS_JOINED).subquery()
     # First all that these blocks have: a planner that sorts by reading all deliveries backwards meets none.
-    in_blocks = (blocks.c.block == OF_BLOCK) & (blocks.c.found < limit)
-    hits = select(deliveries.c.id).select_from(blocks.join(deliveries, in_blocks)).where(fits)
-    return _newest(select(hits.cte("hits").prefix_with("MATERIALIZED").c.id), limit)
+    # By an outer join that asks for nothing else: SQLite that has statistics would begin with all blocks'.
+    in_blocks = (blocks.c.block == OF_BLOCK) & (blocks.c.found < limit) & fits
+    found = select(deliveries.c.id, deliveries.c.mailing_id).select_from(
+        blocks.outerjoin(deliveries, in_blocks)
+    )
+    hits = found.cte("hits").prefix_with("MATERIALIZED")
+    return _newest(select(hits.c.id).where(hits.c.id.is_not(None), _are_shown(hits, before_id)), limit)
 
 
-def _blocks(fits: ColumnElement[bool], chosen: ColumnElement[bool], limit: int) -> CTE:
+def _blocks(fits: ColumnElement[bool], before_id: int | None, limit: int) -> CTE:
     """Blocks, the newest first, each with how many were found in newer ones; until that is enough."""
     oldest = select(block_of(func.min(deliveries.c.id))).scalar_subquery()
     newest = select(block_of(func.max(deliveries.c.id)).label("block"), literal(0, BigInteger).label("found"))
-    blocks = newest.where(chosen).cte("blocks", recursive=True)
-    in_block = select(deliveries.c.id).where(blocks.c.block == OF_BLOCK, fits).limit(limit)
-    found = select(func.count()).select_from(in_block.correlate(blocks).subquery()).scalar_subquery()
+    newest = newest if before_id is None else newest.where(deliveries.c.id < before_id)
+    blocks = newest.cte("blocks", recursive=True)
+    in_block = select(deliveries.c.id).where(
+        blocks.c.block == OF_BLOCK, fits, _are_shown(deliveries, before_id)
+    )
+    counted = in_block.limit(limit).correlate(blocks).subquery()
+    found = select(func.count()).select_from(counted).scalar_subquery()
     following = select(blocks.c.block - 1, blocks.c.found + found)
     return blocks.union_all(following.where(blocks.c.block > oldest, blocks.c.found < limit))
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis, now_millis
-from mailroom.database.newest_first import newest_first
+from mailroom.database.newest_first import Owner, newest_first
 from mailroom.database.upsert import insert_new
 from mailroom.ledger.schema import IS_OPEN, IS_UNMATCHED, deliveries, reports
 from mailroom.ledger.states import State
@@ -156,7 +156,8 @@ def of_mailing(
     connection: Connection, mailing_id: int, before_id: int | None = None, limit: int = 100
 ) -> list[KnownFact]:
     """The newest first."""
-    return _newest(connection, before_id, limit, 0, reports.c.mailing_id == mailing_id)
+    owner = Owner(reports.c.mailing_id, mailing_id)
+    return _newest(connection, before_id, limit, 0, owner=owner)
 
 
 def came_back_for_now(connection: Connection, delivery_id: int) -> bool:
@@ -177,10 +178,12 @@ def _newest(
     before_id: int | None,
     limit: int,
     raw_octets: int,
-    which: ColumnElement[bool] | TextClause,
+    which: TextClause | None = None,
+    owner: Owner | None = None,
 ) -> list[KnownFact]:
-    told = _told(raw_octets).where(which)
-    found = newest_first(connection, told, reports.c.id, limit=limit, older_than=before_id)
+    told = _told(raw_octets)
+    told = told if which is None else told.where(which)
+    found = newest_first(connection, told, reports.c.id, limit=limit, older_than=before_id, owner=owner)
     return [_one(row) for row in found]
 
 

@@ -29,7 +29,8 @@ COUNT_LIVE = (
     select(deliveries.c.mailing_id, deliveries.c.state, func.count())
     .where(
         deliveries.c.batch_id.in_(select(batches.c.id)),
-        deliveries.c.mailing_id.in_(bindparam("chosen", expanding=True)),
+        # By no index of mailings: a planner that took it would read a million to find some hundred.
+        (deliveries.c.mailing_id + 0).in_(bindparam("chosen", expanding=True)),
     )
     .group_by(deliveries.c.mailing_id, deliveries.c.state)
 )

@@ -5,31 +5,37 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import Connection, select
 
 from mailroom.database.engine import AnyRow
-from mailroom.database.newest_first import newest_first
+from mailroom.database.newest_first import Owner, newest_first
 from mailroom.ledger import states
-from mailroom.ledger.schema import contents, deliveries, mailings
+from mailroom.ledger.people import api_keys
+from mailroom.ledger.people.api_keys import ApiKey
+from mailroom.ledger.schema import IS_EMAIL_OF_A_PROGRAM, contents, deliveries, mailings
 
 
 def page(
     connection: Connection,
-    reach: ColumnElement[bool],
+    key: ApiKey,
     *,
     limit: int,
     after_id: int | None = None,
     before_id: int | None = None,
 ) -> list[int]:
-    """The ids of those of `reach` (api_keys.reach_of), newest first.
+    """The ids of those that this key reaches (api_keys.reach_of), newest first.
 
     The next `limit` behind `after_id`, or the last `limit` in front of `before_id`.
     """
-    is_email = (mailings.c.kind == "shared") & (mailings.c.state != states.STAGED)
-    ids = select(mailings.c.id).where(is_email, reach)
-    found = newest_first(
-        connection, ids, mailings.c.id, limit=limit, older_than=after_id, newer_than=before_id
-    )
+    ids = select(mailings.c.id).where(mailings.c.kind == "shared", mailings.c.state != states.STAGED)
+    owner = None
+    if key.may(api_keys.ADMIN):
+        ids = ids.where(api_keys.reach_of(key))
+    else:  # the same, but found by the index of programs
+        ids = ids.where(api_keys.is_valid_now(key), IS_EMAIL_OF_A_PROGRAM)
+        owner = Owner(mailings.c.program_id, key.program)
+    place = {"older_than": after_id, "newer_than": before_id}
+    found = newest_first(connection, ids, mailings.c.id, limit=limit, owner=owner, **place)
     return [row.id for row in found]
 
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from mailroom.database import pipeline
 from mailroom.database.any_case import contains_in_any_case
@@ -19,7 +29,7 @@ from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
 from mailroom.database.together import Together
 from mailroom.ledger.mailings import canary, counters, staging
-from mailroom.ledger.schema import decisions, deliveries, mailings
+from mailroom.ledger.schema import IS_HELD, IS_TRIPPED, decisions, deliveries, mailings
 from mailroom.ledger.states import COUNTED, TERMINAL, Action, MailingState, State, states_with
 from mailroom.ledger.webhooks import webhook_events
 
@@ -293,21 +303,17 @@ def trip(connection: Connection, mailing_id: int, why: str) -> bool:
     return _move(connection, mailing_id, "pause", mailings.c.tripped_for.is_(None), **values)
 
 
-PAUSED_BY_WORKERS = (mailings.c.state == MailingState.PAUSED) & mailings.c.held_for.is_not(None)
-
-
 def is_any_held() -> ColumnElement[bool]:
-    return select(mailings.c.id).where(PAUSED_BY_WORKERS).exists()
+    return or_(*(select(mailings.c.id).where(kind).exists() for kind in (IS_HELD, IS_TRIPPED)))
 
 
 def held(connection: Connection, limit: int, *, by_itself: bool = False) -> list[tuple[int, str, str]]:
     """(id, subject, why) of the newest mailings that workers paused, or that paused themselves, and nobody
     has resumed. Single emails whose sender is refused may be many thousands.
     """
-    is_tripped = mailings.c.held_for == func.coalesce(mailings.c.tripped_for, "")
     statement = (
         select(mailings.c.id, mailings.c.subject, mailings.c.held_for)
-        .where(PAUSED_BY_WORKERS, is_tripped if by_itself else ~is_tripped)
+        .where(IS_TRIPPED if by_itself else IS_HELD)
         .order_by(mailings.c.id.desc())
         .limit(limit)
     )
@@ -316,7 +322,9 @@ def held(connection: Connection, limit: int, *, by_itself: bool = False) -> list
 
 def count_held(connection: Connection) -> int:
     """Of both kinds."""
-    return int(connection.execute(select(func.count()).where(PAUSED_BY_WORKERS)).scalar_one())
+    held, tripped = (select(func.count(mailings.c.id)).where(kind) for kind in (IS_HELD, IS_TRIPPED))
+    both = select(held.scalar_subquery() + tripped.scalar_subquery())
+    return int(connection.execute(both).scalar_one())
 
 
 def resume(connection: Connection, mailing_id: int) -> bool:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from mailroom.ledger.schema.batch_tables import batches, turns
 from mailroom.ledger.schema.consent_tables import link_keys, suppressions
-from mailroom.ledger.schema.delivery_tables import IS_WATCHED, TROUBLED, attempts, block_of, deliveries
+from mailroom.ledger.schema.delivery_tables import (
+    BLOCKS_JOINED,
+    IS_WATCHED,
+    TROUBLED,
+    attempts,
+    block_of,
+    deliveries,
+)
 from mailroom.ledger.schema.draft_tables import IS_NOT_SENT, IS_SENT, draft_blobs, draft_versions, drafts
 from mailroom.ledger.schema.feedback_tables import (
     IS_OPEN,
@@ -21,11 +28,15 @@ from mailroom.ledger.schema.feedback_tables import (
 )
 from mailroom.ledger.schema.list_tables import consent_facts, list_members, lists
 from mailroom.ledger.schema.mailing_tables import (
+    IS_EMAIL_OF_A_PROGRAM,
+    IS_HELD,
+    IS_TRIPPED,
     attachments,
     contents,
     decisions,
     idempotency_keys,
     is_ledger,
+    mailing_sums,
     mailings,
     originals,
 )
@@ -38,10 +49,14 @@ from mailroom.ledger.schema.template_tables import template_versions, templates
 from mailroom.ledger.schema.webhook_tables import webhook_calls, webhook_endpoints
 
 __all__ = [
+    "BLOCKS_JOINED",
+    "IS_EMAIL_OF_A_PROGRAM",
+    "IS_HELD",
     "IS_NOT_SENT",
     "IS_OPEN",
     "IS_REPEATING",
     "IS_SENT",
+    "IS_TRIPPED",
     "IS_UNMATCHED",
     "IS_WATCHED",
     "TROUBLED",
@@ -64,6 +79,7 @@ __all__ = [
     "link_keys",
     "list_members",
     "lists",
+    "mailing_sums",
     "mailings",
     "metadata",
     "originals",

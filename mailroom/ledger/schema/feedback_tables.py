@@ -48,6 +48,7 @@ reports = table(  # what was said of a mail after the relay's 250: a fact of its
     partial_index(
         "ix_reports_mailing_id_kind", "mailing_id", "kind", where=condition("mailing_id IS NOT NULL")
     ),
+    partial_index("ix_reports_mailing_id_id", "mailing_id", "id", where=condition("mailing_id IS NOT NULL")),
     partial_index("ix_reports_unmatched", "id", where=IS_UNMATCHED),
     partial_index("ix_reports_open", "id", where=IS_OPEN),
     **NEVER_REUSED,

@@ -22,6 +22,18 @@ from mailroom.database.ddl import NEVER_REUSED, Id, condition, equality_index, p
 from mailroom.ledger.schema.metadata import table, word_of
 from mailroom.ledger.states import COUNTED, MailingState
 
+_PAUSED_BY_WORKERS = "state = 'paused' AND held_for IS NOT NULL"
+
+IS_HELD = condition(f"{_PAUSED_BY_WORKERS} AND held_for <> coalesce(tripped_for, '')")
+"""Those that workers paused for what a server said; each kind has an index, for every page tells of them."""
+
+IS_TRIPPED = condition(f"{_PAUSED_BY_WORKERS} AND held_for = coalesce(tripped_for, '')")
+"""And those that paused themselves."""
+
+IS_EMAIL_OF_A_PROGRAM = condition("program_id IS NOT NULL AND kind = 'shared'")
+
+HAS_USER = condition("user_id IS NOT NULL")
+
 mailings = table(
     "mailings",
     Column("id", Id, primary_key=True),
@@ -73,8 +85,18 @@ mailings = table(
         "ix_mailings_closes_at", "closes_at", where=condition("closes_at IS NOT NULL AND ended_at IS NULL")
     ),
     equality_index("ix_mailings_message_id", "message_id", where=condition("message_id IS NOT NULL")),
-    partial_index("ix_mailings_program_id_id", "program_id", "id", where=condition("program_id IS NOT NULL")),
+    partial_index("ix_mailings_program_id_id", "program_id", "id", where=IS_EMAIL_OF_A_PROGRAM),
+    partial_index("ix_mailings_held", "id", where=IS_HELD),
+    partial_index("ix_mailings_tripped", "id", where=IS_TRIPPED),
+    partial_index("ix_mailings_user_id", "user_id", where=HAS_USER),  # for whoever removes a person
     **NEVER_REUSED,
+)
+
+mailing_sums = table(  # of 16,384 mailings that follow each other: see mailings/sums.py
+    "mailing_sums",
+    Column("block", Id, primary_key=True, autoincrement=False),
+    Column("sums", JSON, nullable=False),  # {"done": {"mailings": 9, "sent": 8, ...}, ...}
+    Column("counted_at", Millis, nullable=False),
 )
 
 contents = table(  # what is mailed, apart from the mailing: lists must not read megabytes

@@ -42,6 +42,7 @@ webhook_calls = table(  # one event for one endpoint: written with the change it
     Column("took_ms", Integer),
     Column("ended_at", Millis),
     Index("ix_webhook_calls_endpoint_id_id", "endpoint_id", "id"),
+    Index("ix_webhook_calls_endpoint_id_state_id", "endpoint_id", "state", "id"),
     partial_index("ix_webhook_calls_due", "endpoint_id", "due_at", where=condition("due_at IS NOT NULL")),
     partial_index("ix_webhook_calls_ended_at", "ended_at", where=condition("ended_at IS NOT NULL")),
     **NEVER_REUSED,

@@ -59,7 +59,7 @@ def set_back(connection: Connection, by_ms: int) -> None:
     _earlier(connection, batches_table, "lease_until", by_ms)
     _earlier(connection, batches_table, "enqueued_at", by_ms)
     _earlier(connection, servers, "closed_until", by_ms)
-    _earlier(connection, mailings, "staged_until", by_ms)
+    _earlier(connection, mailings, "staged_until", by_ms, staging.is_staged)
     _earlier(connection, webhook_calls, "due_at", by_ms)
     _earlier(connection, webhook_endpoints, "paused_until", by_ms)
     _earlier(connection, parked_sessions, "noted_until", by_ms)
@@ -110,7 +110,14 @@ def _millis(column: ColumnElement[Any]) -> ColumnElement[int]:
     return type_coerce(column, BigInteger)
 
 
-def _earlier(connection: Connection, table: Table, name: str, by_ms: int, per_ms: int = 1) -> None:
+def _earlier(
+    connection: Connection,
+    table: Table,
+    name: str,
+    by_ms: int,
+    *which: ColumnElement[bool],
+    per_ms: int = 1,
+) -> None:
     column = table.c[name]
-    later = update(table).where(column > now_millis() * per_ms)
+    later = update(table).where(column > now_millis() * per_ms, *which)
     connection.execute(later.values({name: column - by_ms * per_ms}))

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 
 from mailroom.database.clock import now_millis, with_moments
 from mailroom.database.engine import AnyRow
-from mailroom.database.newest_first import newest_first
+from mailroom.database.newest_first import Owner, newest_first
 from mailroom.ledger.schema import webhook_calls
 from mailroom.ledger.sweep.rounds import is_late
 from mailroom.ledger.webhooks.webhook_events import CALL_DONE, CALL_GIVEN_UP, CALL_WAITING, TRIED_FOR_MS
@@ -24,6 +24,9 @@ BACKOFF_MS = tuple(seconds * 1000 for seconds in (5, 30, 120, 600, 1800, 3600, 7
 
 CALLS_KEPT_MS = 30 * 24 * 3600 * 1000
 """How long the log goes back."""
+
+LOGGED_AT_ONCE = 2_000
+"""Calls a transaction: others who write to SQLite must not wait long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +125,10 @@ def page(
 ) -> list[Call]:
     """The newest, those before `before_id`."""
     statement = select(*_COLUMNS).where(webhook_calls.c.endpoint_id == endpoint_id)
-    if state:
-        statement = statement.where(webhook_calls.c.state == state)
-    found = newest_first(connection, statement, webhook_calls.c.id, limit=limit, older_than=before_id)
+    owner = Owner(webhook_calls.c.state, state) if state else None
+    found = newest_first(
+        connection, statement, webhook_calls.c.id, limit=limit, older_than=before_id, owner=owner
+    )
     return [_call(row) for row in found]
 
 
@@ -138,11 +142,26 @@ def replay(connection: Connection, call_id: int) -> bool:
     return _again(connection, webhook_calls.c.id == call_id, webhook_calls.c.state != CALL_WAITING) == 1
 
 
-def replay_failed(connection: Connection, endpoint_id: int) -> int:
-    """Makes all those once more that were given up; how many."""
-    return _again(
-        connection, webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.state == CALL_GIVEN_UP
-    )
+def replay_failed(connection: Connection, endpoint_id: int, limit: int = LOGGED_AT_ONCE) -> int:
+    """Makes those once more that were given up, some at a time; how many."""
+    failed = (webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.state == CALL_GIVEN_UP)
+    some = select(webhook_calls.c.id).where(*failed).limit(limit)
+    return _again(connection, webhook_calls.c.id.in_(some), webhook_calls.c.state == CALL_GIVEN_UP)
+
+
+def give_up(connection: Connection, endpoint_id: int, limit: int = LOGGED_AT_ONCE) -> int:
+    """Ends those of a disabled endpoint that wait, some at a time; how many."""
+    waits = (webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.due_at.is_not(None))
+    some = select(webhook_calls.c.id).where(*waits).limit(limit)
+    ended = update(webhook_calls).where(webhook_calls.c.id.in_(some), webhook_calls.c.due_at.is_not(None))
+    values = {"state": CALL_GIVEN_UP, "due_at": None, "ended_at": now_millis()}
+    return connection.execute(ended.values(values)).rowcount
+
+
+def drop(connection: Connection, endpoint_id: int, limit: int = LOGGED_AT_ONCE) -> int:
+    """Deletes some of an endpoint's; how many."""
+    some = select(webhook_calls.c.id).where(webhook_calls.c.endpoint_id == endpoint_id).limit(limit)
+    return connection.execute(delete(webhook_calls).where(webhook_calls.c.id.in_(some))).rowcount
 
 
 def _again(connection: Connection, *which: ColumnElement[bool]) -> int:
@@ -151,7 +170,7 @@ def _again(connection: Connection, *which: ColumnElement[bool]) -> int:
     return connection.execute(chosen.values(**anew, attempts=0, ended_at=None)).rowcount
 
 
-def forget_old(connection: Connection, limit: int = 2_000) -> int:
+def forget_old(connection: Connection, limit: int = LOGGED_AT_ONCE) -> int:
     """Drops what ended longer than CALLS_KEPT_MS ago, some at a time."""
     old = (
         select(webhook_calls.c.id).where(webhook_calls.c.ended_at < now_millis() - CALLS_KEPT_MS).limit(limit)

@@ -99,18 +99,12 @@ def enable(connection: Connection, endpoint_id: int) -> None:
 
 
 def disable(connection: Connection, endpoint_id: int, why: str) -> None:
-    """Nothing is told any more; what waits ends here and can be replayed."""
+    """Nothing is told any more. What waits is for webhook_calls.give_up."""
     _set(connection, endpoint_id, disabled_at=now_millis(), disabled_why=why)
-    pipeline.do(
-        connection,
-        update(webhook_calls)
-        .where(webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.due_at.is_not(None))
-        .values(state=webhook_events.CALL_GIVEN_UP, due_at=None, ended_at=now_millis()),
-    )
 
 
 def remove(connection: Connection, endpoint_id: int) -> None:
-    """With its log."""
+    """With what is left of its log; most of it is for webhook_calls.drop."""
     pipeline.do(connection, delete(webhook_calls).where(webhook_calls.c.endpoint_id == endpoint_id))
     pipeline.do(connection, delete(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id))
     webhook_events.forget(connection)

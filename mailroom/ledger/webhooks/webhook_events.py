@@ -67,7 +67,7 @@ def note(connection: Connection, delivery_ids: Iterable[int]) -> None:
 def note_suppressed(connection: Connection, mailing_id: int) -> None:
     """Tells of those whom acceptance found on the list."""
     if wanted(connection):
-        _note(connection, deliveries.c.mailing_id == mailing_id, deliveries.c.state == State.SUPPRESSED)
+        _note(connection, deliveries.c.mailing_id == mailing_id, deliveries.c.trouble == State.SUPPRESSED)
 
 
 def _note(connection: Connection, *which: ColumnElement[bool]) -> None:

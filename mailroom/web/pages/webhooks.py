@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.database.together import Together
+from mailroom.engine.webhooks import many_calls
 from mailroom.engine.webhooks.payload import body_of
 from mailroom.http.guard import Forbidden, Guard
 from mailroom.ledger.webhooks import webhook_calls, webhook_endpoints, webhook_events
@@ -143,27 +144,24 @@ def enable(endpoint_id: int) -> Response:
 
 @blueprint.post("/<int:endpoint_id>/disable")
 def disable(endpoint_id: int) -> Response:
-    with mailroom().database.begin_at_once() as connection:
-        _endpoint(connection, endpoint_id)
-        webhook_endpoints.disable(connection, endpoint_id, webhook_endpoints.BY_HAND)
+    _look_at(endpoint_id)
+    many_calls.disable(mailroom().database, endpoint_id, webhook_endpoints.BY_HAND)
     flash("The endpoint is told nothing any more.", "good")
     return _to(endpoint_id)
 
 
 @blueprint.post("/<int:endpoint_id>/remove")
 def remove(endpoint_id: int) -> Response:
-    with mailroom().database.begin() as connection:
-        webhook_endpoints.remove(connection, endpoint_id)
+    many_calls.remove(mailroom().database, endpoint_id)
     flash("The endpoint and its log are gone.", "good")
     return redirect(url_for("webhooks.page"), 303)
 
 
 @blueprint.post("/<int:endpoint_id>/replay")
 def replay_failed(endpoint_id: int) -> Response:
-    with mailroom().database.begin() as connection:
-        if _endpoint(connection, endpoint_id).disabled_at is not None:
-            return _disabled(_to(endpoint_id))
-        calls = webhook_calls.replay_failed(connection, endpoint_id)
+    if _look_at(endpoint_id).disabled_at is not None:
+        return _disabled(_to(endpoint_id))
+    calls = many_calls.replay_failed(mailroom().database, endpoint_id)
     flash(f"{count(calls, 'call is', 'calls are')} made again.", "good")
     return _to(endpoint_id)
 
@@ -210,6 +208,11 @@ def _form() -> WebhookForm:
 
 def _endpoint(connection: Connection, endpoint_id: int) -> Endpoint:
     return webhook_endpoints.get(connection, endpoint_id) or abort(404)
+
+
+def _look_at(endpoint_id: int) -> Endpoint:
+    with mailroom().database.read_at_once() as connection:
+        return _endpoint(connection, endpoint_id)
 
 
 def _hold(connection: Connection, endpoint_id: int) -> None:

@@ -93,8 +93,8 @@ def list_emails() -> Response:
     page = body.read_query(Page)
     with mailroom().database.read_at_once() as connection:
         after, before = (_place(connection, uid) for uid in (page.after, page.before))
-        reach = api_keys.reach_of(api_key())
-        found_ids = emails.page(connection, reach, limit=page.limit + 1, after_id=after, before_id=before)
+        place = {"after_id": after, "before_id": before}
+        found_ids = emails.page(connection, api_key(), limit=page.limit + 1, **place)
         ids, more = page.shown(found_ids)
         reads = Together(connection)
         found = reads.ask(mailings.several, ids)
