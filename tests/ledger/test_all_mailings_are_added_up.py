@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert, select, update
 
+from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
 from mailroom.ledger.mailings import sums
 from mailroom.ledger.schema import mailing_sums, mailings
 from mailroom.ledger.states import COUNTED, MailingState, State
 from mailroom.ledger.totals import totals
 from tests.ledger.plans import plans_of
+
+THEN = from_millis(1)
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +24,14 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def add(database: Database, ids: range, **values: object) -> None:
     same = {"kind": "shared", "queue": "urgent", "sender_address": "a@b.example", "subject": "s", "total": 3}
-    same |= {"state": MailingState.DONE, "sent": 2, "failed": 1, "created_at": 1, "expires_at": 2, **values}
+    same |= {
+        "state": MailingState.DONE,
+        "sent": 2,
+        "failed": 1,
+        "created_at": THEN,
+        "expires_at": THEN,
+        **values,
+    }
     with database.begin() as connection:
         connection.execute(insert(mailings), [{**same, "id": id, "uid": f"u{id}"} for id in ids])
 

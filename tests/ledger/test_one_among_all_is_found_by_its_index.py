@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection, insert, select
 
+from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
 from mailroom.ledger.batches import batches
 from mailroom.ledger.deliveries import deliveries, results
@@ -25,6 +26,7 @@ from mailroom.ledger.states import MailingState, State
 from mailroom.ledger.webhooks import webhook_calls, webhook_endpoints
 from tests.ledger.plans import plans_of
 
+THEN = from_millis(1)
 MANY = 4_000
 LARGE = MANY + 1
 
@@ -46,7 +48,13 @@ def keys(database: Database) -> dict[str, api_keys.ApiKey]:
             "subject": "s",
             "total": 1,
         }
-        same |= {"state": MailingState.DONE, "sent": 1, "created_at": 1, "expires_at": 2, "ended_at": 2}
+        same |= {
+            "state": MailingState.DONE,
+            "sent": 1,
+            "created_at": THEN,
+            "expires_at": THEN,
+            "ended_at": THEN,
+        }
         one = [{**same, "id": id, "uid": f"u{id}", "held_for": None} for id in range(1, MANY + 1)]
         one[0] |= {"state": MailingState.PAUSED, "held_for": "its sender is refused"}
         programs = [made["quiet" if row["id"] == 1 else "busy"].id for row in one]

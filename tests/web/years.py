@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, insert, text
 
+from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database
 from mailroom.engine.lists.importing import row_of_member
 from mailroom.ledger.lists import kept, members
@@ -32,7 +33,7 @@ from mailroom.ledger.schema import (
 from mailroom.ledger.states import MailingState, State
 from mailroom.ledger.webhooks import webhook_endpoints
 
-APART = 32
+APART = 128
 """Between the ids of two deliveries: so a few thousand of them have several blocks."""
 
 DAY_MS = 86_400_000
@@ -126,10 +127,10 @@ def _mailing(id: int, now: int, busy: int, quiet: int) -> dict[str, Any]:
         "sent": 0 if is_held else 1,
         "queued": 1 if is_held else 0,
         "held_for": "the sender is refused" if is_held else None,
-        "created_at": now - DAY_MS,
-        "expires_at": now + DAY_MS,
-        "started_at": now - DAY_MS,
-        "ended_at": None if is_held else now - DAY_MS,
+        "created_at": from_millis(now - DAY_MS),
+        "expires_at": from_millis(now + DAY_MS),
+        "started_at": from_millis(now - DAY_MS),
+        "ended_at": None if is_held else from_millis(now - DAY_MS),
     }
 
 
@@ -208,12 +209,12 @@ def _suppression(place: int, large: int, now: int) -> dict[str, Any]:
         if place % 100 == 0
         else {"mailing_id": None, "delivery_id": None}
     )
-    said = {"reason": "unsubscribed", "created_at": now, "sender": "", "list_name": ""}
+    said = {"reason": "unsubscribed", "created_at": from_millis(now), "sender": "", "list_name": ""}
     return {"address_key": f"gone{place}@mail.example", **said, **of}
 
 
 def _key(place: int, program: int, now: int) -> dict[str, Any]:
-    return {"scope": f"key:{program}", "key": f"k{place}", "fingerprint": "f", "created_at": now}
+    return {"scope": f"key:{program}", "key": f"k{place}", "fingerprint": "f", "created_at": from_millis(now)}
 
 
 def _call(place: int, endpoint: int, now: int) -> dict[str, Any]:

@@ -103,10 +103,12 @@ def _of_mailing(mailing_id: int, state: State | None, after_id: int | None) -> S
         with_any = _if_any(mailing_id, state)
         return of_one(statement.where(deliveries.c.state == state), mailing, with_any, id, after_id=after_id)
     # Few, and found by an index of their own.
-    is_it = and_(mailing == mailing_id, deliveries.c.trouble == state)
     if state is State.SENDING:
-        is_it = _in_live_batch(deliveries, mailing_id, state)
-    statement = statement.where(is_it).order_by(id)
+        statement = statement.where(_in_live_batch(deliveries, mailing_id, state)).order_by(
+            id + 0
+        )  # sorts them
+    else:
+        statement = statement.where(mailing == mailing_id, deliveries.c.trouble == state).order_by(id)
     return statement if after_id is None else statement.where(id > after_id)
 
 

@@ -82,9 +82,7 @@ def recipients(
         ids = _with_part(key, deliveries.c.id.between(older, before - 1), limit)
     else:  # the next page of many is near, and need not be looked for among all of its block
         older = before - NEARBY_READ
-        fits = (
-            func.substr(deliveries.c.address_key, 1, len(key)) == key
-        )  # by no index: all that are near are read
+        fits = func.substr(deliveries.c.address_key, 1, len(key)) == key  # by no index of addresses
         is_near = deliveries.c.id.between(older, before - 1)
         ids = _newest(select(deliveries.c.id).where(is_near, fits, _are_shown(deliveries)), limit)
     found = _found(connection, ids)

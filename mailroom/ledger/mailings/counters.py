@@ -25,14 +25,16 @@ CHANGE_COUNTERS = Statement(
     .where(mailings.c.id == bindparam("of_mailing", type_=BigInteger))
     .values({state: mailings.c[state] + bindparam(f"more_{state}", type_=BigInteger) for state in COUNTED})
 )
+# By no index of mailings: a planner that took it would read a million to find some hundred.
+_MAILING_ID = deliveries.c.mailing_id + 0
+
 COUNT_LIVE = (
-    select(deliveries.c.mailing_id, deliveries.c.state, func.count())
+    select(_MAILING_ID, deliveries.c.state, func.count())
     .where(
         deliveries.c.batch_id.in_(select(batches.c.id)),
-        # By no index of mailings: a planner that took it would read a million to find some hundred.
-        (deliveries.c.mailing_id + 0).in_(bindparam("chosen", expanding=True)),
+        _MAILING_ID.in_(bindparam("chosen", expanding=True)),
     )
-    .group_by(deliveries.c.mailing_id, deliveries.c.state)
+    .group_by(_MAILING_ID, deliveries.c.state)
 )
 
 

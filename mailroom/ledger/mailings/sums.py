@@ -97,11 +97,11 @@ def keep(connection: Connection, block: int, sums: KeptSums) -> None:
 
 def _add_up(connection: Connection, which: ColumnElement[bool]) -> KeptSums:
     added = (func.sum(mailings.c[name]) for name in (*COUNTED, COMPLAINTS))
-    query = select(mailings.c.state, func.count(), *added).where(
-        which, mailings.c.state != MailingState.STAGED
-    )
+    # Not the column itself: SQLite would go by the index of states, through all mailings.
+    state = func.coalesce(mailings.c.state, "")
+    query = select(state, func.count(), *added).where(which, mailings.c.state != MailingState.STAGED)
     names = (MAILINGS, *(state.value for state in COUNTED), COMPLAINTS)
     return {
         state.value: dict(zip(names, map(int, numbers), strict=True))
-        for state, *numbers in connection.execute(query.group_by(mailings.c.state))
+        for state, *numbers in connection.execute(query.group_by(state))
     }

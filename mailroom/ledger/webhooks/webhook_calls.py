@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 from mailroom.database.clock import now_millis, with_moments
 from mailroom.database.engine import AnyRow
 from mailroom.database.newest_first import Owner, newest_first
-from mailroom.ledger.schema import webhook_calls
+from mailroom.ledger.schema import webhook_calls, webhook_endpoints
 from mailroom.ledger.sweep.rounds import is_late
 from mailroom.ledger.webhooks.webhook_events import CALL_DONE, CALL_GIVEN_UP, CALL_WAITING, TRIED_FOR_MS
 
@@ -151,7 +151,10 @@ def replay_failed(connection: Connection, endpoint_id: int, limit: int = LOGGED_
 
 def give_up(connection: Connection, endpoint_id: int, limit: int = LOGGED_AT_ONCE) -> int:
     """Ends those of a disabled endpoint that wait, some at a time; how many."""
-    waits = (webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.due_at.is_not(None))
+    disabled = select(webhook_endpoints.c.id).where(
+        webhook_endpoints.c.id == endpoint_id, webhook_endpoints.c.disabled_at.is_not(None)
+    )
+    waits = (webhook_calls.c.endpoint_id.in_(disabled), webhook_calls.c.due_at.is_not(None))
     some = select(webhook_calls.c.id).where(*waits).limit(limit)
     ended = update(webhook_calls).where(webhook_calls.c.id.in_(some), webhook_calls.c.due_at.is_not(None))
     values = {"state": CALL_GIVEN_UP, "due_at": None, "ended_at": now_millis()}
