@@ -10,7 +10,7 @@ down_revision = "0031"
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-PAUSED = "state = 'paused' AND held_for IS NOT NULL"
+PAUSED = "coalesce(state, '') = 'paused' AND held_for IS NOT NULL"
 OF_A_PROGRAM = ("ix_mailings_program_id_id", "mailings", ["program_id", "id"])
 EMAILS, OF_ALL_KINDS = "program_id IS NOT NULL AND kind = 'shared'", "program_id IS NOT NULL"
 
@@ -34,6 +34,7 @@ def upgrade() -> None:
             "block", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("sums", sa.JSON(), nullable=False),
+        sa.Column("is_open", sa.Boolean(), nullable=False),
         sa.Column("counted_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("block", name="pk_mailing_sums"),
     )

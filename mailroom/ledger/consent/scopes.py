@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, String, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, bindparam, func, or_, select
 
 from mailroom.ledger.schema import deliveries, mailings, suppressions
 
@@ -43,9 +43,21 @@ def reaches_audience() -> ColumnElement[bool]:
 def stops_delivery() -> ColumnElement[bool]:
     """SQL: whether a suppression stops a row of `deliveries` that stands beside its row of `mailings`.
 
-    One look into the index of addresses. An address of a sender is ASCII, so both databases' lower() is
-    Python's.
+    One look into the index of addresses.
     """
+    return _stopping().exists()
+
+
+def stops_not() -> ColumnElement[bool]:
+    """SQL: whether none does, looked up for one row after the other.
+
+    For pages of a mailing: PostgreSQL makes a join of `NOT EXISTS`, and reads all suppressions for each page.
+    """
+    return _stopping().limit(1).scalar_subquery().is_(None)
+
+
+def _stopping() -> Select[tuple[str]]:
+    """An address of a sender is ASCII, so both databases' lower() is Python's."""
     of_its_bulk_mail = and_(
         mailings.c.purpose == BULK_AUDIENCE,
         func.lower(mailings.c.sender_address) == suppressions.c.sender,
@@ -55,4 +67,4 @@ def stops_delivery() -> ColumnElement[bool]:
         suppressions.c.address_key == deliveries.c.address_key,
         or_(suppressions.c.sender == "", of_its_bulk_mail),
     )
-    return listed.correlate(deliveries, mailings).exists()
+    return listed.correlate(deliveries, mailings)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from mailroom.ledger.consent.scopes import stops_delivery
+from mailroom.ledger.consent.scopes import stops_not
 from mailroom.ledger.deliveries.deliveries import Delivery, each
 from mailroom.ledger.schema import deliveries, mailings
 from mailroom.ledger.states import STATE_WORDS, State
@@ -21,6 +21,6 @@ def with_outcome(connection: Connection, mailing_id: int, outcome: str) -> Itera
     """Its deliveries that are in that state now, or NOT_BOUNCED, in the order they were given."""
     if outcome != NOT_BOUNCED:
         return each(connection, mailing_id, STATE_WORDS[outcome])
-    its_mailing = mailings.c.id == deliveries.c.mailing_id
-    nothing_came = deliveries.c.complained_at.is_(None) & ~stops_delivery()
+    its_mailing = mailings.c.id == mailing_id  # and no other stands beside its deliveries
+    nothing_came = deliveries.c.complained_at.is_(None) & stops_not()
     return each(connection, mailing_id, State.SENT, its_mailing & nothing_came)

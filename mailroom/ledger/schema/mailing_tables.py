@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Connection,
     ForeignKey,
@@ -22,7 +23,8 @@ from mailroom.database.ddl import NEVER_REUSED, Id, condition, equality_index, p
 from mailroom.ledger.schema.metadata import table, word_of
 from mailroom.ledger.states import COUNTED, MailingState
 
-_PAUSED_BY_WORKERS = "state = 'paused' AND held_for IS NOT NULL"
+# Not the column itself: SQLite would go by the index of states, and sort all that are paused.
+_PAUSED_BY_WORKERS = "coalesce(state, '') = 'paused' AND held_for IS NOT NULL"
 
 IS_HELD = condition(f"{_PAUSED_BY_WORKERS} AND held_for <> coalesce(tripped_for, '')")
 """Those that workers paused for what a server said; each kind has an index, for every page tells of them."""
@@ -96,6 +98,7 @@ mailing_sums = table(  # of 16,384 mailings that follow each other: see mailings
     "mailing_sums",
     Column("block", Id, primary_key=True, autoincrement=False),
     Column("sums", JSON, nullable=False),  # {"done": {"mailings": 9, "sent": 8, ...}, ...}
+    Column("is_open", Boolean, nullable=False),  # some of them had not ended
     Column("counted_at", Millis, nullable=False),
 )
 
