@@ -97,7 +97,7 @@ def carry_over(connection: Connection, list_id: int, before: str, name: str) -> 
     """Who is on this list and unsubscribed from it, when it was called `before`, gets none of its mail by the
     new name either. Of a program's list: from that program's mail, for others have lists of the same name.
     """
-    # Whoever unsubscribed is looked for on the list: to gather a million of it would hold SQLite's lock.
+    # Whoever unsubscribed is looked for: to gather a million members, or mails, would hold SQLite's lock.
     on_it = select(list_members.c.id).where(
         list_members.c.list_id == list_id, list_members.c.address_key == suppressions.c.address_key
     )

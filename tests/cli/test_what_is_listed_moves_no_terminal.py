@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -37,4 +38,14 @@ def test_what_an_older_mailroom_kept(app: Flask, write: Callable[[Connection], o
         write(connection)
     printed = app.test_cli_runner().invoke(args=[command, "list"]).output
     assert printed.count("pwned") == 1, printed
+    assert not any(sign in printed for sign in "\x1b\x07\x9b\u202e"), ascii(printed)
+
+
+@pytest.mark.parametrize("command", ["show", "export"])
+def test_what_is_printed_as_json_is_read_as_it_was(app: Flask, command: str) -> None:
+    with app.extensions["mailroom"].database.begin() as connection:
+        uid = stored.add(connection, HOSTILE, {})
+    asked = ["templates", command, *([uid] if command == "show" else [])]
+    printed = app.test_cli_runner().invoke(args=asked).output
+    assert json.loads(printed)["name"] == HOSTILE
     assert not any(sign in printed for sign in "\x1b\x07\x9b\u202e"), ascii(printed)

@@ -11,6 +11,7 @@ def test_its_members_are_not_gathered(sqlite_url: str) -> None:
     """Of a million that took two seconds, for which nobody else could write."""
     database = Database(sqlite_url)
     plans = plans_of(database, lambda connection: suppressions.carry_over(connection, 1, "before", "after"))
-    of_members = [line for _, plan in plans for line in plan.splitlines() if "list_members" in line]
     database.dispose()
-    assert of_members and all("address_key=? AND list_id=?" in line for line in of_members), plans
+    for table, by in (("list_members", "(address_key=? AND list_id=?)"), ("mailings", "(rowid=?)")):
+        lines = [line for _, plan in plans for line in plan.splitlines() if f" {table} " in f"{line} "]
+        assert lines and all(line.startswith("SEARCH") and by in line for line in lines), plans

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from mailroom.database.engine import Database
 from mailroom.ledger import moves, states, suppressions
+from mailroom.ledger.batches import growth
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import actions, bulk_actions
 from mailroom.ledger.mailings import canary, mailings
@@ -38,6 +39,7 @@ class Worker:
     """One that has a batch. `marked`: delivery id -> whether its final dot has left."""
 
     lease: Lease
+    last_id: int  # of those that came into it
     marked: dict[int, bool] = field(default_factory=dict)
 
 
@@ -89,7 +91,21 @@ class Post(RuleBasedStateMachine):
         if waiting:
             self.owners += 1
             lease = self.book.claim(waiting[which % len(waiting)], f"worker{self.owners}")
-            self.workers.append(Worker(lease))
+            self.workers.append(Worker(lease, max(self.book.inside(lease), default=0)))
+
+    @precondition(lambda self: self.workers)
+    @rule(which=which)
+    def fetch_more(self, which: int) -> None:
+        worker = self.worker(which)
+        before = self.book.inside(worker.lease)
+        mailing_ids = {self.book.delivery(one).mailing_id for one in before}
+        if len(mailing_ids) != 1:
+            return
+        with self.book.database.begin_at_once() as connection:
+            came = growth.grow(connection, worker.lease, *mailing_ids, after_id=worker.last_id, most=2)
+        ids = [row.id for row in came()] if came else []
+        assert self.book.inside(worker.lease) == [*before, *ids]
+        worker.last_id = max([worker.last_id, *ids])
 
     @precondition(lambda self: self.workers)
     @rule(which=which, whom=which)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 from sqlalchemy import Connection
 
 from mailroom.cli.lists.group import list_named, lists, told, with_consent
-from mailroom.cli.printed import in_a_line
+from mailroom.cli.printed import print_json, print_line
 from mailroom.content.addresses import parse_address
 from mailroom.content.lists.newcomers import Newcomer
 from mailroom.content.lists.stated_consent import stated
@@ -39,7 +37,10 @@ def show(named: str, words: str, as_json: bool) -> None:
             some = members.page(connection, found.id, limit=MEMBERS_PRINTED)
             go_on = len(some) < found.total
     for one in some:
-        click.echo(json.dumps(as_imported(one), ensure_ascii=False) if as_json else _line(one))
+        if as_json:
+            print_json(as_imported(one))
+        else:
+            print_line(_line(one))
     if go_on:
         click.echo("There are more: see flask lists export.", err=True)
 
@@ -54,7 +55,7 @@ def history(named: str, address: str) -> None:
         facts = [one.consent, *consent.history(connection, one.id)]
     for fact in facts:
         if fact is not None:
-            click.echo(_words_of(fact))
+            print_line(_words_of(fact))
 
 
 @lists.command()
@@ -114,9 +115,9 @@ def _member(connection: Connection, found: KeptList, address: str) -> Member:
 def _line(one: Member) -> str:
     values = ", ".join(f"{key}={value}" for key, value in one.variables.items())
     consented = _words_of(one.consent) if one.consent else "-"
-    return in_a_line(f"{one.address}  {one.name or '-'}  {consented}  {values}".rstrip())
+    return f"{one.address}  {one.name or '-'}  {consented}  {values}".rstrip()
 
 
 def _words_of(fact: ConsentFact) -> str:
     word = "given" if fact.given else "withdrawn"
-    return in_a_line(" ".join(filter(None, (word, f"{fact.at:%Y-%m-%d}", fact.how, fact.evidence))))
+    return " ".join(filter(None, (word, f"{fact.at:%Y-%m-%d}", fact.how, fact.evidence)))

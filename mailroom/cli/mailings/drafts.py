@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import click
 from sqlalchemy import Connection
 
-from mailroom.cli.printed import print_line
+from mailroom.cli.printed import print_json, print_line
 from mailroom.engine.accept.acceptance import accept, answer_again
 from mailroom.engine.accept.submission import NotAccepted, SubmissionRefused
 from mailroom.ledger.drafts import stored
@@ -57,7 +56,7 @@ def show(uid: str) -> None:
         "files": [{"filename": file.filename, "size": file.size} for file in draft.form.files],
         "mailing": draft.mailing_id,
     }
-    click.echo(json.dumps(said, indent=2, ensure_ascii=False))
+    print_json(said, indent=2)
 
 
 @drafts.command()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from mailroom.cli.printed import print_line
+from mailroom.cli.printed import print_json, print_line
 from mailroom.cli.progress import progress
 from mailroom.content.preflight.kinds import PreflightFinding
 from mailroom.engine.preflight.plan import PreflightPlan
@@ -25,7 +23,7 @@ def dry_run_of(plan: PreflightPlan, *, as_json: bool) -> None:
     with progress("Building", total, hidden=as_json) as tell:
         report = preflight(known.database, known.settings, plan, tell)
     if as_json:
-        click.echo(json.dumps(shown.preflight(report), ensure_ascii=False))
+        print_json(shown.preflight(report))
         return
     click.echo(f"Nothing was sent. {count(report.recipients, 'recipient')} would get it.")
     for finding in report.findings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import Connection, true
 
-from mailroom.cli.printed import print_line
+from mailroom.cli.printed import print_json, print_line
 from mailroom.database.time_limit import TookTooLong
 from mailroom.ledger.mailings import mailings
 from mailroom.ledger.mailings.mailings import Mailing
@@ -57,7 +56,7 @@ def report(mailing: str, as_json: bool, csv_file: str | None, pdf_file: str | No
         with click.open_file(pdf_file, "wb") as file:
             file.write(results_pdf.pdf_of(told, Path(str(current_app.static_folder))))
     if as_json:
-        click.echo(json.dumps(results_shown.report(told), indent=2, ensure_ascii=False))
+        print_json(results_shown.report(told), indent=2)
     elif not (csv_file or pdf_file):
         for line in _lines(told):
             print_line(line)

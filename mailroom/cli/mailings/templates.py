@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -10,7 +9,7 @@ import click
 from sqlalchemy import Connection
 
 from mailroom.cli.mailings.written import ONE_FILE
-from mailroom.cli.printed import print_line
+from mailroom.cli.printed import print_json, print_line
 from mailroom.content.templates.template_letter import letter_of
 from mailroom.content.writing.layout import LAYOUTS
 from mailroom.content.writing.written import Format
@@ -37,7 +36,7 @@ def show_all() -> None:
 def show(named: str) -> None:
     """Show a template's draft, as JSON that `POST /templates` takes."""
     with mailroom().database.read() as connection:
-        click.echo(json.dumps(_as_json(_template(connection, named)), indent=2, ensure_ascii=False))
+        print_json(_as_json(_template(connection, named)), indent=2)
 
 
 @templates.command()
@@ -124,7 +123,7 @@ def remove(named: str) -> None:
 def export() -> None:
     """Write all drafts to standard output, one JSON object a line."""
     for one in _each():
-        click.echo(json.dumps(_as_json(one), ensure_ascii=False))
+        print_json(_as_json(one))
 
 
 def _each() -> Iterator[StoredTemplate]:
