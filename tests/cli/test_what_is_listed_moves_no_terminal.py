@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import Connection
 
 from app import create_app
+from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.ledger import suppressions
 from mailroom.ledger.lists import kept
 from mailroom.ledger.templates import stored
@@ -44,7 +45,7 @@ def test_what_an_older_mailroom_kept(app: Flask, write: Callable[[Connection], o
 @pytest.mark.parametrize("command", ["show", "export"])
 def test_what_is_printed_as_json_is_read_as_it_was(app: Flask, command: str) -> None:
     with app.extensions["mailroom"].database.begin() as connection:
-        uid = stored.add(connection, HOSTILE, {})
+        uid = stored.add(connection, HOSTILE, TemplateLetter().as_json())
     asked = ["templates", command, *([uid] if command == "show" else [])]
     printed = app.test_cli_runner().invoke(args=asked).output
     assert json.loads(printed)["name"] == HOSTILE
