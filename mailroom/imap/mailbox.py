@@ -29,6 +29,9 @@ LOOKS_UP_EVERY = 1.0
 SEARCHED_AT_ONCE = 20_000
 """Messages of a folder: whoever fills it with a million must not make the answer too long to be read."""
 
+MOST_UNSEEN = 1_000_000
+"""Messages that are found in one round: each is a number in memory. What is left is found in the next one."""
+
 MOST_OF_AN_ANSWER = 16 << 20
 """Octets of an answer to one command. A message is fetched up to a megabyte of it."""
 
@@ -79,13 +82,18 @@ class Mailbox:
         return int(selected.get(b"EXISTS", 0))
 
     def unseen(self) -> list[int]:
-        """The ids (UIDs) of messages that nobody has seen, the oldest first."""
+        """The ids (UIDs) of messages that nobody has seen, the oldest first, up to some MOST_UNSEEN."""
         with _told():
             found, there_are = list[int](), self._selected()
             for first in range(1, there_are + 1, SEARCHED_AT_ONCE):
+                if len(found) >= MOST_UNSEEN:
+                    break
                 self._most.begin()
                 some = f"{first}:{min(first + SEARCHED_AT_ONCE - 1, there_are)}"
-                found += self._client.search([some, "UNSEEN", "NOT", "DELETED"])
+                unseen = self._client.search([some, "UNSEEN", "NOT", "DELETED"])
+                if len(unseen) > SEARCHED_AT_ONCE:
+                    raise MailboxTrouble("the server names more messages than it was asked about")
+                found += unseen
             return sorted(found)
 
     def octets(self, uid: int, most: int) -> bytes | None:

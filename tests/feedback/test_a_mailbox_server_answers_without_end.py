@@ -65,6 +65,32 @@ def test_a_mailbox_that_somebody_filled_is_searched_in_parts() -> None:
         assert (len(found), found[0], mailbox.validity) == (MANY, 10_000_001, 7)
 
 
+def test_of_messages_without_end_the_first_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are there as numbers, some gigabytes of them."""
+    monkeypatch.setattr(imap_mailbox, "MOST_UNSEEN", 50_000)
+
+    def answers(command: str) -> Iterator[bytes]:
+        select = command.startswith("SELECT")
+        yield from (b"* %d EXISTS\r\n" % 10**9,) if select else usual(command)
+
+    with server(answers) as place, closing(opened(place)) as mailbox:
+        found = mailbox.unseen()
+    assert (len(found), found[0]) == (60_000, 10_000_001)
+
+
+def test_a_search_finds_no_more_than_it_asked_about() -> None:
+    def answers(command: str) -> Iterator[bytes]:
+        is_search = command.startswith("UID SEARCH")
+        yield from (b"* SEARCH%b\r\n" % (b" 1" * 20_001),) if is_search else usual(command)
+
+    with (
+        server(answers) as place,
+        closing(opened(place)) as mailbox,
+        pytest.raises(MailboxTrouble, match="more"),
+    ):
+        mailbox.unseen()
+
+
 def endless_lines(command: str) -> Iterator[bytes]:
     yield from usual(command)
     while command.startswith("UID FETCH"):
