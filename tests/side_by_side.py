@@ -31,7 +31,7 @@ AT_ONCE_IN = {"control": 4, "engine": 8, "queue": 8, "sweep": 8}
 TOGETHER = ("tests/browser/local_run/",)
 """Folders that share something for the whole of a run."""
 
-WAITERS = 6
+WAITERS = 4
 """So many workers wait, where there are enough: more would only be more to start."""
 A_PART = 4
 """Of few workers one of so many computes."""

@@ -76,7 +76,7 @@ def test_who_computes_begins_with_what_computes(
     assert set(ran["gw1"][:4] + ran["gw2"][:4] + ran["gw3"][:4]) <= set(WAIT)
 
 
-@pytest.mark.parametrize(("workers", "compute"), [(1, 0), (3, 0), (4, 1), (7, 1), (8, 2), (14, 8)])
+@pytest.mark.parametrize(("workers", "compute"), [(1, 0), (3, 0), (4, 1), (5, 1), (6, 2), (12, 8)])
 def test_some_wait_and_what_is_left_of_the_machine_computes(workers: int, compute: int) -> None:
     assert [side_by_side.computes(f"gw{number}", workers) for number in range(workers)].count(True) == compute
 
