@@ -6,7 +6,7 @@ import asyncio
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -23,10 +23,18 @@ from mailroom.local.ports import LOOPBACK_HOST, free_port
 
 def wait_until(condition: Callable[[], object], timeout: float = 10, what: str = "it") -> None:
     """Return as soon as `condition` holds; fail after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+    deadline, pauses = time.monotonic() + timeout, growing_pauses()
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
-        time.sleep(0.01)
+        time.sleep(next(pauses))
+
+
+def growing_pauses() -> Iterator[float]:
+    """Seconds between two looks: what takes long is looked at less often, for each look takes a processor."""
+    pause = 0.01
+    while True:
+        yield pause
+        pause = min(0.05, pause * 1.2)
 
 
 class Valkey:

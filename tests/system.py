@@ -23,6 +23,7 @@ from mailroom.ledger.mailings import mailings
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.states import State
 from mailroom.queue import Queue
+from tests.servers import growing_pauses
 from tests.warm_processes import WarmProcess, start_python
 from tests.warm_sink import WarmSink
 
@@ -170,12 +171,12 @@ class System:
         return mailing
 
     def wait(self, condition: Callable[[], object], seconds: float = 20) -> None:
-        deadline = time.monotonic() + seconds
+        deadline, pauses = time.monotonic() + seconds, growing_pauses()
         while not condition():
             assert time.monotonic() < deadline, (
                 f"waited {seconds} s in vain; the workers said:\n{self.log[-4000:]}"
             )
-            time.sleep(0.02)
+            time.sleep(next(pauses))
 
     def wait_until_none_is_sent(self, seconds: float = 20) -> None:
         """After a pause or a cancel: what was at its final dot has arrived, however long that took."""
