@@ -17,11 +17,18 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 from xdist.workermanage import WorkerController
 
-WAIT = ("drills", "local", "browser", "control", "engine", "queue", "submission", "front", "sweep", "cli")
-"""Folders of tests that mostly wait, those with the longest tests first: they are not to be the last."""
+SCHEMATHESIS = "tests/api/test_schemathesis_finds_nothing.py"
+
+WAIT = (
+    *(SCHEMATHESIS, "drills", "local", "browser", "control", "engine", "queue", "submission", "front"),
+    *("sweep", "cli"),
+)
+"""Folders of tests that mostly wait, those with the longest tests first: they are not to be the last. And one
+file whose tests are given no more than two minutes each.
+"""
 
 AT_ONCE = {
-    "tests/api/test_schemathesis_finds_nothing.py": 1,
+    SCHEMATHESIS: 1,
     "tests/attacks/test_numbers_and_names.py": 1,
     "tests/drills/test_drills.py": 1,
 }
@@ -35,7 +42,7 @@ WAITERS = 4
 """So many workers wait, where there are enough: more would only be more to start."""
 A_PART = 4
 """Of few workers one of so many computes."""
-LESS_URGENT = 5
+LESS_URGENT = 2
 """What is added to the niceness of those that compute."""
 
 
@@ -51,9 +58,14 @@ def be_less_urgent() -> None:
         os.nice(LESS_URGENT)
 
 
-def folder_of(nodeid: str) -> str:
+def folder_of(path: str) -> str:
     """Below tests/; of a file that lies there itself: its name."""
-    return nodeid.removeprefix("tests/").partition("/")[0]
+    return path.removeprefix("tests/").partition("/")[0]
+
+
+def place_in_wait(path: str) -> int | None:
+    """None: it computes."""
+    return next((place for place, what in enumerate(WAIT) if what in (path, folder_of(path))), None)
 
 
 def taken_together(nodeid: str) -> str:
@@ -64,14 +76,17 @@ def taken_together(nodeid: str) -> str:
 
 def portions(collection: Iterable[str]) -> tuple[deque[list[int]], deque[list[int]]]:
     """What computes and what waits: the places in the collection of all that is taken at once."""
-    computing, waiting = list[tuple[str, list[int]]](), list[tuple[str, list[int]]]()
+    computing, waiting = deque[list[int]](), list[tuple[int, list[int]]]()
     for name, group in groupby(enumerate(collection), lambda one: taken_together(one[1])):
-        places, folder = [place for place, _ in group], folder_of(name)
-        size = AT_ONCE.get(name) or AT_ONCE_IN.get(folder) or len(places)
-        parts = [(folder, places[first : first + size]) for first in range(0, len(places), size)]
-        (waiting if folder in WAIT else computing).extend(parts)
-    waiting.sort(key=lambda part: WAIT.index(part[0]))
-    return deque(places for _, places in computing), deque(places for _, places in waiting)
+        places = [place for place, _ in group]
+        size = AT_ONCE.get(name) or AT_ONCE_IN.get(folder_of(name)) or len(places)
+        parts = [places[first : first + size] for first in range(0, len(places), size)]
+        if (turn := place_in_wait(name)) is None:
+            computing.extend(parts)
+        else:
+            waiting.extend((turn, part) for part in parts)
+    waiting.sort(key=lambda one: one[0])
+    return computing, deque(part for _, part in waiting)
 
 
 class SideBySide(LoadScheduling):  # type: ignore[misc]

@@ -100,6 +100,8 @@ def test_the_tests_of_a_file_come_as_they_were_collected_and_what_takes_longest_
     computing, waiting = portions([*collected, "tests/test_a.py::test_2"])
     assert list(computing) == [[2, 3]]
     assert list(waiting) == [[1], [0]]
+    of_a_file = [f"{side_by_side.SCHEMATHESIS}::test_it[{part}]" for part in "ab"]
+    assert list(portions([*collected, *of_a_file])[1]) == [[3], [4], [1], [0]]
 
 
 def test_what_several_files_share_is_started_once() -> None:
@@ -110,7 +112,7 @@ def test_what_several_files_share_is_started_once() -> None:
 
 def test_it_names_what_there_is(pytestconfig: pytest.Config) -> None:
     tests = pytestconfig.rootpath / "tests"
-    for folder in (*side_by_side.WAIT, *side_by_side.AT_ONCE_IN):
+    for folder in {*side_by_side.WAIT, *side_by_side.AT_ONCE_IN} - {side_by_side.SCHEMATHESIS}:
         assert (tests / folder).is_dir()
     for path in (*side_by_side.AT_ONCE, *side_by_side.TOGETHER):
         assert (pytestconfig.rootpath / path).exists()
