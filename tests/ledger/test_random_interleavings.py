@@ -102,7 +102,7 @@ class Post(RuleBasedStateMachine):
         if len(mailing_ids) != 1:
             return
         with self.book.database.begin_at_once() as connection:
-            came = growth.grow(connection, worker.lease, *mailing_ids, after_id=worker.last_id, most=2)
+            came = growth.grow(connection, worker.lease, mailing_ids.pop(), after_id=worker.last_id, most=2)
         ids = [row.id for row in came()] if came else []
         assert self.book.inside(worker.lease) == [*before, *ids]
         worker.last_id = max([worker.last_id, *ids])

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from sqlalchemy import Connection, delete, select
 
-from mailroom.database import blobs, pipeline
+from mailroom.database import blobs
 from mailroom.ledger.drafts.kept_fields import Blob, KeptFields, LongText, of_json
 from mailroom.ledger.schema import draft_blobs, draft_versions
 
