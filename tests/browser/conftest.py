@@ -3,6 +3,7 @@
 app, url    create_app() on `settings`, served on a free port
 page        a tab, signed in, that tolerates no error in its console
 way_in      an address that signs a browser in
+axe         axe-core, a script to be evaluated in a page
 worker      one worker process, listening; accept(n): a mailing to n people, its id
 """
 
@@ -24,6 +25,7 @@ from mailroom.engine.accept.acceptance import accept as accept_it
 from mailroom.engine.accept.submission import Submission
 from mailroom.queue import Queue
 from mailroom.settings import Settings
+from tests import node
 from tests.servers import Catcher, wait_until
 from tests.serving import served
 from tests.warm_processes import start_python
@@ -82,3 +84,9 @@ def accept(app: Flask) -> Callable[[int], int]:
         return accept_it(parts.database, parts.queue, Submission(content, recipients)).mailing_id
 
     return accept
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = node.install(tmp_path_factory.mktemp("axe"), node.AXE)
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")

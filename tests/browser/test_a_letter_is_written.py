@@ -9,10 +9,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_axe_finds_nothing import axe, found
+from tests.browser.test_axe_finds_nothing import found
 from tests.web import watching
-
-__all__ = ["axe"]
 
 PICTURES = os.environ.get("PICTURES")
 """A folder: then what is looked at is kept there, for people to look at."""

@@ -10,11 +10,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_axe_finds_nothing import axe
 from tests.browser.test_axe_finds_nothing import found as found_in
 from tests.web import watching
-
-__all__ = ["axe"]
 
 HTML = (
     "<style>@media (prefers-color-scheme: dark) { p { color: rgb(1, 200, 3) } }</style>"

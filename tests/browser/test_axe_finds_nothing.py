@@ -21,7 +21,6 @@ from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.feedback.providers.post import Post
 from mailroom.ledger.feedback import provider_doors
 from mailroom.web.providers.door import PROVIDER_POSTS
-from tests import node
 from tests.browser.test_the_unsubscribe_page import unsubscribe_link
 from tests.feedback.providers import posts
 from tests.web.watching import a_mailing
@@ -31,12 +30,6 @@ PICTURES = os.environ.get("AXE_PICTURES")
 
 AUDIT = "axe.run(document, {resultTypes: ['violations', 'incomplete']})"
 WHOLE_PAGE = "document"
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = node.install(tmp_path_factory.mktemp("axe"), node.AXE)
-    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
 def found(page: Page, axe: str, where: str = WHOLE_PAGE) -> list[str]:

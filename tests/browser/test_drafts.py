@@ -20,12 +20,10 @@ from mailroom.ledger.drafts.kept_fields import KeptFields
 from mailroom.ledger.drafts.stored import ListedDraft, Writing
 from mailroom.ledger.people import users
 from mailroom.ledger.schema import users as users_table
-from tests.browser.test_axe_finds_nothing import axe, found
+from tests.browser.test_axe_finds_nothing import found
 from tests.servers import wait_until
 from tests.web import watching
 from tests.web_server import WebServer
-
-__all__ = ["axe"]
 
 PDF: FilePayload = {"name": "offer.pdf", "mimeType": "application/pdf", "buffer": b"%PDF" * 50_000}
 GUESTS: FilePayload = {

@@ -12,9 +12,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from mailroom.content.templates.letterhead import LETTERHEAD
 from mailroom.ledger.templates import stored, versions
-from tests.browser.test_axe_finds_nothing import axe
-
-__all__ = ["axe"]
 
 AUDIT = """([within]) => axe.run(within || document, {
   resultTypes: ['violations', 'incomplete'],

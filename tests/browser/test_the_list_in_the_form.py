@@ -12,10 +12,7 @@ from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.mailings import mailings
-from tests.browser.test_axe_finds_nothing import axe
 from tests.content.workbooks import rows, xlsx
-
-__all__ = ["axe"]
 
 AUDIT = "axe.run({include: [['#file-part'], ['#list-part']]}, {resultTypes: ['violations', 'incomplete']})"
 
