@@ -125,7 +125,6 @@ READS: dict[str, tuple[str, Read]] = {
 }
 
 OF_BATCHES: dict[str, Read] = {
-    "what is under way of it": lambda c, _: deliveries.page(c, LARGE, State.SENDING),
     "how its live batches stand": lambda c, _: counters.live(c, [LARGE]),
     "when the first lease runs out": lambda c, _: batches.earliest_lease(c, LARGE),
 }

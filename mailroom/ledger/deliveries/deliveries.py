@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from mailroom.database.clock import from_millis, with_moments
 from mailroom.database.engine import AnyRow
@@ -99,31 +99,30 @@ def _of_mailing(mailing_id: int, state: State | None, after_id: int | None) -> S
     statement, mailing, id = select(*DELIVERY_COLUMNS), deliveries.c.mailing_id, deliveries.c.id
     if state is None:
         return of_one(statement, mailing, mailing_id, id, after_id=after_id)
-    if state is not State.SENDING and state not in UNUSUAL:
+    if state not in UNUSUAL:
         with_any = _if_any(mailing_id, state)
         return of_one(statement.where(deliveries.c.state == state), mailing, with_any, id, after_id=after_id)
     # Few, and found by an index of their own.
-    if state is State.SENDING:
-        statement = statement.where(_in_live_batch(deliveries, mailing_id, state)).order_by(
-            id + 0
-        )  # sorts them
-    else:
-        statement = statement.where(mailing == mailing_id, deliveries.c.trouble == state).order_by(id)
+    statement = statement.where(mailing == mailing_id, deliveries.c.trouble == state).order_by(id)
     return statement if after_id is None else statement.where(id > after_id)
 
 
 def _if_any(mailing_id: int, state: State) -> ColumnElement[Any]:
-    """SQL: the mailing, if anybody of it is in that state; else a million were passed over to find none."""
-    others = deliveries.alias()
-    live = select(others.c.id).where(_in_live_batch(others, mailing_id, state)).exists()
-    mine = select(mailings.c.id).where(mailings.c.id == mailing_id, (mailings.c[state] > 0) | live)
+    """SQL: the mailing, if anybody of it may be in that state: to find none, a million would be passed over."""
+    may_be: ColumnElement[bool]
+    if state is State.SENDING:
+        may_be = mailings.c.ended_at.is_(None)
+    else:
+        may_be = (mailings.c[state] > 0) | _is_in_live_batch(mailing_id, state)
+    mine = select(mailings.c.id).where(mailings.c.id == mailing_id, may_be)
     return mine.correlate(None).scalar_subquery()
 
 
-def _in_live_batch(those: FromClause, mailing_id: int, state: State) -> ColumnElement[bool]:
-    """Found by their batches, not by their mailing."""
-    in_live = those.c.batch_id.in_(select(batches.c.id))
-    return and_(in_live, those.c.mailing_id + 0 == mailing_id, those.c.state == state)
+def _is_in_live_batch(mailing_id: int, state: State) -> ColumnElement[bool]:
+    """Whether anybody is: by the batches, not by the mailing."""
+    one = deliveries.alias()
+    in_live = one.c.batch_id.in_(select(batches.c.id))
+    return select(one.c.id).where(in_live, one.c.mailing_id + 0 == mailing_id, one.c.state == state).exists()
 
 
 def attempts_of(connection: Connection, delivery_id: int) -> list[Attempt]:
