@@ -108,7 +108,7 @@ def _of_mailing(mailing_id: int, state: State | None, after_id: int | None) -> S
 
 
 def _if_any(mailing_id: int, state: State) -> ColumnElement[Any]:
-    """SQL: the mailing, if anybody of it may be in that state: to find none, a million would be passed over."""
+    """SQL: the mailing, if anybody of it may be in that state: a million would be passed over for none."""
     may_be: ColumnElement[bool]
     if state is State.SENDING:
         may_be = mailings.c.ended_at.is_(None)
