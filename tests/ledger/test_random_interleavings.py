@@ -101,8 +101,9 @@ class Post(RuleBasedStateMachine):
         mailing_ids = {self.book.delivery(one).mailing_id for one in before}
         if len(mailing_ids) != 1:
             return
+        (mailing_id,) = mailing_ids
         with self.book.database.begin_at_once() as connection:
-            came = growth.grow(connection, worker.lease, mailing_ids.pop(), after_id=worker.last_id, most=2)
+            came = growth.grow(connection, worker.lease, mailing_id, worker.last_id, most=2)
         ids = [row.id for row in came()] if came else []
         assert self.book.inside(worker.lease) == [*before, *ids]
         worker.last_id = max([worker.last_id, *ids])
