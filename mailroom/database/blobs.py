@@ -75,20 +75,30 @@ def insert_row(
         _copy(connection, column, row, size, pieces)
 
 
-def insert_copy(
-    connection: Connection, column: Column[bytes], row: Mapping[str, Any], key: int, size: int
+def insert_copies(
+    connection: Connection,
+    column: Column[bytes],
+    size: Column[int],
+    kept: Column[Any],
+    given: Mapping[str, Any],
+    which: ColumnElement[bool],
 ) -> None:
-    """Adds a row whose `column`, `size` octets, is that of the row with this primary key."""
+    """Adds a copy of each row that `which` finds: its `column` of `size` octets, and what is `kept` of it.
+    The rest is `given`.
+    """
     table = column.table
     assert isinstance(table, Table)
     if connection.dialect.name == "sqlite":
-        pieces = slices(connection, column, key, WRITTEN_AT_ONCE)
-        return insert_row(connection, column, row, size, pieces)
+        (primary,) = table.primary_key
+        for key, octets, value in connection.execute(select(primary, size, kept).where(which)).all():
+            pieces = slices(connection, column, key, WRITTEN_AT_ONCE)
+            insert_row(connection, column, {**given, kept.name: value, size.name: octets}, octets, pieces)
+        return
     # Within the server: nothing of it comes here.
-    (primary,) = table.primary_key
-    given = [literal(value, table.c[name].type) for name, value in row.items()]
-    copied = select(*given, column).where(primary == key)
-    pipeline.do(connection, insert(table).from_select([*row, column.name], copied))
+    values = [literal(value, table.c[name].type) for name, value in given.items()]
+    copied = select(*values, kept, size, column).where(which)
+    names = [*given, kept.name, size.name, column.name]
+    pipeline.do(connection, insert(table).from_select(names, copied))
 
 
 def whole(connection: Connection, column: Column[bytes], key: int) -> bytes:

@@ -43,12 +43,9 @@ def kept_of(connection: Connection, draft_id: int) -> set[str]:
 
 def copy_to(connection: Connection, draft_id: int, other_id: int, digests: Collection[str]) -> None:
     """Gives another draft these."""
-    kept = select(draft_blobs.c.id, draft_blobs.c.digest, draft_blobs.c.size).where(
-        draft_blobs.c.draft_id == draft_id, draft_blobs.c.digest.in_(sorted(digests))
-    )
-    for key, digest, size in connection.execute(kept).all():
-        row = {"draft_id": other_id, "digest": digest, "size": size}
-        blobs.insert_copy(connection, draft_blobs.c.data, row, key, size)
+    which = (draft_blobs.c.draft_id == draft_id) & draft_blobs.c.digest.in_(sorted(digests))
+    of = draft_blobs.c
+    blobs.insert_copies(connection, of.data, of.size, of.digest, {"draft_id": other_id}, which)
 
 
 def slices(connection: Connection, draft_id: int, digest: str, size: int) -> Iterator[bytes]:

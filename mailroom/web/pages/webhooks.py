@@ -144,8 +144,8 @@ def enable(endpoint_id: int) -> Response:
 
 @blueprint.post("/<int:endpoint_id>/disable")
 def disable(endpoint_id: int) -> Response:
-    _look_at(endpoint_id)
-    many_calls.disable(mailroom().database, endpoint_id, webhook_endpoints.BY_HAND)
+    if not many_calls.disable(mailroom().database, endpoint_id, webhook_endpoints.BY_HAND):
+        abort(404)
     flash("The endpoint is told nothing any more.", "good")
     return _to(endpoint_id)
 
@@ -159,7 +159,9 @@ def remove(endpoint_id: int) -> Response:
 
 @blueprint.post("/<int:endpoint_id>/replay")
 def replay_failed(endpoint_id: int) -> Response:
-    if _look_at(endpoint_id).disabled_at is not None:
+    with mailroom().database.read_at_once() as connection:
+        endpoint = _endpoint(connection, endpoint_id)
+    if endpoint.disabled_at is not None:
         return _disabled(_to(endpoint_id))
     calls = many_calls.replay_failed(mailroom().database, endpoint_id)
     flash(f"{count(calls, 'call is', 'calls are')} made again.", "good")
@@ -208,11 +210,6 @@ def _form() -> WebhookForm:
 
 def _endpoint(connection: Connection, endpoint_id: int) -> Endpoint:
     return webhook_endpoints.get(connection, endpoint_id) or abort(404)
-
-
-def _look_at(endpoint_id: int) -> Endpoint:
-    with mailroom().database.read_at_once() as connection:
-        return _endpoint(connection, endpoint_id)
 
 
 def _hold(connection: Connection, endpoint_id: int) -> None:
