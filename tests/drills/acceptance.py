@@ -7,6 +7,7 @@ import time
 import uuid
 from http.client import HTTPException
 
+from mailroom.ledger.batches import join
 from tests.deadly_web import DONE, EARLY, LARGE, SMALL, is_set, set_trap
 from tests.drills.drill import drill
 from tests.drills.stage import Stage
@@ -33,6 +34,8 @@ def an_acceptance_dies(stage: Stage) -> None:
         small = (*SMALL, *EARLY) if system.database.is_sqlite else SMALL
         for at in (*LARGE, *small, *DONE):
             few, many = stage.size(20, 25), stage.size(4 * PART, 2_000)
+            if at in EARLY:
+                time.sleep(join.WAITS_MS / 1000 + 0.2)  # in the batch of the one before it would have no job
             form.submit_and_die(at, few if at in small else many)
     stage.start_workers()  # only now: until here no sweeper helped
     stage.wait_until_over()
