@@ -44,7 +44,7 @@ def with_the_first_statement(engine: Engine) -> None:
     def _before(
         connection: Connection, cursor: Any, sql: str, given: Any, context: Any, is_many: bool
     ) -> None:
-        if is_many:
+        if is_many or context.compiled is None:  # handwritten: several commands in one go in no pipeline
             now(connection)
         else:
             context.mailroom_begins_with = take(connection)
