@@ -64,7 +64,7 @@ def drops_after_the_dot_under_hold(stage: Stage) -> None:
 @drill(
     "14d",
     "the server drops after the dot, mail lost",
-    without="`_in_doubt` in `Dialogue.hand_over`: a mail that nobody has counts as sent",
+    without="`_in_doubt` in `Dialogue.verdict`: a mail that nobody has counts as sent",
 )
 def drops_at_the_dot(stage: Stage) -> None:
     stage.build("every 30: drop dot")
