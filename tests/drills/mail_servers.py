@@ -78,7 +78,7 @@ def drops_at_the_dot(stage: Stage) -> None:
 @drill(
     "14e",
     "the server drops right after its 250",
-    without="`return reply` in `Dialogue.hand_over`, were it to wait for what follows (as QUIT does in "
+    without="`return reply` in `Dialogue.verdict`, were it to wait for what follows (as QUIT does in "
     "Flask-Mail): what was accepted is in doubt, and sent again",
 )
 def drops_after_its_250(stage: Stage) -> None:
