@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import select
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,6 +27,11 @@ DIALECT: Dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignor
 Values = list[bytes | None]
 Heard = Callable[[pq.abc.PGresult | None, psycopg.Error | None], None]
 """Is given the result, or the error that the driver would have raised."""
+
+LOOKED_AT_EVERY = 1.0
+"""Seconds in which an event loop that says nothing is not believed: uvloop forgets a connection whose server
+died with something of ours unread.
+"""
 
 ESCAPED = re.compile(r'(["\\])')
 
@@ -99,6 +105,7 @@ class Question:
         self._socket = connection.pgconn.socket
         self._heard = heard
         self._result: pq.abc.PGresult | None = None
+        self._look: asyncio.TimerHandle | None = None
 
     def ask(self, statement: PreparedStatement, values: Values) -> None:
         """`heard` is called in a later turn of the loop."""
@@ -108,9 +115,20 @@ class Question:
         except psycopg.Error as error:
             self._loop.call_soon(self._heard, None, error)
             return
-        self._loop.add_reader(self._socket, self._read)
+        self._read_when_there_is_something()
         if is_left:
             self._loop.add_writer(self._socket, self._read)
+        self._look = self._loop.call_later(LOOKED_AT_EVERY, self._look_again)
+
+    def _read_when_there_is_something(self) -> None:
+        self._loop.add_reader(self._socket, self._read)
+
+    def _look_again(self) -> None:
+        self._look = self._loop.call_later(LOOKED_AT_EVERY, self._look_again)
+        socket = select.poll()
+        socket.register(self._socket, select.POLLIN)
+        if socket.poll(0):
+            self._read()
 
     def _read(self) -> None:
         try:
@@ -131,6 +149,8 @@ class Question:
         return None if self._result.status == pq.ExecStatus.TUPLES_OK else error_from_result(self._result)
 
     def _end(self, error: psycopg.Error | None) -> None:
+        assert self._look is not None
+        self._look.cancel()
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._heard(self._result, error)
