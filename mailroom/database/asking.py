@@ -28,7 +28,7 @@ Values = list[bytes | None]
 Heard = Callable[[pq.abc.PGresult | None, psycopg.Error | None], None]
 """Is given the result, or the error that the driver would have raised."""
 
-LOOKED_AT_EVERY = 1.0
+ASKED_AGAIN_EVERY = 1.0
 """Seconds in which an event loop that says nothing is not believed: uvloop forgets a connection whose server
 died with something of ours unread.
 """
@@ -118,13 +118,13 @@ class Question:
         self._read_when_there_is_something()
         if is_left:
             self._loop.add_writer(self._socket, self._read)
-        self._look = self._loop.call_later(LOOKED_AT_EVERY, self._look_again)
+        self._look = self._loop.call_later(ASKED_AGAIN_EVERY, self._look_again)
 
     def _read_when_there_is_something(self) -> None:
         self._loop.add_reader(self._socket, self._read)
 
     def _look_again(self) -> None:
-        self._look = self._loop.call_later(LOOKED_AT_EVERY, self._look_again)
+        self._look = self._loop.call_later(ASKED_AGAIN_EVERY, self._look_again)
         socket = select.poll()
         socket.register(self._socket, select.POLLIN)
         if socket.poll(0):

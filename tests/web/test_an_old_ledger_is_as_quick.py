@@ -21,6 +21,7 @@ from app import create_app
 from mailroom.database.engine import Database, url_of_file
 from mailroom.engine.sweeper import Sweeper
 from mailroom.ledger import suppressions
+from mailroom.ledger.batches import gather
 from mailroom.ledger.deliveries import attention, search, throughput, timeline
 from mailroom.ledger.feedback import known
 from mailroom.ledger.lists import members
@@ -164,7 +165,7 @@ def both(
         monkeypatch.setattr(module, name, LOOKED_AT)
     for module, name in ((attention, "WATCHED_LOOKED_AT"), (throughput, "REPORTS_READ")):
         monkeypatch.setattr(module, name, FEW // 50)
-    monkeypatch.setattr(throughput, "MAILS_COUNTED", 100)  # one batch
+    monkeypatch.setattr(throughput, "MAILS_COUNTED", gather.FOLLOWING_SIZE)  # one batch
     monkeypatch.setattr(search, "RECENT", LOOKED_AT)
     for module in (known, search):
         monkeypatch.setattr(module, "BLOCKS_JOINED", literal_column(str(LOOKED_AT)))

@@ -77,7 +77,7 @@ def recipients(
     newest = connection.execute(select(func.max(deliveries.c.id))).scalar_one()
     if not key or newest is None:
         return []
-    before, older = newest + 1 if before_id is None else before_id, newest - RECENT + 1
+    before, older = newest + 1 if before_id is None else max(0, before_id), newest - RECENT + 1
     if before > older:
         ids = _with_part(key, deliveries.c.id.between(older, before - 1), limit)
     else:  # the next page of many is near, and need not be looked for among all of its block
@@ -100,6 +100,7 @@ def not_recent(connection: Connection) -> NotSearched | None:
 def further_back(connection: Connection, words: str, before_id: int, limit: int = 50) -> LookedFurther:
     """The newest deliveries below `before_id` whose address or name contains `words`, of LOOKED_THROUGH."""
     without_parallel_workers(connection)
+    before_id = max(0, before_id)
     key, lowest = words.strip().lower(), max(0, before_id - LOOKED_THROUGH)
     chosen = deliveries.c.id.between(lowest, before_id - 1)
     found = _found(connection, _with_part(key, chosen, limit + 1))
