@@ -146,7 +146,7 @@ GIVEN: dict[str, Callable[[int], Callable[[], object]]] = {
         lambda: purposed(content(html="{{" * n + UNSUBSCRIBE_TAG), None, 1)
     ),
     "tags that are ended only": lambda n: lambda: purposed(content(html="}" * n + UNSUBSCRIBE_TAG), None, 1),
-    "tags named outside": lambda n: lambda: purposed(content(html=f"{UNSUBSCRIBE_TAG}}}{{{{" * n), None, 1),
+    "tags named outside": lambda n: partial(purposed, content(html=f"{UNSUBSCRIBE_TAG}}}{{{{" * n), None, 1),
     "a tag of blanks": lambda n: lambda: plain_pieces("{{" + " " * n),
     "a tag of blanks that are letters": lambda n: lambda: plain_pieces("{{" + "\u2003" * n + "x"),
     "a name and blanks that are letters": lambda n: lambda: plain_pieces("{{a" + "\u00a0" * n + "{{"),
