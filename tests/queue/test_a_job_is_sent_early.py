@@ -7,10 +7,12 @@ import time
 import pytest
 
 from mailroom.queue import BULK, Queue, QueueDown
+from mailroom.queue.connection import REDIS_REPLY_TIMEOUT
 from tests.servers import Valkey
 
 ONE, OTHER = [(1, 0, 100, BULK)], [(2, 0, 1, BULK)]
-AT_ONCE = 0.1
+AT_ONCE = REDIS_REPLY_TIMEOUT / 2
+"""Seconds. Whoever waits for a Redis that hangs waits for all of it."""
 
 
 @pytest.fixture
