@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from email import policy
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -28,17 +29,19 @@ from tests.system import SENDER, System
 SESSIONS = 5
 
 
-class SlowServer:
-    """Reads contents at a megabyte a second each, and counts those that it is in the middle of."""
+class ReadingServer:
+    """A mail server that takes all, a thread for each connection, and reads contents in its own way."""
 
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
-        self.read: dict[int, int] = {}  # octets of a content, by connection
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         self._listening.close()
+
+    def read_content(self, connection: socket.socket, lines: BinaryIO) -> None:
+        raise NotImplementedError
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -48,13 +51,25 @@ class SlowServer:
 
     def _visit(self, connection: socket.socket) -> None:
         with suppress(OSError), connection, connection.makefile("rb") as lines:
-            connection.sendall(b"220 slow\r\n")
+            connection.sendall(b"220 here\r\n")
             while line := lines.readline():
                 connection.sendall(b"354 go on\r\n" if line.startswith(b"DATA") else b"250 ok\r\n")
-                while line.startswith(b"DATA"):
-                    began = len(lines.read(MEBIBYTE // 10))
-                    self.read[connection.fileno()] = self.read.get(connection.fileno(), 0) + began
-                    time.sleep(0.1)
+                if line.startswith(b"DATA"):
+                    return self.read_content(connection, lines)
+
+
+class SlowServer(ReadingServer):
+    """Reads contents at a megabyte a second each, and counts those that it is in the middle of."""
+
+    def __init__(self) -> None:
+        self.read: dict[int, int] = {}  # octets of a content, by connection
+        super().__init__()
+
+    def read_content(self, connection: socket.socket, lines: BinaryIO) -> None:
+        while True:
+            began = len(lines.read(MEBIBYTE // 10))
+            self.read[connection.fileno()] = self.read.get(connection.fileno(), 0) + began
+            time.sleep(0.1)
 
 
 @pytest.fixture
@@ -106,33 +121,16 @@ def test_each_gets_all_of_it(tmp_path: Path, sqlite_url: str, valkey: Valkey) ->
         assert attached.get_payload(decode=True) == octets
 
 
-class DroppingServer:
+class DroppingServer(ReadingServer):
     """Hangs up in the middle of each content."""
 
     def __init__(self) -> None:
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listening.getsockname()[1]
         self.dropped = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def close(self) -> None:
-        self._listening.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listening.accept()
-                threading.Thread(target=self._visit, args=(connection,), daemon=True).start()
-
-    def _visit(self, connection: socket.socket) -> None:
-        with suppress(OSError), connection, connection.makefile("rb") as lines:
-            connection.sendall(b"220 short\r\n")
-            while line := lines.readline():
-                connection.sendall(b"354 go on\r\n" if line.startswith(b"DATA") else b"250 ok\r\n")
-                if line.startswith(b"DATA"):
-                    lines.read(MEBIBYTE)
-                    self.dropped += 1
-                    return
+    def read_content(self, connection: socket.socket, lines: BinaryIO) -> None:
+        lines.read(MEBIBYTE)
+        self.dropped += 1
 
 
 @pytest.fixture
