@@ -1,7 +1,7 @@
 """Attention: deliveries that a person should look at (refused, in doubt, waiting), by what they share.
 
 However many there are, no more is read than the newest WATCHED_LOOKED_AT of a state, by an index of their
-own; a figure that reaches this is told as "5,000+".
+own; a figure that reaches this is told as "2,000+".
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select, type_coerce
 
-from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.clock import Millis, from_millis, now_millis
 from mailroom.database.together import Together
 from mailroom.ledger import moves
 from mailroom.ledger.deliveries import bulk_actions
@@ -23,8 +25,8 @@ from mailroom.ledger.deliveries.actions import MOVED_AT_ONCE
 from mailroom.ledger.schema import IS_WATCHED, deliveries, mailings
 from mailroom.ledger.states import WATCHED, State
 
-WATCHED_LOOKED_AT = 5_000
-"""Of the newest in one state."""
+WATCHED_LOOKED_AT = MOVED_AT_ONCE
+"""Of the newest in one state: a page shows what one press tries again."""
 
 KEPT_IN_VIEW_MS = 7 * 86_400_000
 """What has ended is looked at for a week; what still waits for as long as it does."""
@@ -34,6 +36,8 @@ MAILINGS_AT_ONCE = 200
 
 ENHANCED_AT_FIRST = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
 """An enhanced status code (RFC 3463) at the beginning of a reply."""
+
+LONGEST_ENHANCED = len("5.123.123 ")
 
 
 class Bounded(NamedTuple):
@@ -57,7 +61,7 @@ class Chosen:
 
 
 class Watched(NamedTuple):
-    """A delivery that somebody should look at."""
+    """A delivery that somebody should look at: a row as it is read, for there are many."""
 
     id: int
     mailing_id: int
@@ -65,7 +69,11 @@ class Watched(NamedTuple):
     address: str
     code: int | None
     reply: str
-    since: datetime
+    since_millis: int
+
+    @property
+    def since(self) -> datetime:
+        return from_millis(self.since_millis)
 
     @property
     def domain(self) -> str:
@@ -74,8 +82,7 @@ class Watched(NamedTuple):
     @property
     def reason(self) -> str:
         """The reply's code and enhanced code; "" when no server said anything."""
-        enhanced = ENHANCED_AT_FIRST.match(self.reply) if self.code else None
-        return " ".join(filter(None, (str(self.code or ""), enhanced and enhanced[0])))
+        return _reason(self.code, self.reply[:LONGEST_ENHANCED])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ def counts(connection: Connection) -> dict[State, Bounded]:
 
 
 def _count(connection: Connection, state: State) -> Bounded:
-    of_state = _newest(state).limit(WATCHED_LOOKED_AT + 1).subquery()
+    of_state = _newest(state, "id").limit(WATCHED_LOOKED_AT + 1).subquery()
     number = connection.execute(select(func.count()).select_from(of_state)).scalar_one()
     return Bounded(min(number, WATCHED_LOOKED_AT), number > WATCHED_LOOKED_AT)
 
@@ -112,17 +119,21 @@ def _count(connection: Connection, state: State) -> Bounded:
 def watched(connection: Connection, chosen: Chosen) -> list[Watched]:
     """Those of the newest WATCHED_LOOKED_AT in that state that fit, newest first."""
     domain = None if chosen.domain is None else chosen.domain.lower()
+    names = ("id", "mailing_id", "address", "code", "reply", "troubled_at")
+    newest = _newest(chosen.state, *names).limit(WATCHED_LOOKED_AT).subquery().c
     began = func.coalesce(mailings.c.send_at, mailings.c.created_at)
-    columns = ("id", "mailing_id", "address", "code", "reply", "updated_at")
+    since = newest.troubled_at if chosen.state.about.is_terminal else type_coerce(began, Millis)
+    reply = func.coalesce(newest.reply, "")
     statement = (
-        select(*(deliveries.c[name] for name in columns), mailings.c.subject, began)
-        .join(mailings, mailings.c.id == deliveries.c.mailing_id)
-        .where(deliveries.c.id.in_(_looked_at(chosen.state)))
-        .order_by(deliveries.c.updated_at.desc(), deliveries.c.id.desc())
+        select(newest.id, newest.mailing_id, mailings.c.subject, newest.address, newest.code, reply, since)
+        .join(mailings, mailings.c.id == newest.mailing_id)
+        .order_by(newest.troubled_at.desc(), newest.id.desc())
     )
     if chosen.mailing_id is not None:
-        statement = statement.where(deliveries.c.mailing_id == chosen.mailing_id)
-    rows = (_watched(row, chosen.state) for row in connection.execute(statement))
+        statement = statement.where(newest.mailing_id == chosen.mailing_id)
+    rows = map(Watched._make, connection.execute(statement))
+    if chosen.reason is None and domain is None:
+        return list(rows)
     return [one for one in rows if chosen.reason in (None, one.reason) and domain in (None, one.domain)]
 
 
@@ -132,7 +143,7 @@ def groups(found: Iterable[Watched], by: str) -> list[Group]:
     for one in found:
         together[getattr(one, by)].append(one)
     made = [
-        Group(value, len(ones), ones[0], min(ones, key=lambda one: one.since))
+        Group(value, len(ones), ones[0], min(ones, key=attrgetter("since_millis")))
         for value, ones in together.items()
     ]
     return sorted(made, key=lambda group: -group.number)
@@ -156,20 +167,17 @@ def retry(connection: Connection, chosen: Chosen) -> Retried:
     return Retried(moved, is_all=picked == len(found) < WATCHED_LOOKED_AT)
 
 
-def _newest(state: State) -> Select[Any]:
-    statement = select(deliveries.c.id).where(IS_WATCHED, deliveries.c.trouble == state, *_in_view(state))
+@lru_cache(1_000)
+def _reason(code: int | None, begin: str) -> str:
+    enhanced = ENHANCED_AT_FIRST.match(begin) if code else None
+    return " ".join(filter(None, (str(code or ""), enhanced and enhanced[0])))
+
+
+def _newest(state: State, *names: str) -> Select[Any]:
+    columns = (deliveries.c[name] for name in names)
+    statement = select(*columns).where(IS_WATCHED, deliveries.c.trouble == state, *_in_view(state))
     return statement.order_by(deliveries.c.troubled_at.desc(), deliveries.c.id.desc())
 
 
 def _in_view(state: State) -> list[ColumnElement[bool]]:
     return [deliveries.c.troubled_at > now_millis() - KEPT_IN_VIEW_MS] if state.about.is_terminal else []
-
-
-def _looked_at(state: State) -> Select[Any]:
-    return select(_newest(state).limit(WATCHED_LOOKED_AT).subquery().c.id)
-
-
-def _watched(row: Any, state: State) -> Watched:
-    id, mailing_id, address, code, reply, updated_at, subject, began = row
-    since = from_millis(updated_at) if state.about.is_terminal else began
-    return Watched(id, mailing_id, subject, address, code, reply or "", since)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, literal, select
 
-from mailroom.database.clock import from_millis
 from mailroom.ledger.deliveries.attention import WATCHED_LOOKED_AT, Group, Watched, groups
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.states import State
@@ -24,14 +23,10 @@ class Returned:
 
 def of_mailing(connection: Connection, mailing_id: int) -> Returned:
     """However many there are, the newest WATCHED_LOOKED_AT are looked at."""
-    columns = (deliveries.c[name] for name in ("id", "mailing_id", "address", "code", "reply", "updated_at"))
+    subject, reply = literal(""), func.coalesce(deliveries.c.reply, "")
+    row = (deliveries.c.id, deliveries.c.mailing_id, subject, deliveries.c.address, deliveries.c.code, reply)
     bounced = (deliveries.c.mailing_id == mailing_id, deliveries.c.trouble == State.BOUNCED)
-    newest = select(*columns).where(*bounced).order_by(deliveries.c.id.desc()).limit(WATCHED_LOOKED_AT + 1)
-    found = [
-        Watched(
-            row.id, row.mailing_id, "", row.address, row.code, row.reply or "", from_millis(row.updated_at)
-        )
-        for row in connection.execute(newest)
-    ]
+    newest = select(*row, deliveries.c.troubled_at).where(*bounced).order_by(deliveries.c.id.desc())
+    found = [Watched._make(row) for row in connection.execute(newest.limit(WATCHED_LOOKED_AT + 1))]
     some = found[:WATCHED_LOOKED_AT]
     return Returned(len(some), len(some) == len(found), groups(some, "domain"), groups(some, "reason"))

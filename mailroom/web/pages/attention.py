@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
@@ -13,7 +13,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from mailroom.database import clock
-from mailroom.database.clock import from_millis
 from mailroom.database.together import Together
 from mailroom.ledger.deliveries import attention
 from mailroom.ledger.deliveries.attention import Bounded, Chosen, Group, Watched
@@ -33,11 +32,10 @@ IN_ORDER = [state for state in GRAVEST_FIRST if state in WATCHED]
 GROUPS_SHOWN = 10
 WATCHED_SHOWN = 20
 
-AGES = (
-    (timedelta(hours=1), "under an hour"),
-    (timedelta(days=1), "under a day"),
-    (timedelta.max, "a day or more"),
-)
+HOUR = 3_600_000
+
+AGES = ((HOUR, "under an hour"), (24 * HOUR, "under a day"), (math.inf, "a day or more"))
+"""Milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def page() -> str:
         bar_width=round(MINUTE_BAR_WIDTH, 3),
         tabs=[_tab(state, counted[state], chosen.state) for state in IN_ORDER],
         tables=_tables(found, chosen),
-        ages=_ages(found, from_millis(now)),
+        ages=_ages(found, now),
         shown=found[:WATCHED_SHOWN],
         number=len(found),
         parked=parked_words(waiting),
@@ -194,7 +192,12 @@ def _table(title: str, heading: str, lines: list[GroupLine]) -> GroupTable:
     return GroupTable(title, heading, lines[:GROUPS_SHOWN], max(0, len(lines) - GROUPS_SHOWN))
 
 
-def _ages(found: list[Watched], now: datetime) -> list[tuple[str, int]]:
+def _ages(found: list[Watched], now_millis: int) -> list[tuple[str, int]]:
     """How many have been so for how long."""
-    aged = Counter(next(words for limit, words in AGES if now - one.since < limit) for one in found)
-    return [(words, aged[words]) for _, words in AGES]
+    since = sorted(one.since_millis for one in found)
+    ages, counted = [], 0
+    for limit, words in AGES:
+        younger = len(since) - bisect_right(since, now_millis - limit)
+        ages.append((words, younger - counted))
+        counted = younger
+    return ages
