@@ -126,7 +126,7 @@ class Keyboard(Hands):
         chooser.value.set_files({"name": name, "mimeType": "application/octet-stream", "buffer": content})
 
     def _go_to(self, place: Locator) -> None:
-        expect(place).to_be_visible()
+        place.wait_for()  # as patiently as a mouse does
         self.page.wait_for_load_state()
         for key in ("Tab", "Shift+Tab"):
             for _ in range(self.MOST_TABS):

@@ -305,8 +305,9 @@ def chromium() -> str:
 @pytest.fixture(scope="module")
 def _running_browser(chromium: str) -> Iterator[Browser]:
     """For a module, not for all: while Playwright runs, no asyncio.run() is possible in its thread."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # a machine that runs all tests at once may keep a browser waiting
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser

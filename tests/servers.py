@@ -21,7 +21,7 @@ from mailroom.local import catcher, parent_death, valkey
 from mailroom.local.ports import LOOPBACK_HOST, free_port
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 10, what: str = "it") -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 30, what: str = "it") -> None:
     """Return as soon as `condition` holds; fail after `timeout` seconds."""
     deadline, pauses = time.monotonic() + timeout, growing_pauses()
     while not condition():

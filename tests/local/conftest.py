@@ -77,7 +77,7 @@ class LocalRun:
         raise AssertionError(f"no process of {words}: {self.printed}")
 
     def get(self, path: str, cookie: str = "") -> tuple[int, dict[str, str], str]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         connection.request("GET", path, headers={"Cookie": cookie})
         response = connection.getresponse()
         return response.status, dict(response.getheaders()), response.read().decode()

@@ -85,7 +85,7 @@ def test_it_goes_on_when_it_was_started_to_outlive_the_terminal(start: Start) ->
         if not {"valkey-server"} & set(" ".join(process.cmdline()).split("/")):
             process.send_signal(signal.SIGHUP)
     time.sleep(1)  # for whom it would end
-    assert run.answers()
+    wait_until(run.answers, what="it answers")
     assert "ended (" not in run.printed and "stopping" not in run.printed
     assert run.interrupt() == 0
     assert run.left() == []

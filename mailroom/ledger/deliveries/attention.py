@@ -131,7 +131,7 @@ def watched(connection: Connection, chosen: Chosen) -> list[Watched]:
     )
     if chosen.mailing_id is not None:
         statement = statement.where(newest.mailing_id == chosen.mailing_id)
-    rows = map(Watched._make, connection.execute(statement))
+    rows = map(Watched._make, connection.execute(statement).all())
     if chosen.reason is None and domain is None:
         return list(rows)
     return [one for one in rows if chosen.reason in (None, one.reason) and domain in (None, one.domain)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, case, select
 
@@ -26,8 +26,7 @@ tells that.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """One mail's time on the wire, in milliseconds since the epoch."""
 
     worker: str
@@ -60,7 +59,7 @@ def marks_of(connection: Connection, mailing_id: int, total: int, now: int) -> t
         .where(chosen)
         .order_by(deliveries.c.id),
         {"sample": sample} if sample else {},
-    )
+    ).all()
     marks = [
         Mark(worker, session, number, state, marked_at, _end(state, marked_at, updated_at, now))
         for number, (worker, session, state, marked_at, updated_at) in enumerate(rows, start=1)

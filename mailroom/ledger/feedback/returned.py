@@ -27,6 +27,6 @@ def of_mailing(connection: Connection, mailing_id: int) -> Returned:
     row = (deliveries.c.id, deliveries.c.mailing_id, subject, deliveries.c.address, deliveries.c.code, reply)
     bounced = (deliveries.c.mailing_id == mailing_id, deliveries.c.trouble == State.BOUNCED)
     newest = select(*row, deliveries.c.troubled_at).where(*bounced).order_by(deliveries.c.id.desc())
-    found = [Watched._make(row) for row in connection.execute(newest.limit(WATCHED_LOOKED_AT + 1))]
+    found = list(map(Watched._make, connection.execute(newest.limit(WATCHED_LOOKED_AT + 1)).all()))
     some = found[:WATCHED_LOOKED_AT]
     return Returned(len(some), len(some) == len(found), groups(some, "domain"), groups(some, "reason"))

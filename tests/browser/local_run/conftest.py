@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
 from mailroom.local.ports import free_port
 from tests.servers import wait_until
@@ -26,12 +26,6 @@ ROOT = Path(__file__).resolve().parents[3]
 READY = re.compile(r"Mailroom is ready: (http://\S+)/sign-in\?token=(\S+)")
 ASKED_FOR = ("404", "409", "422", "Blocked script execution", "Blocked form submission")
 """Chromium calls these errors; here they are what was asked for."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _patience() -> None:
-    """A machine that runs all tests at once may keep a browser waiting."""
-    expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")
