@@ -56,6 +56,35 @@ def write_temporary(file: IO[bytes], octets: bytes | bytearray) -> None:
             octets = octets[file.write(octets) :]
 
 
+class OctetsOnDisk:
+    """A part of a temporary file. Threads may read it at once; the file goes when nobody has a part of it."""
+
+    __slots__ = ("_at", "_file", "_size")
+
+    def __init__(self, file: IO[bytes], at: int, size: int) -> None:
+        self._file, self._at, self._size = file, at, size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def slices(self, size: int) -> Iterator[bytes]:
+        """All of it, `size` octets at a time. Raises OSError."""
+        at, end = self._at, self._at + self._size
+        while at < end:
+            piece = os.pread(self._file.fileno(), min(size, end - at), at)
+            if not piece:
+                raise OSError("a temporary file is shorter than it was")
+            at += len(piece)
+            yield piece
+
+
+def put_on_disk(file: IO[bytes], octets: bytes) -> OctetsOnDisk:
+    """At the end of a `temporary_file`. Raises NoTemporaryRoom."""
+    at = file.seek(0, os.SEEK_END)
+    write_temporary(file, octets)
+    return OctetsOnDisk(file, at, len(octets))
+
+
 def places_for(wanted: int) -> int:
     """How many files this process may have open: as many as wanted, if the hard limit lets us."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

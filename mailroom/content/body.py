@@ -8,7 +8,8 @@ one, only what is near a tag.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from mailroom.content.encoding import Encode, encoding_for, quoted_printable, quoted_printable_part
 from mailroom.content.merge.plain import LiquidLike, PlainTemplate, Template, Values, crlf, names_used
@@ -66,7 +67,29 @@ class PersonalLines(Personal):
         return b"".join([*made, encoded[last] if last in encoded else encode(whole_lines(last))])
 
 
-Piece = bytes | Personal
+class KeptElsewhere(Protocol):
+    """Octets that are the same for everybody, and so many that they need not be in memory."""
+
+    def __len__(self) -> int: ...
+
+    def __bytes__(self) -> bytes: ...
+
+
+Piece = bytes | KeptElsewhere | Personal
+Keep = Callable[[bytes], bytes | KeptElsewhere]
+
+LARGE_PIECE = 64 * 1024
+"""Octets from which on a piece is never joined with others."""
+
+
+def as_it_is(octets: bytes) -> bytes:
+    return octets
+
+
+def kept(piece: Piece, keep: Keep) -> Piece:
+    """What is large as `keep` has it."""
+    return keep(piece) if isinstance(piece, bytes) and len(piece) >= LARGE_PIECE else piece
+
 
 NEAR = 100
 """Characters beside a tag that are encoded with it, so that soft line breaks stay few."""

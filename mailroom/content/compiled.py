@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
-from mailroom.content.body import Personal, Piece
+from mailroom.content.body import LARGE_PIECE, Keep, KeptElsewhere, Personal, Piece, as_it_is, kept
 from mailroom.content.characters import misplaced
 from mailroom.content.content import LONGEST_SUBJECT, Content
 from mailroom.content.custom_headers import custom_header
@@ -18,9 +18,6 @@ from mailroom.content.merge.tags import parse_template, refuse_overfull
 from mailroom.content.mime import root_part
 from mailroom.content.stencil import stencil_of
 from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG, Link
-
-LARGE_PIECE = 64 * 1024
-"""Octets from which on a piece is never joined with others."""
 
 
 class Addressee(Protocol):
@@ -45,13 +42,14 @@ class Compiled:
         subject: Template | None,
         date: datetime,
         rest: Sequence[Piece],
+        keep: Keep,
     ) -> None:
         self._date = _date_and_version(date.replace(microsecond=0), date.utcoffset())
         self._before_to = before_to
         self._to = to
         self._subject = subject
-        self._rest = _joined(rest)
-        self.size = sum([len(piece) for piece in self._rest if isinstance(piece, bytes)])
+        self._rest = [kept(piece, keep) for piece in _joined(rest)]
+        self.size = sum([len(piece) for piece in self._rest if not isinstance(piece, Personal)])
         uses = names_used(subject)
         for piece in self._rest:
             uses.update(piece.names_used if isinstance(piece, Personal) else ())
@@ -86,7 +84,7 @@ class Compiled:
         link: Link | None = None,
     ) -> bytes:
         """The whole message of RFC 5322: CRLF line ends, 7-bit, not dot-stuffed. As `pieces`."""
-        return b"".join(self.pieces(address, variables, message_id, date, link))
+        return b"".join(map(bytes, self.pieces(address, variables, message_id, date, link)))
 
     def pieces(
         self,
@@ -95,14 +93,15 @@ class Compiled:
         message_id: str,
         date: bytes | None = None,
         link: Link | None = None,
-    ) -> list[bytes]:
-        """The same in pieces, each of whole lines; those of `shared` are the same objects for everybody.
+    ) -> list[bytes | KeptElsewhere]:
+        """The same in pieces, each of whole lines; what `keep` made are the same objects for everybody.
 
         `date`: from `date_fields`, another Date than that of the compiled message. `link`: of bulk mail. A
         shared one is the same for everybody but for the Message-ID and the link. Raises MergeError when
         this recipient's variables do not fit the template.
         """
-        head, values = self._head(address, message_id), _values(address, variables)
+        head: list[bytes | KeptElsewhere] = self._head(address, message_id)
+        values = _values(address, variables)
         if link is not None:
             head.append(link.fields)
             # A column of their own goes first.
@@ -111,36 +110,33 @@ class Compiled:
         head.append(date or self._date)
         if self._subject is not None:
             head.append(_personal_subject(self._subject.render(values)))
-        return head + [piece if isinstance(piece, bytes) else piece.render(values) for piece in self._rest]
+        head += [piece.render(values) if isinstance(piece, Personal) else piece for piece in self._rest]
+        return head
 
-    def _head(self, address: Addressee, message_id: str) -> list[bytes]:
+    def _head(self, address: Addressee, message_id: str) -> list[Any]:
         to = self._to if self._to is not None else to_header(address.address, address.name)
         return [self._before_to, to, f"Message-ID: {message_id}\r\n".encode("ascii", "replace")]
-
-    @property
-    def shared(self) -> list[bytes]:
-        """The pieces that are the same for everybody."""
-        return [piece for piece in self._rest if isinstance(piece, bytes)]
 
 
 def _values(address: Addressee, variables: Values | None) -> dict[str, Value]:
     return {"email": address.address, "name": address.name, **(variables or {})}
 
 
-def compile_message(content: Content, uid: str, date: datetime) -> Compiled:
+def compile_message(content: Content, uid: str, date: datetime, keep: Keep = as_it_is) -> Compiled:
     """Everything that is the same for all recipients, laid out and encoded.
 
-    `uid` names the mailing; `date` is the Date of every message that is rendered without one. Raises
-    MergeError for a template that `check` would have refused.
+    `uid` names the mailing; `date` is the Date of every message that is rendered without one. `keep` has each
+    large piece as it is made. Raises MergeError for a template that `check` would have refused.
     """
     subject = parse_template(content.subject) if content.is_personal else None
     constant: list[Piece] = [] if subject else [text_header("Subject", content.subject)]
     if content.reply_to:
         constant.append(address_header("Reply-To", content.reply_to))
     constant += [custom_header(name, value, personal=content.is_personal) for name, value in content.headers]
-    root = root_part(content, uid)
+    root = root_part(content, uid, keep)
     rest = [*constant, root.fields, b"\r\n", *root.body]
-    return Compiled(address_header("From", [content.sender]), _shown_recipients(content), subject, date, rest)
+    sender, shown = address_header("From", [content.sender]), _shown_recipients(content)
+    return Compiled(sender, shown, subject, date, rest, keep)
 
 
 def _personal_subject(subject: str) -> bytes:

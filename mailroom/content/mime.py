@@ -20,7 +20,7 @@ from functools import partial
 from urllib.parse import quote
 
 from mailroom.content.addresses import quoted
-from mailroom.content.body import Piece, body_pieces
+from mailroom.content.body import Keep, Piece, body_pieces, kept
 from mailroom.content.content import Attachment, Content
 from mailroom.content.encoding import BASE64_SLICE, base64_lines
 from mailroom.content.file_names import personal_file_name
@@ -38,8 +38,11 @@ class MimePart:
     body: Sequence[Piece]
 
 
-def root_part(content: Content, uid: str) -> MimePart:
-    """The whole of `content` as one part; `uid` makes the boundaries this mailing's own."""
+def root_part(content: Content, uid: str, keep: Keep) -> MimePart:
+    """The whole of `content` as one part; `uid` makes the boundaries this mailing's own. `keep` has large
+    files as they are read, piece by piece.
+    """
+    personal = content.is_personal
     shown = [a for a in content.attachments if content.html and a.content_id]
     others = [a for a in content.attachments if not (content.html and a.content_id)]
     bodies: list[MimePart] = []
@@ -47,11 +50,10 @@ def root_part(content: Content, uid: str) -> MimePart:
         bodies.append(_text_part("plain", content.text, content))
     if content.html:
         html = _text_part("html", content.html, content)
-        pictures = [_file_part(one, personal=content.is_personal) for one in shown]
+        pictures = [_file_part(one, keep, personal=personal) for one in shown]
         bodies.append(_multipart("related", [html, *pictures], uid))
     body = _multipart("alternative", bodies, uid)
-    personal = content.is_personal
-    return _multipart("mixed", [body, *(_file_part(one, personal=personal) for one in others)], uid)
+    return _multipart("mixed", [body, *(_file_part(one, keep, personal=personal) for one in others)], uid)
 
 
 def _multipart(subtype: str, parts: list[MimePart], uid: str) -> MimePart:
@@ -78,10 +80,10 @@ def _text_part(subtype: str, source: str, content: Content) -> MimePart:
     return MimePart(fields.encode("ascii"), pieces)
 
 
-def _file_part(attachment: Attachment, *, personal: bool) -> MimePart:
+def _file_part(attachment: Attachment, keep: Keep, *, personal: bool) -> MimePart:
     fields = partial(_file_fields, attachment)
     # In pieces that are never joined: of a large file there is one copy, in base64.
-    body = [base64_lines(data) for data in attachment.slices(BASE64_SLICE)]
+    body = [kept(base64_lines(data), keep) for data in attachment.slices(BASE64_SLICE)]
     filled = personal_file_name(attachment.filename, fields) if personal else None
     return MimePart(filled or fields(clean(attachment.filename)).encode("ascii", "replace"), body)
 

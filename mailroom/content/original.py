@@ -18,6 +18,7 @@ from tempfile import TemporaryFile
 from typing import Protocol
 
 from mailroom.content.addresses import Address
+from mailroom.content.body import KeptElsewhere
 from mailroom.content.content import Content
 from mailroom.content.downgrade import downgraded, fits
 from mailroom.content.fields import (
@@ -112,7 +113,7 @@ class Original:
 class Verbatim:
     """Stands where a compiled message stands: the same octets for everybody."""
 
-    shared: Sequence[bytes]
+    shared: Sequence[bytes | KeptElsewhere]
     """All of it, in pieces of whole lines."""
 
     @property
@@ -125,9 +126,9 @@ class Verbatim:
 
     def render(self, *_: object) -> bytes:
         """Its own Message-ID, Date and unsubscribe link count, whatever is given."""
-        return b"".join(self.shared)
+        return b"".join(map(bytes, self.shared))
 
-    def pieces(self, *_: object) -> list[bytes]:
+    def pieces(self, *_: object) -> list[bytes | KeptElsewhere]:
         """Its own Message-ID and Date count, whatever is given."""
         return list(self.shared)
 

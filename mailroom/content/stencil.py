@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mailroom.content.body import Personal, Piece
+from mailroom.content.body import KeptElsewhere, Personal, Piece
 from mailroom.content.encoding import Encode, quoted_printable
 from mailroom.content.headers import text_header
 from mailroom.content.merge.plain import PlainTemplate, Template, Values
@@ -83,7 +83,7 @@ def stencil_of(subject: Template | None, rest: Sequence[Piece]) -> Stencil | Non
     return Stencil(whole, room) if room >= WORTH_A_HOLE else None
 
 
-def _cut(piece: Personal | Template) -> CutText | None:
+def _cut(piece: Personal | Template | KeptElsewhere) -> CutText | None:
     """None: how it is encoded depends on more than that its values go in as they are."""
     if not isinstance(piece, Personal):
         return _cut_at_tags(piece, _subject)
@@ -91,7 +91,7 @@ def _cut(piece: Personal | Template) -> CutText | None:
     return _cut_at_tags(piece.template, quoted_printable) if is_usual else None
 
 
-def _cut_at_tags(template: Template, encode: Encode) -> CutText | None:
+def _cut_at_tags(template: Template | KeptElsewhere, encode: Encode) -> CutText | None:
     if not isinstance(template, PlainTemplate):
         return None
     texts, names = template.pieces[::2], template.pieces[1::2]

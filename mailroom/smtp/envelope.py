@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from mailroom.files import OctetsOnDisk
 from mailroom.smtp.failure import Failure, Stage, Withdrawn
 from mailroom.smtp.reply import Reply
 
@@ -20,25 +21,38 @@ class ReadyLines(bytes):
     __slots__ = ()
 
 
+LINES_READ_AT_ONCE = 256 * 1024
+"""Octets, of what is not in memory."""
+
+
 class SharedLines:
     """Whole lines that many envelopes share, looked through once. Their dots are doubled as they leave: who
     kept both forms would keep a large message twice.
+
+    `put` keeps them, if it is not to be in memory.
     """
 
-    __slots__ = ("_has_dots", "_lines", "is_clean")
+    __slots__ = ("_is_ready", "_lines", "is_clean")
 
-    def __init__(self, lines: bytes) -> None:
-        self._lines = lines
+    def __init__(self, lines: bytes, put: Callable[[bytes], OctetsOnDisk] | None = None) -> None:
         self.is_clean = has_no_other_break(lines)
-        self._has_dots = lines.startswith(b".") or b"\r\n." in lines
+        self._is_ready = not (lines.startswith(b".") or b"\r\n." in lines) and lines.endswith(b"\r\n")
+        self._lines = put(lines) if put else lines
 
     def __len__(self) -> int:
         return len(self._lines)
 
-    @property
-    def stuffed(self) -> bytes:
-        is_ready = not self._has_dots and self._lines.endswith(b"\r\n")
-        return self._lines if is_ready else stuffed(self._lines)
+    def __bytes__(self) -> bytes:
+        return b"".join(self._slices())
+
+    def stuffed(self) -> Iterator[bytes]:
+        """As they go over the wire. Raises OSError when they cannot be read any more."""
+        return self._slices() if self._is_ready else iter([stuffed(bytes(self))])
+
+    def _slices(self) -> Iterator[bytes]:
+        return (
+            iter([self._lines]) if isinstance(self._lines, bytes) else self._lines.slices(LINES_READ_AT_ONCE)
+        )
 
 
 class LongContent:
@@ -62,7 +76,11 @@ class LongContent:
 
     def stuffed(self) -> Iterator[bytes]:
         """As it goes over the wire, without the final dot."""
-        return (piece.stuffed if isinstance(piece, SharedLines) else stuffed(piece) for piece in self.pieces)
+        for piece in self.pieces:
+            if isinstance(piece, SharedLines):
+                yield from piece.stuffed()
+            else:
+                yield stuffed(piece)
 
 
 class Envelope(NamedTuple):

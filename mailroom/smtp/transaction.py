@@ -216,6 +216,9 @@ class Dialogue:
             reply = await wire.reply(self._timeout)
         except Broken as broken:
             return _lost("data", broken.message)
+        except OSError as error:
+            wire.abort(f"the message could not be read: {error}")
+            return _lost("data", f"the message could not be read: {error.strerror or error}")
         wire.abort(f"the server did not wait for the end of the message: {reply}")
         if reply.code < 400:
             return _lost("data", f"the server accepted a message that it did not have: {reply}")

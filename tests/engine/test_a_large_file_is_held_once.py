@@ -93,6 +93,17 @@ def test_five_sessions_to_a_slow_server_hold_one_copy(start: Start, server: Slow
     assert peak_of(worker) < 150 * MEBIBYTE
 
 
+def test_five_sessions_hold_none_of_five(start: Start, server: SlowServer) -> None:
+    """A file of its own for each: what waits for a slow server waits on the disk."""
+    system = start(MAILROOM_CONNECTIONS=str(SESSIONS), MAIL_PORT=str(server.port))
+    mailings_with_files(system, SESSIONS)
+    system.before_workers = ["env"]
+    pool = system.start_workers(1, MAIL_PORT=str(server.port))
+    system.wait(lambda: sum(octets > 2 * MEBIBYTE for octets in server.read.values()) == SESSIONS, 60)
+    (worker,) = system.workers(pool)
+    assert peak_of(worker) < 150 * MEBIBYTE
+
+
 def test_each_gets_all_of_it(tmp_path: Path, sqlite_url: str, valkey: Valkey) -> None:
     octets, text = os.urandom(3_000_001), ".\n..\n" + "x" * 100 + "\n.\n"
     file = Attachment("film.bin", "video/mp4", octets)

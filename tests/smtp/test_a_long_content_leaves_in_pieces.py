@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailroom.files import put_on_disk, temporary_file
 from mailroom.smtp import transaction
 from mailroom.smtp.envelope import Envelope, LongContent, SharedLines, stuffed, unsendable
 from mailroom.smtp.failure import Failure
@@ -25,22 +27,27 @@ def lines_of(lines: list[bytes]) -> bytes:
     return b"".join(line + b"\r\n" for line in lines)
 
 
-@given(st.lists(st.tuples(st.booleans(), LINES), min_size=1, max_size=6))
+KINDS: dict[str, Callable[[bytes], bytes | SharedLines]] = {
+    "its own": bytes,
+    "shared": SharedLines,
+    "on disk": lambda lines: SharedLines(lines, partial(put_on_disk, temporary_file())),
+}
+
+
+@given(st.lists(st.tuples(st.sampled_from([*KINDS]), LINES), min_size=1, max_size=6))
 @settings(max_examples=200)
-def test_in_pieces_it_is_the_same_on_the_wire(pieces: list[tuple[bool, list[bytes]]]) -> None:
+def test_in_pieces_it_is_the_same_on_the_wire(pieces: list[tuple[str, list[bytes]]]) -> None:
     whole = b"".join(lines_of(lines) for _, lines in pieces)
-    content = LongContent(
-        [SharedLines(lines_of(lines)) if is_block else lines_of(lines) for is_block, lines in pieces]
-    )
+    content = LongContent([KINDS[kind](lines_of(lines)) for kind, lines in pieces])
     assert b"".join(content.stuffed()) == stuffed(whole)
     assert len(content) == len(whole)
     assert unsendable(Envelope("a@x.org", "b@x.org", content), 0) is None
 
 
 @pytest.mark.parametrize("octets", [b"a\nb\r\n", b"a\rb\r\n", b"a\r\n\n", b"\r\r\n"])
-@pytest.mark.parametrize("kind", [SharedLines, bytes])
-def test_another_line_break_is_found_in_every_piece(octets: bytes, kind: Callable[[bytes], bytes]) -> None:
-    content = LongContent([b"Subject: x\r\n\r\n", kind(octets), SharedLines(FILE)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_line_break_is_found_in_every_piece(octets: bytes, kind: str) -> None:
+    content = LongContent([b"Subject: x\r\n\r\n", KINDS[kind](octets), SharedLines(FILE)])
     failure = unsendable(Envelope("a@x.org", "b@x.org", content), 0)
     assert failure is not None and failure.kind == "permanent" and "not CRLF" in failure.message
     too_large = unsendable(Envelope("a@x.org", "b@x.org", LongContent([SharedLines(FILE)])), 1_000)
@@ -50,8 +57,11 @@ def test_another_line_break_is_found_in_every_piece(octets: bytes, kind: Callabl
 @pytest.mark.usefixtures("each_loop")
 @pytest.mark.parametrize("pipelining", ["on", "off"])
 @pytest.mark.parametrize("text", [b"", b".\r\n", b"x" * 900 + b"\r\n.y\r\n"])
-def test_it_arrives_octet_by_octet(sink: Sink, deliver: Deliver, pipelining: str, text: bytes) -> None:
-    block = SharedLines(text + FILE + text)
+@pytest.mark.parametrize("kind", ["shared", "on disk"])
+def test_it_arrives_octet_by_octet(
+    sink: Sink, deliver: Deliver, pipelining: str, text: bytes, kind: str
+) -> None:
+    block = KINDS[kind](text + FILE + text)
     envelopes = [
         Envelope("n@x.org", name, LongContent([f"To: {name}\r\n\r\n".encode(), block, b".\r\n--end\r\n"]))
         for name in ("a@x.org", "b@x.org")
@@ -63,6 +73,20 @@ def test_it_arrives_octet_by_octet(sink: Sink, deliver: Deliver, pipelining: str
     assert [message.raw for message in server.messages()] == [
         f"To: {one.recipient}\r\n\r\n".encode() + text + FILE + text + b".\r\n--end\r\n" for one in envelopes
     ]
+
+
+def test_what_cannot_be_read_any_more_is_tried_again(sink: Sink, deliver: Deliver) -> None:
+    """A disk that fails: whoever has had half of it has not had it, nor does the session go on."""
+    file = temporary_file()
+    block = SharedLines(FILE, partial(put_on_disk, file))
+    file.truncate(len(FILE) // 2)
+    tray = Tray()
+    tray.waiting = [Envelope("n@x.org", "a@x.org", LongContent([b"To: a@x.org\r\n\r\n", block]))]
+    server = sink()
+    deliver(server, tray)
+    (failure,) = tray.outcomes.values()
+    assert isinstance(failure, Failure) and failure.scope == "session" and "could not be read" in str(failure)
+    assert server.messages() == []
 
 
 @pytest.mark.parametrize(

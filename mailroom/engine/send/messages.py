@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, read_formatted
-from mailroom.content.compiled import LARGE_PIECE, Addressee, Compiled, compile_message
+from mailroom.content.body import LARGE_PIECE, KeptElsewhere
+from mailroom.content.compiled import Addressee, Compiled, compile_message
 from mailroom.content.content import BULK_PURPOSE, Content, DistantAttachment
 from mailroom.content.encoding import BASE64_SLICE
 from mailroom.content.link_tokens import LinkKey
@@ -22,6 +22,7 @@ from mailroom.content.return_tokens import Returning, ReturnKey, ReturnPaths, Re
 from mailroom.content.unsubscribe import Link, LinkPlace, NoReturnShown, NotShown, Sealing, UnsubscribeLinks
 from mailroom.database.engine import Database
 from mailroom.engine.letterhead import id_seal
+from mailroom.engine.send.shelf import Shelf
 from mailroom.ledger.consent import link_keys
 from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import Shown, SlicedFile, ToCompile
@@ -48,7 +49,6 @@ class UnreadableContent:
     """
 
     size = 0
-    shared: Sequence[bytes] = ()
 
     def __init__(self, words: str) -> None:
         self._words = words
@@ -59,7 +59,7 @@ class UnreadableContent:
     def render(self, *_: object) -> bytes:
         raise MergeError(self._words)
 
-    def pieces(self, *_: object) -> list[bytes]:
+    def pieces(self, *_: object) -> list[bytes | KeptElsewhere]:
         raise MergeError(self._words)
 
 
@@ -75,8 +75,6 @@ class SendableMessage(NamedTuple):
     returns: ReturnPaths | None = None  # where what comes back is read
     has_fields: bool = False  # for the provider that it is handed to
     seal: IdSeal | None = None  # of its Message-IDs
-    lines: Mapping[int, SharedLines] = MappingProxyType({})
-    """Of its large pieces, by their id(): what goes over the wire, once for all deliveries."""
 
     def render(self, delivery: OneDelivery) -> bytes:
         """For those who read it. Raises MergeError when this recipient's variables do not fit."""
@@ -88,7 +86,7 @@ class SendableMessage(NamedTuple):
         """For the wire, with these `date_fields`. Raises MergeError, too."""
         name, link = self._name(delivery), self._link(delivery)
         first = provider_fields(name) if self.has_fields else b""
-        if not self.lines:
+        if self.compiled.size < LARGE_PIECE:
             if (filled := self.compiled.fill(delivery, delivery.variables, name, date, link)) is not None:
                 return ReadyLines(first + filled)
             whole = self.compiled.render(delivery, delivery.variables, name, date, link)
@@ -96,12 +94,11 @@ class SendableMessage(NamedTuple):
         found: list[bytes | SharedLines] = []
         run = [first] if first else []  # what stands between two of them, to be one piece
         for piece in self.compiled.pieces(delivery, delivery.variables, name, date, link):
-            shared = self.lines.get(id(piece))
-            if shared is None:
-                run.append(piece)
-            else:
-                found += [b"".join(run), shared] if run else [shared]
+            if isinstance(piece, SharedLines):
+                found += [b"".join(run), piece] if run else [piece]
                 run = []
+            else:
+                run.append(bytes(piece))
         return LongContent([*found, b"".join(run)] if run else found)
 
     def return_path(self, delivery: OneDelivery) -> str:
@@ -193,7 +190,7 @@ def _compiled(connection: Connection, mailing_ids: set[int], place: LinkPlace) -
             messages[mailing.id] = _message(
                 mailing,
                 sender,
-                Verbatim(list(whole_lines_of(octets))),
+                Verbatim(list(map(Shelf().put, whole_lines_of(octets)))),
                 returns=returns if is_authors else None,
             )
         elif mailing.message_id is None:
@@ -208,7 +205,7 @@ def _compiled(connection: Connection, mailing_ids: set[int], place: LinkPlace) -
 
 def _compile(mailing: ToCompile, content: Content) -> Compiled | UnreadableContent:
     try:
-        return compile_message(content, mailing.uid, mailing.created_at)
+        return compile_message(content, mailing.uid, mailing.created_at, Shelf().put)
     except MergeError as trouble:
         return UnreadableContent(str(trouble))
 
@@ -250,7 +247,6 @@ def _message(
         links=links,
         returns=returns,
         seal=id_seal(mailing.id_secret),
-        lines={id(piece): SharedLines(piece) for piece in compiled.shared if len(piece) >= LARGE_PIECE},
     )
 
 

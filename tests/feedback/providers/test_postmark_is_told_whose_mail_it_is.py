@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailroom.content.compiled import LARGE_PIECE
+from mailroom.content.body import LARGE_PIECE
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.unsubscribe import LinkPlace
 from mailroom.engine.accept.acceptance import accept
