@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, delete, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, delete, func, select, update
 
 from mailroom.database.clock import from_millis, now_millis
 from mailroom.database.statement import Statement
@@ -40,7 +40,8 @@ ANSWERED_WITHIN_MS = 5_000
 HANDED_OVER_WITHIN_MS = 60_000
 """An answer that is so old, or a mail that waits so long for one, shows that a server serves somebody."""
 
-LATEST_SESSIONS = 50
+LATEST_SESSIONS, LATEST_BATCHES = 50, 10
+"""So many are looked at."""
 
 
 ABOUT_US = ("mail", "rcpt", "data", "dot")
@@ -190,15 +191,24 @@ def serves_others(connection: Connection, server: str, route: str, batch_id: int
         deliveries.c.marked_at > now - HANDED_OVER_WITHIN_MS
     )
     at_work = select(deliveries.c.id).where(deliveries.c.batch_id.in_(theirs), answered | handed_over)
-    if connection.execute(at_work.limit(1)).one_or_none() is not None:
-        return True
+    # Whose worker has ended its batch has no lease, for a moment; its session goes on with the next one.
+    newest = select(func.max(deliveries.c.batch_id)).scalar_subquery()
+    between_batches = (
+        select(deliveries.c.id)
+        .join(sessions, sessions.c.id == deliveries.c.session_id)
+        .where(deliveries.c.batch_id > newest - LATEST_BATCHES, answered)
+        .where(sessions.c.server == server, sessions.c.worker != owner)
+    )
     latest = select(sessions).order_by(sessions.c.id.desc()).limit(LATEST_SESSIONS).subquery()
     opened = select(latest.c.id).where(
         latest.c.server == server,
         latest.c.worker != owner,
         latest.c.opened_at > now - ANSWERED_WITHIN_MS,
     )
-    return connection.execute(opened.limit(1)).one_or_none() is not None
+    return any(
+        connection.execute(found.limit(1)).one_or_none() is not None
+        for found in (at_work, between_batches, opened)
+    )
 
 
 def healthy(connection: Connection, server: str, accepted_ms_ago: int | None = None) -> bool:
