@@ -179,8 +179,14 @@ def test_eight_times_as_much_takes_no_thirty_times_as_long(
     while (before := seconds(given(number), enough=SHORTEST)) <= SHORTEST and number < 2_000_000:
         number *= 4
     assert number >= 2_000, "it is slow already"
-    most = MOST_TIMES * max(before, SHORTEST / MORE)
-    assert seconds(given(MORE * number), enough=max(most, SHORTEST)) < max(most, SHORTEST)
+    for _ in range(
+        3
+    ):  # who else is at work makes one of them longer; what grows as a square is never shorter
+        most = max(MOST_TIMES * max(before, SHORTEST / MORE), SHORTEST)
+        if (after := seconds(given(MORE * number), enough=most)) < most:
+            break
+        before = seconds(given(number))
+    assert after < most
 
 
 def test_a_list_keeps_its_first_mistakes_and_counts_all() -> None:
