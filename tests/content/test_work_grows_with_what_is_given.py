@@ -181,7 +181,7 @@ def test_eight_times_as_much_takes_no_thirty_times_as_long(
     assert number >= 2_000, "it is slow already"
     for _ in range(
         3
-    ):  # who else is at work makes one of them longer; what grows as a square is never shorter
+    ):  # others at work make one of them longer; a square stays one
         most = max(MOST_TIMES * max(before, SHORTEST / MORE), SHORTEST)
         if (after := seconds(given(MORE * number), enough=most)) < most:
             break
