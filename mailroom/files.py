@@ -79,10 +79,20 @@ class OctetsOnDisk:
 
 
 def put_on_disk(file: IO[bytes], octets: bytes) -> OctetsOnDisk:
-    """At the end of a `temporary_file`. Raises NoTemporaryRoom."""
+    """At the end of a `temporary_file`. Raises NoTemporaryRoom, and leaves nothing of it there then."""
     at = file.seek(0, os.SEEK_END)
-    write_temporary(file, octets)
+    try:
+        write_temporary(file, octets)
+    except NoTemporaryRoom:
+        file.truncate(at)
+        raise
     return OctetsOnDisk(file, at, len(octets))
+
+
+def free_beside(file: IO[bytes]) -> int:
+    """Octets for which the disk of a temporary file has room."""
+    disk = os.fstatvfs(file.fileno())
+    return disk.f_bavail * disk.f_frsize
 
 
 def places_for(wanted: int) -> int:

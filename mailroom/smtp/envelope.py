@@ -47,12 +47,23 @@ class SharedLines:
 
     def stuffed(self) -> Iterator[bytes]:
         """As they go over the wire. Raises OSError when they cannot be read any more."""
-        return self._slices() if self._is_ready else iter([stuffed(bytes(self))])
+        return self._slices() if self._is_ready else _stuffed_slices(self._slices())
 
     def _slices(self) -> Iterator[bytes]:
         return (
             iter([self._lines]) if isinstance(self._lines, bytes) else self._lines.slices(LINES_READ_AT_ONCE)
         )
+
+
+def _stuffed_slices(slices: Iterator[bytes]) -> Iterator[bytes]:
+    """As `stuffed` would have it; a line's end may be in two of them."""
+    before = b"\r\n"
+    for some in slices:
+        some = before + some
+        before = some[-2:]
+        yield some.replace(b"\r\n.", b"\r\n..")[2:]
+    if before != b"\r\n":
+        yield b"\r\n"
 
 
 class LongContent:

@@ -179,9 +179,8 @@ def test_eight_times_as_much_takes_no_thirty_times_as_long(
     while (before := seconds(given(number), enough=SHORTEST)) <= SHORTEST and number < 2_000_000:
         number *= 4
     assert number >= 2_000, "it is slow already"
-    for _ in range(
-        3
-    ):  # others at work make one of them longer; a square stays one
+    # Others at work make one of the two longer; a square stays one.
+    for _ in range(3):
         most = max(MOST_TIMES * max(before, SHORTEST / MORE), SHORTEST)
         if (after := seconds(given(MORE * number), enough=most)) < most:
             break

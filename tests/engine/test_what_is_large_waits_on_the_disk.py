@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,12 +37,38 @@ def test_the_first_of_it_stay_in_memory(folder: Path) -> None:
     assert list(folder.iterdir()) == [], "a file without a name"
 
 
-@pytest.mark.usefixtures("folder")
-def test_without_a_disk_it_stays_in_memory(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def without_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
-    shelf = Shelf()
-    kept = [shelf.put(LINES) for _ in range(6)]
+
+
+def with_others_in_need_of_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "LEFT_FREE", 1 << 60)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("trouble", [without_folder, with_others_in_need_of_room])
+def test_without_a_disk_it_stays_in_memory(
+    trouble: Callable[[pytest.MonkeyPatch], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trouble(monkeypatch)
+    of_one = Shelf()
+    kept = [of_one.put(LINES) for _ in range(6)]
     assert all(map(is_in_memory, kept))
-    assert "a large message stays in memory" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("a large message stays in memory") == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_disk_that_is_full_half_way_keeps_nothing_of_it() -> None:
+    """Seven blocks, of which the sixth has room for its half only."""
+    of_one = Shelf()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(LINES) * 5 // 2, hard))
+    try:
+        kept = [of_one.put(LINES) for _ in range(7)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [is_in_memory(lines) for lines in kept] == [True] * 3 + [False] * 2 + [True] * 2
+    assert [b"".join(lines.stuffed()) for lines in kept] == [LINES] * 7
+    assert of_one._file is not None and os.fstat(of_one._file.fileno()).st_size == 2 * len(LINES)

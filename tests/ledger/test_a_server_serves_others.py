@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, insert, update
 
 from mailroom.database import clock
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.schema import deliveries, sessions
 from tests.ledger.book import Book
+from tests.ledger.plans import plans_of
 
 SERVER = "127.0.0.1:25"
 
@@ -51,6 +52,26 @@ def test_a_worker_between_two_batches_is_served(book: Book, mine: Lease) -> None
         long_ago = clock.now(connection) - circuit.ANSWERED_WITHIN_MS - 1_000
         connection.execute(update(deliveries).values(updated_at=long_ago))
     assert not serves_others(book, mine), "but not for ever"
+
+
+def test_however_many_batches_wait(book: Book, mine: Lease) -> None:
+    book.close(sent_by(book, "bob", session(book, "bob")))
+    for _ in range(15):
+        book.accept(1)
+    assert serves_others(book, mine)
+    last = book.claim(book.waiting()[-1], owner="ann")
+    assert serves_others(book, last)
+
+
+def test_no_delivery_is_read_but_by_an_index(book: Book, mine: Lease) -> None:
+    """A server that is down is asked for again and again, while others want to write."""
+
+    def read(connection: Connection) -> object:
+        return circuit.serves_others(connection, SERVER, mine.route, mine.batch_id, mine.owner)
+
+    for sql, plan in plans_of(book.database, read):
+        assert "SCAN deliveries" not in plan and "Seq Scan on deliveries" not in plan, f"{sql}\n{plan}"
+        assert "deliveries" not in plan or "ix_deliveries_batch_id" in plan, f"{sql}\n{plan}"
 
 
 @pytest.mark.parametrize(("worker", "server"), [("ann", SERVER), ("bob", "127.0.0.1:26")])

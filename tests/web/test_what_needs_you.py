@@ -10,12 +10,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
+from sqlalchemy import delete
 
 from mailroom.database.clock import to_millis
 from mailroom.ledger import holding
 from mailroom.ledger.deliveries import attention
 from mailroom.ledger.deliveries.attention import Chosen
 from mailroom.ledger.relays import circuit
+from mailroom.ledger.schema import contents
 from mailroom.ledger.states import WATCHED, State
 from mailroom.settings import Settings
 from mailroom.smtp.server import server_from
@@ -121,7 +123,7 @@ def test_a_retry_by_mailing_leaves_the_other_mailings(app: Flask, client: FlaskC
 def test_many_are_moved_some_at_a_time_and_the_page_says_so(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attention, "MOVED_AT_ONCE", 2)
+    monkeypatch.setattr(attention, "WATCHED_LOOKED_AT", 2)
     monkeypatch.setattr(attention, "MAILINGS_AT_ONCE", 1)
     a_mailing(ledger(app), *[REFUSED] * 3)
     page = f"{PAGE}?state=failed"
@@ -130,6 +132,32 @@ def test_many_are_moved_some_at_a_time_and_the_page_says_so(
     said = words_of(client.get(answer.headers["Location"]).text)
     assert "2 mails are tried again. More of them are left: press once more." in said
     assert states(app, Chosen(State.FAILED)) == 1
+
+
+@pytest.mark.parametrize(("older", "is_said"), [(2, True), (0, False)])
+def test_older_ones_that_come_in_view_are_left(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, older: int, is_said: bool
+) -> None:
+    """Whoever filters sees the newest alone, and is told whether others of that kind show now."""
+    monkeypatch.setattr(attention, "WATCHED_LOOKED_AT", 4)
+    a_mailing(ledger(app), *[to(REFUSED, "ann@a.example")] * older)
+    a_mailing(ledger(app), *[to(REFUSED, "bo@a.example")] * 4)
+    answer = post(client, f"{PAGE}/retry", f"{PAGE}?state=failed", state="failed", domain="a.example")
+    assert ("domain=a.example" in answer.headers["Location"]) == is_said
+    said = words_of(client.get(answer.headers["Location"]).text)
+    assert "4 mails are tried again." in said and ("More of them are left" in said) == is_said
+    assert states(app, Chosen(State.FAILED)) == older
+
+
+def test_what_cannot_be_tried_again_is_not_asked_for_for_ever(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_mailing(ledger(app), *[REFUSED] * 3)
+    with ledger(app).begin() as connection:
+        connection.execute(delete(contents))
+    answer = post(client, f"{PAGE}/retry", f"{PAGE}?state=failed", state="failed")
+    assert "Nothing of that can be tried again" in client.get(answer.headers["Location"]).text
+    assert "press once more" not in client.get(answer.headers["Location"]).text
 
 
 def test_nothing_in_doubt_is_sent_again_by_a_filter(app: Flask, client: FlaskClient) -> None:

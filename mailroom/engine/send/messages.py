@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, read_formatted
-from mailroom.content.body import LARGE_PIECE, KeptElsewhere
+from mailroom.content.body import LARGE_PIECE, Keep, KeptElsewhere, as_it_is
 from mailroom.content.compiled import Addressee, Compiled, compile_message
 from mailroom.content.content import BULK_PURPOSE, Content, DistantAttachment
 from mailroom.content.encoding import BASE64_SLICE
@@ -198,14 +198,14 @@ def _compiled(connection: Connection, mailing_ids: set[int], place: LinkPlace) -
             content = _content(mailing, shown.get(mailing.id, ()), files)
             links = _links(key, place, content, returns)
             messages[mailing.id] = _message(
-                mailing, mailing.sender_address, _compile(mailing, content), links, returns
+                mailing, mailing.sender_address, _compile(mailing, content, Shelf().put), links, returns
             )
     return messages
 
 
-def _compile(mailing: ToCompile, content: Content) -> Compiled | UnreadableContent:
+def _compile(mailing: ToCompile, content: Content, keep: Keep = as_it_is) -> Compiled | UnreadableContent:
     try:
-        return compile_message(content, mailing.uid, mailing.created_at, Shelf().put)
+        return compile_message(content, mailing.uid, mailing.created_at, keep)
     except MergeError as trouble:
         return UnreadableContent(str(trouble))
 

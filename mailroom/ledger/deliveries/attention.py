@@ -34,7 +34,7 @@ KEPT_IN_VIEW_MS = 7 * 86_400_000
 MAILINGS_AT_ONCE = 200
 """Mailings a retry reaches, each with statements of its own: others who write must not wait long."""
 
-ENHANCED_AT_FIRST = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
+ENHANCED_AT_FIRST = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |\Z)")
 """An enhanced status code (RFC 3463) at the beginning of a reply."""
 
 LONGEST_ENHANCED = len("5.123.123 ")
@@ -154,17 +154,18 @@ def may_be_retried(state: State) -> bool:
 
 
 def retry(connection: Connection, chosen: Chosen) -> Retried:
-    """Tries those again that fit, up to MOVED_AT_ONCE of them."""
+    """Tries those again that `watched` finds, of MAILINGS_AT_ONCE mailings at most."""
     if not may_be_retried(chosen.state):
         return Retried(0, is_all=True)
     found = watched(connection, chosen)
     of_mailing: dict[int, list[int]] = defaultdict(list)
-    for one in found[:MOVED_AT_ONCE]:
+    for one in found:
         if one.mailing_id in of_mailing or len(of_mailing) < MAILINGS_AT_ONCE:
             of_mailing[one.mailing_id].append(one.id)
     moved = bulk_actions.retry_these(connection, of_mailing)
-    picked = sum(map(len, of_mailing.values()))
-    return Retried(moved, is_all=picked == len(found) < WATCHED_LOOKED_AT)
+    picked = {id for ids in of_mailing.values() for id in ids}
+    # Older ones come in view where these were; and some are where they were, if what they said is deleted.
+    return Retried(moved, is_all=all(one.id in picked for one in watched(connection, chosen)))
 
 
 @lru_cache(1_000)

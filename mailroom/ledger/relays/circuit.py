@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, delete, select, update
 
 from mailroom.database.clock import from_millis, now_millis
 from mailroom.database.statement import Statement
@@ -40,7 +40,7 @@ ANSWERED_WITHIN_MS = 5_000
 HANDED_OVER_WITHIN_MS = 60_000
 """An answer that is so old, or a mail that waits so long for one, shows that a server serves somebody."""
 
-LATEST_SESSIONS, LATEST_BATCHES = 50, 10
+LATEST_SESSIONS, BATCHES_NEAR = 50, 40
 """So many are looked at."""
 
 
@@ -191,12 +191,14 @@ def serves_others(connection: Connection, server: str, route: str, batch_id: int
         deliveries.c.marked_at > now - HANDED_OVER_WITHIN_MS
     )
     at_work = select(deliveries.c.id).where(deliveries.c.batch_id.in_(theirs), answered | handed_over)
-    # Whose worker has ended its batch has no lease, for a moment; its session goes on with the next one.
-    newest = select(func.max(deliveries.c.batch_id)).scalar_subquery()
+    # Whose worker has ended its batch has no lease, for a moment; its session goes on with the next one. What
+    # was claimed at about this time has a number near that of this batch.
+    near = deliveries.c.batch_id.between(batch_id - BATCHES_NEAR, batch_id + BATCHES_NEAR)
+    unclaimed = select(batches.c.id).where(batches.c.owner.is_(None))
     between_batches = (
         select(deliveries.c.id)
         .join(sessions, sessions.c.id == deliveries.c.session_id)
-        .where(deliveries.c.batch_id > newest - LATEST_BATCHES, answered)
+        .where(near, deliveries.c.batch_id.not_in(unclaimed), answered)
         .where(sessions.c.server == server, sessions.c.worker != owner)
     )
     latest = select(sessions).order_by(sessions.c.id.desc()).limit(LATEST_SESSIONS).subquery()
