@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Select, text
+from sqlalchemy import CTE, ColumnElement, Connection, Select, literal_column, text
 
 from mailroom.database.statement import Statement
 
@@ -45,6 +45,15 @@ def keep_plans(connection: Connection) -> None:
 def read_first(rows: Select[Any], name: str) -> CTE:
     """SQL: these rows, found by their own conditions before anything is joined to them."""
     return rows.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def checked(column: ColumnElement[int]) -> ColumnElement[int]:
+    """SQL: a column by which no row is looked for, as each is found by its id.
+
+    Of what was written a moment ago the planner has no statistics, and would read all that this column's
+    index has for a value.
+    """
+    return column + literal_column("0")
 
 
 def _set(connection: Connection, setting: Statement) -> None:

@@ -30,6 +30,16 @@ T = TypeVar("T")
 THREAD_ENDS_WITHIN = 2.0
 """Seconds that a connection's thread may take to end; it goes with its process in any case."""
 
+ONE_BY_ONE = """
+SET default_transaction_isolation = 'read committed';
+SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off
+"""
+"""Settings of PostgreSQL's. What takes lists would be planned each time: for a short one that seems to be
+cheaper. And a plan that is kept is as old as its connection: made in a ledger of a few mails it would read
+all of them, however many there are by then. So rows are found by their keys from the beginning.
+"""
+
 CHANGED = attrgetter("rowcount")
 RETURNED = methodcaller("fetchall")
 
@@ -194,9 +204,7 @@ class RawConnection:
         else:
             driver_s: Any = pooled.driver_connection
             if EACH_TRANSACTION not in pooled.info:
-                driver_s.execute("SET default_transaction_isolation = 'read committed'")
-                # Or what takes lists is planned each time: for a short one that seems to be cheaper.
-                driver_s.execute("SET plan_cache_mode = force_generic_plan")
+                driver_s.execute(ONE_BY_ONE)
         return pooled
 
     def close(self) -> None:

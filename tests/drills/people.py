@@ -34,7 +34,7 @@ def one_key_many_times(stage: Stage) -> None:
 @drill(
     "20",
     "cancel, pause, suppress during the send",
-    without="`active.exists()` in `marks.mark_statement`: the rest of the batch goes out",
+    without="`is_active` in `marks.mark_statement`: the rest of the batch goes out",
 )
 def people_interfere(stage: Stage) -> None:
     system = stage.build("any: delay dot 0.02")

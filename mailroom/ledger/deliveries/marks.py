@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     Update,
+    and_,
     bindparam,
     case,
     column,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from mailroom.database import planner
 from mailroom.database.asking import PreparedStatement
 from mailroom.database.clock import now_millis
 from mailroom.database.raw import CHANGED, RETURNED, RawConnection
@@ -105,12 +107,14 @@ def mark_statement(given: Given) -> Update:
         batches.c.owner == bindparam("of_owner", type_=String),
         batches.c.lease_until > now_millis(),
     )
-    active = select(mailings_table.c.id).where(
-        mailings_table.c.id == deliveries.c.mailing_id,
-        mailings_table.c.state == MailingState.ACTIVE,
-        mailings_table.c.expires_at > now_millis(),
-        ~stops_delivery(),
-    )
+    # Asked of one mailing, and not looked for among all that are active.
+    is_active = select(
+        and_(
+            mailings_table.c.state == MailingState.ACTIVE,
+            mailings_table.c.expires_at > now_millis(),
+            ~stops_delivery(),
+        )
+    ).where(mailings_table.c.id == deliveries.c.mailing_id)
     delivery_id, session_id, dated_at = given
     marked = moves.moved(
         moves.MARK,
@@ -121,9 +125,9 @@ def mark_statement(given: Given) -> Update:
     )
     return marked.where(
         deliveries.c.id == delivery_id,
-        deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
+        is_of_batch(),
         lease.exists(),
-        active.exists(),
+        is_active.scalar_subquery(),
     )
 
 
@@ -140,10 +144,12 @@ def sent_statement(given: Given) -> Update:
         reply=reply,
         updated_at=now_millis(),
     )
-    return sent.where(
-        deliveries.c.id == delivery_id,
-        deliveries.c.batch_id == bindparam("of_batch", type_=BigInteger),
-    )
+    return sent.where(deliveries.c.id == delivery_id, is_of_batch())
+
+
+def is_of_batch() -> ColumnElement[bool]:
+    """SQL: whether a delivery, which is found by its id, is in `of_batch`."""
+    return planner.checked(deliveries.c.batch_id) == bindparam("of_batch", type_=BigInteger)
 
 
 def _parameters(kind: type[HandOver | Sent]) -> list[str]:

@@ -1,0 +1,46 @@
+"""The statement of a group's marks and outcomes is planned once for a connection, in a ledger that may have
+no statistics yet: it must not read a whole batch, all mailings or all deliveries for a few rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from mailroom.database.engine import Database
+from mailroom.database.raw import RETURNED
+from mailroom.ledger.deliveries import marks
+from mailroom.ledger.deliveries.marks import HandOver
+from tests.ledger.book import Book
+
+
+@pytest.fixture
+def book(postgres_url: str) -> Iterator[Book]:
+    database = Database(postgres_url)
+    yield Book(database)
+    database.dispose()
+
+
+def plan_that_is_kept(book: Book) -> str:
+    """Of the connection that a worker has for marks and outcomes."""
+    lease, direct = book.claim(), book.database.direct()
+    try:
+        writer = marks.LeaseWriter(direct, lease)
+        assert all(writer.write([], [HandOver(id, 1) for id in book.inside(lease)])[1])
+        assert writer.may_ask, "it is prepared"
+        named, nothing = marks.ASK_SENT_AND_MARK.name.decode(), ", ".join(["NULL"] * 11)
+        (rows,) = direct.run([(f"EXPLAIN EXECUTE {named}({nothing})", None)], RETURNED)
+        return "\n".join(row[0] for row in rows)
+    finally:
+        direct.close()
+
+
+@pytest.mark.parametrize("mails", [1, 60, 400, 2_600])
+def test_a_plan_that_is_kept_goes_by_ids(book: Book, mails: int) -> None:
+    book.accept(mails)
+    plan = plan_that_is_kept(book)
+    assert plan.count("Index Scan using pk_deliveries on deliveries") == 2, plan
+    assert "Index Scan using pk_mailings on mailings" in plan, plan
+    for word in ("Seq Scan", "Bitmap", "ix_"):
+        assert word not in plan, plan
