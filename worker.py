@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     queue = Queue(settings.redis_url)
     worker_process.leave_if_not_alone(queue)
     queue.close()
+    worker_process.compose_statements()
     pool = Pool(options.queues or [URGENT, BULK], settings.redis_url, options.workers or settings.workers)
     return 0 if pool.start(burst=options.burst) else 1
 

@@ -214,6 +214,10 @@ class Database:
         path = Path(str(self.engine.url.database))
         return path if self.is_sqlite and _is_missing(path) else None
 
+    def compose_statements(self) -> None:
+        """All that this process knows by now, so that nobody waits for the first of each."""
+        Statement.compose_all(self.engine.dialect)
+
     def direct(self) -> RawConnection:
         """Connects when it is used first."""
         return RawConnection(self.engine, self._write_lock)

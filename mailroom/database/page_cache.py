@@ -14,6 +14,11 @@ USUAL_CACHE = 64 * 1024
 USUALLY_MAPPED = 256 << 20
 """Octets of the file."""
 
+NOTHING_MAPPED = "PRAGMA mmap_size = 0"
+"""For who writes a few rows after each other process that does: after every commit of somebody else's SQLite
+maps all of the file anew, which takes longer than to read the few pages that are wanted.
+"""
+
 
 @contextmanager
 def smaller_cache(connection: Connection, kibibytes: int) -> Iterator[None]:
@@ -38,7 +43,7 @@ def nothing_mapped(connection: Connection, kibibytes: int) -> Iterator[None]:
     """
     driver: Any = connection.connection.dbapi_connection
     driver.execute(f"PRAGMA cache_size = -{kibibytes}")
-    driver.execute("PRAGMA mmap_size = 0")
+    driver.execute(NOTHING_MAPPED)
     try:
         yield
     finally:

@@ -21,6 +21,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from mailroom import supervision
 from mailroom.database import asking, pipeline
 from mailroom.database.asking import PreparedStatement, Question, Values
+from mailroom.database.page_cache import NOTHING_MAPPED
 from mailroom.database.pipeline import as_sqlalchemy
 from mailroom.database.pooler import EACH_TRANSACTION
 from mailroom.database.write_lock import IMPATIENT, PACES_OF_MARKS, WriteLock
@@ -201,6 +202,7 @@ class RawConnection:
         pooled = self.engine.raw_connection()
         if self._write_lock is not None:
             pooled.cursor().execute(IMPATIENT)
+            pooled.cursor().execute(NOTHING_MAPPED)
         else:
             driver_s: Any = pooled.driver_connection
             if EACH_TRANSACTION not in pooled.info:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import JSON, BindParameter, Connection, Dialect, Engine, Executable, literal_column
 from sqlalchemy.sql import visitors
@@ -45,13 +46,27 @@ def is_remote(connection: Connection) -> bool:
 class Statement:
     """One statement, on whatever database it is run. Values and columns are converted as their types say.
 
-    `columns`: those that an INSERT gives values for. No `expanding` parameters.
+    `columns`: those that an INSERT gives values for. No `expanding` parameters. `dialect`: the name of the
+    only one that understands it, if it is no other's.
     """
 
-    def __init__(self, statement: Executable, columns: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, statement: Executable, columns: Sequence[str] | None = None, dialect: str | None = None
+    ) -> None:
         self._statement = statement
         self._columns = columns
+        self._dialect = dialect
         self._compiled: dict[str, CompiledStatement] = {}
+        _MADE.add(self)
+
+    @staticmethod
+    def compose_all(dialect: Dialect) -> None:
+        """Those that there are, for that database: each takes a millisecond, for which who runs it first
+        waits, in every process that was forked before.
+        """
+        for statement in list(_MADE):
+            if statement._dialect in (None, dialect.name):
+                statement.on(dialect)
 
     def run(self, connection: Connection, **values: Any) -> int:
         """How many rows it changed."""
@@ -118,6 +133,9 @@ class Statement:
         if found is None:
             found = self._compiled[dialect.name] = CompiledStatement(self._statement, dialect, self._columns)
         return found
+
+
+_MADE: WeakSet[Statement] = WeakSet()
 
 
 def _read_together(texts: Iterable[str | None]) -> list[Any] | None:

@@ -57,7 +57,9 @@ class Upsert:
     """A Statement that `made` from the INSERT of whichever database it is run on."""
 
     def __init__(self, table: Table, made: Callable[[Any], Executable]) -> None:
-        self._statements = {name: Statement(made(insert(table))) for name, insert in INSERT.items()}
+        self._statements = {
+            name: Statement(made(insert(table)), dialect=name) for name, insert in INSERT.items()
+        }
 
     def run(self, connection: Connection, **values: Any) -> int:
         """How many rows it wrote."""

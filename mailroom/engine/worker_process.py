@@ -83,6 +83,7 @@ class WorkerProcess:
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
+        self.database.compose_statements()
         # Threads hand over to each other for every job and every statement: Python's 5 ms are too long.
         sys.setswitchinterval(0.0005)
         # Deliveries come and go by the hundred, and none of them refers to itself.
@@ -189,6 +190,13 @@ def start(worker_name: str, queue: Queue) -> WorkerProcess:
     _process = WorkerProcess(worker_name, queue, settings)
     _process.begin()
     return _process
+
+
+def compose_statements() -> None:
+    """Before workers are forked, for all of them."""
+    database = Database(settings_module.load().database_url)
+    database.compose_statements()
+    database.dispose()
 
 
 def leave_if_not_alone(queue: Queue) -> None:
