@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from mailroom.files import OctetsOnDisk
@@ -137,8 +138,9 @@ def unsendable(envelope: Envelope, size_limit: int) -> Failure | None:
     """Why this envelope must not get near the wire: it would break the dialogue, or be too large."""
     if not PATH.fullmatch(envelope.recipient):
         return _permanent("rcpt", f"the recipient {envelope.recipient!r} cannot be put into an SMTP command")
-    if (path := envelope.mail_from) and not PATH.fullmatch(path):
-        return _permanent("mail", f"the sender {path!r} cannot be put into an SMTP command")
+    own = envelope.return_path
+    if not (_can_be_said(envelope.sender) if not own else PATH.fullmatch(own)):
+        return _permanent("mail", f"the sender {envelope.mail_from!r} cannot be put into an SMTP command")
     content = envelope.content
     if type(content) is not ReadyLines and not _is_whole(content):
         return _permanent("data", "the message holds a line break that is not CRLF, so it was not sent")
@@ -148,6 +150,12 @@ def unsendable(envelope: Envelope, size_limit: int) -> Failure | None:
             f"the message is too large: {len(content):,} bytes; the server takes {size_limit:,} at most",
         )
     return None
+
+
+@lru_cache(maxsize=16)
+def _can_be_said(sender: str) -> bool:
+    """A mailing has one."""
+    return not sender or PATH.fullmatch(sender) is not None
 
 
 def _permanent(stage: Stage, message: str) -> Failure:

@@ -71,7 +71,8 @@ class UsualCourse:
         self._accepted(self.envelope, reply)
         self.envelope, self.following, self.commands = self.following, None, b""
         self.is_marked = self.has_left = False
-        self._mark = asyncio.ensure_future(self._source.mark(self.envelope))
+        mark = self._source.mark(self.envelope)
+        self._mark = mark if isinstance(mark, asyncio.Future) else asyncio.ensure_future(mark)
         self._mark.add_done_callback(self._marked)
         return True
 

@@ -107,13 +107,18 @@ class Wire(asyncio.Protocol):
         all of them are read.
         """
         replies = self._replies
-        if len(replies) <= len(codes) or not 200 <= replies[0][0] < 300:
+        if len(replies) <= len(codes):
             return None
-        first = replies.popleft()
-        if self.took(codes):
-            return Reply(first[0], words(first[1]))
-        replies.appendleft(first)
-        return None
+        first, raw = replies[0]
+        if not 200 <= first < 300:
+            return None
+        for place, code in enumerate(codes, 1):
+            if replies[place][0] != code:
+                return None
+        replies.popleft()
+        for _ in codes:
+            replies.popleft()
+        return Reply(first, words(raw))
 
     def attend(
         self, end: asyncio.Future[None] | None, heard: Callable[[], bool] | None, timeout: float

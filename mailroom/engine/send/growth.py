@@ -69,7 +69,7 @@ class Growth:
         if len(self._feed) > pace * FETCHED_BEFORE:
             return
         most = next_size(pace, is_remote=self._is_remote)
-        room = growth.grown_size(is_remote=self._is_remote) - self._feed.size
+        room = growth.GROWN_SIZE - self._feed.size
         if not self._may_grow() or room < gather.SIZE:
             self._is_over = True
             return

@@ -23,12 +23,6 @@ from mailroom.ledger.states import MailingState
 GROWN_SIZE = 1_000
 """The most that a batch holds, with what was sent of it: pages count what is in such batches."""
 
-
-def grown_size(*, is_remote: bool) -> int:
-    """The same in a ledger: on SQLite nobody else writes while a batch ends, which reads all that it held."""
-    return GROWN_SIZE if is_remote else gather.FOLLOWING_SIZE
-
-
 # Locked: who ends or reaps it waits, and then finds what it has taken.
 HOLD_BATCH = Statement(
     select(batches.c.id)
