@@ -101,6 +101,9 @@ class _Job:
                 log.info("somebody else has this batch", batch=batch_id)
                 return
             relay = worker.relays.named(lease.route)
+            if worker.direct.is_remote:  # what admits it comes in the same round trip
+                planner.keep_plans(connection)
+                self._asked = _ask(connection, relay, batch_id)
             admission = relay.circuit.admit(connection)
             relay.rate.set(connection)
         following: Lease | None = lease
@@ -137,7 +140,7 @@ class _Job:
                 planner.keep_plans(connection)
                 asked = _ask(connection, relay, lease.batch_id)
                 if worker.database.is_sqlite:  # it has answered, so one transaction does for both
-                    worker.messages.read(connection, {row.mailing_id for row in asked.contents()})
+                    worker.messages.ask(connection, {row.mailing_id for row in asked.contents()})()
         asked.look()
         deliveries, accepted_at = asked.contents(), asked.accepted()
         messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})

@@ -24,8 +24,10 @@ from rq.worker import WorkerStatus
 
 from mailroom.queue.heartbeat import WORKER_TTL, AnyWorker
 from mailroom.queue.job import Job, JobRefused
+from mailroom.queue.kept_line import KeptLine
 from mailroom.queue.queue import EXECUTION, FAILURE_TTL, RESULT_TTL
 from mailroom.queue.strays import is_wrong_kind
+from mailroom.queue.transaction import command
 
 log = structlog.get_logger()
 
@@ -34,6 +36,7 @@ class WorkerAtWork(AnyWorker, Protocol):
     """The worker whose job it is."""
 
     connection: Redis
+    line: KeptLine
     full: bool
     is_noted: bool
     noting: Lock
@@ -62,17 +65,17 @@ def begin(worker: WorkerAtWork, queue_name: str, taken: bytes) -> Job | None:
         return None
     job.origin = queue_name
     worker.job, worker.job_began_at = job, time.monotonic()
-    with worker.connection.pipeline(transaction=False) as pipe:
-        pipe.hgetall(job.key)
-        # Should this worker die before its job is noted, nobody would take it away.
-        pipe.expire(job.key, FAILURE_TTL)
-        fields = pipe.execute(raise_on_error=False)[0]
+    # Should this worker die before its job is noted, nobody would take it away.
+    fields, _ = worker.line.ask(command("HGETALL", job.key), command("EXPIRE", job.key, str(FAILURE_TTL)))
+    worker.line.let_go()
     if isinstance(fields, RedisError) and not is_wrong_kind(fields):
         raise fields
     try:
         if is_wrong_kind(fields):
             raise fields
-        job.restore(fields)
+        job.restore_to_run(
+            fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2], strict=True))
+        )
     except Exception as error:  # whatever a stranger may have put there
         _drop(worker, job, error)
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 
 import rq
@@ -26,6 +26,7 @@ dependencies, groups and whatever RQ learns next are not in it."""
 
 
 _FIELD_NAMES = {name.encode() for name in JOB_FIELDS}
+_DATES = {name for name in _FIELD_NAMES if name.endswith(b"_at")} | {b"last_heartbeat"}
 
 LARGEST_FIELD = 16 * 1024
 """Octets: a field of ours has some dozens, a traceback a few thousands."""
@@ -76,10 +77,17 @@ class Job(rq.job.Job):
 
         RQ would follow them, to a callback or a group: when the job is deleted, or its worker is lost.
         """
+        self._restore(raw_data)
+
+    def restore_to_run(self, raw_data: dict[bytes, bytes]) -> None:
+        """The same without its dates: RQ takes as long to read those as all else, and somebody waits."""
+        self._restore(raw_data, leave_out=_DATES)
+
+    def _restore(self, raw_data: dict[bytes, bytes], leave_out: Collection[bytes] = ()) -> None:
         known = {name: value for name, value in raw_data.items() if name in _FIELD_NAMES}
         if any(map(is_too_large, known.values())):
             raise JobRefused("refused: a field is too large")
-        super().restore(known)
+        super().restore({name: value for name, value in known.items() if name not in leave_out})
         others = (name for name, value in raw_data.items() if value and name not in _FIELD_NAMES)
         self.unexpected = sorted(name.decode("ascii", "backslashreplace") for name in others)
 

@@ -18,7 +18,12 @@ def packed(*words: str | bytes) -> bytes:
     return b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in octets])
 
 
-MULTI, EXEC = (b"*1\r\n" + packed(word) for word in ("MULTI", "EXEC"))
+def command(*words: str | bytes) -> bytes:
+    """One command as it goes over the wire."""
+    return b"*%d\r\n%b" % (len(words), packed(*words))
+
+
+MULTI, EXEC = command("MULTI"), command("EXEC")
 
 
 class Transaction:
@@ -28,7 +33,7 @@ class Transaction:
         self._commands: list[bytes] = []
 
     def add(self, *words: str | bytes) -> None:
-        self.add_packed(len(words), packed(*words))
+        self._commands.append(command(*words))
 
     def add_packed(self, number: int, words: bytes) -> None:
         """A command of so many words."""

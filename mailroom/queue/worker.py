@@ -30,8 +30,10 @@ from mailroom.queue import bookkeeping
 from mailroom.queue.connection import connect
 from mailroom.queue.heartbeat import WORKER_TTL, Heartbeat
 from mailroom.queue.job import Job, JobList
+from mailroom.queue.kept_line import KeptLine
 from mailroom.queue.queue import JOB_TIMEOUT, Queue
 from mailroom.queue.strays import is_wrong_kind, put_aside
+from mailroom.queue.transaction import command
 from mailroom.stop_signals import stop_signals
 
 log = structlog.get_logger()
@@ -101,6 +103,7 @@ class Worker(SimpleWorker):
         if prepare_for_work:
             self.hostname, self.pid = socket.gethostname(), os.getpid()
             self.birth_date = now()
+        self.line = KeptLine(connection)
         self.job: Job | None = None
         self.job_began_at: float | None = None  # by the monotonic clock, as below
         self.stop_requested_at: float | None = None
@@ -209,15 +212,21 @@ class Worker(SimpleWorker):
         if self._urgent_turns % BULK_EVERY_TURNS == BULK_EVERY_TURNS - 1:
             queues = [*queues[1:], queues[0]]
         keys = [queue.key for queue in queues]
-        found = self._pop_now(keys) if burst else self.connection.blpop(keys, POP_SECONDS)
+        found = self._pop_now(keys) if burst else self._pop(command("BLPOP", *keys, str(POP_SECONDS)))
         if found is None:
             return None
         key, job_id = as_text(found[0]), cast(bytes, found[1])
         self._urgent_turns = self._urgent_turns + 1 if key == self.queues[0].key else 0
         return next(queue for queue in queues if queue.key == key), job_id
 
+    def _pop(self, pop: bytes) -> Any:
+        (found,) = self.line.ask(pop)
+        if isinstance(found, RedisError):
+            raise found
+        return found
+
     def _pop_now(self, keys: list[str]) -> tuple[str, bytes] | None:
-        popped = ((key, self.connection.lpop(key)) for key in keys)
+        popped = ((key, self._pop(command("LPOP", key))) for key in keys)
         return next(((key, cast(bytes, job_id)) for key, job_id in popped if job_id is not None), None)
 
     def _run(self, queue: rq.Queue, job_id: bytes) -> None:

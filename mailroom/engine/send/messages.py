@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
@@ -128,8 +128,9 @@ class CompiledMessages:
     def of(self, database: Database, mailing_ids: set[int]) -> dict[int, SendableMessage]:
         """The message of each of these mailings."""
         if mailing_ids - self._kept.keys():
-            with database.read_often() if database.is_sqlite else database.read() as connection:
-                self.read(connection, mailing_ids)
+            with database.read_often() as connection:
+                compile_all = self.ask(connection, mailing_ids)
+            compile_all()
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
         for mailing_id in mailing_ids:
             self._kept.move_to_end(mailing_id)
@@ -139,11 +140,16 @@ class CompiledMessages:
             octets -= dropped.compiled.size
         return found
 
-    def read(self, connection: Connection, mailing_ids: set[int]) -> None:
-        """Compiles those that are not known: then `of` asks nothing, if it comes next."""
-        if unknown := mailing_ids - self._kept.keys():
-            self._make_room(mailing_ids)
-            self._kept.update(self._with_fields(_compiled(connection, unknown, self._place)))
+    def ask(self, connection: Connection, mailing_ids: set[int]) -> Callable[[], None]:
+        """Asks for those that are not known. What it returns compiles them, in this transaction or after it:
+        then `of` asks nothing, if it comes next.
+        """
+        unknown = mailing_ids - self._kept.keys()
+        if not unknown:
+            return lambda: None
+        self._make_room(mailing_ids)
+        compiled = _asked(connection, unknown, self._place)
+        return lambda: self._kept.update(self._with_fields(compiled()))
 
     def _with_fields(self, found: dict[int, SendableMessage]) -> dict[int, SendableMessage]:
         """A message that was handed in as a whole leaves as it came."""
@@ -175,32 +181,43 @@ def without_files(connection: Connection, mailing_id: int, place: LinkPlace) -> 
     return DELETED
 
 
-def _compiled(connection: Connection, mailing_ids: set[int], place: LinkPlace) -> dict[int, SendableMessage]:
+Messages = dict[int, SendableMessage]
+
+
+def _asked(connection: Connection, mailing_ids: set[int], place: LinkPlace) -> Callable[[], Messages]:
+    """Whom shared ones show comes with the transaction's end, on PostgreSQL, unless there are files."""
     found = contents.to_compile(connection, mailing_ids)
     key, returns = _keys(connection, found, place)
-    messages = dict.fromkeys(mailing_ids, DELETED)
     came_whole = [mailing.id for mailing in found if mailing.message_id is not None]
     wholes = originals.sliced(connection, came_whole, BASE64_SLICE)
     shared = [mailing.id for mailing in found if mailing.kind == "shared" and mailing.id not in wholes]
-    shown = contents.shown_addresses(connection, shared)
-    for mailing in found:
-        if mailing.id in wholes:
-            sender, octets = wholes[mailing.id]
-            is_authors = sender.lower() == mailing.sender_address.lower()
-            messages[mailing.id] = _message(
-                mailing,
-                sender,
-                Verbatim(list(map(Shelf().put, whole_lines_of(octets)))),
-                returns=returns if is_authors else None,
-            )
-        elif mailing.message_id is None:
-            files = contents.sliced_files_of(connection, mailing.id) if mailing.has_files else []
-            content = _content(mailing, shown.get(mailing.id, ()), files)
-            links = _links(key, place, content, returns)
-            messages[mailing.id] = _message(
-                mailing, mailing.sender_address, _compile(mailing, content, Shelf().put), links, returns
-            )
-    return messages
+    shown = contents.shown_later(connection, shared)
+
+    def compiled() -> Messages:
+        messages, shows = dict.fromkeys(mailing_ids, DELETED), shown()
+        for mailing in found:
+            if mailing.id in wholes:
+                sender, octets = wholes[mailing.id]
+                is_authors = sender.lower() == mailing.sender_address.lower()
+                messages[mailing.id] = _message(
+                    mailing,
+                    sender,
+                    Verbatim(list(map(Shelf().put, whole_lines_of(octets)))),
+                    returns=returns if is_authors else None,
+                )
+            elif mailing.message_id is None:
+                files = contents.sliced_files_of(connection, mailing.id) if mailing.has_files else []
+                content = _content(mailing, shows.get(mailing.id, ()), files)
+                links = _links(key, place, content, returns)
+                messages[mailing.id] = _message(
+                    mailing, mailing.sender_address, _compile(mailing, content, Shelf().put), links, returns
+                )
+        return messages
+
+    if not wholes and not any(mailing.has_files for mailing in found):
+        return compiled
+    all_read = compiled()
+    return lambda: all_read
 
 
 def _compile(mailing: ToCompile, content: Content, keep: Keep = as_it_is) -> Compiled | UnreadableContent:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
 
@@ -183,12 +183,28 @@ def names_of_files(connection: Connection, mailing_id: int, limit: int) -> list[
     return [KeptFile(*row) for row in connection.execute(statement.limit(limit))]
 
 
-def shown_addresses(connection: Connection, mailing_ids: Collection[int]) -> dict[int, list[Shown]]:
+Shows = dict[int, list[Shown]]
+
+
+def shown_addresses(connection: Connection, mailing_ids: Collection[int]) -> Shows:
     """To and Cc of these shared mailings, in the order they were given; Bcc never shows."""
-    found: dict[int, list[Shown]] = defaultdict(list)
-    if mailing_ids:
-        for mailing_id, *shown in FIND_SHOWN_RECIPIENTS.all(connection, chosen=mailing_ids):
-            found[mailing_id].append(Shown(*shown))
+    if not mailing_ids:
+        return {}
+    return _by_mailing(FIND_SHOWN_RECIPIENTS.all(connection, chosen=mailing_ids))
+
+
+def shown_later(connection: Connection, mailing_ids: Collection[int]) -> Callable[[], Shows]:
+    """The same, to be had from what it returns."""
+    if not mailing_ids:
+        return dict
+    found = FIND_SHOWN_RECIPIENTS.later(connection, chosen=mailing_ids)
+    return lambda: _by_mailing(found())
+
+
+def _by_mailing(rows: Iterable[Sequence[Any]]) -> Shows:
+    found: Shows = defaultdict(list)
+    for mailing_id, *shown in rows:
+        found[mailing_id].append(Shown(*shown))
     return found
 
 
