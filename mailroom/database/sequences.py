@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from sqlalchemy import Connection, text
+
+from mailroom.database.statement import Statement, is_remote
 
 
 def skip_ids(connection: Connection, table: str, number: int) -> None:
@@ -16,3 +21,18 @@ def skip_ids(connection: Connection, table: str, number: int) -> None:
     sequence = "pg_get_serial_sequence(:name, 'id')"
     moved = text(f"SELECT setval({sequence}, nextval({sequence}) + :number)")
     connection.execute(moved, {"name": table, "number": number})
+
+
+def reserve_later(connection: Connection, table: str) -> Callable[[], int | None]:
+    """An id for a row to be, on PostgreSQL: whoever has it need not wait for the row, to name it elsewhere.
+    None on SQLite, where nobody waits for that. To be had from what this returns.
+    """
+    if not is_remote(connection):
+        return lambda: None
+    found = _next_of(table).later(connection)
+    return lambda: int(found()[0][0])
+
+
+@cache
+def _next_of(table: str) -> Statement:
+    return Statement(text(f"SELECT nextval(pg_get_serial_sequence('{table}', 'id'))"))

@@ -101,11 +101,11 @@ class _Job:
                 log.info("somebody else has this batch", batch=batch_id)
                 return
             relay = worker.relays.named(lease.route)
+            relay.rate.set(connection)
             if worker.direct.is_remote:  # what admits it comes in the same round trip
                 planner.keep_plans(connection)
                 self._asked = _ask(connection, relay, batch_id)
             admission = relay.circuit.admit(connection)
-            relay.rate.set(connection)
         following: Lease | None = lease
         while following is not None:
             following = self._deliver(following, relay, admission)

@@ -75,7 +75,7 @@ def write_in_parts(
 
 
 def _write_one_batch(connection: Connection, submission: Submission) -> Written:
-    """In four round trips of PostgreSQL: look, the mailing, what belongs to it, its deliveries.
+    """In three round trips of PostgreSQL: look; the mailing and its place; all else, and the commit.
 
     Raises NotAccepted, Replayed, and KeyEnded.
     """
@@ -98,9 +98,10 @@ def _write_one_batch(connection: Connection, submission: Submission) -> Written:
         "staged_until": None,
     }
     in_batch = 0 if is_later else queued
-    mailing_id, batch_id = _insert(connection, submission, row, in_batch)
+    mailing_id, batch_id, reserved = _insert(connection, submission, row, in_batch)
     begun = Begun(mailing_id, row["uid"], row["queue"], begins, audience_of(submission), None)
-    new = _insert_what_belongs(connection, submission, begun, in_batch if batch_id is None else 0)
+    in_new_batch = in_batch if batch_id is None else 0
+    new = _insert_what_belongs(connection, submission, begun, in_new_batch, reserved)
     rows = delivery_rows(
         mailing_id, submission.recipients, address_keys, listed, begins, new.id if new else batch_id
     )
@@ -111,16 +112,23 @@ def _write_one_batch(connection: Connection, submission: Submission) -> Written:
 
 def _insert(
     connection: Connection, submission: Submission, row: Mapping[str, Any], in_batch: int
-) -> tuple[int, int | None]:
-    """The mailing's id; and the batch that waits already and has places for so many of its deliveries."""
+) -> tuple[int, int | None, int | None]:
+    """The mailing's id; the batch that waits already and has places for so many of its deliveries; and the
+    id that one of its own may have, if such are reserved.
+    """
     mailing_id = insertion.insert_mailing(connection, row)
     may_join = in_batch and row["queue"] == URGENT and not _goes_alone(submission)
     joined = join.join_batch(connection, in_batch, URGENT, submission.route) if may_join else None
-    return mailing_id(), joined() if joined else None
+    reserved = gather.reserve_later(connection) if in_batch else None
+    return mailing_id(), joined() if joined else None, reserved() if reserved else None
 
 
 def _insert_what_belongs(
-    connection: Connection, submission: Submission, begun: Begun, in_new_batch: int
+    connection: Connection,
+    submission: Submission,
+    begun: Begun,
+    in_new_batch: int,
+    reserved: int | None = None,
 ) -> Gathered | None:
     """The content, the key; and a new batch for so many deliveries, which is to be enqueued.
 
@@ -129,7 +137,8 @@ def _insert_what_belongs(
     insert_content(connection, submission, begun.mailing_id)
     new = None
     if in_new_batch:
-        new = gather.new(connection, in_new_batch, begun.queue, submission.route, submission.max_sessions)
+        route, sessions = submission.route, submission.max_sessions
+        new = gather.new(connection, in_new_batch, begun.queue, route, sessions, reserved=reserved)
     keys.take(connection, submission.idempotency, begun.mailing_id)
     keys.take_tick(connection, submission.tick, begun.mailing_id)
     insert_files(connection, submission, begun.mailing_id)
@@ -151,7 +160,7 @@ def _begin(connection: Connection, submission: Submission) -> Begun:
     """Raises NotAccepted, Replayed, and KeyEnded."""
     now, _ = insertion.look(connection, [], of_key=_key_of(submission))
     row = mailing_row(submission, from_millis(now))
-    mailing_id, _ = _insert(connection, submission, row, 0)
+    mailing_id, *_ = _insert(connection, submission, row, 0)
     audience, begins = audience_of(submission), starts_at(submission, now)
     begun = Begun(mailing_id, row["uid"], row["queue"], begins, audience, submission.goes_first)
     _insert_what_belongs(connection, submission, begun, 0)

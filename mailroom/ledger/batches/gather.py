@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from mailroom.database import pipeline, planner
+from mailroom.database import pipeline, planner, sequences
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
@@ -82,10 +82,9 @@ GATHER_DUE = Statement(
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
 )
-INSERT_BATCH = Statement(
-    insert(batches).values(enqueued_at=now_millis()).returning(batches.c.id),
-    ("queue", "size", "route", "max_sessions", "in_hand"),
-)
+_NEW = ("queue", "size", "route", "max_sessions", "in_hand")
+INSERT_BATCH = Statement(insert(batches).values(enqueued_at=now_millis()).returning(batches.c.id), _NEW)
+INSERT_RESERVED = Statement(insert(batches).values(enqueued_at=now_millis()), ("id", *_NEW))
 TAKE_INTO_BATCH = Statement(
     update(deliveries)
     .where(any_of(deliveries.c.id, "chosen"))
@@ -199,12 +198,27 @@ def new(
     route: str,
     max_sessions: int | None,
     in_hand: bool | None = None,
+    *,
+    reserved: int | None = None,
 ) -> Callable[[], Gathered]:
-    """A batch that nothing is in yet; it is to be had from what it returns."""
-    found = INSERT_BATCH.later(
-        connection, size=size, queue=queue, route=route, max_sessions=max_sessions, in_hand=in_hand
-    )
+    """A batch that nothing is in yet, by its `reserved` id if it has one; to be had from what it returns."""
+    row = {
+        "size": size,
+        "queue": queue,
+        "route": route,
+        "max_sessions": max_sessions,
+        "in_hand": in_hand,
+    }
+    if reserved is not None:
+        INSERT_RESERVED.do(connection, id=reserved, **row)
+        return lambda: Gathered(reserved, 0, size, queue)
+    found = INSERT_BATCH.later(connection, **row)
     return lambda: Gathered(found()[0][0], 0, size, queue)
+
+
+def reserve_later(connection: Connection) -> Callable[[], int | None]:
+    """An id for a `new` one, where whoever makes it would wait for it."""
+    return sequences.reserve_later(connection, batches.name)
 
 
 class Following(NamedTuple):
