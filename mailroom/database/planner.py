@@ -47,11 +47,11 @@ def read_first(rows: Select[Any], name: str) -> CTE:
     return rows.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
 
 
-def checked(column: ColumnElement[int]) -> ColumnElement[int]:
-    """SQL: a column by which no row is looked for, as each is found by its id.
+def without_its_index(column: ColumnElement[int]) -> ColumnElement[int]:
+    """SQL: a column of rows that are found by another one.
 
-    Of what was written a moment ago the planner has no statistics, and would read all that this column's
-    index has for a value.
+    Of what was written a moment ago the planner has no statistics: it would read whatever this column's index
+    has for a value, or all rows in its order.
     """
     return column + literal_column("0")
 

@@ -1,5 +1,6 @@
 """The statement of a group's marks and outcomes is planned once for a connection, in a ledger that may have
-no statistics yet: it must not read a whole batch, all mailings or all deliveries for a few rows.
+no statistics yet: it must not read a whole batch, all mailings or all deliveries for a few rows. Nor must a
+batch that takes over another one read the ledger from its beginning.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import pytest
 
 from mailroom.database.engine import Database
 from mailroom.database.raw import RETURNED
+from mailroom.ledger.batches import growth
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.deliveries.marks import HandOver
 from tests.ledger.book import Book
@@ -44,3 +46,15 @@ def test_a_plan_that_is_kept_goes_by_ids(book: Book, mails: int) -> None:
     assert "Index Scan using pk_mailings on mailings" in plan, plan
     for word in ("Seq Scan", "Bitmap", "ix_"):
         assert word not in plan, plan
+
+
+def test_a_batch_to_take_over_is_found_by_what_it_holds(book: Book) -> None:
+    book.accept(2_600)
+    compiled = growth.TAKE_OVER_BATCH.on(book.database.engine.dialect)
+    whose = {"in_queue": "bulk", "of_mailing": 1, "after_id": 0, "by_batch": 1}
+    with book.database.begin() as connection:
+        # As the planner does by itself in a larger ledger.
+        connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
+        rows = connection.exec_driver_sql(f"EXPLAIN {compiled.sql}", compiled.parameters(whose)).all()
+    plan = "\n".join(row[0] for row in rows)
+    assert "pk_deliveries" not in plan and "ix_deliveries_batch_id" in plan, plan

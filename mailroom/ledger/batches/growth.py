@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sqlalchemy import BigInteger, Connection, Integer, String, bindparam, delete, func, select, update
 
-from mailroom.database import pipeline
+from mailroom.database import pipeline, planner
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
@@ -44,7 +44,10 @@ FIND_CHOSEN = Statement(waiting(any_of(deliveries.c.id, "chosen")))
 
 # Of a batch that is tried alone `in_hand` is set: nobody's mail joins it, nor it anybody's.
 _unclaimed = batches.alias()
-_first_id = select(func.min(deliveries.c.id)).where(deliveries.c.batch_id == _unclaimed.c.id)
+# Not the first id of all that is in that batch: PostgreSQL would look from the ledger's first delivery on.
+_first_id = select(func.min(planner.without_its_index(deliveries.c.id))).where(
+    deliveries.c.batch_id == _unclaimed.c.id
+)
 _gone = (
     delete(batches)
     .where(

@@ -149,7 +149,7 @@ def sent_statement(given: Given) -> Update:
 
 def is_of_batch() -> ColumnElement[bool]:
     """SQL: whether a delivery, which is found by its id, is in `of_batch`."""
-    return planner.checked(deliveries.c.batch_id) == bindparam("of_batch", type_=BigInteger)
+    return planner.without_its_index(deliveries.c.batch_id) == bindparam("of_batch", type_=BigInteger)
 
 
 def _parameters(kind: type[HandOver | Sent]) -> list[str]:
