@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import supervision
 from mailroom.database import planner
@@ -38,6 +39,10 @@ URGENT_LOOKED_AT_EVERY = 0.25
 BULK_SLICE = 0.5
 """Seconds that a bulk job keeps its turn whoever waits, so that it is never starved; and for which
 it goes on with its mailing's next batches: a job for each costs more than their mails."""
+
+FEW = 5
+"""Deliveries that are read in the transaction that takes them. While more are read, on SQLite, others would
+wait for the write lock."""
 
 CLOSING_TRIED_FOR = 60.0
 """Seconds for which a batch is tried to be closed while the ledger is away. Left to its lease
@@ -102,14 +107,33 @@ class _Job:
                 return
             relay = worker.relays.named(lease.route)
             relay.rate.set(connection)
+            planner.keep_plans(connection)
             if worker.direct.is_remote:  # what admits it comes in the same round trip
-                planner.keep_plans(connection)
                 self._asked = _ask(connection, relay, batch_id)
             admission = relay.circuit.admit(connection)
+            compile_all = self._read_few(connection, lease, relay) if lease.size <= FEW else None
+        if compile_all is not None and admission.is_open:
+            compile_all()
         following: Lease | None = lease
         while following is not None:
             following = self._deliver(following, relay, admission)
             admission = Admission(is_open=True)  # a batch that went well is followed by another
+
+    def _read_few(self, connection: Connection, lease: Lease, relay: Relay) -> Callable[[], None] | None:
+        """In the transaction that takes them. What it returns compiles what they say; None: they are to be
+        read apart, as they hold files, or something that cannot be read and must not undo the taking.
+        """
+        try:
+            asked = self._asked or _ask(connection, relay, lease.batch_id)
+            mailing_ids = {row.mailing_id for row in asked.contents()}
+            compile_all = self._worker.messages.ask(connection, mailing_ids, with_files=False)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            log.warning("a batch is read once more", batch=lease.batch_id, reason=type(error).__name__)
+            return None
+        self._asked = asked
+        return compile_all
 
     def _deliver(self, lease: Lease, relay: Relay, admission: Admission) -> Lease | None:
         """The next batch, if this job goes on with one."""
@@ -140,7 +164,7 @@ class _Job:
                 planner.keep_plans(connection)
                 asked = _ask(connection, relay, lease.batch_id)
                 if worker.database.is_sqlite:  # it has answered, so one transaction does for both
-                    worker.messages.ask(connection, {row.mailing_id for row in asked.contents()})()
+                    worker.messages.read(connection, {row.mailing_id for row in asked.contents()})
         asked.look()
         deliveries, accepted_at = asked.contents(), asked.accepted()
         messages = worker.messages.of(worker.database, {row.mailing_id for row in deliveries})

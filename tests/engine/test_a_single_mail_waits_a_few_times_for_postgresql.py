@@ -79,7 +79,7 @@ def trips_of(worker: WorkerProcess, way: Way, book: Book, content: Content) -> i
 def test_of_one_that_names_its_recipients(worker: WorkerProcess, far: tuple[Way, str], book: Book) -> None:
     content = Content(ANN, "Hello", text="Hello", kind="shared", to=(ANN,))
     trips = trips_of(worker, far[0], book, content)
-    assert trips == 5, "taken, read, committed; what it says; and, with the end, whom it shows"
+    assert trips == 4, "it is taken, and read; what it says; and, with the commit, whom it shows"
 
 
 def test_of_one_with_a_file(worker: WorkerProcess, far: tuple[Way, str], book: Book) -> None:

@@ -130,7 +130,8 @@ class CompiledMessages:
         if mailing_ids - self._kept.keys():
             with database.read_often() as connection:
                 compile_all = self.ask(connection, mailing_ids)
-            compile_all()
+            if compile_all is not None:
+                compile_all()
         found = {mailing_id: self._kept[mailing_id] for mailing_id in mailing_ids}
         for mailing_id in mailing_ids:
             self._kept.move_to_end(mailing_id)
@@ -140,15 +141,25 @@ class CompiledMessages:
             octets -= dropped.compiled.size
         return found
 
-    def ask(self, connection: Connection, mailing_ids: set[int]) -> Callable[[], None]:
-        """Asks for those that are not known. What it returns compiles them, in this transaction or after it:
-        then `of` asks nothing, if it comes next.
+    def read(self, connection: Connection, mailing_ids: set[int]) -> None:
+        """Compiles those that are not known: then `of` asks nothing, if it comes next."""
+        if (compile_all := self.ask(connection, mailing_ids)) is not None:
+            compile_all()
+
+    def ask(
+        self, connection: Connection, mailing_ids: set[int], *, with_files: bool = True
+    ) -> Callable[[], None] | None:
+        """Asks for those that are not known. What it returns compiles them, in this transaction or after it.
+
+        None: all are known; or some hold files, whole messages among them, which are not wanted here.
         """
         unknown = mailing_ids - self._kept.keys()
         if not unknown:
-            return lambda: None
+            return None
         self._make_room(mailing_ids)
-        compiled = _asked(connection, unknown, self._place)
+        compiled = _asked(connection, unknown, self._place, with_files)
+        if compiled is None:
+            return None
         return lambda: self._kept.update(self._with_fields(compiled()))
 
     def _with_fields(self, found: dict[int, SendableMessage]) -> dict[int, SendableMessage]:
@@ -184,9 +195,14 @@ def without_files(connection: Connection, mailing_id: int, place: LinkPlace) -> 
 Messages = dict[int, SendableMessage]
 
 
-def _asked(connection: Connection, mailing_ids: set[int], place: LinkPlace) -> Callable[[], Messages]:
+def _asked(
+    connection: Connection, mailing_ids: set[int], place: LinkPlace, with_files: bool
+) -> Callable[[], Messages] | None:
     """Whom shared ones show comes with the transaction's end, on PostgreSQL, unless there are files."""
     found = contents.to_compile(connection, mailing_ids)
+    has_files = any(mailing.has_files or mailing.message_id is not None for mailing in found)
+    if has_files and not with_files:
+        return None
     key, returns = _keys(connection, found, place)
     came_whole = [mailing.id for mailing in found if mailing.message_id is not None]
     wholes = originals.sliced(connection, came_whole, BASE64_SLICE)
@@ -214,7 +230,7 @@ def _asked(connection: Connection, mailing_ids: set[int], place: LinkPlace) -> C
                 )
         return messages
 
-    if not wholes and not any(mailing.has_files for mailing in found):
+    if not has_files:
         return compiled
     all_read = compiled()
     return lambda: all_read

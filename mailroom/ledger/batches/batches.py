@@ -55,6 +55,7 @@ class Lease:
     queue: str
     route: str
     max_sessions: int | None
+    size: int  # deliveries, when it was taken
     is_tried_alone: bool  # it holds one delivery, during which a worker died before
 
 
@@ -108,7 +109,7 @@ CLAIM_BATCH = Statement(
         in_hand=case((batches.c.in_hand.is_not(None), true())),  # until its worker says more
     )
     # No `in_hand IS NOT NULL` here: in a RETURNING, SQLite 3.40 says so of every column.
-    .returning(batches.c.queue, batches.c.route, batches.c.max_sessions, batches.c.in_hand)
+    .returning(batches.c.queue, batches.c.route, batches.c.max_sessions, batches.c.size, batches.c.in_hand)
 )
 START_MAILINGS = Statement(
     update(mailings_table)
@@ -194,8 +195,8 @@ def _claim(connection: Connection, batch_id: int, epoch: int, owner: str) -> Cal
     found = CLAIM_BATCH.later(connection, **claimed)
 
     def lease() -> Lease | None:
-        for queue, route, max_sessions, in_hand in found():
-            return Lease(batch_id, epoch + 1, owner, queue, route, max_sessions, in_hand is not None)
+        for queue, route, max_sessions, size, in_hand in found():
+            return Lease(batch_id, epoch + 1, owner, queue, route, max_sessions, size, in_hand is not None)
         return None
 
     return lease
