@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Select, literal_column, text
+from sqlalchemy import CTE, ColumnElement, Connection, Select, func, literal_column, text
 
 from mailroom.database.statement import Statement
 
@@ -51,9 +51,10 @@ def without_its_index(column: ColumnElement[int]) -> ColumnElement[int]:
     """SQL: a column of rows that are found by another one.
 
     Of what was written a moment ago the planner has no statistics: it would read whatever this column's index
-    has for a value, or all rows in its order.
+    has for a value, or all rows in its order. Nor does it say that the column holds something, by which an
+    index of the rows where it does would be read from end to end: where statistics call that one empty.
     """
-    return column + literal_column("0")
+    return func.coalesce(column, literal_column("0"))
 
 
 def _set(connection: Connection, setting: Statement) -> None:
