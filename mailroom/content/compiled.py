@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 from mailroom.content.body import LARGE_PIECE, Keep, KeptElsewhere, Personal, Piece, as_it_is, kept
 from mailroom.content.characters import misplaced
@@ -100,7 +100,7 @@ class Compiled:
         shared one is the same for everybody but for the Message-ID and the link. Raises MergeError when
         this recipient's variables do not fit the template.
         """
-        head: list[bytes | KeptElsewhere] = self._head(address, message_id)
+        head: list[bytes | KeptElsewhere] = [*self._head(address, message_id)]
         values = _values(address, variables)
         if link is not None:
             head.append(link.fields)
@@ -113,7 +113,7 @@ class Compiled:
         head += [piece.render(values) if isinstance(piece, Personal) else piece for piece in self._rest]
         return head
 
-    def _head(self, address: Addressee, message_id: str) -> list[Any]:
+    def _head(self, address: Addressee, message_id: str) -> list[bytes]:
         to = self._to if self._to is not None else to_header(address.address, address.name)
         return [self._before_to, to, f"Message-ID: {message_id}\r\n".encode("ascii", "replace")]
 

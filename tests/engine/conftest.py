@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from mailroom.engine import worker_process
 from mailroom.queue import Queue
 from tests.servers import Valkey
 from tests.system import System
 
 Start = Callable[..., System]
+
+
+@contextmanager
+def a_worker(system: System) -> Iterator[None]:
+    """In this process, with the settings of its environment: it takes no jobs by itself."""
+    queue = Queue(system.environment["REDIS_URL"])
+    worker_process.start("ann", queue)
+    try:
+        yield
+    finally:
+        worker_process.stop()
+        queue.close()
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,7 +17,8 @@ from mailroom.ledger.batches.batches import claim, close, forgotten
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.states import State
 from mailroom.ledger.sweep import rounds
-from mailroom.queue import BULK, Queue
+from mailroom.queue import BULK
+from tests.engine.conftest import a_worker
 from tests.servers import wait_until
 from tests.system import System
 
@@ -36,17 +36,6 @@ def system(
     monkeypatch.setattr(deliver, "BULK_SLICE", 60.0)
     monkeypatch.setattr(rounds, "take", lambda *_: False)
     return system
-
-
-@contextmanager
-def a_worker(system: System) -> Iterator[None]:
-    queue = Queue(system.environment["REDIS_URL"])
-    worker_process.start("ann", queue)
-    try:
-        yield
-    finally:
-        worker_process.stop()
-        queue.close()
 
 
 def run_first_job(system: System) -> None:

@@ -15,7 +15,7 @@ from mailroom.ledger.batches import gather, turns
 from mailroom.ledger.states import State
 from mailroom.ledger.sweep import rounds
 from mailroom.settings import load
-from tests.engine.test_a_job_goes_on_with_its_mailing import a_worker
+from tests.engine.conftest import a_worker
 from tests.system import System
 from tests.web.watching import signed_in
 

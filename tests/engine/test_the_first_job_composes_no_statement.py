@@ -13,7 +13,7 @@ from mailroom.database.statement import CompiledStatement
 from mailroom.engine import deliver, worker_process
 from mailroom.ledger.schema import batches
 from mailroom.ledger.sweep import rounds
-from mailroom.queue import Queue
+from tests.engine.conftest import a_worker
 from tests.system import System
 
 
@@ -37,12 +37,7 @@ def test_whoever_forks_workers_composes_for_all_and_a_job_composes_none(
         composed.append(self.sql)
 
     monkeypatch.setattr(CompiledStatement, "__init__", noted)
-    queue = Queue(system.environment["REDIS_URL"])
-    worker_process.start("ann", queue)
-    try:
+    with a_worker(system):
         deliver.deliver_batch(first, 0)
-    finally:
-        worker_process.stop()
-        queue.close()
     assert system.counted(mailing.mailing_id)["sent"] >= 100
     assert composed == []

@@ -7,14 +7,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select, update
 
-from mailroom.engine import deliver, worker_process
+from mailroom.engine import deliver
 from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.messages import CompiledMessages
 from mailroom.engine.send.rate_limiter import RateLimiter
 from mailroom.ledger.batches import gather
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.sweep import rounds
-from mailroom.queue import Queue
+from tests.engine.conftest import a_worker
 from tests.system import System
 
 Seen = list[tuple[str, bool | None]]
@@ -58,13 +58,8 @@ def deliver_first(system: System) -> None:
     with system.database.read() as connection:
         batch_id = connection.execute(select(batches.c.id)).scalars().first()
     assert batch_id is not None
-    queue = Queue(system.environment["REDIS_URL"])
-    worker_process.start("ann", queue)
-    try:
+    with a_worker(system):
         deliver.deliver_batch(batch_id, 0)
-    finally:
-        worker_process.stop()
-        queue.close()
 
 
 def test_of_a_suspect_that_is_tried_alone(system: System, seen: Seen) -> None:
