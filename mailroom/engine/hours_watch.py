@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.schedule.sending_hours import sending_hours
 from mailroom.database.engine import Database
-from mailroom.ledger.mailings import mailings, windows
+from mailroom.ledger.mailings import lifecycle, windows
 from mailroom.ledger.mailings.windows import Closed
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ def _keep(connection: Connection, mailing: Closed) -> None:
     try:
         window = sending_hours(mailing.hours).window(mailing.now)
     except ValueError as problem:  # of a zone that this machine's tables do not have, or not any more
-        mailings.hold(
+        lifecycle.hold(
             connection, mailing.id, f"its sending hours ({mailing.hours}) cannot be read: {problem}"
         )
         return

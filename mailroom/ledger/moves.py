@@ -31,7 +31,7 @@ from sqlalchemy import (
 from mailroom.database import pipeline
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
-from mailroom.ledger.mailings import counters, mailings
+from mailroom.ledger.mailings import counters, lifecycle
 from mailroom.ledger.schema import attempts, batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import WAITING, State
@@ -299,8 +299,8 @@ def settle(connection: Connection, changes: counters.Changes, due: Mapping[int, 
     """Counters, when to look at the mailings again (milliseconds), and whether they have ended."""
     counters.change(connection, changes)
     for mailing_id, due_at in sorted(due.items()):
-        mailings.look_again(connection, mailing_id, due_at)
-    mailings.finish(connection, changes)
+        lifecycle.look_again(connection, mailing_id, due_at)
+    lifecycle.finish(connection, changes)
 
 
 def _log(connection: Connection, tried: Sequence[_Moved]) -> None:

@@ -13,7 +13,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.sink.record import RecordedMessage
@@ -44,11 +44,11 @@ def test_what_waited_is_dated_when_it_goes_and_again_so_on_a_resend(start: Start
     )
     accepted = system.accept([f"{name}@mail.example" for name in ("plain", "twice", "later")])
     with system.database.begin() as connection:
-        assert mailings.pause(connection, accepted.mailing_id)
+        assert lifecycle.pause(connection, accepted.mailing_id)
     age(system, accepted.mailing_id)
     system.start_workers(1, lease=3)
     with system.database.begin() as connection:
-        assert mailings.resume(connection, accepted.mailing_id)
+        assert lifecycle.resume(connection, accepted.mailing_id)
     system.wait(lambda: system.sink.count() >= 4, 30)
     found = system.sink.messages()
     first, second = [message for message in found if message.recipient.startswith("twice")]

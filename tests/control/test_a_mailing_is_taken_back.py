@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.states import MailingState, State
 from tests.control.conftest import Start, on_both
 
@@ -23,7 +23,7 @@ def test_what_is_undone_in_time_reaches_nobody_and_what_is_not_goes_out(start: S
     assert message.time >= began + 2 and message.recipient == "late@mail.example"
     for one in undone:
         with system.database.begin() as connection:
-            assert mailings.cancel(connection, one.mailing_id)
+            assert lifecycle.cancel(connection, one.mailing_id)
     for one in undone:
         ended = system.wait_until_over(one.mailing_id)
         assert (ended.state, ended.counts[State.CANCELED]) == (MailingState.CANCELED, one.total)

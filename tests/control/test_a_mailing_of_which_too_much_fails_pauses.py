@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailroom.ledger.mailings import canary, mailings
+from mailroom.ledger.mailings import canary, lifecycle
 from mailroom.ledger.states import MailingState
 from tests.control.conftest import Start, on_both
 from tests.system import System
@@ -36,7 +36,7 @@ def test_it_pauses_and_whoever_resumes_it_is_obeyed(start: Start) -> None:
         assert canary.release(connection, bad)
     assert state_of(system, bad) is MailingState.PAUSED
     with system.database.begin() as connection:
-        assert mailings.resume(connection, bad)
+        assert lifecycle.resume(connection, bad)
     system.wait_until_over(bad)
     assert system.counts(bad) == {"sent": 180, "failed": 20}
 

@@ -9,7 +9,7 @@ import pytest
 from mailroom.database.engine import Database
 from mailroom.ledger import moves, states
 from mailroom.ledger.deliveries import actions, bulk_actions
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.sweep import due_mailings
 from tests.ledger.book import Book
 
@@ -106,7 +106,7 @@ def test_nothing_is_retried_while_its_mailing_is_being_canceled(book: Book) -> N
     mailing_id = book.accept(2, send_at=datetime.now(UTC) + timedelta(hours=1))
     do(book, moves.CANCEL, 1)
     with book.database.begin() as connection:
-        mailings.cancel(connection, mailing_id)
+        lifecycle.cancel(connection, mailing_id)
     assert not do(book, moves.RETRY, 1), "the other one would go out with it"
     with book.database.begin() as connection:
         actions.end_due(connection, mailing_id, states.CANCELED)

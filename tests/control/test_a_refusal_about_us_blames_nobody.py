@@ -6,7 +6,7 @@ import pytest
 
 from app import create_app
 from mailroom.content.addresses import Address
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle, mailings
 from mailroom.ledger.relays import circuit, recovery
 from mailroom.ledger.states import State
 from mailroom.settings import load
@@ -137,7 +137,7 @@ def test_one_reply_for_many_domains_in_a_row_pauses_the_mailing(start: Start) ->
     assert system.counts(mailing.mailing_id) == {"queued": 60}
     assert system.mailing(mailing.mailing_id).state == "paused" and not troubles(system)
     with system.database.begin() as connection:
-        mailings.resume(connection, mailing.mailing_id)
+        lifecycle.resume(connection, mailing.mailing_id)
     assert system.wait_until_over(mailing.mailing_id).counts[State.FAILED] == 60, "a person had it go on"
 
 
@@ -164,7 +164,7 @@ def test_a_refused_sender_pauses_its_mailing_and_nobody_else_s(start: Start) -> 
     assert not troubles(system)
     system.sink.set_rules([])
     with system.database.begin() as connection:
-        mailings.resume(connection, refused.mailing_id)
+        lifecycle.resume(connection, refused.mailing_id)
     assert system.wait_until_over(refused.mailing_id).counts[State.SENT] == 30
     assert not held(system)
 

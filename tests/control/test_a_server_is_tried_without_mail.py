@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import Database
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.relays import circuit
 from mailroom.ledger.schema import servers as servers_table
 from mailroom.ledger.states import State
@@ -27,7 +27,7 @@ def in_trouble_without_mail(system: System) -> None:
     mailing = system.accept(1)
     system.wait(lambda: troubles(system))
     with system.database.begin() as connection:
-        mailings.cancel(connection, mailing.mailing_id)
+        lifecycle.cancel(connection, mailing.mailing_id)
     system.wait(lambda: system.counts(mailing.mailing_id) == {"canceled": 1})
 
 

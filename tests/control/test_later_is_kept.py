@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.states import State
 from tests.control.conftest import Start, on_both
 from tests.system import System
@@ -74,14 +74,14 @@ def test_pause_and_resume_take_effect_in_the_middle_of_a_batch(start: Start) -> 
     system.start_workers(1)
     mailing = system.accept(200)
     system.sink.wait(10)
-    do(system, mailings.pause, mailing.mailing_id)
+    do(system, lifecycle.pause, mailing.mailing_id)
     system.wait_until_none_is_sent()
     stopped_at = system.sink.count()
     time.sleep(1.5)
     assert system.sink.count() == stopped_at < 200
-    do(system, mailings.resume, mailing.mailing_id)
+    do(system, lifecycle.resume, mailing.mailing_id)
     system.sink.wait(stopped_at + 10, 3)
-    do(system, mailings.cancel, mailing.mailing_id)
+    do(system, lifecycle.cancel, mailing.mailing_id)
     ended = system.wait_until_over(mailing.mailing_id, 5)
     assert ended.state == "canceled"
     assert ended.counts[State.SENT] + ended.counts[State.CANCELED] == 200

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import psutil
 from sqlalchemy import select
 
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import mailings as mailings_table
 from tests.drills.doors import PERSON, Doors
 from tests.drills.drill import drill
@@ -145,7 +145,7 @@ def _stop_what_is_left(stage: Stage) -> None:
     with stage.system.database.begin() as connection:
         stage.mailings = list(connection.execute(select(mailings_table.c.id)).scalars())
         for mailing_id in stage.mailings:
-            mailings.cancel(connection, mailing_id)
+            lifecycle.cancel(connection, mailing_id)
     stage.wait_until_over()
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from sqlalchemy import text
 
 from mailroom.ledger import states
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.relays import circuit, parked_sessions
 from tests.drills.drill import POOLED_TOO, drill
 from tests.drills.stage import WORKERS, Stage
@@ -205,7 +205,7 @@ def _bad_certificate(kind: str) -> None:
         assert system.sink.count() == 0
         with system.database.begin() as connection:
             assert connection.execute(text("SELECT max(attempts) FROM deliveries")).scalar_one() == 0
-            mailings.cancel(connection, mailing.mailing_id)
+            lifecycle.cancel(connection, mailing.mailing_id)
         stage.wait_until_over()
         assert stage.check().by_state == {states.CANCELED: stage.accepted}
 

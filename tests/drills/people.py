@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from mailroom.engine.accept.submission import Idempotency
 from mailroom.ledger import states, suppressions
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from tests.drills.drill import drill
 from tests.drills.stage import Stage
 
@@ -43,8 +43,8 @@ def people_interfere(stage: Stage) -> None:
     stage.start_workers()
     stage.arrived(0.05)
     with system.database.begin() as connection:
-        assert mailings.pause(connection, paused)
-        assert mailings.cancel(connection, canceled)
+        assert lifecycle.pause(connection, paused)
+        assert lifecycle.cancel(connection, canceled)
     system.wait_until_none_is_sent()
     before = system.sink.count()
     time.sleep(1)
@@ -55,7 +55,7 @@ def people_interfere(stage: Stage) -> None:
     with system.database.begin() as connection:
         for address in unwanted:
             suppressions.add(connection, [address], "unsubscribed")
-        assert mailings.resume(connection, paused)
+        assert lifecycle.resume(connection, paused)
     stage.wait_until_over()
     found = stage.check().by_state
     assert found[states.SUPPRESSED] == len(unwanted)

@@ -14,7 +14,7 @@ from mailroom.database.raw import RawConnection
 from mailroom.engine.send.recorder import Recorder
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries.marks import Outcome
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.states import State
 from tests.ledger.book import Book
@@ -91,7 +91,7 @@ def test_what_does_not_hold_is_said_of_each(book: Book) -> None:
         assert await recorder.mark(1, one)
         assert await recorder.mark(2, two)
         with book.database.begin() as connection:
-            assert mailings.pause(connection, first)
+            assert lifecycle.pause(connection, first)
         recorder.sent(one, 250, "Ok")
         assert await recorder.mark(3, three) is False and recorder.refused[three] == "paused"
         await recorder.drained()

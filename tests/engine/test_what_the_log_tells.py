@@ -12,7 +12,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Accepted, Submission
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.people import api_keys, sign_ins, users
 from mailroom.ledger.relays import circuit
 from mailroom.queue import Queue
@@ -30,7 +30,7 @@ def test_a_mailing_from_its_acceptance_to_its_end(database: Database, valkey: Va
     with capture_logs() as lines:
         accepted = letter(database, valkey)
         with database.begin() as connection:
-            mailings.cancel(connection, accepted.mailing_id)
+            lifecycle.cancel(connection, accepted.mailing_id)
     assert {"event": "a mailing is accepted", "recipients": 2, "uid": accepted.uid}.items() <= lines[
         0
     ].items()

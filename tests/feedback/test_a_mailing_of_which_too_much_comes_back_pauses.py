@@ -7,7 +7,7 @@ import pytest
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.feedback.report import ReportKind
 from mailroom.ledger.batches import batches
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.states import MailingState
 from mailroom.settings import load
 from tests.feedback.comes import FULL, Comes
@@ -28,7 +28,7 @@ def sent_of(comes: Comes, some: int, of: int) -> tuple[int, list[int]]:
 
 def resume(comes: Comes, mailing_id: int) -> None:
     with comes.database.begin() as connection:
-        assert mailings.resume(connection, mailing_id)
+        assert lifecycle.resume(connection, mailing_id)
 
 
 def test_over_a_share_of_bounces(comes: Comes) -> None:

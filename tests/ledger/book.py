@@ -17,7 +17,7 @@ from mailroom.ledger.batches import batches, gather
 from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.deliveries.marks import HandOver, Sent
-from mailroom.ledger.mailings import canary, mailings
+from mailroom.ledger.mailings import canary, lifecycle
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
@@ -153,7 +153,7 @@ class Book:
                 deliveries.c.mailing_id == mailing_id, deliveries.c.due_at != canary.HELD_BACK
             )
             connection.execute(later.values(due_at=0))
-            mailings.look_again(connection, mailing_id, 0)
+            lifecycle.look_again(connection, mailing_id, 0)
 
     def delivery(self, delivery_id: int) -> AnyRow:
         with self.database.read() as connection:

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from mailroom.ledger import holding
 from mailroom.ledger.batches import gather, growth
 from mailroom.ledger.batches.batches import Gathered, Lease
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import batches, deliveries
 from tests.ledger.book import Book
 
@@ -127,7 +127,7 @@ def test_nothing_comes_of_a_mailing_that_is(book: Book, what: str) -> None:
             if what == "held":
                 holding.hold(connection, "somebody asked for it")
             else:
-                assert mailings.pause(connection, mailing_id)
+                assert lifecycle.pause(connection, mailing_id)
     assert grow(book, lease, mailing_id, last) == []
     with book.database.begin() as connection:
         holding.release(connection)

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from mailroom.ledger import suppressions
 from mailroom.ledger.batches import gather
 from mailroom.ledger.deliveries import actions
-from mailroom.ledger.mailings import canary, mailings
+from mailroom.ledger.mailings import canary, lifecycle
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import WAITING, MailingState, State
@@ -110,7 +110,7 @@ def test_the_wait_counts_from_when_it_begins(book: Book) -> None:
     assert undoable.release_at == undoable.send_at + timedelta(seconds=60)
 
 
-@pytest.mark.parametrize("act", [None, mailings.pause])
+@pytest.mark.parametrize("act", [None, lifecycle.pause])
 def test_letting_go_what_has_not_begun_sends_nothing_early(
     book: Book, act: Callable[..., bool] | None
 ) -> None:
@@ -120,7 +120,7 @@ def test_letting_go_what_has_not_begun_sends_nothing_early(
     with book.database.begin() as connection:
         assert act is None or (act(connection, mailing_id) and canary.release(connection, mailing_id))
         assert act is not None or canary.release(connection, mailing_id)
-        assert act is None or mailings.resume(connection, mailing_id)
+        assert act is None or lifecycle.resume(connection, mailing_id)
         assert due_mailings.start_scheduled(connection) == 0
     row = book.mailing(mailing_id)
     assert (row.state, row.next_due_at) == (MailingState.SCHEDULED, before.next_due_at)
@@ -137,7 +137,7 @@ def test_cancel_takes_those_back_that_are_held_back(book: Book) -> None:
     mailing_id = book.accept(300, canary=100, canary_wait=900)
     send_all(book)
     with book.database.begin() as connection:
-        assert mailings.cancel(connection, mailing_id)
+        assert lifecycle.cancel(connection, mailing_id)
         assert not canary.release(connection, mailing_id)
         for one, state in due_mailings.to_be_ended(connection, 10):
             actions.end_due(connection, one, state)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from mailroom.ledger import moves, states, suppressions
 from mailroom.ledger.deliveries import actions
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.states import State
 from mailroom.ledger.sweep import due_mailings
 from tests.ledger.book import Book
@@ -40,7 +40,7 @@ def test_not_while_something_is_deferred(book: Book) -> None:
 def test_at_once_when_it_is_canceled_although_all_of_it_is_deferred(book: Book) -> None:
     mailing_id, delivery_id = deferred(book)
     with book.database.begin() as connection:
-        assert mailings.cancel(connection, mailing_id)
+        assert lifecycle.cancel(connection, mailing_id)
         assert due_mailings.to_be_ended(connection, 10) == [(mailing_id, "canceled")]
         actions.end_due(connection, mailing_id, State.CANCELED)
     assert book.delivery(delivery_id).state == "canceled"
@@ -50,7 +50,7 @@ def test_at_once_when_it_is_canceled_although_all_of_it_is_deferred(book: Book) 
 def test_a_canceled_one_is_canceled_although_a_sweeper_was_about_to_gather(book: Book) -> None:
     mailing_id, _ = deferred(book)
     with book.database.begin() as connection:
-        mailings.cancel(connection, mailing_id)
+        lifecycle.cancel(connection, mailing_id)
     assert book.gather(mailing_id) == []
     with book.database.read() as connection:
         assert due_mailings.to_be_ended(connection, 10) == [(mailing_id, "canceled")]
@@ -59,7 +59,7 @@ def test_a_canceled_one_is_canceled_although_a_sweeper_was_about_to_gather(book:
 def test_a_retried_delivery_is_not_canceled_by_a_sweeper_that_comes_late(book: Book) -> None:
     mailing_id, delivery_id = deferred(book)
     with book.database.begin() as connection:
-        mailings.cancel(connection, mailing_id)
+        lifecycle.cancel(connection, mailing_id)
         actions.end_due(connection, mailing_id, State.CANCELED)
         assert actions.change(connection, delivery_id, moves.RETRY)
         assert actions.end_due(connection, mailing_id, State.CANCELED) == 0
@@ -81,7 +81,7 @@ def test_what_was_unknown_stays_so_when_its_mailing_is_canceled(book: Book) -> N
     book.mark(lease, first)
     book.die(lease)
     with book.database.begin() as connection:
-        mailings.cancel(connection, mailing_id)
+        lifecycle.cancel(connection, mailing_id)
         actions.end_due(connection, mailing_id, State.CANCELED)
     assert book.states(mailing_id) == {"unknown": 1, "canceled": 1}
     assert book.mailing(mailing_id).ended_at is not None

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, update
 
 from mailroom.ledger import suppressions
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import mailings as mailings_table
 from tests.ledger.book import Book
 
@@ -24,8 +24,8 @@ def expire(connection: Connection, mailing_id: int) -> None:
 @pytest.mark.parametrize(
     ("act", "why"),
     [
-        (mailings.pause, "paused"),
-        (mailings.cancel, "canceled"),
+        (lifecycle.pause, "paused"),
+        (lifecycle.cancel, "canceled"),
         (lambda connection, _: suppressions.add(connection, ["p0@mail.example"]), "suppressed"),
         (expire, "expired"),
     ],

@@ -13,7 +13,7 @@ from mailroom.database.engine import Database
 from mailroom.ledger import states
 from mailroom.ledger.batches import batches, gather
 from mailroom.ledger.deliveries import actions, marks
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.states import State
 from mailroom.ledger.sweep import due_mailings
 from tests.ledger.book import Book
@@ -72,7 +72,7 @@ def test_a_batch_handed_back_while_its_mailing_is_canceled(pg: Book) -> None:
     lease, other = pg.claim(), pg.claim(owner="ben")
     pg.close(other)
     with pg.database.begin() as connection:
-        mailings.cancel(connection, mailing_id)
+        lifecycle.cancel(connection, mailing_id)
     with pg.database.begin() as connection:
         batches.close(connection, lease)
         thread = meanwhile(pg, lambda theirs: actions.end_due(theirs, mailing_id, State.CANCELED))

@@ -20,7 +20,7 @@ from mailroom.ledger import moves, states, suppressions
 from mailroom.ledger.batches import growth
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import actions, bulk_actions
-from mailroom.ledger.mailings import canary, mailings
+from mailroom.ledger.mailings import canary, lifecycle
 from mailroom.ledger.migrate import upgrade
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
@@ -204,7 +204,7 @@ class Post(RuleBasedStateMachine):
     # People
 
     @precondition(lambda self: self.mailings)
-    @rule(which=which, act=st.sampled_from([mailings.pause, mailings.resume, mailings.cancel]))
+    @rule(which=which, act=st.sampled_from([lifecycle.pause, lifecycle.resume, lifecycle.cancel]))
     def decide(self, which: int, act: object) -> None:
         with self.book.database.begin() as connection:
             act(connection, self.mailing(which))  # type: ignore[operator]
@@ -308,7 +308,7 @@ class Post(RuleBasedStateMachine):
             self.book.run_out(worker.lease)
         for mailing_id in self.mailings:
             with self.book.database.begin() as connection:
-                mailings.resume(connection, mailing_id)
+                lifecycle.resume(connection, mailing_id)
                 canary.release(connection, mailing_id)
         self.held_back.clear()
         for _ in range(12):

@@ -12,7 +12,7 @@ from mailroom.engine.sweeper import Sweeper
 from mailroom.ledger import states
 from mailroom.ledger.deliveries import actions, bulk_actions
 from mailroom.ledger.deliveries.bulk_actions import Decision
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.schema import sweeper as sweeper_table
@@ -111,7 +111,7 @@ def test_a_cancellation_ends_what_would_send_more(book: Book) -> None:
     mailing_id = ended(book, 10, states.FAILED)
     decide(book, mailing_id, bulk_actions.RETRY_ALL)
     with book.database.begin() as connection:
-        mailings.cancel(connection, mailing_id)
+        lifecycle.cancel(connection, mailing_id)
         actions.end_due(connection, mailing_id, states.CANCELED)
     assert not carry_on(book, mailing_id, bulk_actions.RETRY_ALL)
     assert book.states(mailing_id) == {"failed": 6, "canceled": STEP}

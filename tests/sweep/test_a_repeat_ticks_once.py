@@ -20,7 +20,7 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import RepeatTick, StillUnderWay, Submission, TickMade, TickNotDue
 from mailroom.engine.repeats import kept_submission, planning, ticking
 from mailroom.engine.repeats.planning import RepeatPlan
-from mailroom.ledger.mailings import contents, mailings, staging
+from mailroom.ledger.mailings import contents, lifecycle, mailings, staging
 from mailroom.ledger.repeats import repeats, ticks
 from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.ledger.schema import deliveries, repeat_drafts
@@ -151,7 +151,7 @@ def test_a_death_in_the_middle_of_a_large_acceptance_is_taken_over(
         raise Death
 
     with monkeypatch.context() as patch:
-        patch.setattr(mailings, "activate", die)
+        patch.setattr(lifecycle, "activate", die)
         with pytest.raises(Death):
             ticking.tick_all(database, queue)
     assert told(database, repeat) == [], "it is promised to nobody yet"

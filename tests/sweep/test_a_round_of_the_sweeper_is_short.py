@@ -10,7 +10,7 @@ from sqlalchemy import event, insert, update
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import Database
 from mailroom.engine.sweeper import Sweeper
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import decisions, sweeper
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.queue import Queue
@@ -27,7 +27,7 @@ def busy(book: Book) -> None:
     book.accept(3, send_at=datetime.now(UTC) + timedelta(seconds=1), expires_at=datetime.now(UTC))
     canceled, staged = book.accept(3), book.accept(3)
     with book.database.begin() as connection:
-        mailings.cancel(connection, canceled)
+        lifecycle.cancel(connection, canceled)
         old = datetime.now(UTC) - timedelta(days=1)
         connection.execute(
             update(mailings_table).where(mailings_table.c.id == staged).values(state="staged", created_at=old)

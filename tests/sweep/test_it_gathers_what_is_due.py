@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from mailroom.ledger import states
 from mailroom.ledger.batches import gather
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.sweep import due_mailings
 from tests.ledger.book import Book
 
@@ -48,11 +48,11 @@ def test_a_deferred_delivery_waits_for_its_time(book: Book) -> None:
 def test_nothing_of_a_paused_mailing(book: Book) -> None:
     mailing_id = book.accept(1)
     with book.database.begin() as connection:
-        assert mailings.pause(connection, mailing_id)
+        assert lifecycle.pause(connection, mailing_id)
     assert book.close(book.claim())
     assert book.gather(mailing_id) == []
     with book.database.begin() as connection:
-        assert mailings.resume(connection, mailing_id)
+        assert lifecycle.resume(connection, mailing_id)
     assert len(book.gather(mailing_id)) == 1
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from flask import Flask
 from flask.testing import FlaskClient
 
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import users
 from tests.web.conftest import OWNER
@@ -77,7 +77,7 @@ def test_a_mailing_that_waits_is_moved_and_one_that_does_not_is_not(
     moved = found(app, mailing_id).send_at
     assert moved is not None and abs(moved - datetime.now(UTC)) < timedelta(minutes=1)
     with ledger(app).begin() as connection:
-        mailings.cancel(connection, mailing_id)
+        lifecycle.cancel(connection, mailing_id)
     assert "does not wait for its time any more" in move("")
 
 

@@ -14,7 +14,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle, mailings
 from mailroom.ledger.relays import circuit, rates
 from mailroom.settings import Settings
 from mailroom.web.status.banners import HELD_SHOWN
@@ -77,13 +77,13 @@ def test_a_paused_mailing_is_told_of_until_it_is_resumed_and_has_all_its_time_th
     with parts.database.begin() as connection:
         connection.exec_driver_sql("UPDATE mailings SET created_at = created_at - 400000000, expires_at = 7")
         connection.exec_driver_sql("UPDATE mailings SET expires_at = created_at + 172800000")
-        assert mailings.hold(connection, mailing_id, "mx.example:25 refuses the sender <b>: 553 no")
+        assert lifecycle.hold(connection, mailing_id, "mx.example:25 refuses the sender <b>: 553 no")
     for path in ("/mailings", f"/mailings/{mailing_id}"):
         page = client.get(path).text
         assert "refuses the sender &lt;b&gt;: 553 no. No recipient is blamed" in page.replace("</bdi>", "")
     assert "mailroom_mailings_held 1.0" in client.get("/metrics").text
     with parts.database.begin() as connection:
-        assert mailings.resume(connection, mailing_id)
+        assert lifecycle.resume(connection, mailing_id)
         mailing = mailings.get(connection, mailing_id)
     assert mailing is not None and mailing.expires_at > datetime.now(UTC) + timedelta(hours=47)
     assert "refuses the sender" not in client.get("/mailings").text
@@ -99,7 +99,7 @@ def test_a_page_tells_of_a_few_paused_mailings_however_many_there_are(
     for _ in range(HELD_SHOWN + 2):
         made = accept(parts.database, parts.queue, Submission(content, [Recipient("ann@x.example")]))
         with parts.database.begin() as connection:
-            assert mailings.hold(connection, made.mailing_id, "mx.example:25 refuses the sender")
+            assert lifecycle.hold(connection, made.mailing_id, "mx.example:25 refuses the sender")
     page = client.get("/suppressions").text
     assert page.count("refuses the sender") == HELD_SHOWN
     assert "These are the newest; more" in page

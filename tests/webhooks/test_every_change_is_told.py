@@ -21,7 +21,7 @@ from mailroom.ledger import moves, states, suppressions
 from mailroom.ledger.batches import batches
 from mailroom.ledger.deliveries import actions, marks
 from mailroom.ledger.deliveries.marks import Outcome
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries, webhook_calls
 from mailroom.ledger.states import Event
@@ -151,7 +151,7 @@ def test_canceled_by_a_person(database: Database, add: Any, mail: Any) -> None:
     assert told(database) == ["email.canceled"]
     with database.begin() as connection:
         batches.close(connection, claimed(connection))
-        mailings.cancel(connection, accepted.mailing_id)
+        lifecycle.cancel(connection, accepted.mailing_id)
         actions.end_due(connection, accepted.mailing_id, states.CANCELED)
     assert told(database) == ["email.canceled"] * 2 + ["mailing.canceled"]
 

@@ -33,7 +33,7 @@ from mailroom.engine.accept.submission import Accepted, Overtaken, Submission
 from mailroom.ledger.batches import gather, join
 from mailroom.ledger.batches.batches import Gathered
 from mailroom.ledger.consent.scopes import Scope
-from mailroom.ledger.mailings import insertion, mailings, staging
+from mailroom.ledger.mailings import insertion, lifecycle, staging
 from mailroom.ledger.mailings.insertion import NewDelivery
 from mailroom.ledger.states import MailingState, State
 from mailroom.ledger.webhooks import webhook_events
@@ -222,8 +222,8 @@ def _activate(connection: Connection, submission: Submission, begun: Begun, supp
     if submission.key_id is not None:  # to write all of them takes its time
         insertion.look(connection, [], of_key=submission.key_id)
     if submission.undo:  # counted from now on, when somebody can see it
-        mailings.begin_not_before(connection, mailing_id, submission.undo * 1_000)
-    state = mailings.activate(
+        lifecycle.begin_not_before(connection, mailing_id, submission.undo * 1_000)
+    state = lifecycle.activate(
         connection,
         mailing_id,
         total=total,
@@ -248,7 +248,7 @@ def _end(connection: Connection, submission: Submission, begun: Begun, suppresse
     if suppressed:
         webhook_events.note_suppressed(connection, begun.mailing_id)
     if suppressed == len(submission.recipients):  # nothing waits, so nobody else will end it
-        mailings.finish(connection, [begun.mailing_id])
+        lifecycle.finish(connection, [begun.mailing_id])
 
 
 def _accepted(submission: Submission, begun: Begun, state: MailingState) -> Accepted:

@@ -15,7 +15,7 @@ from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.suspects import Conclusion, Suspects
 from mailroom.ledger.batches.batches import Lease, WaitingDelivery
 from mailroom.ledger.deliveries import marks
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.smtp.envelope import Envelope
 from mailroom.smtp.failure import Failure
 
@@ -94,7 +94,7 @@ class Findings:
             return  # as nearly always: the ledger need not be asked for each batch
         server = self._relay.server.name
         for mailing_id, suspect in self._conclusion.held.items():
-            mailings.hold(connection, mailing_id, verdict.held_for(suspect, server))
+            lifecycle.hold(connection, mailing_id, verdict.held_for(suspect, server))
         # Later than the server is tried again: others who wait go first, and show whether it is about us.
         due_in_ms = min(2 * self._relay.circuit.wait_ms(connection), SPARED_AT_MOST_MS)
         spared = self._conclusion.spared

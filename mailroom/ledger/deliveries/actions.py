@@ -11,7 +11,7 @@ from mailroom.database import pipeline
 from mailroom.database.clock import now_millis, to_millis
 from mailroom.database.together import Together
 from mailroom.ledger import moves
-from mailroom.ledger.mailings import contents, mailings
+from mailroom.ledger.mailings import contents, lifecycle
 from mailroom.ledger.moves import IS_IN_LIVE_BATCH, Move, Picked
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
@@ -51,7 +51,7 @@ def end_due(connection: Connection, mailing_id: int, state: State, limit: int = 
         connection.execute(
             update(mailings_table).where(mailings_table.c.id == mailing_id).values(next_due_at=None)
         )
-        mailings.finish(connection, [mailing_id])
+        lifecycle.finish(connection, [mailing_id])
     return len(rows)
 
 

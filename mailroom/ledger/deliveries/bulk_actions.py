@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, select, update
 from mailroom.database.clock import now_millis
 from mailroom.database.upsert import insert_once
 from mailroom.ledger.deliveries import actions
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import decisions
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState
@@ -88,7 +88,7 @@ def carry_on(connection: Connection, mailing_id: int, move: str) -> bool:
             moved, last_id = actions.change_some(connection, mailing_id, BULK_MOVES[move], row.after_id)
     if last_id is None:
         connection.execute(delete(decisions).where(*mine))
-        mailings.finish(connection, [mailing_id])
+        lifecycle.finish(connection, [mailing_id])
         return False
     _note(connection, Decision(mailing_id, move, last_id, row.moved + moved))
     return True

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection
 
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle, mailings
 from mailroom.ledger.states import State, states_with
 
 WhyPause = Callable[[int, int, int, int], str]
@@ -21,6 +21,6 @@ def look_at(connection: Connection, mailing_ids: Iterable[int], why_pause: WhyPa
             continue
         bounced, failed = (mailing.counts.get(state, 0) for state in (State.BOUNCED, State.FAILED))
         why = why_pause(mailing.handed_over, bounced, mailing.complained, failed)
-        if why and mailings.trip(connection, mailing.id, why):
+        if why and lifecycle.trip(connection, mailing.id, why):
             tripped.append((mailing.id, why))
     return tripped

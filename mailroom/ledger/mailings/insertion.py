@@ -1,7 +1,7 @@
 """Insertion: the rows of new mailings and their deliveries, few or many.
 
 Most mailings fit into one batch, and each of their rows is written once, as it shall stay. Larger ones
-are staged, filled and activated (mailings.py), then gathered (gather.py).
+are staged, filled and activated (lifecycle.py), then gathered (gather.py).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.ledger import states
 from mailroom.ledger.batches.batches import IS_SPARED
-from mailroom.ledger.mailings import mailings
+from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.relays import circuit, rates
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
@@ -33,4 +33,4 @@ def _make_due(connection: Connection) -> None:
     connection.execute(due.values(due_at=now_millis()), {"chosen": [row.id for row in found]})
     now = connection.execute(select(func.max(now_millis()))).scalar_one()
     for mailing_id in sorted({row.mailing_id for row in found}):
-        mailings.look_again(connection, mailing_id, now)
+        lifecycle.look_again(connection, mailing_id, now)

@@ -16,7 +16,7 @@ from mailroom.database.together import Together
 from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import bulk_actions
 from mailroom.ledger.deliveries.actions import ContentGone
-from mailroom.ledger.mailings import canary, mailings
+from mailroom.ledger.mailings import canary, lifecycle, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.states import State
 from mailroom.web import mailroom
@@ -33,12 +33,12 @@ NOTHING_UNKNOWN = "No mail of this mailing waits for your decision."
 
 @blueprint.post("/mailings/<int:mailing_id>/pause")
 def pause(mailing_id: int) -> Response:
-    return _move(mailing_id, mailings.pause, "Paused. A mail whose last byte is on its way still goes.")
+    return _move(mailing_id, lifecycle.pause, "Paused. A mail whose last byte is on its way still goes.")
 
 
 @blueprint.post("/mailings/<int:mailing_id>/resume")
 def resume(mailing_id: int) -> Response:
-    return _move(mailing_id, mailings.resume, "Resumed.")
+    return _move(mailing_id, lifecycle.resume, "Resumed.")
 
 
 @blueprint.post("/mailings/<int:mailing_id>/release")
@@ -83,7 +83,7 @@ def cancel(mailing_id: int) -> Response:
     """Undo, too: until it begins, that is all of it."""
     return _move(
         mailing_id,
-        mailings.cancel,
+        lifecycle.cancel,
         lambda mailing: (
             TAKEN_BACK if is_taken_back(mailing) else "Canceled. What had not gone yet stays here."
         ),

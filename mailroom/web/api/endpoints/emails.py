@@ -14,7 +14,7 @@ from mailroom.database.together import Together
 from mailroom.engine.accept import handed_in
 from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import deliveries
-from mailroom.ledger.mailings import contents, emails, mailings
+from mailroom.ledger.mailings import contents, emails, lifecycle, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.states import MailingState
@@ -153,7 +153,7 @@ def cancel_email(email: Reached) -> Response:
     """
     with mailroom().database.begin() as connection:
         mailing = email.find_uncounted(connection)
-        if mailing.state is not MailingState.CANCELED and not mailings.cancel(connection, mailing.id):
+        if mailing.state is not MailingState.CANCELED and not lifecycle.cancel(connection, mailing.id):
             raise ApiError(409, "validation_error", _too_late("canceled", mailing))
     return answer({"object": "email", "id": mailing.uid})
 

@@ -19,7 +19,7 @@ from mailroom.engine.accept.submission import Accepted, Idempotency, Submission
 from mailroom.engine.rescheduling import hours_of, reschedule
 from mailroom.ledger.deliveries import deliveries
 from mailroom.ledger.deliveries.deliveries import Delivery
-from mailroom.ledger.mailings import canary, mailings
+from mailroom.ledger.mailings import canary, lifecycle, mailings
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey
@@ -128,13 +128,13 @@ def pause_mailing(mailing: Reached) -> Response:
 
     A mail whose last byte is on its way still goes.
     """
-    return _move(mailing, mailings.pause, MailingState.PAUSED)
+    return _move(mailing, lifecycle.pause, MailingState.PAUSED)
 
 
 @operation("POST", "/mailings/{id}/resume", scope=api_keys.SEND, gives=answers.MailingAnswer, errors=(409,))
 def resume_mailing(mailing: Reached) -> Response:
     """Resume a paused mailing."""
-    return _move(mailing, mailings.resume, MailingState.ACTIVE, partial(submissions.to_send, mailing))
+    return _move(mailing, lifecycle.resume, MailingState.ACTIVE, partial(submissions.to_send, mailing))
 
 
 @operation("POST", "/mailings/{id}/release", scope=api_keys.SEND, gives=answers.MailingAnswer, errors=(409,))
@@ -156,7 +156,7 @@ def cancel_mailing(mailing: Reached) -> Response:
 
     For good: what has not left yet stays here.
     """
-    return _move(mailing, mailings.cancel, MailingState.CANCELED)
+    return _move(mailing, lifecycle.cancel, MailingState.CANCELED)
 
 
 @operation("GET", "/mailings/{id}/deliveries", scope=api_keys.READ, query=asked_for.Listing)
