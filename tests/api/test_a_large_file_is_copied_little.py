@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Column, select
 
 from mailroom.ledger.schema import attachments, draft_blobs, originals
-from mailroom.web.api.requests import fields
+from mailroom.web.api.requests import given_files
 from tests.api.conftest import EMAIL, Client
 
 FILE = os.urandom(6_000_000)
@@ -99,9 +99,9 @@ def test_a_program_s_file_is_hardly_in_memory(
 def test_slices_make_what_the_whole_does(
     text: str, file: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fields, "BASE64_AT_ONCE", 4)
+    monkeypatch.setattr(given_files, "BASE64_AT_ONCE", 4)
     if file is not None:
-        assert fields._file(text) == file
+        assert given_files._file(text) == file
         return
     with pytest.raises(ValueError, match="not Base64"):
-        fields._file(text)
+        given_files._file(text)

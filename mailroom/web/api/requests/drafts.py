@@ -12,21 +12,8 @@ from mailroom.content.check import LONGEST_FILENAME, header_problem
 from mailroom.engine.accept.submission import LONGEST_CANARY_WAIT, LONGEST_UNDO
 from mailroom.web.api.paging import OlderPage
 from mailroom.web.api.reach import TEMPLATE_NAMES
-from mailroom.web.api.requests.fields import (
-    MEDIA_TYPE,
-    NUMBERS_ONLY,
-    ONE_LINE,
-    SOME_LINE,
-    CanaryWish,
-    FileContent,
-    Line,
-    Mailbox,
-    Mailboxes,
-    Moment,
-    Text,
-    at_most,
-    first_mistakes,
-)
+from mailroom.web.api.requests.fields import NUMBERS_ONLY, CanaryWish, Line, Mailbox, Mailboxes, Moment, Text
+from mailroom.web.api.requests.given_files import FileContent
 from mailroom.web.api.requests.letters import (
     HEADERS_SCHEMA,
     MOST_FILES,
@@ -34,7 +21,9 @@ from mailroom.web.api.requests.letters import (
     ListName,
     RequestModel,
 )
+from mailroom.web.api.requests.long_lists import at_most, first_mistakes
 from mailroom.web.api.requests.mailings import RecipientRequest, SendingHoursRequest
+from mailroom.web.api.requests.patterns import MEDIA_TYPE, ONE_LINE, SOME_LINE
 from mailroom.web.api.requests.templates import Body, Subject
 
 

@@ -10,14 +10,8 @@ from pydantic.json_schema import SkipJsonSchema
 from mailroom.content.original import HandedIn
 from mailroom.engine.accept.handed_in import MOST_RCPT
 from mailroom.web.api.requests.examples import EXAMPLE_MESSAGE
-from mailroom.web.api.requests.fields import (
-    FileContent,
-    Mailbox,
-    Mailboxes,
-    Moment,
-    SomeMailboxes,
-    at_most,
-)
+from mailroom.web.api.requests.fields import Mailbox, Mailboxes, Moment, SomeMailboxes
+from mailroom.web.api.requests.given_files import FileContent
 from mailroom.web.api.requests.letters import (
     BODY_NEEDED,
     PURPOSE_MEANING,
@@ -26,6 +20,7 @@ from mailroom.web.api.requests.letters import (
     RequestModel,
     _unsupported,
 )
+from mailroom.web.api.requests.long_lists import at_most
 
 
 class EmailRequest(Letter):

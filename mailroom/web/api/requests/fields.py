@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from io import BytesIO
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError, WithJsonSchema
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from mailroom.content.addresses import Address, parse_address
 from mailroom.content.characters import misplaced, misplaced_in_lines
@@ -22,52 +17,15 @@ from mailroom.content.recipients.parsed import Problem
 from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
 from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.content.schedule.zones import zone_named, zone_names
-from mailroom.content.spooled_texts import SpooledText
 from mailroom.engine.accept.canary_size import CANARY, canary_size
+from mailroom.web.api.requests.long_lists import at_most
+from mailroom.web.api.requests.patterns import NAMED, TAG_NAME
 from mailroom.web.api.submitted.times import WORDED_TIME_UNITS, moment
-from mailroom.web.api.wording import sentence
 
 Schema = dict[str, Any]
 
 MOST_ADDRESSES_IN_FIELD = 50
 """In each of To, Cc and Bcc. More people are a mailing, where each sees only themself."""
-
-BASE64_AT_ONCE = 1 << 20
-"""Characters, a multiple of four."""
-
-BASE64_TAIL = 8
-"""Characters at the end of a long text that are judged together: only there may it be padded."""
-
-ITEMS_NAMED = 3
-"""Of a long list: so many bad items are told of."""
-
-NO_NUL = r"^[^\u0000]*$"
-SOME_WORD = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
-_UNSEEN = (
-    r"\u007f-\u009f\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2028-\u202e\u2060-\u206f\u3164"
-    r"\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
-)
-"""Some of it is taken where it is honest: see content/characters.py."""
-_NOT_IN_A_LINE = rf"\u0000-\u001f{_UNSEEN}"
-LINES = rf"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f{_UNSEEN}]*$"
-ONE_LINE = rf"^[^{_NOT_IN_A_LINE}]*$"
-SOME_LINE = rf"^[^{_NOT_IN_A_LINE}]*[^\s{_NOT_IN_A_LINE}][^{_NOT_IN_A_LINE}]*$"
-LOCAL = r"[A-Za-z0-9_+'-]{1,30}(\.[A-Za-z0-9_+'-]{1,30})?"
-DOMAIN = r"([A-Za-z0-9]{1,20}(-[A-Za-z0-9]{1,20}){0,2}\.)+[A-Za-z]{2,24}"
-NAMED = (
-    rf'^("[^"\\{_NOT_IN_A_LINE}]*"|[^"<>@,;{_NOT_IN_A_LINE}]+)'
-    rf" <{LOCAL}@{DOMAIN}>$"
-)
-_LETTERS = (
-    "\u00a0-\u115e\u1161-\u180d\u180f-\u1fff\u2070-\u3163\u3165-\ud7ff"
-    "\uf900-\ufdcf\ufdf0-\ufefe\uff00-\uff9f\uffa1-\uffef"
-)
-TAG_NAMES = f"^[A-Za-z_{_LETTERS}][A-Za-z0-9_{_LETTERS}]{{0,60}}$"
-TAG_NAME = re.compile(TAG_NAMES).fullmatch
-MEDIA_TYPE = r"^[A-Za-z0-9.+-]{1,60}/[A-Za-z0-9.+-]{1,60}(; ?[a-z]{1,20}=[A-Za-z0-9._-]{1,40})?$"
-CONTENT_ID = "^[!-;=?-~]{1,200}$"
-BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
 MAILBOX: Schema = {
     "type": "string",
@@ -85,24 +43,6 @@ TIME: Schema = {
         {"pattern": f"^in (an?|[0-9]{{1,5}}) ({'|'.join(WORDED_TIME_UNITS)})s?$"},
     ],
     "examples": ["2030-01-31T09:30:00Z", "in 10 minutes"],
-}
-
-BYTES_SCHEMA: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}}
-
-FILE_SCHEMA: Schema = {
-    "description": "The file in Base64, or as a list of its bytes.",
-    "anyOf": [
-        {"type": "string", "contentEncoding": "base64", "pattern": BASE64},
-        BYTES_SCHEMA,
-        {
-            "type": "object",
-            "description": "A Buffer of Node, as JSON.stringify writes it.",
-            "properties": {"type": {"const": "Buffer"}, "data": BYTES_SCHEMA},
-            "required": ["type", "data"],
-            "additionalProperties": False,
-        },
-    ],
-    "examples": ["SGVsbG8h"],
 }
 
 
@@ -138,51 +78,11 @@ def _perhaps_mailbox(value: object) -> Address | Problem:
 def _canary(value: object) -> str:
     """A number or a share, as canary_size takes it."""
     try:
-        wish = value if isinstance(value, str) else str(_whole(value))
+        wish = value if isinstance(value, str) else str(whole_number(value))
     except TypeError:
         wish = ""
     canary_size(wish, 1)
     return wish
-
-
-def at_most(number: int) -> BeforeValidator:
-    """Counts before it is looked into: pydantic counts what it found good, and keeps every mistake."""
-
-    def count(value: object) -> object:
-        if isinstance(value, list | tuple) and len(value) > number:
-            raise ValueError(f"This has {len(value):,} items, and {number:,} is the most.")
-        return value
-
-    return BeforeValidator(count)
-
-
-def first_mistakes(values: Any, validated: Callable[[Any], Any]) -> Any:
-    """The validated list, or the mistakes of its first few bad items. For one that fails fast."""
-    mistakes: list[InitErrorDetails] = []
-    start = 0
-    for _ in range(ITEMS_NAMED):
-        try:
-            found = validated(values[start:] if start else values)
-        except ValidationError as error:
-            details = error.errors(include_url=False, include_input=False)
-            if not details[0]["loc"]:
-                raise  # it is no list, or one of another length
-            mistakes += [_moved(detail, start) for detail in details]
-            start = int(mistakes[-1]["loc"][0]) + 1
-            if start == len(values):
-                break
-        else:
-            if not mistakes:
-                return found
-            break
-    raise ValidationError.from_exception_data("list", mistakes)
-
-
-def _moved(detail: ErrorDetails, by: int) -> InitErrorDetails:
-    at, *path = detail["loc"]
-    known = "missing" if detail["type"] == "missing" else "ours"
-    kind = PydanticCustomError(known, "{words}", {"words": sentence(detail)})
-    return InitErrorDetails(type=kind, loc=(int(at) + by, *path), input=None)
 
 
 def _listed(value: object) -> object:
@@ -192,79 +92,13 @@ def _listed(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-def _whole(number: object) -> int:
+def whole_number(number: object) -> int:
     """A whole number, 7.0 included: JSON knows no difference."""
     if isinstance(number, float) and number.is_integer():
         return int(number)
     if not isinstance(number, int) or isinstance(number, bool):
         raise TypeError("not a whole number")
     return number
-
-
-@dataclass(frozen=True, slots=True)
-class Base64File:
-    """A file that stays in its long text: it is decoded as it is read."""
-
-    text: SpooledText
-    size: int
-    """Octets, decoded."""
-
-    def slices(self, size: int) -> Iterator[bytes]:
-        """What is in it, `size` octets at a time."""
-        kept = bytearray()
-        for octets in _decoded(self.text.pieces()):
-            kept += octets
-            while len(kept) >= size:
-                with memoryview(kept) as view:
-                    piece = bytes(view[:size])
-                del kept[:size]
-                yield piece
-        if kept:
-            yield bytes(kept)
-
-
-GivenFile = bytes | Base64File
-
-
-def _file(value: object) -> GivenFile:
-    if isinstance(value, dict) and value.keys() == {"type", "data"} and value["type"] == "Buffer":
-        value = value["data"]  # Node's Buffer, as JSON.stringify writes it
-    if isinstance(value, list):
-        try:
-            return bytes(map(_whole, value))
-        except (TypeError, ValueError):
-            raise ValueError("A list must hold the file's bytes: numbers from 0 to 255.") from None
-    if not isinstance(value, str | SpooledText):
-        raise ValueError("This must be the file in Base64.")
-    try:
-        if isinstance(value, SpooledText):
-            return Base64File(value, sum(map(len, _decoded(value.pieces()))))
-        return _from_base64(re.sub(r"[ \t\r\n]", "", value))
-    except (binascii.Error, ValueError):
-        raise ValueError("This is not Base64.") from None
-
-
-def _from_base64(text: str) -> bytes:
-    """Slice by slice: the library would make octets of all of it first. Raises ValueError."""
-    if "=" in text[:-2]:
-        raise ValueError("it ends before its end")
-    decoded = BytesIO()
-    for start in range(0, len(text), BASE64_AT_ONCE):
-        decoded.write(base64.b64decode(text[start : start + BASE64_AT_ONCE], validate=True))
-    return decoded.getvalue()
-
-
-def _decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same of octets that come one after the other. Raises ValueError."""
-    rest = b""
-    for piece in pieces:
-        rest += piece.translate(None, b" \t\r\n")
-        whole = max(0, len(rest) - BASE64_TAIL) // 4 * 4
-        if b"=" in rest[:whole]:
-            raise ValueError("it ends before its end")
-        yield base64.b64decode(rest[:whole], validate=True)
-        rest = rest[whole:]
-    yield _from_base64(rest.decode())
 
 
 def _moment(value: object) -> datetime:
@@ -383,5 +217,3 @@ RuleOfRepeat = Annotated[
 ]
 
 Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema(TIME)]
-
-FileContent = Annotated[GivenFile, PlainValidator(_file), WithJsonSchema(FILE_SCHEMA)]

@@ -13,23 +13,10 @@ from mailroom.content.content import LONGEST_LIST_NAME, LONGEST_SUBJECT, Attachm
 from mailroom.content.writing.converter import LONGEST_SOURCE
 from mailroom.content.writing.layout import COLOUR, LOGO, LONGEST_FOOTER, LONGEST_LOGO, Layout
 from mailroom.web.api.requests.examples import EXAMPLE_MJML
-from mailroom.web.api.requests.fields import (
-    CONTENT_ID,
-    MEDIA_TYPE,
-    NO_NUL,
-    ONE_LINE,
-    SOME_LINE,
-    SOME_WORD,
-    Base64File,
-    FileContent,
-    Line,
-    Mailbox,
-    Mailboxes,
-    Moment,
-    Schema,
-    Text,
-    at_most,
-)
+from mailroom.web.api.requests.fields import Line, Mailbox, Mailboxes, Moment, Schema, Text
+from mailroom.web.api.requests.given_files import Base64File, FileContent
+from mailroom.web.api.requests.long_lists import at_most
+from mailroom.web.api.requests.patterns import CONTENT_ID, MEDIA_TYPE, NO_NUL, ONE_LINE, SOME_LINE, SOME_WORD
 from mailroom.web.api.submitted import remote_files
 
 MOST_EMAILS = 100

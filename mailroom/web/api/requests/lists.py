@@ -22,20 +22,11 @@ from mailroom.content.lists.list_title import title_of
 from mailroom.content.lists.stated_consent import LONGEST_EVIDENCE, LONGEST_HOW, moment_of
 from mailroom.ledger.deliveries.outcomes import OUTCOMES
 from mailroom.ledger.lists.kept import LONGEST_KEPT_NAME
-from mailroom.web.api.requests.fields import (
-    LINES,
-    ONE_LINE,
-    SOME_LINE,
-    Line,
-    Lines,
-    Mailbox,
-    Text,
-    at_most,
-    first_mistakes,
-    one_of,
-)
+from mailroom.web.api.requests.fields import Line, Lines, Mailbox, Text, one_of
 from mailroom.web.api.requests.letters import MOST_MAILING_RECIPIENTS, RequestModel
+from mailroom.web.api.requests.long_lists import at_most, first_mistakes
 from mailroom.web.api.requests.mailings import NamedRecipient
+from mailroom.web.api.requests.patterns import LINES, ONE_LINE, SOME_LINE
 
 MOST_TAKEN_OFF = 1_000
 """Addresses of one request."""

@@ -14,10 +14,7 @@ from mailroom.content.unsubscribe import BULK_FROM
 from mailroom.engine.accept.submission import LONGEST_CANARY_WAIT, LONGEST_UNDO
 from mailroom.ledger.states import State
 from mailroom.web.api.requests.fields import (
-    LINES,
     NUMBERS_ONLY,
-    ONE_LINE,
-    TAG_NAMES,
     CanaryWish,
     Line,
     Lines,
@@ -26,8 +23,6 @@ from mailroom.web.api.requests.fields import (
     PerhapsMailbox,
     TagName,
     ZoneName,
-    at_most,
-    first_mistakes,
     one_of,
 )
 from mailroom.web.api.requests.letters import (
@@ -39,6 +34,8 @@ from mailroom.web.api.requests.letters import (
     ListName,
     RequestModel,
 )
+from mailroom.web.api.requests.long_lists import at_most, first_mistakes
+from mailroom.web.api.requests.patterns import LINES, ONE_LINE, TAG_NAMES
 
 
 class SendingHoursRequest(RequestModel):

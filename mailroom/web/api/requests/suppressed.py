@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from mailroom.web.api.requests.fields import ONE_LINE, Line, Mailbox, Text
+from mailroom.web.api.requests.fields import Line, Mailbox, Text
 from mailroom.web.api.requests.letters import ListName, RequestModel
+from mailroom.web.api.requests.patterns import ONE_LINE
 
 
 class ScopeRequest(RequestModel):

@@ -17,21 +17,7 @@ from mailroom.content.templates.template_letter import (
 )
 from mailroom.web.api.reach import TEMPLATE_NAMES
 from mailroom.web.api.requests.emails import EmailRequest
-from mailroom.web.api.requests.fields import (
-    LINES,
-    NO_NUL,
-    ONE_LINE,
-    SOME_LINE,
-    TAG_NAMES,
-    Line,
-    Lines,
-    Mailbox,
-    Mailboxes,
-    Schema,
-    TagName,
-    Text,
-    at_most,
-)
+from mailroom.web.api.requests.fields import Line, Lines, Mailbox, Mailboxes, Schema, TagName, Text
 from mailroom.web.api.requests.letters import (
     BODY_NEEDED,
     ONE_FORMAT,
@@ -40,7 +26,9 @@ from mailroom.web.api.requests.letters import (
     MjmlBody,
     RequestModel,
 )
+from mailroom.web.api.requests.long_lists import at_most
 from mailroom.web.api.requests.mailings import ListedMailingRequest, MailingRequest, PreflightRequest
+from mailroom.web.api.requests.patterns import LINES, NO_NUL, ONE_LINE, SOME_LINE, TAG_NAMES
 
 VALUES_SCHEMA: Schema = {
     "propertyNames": {"pattern": TAG_NAMES},

@@ -20,7 +20,7 @@ from mailroom.ledger.drafts.kept_fields import Blob, DraftFile, KeptFields, shor
 from mailroom.ledger.drafts.stored import Writing
 from mailroom.web.api.errors import Unprocessable
 from mailroom.web.api.requests.drafts import DraftRequest
-from mailroom.web.api.requests.fields import GivenFile
+from mailroom.web.api.requests.given_files import GivenFile
 from mailroom.web.api.requests.mailings import RecipientRequest
 from mailroom.web.api.submitted.submissions import columns_of
 from mailroom.web.compose.prefill import ADDRESSES_FIRST, MOST_PASTED
