@@ -1,5 +1,5 @@
 """Commands about mailings, and about what becomes one.
 
-send.py (with recipients.py, dry_run.py, enclosures.py, written.py and when.py), drafts.py, templates.py,
-repeats.py, report.py.
+send.py (with recipients.py, enclosures.py, written.py, when.py, dry_run.py and accepting.py), drafts.py,
+templates.py, repeats.py, report.py.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -14,12 +13,12 @@ from typing import BinaryIO, TextIO
 import click
 from flask.cli import with_appcontext
 
+from mailroom.cli.mailings.accepting import accept_and_report, keep_as_repeat
 from mailroom.cli.mailings.dry_run import dry_run_of
 from mailroom.cli.mailings.enclosures import answered_to, attached, fingerprint, headers_of
 from mailroom.cli.mailings.recipients import people_on, recipients_of, stop_at, stop_at_bad
 from mailroom.cli.mailings.when import hours_of, moment_of, when_options
 from mailroom.cli.mailings.written import stopped, written_in
-from mailroom.cli.progress import progress
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
@@ -31,28 +30,19 @@ from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
 from mailroom.content.writing.layout import LAYOUTS
 from mailroom.content.writing.written import Format, finished
-from mailroom.engine.accept.acceptance import accept
-from mailroom.engine.accept.aftermath import aftermath
 from mailroom.engine.accept.canary_size import canary_size
 from mailroom.engine.accept.submission import (
     IF_UNKNOWN_CHOICES,
     LONGEST_CANARY_WAIT,
     LONGEST_UNDO,
-    Accepted,
     Idempotency,
-    KeyReused,
-    Overtaken,
-    StillUnderWay,
     Submission,
-    SubmissionRefused,
 )
 from mailroom.engine.preflight.plan import plan_of
-from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.engine.templates import NotUsable, letter_in_use
 from mailroom.web import mailroom
 from mailroom.web.api.idempotency import LONGEST_IDEMPOTENCY_KEY
-from mailroom.web.layout.filters import count
 from mailroom.web.ledger_command import LedgerCommand
 
 COMMAND_KEYS = "command"
@@ -228,50 +218,9 @@ def send(
         started=started,
     )
     if repeat_plan is not None:
-        _keep(submission, replace(repeat_plan, hours=submission.hours))
+        keep_as_repeat(submission, replace(repeat_plan, hours=submission.hours))
         return
-    try:
-        with progress("Accepting", len(parsed.recipients)) as tell:
-            accepted = accept(mailroom().database, mailroom().queue, submission, tell)
-    except SubmissionRefused as refused:
-        stop_at([sentence for _, sentence in refused.problems])
-        return
-    except Overtaken:
-        raise click.ClickException("Not sent: this took too long and was given up. Send it again.") from None
-    except KeyReused:
-        raise click.ClickException(
-            "Not sent: this --idempotency-key belongs to another mailing of the last 24 hours."
-        ) from None
-    except StillUnderWay:
-        raise click.ClickException("Not sent: the same is being accepted at this very moment.") from None
-    with aftermath("its report"):  # nobody may read it; a script that is told of an error sends again
-        _report(accepted)
-
-
-def _keep(submission: Submission, plan: RepeatPlan) -> None:
-    if not submission.recipients:
-        stop_at(["Add at least one recipient."])
-    try:
-        click.echo(planning.keep(mailroom().database, submission, plan))
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _report(accepted: Accepted) -> None:
-    later = "" if accepted.enqueued else " (sending starts when the queue is back)"
-    mails = count(accepted.total, "mail")
-    lines = (
-        f"This was sent already, and nothing was sent twice: {mails}."
-        if accepted.replayed
-        else f"Accepted {mails} in {accepted.ms} ms{later}",
-        f"{mailroom().settings.public_url}/mailings/{accepted.mailing_id}",
-    )
-    try:
-        click.echo("\n".join(lines))
-    except OSError:
-        # What is left in the buffer would be tried again at the end, and that be the exit code.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise
+    accept_and_report(submission)
 
 
 def _idempotency(
