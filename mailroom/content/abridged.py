@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import NamedTuple
 
-from mailroom.content.original import whole_lines_of
+from mailroom.content.line_ends import whole_lines_of
 from mailroom.content.parts import BODY_PIECE, LeftOut, base64_letters
 
 KEPT_BEHIND_DELIMITER = 2 << 20

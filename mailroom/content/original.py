@@ -8,7 +8,7 @@ of 25 MB is in memory once: it comes in pieces, and its header is apart from its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -32,27 +32,20 @@ from mailroom.content.fields import (
     values,
     without,
 )
-from mailroom.content.header.authors import VERDICTS, authors, disguises, without_foreign_signatures
+from mailroom.content.header.authors import VERDICTS, disguises, without_foreign_signatures
 from mailroom.content.header.mailboxes import readable_mailboxes
-from mailroom.content.header.once import STRUCTURE, contradicted, each_once
-from mailroom.content.header.part_names import NAMING_FIELDS, may_say_more, part_names
-from mailroom.content.header.unseen import misplaced_in_header
+from mailroom.content.header.once import each_once
 from mailroom.content.header.words import decoded
 from mailroom.content.headers import clean
+from mailroom.content.line_ends import ended, with_line_ends, without_first_line_ends
+from mailroom.content.mailable import check_fields, check_parts
 from mailroom.content.message_ids import message_id
-from mailroom.content.parts import Octets, ParsedPart, declared_charset, every_part, part_at, texts
+from mailroom.content.parts import Octets, ParsedPart, declared_charset, part_at, texts
 from mailroom.files import temporary_room
 
-MOST_HOPS = 50
-"""Received fields: a message that went through so many servers goes round in a circle."""
-
-ONCE = ("from", "sender", "reply-to", "to", "cc", "message-id", "date", "subject", *STRUCTURE)
 NOT_MAILED = ("bcc", "resent-bcc", "return-path", *VERDICTS)
 NOT_EMPTY = ("sender", "resent-from", "resent-sender", "author")
 """Left out where nothing stands in them: programs write them for nobody."""
-
-SHOWN_FIELDS = ("subject", "from", "sender", "reply-to", "to", "cc", "resent-from", "resent-sender", "author")
-"""What readers show in a line."""
 
 MESSAGE_PIECE = 1 << 17
 """Octets of a message that are looked at together."""
@@ -133,20 +126,6 @@ class Verbatim:
         return list(self.shared)
 
 
-def whole_lines_of(octets: Iterable[bytes]) -> Iterator[bytes]:
-    """The same octets in other pieces, each of which ends with CRLF, if there is one."""
-    rest = b""
-    for piece in octets:
-        whole, line_end, tail = piece.rpartition(b"\r\n")
-        if line_end:
-            yield b"".join((rest, whole, line_end))
-            rest = tail
-        else:
-            rest += piece
-    if rest:
-        yield rest
-
-
 def read_original(
     given: bytes | SlicedMessage,
     *,
@@ -170,8 +149,8 @@ def read_original(
     came.fields = _completed(each_once(fields), _new_id(uid, envelope_sender, fields), date, trace)
     # Whatever was changed on the way: what is judged is what leaves.
     leaving = came.leaving()
-    named = _check(leaving.fields)
-    _check_parts(leaving)
+    named = check_fields(leaving.fields)
+    check_parts(leaving)
     kept = leaving.fields
     if is_bound:
         kept = without_foreign_signatures(leaving.fields, named[0])
@@ -203,7 +182,7 @@ class _Message:
         if fits(head) and fits(body):
             return message
         with temporary_room(), TemporaryFile() if len(body) > IN_MEMORY_TWICE else BytesIO() as file:
-            file.writelines(_ended(downgraded(message, declared_charset(message))))
+            file.writelines(ended(downgraded(message, declared_charset(message))))
             del message, body
             file.seek(0)
             whole = file.read()
@@ -215,7 +194,7 @@ class _Message:
 def _came(given: bytes | SlicedMessage) -> _Message:
     """With line ends as CRLF. Raises Unmailable."""
     pieces = _slices(given, MESSAGE_PIECE)
-    lines = _with_line_ends(_without_first_line_ends(pieces), (b"\n",))
+    lines = with_line_ends(without_first_line_ends(pieces), (b"\n",))
     begun = b""
     for piece in lines:
         begun += piece
@@ -225,7 +204,7 @@ def _came(given: bytes | SlicedMessage) -> _Message:
     body = BytesIO(LINE_END)
     body.seek(len(LINE_END))
     # A bare CR ends a line here. In a header, readers disagree about it, and it was refused.
-    body.writelines(_ended(_with_line_ends(chain((begun[start:],), lines), (b"\r", b"\n"))))
+    body.writelines(ended(with_line_ends(chain((begun[start:],), lines), (b"\r", b"\n"))))
     return _Message(fields, body.getvalue())
 
 
@@ -233,42 +212,6 @@ def _slices(given: bytes | SlicedMessage, size: int) -> Iterator[bytes]:
     if isinstance(given, bytes):
         return (given[at : at + size] for at in range(0, len(given), size))
     return given.slices(size)
-
-
-def _without_first_line_ends(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    has_begun = False
-    for piece in pieces:
-        piece = piece if has_begun else piece.lstrip(LINE_END)
-        has_begun = has_begun or bool(piece)
-        yield piece
-
-
-def _with_line_ends(pieces: Iterable[bytes], bare: Sequence[bytes]) -> Iterator[bytes]:
-    """With CRLF for each of the `bare` octets. (A regular expression would keep an object for each line.)"""
-    rest = b""
-    for piece in pieces:
-        piece = rest + piece
-        rest = piece[-1:] if piece.endswith(b"\r") else b""  # half a line end, perhaps
-        piece = piece.removesuffix(b"\r")
-        yield _all_crlf(piece, bare)
-    yield _all_crlf(rest, bare)
-
-
-def _all_crlf(octets: bytes, bare: Sequence[bytes]) -> bytes:
-    if all(octets.count(one) == octets.count(LINE_END) for one in bare):  # as usual
-        return octets
-    octets = octets.replace(LINE_END, b"\n")
-    return (octets.replace(b"\r", b"\n") if b"\r" in bare else octets).replace(b"\n", LINE_END)
-
-
-def _ended(pieces: Iterable[Octets]) -> Iterator[Octets]:
-    """With a line end at the end. They follow on one."""
-    last = LINE_END
-    for piece in pieces:
-        last = (last + piece[-len(LINE_END) :])[-len(LINE_END) :]
-        yield piece
-    if last != LINE_END:
-        yield LINE_END
 
 
 def _new_id(uid: str, envelope_sender: str, fields: Sequence[Field]) -> str:
@@ -291,43 +234,3 @@ def _shown(message: ParsedPart, sender: Address) -> Content:
     text, html = texts(message)
     subject = clean(" ".join(decoded(message.first("subject")).split()))
     return Content(sender, subject, text, html, reply_to, kind="shared", to=to, cc=cc)
-
-
-def _misplaced(field: Field) -> str:
-    """What nobody sees, or what turns round what stands beside it, in the words of a header."""
-    words = [field.value]
-    if field.name != "subject":  # each name for itself: the next must not end what this one begins
-        words += [mailbox.name for mailbox in readable_mailboxes(field.value)]
-    return next(filter(None, map(misplaced_in_header, words)), "")
-
-
-def _check_parts(message: ParsedPart) -> None:
-    """What its own parts say of themselves. A message within it is carried as it came."""
-    octets = MOST_HEADER_OCTETS
-    for part in every_part(message):
-        if name := contradicted(part.fields):
-            raise Unmailable(f"a part has two {name} headers, which say different things")
-        for field in part.fields:
-            if field.name not in NAMING_FIELDS or not may_say_more(field.raw):
-                continue
-            octets -= len(field.raw)
-            if octets < 0:
-                raise Unmailable(f"its parts have names of files of more than {MOST_HEADER_OCTETS:,} octets")
-            names = part_names(field.name, field.value)
-            if reason := next(filter(None, map(misplaced_in_header, names)), ""):
-                raise Unmailable(f"the name of a file in it {reason}")
-
-
-def _check(fields: Sequence[Field]) -> tuple[Address, ...]:
-    """Everybody in whose name the message speaks."""
-    for name in ONCE:
-        if len(values(fields, name)) > 1:
-            raise Unmailable(f"it has more than one {name.title()} header")
-    for field in fields:
-        if field.name in SHOWN_FIELDS and (reason := _misplaced(field)):
-            raise Unmailable(f"its {field.shown_name} header {reason}")
-    if not values(fields, "from"):
-        raise Unmailable("it has no From header")
-    if len(values(fields, "received")) > MOST_HOPS + 1:  # and ours
-        raise Unmailable(f"it went through more than {MOST_HOPS} servers already: a loop")
-    return tuple(authors(fields))

@@ -13,10 +13,11 @@ from mailroom.content.body import LARGE_PIECE, Keep, KeptElsewhere, as_it_is
 from mailroom.content.compiled import Addressee, Compiled, compile_message
 from mailroom.content.content import BULK_PURPOSE, Content, DistantAttachment
 from mailroom.content.encoding import BASE64_SLICE
+from mailroom.content.line_ends import whole_lines_of
 from mailroom.content.link_tokens import LinkKey
 from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.message_ids import IdSeal, message_id
-from mailroom.content.original import Verbatim, whole_lines_of
+from mailroom.content.original import Verbatim
 from mailroom.content.provider_fields import provider_fields, wants_fields
 from mailroom.content.return_tokens import Returning, ReturnKey, ReturnPaths, ReturnPurpose
 from mailroom.content.unsubscribe import Link, LinkPlace, NoReturnShown, NotShown, Sealing, UnsubscribeLinks
