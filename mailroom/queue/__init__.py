@@ -4,6 +4,8 @@ Queue        puts batches onto RQ's queues and asks after them; raises QueueDown
 Worker       takes them off and runs them (`rq worker --worker-class mailroom.queue.Worker`)
 Pool         keeps several Workers running
 Job          what a Worker agrees to run
+
+What of them stands in Redis: keys.py (its names), new_jobs.py (a batch as a job), worker_info.py (who works).
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from mailroom.queue.early import EarlyTransaction
 from mailroom.queue.job import Job
-from mailroom.queue.queue import BULK, EVICTS_NOTHING, URGENT, BatchId, NewBatch, Queue, QueueDown, WorkerInfo
+from mailroom.queue.keys import BULK, URGENT
+from mailroom.queue.new_jobs import NewBatch
+from mailroom.queue.queue import EVICTS_NOTHING, BatchId, Queue, QueueDown
+from mailroom.queue.worker_info import WorkerInfo
 
 if TYPE_CHECKING:
     from mailroom.queue.pool import Pool

@@ -25,7 +25,7 @@ from rq.worker import WorkerStatus
 from mailroom.queue.heartbeat import WORKER_TTL, AnyWorker
 from mailroom.queue.job import Job, JobRefused
 from mailroom.queue.kept_line import KeptLine
-from mailroom.queue.queue import EXECUTION, FAILURE_TTL, RESULT_TTL
+from mailroom.queue.new_jobs import EXECUTION, FAILURE_TTL, RESULT_TTL
 from mailroom.queue.strays import is_wrong_kind
 from mailroom.queue.transaction import command
 

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import re
 import time
-import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
 from redis import Redis
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
-from rq.defaults import RQ_KEY_PREFIX
-from rq.job import JobStatus
 from rq.suspension import WORKERS_SUSPENDED
-from rq.utils import as_text, now, utcformat, utcparse
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from mailroom.in_parts import in_parts
 from mailroom.queue.connection import connect
 from mailroom.queue.early import EarlyLine, EarlyTransaction
-from mailroom.queue.job import DELIVER, JobList
+from mailroom.queue.job import JobList
+from mailroom.queue.keys import BULK, OUR_QUEUES, URGENT, job_id, worker_key
+from mailroom.queue.new_jobs import NewBatch, enqueuing
 from mailroom.queue.strays import is_wrong_kind, put_aside, readable
-from mailroom.queue.transaction import Transaction, packed
-
-URGENT, BULK = "urgent", "bulk"
-OUR_QUEUES = frozenset({URGENT, BULK})
-
-JOB_TIMEOUT = 3600
-"""Seconds. A job ends itself within half a minute, or within ten when a server stalls at
-a final dot; one that is still there after an hour hangs, and its worker is ended."""
-
-RESULT_TTL = 300
-"""Seconds that a finished job can be seen in rq-dashboard. The ledger knows more, and for ever."""
-
-FAILURE_TTL = 24 * 3600
-"""A failed job is a fault in Mailroom, not a mail that failed: kept for a day of finding out."""
+from mailroom.queue.worker_info import WORKER_FIELDS, WorkerInfo, read_worker
 
 JOBS_PER_PIPELINE = 1000
 """Batches a pipeline: its reply must come within the reply timeout."""
@@ -47,23 +28,8 @@ JOBS_PER_PIPELINE = 1000
 REST_AFTER_TIMEOUT = 1.0
 """Seconds for which a hung Redis is not asked again, so that requests do not queue up behind it."""
 
-EXECUTION = "1"
-"""RQ numbers the executions of a job at random; ours has one, so that it can be cleared by name."""
-
-NEW_JOB: dict[str, str | int] = {
-    "status": JobStatus.QUEUED.value,
-    "timeout": JOB_TIMEOUT,
-    "result_ttl": RESULT_TTL,
-    "failure_ttl": FAILURE_TTL,
-}
-"""What the hashes of all our jobs have in common."""
-
-SAME_FIELDS_PACKED = packed(*(str(word) for field in NEW_JOB.items() for word in field))
-
 T = TypeVar("T")
 BatchId = tuple[int, int]
-NewBatch = tuple[int, int, int, str]
-"""batch id, epoch, size, queue"""
 
 
 class QueueDown(Exception):
@@ -72,59 +38,7 @@ class QueueDown(Exception):
 
 WRONG_KIND_IN_REDIS = "Redis holds something else where a list of Mailroom's should be; workers put it aside"
 
-WORKER_FIELDS = ("hostname", "pid", "state", "queues", "job", "last_heartbeat", "troubles", "ledger")
-
 EVICTS_NOTHING = "noeviction"
-
-LARGEST_PID = 2**31 - 1
-
-NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9._-]")
-LONGEST_HOST_NAME = 255
-"""Of a host: whoever can write to Redis can say that it is anything, and it is shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerInfo:
-    """A live worker as it describes itself in Redis."""
-
-    name: str
-    hostname: str
-    pid: int
-    state: str
-    queues: tuple[str, ...]
-    job_id: str | None
-    last_heartbeat: datetime
-    troubles: str  # what fails in it at present, in half a sentence
-    ledger: str  # whose deliveries it makes; "": it does not say
-
-    def may_be_of(self, ledger: str) -> bool:
-        """Who says nothing may be of an older Mailroom that is about to be replaced."""
-        return self.ledger in ("", ledger)
-
-
-def job_id(batch_id: int, epoch: int) -> str:
-    return f"deliver-{batch_id}-{epoch}"
-
-
-BATCH_JOB_ID = re.compile(r"deliver-([0-9]{1,18})-[0-9]{1,18}")
-
-
-def batch_of(job_id: str) -> int | None:
-    """The batch that a job of ours is named after; None for a job that is none of ours."""
-    found = BATCH_JOB_ID.fullmatch(job_id)
-    return int(found[1]) if found else None
-
-
-def job_key(id: str) -> str:
-    return f"{RQ_KEY_PREFIX}:job:{id}"
-
-
-def queue_key(name: str) -> str:
-    return f"{JobList.redis_queue_namespace_prefix}{name}"
-
-
-def worker_key(name: str) -> str:
-    return f"{RQ_KEY_PREFIX}:worker:{name}"
 
 
 class Queue:
@@ -144,7 +58,7 @@ class Queue:
         enqueued = False
         for chunk in in_parts(batches, JOBS_PER_PIPELINE):
             with self._asking(mend=True):
-                _enqueuing(chunk, at_front, again).run(self.redis)
+                enqueuing(chunk, at_front, again).run(self.redis)
             enqueued = True
         return enqueued
 
@@ -155,7 +69,7 @@ class Queue:
         """
         if time.monotonic() < self._resting_until or not 0 < len(batches) <= JOBS_PER_PIPELINE:
             return None
-        return self._early.send(_enqueuing(batches))
+        return self._early.send(enqueuing(batches))
 
     def has_arrived(self, early: EarlyTransaction) -> None:
         """Returns when those are on their queues. Whether they are is not known when QueueDown is raised."""
@@ -221,7 +135,7 @@ class Queue:
             for key in keys:
                 pipe.hmget(key, WORKER_FIELDS)
             found = pipe.execute(raise_on_error=False)
-        read = (readable(_worker_info, key, values) for key, values in zip(keys, found, strict=True))
+        read = (readable(read_worker, key, values) for key, values in zip(keys, found, strict=True))
         return [worker for worker in read if worker and not OUR_QUEUES.isdisjoint(worker.queues)]
 
     def forget_worker(self, name: str) -> None:
@@ -269,68 +183,3 @@ class Queue:
     def _put_aside(self) -> None:
         with self._asking():
             put_aside(self.redis, (URGENT, BULK))
-
-
-def _enqueuing(batches: Sequence[NewBatch], at_front: bool = False, again: bool = False) -> Transaction:
-    transaction = Transaction()
-    for name in {batch[3] for batch in batches}:
-        transaction.add("SADD", JobList.redis_queues_keys, queue_key(name))
-        if again:
-            ids = [job_id(batch[0], batch[1]) for batch in batches if batch[3] == name]
-            _forget(transaction, name, ids)
-    _add(transaction, batches, at_front)
-    return transaction
-
-
-def _add(transaction: Transaction, batches: Sequence[NewBatch], at_front: bool) -> None:
-    """Writes what RQ's Job.save would, in about a third of its time: somebody waits for this in a request."""
-    enqueued_at = utcformat(now())
-    push = "LPUSH" if at_front else "RPUSH"
-    for batch_id, epoch, size, name in reversed(batches) if at_front else batches:
-        id = job_id(batch_id, epoch)
-        key = job_key(id)
-        fields: tuple[str | bytes, ...] = (
-            *("created_at", enqueued_at, "enqueued_at", enqueued_at, "origin", name),
-            *("data", _compressed(json.dumps([DELIVER, None, [batch_id, epoch], {}]).encode())),
-            *("description", f"deliver batch {batch_id} ({size} {'mail' if size == 1 else 'mails'})"),
-        )
-        # An id comes again when the ledger was made anew and Redis was not.
-        transaction.add("DEL", key)
-        words = packed("HSET", key, *fields) + SAME_FIELDS_PACKED
-        transaction.add_packed(2 + len(fields) + 2 * len(NEW_JOB), words)
-        transaction.add(push, queue_key(name), id)
-
-
-def _compressed(call: bytes) -> bytes:
-    """As RQ reads it. zlib's usual 256 KiB of memory take 60 microseconds to set up, for 50 bytes."""
-    small = zlib.compressobj(level=1, wbits=9, memLevel=1)
-    return small.compress(call) + small.flush()
-
-
-def _forget(transaction: Transaction, name: str, ids: Sequence[str]) -> None:
-    """Takes earlier jobs of these ids off RQ's lists."""
-    transaction.add("ZREM", f"{RQ_KEY_PREFIX}:finished:{name}", *ids)
-    transaction.add("ZREM", f"{RQ_KEY_PREFIX}:failed:{name}", *ids)
-    transaction.add("ZREM", f"{RQ_KEY_PREFIX}:wip:{name}", *[f"{id}:{EXECUTION}" for id in ids])
-    for id in ids:
-        transaction.add("DEL", f"{RQ_KEY_PREFIX}:results:{id}", f"{RQ_KEY_PREFIX}:executions:{id}")
-
-
-def _worker_info(key: bytes, values: Sequence[bytes | None]) -> WorkerInfo:
-    """Raises an exception of any kind for a record that is none of a live worker."""
-    hostname, pid, state, queues, job, heartbeat, *rest = (as_text(value or b"") for value in values)
-    troubles, ledger = rest
-    number = int(pid or 0)
-    if not 0 <= number <= LARGEST_PID:
-        raise ValueError("no process has this number")
-    return WorkerInfo(
-        name=as_text(key).removeprefix(worker_key("")),
-        hostname=NOT_OF_A_NAME.sub("?", hostname)[:LONGEST_HOST_NAME],
-        pid=number,
-        state=state or "starting",
-        queues=tuple(queues.split(",")),
-        job_id=job or None,
-        last_heartbeat=utcparse(heartbeat),
-        troubles=troubles,
-        ledger=ledger,
-    )

@@ -18,7 +18,7 @@ from rq.utils import as_text
 from rq.worker import BaseWorker
 
 from mailroom.queue.job import Job, JobList, is_too_large
-from mailroom.queue.queue import queue_key
+from mailroom.queue.keys import queue_key
 from mailroom.queue.strays import readable
 from mailroom.queue.worker import Worker
 

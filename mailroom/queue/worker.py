@@ -31,7 +31,8 @@ from mailroom.queue.connection import connect
 from mailroom.queue.heartbeat import WORKER_TTL, Heartbeat
 from mailroom.queue.job import Job, JobList
 from mailroom.queue.kept_line import KeptLine
-from mailroom.queue.queue import JOB_TIMEOUT, Queue
+from mailroom.queue.new_jobs import JOB_TIMEOUT
+from mailroom.queue.queue import Queue
 from mailroom.queue.strays import is_wrong_kind, put_aside
 from mailroom.queue.transaction import command
 from mailroom.stop_signals import stop_signals

@@ -24,7 +24,7 @@ from mailroom.ledger.schema import batches
 from mailroom.queue import BULK, URGENT, Queue, QueueDown, Worker
 from mailroom.queue.connection import connect
 from mailroom.queue.heartbeat import Heartbeat
-from mailroom.queue.queue import job_id, job_key, queue_key
+from mailroom.queue.keys import job_id, job_key, queue_key
 from mailroom.queue.strays import ASIDE
 from mailroom.settings import Settings, load
 from tests.queue.stage import Stage

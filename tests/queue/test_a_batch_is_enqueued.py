@@ -7,7 +7,7 @@ import pytest
 import rq
 
 from mailroom.queue import BULK, URGENT, Job, Queue
-from mailroom.queue.queue import FAILURE_TTL, JOB_TIMEOUT, RESULT_TTL
+from mailroom.queue.new_jobs import FAILURE_TTL, JOB_TIMEOUT, RESULT_TTL
 from tests.queue.stage import job_of
 from tests.servers import Valkey
 

@@ -4,7 +4,7 @@ import pytest
 
 from mailroom.queue import BULK, Queue, Worker, bookkeeping
 from mailroom.queue.job import Job
-from mailroom.queue.queue import FAILURE_TTL
+from mailroom.queue.new_jobs import FAILURE_TTL
 
 KEY, RUNNING = "rq:job:deliver-1-0", "rq:wip:bulk"
 

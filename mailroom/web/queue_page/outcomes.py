@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom.ledger.batches import turns
 from mailroom.ledger.batches.turns import Turn
-from mailroom.queue.queue import batch_of
+from mailroom.queue.keys import batch_of
 from mailroom.web import mailroom
 from mailroom.web.pages.attention import needing
 
