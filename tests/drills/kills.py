@@ -38,7 +38,7 @@ def a_worker_is_killed(stage: Stage) -> None:
 @drill(
     "1h",
     "kill -9 of a worker at random moments, under `hold`",
-    without="`if_unknown in IS_RESENT` in `moves.Picked.may_be_resent`: an unknown mail is sent again",
+    without="`if_unknown in IS_RESENT` in `picking.Picked.may_be_resent`: an unknown mail is sent again",
     ledgers=POOLED_TOO,
 )
 def a_worker_is_killed_and_nothing_is_sent_twice(stage: Stage) -> None:

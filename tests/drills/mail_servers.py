@@ -32,7 +32,7 @@ def drops_before_the_dot(stage: Stage) -> None:
 @drill(
     "14b",
     "the server drops after the dot, mail taken",
-    without="`resends == 0` in `moves.Picked.may_be_resent`: it is sent again and again, not once",
+    without="`resends == 0` in `picking.Picked.may_be_resent`: it is sent again and again, not once",
     ledgers=POOLED_TOO,
 )
 def drops_after_the_dot(stage: Stage) -> None:
@@ -49,7 +49,7 @@ def drops_after_the_dot(stage: Stage) -> None:
 @drill(
     "14c",
     "the server drops after the dot, mail taken, under `hold`",
-    without="`if_unknown in IS_RESENT` in `moves.Picked.may_be_resent`: it is sent again unasked",
+    without="`if_unknown in IS_RESENT` in `picking.Picked.may_be_resent`: it is sent again unasked",
     ledgers=POOLED_TOO,
 )
 def drops_after_the_dot_under_hold(stage: Stage) -> None:

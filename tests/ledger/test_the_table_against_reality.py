@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from mailroom.ledger import moves
+from mailroom.ledger import moves, picking
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries import actions, marks
 from mailroom.ledger.deliveries.marks import Sent
@@ -62,7 +62,7 @@ def after(move: Move, state: State, resends: int = 0) -> State:
 
 def is_moved(book: Book, delivery_id: int, step: Step, of_batch: int | None) -> bool:
     with book.database.begin() as connection:
-        picked = moves.pick(connection, deliveries.c.id == delivery_id, of_batch=of_batch)
+        picked = picking.pick(connection, deliveries.c.id == delivery_id, of_batch=of_batch)
         return bool(moves.apply(connection, [(row, step) for row in picked]))
 
 

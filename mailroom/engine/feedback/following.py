@@ -15,7 +15,8 @@ from mailroom.ledger.feedback import complaints, reports, strikes, tripping
 from mailroom.ledger.feedback.mailed import Mailed
 from mailroom.ledger.feedback.reports import Fact
 from mailroom.ledger.feedback.strikes import Strike
-from mailroom.ledger.moves import Picked, Step
+from mailroom.ledger.moves import Step
+from mailroom.ledger.picking import Picked
 from mailroom.ledger.states import Event, State
 from mailroom.ledger.webhooks import webhook_events
 from mailroom.smtp.address_fault import AddressFault, address_fault

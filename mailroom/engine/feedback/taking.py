@@ -22,10 +22,10 @@ from mailroom.engine.feedback.matching import NOT_IN_LEDGER, SAID_ENOUGH, Match,
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.key_ring import KeyRing
 from mailroom.feedback.report import Report, ReportKind
-from mailroom.ledger import moves
+from mailroom.ledger import picking
 from mailroom.ledger.feedback import mailed, reports
 from mailroom.ledger.feedback.reports import LISTED_OCTETS, Fact
-from mailroom.ledger.moves import Picked
+from mailroom.ledger.picking import Picked
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.states import State
 
@@ -120,7 +120,7 @@ def _pick(connection: Connection, ids: Collection[int]) -> dict[int, Picked]:
     if not ids:
         return {}
     mailed.lock(connection, ids)
-    return {row.id: row for row in moves.pick(connection, deliveries.c.id.in_(sorted(ids)))}
+    return {row.id: row for row in picking.pick(connection, deliveries.c.id.in_(sorted(ids)))}
 
 
 def _fact(

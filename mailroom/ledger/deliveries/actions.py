@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, Connection, case, select, update
 from mailroom.database import pipeline
 from mailroom.database.clock import now_millis, to_millis
 from mailroom.database.together import Together
-from mailroom.ledger import moves
+from mailroom.ledger import moves, picking
 from mailroom.ledger.mailings import contents, lifecycle
-from mailroom.ledger.moves import IS_IN_LIVE_BATCH, Move, Picked
+from mailroom.ledger.moves import Move
+from mailroom.ledger.picking import IS_IN_LIVE_BATCH, Picked
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
@@ -44,7 +45,7 @@ def end_due(connection: Connection, mailing_id: int, state: State, limit: int = 
         return 0
     due = (deliveries.c.mailing_id == mailing_id, deliveries.c.due_at.is_not(None))
     in_order = (deliveries.c.due_at, deliveries.c.id)  # as the index has them
-    rows = moves.pick(connection, *due, order_by=in_order, limit=limit, skip_locked=True)
+    rows = picking.pick(connection, *due, order_by=in_order, limit=limit, skip_locked=True)
     step = moves.Step(move)
     moves.apply(connection, [(row, step) for row in rows])
     if len(rows) < limit:
@@ -116,7 +117,7 @@ def _move(connection: Connection, mailing_id: int, move: Move, chosen: ColumnEle
     conditions = [deliveries.c.mailing_id == mailing_id, chosen, moves.may_make(move)]
     if move.goes_on:
         conditions.append(~IS_IN_LIVE_BATCH)
-    rows = moves.pick(connection, *conditions, limit=MOVED_AT_ONCE, skip_locked=True)
+    rows = picking.pick(connection, *conditions, limit=MOVED_AT_ONCE, skip_locked=True)
     if not rows:
         return []
     step = moves.Step(move, due_in_ms, {"deaths": 0, "deaths_alone": 0}) if move.goes_on else moves.Step(move)

@@ -34,7 +34,7 @@ from mailroom.database.asking import PreparedStatement
 from mailroom.database.clock import now_millis
 from mailroom.database.raw import CHANGED, RETURNED, RawConnection
 from mailroom.database.statement import Statement
-from mailroom.ledger import moves
+from mailroom.ledger import moves, picking
 from mailroom.ledger.batches.batches import Lease, held, owned
 from mailroom.ledger.consent.scopes import stops_delivery
 from mailroom.ledger.moves import Step, Try
@@ -273,7 +273,7 @@ def record_late(connection: Connection, delivery_id: int, code: int, reply: str)
     it is marked again already, or it was settled otherwise.
     """
     step = Step(moves.SENT_LATE, values={"code": code, "reply": reply})
-    picked = moves.pick(connection, deliveries.c.id == delivery_id)
+    picked = picking.pick(connection, deliveries.c.id == delivery_id)
     return bool(moves.apply(connection, [(row, step) for row in picked]))
 
 
@@ -284,7 +284,7 @@ def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Out
     """
     of = {outcome.delivery_id: outcome for outcome in troubles}
     mine = (deliveries.c.id.in_(of), select(batches.c.id).where(*owned(lease)).exists())
-    picked = moves.pick(connection, *mine, of_batch=lease.batch_id)
+    picked = picking.pick(connection, *mine, of_batch=lease.batch_id)
     moved = moves.apply(connection, [(row, _step(of[row.id], lease.batch_id)) for row in picked])
     return {row.id for row in moved}
 
@@ -296,7 +296,7 @@ def spare(connection: Connection, lease: Lease, refused: Iterable[Outcome]) -> N
         return
     mine = (deliveries.c.id.in_(of), select(batches.c.id).where(*owned(lease)).exists())
     steps = []
-    for row in moves.pick(connection, *mine, of_batch=lease.batch_id):
+    for row in picking.pick(connection, *mine, of_batch=lease.batch_id):
         outcome = of[row.id]
         tried = Try(outcome.server, outcome.stage, outcome.code, outcome.reply, batch_id=lease.batch_id)
         steps.append((row, Step(moves.SPARE, outcome.due_in_ms, LIVED, tried)))

@@ -44,7 +44,7 @@ def by_id(connection: Connection, ids: Iterable[int]) -> dict[int, Mailed]:
 
 
 def lock(connection: Connection, ids: Iterable[int]) -> None:
-    """So that `moves.pick` sees them as they are and stay, in a statement that begins after this one.
+    """So that `picking.pick` sees them as they are and stay, in a statement that begins after this one.
 
     Their batches first, which then do not end: what has been sent in one is counted when it ends. And then
     their mailings, as whoever counts does later on.

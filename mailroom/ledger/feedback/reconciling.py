@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection
 
-from mailroom.ledger import holding, moves
+from mailroom.ledger import holding, moves, picking
 from mailroom.ledger.feedback import mailed
 from mailroom.ledger.moves import Step
 from mailroom.ledger.schema import deliveries
@@ -22,5 +22,5 @@ def mark_sent(connection: Connection, ids: Collection[int], words: str) -> int:
         raise NotHeld
     mailed.lock(connection, ids)
     step = Step(moves.RECONCILE, values={"code": None, "reply": words})
-    picked = moves.pick(connection, deliveries.c.id.in_(sorted(ids)))
+    picked = picking.pick(connection, deliveries.c.id.in_(sorted(ids)))
     return len(moves.apply(connection, [(row, step) for row in picked]))

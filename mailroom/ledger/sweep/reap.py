@@ -7,9 +7,10 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 
 from mailroom.database.clock import now_millis
-from mailroom.ledger import moves
+from mailroom.ledger import moves, picking
 from mailroom.ledger.batches import batches
-from mailroom.ledger.moves import Picked, Step, Try
+from mailroom.ledger.moves import Step, Try
+from mailroom.ledger.picking import Picked
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.states import State
@@ -45,7 +46,7 @@ def reap(connection: Connection, batch_id: int) -> bool:
         return False
     # This also waits for the last writes: a mark that was set while the lease still ran may be
     # committed only now (PostgreSQL).
-    held = moves.pick(connection, of_batch=batch_id)
+    held = picking.pick(connection, of_batch=batch_id)
     sending = [one for one in held if one.state is State.SENDING]
     waiting = [one for one in held if one.state.about.waits]
     died_of = _deaths(row.in_hand, is_alone=len(sending + waiting) == 1, had_begun=len(held) > len(waiting))
