@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from liquid import Environment
 from liquid.builtin.output import OutputNode
 
-from mailroom.content.merge import liquid, render
+from mailroom.content.merge import liquid, render, watched
 from mailroom.content.merge.budget import Budget
-from mailroom.content.merge.liquid import LiquidTemplate, WatchedTemplate, _WatchedOutput
+from mailroom.content.merge.liquid import LiquidTemplate
 from mailroom.content.merge.plain import MergeError, Value
+from mailroom.content.merge.watched import WatchedTemplate, _WatchedOutput
 
 names = st.sampled_from(
     ["a", "a", "b", "number", "truth", "nothing", "i", "v", "'x <&>'", "7", "blank", "nil"]
@@ -106,7 +107,7 @@ def test_a_letter_is_the_same_and_costs_the_same(
     quick = outcome(source, given_values, html)
     with (
         mock.patch.object(liquid, "make_quick"),
-        mock.patch.object(liquid, "QuickOutput", OutputNode),
+        mock.patch.object(watched, "QuickOutput", OutputNode),
         mock.patch.object(_WatchedOutput, "render_to_output", _WatchedOutput.render),
     ):
         assert outcome(source, given_values, html) == quick

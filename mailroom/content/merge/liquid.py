@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any, TextIO
+from typing import Any
 
-from liquid import BoundTemplate, Environment, RenderContext, StrictUndefined
-from liquid.ast import BlockNode, Node
-from liquid.builtin.content import ContentNode
-from liquid.builtin.expressions import Path
-from liquid.builtin.expressions.primitive import RangeLiteral, StringLiteral
+from liquid import BoundTemplate, Environment, StrictUndefined
 from liquid.exceptions import (
     BlockNestingError,
     ContextDepthError,
@@ -21,17 +17,15 @@ from liquid.exceptions import (
     LoopIterationLimitError,
     OutputStreamLimitError,
 )
-from liquid.expression import Expression
-from liquid.stringify import to_liquid_string
-from liquid.token import TOKEN_TAG, Token
+from liquid.token import Token
 
 from mailroom.content.merge.braces import two_braces
-from mailroom.content.merge.budget import ITEMS, SHORTEN_ADVICE
-from mailroom.content.merge.conditions import judge_as_meant
 from mailroom.content.merge.filters import PRICES, metered
 from mailroom.content.merge.local_filters import LOCAL_FILTERS
+from mailroom.content.merge.meters import put_meters
+from mailroom.content.merge.nodes import all_nodes, with_parts
 from mailroom.content.merge.plain import MergeError, Value, Values, crlf, text_of, value_of
-from mailroom.content.merge.quick import QuickOutput, make_quick, set_lines_apart
+from mailroom.content.merge.quick import make_quick, set_lines_apart
 from mailroom.content.merge.render import (
     NAMESPACE_BYTES,
     OUTPUT_BYTES,
@@ -61,10 +55,6 @@ TOO_MUCH: dict[type[Exception], str] = {
 # Partials need files, and there are none.
 _REMOVED_TAGS = ("include", "render")
 _ALLOWED_PARTS = {"size", "first", "last"}
-
-NODE_STEPS = 30
-EXPRESSION_STEPS = 6
-"""Steps for a tag or a text between tags, for each name or value in it."""
 
 
 class _Template(BoundTemplate):
@@ -96,81 +86,6 @@ class _Limited(Environment):
         return lambda source: counted(cut(source))
 
 
-class _Range(RangeLiteral):
-    """A range that nobody can make too long: whoever looks at it may look at every number in it."""
-
-    __slots__ = ()
-
-    def evaluate(self, context: RenderContext) -> range:
-        numbers = super().evaluate(context)
-        if numbers and numbers[-1] - numbers[0] >= ITEMS:
-            raise MergeError(f"a range has more than {ITEMS:,} numbers. {SHORTEN_ADVICE}")
-        assert isinstance(context, RenderWithBudget)
-        context.budget.spend(len(numbers))
-        return numbers
-
-
-class _Meter(Node):
-    """Stands first in a block, and pays for one run of it."""
-
-    __slots__ = ("_steps",)
-
-    def __init__(self, token: Token, steps: int) -> None:
-        super().__init__(token)
-        self._steps = steps
-
-    def __str__(self) -> str:
-        return ""
-
-    def render(self, context: RenderContext, buffer: TextIO) -> int:
-        # Not by way of render_to_output: it stands in every block.
-        context.budget.spend(self._steps)  # type: ignore[attr-defined]
-        return 0
-
-    render_to_output = render
-
-
-def _put_meters(template: BoundTemplate) -> None:
-    """Makes every block of the template pay for itself, and every range a short one."""
-    static = RenderContext(template)
-    waiting = [(template.nodes, Token(TOKEN_TAG, "", 0, ""))]
-    while waiting:
-        block, token = waiting.pop()
-        steps, inner = NODE_STEPS, list(block)
-        while inner:
-            node = inner.pop()
-            steps += NODE_STEPS + (len(node.text) >> 4 if isinstance(node, ContentNode) else 0)
-            steps += sum(map(_steps_of, _with_parts(node.expressions())))
-            judge_as_meant(node, _with_parts)
-            for child in node.children(static, include_partials=False):
-                if isinstance(child, BlockNode):
-                    waiting.append((child.nodes, child.token))
-                else:
-                    inner.append(child)  # such as an elsif: looked at where the whole `if` is
-        block.insert(0, _Meter(token, steps))
-
-
-def _all_nodes(template: BoundTemplate) -> list[Node]:
-    static, found = RenderContext(template), list(template.nodes)
-    for node in found:  # which grows meanwhile
-        found += node.children(static, include_partials=False)
-    return found
-
-
-def _with_parts(expressions: Iterable[Expression]) -> Iterator[Expression]:
-    waiting = list(expressions)
-    while waiting:
-        expression = waiting.pop()
-        waiting += expression.children()
-        yield expression
-
-
-def _steps_of(expression: Expression) -> int:
-    if type(expression) is RangeLiteral:
-        expression.__class__ = _Range  # the parser has no place to say so
-    return EXPRESSION_STEPS + (len(expression.value) if isinstance(expression, StringLiteral) else 0)
-
-
 @cache
 def environment(html: bool) -> Environment:
     made = _Limited(undefined=StrictUndefined, autoescape=html)
@@ -185,9 +100,9 @@ class LiquidTemplate:
     def __init__(self, source: str, *, html: bool) -> None:
         self._template = _parse(_lf(source), html)
         self._names = _analyze(self._template)
-        _put_meters(self._template)
-        for node in _all_nodes(self._template):
-            make_quick(node, _with_parts)
+        put_meters(self._template)
+        for node in all_nodes(self._template):
+            make_quick(node, with_parts)
         self.whole_lines = set_lines_apart(self._template)
 
     def render(self, values: Values) -> str:
@@ -207,42 +122,6 @@ class LiquidTemplate:
             raise MergeError(_for_recipient(trouble)) from None
         except Exception as trouble:  # a filter given what its author did not expect
             raise MergeError(_for_recipient(trouble)) from trouble
-
-
-class _WatchedOutput(QuickOutput):
-    """Tells its template when it puts out nothing."""
-
-    __slots__ = ()
-
-    def render(self, context: RenderContext, buffer: TextIO) -> int:
-        text = to_liquid_string(self.expression.evaluate(context), context.autoescape)
-        if not text.strip():
-            context.template.emptied.update(  # type: ignore[attr-defined]
-                str(part.path[0]) for part in _with_parts([self.expression]) if isinstance(part, Path)
-            )
-        return buffer.write(text)
-
-
-class WatchedTemplate(LiquidTemplate):
-    """One that says which names came out empty where they stand: behind a condition or with a default of
-    their own they do not.
-    """
-
-    def __init__(self, source: str, *, html: bool) -> None:
-        super().__init__(source, html=html)
-        _watch(self._template)
-
-    def emptied(self, values: Values) -> set[str]:
-        """Raises MergeError, as `render`."""
-        self._template.emptied = set()
-        self.render(values)
-        return {name for name in self._template.emptied if name in self._names}
-
-
-def _watch(template: BoundTemplate) -> None:
-    for node in _all_nodes(template):
-        if type(node) is QuickOutput:
-            node.__class__ = _WatchedOutput
 
 
 class _Written(float):

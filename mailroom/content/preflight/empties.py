@@ -21,7 +21,8 @@ class EmptyTags:
     """Which tags of a letter come out empty for somebody. `unknown`: those that nobody has a value for."""
 
     def __init__(self, content: Content, unknown: frozenset[str]) -> None:
-        from mailroom.content.merge.liquid import WatchedTemplate, names_in
+        from mailroom.content.merge.liquid import names_in
+        from mailroom.content.merge.watched import WatchedTemplate
 
         self._plain: dict[str, None] = {}
         self._liquid: list[tuple[Sequence[str], WatchedTemplate]] = []
