@@ -1,24 +1,22 @@
-"""Engine and transactions of the ledger's database: who writes, who reads, and how each is set up."""
+"""Engine and transactions of the ledger's database: who writes, and who reads."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Row, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import URL, Connection, Engine, Row, create_engine, make_url
 from sqlalchemy.pool import QueuePool
 
-from mailroom import files
-from mailroom.database import begin, idle, pipeline, planner, pooler
+from mailroom.database import begin, pipeline, planner
 from mailroom.database.faults import ITS_OWN
 from mailroom.database.kept_open import KeptOpen
 from mailroom.database.lookup import Lookups
-from mailroom.database.page_cache import USUAL_CACHE, USUALLY_MAPPED
+from mailroom.database.postgresql_connections import NETWORK, set_up_postgresql
 from mailroom.database.raw import RawConnection
+from mailroom.database.sqlite_connections import is_missing, set_up_sqlite
 from mailroom.database.sqlite_flush import flushed_later
 from mailroom.database.statement import Statement
 from mailroom.database.write_lock import WriteLock
@@ -26,28 +24,8 @@ from mailroom.database.write_lock import WriteLock
 SQLITE_BUSY_TIMEOUT_MS = 30_000
 """Milliseconds a connection waits for another's lock before it gives up."""
 
-IDLE_TRANSACTION = 60_000
-"""Milliseconds after which PostgreSQL takes back the locks of a process that stands still meanwhile."""
-
 CONNECTIONS_KEPT = 8
 """What a process opens beyond these it closes again at once."""
-
-NETWORK = {
-    "connect_timeout": 10,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
-"""A PostgreSQL whose machine vanished is found out within half a minute, not within two hours."""
-
-OUR_MACHINE_VANISHED = {
-    "tcp_keepalives_idle": 10,
-    "tcp_keepalives_interval": 5,
-    "tcp_keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
-"""And the other way about: what PostgreSQL held for us, an idempotency key's lock, is free as soon."""
 
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns the type checker is not told."""
@@ -108,9 +86,9 @@ class Database:
         self._write_lock = WriteLock(busy_timeout) if self.is_sqlite else None
         if self._write_lock is not None:
             synchronous = "FULL" if durable else "NORMAL"
-            _configure_sqlite(self.engine, synchronous, busy_timeout, self._write_lock, creates)
+            set_up_sqlite(self.engine, synchronous, busy_timeout, self._write_lock, creates)
         else:
-            _configure_postgresql(self.engine, busy_timeout)
+            set_up_postgresql(self.engine, busy_timeout)
             pipeline.waits_for_sqlalchemy(self.engine)
         self._writing = self.engine.execution_options(mailroom_writes=True)
         self._kept_open = KeptOpen(self._writing, self._write_lock) if self._write_lock else None
@@ -212,7 +190,7 @@ class Database:
     def missing(self) -> Path | None:
         """SQLite's file, when there is none."""
         path = Path(str(self.engine.url.database))
-        return path if self.is_sqlite and _is_missing(path) else None
+        return path if self.is_sqlite and is_missing(path) else None
 
     def compose_statements(self) -> None:
         """All that this process knows by now, so that nobody waits for the first of each."""
@@ -228,82 +206,3 @@ class Database:
         if self._kept_open is not None:
             self._kept_open.close()
         self.engine.dispose()
-
-
-def _is_missing(path: Path) -> bool:
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:  # the driver says what is wrong
-        return False
-    return False
-
-
-def _make_private(path: Path) -> None:
-    """SQLite would make a file as everybody may read it; those beside it get the rights that it has."""
-    with suppress(OSError):  # then SQLite says what is wrong
-        files.create(path)
-        for end in ("-wal", "-shm", "-journal"):
-            files.close_to_others(path.with_name(path.name + end))
-
-
-def _configure_postgresql(engine: Engine, lock_timeout: int) -> None:
-    # No statement_timeout: what waits for nobody is at work, and tried again would take as long.
-    settings = {"lock_timeout": lock_timeout, "idle_in_transaction_session_timeout": IDLE_TRANSACTION}
-
-    begin.with_the_first_statement(engine)
-
-    @event.listens_for(engine, "connect")
-    def _set(dbapi_connection: Any, record: Any) -> None:
-        if pooler.is_between(dbapi_connection):
-            pooler.share(dbapi_connection, record.info, settings)
-            return
-        # Not as startup options, which connection poolers refuse.
-        made = {**settings, **OUR_MACHINE_VANISHED}
-        dbapi_connection.execute(
-            "; ".join(f"SET {name} = {milliseconds}" for name, milliseconds in made.items())
-        )
-
-    idle.ask_after(engine)
-
-
-def _configure_sqlite(
-    engine: Engine, synchronous: str, busy_timeout: int, write_lock: WriteLock, creates: bool
-) -> None:
-    @event.listens_for(engine, "do_connect")
-    def _open_file(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
-        if options.get("uri"):  # the driver's own way to name a file, and how it may be used
-            return
-        path = Path(arguments[0])
-        # An empty one in its place would hide that the folder is wrong, or its disk not mounted.
-        if not creates and _is_missing(path):
-            raise sqlite3.OperationalError(f"unable to open database file: there is none at {path}")
-        _make_private(path)
-
-    @event.listens_for(engine, "connect")
-    def _pragmas(dbapi_connection: Any, record: Any) -> None:
-        # Our own BEGIN, never the driver's: it would begin late, and deferred.
-        dbapi_connection.isolation_level = None
-        cursor = dbapi_connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {busy_timeout}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute(f"PRAGMA synchronous = {synchronous}")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA temp_store = MEMORY")
-        cursor.execute(f"PRAGMA cache_size = -{USUAL_CACHE}")
-        cursor.execute(f"PRAGMA mmap_size = {USUALLY_MAPPED}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        options, cursor = connection.get_execution_options(), connection.connection.cursor()
-        try:
-            if not options.get("mailroom_writes"):
-                cursor.execute("BEGIN")  # by SQLAlchemy it would take as long as a small question
-            elif options.get("mailroom_impatient"):
-                write_lock.begin_impatient(cursor)
-            else:
-                write_lock.begin(cursor)
-        except sqlite3.Error as error:
-            raise OperationalError("BEGIN", None, error) from error
