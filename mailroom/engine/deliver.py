@@ -23,9 +23,10 @@ from mailroom.engine.send.growth import next_size
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.worker_process import WorkerProcess
-from mailroom.ledger.batches import batches, gather, park, turns
-from mailroom.ledger.batches.batches import Gathered, Lease, WaitingDelivery
+from mailroom.ledger.batches import batches, gather, park, turns, waiting_deliveries
+from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.batches.gather import Following
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 from mailroom.ledger.feedback import tripping
 from mailroom.ledger.relays.circuit import Admission
 from mailroom.queue import BULK, URGENT, QueueDown
@@ -82,7 +83,7 @@ class _Asked(NamedTuple):
 
 def _ask(connection: Connection, relay: Relay, batch_id: int) -> _Asked:
     return _Asked(
-        cache(batches.contents_later(connection, batch_id)),
+        cache(waiting_deliveries.contents_later(connection, batch_id)),
         relay.rate.look_later(connection),
         relay.circuit.accepted_later(connection),
     )

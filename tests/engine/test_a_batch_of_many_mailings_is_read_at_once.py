@@ -20,7 +20,7 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
 from mailroom.engine.accept.thresholds import SHARES_A_BATCH_AT_MOST
 from mailroom.engine.send.messages import COMPILED_KEPT, CompiledMessages
-from mailroom.ledger.batches.batches import WaitingDelivery
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 from mailroom.ledger.schema import deliveries
 from mailroom.queue import Queue
 from tests.ledger.book import NO_QUEUE

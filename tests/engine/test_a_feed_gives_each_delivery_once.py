@@ -10,7 +10,7 @@ import pytest
 from mailroom.engine.send import feed as feed_module
 from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.messages import SendableMessage, UnreadableContent
-from mailroom.ledger.batches.batches import WaitingDelivery
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 
 
 def delivery(id: int, mailing_id: int = 1) -> WaitingDelivery:

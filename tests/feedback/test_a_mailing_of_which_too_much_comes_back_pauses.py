@@ -6,7 +6,7 @@ import pytest
 
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.feedback.report import ReportKind
-from mailroom.ledger.batches import batches
+from mailroom.ledger.batches import waiting_deliveries
 from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.states import MailingState
 from mailroom.settings import load
@@ -44,7 +44,7 @@ def test_over_a_share_of_bounces(comes: Comes) -> None:
     assert comes.book.mailing(mailing_id).state is MailingState.ACTIVE, "whoever resumed it is obeyed"
     lease = comes.book.claim((comes.book.waiting() or comes.book.gather(mailing_id))[0])
     with comes.database.read() as connection:
-        left = batches.contents_later(connection, lease.batch_id)()
+        left = waiting_deliveries.contents_later(connection, lease.batch_id)()
     assert left and not any(row.is_resumed for row in left), "what a server refuses is doubted as ever"
 
 

@@ -13,7 +13,7 @@ from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.engine import AnyRow, Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
-from mailroom.ledger.batches import batches, gather
+from mailroom.ledger.batches import batches, gather, waiting_deliveries
 from mailroom.ledger.batches.batches import Gathered, Lease
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.deliveries.marks import HandOver, Sent
@@ -65,7 +65,7 @@ class Book:
     def inside(self, lease: Lease) -> list[int]:
         """Ids of the deliveries that may still be sent."""
         with self.database.read() as connection:
-            return [row.id for row in batches.contents_later(connection, lease.batch_id)()]
+            return [row.id for row in waiting_deliveries.contents_later(connection, lease.batch_id)()]
 
     def mark(self, lease: Lease, delivery_id: int, session_id: int = 1) -> str:
         """As the recorder does: "" when it is marked, else why not."""

@@ -14,8 +14,9 @@ from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.database.together import Together
 from mailroom.ledger import suppressions
-from mailroom.ledger.batches import batches, gather, growth, turns
-from mailroom.ledger.batches.batches import Lease, WaitingDelivery
+from mailroom.ledger.batches import batches, gather, growth, turns, waiting_deliveries
+from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.deliveries.marks import HandOver, Sent
 from mailroom.ledger.relays import circuit, rates
@@ -62,7 +63,7 @@ def test_of_a_batch_that_is_sent_and_followed_by_another(book: Book, way: tuple[
     def read(lease: Lease) -> list[WaitingDelivery]:
         with database.read_at_once() as connection:
             look = rates.interval_later(connection, SERVER)
-            found = batches.contents_later(connection, lease.batch_id)
+            found = waiting_deliveries.contents_later(connection, lease.batch_id)
         assert look() is None
         return found()
 
@@ -85,7 +86,7 @@ def test_of_a_batch_that_is_sent_and_followed_by_another(book: Book, way: tuple[
             following, _ = gather.next_of(connection, lease, [mailing_id])
             if following is not None:
                 turns.note(connection, following.batch.id, lease.batch_id)
-                contents = batches.contents_later(connection, following.batch.id)
+                contents = waiting_deliveries.contents_later(connection, following.batch.id)
         assert following is None or len(contents()) == 100
         return following and following.lease()
 
@@ -122,7 +123,7 @@ def test_what_fails_in_the_midst_of_a_pipeline_undoes_all_of_it_and_is_told_as_e
         assert found == 1, "SQLAlchemy's own statements are answered at once"
         suppressions.add(connection, ["p0@mail.example"])
     with book.database.read_at_once() as connection:
-        later = batches.contents_later(connection, lease.batch_id)
+        later = waiting_deliveries.contents_later(connection, lease.batch_id)
     assert later() == []
     assert book.states(mailing_id) == {"queued": 1}
 

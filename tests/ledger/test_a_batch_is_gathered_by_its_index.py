@@ -7,7 +7,7 @@ from typing import Any
 from mailroom.database import planner
 from mailroom.database.engine import Database
 from mailroom.database.statement import Statement
-from mailroom.ledger.batches import batches, gather
+from mailroom.ledger.batches import gather, waiting_deliveries
 from tests.ledger.book import Book
 
 STATEMENTS: list[tuple[Statement, dict[str, Any]]] = [
@@ -30,7 +30,7 @@ def plan_of(database: Database, statement: Statement, values: dict[str, Any]) ->
 def test_what_a_batch_holds_is_read_and_nothing_else_of_its_mailings(book: Book) -> None:
     """A mailing may have a million deliveries, and each of its batches would cost a look at all of them."""
     book.accept(2_600)
-    plan = plan_of(book.database, batches.FIND_WAITING, {"of_batch": 1})
+    plan = plan_of(book.database, waiting_deliveries.FIND_WAITING, {"of_batch": 1})
     in_batch, _, of_shared = plan.partition("SubPlan" if "SubPlan" in plan else "SCALAR SUBQUERY")
     assert "ix_deliveries_batch_id" in in_batch and of_shared, plan
     assert "ix_deliveries_mailing_id_id" not in in_batch, plan

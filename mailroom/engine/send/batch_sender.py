@@ -23,7 +23,8 @@ from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.session_pool import WAIT_WORTH_A_SESSION
 from mailroom.http.aside import aside
 from mailroom.ledger.batches import batches
-from mailroom.ledger.batches.batches import Lease, WaitingDelivery
+from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 from mailroom.ledger.mailings import mailings
 from mailroom.smtp.envelope import Envelope
 from mailroom.smtp.failure import Failure

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from mailroom.content.compiled import date_fields
 from mailroom.engine.send.messages import DELETED, SendableMessage
-from mailroom.ledger.batches.batches import WaitingDelivery
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 from mailroom.smtp.envelope import Envelope
 
 RENDERING_BREATH = 0.05

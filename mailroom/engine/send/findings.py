@@ -13,7 +13,8 @@ from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.suspects import Conclusion, Suspects
-from mailroom.ledger.batches.batches import Lease, WaitingDelivery
+from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.mailings import lifecycle
 from mailroom.smtp.envelope import Envelope

@@ -20,7 +20,8 @@ from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.send.feed import Feed
 from mailroom.http.aside import aside
 from mailroom.ledger.batches import gather, growth
-from mailroom.ledger.batches.batches import Lease, WaitingDelivery
+from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 
 FETCHED_BEFORE = 0.0625
 """Seconds of mail that are left when more is fetched: so long it may take, with others before us."""

@@ -13,7 +13,7 @@ from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.session_pool import PooledSession
 from mailroom.ledger import states
-from mailroom.ledger.batches.batches import WaitingDelivery
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 from mailroom.smtp.envelope import Envelope, Outcome
 from mailroom.smtp.failure import Failure, Stage, Withdrawn
 from mailroom.smtp.reply import Reply

@@ -26,7 +26,7 @@ from mailroom.engine.send.lane import Lane
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.http.aside import aside
 from mailroom.ledger.batches import batches
-from mailroom.ledger.batches.batches import WaitingDelivery
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 from mailroom.ledger.relays import parked_sessions
 from mailroom.ledger.relays.parked_sessions import ParkedSession
 from mailroom.smtp.envelope import Envelope

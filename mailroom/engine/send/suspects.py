@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mailroom.engine.send.feed import Feed, domain_of
-from mailroom.ledger.batches.batches import WaitingDelivery
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 from mailroom.smtp.blame import Blame, blamed, gist, quota_period
 from mailroom.smtp.failure import Failure
 from mailroom.smtp.reply import Reply

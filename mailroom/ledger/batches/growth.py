@@ -15,7 +15,8 @@ from mailroom.database.clock import now_millis
 from mailroom.database.statement import Statement
 from mailroom.ledger import holding
 from mailroom.ledger.batches import gather
-from mailroom.ledger.batches.batches import Lease, WaitingDelivery, waiting
+from mailroom.ledger.batches.batches import Lease
+from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery, waiting
 from mailroom.ledger.mailings import counters
 from mailroom.ledger.schema import batches, deliveries, mailings
 from mailroom.ledger.states import MailingState

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select, update
 from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
 from mailroom.ledger import states
-from mailroom.ledger.batches.batches import IS_SPARED
+from mailroom.ledger.batches.waiting_deliveries import IS_SPARED
 from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.relays import circuit, rates
 from mailroom.ledger.schema import deliveries
