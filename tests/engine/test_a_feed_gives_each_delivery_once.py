@@ -9,7 +9,7 @@ import pytest
 
 from mailroom.engine.send import feed as feed_module
 from mailroom.engine.send.feed import Feed
-from mailroom.engine.send.messages import SendableMessage, UnreadableContent
+from mailroom.engine.send.sendable import SendableMessage, UnreadableContent
 from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 
 

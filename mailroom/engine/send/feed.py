@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence, Set
 
 from mailroom.content.compiled import date_fields
-from mailroom.engine.send.messages import DELETED, SendableMessage
+from mailroom.engine.send.sendable import DELETED, SendableMessage
 from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 from mailroom.smtp.envelope import Envelope
 
