@@ -13,7 +13,7 @@ from mailroom.database.engine import Database
 from mailroom.database.raw import RawConnection
 from mailroom.engine.send.recorder import Recorder
 from mailroom.ledger.batches.batches import Lease
-from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import deliveries
 from mailroom.ledger.states import State

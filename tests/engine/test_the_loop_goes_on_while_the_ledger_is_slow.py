@@ -25,7 +25,7 @@ from mailroom.engine.send.relay import Relay, Relays
 from mailroom.engine.send.session_pool import SessionNumbers, SessionPool
 from mailroom.ledger import states
 from mailroom.ledger.batches.batches import Lease
-from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.smtp.reply import Reply
 from mailroom.smtp.server import Server
 from tests.invariants import counters_agree

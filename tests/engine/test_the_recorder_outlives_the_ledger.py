@@ -15,7 +15,7 @@ from mailroom.database.engine import Database
 from mailroom.engine.send.recorder import Recorder
 from mailroom.ledger import states
 from mailroom.ledger.batches.batches import Lease
-from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.deliveries.tries import Outcome
 from tests.invariants import counters_agree
 from tests.ledger.book import Book
 

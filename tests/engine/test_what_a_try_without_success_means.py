@@ -11,7 +11,7 @@ from mailroom.engine.send import verdict
 from mailroom.ledger import states
 from mailroom.ledger.batches import batches
 from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
-from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.smtp.failure import Failure, Kind
 from mailroom.smtp.reply import Reply
 

@@ -24,8 +24,8 @@ from mailroom.engine.webhooks.calling import Webhooks
 from mailroom.ledger import states
 from mailroom.ledger.batches import gather
 from mailroom.ledger.batches.batches import Lease
-from mailroom.ledger.deliveries import marks
-from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.deliveries import marks, tries
+from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.ledger.schema import attempts, deliveries
 from mailroom.queue import Queue
 from mailroom.settings import Settings
@@ -134,7 +134,7 @@ def test_the_recorder_goes_on_when_what_came_late_cannot_be_written_at_once(
         writer = Recorder(asyncio.get_running_loop(), book.database, book.database.direct(), lease)
         assert await writer.mark(1, only)
         book.die(lease)
-        raising(marks, "record_late", monkeypatch)
+        raising(tries, "record_late", monkeypatch)
         writer.sent(only, *OK)
         await asyncio.wait_for(writer.drained(), 5)
 
@@ -174,14 +174,14 @@ def test_an_outcome_that_can_never_be_written_leaves_its_mail_in_doubt_and_no_ot
     lease = book.claim()
     first, second = book.inside(lease)
     monkeypatch.setattr(group, "TRIES_OF_ONE", 2)
-    real = marks.record_troubles
+    real = tries.record_troubles
 
     def refuses(connection: Any, of: Lease, troubles: list[Outcome]) -> set[int]:
         if any(outcome.delivery_id == first for outcome in troubles):
             raise ValueError("not this one")
         return real(connection, of, troubles)
 
-    monkeypatch.setattr(marks, "record_troubles", refuses)
+    monkeypatch.setattr(tries, "record_troubles", refuses)
 
     async def work() -> None:
         writer = Recorder(asyncio.get_running_loop(), book.database, book.database.direct(), lease)

@@ -14,7 +14,7 @@ from mailroom.engine.send.group import GroupWriter, WriteGroup
 from mailroom.ledger import suppressions
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.consent.scopes import ALL_MAIL
-from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.ledger.feedback import strikes
 from mailroom.ledger.schema import strikes as strikes_table
 from mailroom.ledger.states import State

@@ -15,7 +15,7 @@ from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.batches import batches, gather, waiting_deliveries
 from mailroom.ledger.batches.batches import Gathered, Lease
-from mailroom.ledger.deliveries import marks
+from mailroom.ledger.deliveries import marks, refused_marks, tries
 from mailroom.ledger.deliveries.marks import HandOver, Sent
 from mailroom.ledger.mailings import canary, lifecycle
 from mailroom.ledger.schema import batches as batches_table
@@ -75,7 +75,7 @@ class Book:
         if marked:
             return ""
         with self.database.read() as connection:
-            return marks.why_refused(connection, lease, [delivery_id])[0].why
+            return refused_marks.why_refused(connection, lease, [delivery_id])[0].why
 
     def marked(self, **options: Any) -> tuple[int, Lease, int]:
         """A mailing to one, about to be handed over: its id, the lease of its batch, the delivery's id."""
@@ -107,7 +107,7 @@ class Book:
         if recorded:
             return True
         with self.database.begin() as connection:
-            return marks.record_late(connection, *sent)
+            return tries.record_late(connection, *sent)
 
     def send(self, lease: Lease, ids: Iterable[int]) -> None:
         """All of these, which share their commits as in a recorder."""
@@ -118,9 +118,9 @@ class Book:
         direct.close()
 
     def trouble(self, lease: Lease, delivery_id: int, state: State, due_in_ms: int | None = None) -> None:
-        outcome = marks.Outcome(delivery_id, state, 451, "4.7.1 Later", "sink:25", "dot", due_in_ms)
+        outcome = tries.Outcome(delivery_id, state, 451, "4.7.1 Later", "sink:25", "dot", due_in_ms)
         with self.database.begin() as connection:
-            marks.record_troubles(connection, lease, [outcome])
+            tries.record_troubles(connection, lease, [outcome])
 
     def close(self, lease: Lease) -> bool:
         with self.database.begin() as connection:

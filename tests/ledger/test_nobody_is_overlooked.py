@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from mailroom.database.engine import Database
 from mailroom.ledger import states
 from mailroom.ledger.batches import batches, gather
-from mailroom.ledger.deliveries import actions, marks
+from mailroom.ledger.deliveries import actions, tries
 from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.states import State
 from mailroom.ledger.sweep import due_mailings
@@ -45,9 +45,9 @@ def test_a_deferral_while_a_sweeper_gathers(pg: Book) -> None:
     (delivery_id, *_) = pg.inside(lease)
     pg.mark(lease, delivery_id)
     pg.close(other)
-    outcome = marks.Outcome(delivery_id, states.DEFERRED, 451, "later", "sink:25", "rcpt", 60_000)
+    outcome = tries.Outcome(delivery_id, states.DEFERRED, 451, "later", "sink:25", "rcpt", 60_000)
     with pg.database.begin() as connection:
-        marks.record_troubles(connection, lease, [outcome])
+        tries.record_troubles(connection, lease, [outcome])
         thread = meanwhile(pg, lambda theirs: gather.gather(theirs, mailing_id, 5))
     thread.join()
     assert pg.mailing(mailing_id).next_due_at is not None, "or it would be deferred for ever"
@@ -59,10 +59,10 @@ def test_a_deferral_just_after_a_sweeper_looked(pg: Book) -> None:
     (delivery_id, *_) = pg.inside(lease)
     pg.mark(lease, delivery_id)
     pg.close(other)
-    outcome = marks.Outcome(delivery_id, states.DEFERRED, 451, "later", "sink:25", "rcpt", 60_000)
+    outcome = tries.Outcome(delivery_id, states.DEFERRED, 451, "later", "sink:25", "rcpt", 60_000)
     with pg.database.begin() as connection:
         gather.gather(connection, mailing_id, 5)
-        thread = meanwhile(pg, lambda theirs: marks.record_troubles(theirs, lease, [outcome]))
+        thread = meanwhile(pg, lambda theirs: tries.record_troubles(theirs, lease, [outcome]))
     thread.join()
     assert pg.mailing(mailing_id).next_due_at is not None
 

@@ -19,7 +19,7 @@ from mailroom.database.fitness import Unfit
 from mailroom.database.raw import RETURNED
 from mailroom.engine.send.recorder import Recorder
 from mailroom.ledger import migrate, states, writing
-from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import attempts, deliveries, sweeper
 from mailroom.local import run

@@ -9,7 +9,7 @@ import pytest
 
 from mailroom.ledger import moves
 from mailroom.ledger.batches import batches
-from mailroom.ledger.deliveries import actions, marks
+from mailroom.ledger.deliveries import actions, tries
 from mailroom.ledger.states import State
 from tests.ledger.book import Book
 
@@ -52,7 +52,7 @@ def test_it_waits_its_time_and_is_then_sent_once_more(book: Book, how: str) -> N
 def test_what_settles_it_meanwhile_spares_the_copy(book: Book) -> None:
     mailing_id, delivery_id = doubt(book, "its worker died")
     with book.database.begin() as connection:
-        assert marks.record_late(connection, delivery_id, 250, "2.0.0 Ok")
+        assert tries.record_late(connection, delivery_id, 250, "2.0.0 Ok")
     assert book.delivery(delivery_id).due_at is None
     assert book.states(mailing_id) == {"sent": 1} and book.mailing(mailing_id).ended_at is not None
 

@@ -19,8 +19,8 @@ from mailroom.engine.webhooks.payload import body_of
 from mailroom.feedback.report import ReportKind
 from mailroom.ledger import moves, states, suppressions
 from mailroom.ledger.batches import batches
-from mailroom.ledger.deliveries import actions, marks
-from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.deliveries import actions, marks, tries
+from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import batches as batches_table
 from mailroom.ledger.schema import deliveries, webhook_calls
@@ -112,7 +112,7 @@ def test_troubles(database: Database, add: Any, mail: Any, state: states.State, 
         if state == states.UNKNOWN:
             mark(connection, lease, ids(database)[0])
         due_in = 60_000 if state == states.DEFERRED else None
-        marks.record_troubles(connection, lease, [outcome(ids(database)[0], state, due_in)])
+        tries.record_troubles(connection, lease, [outcome(ids(database)[0], state, due_in)])
         batches.close(connection, lease)
     assert told(database) == ([type_] if due_in else [type_, "mailing.done"])
     with database.read() as connection:
@@ -180,7 +180,7 @@ def test_what_is_rolled_back_is_not_told(database: Database, add: Any, mail: Any
     mail(1)
     with pytest.raises(RuntimeError), database.begin() as connection:
         lease = claimed(connection)
-        marks.record_troubles(connection, lease, [outcome(ids(database)[0], states.FAILED)])
+        tries.record_troubles(connection, lease, [outcome(ids(database)[0], states.FAILED)])
         raise RuntimeError
     assert told(database) == []
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.ledger.feedback import mailed, strikes
 from mailroom.ledger.feedback.strikes import Strike
 from mailroom.ledger.states import State

@@ -15,7 +15,7 @@ from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.suspects import Conclusion, Suspects
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
-from mailroom.ledger.deliveries import marks
+from mailroom.ledger.deliveries import tries
 from mailroom.ledger.mailings import lifecycle
 from mailroom.smtp.envelope import Envelope
 from mailroom.smtp.failure import Failure
@@ -99,6 +99,6 @@ class Findings:
         # Later than the server is tried again: others who wait go first, and show whether it is about us.
         due_in_ms = min(2 * self._relay.circuit.wait_ms(connection), SPARED_AT_MOST_MS)
         spared = self._conclusion.spared
-        marks.spare(
+        tries.spare(
             connection, self._lease, [verdict.of_a_spared(suspect, server, due_in_ms) for suspect in spared]
         )

@@ -21,8 +21,9 @@ from mailroom.database.raw import RawConnection
 from mailroom.engine.feedback.refusals import blame
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.ledger.batches.batches import Lease
-from mailroom.ledger.deliveries import marks
-from mailroom.ledger.deliveries.marks import HandOver, Outcome, Sent
+from mailroom.ledger.deliveries import marks, refused_marks, tries
+from mailroom.ledger.deliveries.marks import HandOver, Sent
+from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.ledger.states import State
 
 log = structlog.get_logger()
@@ -148,7 +149,7 @@ class GroupWriter:
 
     def _write_troubles(self, troubles: list[Outcome]) -> None:
         with self._database.begin() as connection:
-            moved = marks.record_troubles(connection, self._lease, troubles)
+            moved = tries.record_troubles(connection, self._lease, troubles)
             blame(connection, troubles, moved, self._suppress_after)
         self.has_failures |= any(one.state is State.FAILED for one in troubles)
 
@@ -170,12 +171,12 @@ class GroupWriter:
         """We lost the lease before these were on disk. What the server said is true all the same."""
         with self._database.begin() as connection:
             for one in late:
-                marks.record_late(connection, *one)
+                tries.record_late(connection, *one)
 
     def _answer_refused(self, unanswered: list[Asked]) -> None:
         with self._database.read() as connection:
             left = [one.mark.delivery_id for one in unanswered]
-            why = {r.delivery_id: r.why for r in marks.why_refused(connection, self._lease, left)}
+            why = {r.delivery_id: r.why for r in refused_marks.why_refused(connection, self._lease, left)}
         self._written.refused += [(one, why[one.mark.delivery_id]) for one in unanswered]
 
     # After an error

@@ -21,7 +21,8 @@ from mailroom.engine.feedback.rules import DEFAULT_RULES, FeedbackRules
 from mailroom.engine.send.group import Asked, GroupWriter, WriteGroup, Written
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.ledger.batches.batches import Lease
-from mailroom.ledger.deliveries.marks import HandOver, Outcome, Sent
+from mailroom.ledger.deliveries.marks import HandOver, Sent
+from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.supervision import cause
 
 log = structlog.get_logger()

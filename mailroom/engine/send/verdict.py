@@ -13,7 +13,7 @@ from datetime import timedelta
 from mailroom.engine.send.suspects import Suspect
 from mailroom.ledger.batches import batches
 from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
-from mailroom.ledger.deliveries.marks import Outcome
+from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.ledger.states import State
 from mailroom.smtp import backoff
 from mailroom.smtp.blame import Blame

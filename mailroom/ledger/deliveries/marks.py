@@ -1,10 +1,9 @@
-"""The mark before a final dot and the outcome after it: the promise, in SQL."""
+"""The mark before a final dot and the 2xx after it: the promise, in SQL."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -34,37 +33,15 @@ from mailroom.database.asking import PreparedStatement
 from mailroom.database.clock import now_millis
 from mailroom.database.raw import CHANGED, RETURNED, RawConnection
 from mailroom.database.statement import Statement
-from mailroom.ledger import moves, picking
-from mailroom.ledger.batches.batches import Lease, held, owned
+from mailroom.ledger import moves
+from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.consent.scopes import stops_delivery
-from mailroom.ledger.moves import Step, Try
 from mailroom.ledger.schema import batches, deliveries, sessions
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import MailingState, State
-from mailroom.ledger.sweep.rounds import is_late
 
 Given = Sequence[ColumnElement[Any]]
 """The fields of a HandOver or a Sent, of one or of many, as SQL."""
-
-LIVED = {"deaths": 0, "deaths_alone": 0}
-"""Whoever learned an outcome lived through the try: its mail is no suspect any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one try that was no success.
-
-    `due_in_ms`: when to try again; None: never. An unknown one only as the mailing's policy allows.
-    """
-
-    delivery_id: int
-    state: State  # one of moves.OF_A_TRY
-    code: int | None
-    reply: str
-    server: str
-    stage: str
-    due_in_ms: int | None = None
-    is_attempt: bool = True
 
 
 def open_session(connection: Connection, worker: str, number: int, server: str) -> int:
@@ -264,87 +241,3 @@ def _held(rows: Sequence[HandOver | Sent], ids: set[int]) -> list[bool]:
 def _columns(kind: type[HandOver | Sent], rows: Sequence[HandOver | Sent]) -> list[list[Any]]:
     once = {row.delivery_id: row for row in reversed(rows)}  # of two that would be written, the first
     return [list(column) for column in zip(*once.values(), strict=True)] or [[] for _ in kind._fields]
-
-
-def record_late(connection: Connection, delivery_id: int, code: int, reply: str) -> bool:
-    """A 2xx that was recorded only after the batch was reaped: no second copy is needed.
-
-    It holds for every `unknown` delivery, also one that is in a new batch by now. False:
-    it is marked again already, or it was settled otherwise.
-    """
-    step = Step(moves.SENT_LATE, values={"code": code, "reply": reply})
-    picked = picking.pick(connection, deliveries.c.id == delivery_id)
-    return bool(moves.apply(connection, [(row, step) for row in picked]))
-
-
-def record_troubles(connection: Connection, lease: Lease, troubles: Iterable[Outcome]) -> set[int]:
-    """Writes every outcome but `sent`; which deliveries' could be written.
-
-    Each leaves the batch at once: what is left in it at its close was not tried.
-    """
-    of = {outcome.delivery_id: outcome for outcome in troubles}
-    mine = (deliveries.c.id.in_(of), select(batches.c.id).where(*owned(lease)).exists())
-    picked = picking.pick(connection, *mine, of_batch=lease.batch_id)
-    moved = moves.apply(connection, [(row, _step(of[row.id], lease.batch_id)) for row in picked])
-    return {row.id for row in moved}
-
-
-def spare(connection: Connection, lease: Lease, refused: Iterable[Outcome]) -> None:
-    """Puts back what was refused because of us. It costs no attempt, and what was said is kept."""
-    of = {outcome.delivery_id: outcome for outcome in refused}
-    if not of:
-        return
-    mine = (deliveries.c.id.in_(of), select(batches.c.id).where(*owned(lease)).exists())
-    steps = []
-    for row in picking.pick(connection, *mine, of_batch=lease.batch_id):
-        outcome = of[row.id]
-        tried = Try(outcome.server, outcome.stage, outcome.code, outcome.reply, batch_id=lease.batch_id)
-        steps.append((row, Step(moves.SPARE, outcome.due_in_ms, LIVED, tried)))
-    moves.apply(connection, steps)
-
-
-def _step(outcome: Outcome, batch_id: int) -> Step:
-    return Step(
-        moves.OF_A_TRY[outcome.state],
-        outcome.due_in_ms,
-        {"attempts": deliveries.c.attempts + int(outcome.is_attempt), **LIVED},
-        Try(outcome.server, outcome.stage, outcome.code, outcome.reply, outcome.state, batch_id),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedMark:
-    """Why a mark was refused: suppressed, canceled, paused, expired or (lease) lost."""
-
-    delivery_id: int
-    why: str
-
-
-def why_refused(connection: Connection, lease: Lease, delivery_ids: Collection[int]) -> list[RefusedMark]:
-    """The reason for each delivery that `mark` left out."""
-    held_still = connection.execute(select(batches.c.id).where(*held(lease))).one_or_none()
-    if held_still is None:
-        return [RefusedMark(delivery_id, "lost") for delivery_id in delivery_ids]
-    rows = connection.execute(
-        select(
-            deliveries.c.id,
-            deliveries.c.state,
-            mailings_table.c.state,
-            stops_delivery(),
-            (mailings_table.c.expires_at <= now_millis()) & ~is_late(),  # the clock may have been set
-        )
-        .join(mailings_table, mailings_table.c.id == deliveries.c.mailing_id)
-        .where(deliveries.c.id.in_(list(delivery_ids)), deliveries.c.batch_id == lease.batch_id)
-    )
-    found = {row[0]: _reason(*row[1:]) for row in rows}
-    return [RefusedMark(delivery_id, found.get(delivery_id, "taken")) for delivery_id in delivery_ids]
-
-
-def _reason(state: State, mailing_state: MailingState, listed: bool, over: bool) -> str:
-    if state not in moves.MARK.before:
-        return "taken"
-    if listed:
-        return State.SUPPRESSED
-    if mailing_state is not MailingState.ACTIVE:
-        return mailing_state
-    return State.EXPIRED if over else "taken"
