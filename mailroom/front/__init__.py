@@ -8,8 +8,9 @@ Reading order:
 limits        how much, and how long: all figures
 framing       where a request's body ends
 storage       what waits, in memory and then on disk
+collecting    where a request's head ends, and how much is kept of its body
 crowd         everybody who waits, and who has to go when they are too many
-connection    one client: the head, the body, the answer
+connection    one client: its requests, the answers, and its time
 answering     in a thread: a whole request to the application
 worker        the process: accepts, looks after all once a second, stops
 """

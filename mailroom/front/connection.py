@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -16,14 +15,13 @@ from gunicorn.http.unreader import IterUnreader
 from gunicorn.util import write_error
 
 from mailroom.front.answering import CollectedAnswer, ServedApplication, answer, find_largest
+from mailroom.front.collecting import CollectedBody, CollectedHead, RequestRefused
 from mailroom.front.crowd import Crowd
-from mailroom.front.framing import Chunked, Framing, Sized
+from mailroom.front.framing import Chunked, Sized
 from mailroom.front.limits import FrontLimits
 from mailroom.front.storage import Storage
 from mailroom.proxies import source
 
-BARE_LF = re.compile(rb"(?<!\r)\n")
-END_OF_HEAD = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -39,10 +37,6 @@ class Phase(Enum):
     WORK = "work"  # the application has the request
     DRAIN = "drain"  # it has answered, and the client has yet to read
     LEAVE = "leave"  # we said all that we shall; the client may hear it to the end
-
-
-class RequestRefused(Exception):
-    """The front itself answers, and closes: status, reason."""
 
 
 class FrontProcess(ServedApplication, Protocol):
@@ -72,14 +66,11 @@ class ClientConnection(asyncio.Protocol):
         self._limits = front.limits
         self._transport: Any = None
         self._came = bytearray()
-        self._seen = 0  # of those, looked through for the end of the head
+        self._head = CollectedHead(front.limits.head)
         self._number = 0
         self._request: Any = None
-        self._framing: Framing = Sized(0)
-        self._body = self._out = Storage()
-        self._length = 0  # of the body, so far
-        self._largest = self._limits.small
-        self._is_asked = self._skips = False
+        self._body = CollectedBody(Sized(0), front.limits.small)
+        self._out = Storage()
         self._is_full = self._is_half_closed = False
         self._keeps = False
         self._sent = 0
@@ -97,7 +88,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport = None
         self._out.close()
         if self.state is not Phase.WORK:  # else the thread closes it
-            self._body.close()
+            self._body.storage.close()
 
     def eof_received(self) -> bool:
         """A client that has only closed its own side may still get its answer."""
@@ -144,20 +135,9 @@ class ClientConnection(asyncio.Protocol):
             self._measure()
 
     def _read_head(self) -> None:
-        came = self._came
-        if came.startswith(b"\r\n"):
-            del came[:2]
-        end = came.find(END_OF_HEAD, max(0, self._seen - 3))
-        bare = BARE_LF.search(came, max(0, self._seen - 1), end if end >= 0 else len(came))
-        if end > self._limits.head or (end < 0 and len(came) > self._limits.head):
-            raise RequestRefused(431, "Request Header Fields Too Large")
-        if end < 0 and not bare:
-            self._seen = len(came)
+        head = self._head.take(self._came)
+        if head is None:
             return
-        size = end + len(END_OF_HEAD) if end >= 0 else len(came)
-        head = bytes(came[:size])
-        del came[:size]
-        self._seen = 0
         self._number += 1
         try:
             self._request = Request(self.front.settled, IterUnreader([head]), self.peer, self._number)
@@ -180,22 +160,19 @@ class ClientConnection(asyncio.Protocol):
 
     def _expect_body(self) -> None:
         reader = self._request.body.reader
-        self._framing = Chunked() if isinstance(reader, ChunkedReader) else Sized(reader.length)
-        self._body, self._length, self._largest = Storage(), 0, self._limits.small
-        self._is_asked = self._skips = False
+        framing = Chunked() if isinstance(reader, ChunkedReader) else Sized(reader.length)
+        self._body = CollectedBody(framing, self._limits.small)
         self._begin(Phase.BODY)
 
     def _read_body(self) -> None:
-        taken = self._framing.take(self._came)
-        self._length += len(taken)
-        if not self._skips:
-            self._body.append(taken)
-        if max(self._length, self._framing.length) > self._largest:
-            if not self._is_asked:
+        body = self._body
+        body.take(self._came)
+        if body.is_too_large:
+            if not body.is_asked:
                 self._ask()
                 return
             self._skip()
-        if self._framing.is_whole or (self._skips and self._length > self._limits.skipped):
+        if body.is_whole or (body.is_skipped and body.length > self._limits.skipped):
             self._hand_over()
         elif self._request._expected_100_continue:
             self._request._expected_100_continue = False
@@ -203,7 +180,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _ask(self) -> None:
         """Only now: for most requests it would be a question too much."""
-        self._is_asked = True
+        self._body.is_asked = True
         self._begin(Phase.ASKED)
         self._transport.pause_reading()
         self.front.tasks.put(self._find_largest)
@@ -219,27 +196,25 @@ class ClientConnection(asyncio.Protocol):
     def _go_on(self, largest: int) -> None:
         if self._transport is None:
             return
-        self._largest = largest
+        self._body.largest = largest
         self._begin(Phase.BODY)
         self._transport.resume_reading()
         self._read()
 
     def _skip(self) -> None:
-        self._skips = True
-        self._body.close()
-        self._body = Storage()
+        self._body.skip()
         if self._request._expected_100_continue:  # it need not even be sent
-            self._length = self._limits.skipped + 1
+            self._body.length = self._limits.skipped + 1
 
     def _hand_over(self) -> None:
         request, body = self._request, self._body
         request._expected_100_continue = False
-        if not self._framing.is_whole:
+        if not body.is_whole:
             request.force_close()
-        length = self._length if self._skips else None
+        storage, length = body.storage, body.length if body.is_skipped else None
         self._begin(Phase.WORK)
         self._out = Storage()
-        self.front.tasks_of(request.path).put(lambda: answer(self.front, self, request, body, length))
+        self.front.tasks_of(request.path).put(lambda: answer(self.front, self, request, storage, length))
 
     # The answer
 
@@ -294,7 +269,7 @@ class ClientConnection(asyncio.Protocol):
             self.front.crowd.wait(self)
 
     def _measure(self) -> None:
-        out, body = self._out, self._body
+        out, body = self._out, self._body.storage
         unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
         # Not the body that a thread has: nothing would be gained by letting others go for it.
         waiting = 0 if self.state is Phase.WORK else body.memory
@@ -311,7 +286,7 @@ class ClientConnection(asyncio.Protocol):
         return self._since + {
             Phase.IDLE: float(self.front.cfg.keepalive),
             Phase.HEAD: limits.head_seconds,
-            Phase.BODY: limits.patience + self._length / limits.pace,
+            Phase.BODY: limits.patience + self._body.length / limits.pace,
             Phase.DRAIN: limits.patience + self._sent / limits.pace,
             Phase.LEAVE: limits.linger,
         }.get(self.state, float("inf"))
@@ -342,7 +317,7 @@ class ClientConnection(asyncio.Protocol):
     def _leave(self) -> None:
         """Close, but not on a client that still sends: it would lose what we have said."""
         self._came.clear()
-        self._body.close()
+        self._body.storage.close()
         self._begin(Phase.LEAVE)
         self._measure()
         if self._transport is None:
