@@ -176,7 +176,7 @@ def everything_is_killed(stage: Stage) -> None:
 @drill(
     "26",
     "kill -9 of a worker again and again, while its mail waits for its turn",
-    without="`batches.note_in_hand()` in `BatchSender._note_in_hand`: mail that was never begun is given up "
+    without="`batches.note_in_hand()` in `InHandNote.note`: mail that was never begun is given up "
     "for the deaths of others",
 )
 def workers_are_killed_while_mail_waits(stage: Stage) -> None:

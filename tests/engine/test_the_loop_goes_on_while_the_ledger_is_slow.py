@@ -252,7 +252,7 @@ class Parts:
         await self.sender._look_at_mailings()
 
     async def note_in_hand(self) -> None:
-        assert await self.sender._note_in_hand(False) and await self.sender.begins()
+        assert await self.sender._in_hand.note(False) and await self.sender.begins()
 
     async def end_a_trial(self) -> None:
         self.sender.is_trial = True
@@ -289,7 +289,7 @@ def test_a_slow_ledger_is_not_taken_for_a_silent_server(book: Book, way: tuple[W
         lane = Lane(sender, sender.feed, parts.relay, sender.recorder)
         lane._since -= 60
         lane._taken = cast(Any, object())
-        sender._lanes = {asyncio.create_task(asyncio.sleep(60)): lane}
+        sender._lanes.running = {asyncio.create_task(asyncio.sleep(60)): lane}
         way[0].hold()
         answer = sender.recorder.mark(1, only)
         await asyncio.sleep(0.05)

@@ -17,7 +17,8 @@ from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.send.feed import Feed
 from mailroom.engine.send.findings import Findings
 from mailroom.engine.send.growth import Growth
-from mailroom.engine.send.lane import Lane
+from mailroom.engine.send.in_hand import InHandNote
+from mailroom.engine.send.lanes import Lanes, RunningLanes
 from mailroom.engine.send.recorder import Recorder
 from mailroom.engine.send.relay import Relay
 from mailroom.engine.send.session_pool import WAIT_WORTH_A_SESSION
@@ -34,24 +35,11 @@ log = structlog.get_logger()
 JOB_WORKS_FOR = 20.0
 """Seconds after which what is left is handed back: a job is short."""
 
-MAILS_WORTH_A_SESSION = 10
-"""So many mails are worth a session, however fast the server: sessions that are served
-within two turns of the event loop share a commit, and that is a fifth of a mail's cost."""
-
 MAILINGS_LOOKED_AT_EVERY = 1.0
 """Seconds between two looks whether a mailing was paused, and whether the rate has changed."""
 
-PARKED_AFTER = 1.0
-"""Seconds without a word from the server after which nothing else waits for a session."""
-
-PARKED_AFTER_AT_MOST = 3.0
-"""The same for a server that is known to take its time: half as long again as it takes for a mail."""
-
 STOP_GRACE = 7.0
 """Seconds that mails in flight may still take once the worker was told to stop."""
-
-
-Lanes = dict["asyncio.Task[None]", Lane]
 
 
 class BatchSender:
@@ -81,7 +69,7 @@ class BatchSender:
         self.is_throttled = False
         self.is_crowded_out = False  # no session was left for some of it
         self.gave_way = False
-        self.left_behind: Lanes = {}
+        self.left_behind: RunningLanes = {}
         """The lanes that wait for a silent server when the job ends: see parking.py."""
         self.parked: list[int] = []
         """The deliveries that these have in hand."""
@@ -92,36 +80,34 @@ class BatchSender:
         self._cut_off: asyncio.TimerHandle | None = None  # once its worker was told to stop
         self._ending = asyncio.Event()
         self._until = time.monotonic() + JOB_WORKS_FOR
-        self._at_most = min(relay.sessions.at_most, lease.max_sessions or relay.sessions.at_most)
-        self._most = 1 if is_trial else self._at_most
-        self._lanes: Lanes = {}
-        self._in_hand = True  # as the ledger has it: what nobody noted may be
-        self._noting = asyncio.Lock()
+        at_most = min(relay.sessions.at_most, lease.max_sessions or relay.sessions.at_most)
+        self._lanes = Lanes(self, relay, feed, recorder, at_most, is_trial=is_trial)
+        self._in_hand = InHandNote(database, lease, lambda: self._lanes.has_in_hand)
         self._growth = Growth(database, lease, feed, lambda: self._goes_well and may_grow(), self._go_on)
         self._trial_s_end: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Returns when all is sent, handed back or left behind, and every outcome is on disk."""
         if self.lease.is_tried_alone or self.relay.rate.is_slow:
-            await self._note_in_hand(False)
-        self._open_lanes(self._wanted())
+            await self._in_hand.note(False)
+        self._lanes.open_wanted()
         watch = asyncio.create_task(self._watch())
         failed: BaseException | None = None
         try:
-            while self._lanes or self._growth.task is not None:
+            while self._lanes.running or self._growth.task is not None:
                 fetching = {self._growth.task} if self._growth.task is not None else set()
-                under_way = {*self._lanes, *fetching, watch}
+                under_way = {*self._lanes.running, *fetching, watch}
                 done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    self._lanes.pop(task, None)
+                    self._lanes.running.pop(task, None)
                     if not task.cancelled() and (error := task.exception()) is not None:
                         failed = failed or error
                         self.hand_back()  # the others end as they end
                 self._leave_behind_what_only_waits()
         finally:
             watch.cancel()
-            self._abort_lanes()
-            await asyncio.gather(*self._lanes, return_exceptions=True)
+            self._lanes.abort()
+            await asyncio.gather(*self._lanes.running, return_exceptions=True)
             await self._growth.ended()
         if self._trial_s_end is not None:
             await self._trial_s_end
@@ -161,22 +147,16 @@ class BatchSender:
     def stop(self) -> None:
         """Hands back, and cuts off what is still in flight after the grace; who connects just stops."""
         if self._cut_off is None:
-            self._cut_off = asyncio.get_running_loop().call_later(STOP_GRACE, self._abort_lanes)
+            self._cut_off = asyncio.get_running_loop().call_later(STOP_GRACE, self._lanes.abort)
         self.hand_back()
-        for task, lane in self._lanes.items():
-            if not lane.is_connected:
-                task.cancel()
-
-    def _abort_lanes(self) -> None:
-        for lane in self._lanes.values():
-            lane.abort()
+        self._lanes.stop_connecting()
 
     # What its lanes report
 
     async def wait_for_turn(self) -> bool:
         """Until the rate lets a mail go. False: not within this job's time, so it is over."""
         if self.relay.rate.is_slow:
-            await self._note_in_hand(False)
+            await self._in_hand.note(False)
         if await self.relay.rate.wait(self._until, self._ending):
             return True
         self.is_throttled = self.is_throttled or not self.feed.is_closed
@@ -185,7 +165,7 @@ class BatchSender:
 
     async def begins(self) -> bool:
         """Notes that something is in hand, where it was noted that nothing is. False: the ledger is away."""
-        if await self._note_in_hand(True):
+        if await self._in_hand.note(True):
             return True
         self.hand_back()
         return False
@@ -209,7 +189,8 @@ class BatchSender:
     async def _tell_end_of_trial(self, accepted_ms_ago: int | None) -> None:
         with suppress(*LEDGER_AWAY):
             if await aside(partial(self._heal, accepted_ms_ago)):
-                self.is_trial, self._most = False, self._at_most
+                self.is_trial = False
+                self._lanes.end_trial()
 
     def _heal(self, accepted_ms_ago: int | None) -> bool:
         with self._database.begin() as connection:
@@ -234,9 +215,7 @@ class BatchSender:
 
     def cannot_connect(self, failure: Failure, since: float) -> None:
         """Without any session the server is unreachable; beside others it has just enough of them."""
-        connected = sum(lane.is_connected for lane in self._lanes.values())
-        self._most = max(1, connected)
-        if not connected and not self.relay.sessions.idle:
+        if not self._lanes.keep_those_connected() and not self.relay.sessions.idle:
             self.cannot_be_used(failure)
 
     def lose(self) -> None:
@@ -245,39 +224,7 @@ class BatchSender:
         self.feed.drop()
         self.hand_back()
 
-    async def _note_in_hand(self, in_hand: bool) -> bool:
-        """One note after the other: a lane that begins a mail waits for what another one notes."""
-        async with self._noting:
-            if self._in_hand is in_hand or (not in_hand and self._has_in_hand):
-                return True
-            try:
-                await aside(partial(self._write_in_hand, in_hand))
-            except LEDGER_AWAY:
-                return False
-            self._in_hand = in_hand
-            return True
-
-    def _write_in_hand(self, in_hand: bool) -> None:
-        with self._database.begin() as connection:
-            batches.note_in_hand(connection, self.lease, in_hand)
-
-    @property
-    def _has_in_hand(self) -> bool:
-        return any(lane.has_in_hand for lane in self._lanes.values())
-
-    # How many lanes, and for how long
-
-    def _wanted(self) -> int:
-        """How many more: a few for a server that answers at once, all for one that takes its time."""
-        waits = round((self.relay.sessions.reply_time or 0.0) / WAIT_WORTH_A_SESSION)
-        called_for = max(waits, len(self.feed) // MAILS_WORTH_A_SESSION)
-        wanted = max(1, min(self._most, len(self.feed), called_for))
-        return min(self.relay.sessions.room, wanted - len(self._lanes))
-
-    def _open_lanes(self, number: int) -> None:
-        for _ in range(number):
-            lane = Lane(self, self.feed, self.relay, self.recorder)
-            self._lanes[asyncio.create_task(lane.run())] = lane
+    # For how long, and how many lanes
 
     async def _watch(self) -> None:
         looked = renewed = time.monotonic()
@@ -292,7 +239,7 @@ class BatchSender:
                     await self._renew()
                 self._open_more(now)
                 self._growth.look(now)
-                self._free_what_is_behind(now)
+                self._lanes.free_what_is_behind(now)
                 if self._leave_behind_what_only_waits():
                     return
                 if now - looked >= MAILINGS_LOOKED_AT_EVERY:
@@ -302,7 +249,7 @@ class BatchSender:
     def _go_on(self) -> None:
         """With what was fetched."""
         if not self.feed.is_closed:
-            self._open_lanes(self._wanted())
+            self._lanes.open_wanted()
 
     @property
     def _goes_well(self) -> bool:
@@ -314,48 +261,29 @@ class BatchSender:
         """Twice as many while nobody is answered, unless they would wait for the rate as well."""
         is_waiting = now - self.answered_at >= WAIT_WORTH_A_SESSION
         if is_waiting and not self.feed.is_closed and not self.relay.rate.is_awaited:
-            self._open_lanes(min(self._room(), len(self.feed), max(1, len(self._lanes))))
-
-    def _room(self) -> int:
-        """How many lanes may be opened."""
-        return min(self._most - len(self._lanes), self.relay.sessions.room)
+            self._lanes.open_as_many_again()
 
     # What waits for a silent server
-
-    def _silent_since(self, now: float) -> float:
-        """Who heard nothing since then (monotonic) waits for a silent server."""
-        usual = 1.5 * (self.relay.sessions.reply_time or 0.0)
-        return now - min(PARKED_AFTER_AT_MOST, max(PARKED_AFTER, usual))
-
-    def _free_what_is_behind(self, now: float) -> None:
-        silent_since = self._silent_since(now)
-        for lane in self._lanes.values():
-            if lane.since <= silent_since:
-                lane.free_what_is_behind()
 
     def _leave_behind_what_only_waits(self) -> bool:
         """Whether the job has nothing more to do here: all that is left waits for a server."""
         if self._growth.task is not None or self._cut_off is not None or self.recorder.is_behind:
             return False
-        if self.feed.has_more() and self._room() > 0:
+        if self.feed.has_more() and self._lanes.room > 0:
             return False
-        silent_since = self._silent_since(time.monotonic())
-        if not all(lane.only_waits(silent_since) for lane in self._lanes.values()):
+        if not self._lanes.only_wait():
             return False
-        if self._lanes:
-            self._leave_behind()
+        if self._lanes.running:
+            self.left_behind, self.parked = self._lanes.leave()
+            self._note_leftovers()
         return True
-
-    def _leave_behind(self) -> None:
-        self.left_behind, self._lanes = self._lanes, {}
-        lanes = self.left_behind.values()
-        self.parked = [delivery_id for lane in lanes for delivery_id in lane.park()]
-        self._note_leftovers()
 
     def _note_leftovers(self) -> None:
         if self.feed.has_more():
             self.is_crowded_out = True
             self.relay.sessions.stand_back()
+
+    # What it asks and tells the ledger meanwhile
 
     async def _look_at_mailings(self) -> None:
         """A pause stops a mail at its mark; seeing it earlier saves the server the start of one."""

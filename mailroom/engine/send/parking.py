@@ -20,9 +20,10 @@ from sqlalchemy import Connection
 from mailroom import supervision
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
-from mailroom.engine.send.batch_sender import STOP_GRACE, BatchSender, Lanes
+from mailroom.engine.send.batch_sender import STOP_GRACE, BatchSender
 from mailroom.engine.send.findings import Findings
 from mailroom.engine.send.lane import Lane
+from mailroom.engine.send.lanes import RunningLanes
 from mailroom.engine.send.outage import LEDGER_RETRY
 from mailroom.http.aside import aside
 from mailroom.ledger.batches import batches
@@ -43,7 +44,7 @@ NOTED_EVERY = 1.0
 class ParkedBatch:
     """What a batch's job left behind; the owner of those lanes. Belongs to one event loop."""
 
-    def __init__(self, database: Database, sender: BatchSender, lanes: Lanes) -> None:
+    def __init__(self, database: Database, sender: BatchSender, lanes: RunningLanes) -> None:
         self.relay = sender.relay
         self.answered_at = time.monotonic()
         self.lanes = lanes
