@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from mailroom.engine import deliver, worker_process
 from mailroom.engine.send import growth
+from mailroom.engine.send.batch_sender import BatchSender
 from mailroom.ledger import holding
 from mailroom.ledger.batches import gather, turns
 from mailroom.ledger.batches import growth as ledger_growth
@@ -34,7 +36,7 @@ def system(
     for name, value in system.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(deliver, "BULK_SLICE", 60.0)
-    monkeypatch.setattr(rounds, "take", lambda *_: False)
+    monkeypatch.setattr(rounds, "take", lambda *_: None)
     return system
 
 
@@ -114,6 +116,32 @@ def test_what_comes_while_a_batch_is_sent_is_sent_with_it_or_goes_back(
     with system.database.read() as connection:
         is_due = select(func.count()).where(deliveries.c.due_at.is_not(None))
         assert connection.execute(is_due).scalar_one() == 50
+
+
+def test_what_comes_as_the_last_session_ends_is_sent_with_it(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "FETCHED_BEFORE", 60.0)  # at once
+    monkeypatch.setattr(ledger_growth, "take_over", lambda *_, **__: None)
+    fetch, senders = growth.Growth._fetch, set[BatchSender]()
+
+    async def as_late_as_can_be(fetching: growth.Growth, most: int) -> None:
+        (sender,) = senders
+        while not all(lane.is_over for lane in sender._lanes.running.values()):
+            await asyncio.sleep(0)
+        await fetch(fetching, most)
+
+    def noted(sender: BatchSender) -> Any:
+        senders.add(sender)
+        return run(sender)
+
+    run = BatchSender.run
+    monkeypatch.setattr(BatchSender, "run", noted)
+    monkeypatch.setattr(growth.Growth, "_fetch", as_late_as_can_be)
+    system.accept(READY + 250, max_sessions=1)
+    with a_worker(system):
+        run_first_job(system)
+    assert sent_by_batch(system) == [350]
 
 
 @pytest.mark.parametrize("system", [["rcpt gone*: reply rcpt 550 5.1.1 No such user"]], indirect=True)

@@ -49,15 +49,20 @@ class Lanes:
         waits = round((self._relay.sessions.reply_time or 0.0) / WAIT_WORTH_A_SESSION)
         called_for = max(waits, len(self._feed) // MAILS_WORTH_A_SESSION)
         wanted = max(1, min(self._most, len(self._feed), called_for))
-        self._open(min(self._relay.sessions.room, wanted - len(self.running)))
+        self._open(min(self._relay.sessions.room, wanted - self._at_work))
 
     def open_as_many_again(self) -> None:
-        self._open(min(self.room, len(self._feed), max(1, len(self.running))))
+        self._open(min(self.room, len(self._feed), max(1, self._at_work)))
 
     @property
     def room(self) -> int:
         """How many may be opened."""
-        return min(self._most - len(self.running), self._relay.sessions.room)
+        return min(self._most - self._at_work, self._relay.sessions.room)
+
+    @property
+    def _at_work(self) -> int:
+        """How many look for more: one that is over may be listed for a moment still."""
+        return sum(not lane.is_over for lane in self.running.values())
 
     def keep_those_connected(self) -> int:
         """From now on there are no more than these; how many they are."""
