@@ -24,6 +24,7 @@ from mailroom.content.json_text import (
 )
 from mailroom.web.api.operations import OPERATIONS
 from tests.attacks.json_bodies import EVERY_BODY, FIELDS, VALUES
+from tests.memory import MEBIBYTE, growing_at_most
 
 Answers = dict[str, tuple[int, float]]
 """Status and megabytes, by operation and shape."""
@@ -117,6 +118,18 @@ def test_the_process_does_not_grow(answered: Answers, operation: str) -> None:
 def test_what_is_not_read(text: str, words: str) -> None:
     with pytest.raises(NotJson, match=words):
         read(text.encode())
+
+
+def test_an_escaped_emoji_has_nothing_made_before_it_is_counted() -> None:
+    """To look for half of a character all values were made once: 390 MB of 16."""
+    body = b'["\\ud83d\\ude00",' + b'{"a":1},' * 1_990_000 + b"0]"
+    with growing_at_most(MOST_GROWN * MEBIBYTE), pytest.raises(NotJson, match="objects"):
+        read(body, ROOM_FOR_MAILING)
+
+
+def test_it_is_said_where_half_of_a_character_stands() -> None:
+    with pytest.raises(NotJson, match="line 2 column 4"):
+        read(b'{"a": 1,\n "b\\ud83d\\\\ude00": 2}')
 
 
 def test_what_is_read() -> None:
