@@ -116,7 +116,8 @@ OTHERS = 20
 @drill(
     "15b",
     "1, 2 and 4 sessions hang at connect, EHLO, MAIL, RCPT, DATA, the dot: others' mail leaves within 5 s",
-    without="`self._leave_behind()` in `BatchSender`: a job waits for its slowest session, and mail for it",
+    without="`self._leave_behind_what_only_waits()` in `BatchSender`: a job waits for its slowest session, "
+    "and mail for it",
 )
 def some_hang_and_others_leave(stage: Stage) -> None:
     stage.build(MAILROOM_CONNECTIONS="5", WATCH_LOOPS="1")
