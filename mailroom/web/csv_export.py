@@ -30,18 +30,20 @@ def download(lines: Iterable[str], filename: str) -> Response:
     return Response(lines, content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def pages(database: Database, read: Callable[[Connection, T | None], list[T]]) -> Iterator[list[T]]:
+def pages(
+    database: Database, read: Callable[[Connection, T | None], list[T]], *, are_cut: bool = False
+) -> Iterator[list[T]]:
     """A page of the ledger a time, each in a transaction of its own; `read` is given the last row before.
 
-    It gives EXPORTED_AT_ONCE rows, or the rest. A slow reader of a long file must not hold a transaction
-    open: SQLite's log would grow the while.
+    It gives EXPORTED_AT_ONCE rows, or the rest; `are_cut`: or fewer, and none at the end. A slow reader of a
+    long file must not hold a transaction open: SQLite's log would grow the while.
     """
     last: T | None = None
     while True:
         with database.read_at_once() as connection:
             rows = read(connection, last)
         yield rows
-        if len(rows) < EXPORTED_AT_ONCE:
+        if not rows or (len(rows) < EXPORTED_AT_ONCE and not are_cut):
             return
         last = rows[-1]
 

@@ -22,10 +22,10 @@ def lines_of_list(
 
     def read(connection: Connection, last: Member | None) -> list[Member]:
         may_go_on(connection)
-        return members.page(connection, kept.id, last.id if last else None, EXPORTED_AT_ONCE)
+        return members.page_of_some(connection, kept.id, last.id if last else None, EXPORTED_AT_ONCE)
 
     yield line(header_of(kept.columns))
-    for some in pages(database, read):
+    for some in pages(database, read, are_cut=True):
         yield "".join(line(row_of_one(kept, one)) for one in some)
 
 

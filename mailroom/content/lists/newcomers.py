@@ -15,6 +15,7 @@ from mailroom.content.lists.stated_consent import (
 )
 from mailroom.content.merge.plain import Value
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Parsed, Problem, Problems, Recipient
+from mailroom.content.recipients.spool import characters_of
 
 
 class Newcomer(NamedTuple):
@@ -28,6 +29,11 @@ class Newcomer(NamedTuple):
     @property
     def key(self) -> str:
         return self.address.lower()
+
+    @property
+    def characters(self) -> int:
+        """That its values take."""
+        return characters_of(self.values)
 
 
 class TooManyColumns(ValueError):

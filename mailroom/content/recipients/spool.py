@@ -17,10 +17,13 @@ MOST_IN_MEMORY = 150_000
 SPOOLED_AT_ONCE = 2_500
 
 CHARACTERS_AT_ONCE = 4_000_000
-"""Of the recipients in memory, as far as whoever adds them says it; of more they are spooled as well."""
+"""Of the values of the recipients in memory; of more they are spooled as well."""
 
 CHARACTERS_EACH = 60
 """That count for nothing beside what a recipient takes in any case: as many as they are may be held."""
+
+USUAL_VALUES, OF_A_VALUE = 20, 25
+"""What a value takes in memory beside its own characters, though it is empty; of more values that counts."""
 
 
 class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass takes its time
@@ -35,6 +38,11 @@ class Recipient(NamedTuple):  # there may be a hundred thousand, and a dataclass
     def key(self) -> str:
         """The same for two spellings of one mailbox."""
         return self.address.lower()
+
+
+def characters_of(values: Values) -> int:
+    """What they take in memory, counted in characters."""
+    return sum(map(len, map(str, values.values()))) + OF_A_VALUE * max(0, len(values) - USUAL_VALUES)
 
 
 class Recipients(Sequence[Recipient]):
@@ -55,20 +63,30 @@ class Recipients(Sequence[Recipient]):
 
     def append(self, recipient: Recipient) -> None:
         self._rest.append(recipient)
+        if recipient.variables:
+            self._characters += characters_of(recipient.variables)
+            self._spool_if_long()
         self._spool_if_many()
 
-    def extend(self, recipients: Iterable[Recipient], characters: int = 0) -> None:
-        """`characters`: of all their values."""
+    def extend(self, recipients: Iterable[Recipient], characters: int | None = None) -> None:
+        """`characters`: of all their values; None: they are counted."""
+        if characters is None:
+            for one in recipients:
+                self.append(one)
+            return
         self._characters += characters
         for some in in_parts(recipients, SPOOLED_AT_ONCE):
             self._rest += some
             self._spool_if_many()
-        if self._characters > max(CHARACTERS_AT_ONCE, CHARACTERS_EACH * len(self._rest)):
-            self._spool(1)
+        self._spool_if_long()
 
     def _spool_if_many(self) -> None:
         if len(self._rest) > (SPOOLED_AT_ONCE if self._file else MOST_IN_MEMORY):
             self._spool(SPOOLED_AT_ONCE)
+
+    def _spool_if_long(self) -> None:
+        if self._characters > max(CHARACTERS_AT_ONCE, CHARACTERS_EACH * len(self._rest)):
+            self._spool(1)
 
     def parts(self) -> Iterator[Sequence[Recipient]]:
         """All of them, so many at a time as were spooled: never more than SPOOLED_AT_ONCE."""

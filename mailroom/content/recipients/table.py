@@ -24,6 +24,7 @@ from mailroom.content.recipients.cells import holds_address, parts_of
 from mailroom.content.recipients.columns import Columns, columns_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Parsed, Problem, Recipient
 from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
+from mailroom.content.recipients.spool import OF_A_VALUE, USUAL_VALUES
 
 ROWS_SAMPLED = 20
 """Rows that are looked at to find the headings, and the column of addresses."""
@@ -44,9 +45,6 @@ USUAL_ADDRESSES = 10
 
 MOST_COPIED = 100_000_000
 """Characters, in all, that are written once more so."""
-
-USUAL_COLUMNS, OF_A_CELL = 20, 25
-"""What a value takes in memory beside its own characters, though it is empty; of more columns that counts."""
 
 MOST_ROWS = 10_000_000
 """Of one list: of more, what is held of each takes gigabytes."""
@@ -110,7 +108,7 @@ def read_table(rows: Rows, parsed: Parsed, wishes: Wishes = AS_IT_IS) -> Parsed:
 
 def _beside_characters(columns: Columns) -> int:
     """What a row takes beside its characters, where it is a wide one."""
-    return OF_A_CELL * max(0, columns.count - USUAL_COLUMNS)
+    return OF_A_VALUE * max(0, columns.count - USUAL_VALUES)
 
 
 def _blocks(rows: Iterable[Numbered], more: int) -> Iterator[list[Numbered]]:
@@ -201,7 +199,7 @@ class _Reading:
 
     def _copies_too_much(self, cells: Sequence[str], times: int) -> bool:
         beside = sum(map(len, cells)) - len(cells[self._columns.address])
-        self.copied += times * (beside + OF_A_CELL * len(cells))
+        self.copied += times * (beside + OF_A_VALUE * len(cells))
         return self.copied > MOST_COPIED
 
     def _addresses(self, line: int, cells: Sequence[str]) -> Collection[Address]:

@@ -14,9 +14,10 @@ from mailroom.content.lists.newcomers import Newcomer
 from mailroom.content.lists.stated_consent import StatedConsent
 from mailroom.content.merge.plain import Value, text_of
 from mailroom.database.clock import from_millis, to_millis
+from mailroom.in_parts import in_parts_by_weight
 from mailroom.ledger.lists import members
 from mailroom.ledger.lists.consent import ConsentFact
-from mailroom.ledger.lists.members import Member
+from mailroom.ledger.lists.members import MEMBERS_AT_ONCE, VALUES_AT_ONCE, Member
 
 EXAMPLES_SHOWN = 20
 """Of those who are added, changed, removed."""
@@ -80,6 +81,12 @@ class Arrival(NamedTuple):
             or before.variables != self.values
             or before.address != self.newcomer.address
         )
+
+
+def readable_parts(connection: Connection, list_id: int, some: list[Newcomer]) -> Iterator[list[Newcomer]]:
+    """They in parts, of each of which those who are there already may be read at once."""
+    lengths = members.lengths_among(connection, list_id, [one.key for one in some])
+    return in_parts_by_weight(some, MEMBERS_AT_ONCE, lambda one: lengths.get(one.key, 0), VALUES_AT_ONCE)
 
 
 def arrivals_of(

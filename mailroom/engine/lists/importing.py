@@ -33,13 +33,14 @@ from mailroom.engine.lists.arrivals import (
     arrivals_among,
     arrivals_of,
     look_at,
+    readable_parts,
 )
-from mailroom.in_parts import in_parts
+from mailroom.in_parts import in_parts_by_weight
 from mailroom.ledger.lists import consent, kept, lease, members
 from mailroom.ledger.lists.consent import ConsentFact, columns_of_fact
 from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.lists.lease import ImportOvertaken, Permit, granted
-from mailroom.ledger.lists.members import MEMBERS_AT_ONCE, NewMember
+from mailroom.ledger.lists.members import MEMBERS_AT_ONCE, VALUES_AT_ONCE, NewMember
 
 log = structlog.get_logger()
 
@@ -52,8 +53,9 @@ def plan_import(connection: Connection, into: KeptList, brought: Newcomers, wish
     """What it would change, if it were done now. Raises TooManyColumns, ValuesTooLong."""
     _columns_after(into, brought, wish)
     changes, matched, now = ListChanges(), array("q"), from_millis(clock.now(connection))
-    for some in in_parts(brought, MEMBERS_AT_ONCE):
-        look_at(changes, matched, arrivals_of(connection, into.id, some, wish, now))
+    for some in _parts_of(brought):
+        for few in readable_parts(connection, into.id, some):
+            look_at(changes, matched, arrivals_of(connection, into.id, few, wish, now))
     if wish.replaces:
         _plan_removal(connection, into.id, changes, _sorted(matched))
     else:
@@ -152,17 +154,18 @@ def _import(
     database: Database, into: KeptList, brought: Newcomers, wish: ImportWish, owner: str, permit: Permit
 ) -> ListChanges:
     changes, matched, before = ListChanges(), array("q"), into.total
-    for some in in_parts(brought, MEMBERS_AT_ONCE):
+    for some in _parts_of(brought):
         with database.begin() as connection:
             permit(connection)
             lease.renew(connection, into.id, owner)
             now = from_millis(clock.now(connection))
-            arrivals = list(arrivals_of(connection, into.id, some, wish, now))
-            look_at(changes, matched, arrivals)
-            _write(connection, into.id, arrivals, now)
-            if wish.replaces:  # whom it adds it does not remove
-                added = [one.newcomer.key for one in arrivals if one.before is None]
-                matched.extend(one.id for one in members.among(connection, into.id, added).values())
+            for few in readable_parts(connection, into.id, some):
+                arrivals = list(arrivals_of(connection, into.id, few, wish, now))
+                look_at(changes, matched, arrivals)
+                _write(connection, into.id, arrivals, now)
+                if wish.replaces:  # whom it adds it does not remove
+                    added = [one.newcomer.key for one in arrivals if one.before is None]
+                    matched.extend(one.id for one in members.among(connection, into.id, added).values())
     if not wish.replaces:
         changes.unchanged = before - changes.changed
         return changes
@@ -177,6 +180,11 @@ def _import(
                 return changes
             changes.removed += members.remove(connection, into.id, _missing(ids, staying))
             after = ids[-1]
+
+
+def _parts_of(brought: Newcomers) -> Iterator[list[Newcomer]]:
+    """Each for one transaction."""
+    return in_parts_by_weight(brought, MEMBERS_AT_ONCE, lambda one: one.characters, VALUES_AT_ONCE)
 
 
 def _leave(database: Database, list_id: int, owner: str, *, is_half_done: bool) -> None:

@@ -11,18 +11,19 @@ from sqlalchemy import Connection
 from mailroom.content.lists.conditions import Condition, all_hold
 from mailroom.content.lists.list_values import compact
 from mailroom.content.merge.plain import Value
+from mailroom.content.recipients.spool import characters_of
 from mailroom.database import clock
 from mailroom.database.engine import Database
 from mailroom.engine.lists.importing import row_of_member
 from mailroom.engine.lists.removing import remove_half_made
-from mailroom.in_parts import in_parts
+from mailroom.in_parts import in_parts_by_weight
 from mailroom.ledger import suppressions
 from mailroom.ledger.deliveries.outcomes import with_outcome
 from mailroom.ledger.lists import kept, lease, members
 from mailroom.ledger.lists.consent import ConsentFact
 from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.lists.lease import Permit, granted
-from mailroom.ledger.lists.members import MEMBERS_AT_ONCE, Member
+from mailroom.ledger.lists.members import MEMBERS_AT_ONCE, VALUES_AT_ONCE, Member
 from mailroom.ledger.lists.reach import PEOPLES
 
 log = structlog.get_logger()
@@ -43,6 +44,10 @@ class _Chosen(NamedTuple):
     name: str
     values: Mapping[str, Value]
     fact: ConsentFact | None
+
+
+def _characters(one: _Chosen) -> int:
+    return characters_of(one.values)
 
 
 def values_to_test(member: Member) -> dict[str, Value]:
@@ -117,7 +122,7 @@ def _made(
         owner = lease.take(connection, made.id)
     try:
         with database.read() as reading:
-            for some in in_parts(chosen(reading), MEMBERS_AT_ONCE):
+            for some in in_parts_by_weight(chosen(reading), MEMBERS_AT_ONCE, _characters, VALUES_AT_ONCE):
                 with database.begin() as connection:
                     permit(connection)
                     lease.renew(connection, made.id, owner)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, null, select
 
 from mailroom.database.clock import from_millis, with_moments
 from mailroom.database.engine import AnyRow
@@ -57,6 +57,10 @@ class Attempt:
 
 
 DELIVERY_COLUMNS = tuple(deliveries.c[name] for name in Delivery.__slots__)
+WITHOUT_VALUES = tuple(null() if column is deliveries.c.variables else column for column in DELIVERY_COLUMNS)
+
+DELIVERIES_AT_ONCE = 250
+"""Of each its values may have tens of kilobytes."""
 
 
 def get(connection: Connection, delivery_id: int) -> Delivery | None:
@@ -71,9 +75,14 @@ def page(
     after_id: int | None = None,
     limit: int = 100,
     condition: ColumnElement[bool] | None = None,
+    *,
+    with_values: bool = True,
 ) -> list[Delivery]:
-    """The next `limit` deliveries after `after_id`, in the order they were given; of those that fit."""
-    statement = _of_mailing(mailing_id, state, after_id)
+    """The next `limit` deliveries after `after_id`, in the order they were given; of those that fit.
+
+    `with_values`: False for who reads no `variables`, and has them None.
+    """
+    statement = _of_mailing(mailing_id, state, after_id, DELIVERY_COLUMNS if with_values else WITHOUT_VALUES)
     if condition is not None:
         statement = statement.where(condition)
     return [as_delivery(row) for row in connection.execute(statement.limit(limit))]
@@ -84,7 +93,7 @@ def each(
     mailing_id: int,
     state: State | None = None,
     condition: ColumnElement[bool] | None = None,
-    chunk: int = 1_000,
+    chunk: int = DELIVERIES_AT_ONCE,
 ) -> Iterator[Delivery]:
     """All deliveries of a mailing that fit, some at a time: memory stays flat for a million."""
     after_id: int | None = None
@@ -95,8 +104,10 @@ def each(
         after_id = found[-1].id if found else None
 
 
-def _of_mailing(mailing_id: int, state: State | None, after_id: int | None) -> Select[Any]:
-    statement, mailing, id = select(*DELIVERY_COLUMNS), deliveries.c.mailing_id, deliveries.c.id
+def _of_mailing(
+    mailing_id: int, state: State | None, after_id: int | None, columns: Sequence[ColumnElement[Any]]
+) -> Select[Any]:
+    statement, mailing, id = select(*columns), deliveries.c.mailing_id, deliveries.c.id
     if state is None:
         return of_one(statement, mailing, mailing_id, id, after_id=after_id)
     if state not in UNUSUAL:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Select, Text, bindparam, cast, delete, func, or_, select, update
 
 from mailroom.database.any_of import any_of
 from mailroom.database.bulk import BulkInsert
@@ -17,6 +17,7 @@ from mailroom.database.engine import AnyRow
 from mailroom.database.of_one import of_one
 from mailroom.database.planner import without_parallel_workers
 from mailroom.database.together import Together
+from mailroom.in_parts import in_parts_by_weight
 from mailroom.ledger.lists import consent, kept
 from mailroom.ledger.lists.consent import FACT_COLUMNS, ConsentFact
 from mailroom.ledger.schema import list_members, lists
@@ -26,6 +27,9 @@ MEMBERS_SEARCHED = 30_000
 
 MEMBERS_AT_ONCE = 2_500
 """Written, or read, in one transaction: nobody waits long for SQLite's lock meanwhile."""
+
+VALUES_AT_ONCE = 4_000_000
+"""Characters of their values: of longer ones there are fewer members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,11 @@ NEW_MEMBERS = BulkInsert("list_members", NewMember._fields)
 _PLAIN = tuple(name for name in Member.__slots__ if name != "consent")
 _COLUMNS = tuple(list_members.c[name] for name in (*_PLAIN, *FACT_COLUMNS))
 
-FIND_AMONG = select(*_COLUMNS).where(
-    any_of(list_members.c.address_key, "address_keys"),
-    list_members.c.list_id == bindparam("of_list"),
-)
+_AMONG = (any_of(list_members.c.address_key, "address_keys"), list_members.c.list_id == bindparam("of_list"))
+FIND_AMONG = select(*_COLUMNS).where(*_AMONG)
+
+_LENGTH = func.length(cast(list_members.c.variables, Text)).label("length")
+FIND_LENGTHS = select(list_members.c.address_key, _LENGTH).where(*_AMONG)
 
 
 def find(connection: Connection, list_id: int, address_key: str) -> Member | None:
@@ -99,17 +104,31 @@ def among(connection: Connection, list_id: int, address_keys: Sequence[str]) -> 
     return {member.address_key: member for member in map(_member, rows)}
 
 
+def lengths_among(connection: Connection, list_id: int, address_keys: Sequence[str]) -> dict[str, int]:
+    """Of their values, in characters."""
+    rows = connection.execute(FIND_LENGTHS, {"address_keys": address_keys, "of_list": list_id})
+    return {row.address_key: row.length for row in rows}
+
+
 def page(connection: Connection, list_id: int, after_id: int | None = None, limit: int = 100) -> list[Member]:
     """The next `limit` in the order in which they were added."""
     return [_member(row) for row in connection.execute(_of_list(list_id, after_id).limit(limit))]
 
 
 def each(connection: Connection, list_id: int) -> Iterator[Member]:
-    """All of them, as this transaction sees them; memory stays flat for a million."""
+    """All of them, as this transaction sees them; memory stays flat for a million, and for long values."""
     last: int | None = None
-    while some := page(connection, list_id, last, MEMBERS_AT_ONCE):
+    while some := page_of_some(connection, list_id, last, MEMBERS_AT_ONCE):
         yield from some
         last = some[-1].id
+
+
+def page_of_some(connection: Connection, list_id: int, after_id: int | None, most: int) -> list[Member]:
+    """The next ones, at most `most`, and fewer whose values are long. None: that was all."""
+    lengths = _in_order(select(_LENGTH), list_id, after_id).limit(most)
+    some = in_parts_by_weight(connection.execute(lengths).scalars(), most, int, VALUES_AT_ONCE)
+    number = len(next(some, []))
+    return page(connection, list_id, after_id, number) if number else []
 
 
 def ids_after(connection: Connection, list_id: int, after_id: int, limit: int) -> list[int]:

@@ -144,7 +144,9 @@ def _lines(database: Database, mailing: Mailing, state: State | None, token: str
         return gate.read_for(
             connection,
             token,
-            lambda connection: deliveries.page(connection, mailing.id, state, after, EXPORTED_AT_ONCE),
+            lambda connection: deliveries.page(
+                connection, mailing.id, state, after, EXPORTED_AT_ONCE, with_values=False
+            ),
         )
 
     yield line(DELIVERIES_CSV_HEADER)

@@ -33,6 +33,9 @@ from mailroom.web.api.submitted import list_lines
 from mailroom.web.csv_export import EXPORTED_AT_ONCE, pages
 from mailroom.web.list_export import as_imported, lines_of_list
 
+MOST_FOUND = 100
+"""Recipients that one answer to a search tells of: their values may be long."""
+
 
 @operation(
     "GET",
@@ -46,7 +49,8 @@ def list_list_recipients(asked: ReachedList) -> Response:
 
     In the order in which they were added. A search has those first whose address begins with it, and looks
     through some 30,000 at a time for the others: while `next` is not null there may be more, even when this
-    page is empty. Its `next` is for the same search alone.
+    page is empty. Its `next` is for the same search alone. A search answers with 100 at most, and a page has
+    fewer than `limit` where their values are long.
     """
     page = body.read_query(asked_for.ListRecipientPage)
     with mailroom().database.read_at_once() as connection:
@@ -179,10 +183,10 @@ def _recipients(
         one = members.find(connection, found.id, page.address.key)
         return ([one] if one else []), None
     if page.q.strip():
-        return members.search(connection, found.id, page.q, page.after, page.limit)
-    some = members.page(connection, found.id, page.after, page.limit + 1)
-    shown = some[: page.limit]
-    return shown, (shown[-1].id if len(some) > page.limit else None)
+        return members.search(connection, found.id, page.q, page.after, min(page.limit, MOST_FOUND))
+    some = members.page_of_some(connection, found.id, page.after, page.limit)
+    last = some[-1].id if some else 0
+    return some, (last if some and members.ids_after(connection, found.id, last, 1) else None)
 
 
 def _wish(query: asked_for.ListImportQuery) -> ImportWish:
@@ -196,7 +200,7 @@ def _json_lines(database: Database, asked: ReachedList) -> Iterator[str]:
 
     def read(connection: Connection, last: Member | None) -> list[Member]:
         list_id = asked.find(connection).id
-        return members.page(connection, list_id, last.id if last else None, EXPORTED_AT_ONCE)
+        return members.page_of_some(connection, list_id, last.id if last else None, EXPORTED_AT_ONCE)
 
-    for some in pages(database, read):
+    for some in pages(database, read, are_cut=True):
         yield "".join(json.dumps(as_imported(one), ensure_ascii=False) + "\n" for one in some)

@@ -181,7 +181,8 @@ def _pages(database: Database, asked: Reached, state: State | None) -> Iterator[
 
     def read(connection: Connection, last: Delivery | None) -> list[Delivery]:
         mailing_id = asked.find_id(connection)
-        return deliveries.page(connection, mailing_id, state, last.id if last else None, EXPORTED_AT_ONCE)
+        after = last.id if last else None
+        return deliveries.page(connection, mailing_id, state, after, EXPORTED_AT_ONCE, with_values=False)
 
     return pages(database, read)
 
