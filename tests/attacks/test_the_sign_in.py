@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -20,12 +21,15 @@ import pytest
 from mailroom.database.engine import Database
 from mailroom.ledger.people import users
 from mailroom.web.sign_in import passwords
+from tests.memory import MEBIBYTE, growing_at_most
 from tests.servers import Valkey
 from tests.web_server import OWNER, WebServer
 
 PASSWORD = "correct horse battery"
 PROXY, STRANGER, OTHER = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 MANY = 14
+THREADS = 8
+"""Of a web process."""
 
 
 @pytest.fixture(scope="module", params=["http", "https"])
@@ -151,3 +155,14 @@ def test_a_path_that_a_header_names_is_not_taken(web: WebServer) -> None:
         with socket.create_connection(("127.0.0.1", web.port), 10) as client:
             client.sendall(f"GET /metrics HTTP/1.0\r\n{name}: /healthz\r\n\r\n".encode())
             assert client.recv(100).startswith(b"HTTP/1.0 401")
+
+
+def test_a_guess_in_each_thread_takes_no_half_a_gigabyte() -> None:
+    """Argon2 takes 64 MiB, for strangers too: eight at once made a process larger by 512."""
+    passwords.matches(None, "what is loaded once")
+    guesses = [threading.Thread(target=passwords.matches, args=(None, "guess")) for _ in range(THREADS)]
+    with growing_at_most(200 * MEBIBYTE):
+        for guess in guesses:
+            guess.start()
+        for guess in guesses:
+            guess.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -13,6 +14,11 @@ from mailroom.ledger.people.users import User
 
 SHORTEST, LONGEST = 10, 1000
 
+COMPARED_AT_ONCE = 2
+"""Passwords, in a process: argon2 takes 64 MiB for each, and a stranger may send one to every thread."""
+
+_places = threading.BoundedSemaphore(COMPARED_AT_ONCE)
+
 
 @cache
 def _hasher() -> PasswordHasher:
@@ -21,7 +27,7 @@ def _hasher() -> PasswordHasher:
 
 @cache
 def _nobodys_hash() -> str:
-    return _hasher().hash("nobody has this password")
+    return hashed("nobody has this password")
 
 
 def problem(password: str) -> str | None:
@@ -32,13 +38,16 @@ def problem(password: str) -> str | None:
 
 
 def hashed(password: str) -> str:
-    return _hasher().hash(password)
+    with _places:
+        return _hasher().hash(password)
 
 
 def matches(password_hash: str | None, password: str) -> bool:
     """Whether it is that password. Takes as long when there is no hash to compare with."""
+    wanted = password_hash or _nobodys_hash()
     try:
-        _hasher().verify(password_hash or _nobodys_hash(), password[:LONGEST])
+        with _places:
+            _hasher().verify(wanted, password[:LONGEST])
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None
