@@ -130,7 +130,9 @@ def answer(
 def _join(request: Any, body: Storage, joined: Storage, skipped: int | None) -> None:
     """The application gets a file and its length, never chunks. Raises what gunicorn finds wrong in them."""
     length = skipped
-    if length is None:
+    if length is not None:
+        request.force_close()  # nobody has judged them, and so nobody knows where the next request begins
+    else:
         request.unreader.iter = iter(body.next_block, b"")
         try:
             while block := request.body.read(BLOCK):

@@ -1,6 +1,7 @@
 """Message framing: where a request's body ends. Whether it is well formed, gunicorn's reader judges later.
 
-So nothing depends on both seeing the same: what was cut wrongly here is refused there.
+So nothing depends on both seeing the same: what was cut wrongly here is refused there. Behind chunks that are
+thrown away unjudged there is no further request.
 """
 
 from __future__ import annotations

@@ -104,6 +104,19 @@ def test_what_is_ambiguous_is_refused_and_ends_the_connection(web: WebServer, na
     assert statuses(answers)[0] in (400, 414, 431, 501)
 
 
+IN_CHUNKS = {name: request for name, request in REFUSED.items() if POST + CHUNKED + b"\r\n" in request}
+THROWN_AWAY = b"%x\r\n%b\r\n" % (2 * STRANGERS_LIMIT, b"x" * 2 * STRANGERS_LIMIT)
+
+
+@pytest.mark.parametrize("name", IN_CHUNKS)
+def test_it_ends_the_connection_too_where_the_body_is_thrown_away(web: WebServer, name: str) -> None:
+    """Nobody looks whether such chunks are well formed, and so not where the next request begins."""
+    beginning, _, rest = IN_CHUNKS[name].partition(CHUNKED + b"\r\n")
+    answers = web.say(beginning + CHUNKED + b"\r\n" + THROWN_AWAY + rest + NEXT, patience=6)
+    assert len(statuses(answers)) == 1, answers
+    assert statuses(answers)[0] in (400, 413)
+
+
 TOO_LARGE = {
     "a long line": b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n",
     "a long header": b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
