@@ -55,6 +55,9 @@ BEFORE_HEAD = re.compile(r"(?:\s|<!--.*?-->)*+(?:<!doctype[^>]*>)?", re.IGNORECA
 NO_WAY_OUT = '<base target="_blank">'
 """For links: a sandbox forbids new windows; within the frame the browser would connect, and show nothing."""
 
+TARGET = re.compile(r"(?<=[\s\"'/])target(?=\s*+=)", re.IGNORECASE)
+"""Of a link's own, which counts more."""
+
 
 PREFERS = re.compile(r"\(\s*+prefers-color-scheme\s*+:\s*+(light|dark)\s*+\)", re.IGNORECASE)
 ALWAYS, NEVER = "(min-width: 0)", "(max-width: 0)"
@@ -146,7 +149,7 @@ def _with_pictures(html: bytes, pictures: Iterable[Picture]) -> bytes:
 
 
 def _without_outside(html: str, first: str = "") -> str:
-    html = OUTSIDE.sub(r"<\1no-\2", html)
+    html = TARGET.sub("no-target", OUTSIDE.sub(r"<\1no-\2", html))
     head = BEFORE_HEAD.match(html)
     at = head.end() if head else 0
     return html[:at] + first + NO_WAY_OUT + html[at:]
