@@ -12,6 +12,7 @@ from mailroom.ledger.schema import contents, deliveries, mailings
 from mailroom.ledger.templates import stored
 from mailroom.ledger.templates import versions as kept
 from tests.api.conftest import Client, new_key
+from tests.memory import MEBIBYTE, growing_at_most
 
 ORDER: dict[str, Any] = {
     "name": "Order confirmed",
@@ -290,6 +291,26 @@ def test_common_values_take_no_more_room_than_there_is(light_client: Client) -> 
     use = {"id": uid, "variables": {"ORDER": "x" * 10_000}}
     answer = light_client.post("/mailings", json={"template": use, "recipients": people})
     assert answer.status_code == 422 and "too long for so many" in answer.get_json()["message"]
+
+
+def test_a_batch_is_not_filled_to_hundreds_of_megabytes(light_client: Client) -> None:
+    """Of ten kilobytes: each names a template of a megabyte, and a single emoji makes it four."""
+    uid = made(light_client, subject="Hello", text="", html="x" * 1_000_000 + "{{ NAME }}\N{PARTY POPPER}")
+    emails = [{"to": "ann@mail.example", "template": {"id": uid}}] * 100
+    with growing_at_most(150 * MEBIBYTE):
+        answer = light_client.post("/emails/batch", json=emails)
+    assert answer.status_code == 422 and "too long for one request" in answer.get_json()["message"]
+    assert light_client.post("/emails/batch", json=emails[:5]).status_code == 200
+
+
+def test_nor_is_one_of_letters_in_markdown_converted_to_that(light_client: Client) -> None:
+    """9 kB become 7 MB of HTML, and as much text: an address that is written once stands in each link."""
+    letter = f"[a]: http://acme.example/{'x' * 5_000}\n\n{'[a] ' * 1_000}"
+    email = {"from": "hello@acme.example", "to": "ann@mail.example", "subject": "Hello", "markdown": letter}
+    with growing_at_most(200 * MEBIBYTE):
+        answer = light_client.post("/emails/batch", json=[email] * 100)
+    assert answer.status_code == 422 and "too long for one request" in answer.get_json()["message"]
+    assert light_client.post("/emails", json=email).status_code == 200
 
 
 def test_filling_a_batch_takes_no_more_work_than_there_is(light_client: Client) -> None:

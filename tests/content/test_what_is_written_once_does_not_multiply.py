@@ -6,10 +6,14 @@ import io
 
 import pytest
 
+from mailroom.content.merge.plain import MergeError
 from mailroom.content.recipients import table, workbook
 from mailroom.content.recipients.cells import PARTS_LOOKED_AT, holds_address
 from mailroom.content.recipients.csv_file import parse_csv
 from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.templates import slots
+from mailroom.content.templates.own_texts import OwnTexts, filled_with, said_with
+from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.content.writing.converter import NotConverted
 from mailroom.content.writing.inlining import inlined
 from mailroom.content.writing.written import Format, WrittenLetter
@@ -43,6 +47,36 @@ def test_a_rule_with_a_long_tag_is_not_inlined_everywhere() -> None:
 def test_a_short_tag_may_stand_everywhere() -> None:
     html = inlined(f"<style>p {{ color: {{{{ COLOUR }}}} }}</style>{'<p>a</p>' * TIMES}")
     assert html.count("{{ COLOUR }}") == TIMES
+
+
+SLOT = "{% slot content %}{% endslot %}"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        SLOT * 50,
+        f"{{% for n in (1..9999) %}}{SLOT}{{% endfor %}}",
+        f"{{% capture a %}}{SLOT}{{% endcapture %}}{'{{ a }}' * 50}",
+    ],
+    ids=["slots", "a loop", "a variable"],
+)
+def test_a_letter_does_not_stand_in_thousands_of_slots(monkeypatch: pytest.MonkeyPatch, html: str) -> None:
+    """100 kB of it took a gigabyte of the web process, and a megabyte ten."""
+    monkeypatch.setattr(slots, "MOST_STANDING_AGAIN", 1_000_000)
+    template, long, short = TemplateLetter(subject="Hello", html=html), "x" * 100_000, "x" * 50
+    with pytest.raises(MergeError, match="too long to stand in so many slots"):
+        filled_with(template, OwnTexts(html=long), {})
+    filled_with(template, OwnTexts(html=short), {})
+    said_with(template, OwnTexts(html=short))
+    if "for" not in html and "capture" not in html:
+        with pytest.raises(MergeError, match="too long to stand in so many slots"):
+            said_with(template, OwnTexts(html=long))
+
+
+def test_a_long_letter_may_stand_once() -> None:
+    long = "x" * (slots.MOST_STANDING_AGAIN + 1)
+    assert filled_with(TemplateLetter(subject="Hello", html=SLOT), OwnTexts(html=long), {}).html == long
 
 
 def addresses(count: int) -> str:

@@ -13,7 +13,7 @@ from markupsafe import escape
 from mailroom.content.html_text import text_of_html
 from mailroom.content.merge.plain import Values
 from mailroom.content.templates.filling import FilledLetter, filled
-from mailroom.content.templates.slots import has_slots, in_slots, outside_marks, with_defaults
+from mailroom.content.templates.slots import PlacedTexts, has_slots, in_slots, outside_marks, with_defaults
 from mailroom.content.templates.template_letter import TemplateLetter
 
 _TAGS = re.compile(r"(\{\{[^{}]{0,1000}\}\}|\{%[^{}]{0,1000}%\})")
@@ -50,8 +50,10 @@ def filled_with(letter: TemplateLetter, own: OwnTexts, values: Values) -> Filled
     own = _in_html_too(letter, own, lambda text: str(escape(text)))
     hidden = OwnTexts(*(outside_marks(text, keep) if text else None for text in own))
     said = filled(_beside(letter, hidden), values)
-    found = re.compile(rf"{token}(\d+)n")
-    subject, text, html = (found.sub(lambda place: kept[int(place[1])], text) for text in said)
+    found, placed = re.compile(rf"{token}(\d+)n"), PlacedTexts()
+    subject, text, html = (
+        found.sub(lambda place: placed.put(place[1], kept[int(place[1])]), text) for text in said
+    )
     return FilledLetter(subject, _text_beside(text, html), html)
 
 

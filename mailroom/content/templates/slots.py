@@ -10,13 +10,16 @@ before any tag is filled.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import NamedTuple
 
 from mailroom.content.merge.plain import MergeError
 
 CONTENT_SLOT = "content"
 MOST_SLOTS = 50
+
+MOST_STANDING_AGAIN = 8 << 20
+"""Characters that stand once more where a template has a slot again, or a loop around it."""
 
 _MARK = re.compile(r"\{%-?\s{0,8}(?:slot\s{1,8}([A-Za-z_][A-Za-z0-9_]{0,40})|(endslot))\s{0,8}-?%\}")
 
@@ -26,6 +29,23 @@ class Piece(NamedTuple):
 
     text: str
     slot: str = ""
+
+
+class PlacedTexts:
+    """Texts that are put into a template by their names: each once, and again while there is room."""
+
+    def __init__(self) -> None:
+        self._placed: set[Hashable] = set()
+        self._left = MOST_STANDING_AGAIN
+
+    def put(self, name: Hashable, text: str) -> str:
+        """The text. Raises MergeError where all that stands again is too long."""
+        if name in self._placed:
+            self._left -= len(text)
+            if self._left < 0:
+                raise MergeError("What is written is too long to stand in so many slots of the template.")
+        self._placed.add(name)
+        return text
 
 
 def has_slots(source: str) -> bool:
@@ -76,8 +96,10 @@ def with_defaults(template: str) -> str:
 
 
 def _filled_slots(template: str, blocks: Mapping[str, str]) -> str:
+    placed = PlacedTexts()
     return "".join(
-        blocks.get(piece.slot, piece.text) if piece.slot else piece.text for piece in _pieces(template)
+        placed.put(piece.slot, blocks[piece.slot]) if piece.slot in blocks else piece.text
+        for piece in _pieces(template)
     )
 
 

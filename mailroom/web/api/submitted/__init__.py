@@ -4,6 +4,7 @@ Reading order:
 submissions     an email or a mailing
 written         its letter, in whichever format it came
 templated       those that name a stored template
+made_texts      how much all of that may be
 listed          recipients that come as a file
 to_list         recipients of a list that is kept
 list_lines      recipients for such a list

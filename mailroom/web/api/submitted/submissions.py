@@ -37,6 +37,7 @@ from mailroom.web.api.requests.mailings import (
     PreflightRequest,
     RecipientRequest,
 )
+from mailroom.web.api.submitted.made_texts import note_made
 from mailroom.web.api.submitted.templated import refuse_lacking_of
 from mailroom.web.api.submitted.to_list import listed_people
 from mailroom.web.api.submitted.written import format_of, own_texts
@@ -228,12 +229,15 @@ def _content(
         attachments = tuple(attachment.read() for attachment in letter.attachments)
     except ValueError as error:
         raise Unprocessable(f"`attachments`: {error}", "invalid_attachment") from None
-    said = own_texts(letter, is_filled=kind == "individual")
+    said, html = own_texts(letter, is_filled=kind == "individual"), ""
+    if (format := format_of(letter)) is not None:
+        html = finished(said.html or "", format, is_filled=kind == "individual")
+        note_made(html)
     return Content(
         sender=letter.from_,
         subject=letter.subject,
         text=said.text or "",
-        html=finished(said.html or "", format_of(letter), is_filled=kind == "individual"),
+        html=html or said.html or "",
         reply_to=letter.reply_to,
         headers=tuple(letter.headers.items()),
         attachments=attachments,

@@ -52,6 +52,7 @@ from mailroom.web.api.requests.templates import (
     TemplateUseRequest,
     is_templated,
 )
+from mailroom.web.api.submitted.made_texts import note_made
 from mailroom.web.api.submitted.written import format_of, own_texts
 
 FILLING_SECONDS = 3.0
@@ -76,6 +77,7 @@ def email_of(value: Any, key: ApiKey) -> EmailRequest:
     with _told():
         said = filled_with(letter, own, values)
     _spend(time.thread_time() - began)
+    note_made(*said)
     return _saying(email, letter, said, is_filled=False)
 
 
@@ -178,7 +180,9 @@ def _is_bulk(email: EmailRequest) -> bool:
 def _saying(letter: L, template: TemplateLetter, said: FilledLetter, *, is_filled: bool = True) -> L:
     """The letter with what it says by the template. Raises ApiError."""
     given: dict[str, Any] = {**said._asdict(), "markdown": None, "mjml": None, "layout": None}
-    given["html"] = finished(said.html, format_of(letter), is_filled=is_filled)
+    if (format := format_of(letter)) is not None:
+        given["html"] = finished(said.html, format, is_filled=is_filled)
+        note_made(given["html"])
     if letter.from_ is None:
         given["from_"] = parse_address(template.sender) if template.sender else None
     if not letter.reply_to:

@@ -14,6 +14,7 @@ from mailroom.web.api.requests.emails import EmailRequest
 from mailroom.web.api.requests.letters import LayoutRequest
 from mailroom.web.api.requests.mailings import LetterToMany
 from mailroom.web.api.requests.templates import TemplateRequest, TemplateUpdateRequest
+from mailroom.web.api.submitted.made_texts import note_made
 
 Writing = EmailRequest | LetterToMany | TemplateRequest | TemplateUpdateRequest
 
@@ -51,7 +52,9 @@ def own_texts(
     )
     if template is not None:
         written = WrittenLetter(format, written.source, written.text, None, is_filled=is_filled)
-    return said_in(written, template)._replace(subject=letter.subject)
+    said = said_in(written, template)
+    note_made(said.text, said.html)
+    return said._replace(subject=letter.subject)
 
 
 def said_in(written: WrittenLetter, template: TemplateLetter | None = None) -> OwnTexts:
