@@ -92,7 +92,7 @@ def _lines_by_name(fields: MultiDict[str, str], files: Iterable[DraftFile]) -> d
     for name, value in fields.items(multi=True):
         if value and value not in tokens and name not in NOT_TOLD:
             lines = found.setdefault(name, [])
-            # What is too long to be compared is not cut: each of thirty million empty lines would be one in memory.
+            # What is too long to be compared is not cut: each of a million lines would be one in memory.
             lines.extend(value.replace("\r\n", "\n").split("\n", max(0, MOST_LINES + 1 - len(lines))))
     for file in files:
         found.setdefault(file.field, []).append(file.filename)
