@@ -56,30 +56,53 @@ def write_temporary(file: IO[bytes], octets: bytes | bytearray) -> None:
             octets = octets[file.write(octets) :]
 
 
+class SharedFile(io.FileIO):
+    """A `temporary_file` of which many have a part: it goes with the last of them, who need not close it."""
+
+    is_lost = False
+    """Whether some of it could not be read any more."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def shared_file() -> SharedFile:
+    """Raises NoTemporaryRoom."""
+    with temporary_file() as file, temporary_room():
+        return SharedFile(os.dup(file.fileno()), "r+b")
+
+
 class OctetsOnDisk:
-    """A part of a temporary file. Threads may read it at once; the file goes when nobody has a part of it."""
+    """A part of a shared file. Threads may read it at once."""
 
     __slots__ = ("_at", "_file", "_size")
 
-    def __init__(self, file: IO[bytes], at: int, size: int) -> None:
+    def __init__(self, file: SharedFile, at: int, size: int) -> None:
         self._file, self._at, self._size = file, at, size
 
     def __len__(self) -> int:
         return self._size
 
     def slices(self, size: int) -> Iterator[bytes]:
-        """All of it, `size` octets at a time. Raises OSError."""
+        """All of it, `size` octets at a time. Raises OSError: then the file is lost."""
         at, end = self._at, self._at + self._size
         while at < end:
-            piece = os.pread(self._file.fileno(), min(size, end - at), at)
-            if not piece:
-                raise OSError("a temporary file is shorter than it was")
+            piece = self._read(min(size, end - at), at)
             at += len(piece)
             yield piece
 
+    def _read(self, size: int, at: int) -> bytes:
+        try:
+            if piece := os.pread(self._file.fileno(), size, at):
+                return piece
+            raise OSError("a temporary file is shorter than it was")
+        except OSError:
+            self._file.is_lost = True
+            raise
 
-def put_on_disk(file: IO[bytes], octets: bytes) -> OctetsOnDisk:
-    """At the end of a `temporary_file`. Raises NoTemporaryRoom, and leaves nothing of it there then."""
+
+def put_on_disk(file: SharedFile, octets: bytes) -> OctetsOnDisk:
+    """At the end of it. Raises NoTemporaryRoom, and leaves nothing of it there then."""
     at = file.seek(0, os.SEEK_END)
     try:
         write_temporary(file, octets)

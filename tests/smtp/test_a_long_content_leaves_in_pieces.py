@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailroom.files import put_on_disk, temporary_file
+from mailroom.files import put_on_disk, shared_file
 from mailroom.smtp import transaction
 from mailroom.smtp.envelope import Envelope, LongContent, SharedLines, stuffed, unsendable
 from mailroom.smtp.failure import Failure
@@ -30,7 +30,7 @@ def lines_of(lines: list[bytes]) -> bytes:
 KINDS: dict[str, Callable[[bytes], bytes | SharedLines]] = {
     "its own": bytes,
     "shared": SharedLines,
-    "on disk": lambda lines: SharedLines(lines, partial(put_on_disk, temporary_file())),
+    "on disk": lambda lines: SharedLines(lines, partial(put_on_disk, shared_file())),
 }
 
 
@@ -77,7 +77,7 @@ def test_it_arrives_octet_by_octet(
 
 def test_what_cannot_be_read_any_more_is_tried_again(sink: Sink, deliver: Deliver) -> None:
     """A disk that fails: whoever has had half of it has not had it, and the session is over."""
-    file = temporary_file()
+    file = shared_file()
     block = SharedLines(FILE, partial(put_on_disk, file))
     file.truncate(len(FILE) // 2)
     tray = Tray()

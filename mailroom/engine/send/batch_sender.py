@@ -255,7 +255,7 @@ class BatchSender:
     def _goes_well(self) -> bool:
         """Whether nothing stands against more of the same."""
         alone = self.is_trial or self.lease.is_tried_alone
-        return not (alone or self.is_stuck or self.recorder.has_failures)
+        return not (alone or self.is_stuck or self.recorder.has_failures or self.feed.has_lost)
 
     def _open_more(self, now: float) -> None:
         """Twice as many while nobody is answered, unless they would wait for the rate as well."""

@@ -79,7 +79,16 @@ class Feed:
         """The next delivery, to be rendered; None: none now."""
         if self.is_closed or not self._waiting or self.is_out_of_breath:
             return None
-        return self._waiting.popleft()
+        delivery = self._waiting.popleft()
+        if not self.messages[delivery.mailing_id].is_lost:
+            return delivery
+        self.leave_out(delivery.mailing_id)  # the next batch has it made anew
+        return self.next()
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether a message of it cannot be read any more."""
+        return any(message.is_lost for message in self.messages.values())
 
     def render(self, delivery: WaitingDelivery) -> Envelope:
         """Raises MergeError when the variables do not fit the template."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
+import structlog
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, read_formatted
@@ -27,6 +28,8 @@ from mailroom.ledger.consent import link_keys
 from mailroom.ledger.mailings import contents, originals
 from mailroom.ledger.mailings.contents import Shown, SlicedFile, ToCompile
 
+log = structlog.get_logger()
+
 COMPILED_KEPT = 16
 COMPILED_OCTETS_KEPT = 32 << 20
 """Compiled mailings that a worker remembers, and their octets in all: one may have eighty megabytes."""
@@ -42,6 +45,7 @@ class CompiledMessages:
 
     def of(self, database: Database, mailing_ids: set[int]) -> dict[int, SendableMessage]:
         """The message of each of these mailings."""
+        self._let_go_of_lost()
         if mailing_ids - self._kept.keys():
             with database.read_often() as connection:
                 compile_all = self.ask(connection, mailing_ids)
@@ -68,6 +72,7 @@ class CompiledMessages:
 
         None: all are known; or some hold files, whole messages among them, which are not wanted here.
         """
+        self._let_go_of_lost()
         unknown = mailing_ids - self._kept.keys()
         if not unknown:
             return None
@@ -85,6 +90,12 @@ class CompiledMessages:
             )
             for mailing_id, message in found.items()
         }
+
+    def _let_go_of_lost(self) -> None:
+        """They are made anew."""
+        for mailing_id in [kept for kept, message in self._kept.items() if message.is_lost]:
+            log.warning("a large message cannot be read any more; it is made anew", mailing=mailing_id)
+            del self._kept[mailing_id]
 
     def _make_room(self, wanted: set[int]) -> None:
         """Beforehand, or the last large one and the next would be there at once."""
@@ -127,22 +138,23 @@ def _asked(
     def compiled() -> Messages:
         messages, shows = dict.fromkeys(mailing_ids, DELETED), shown()
         for mailing in found:
+            shelf = Shelf()
             if mailing.id in wholes:
                 sender, octets = wholes[mailing.id]
                 is_authors = sender.lower() == mailing.sender_address.lower()
                 messages[mailing.id] = _message(
                     mailing,
                     sender,
-                    Verbatim(list(map(Shelf().put, whole_lines_of(octets)))),
+                    Verbatim(list(map(shelf.put, whole_lines_of(octets)))),
                     returns=returns if is_authors else None,
+                    shelf=shelf,
                 )
             elif mailing.message_id is None:
                 files = contents.sliced_files_of(connection, mailing.id) if mailing.has_files else []
                 content = _content(mailing, shows.get(mailing.id, ()), files)
                 links = _links(key, place, content, returns)
-                messages[mailing.id] = _message(
-                    mailing, mailing.sender_address, _compile(mailing, content, Shelf().put), links, returns
-                )
+                made = _compile(mailing, content, shelf.put)
+                messages[mailing.id] = _message(mailing, mailing.sender_address, made, links, returns, shelf)
         return messages
 
     if not has_files:
@@ -185,6 +197,7 @@ def _message(
     compiled: Compiled | Verbatim | UnreadableContent,
     links: UnsubscribeLinks | None = None,
     returns: ReturnPaths | None = None,
+    shelf: Shelf | None = None,
 ) -> SendableMessage:
     return SendableMessage(
         sender=sender,
@@ -195,6 +208,7 @@ def _message(
         links=links,
         returns=returns,
         seal=id_seal(mailing.id_secret),
+        shelf=shelf,
     )
 
 

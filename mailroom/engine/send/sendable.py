@@ -12,6 +12,7 @@ from mailroom.content.original import Verbatim
 from mailroom.content.provider_fields import provider_fields
 from mailroom.content.return_tokens import ReturnPaths, ReturnPurpose
 from mailroom.content.unsubscribe import Link, UnsubscribeLinks
+from mailroom.engine.send.shelf import Shelf
 from mailroom.ledger.mailings import contents
 from mailroom.smtp.envelope import LongContent, ReadyLines, SharedLines
 
@@ -58,6 +59,12 @@ class SendableMessage(NamedTuple):
     returns: ReturnPaths | None = None  # where what comes back is read
     has_fields: bool = False  # for the provider that it is handed to
     seal: IdSeal | None = None  # of its Message-IDs
+    shelf: Shelf | None = None  # where what is large of it waits
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody can be sent it: some of it cannot be read any more."""
+        return self.shelf is not None and self.shelf.is_lost
 
     def render(self, delivery: OneDelivery) -> bytes:
         """For those who read it. Raises MergeError when this recipient's variables do not fit."""

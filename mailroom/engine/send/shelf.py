@@ -8,16 +8,16 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import IO
 
 import structlog
 
 from mailroom.files import (
     NoTemporaryRoom,
     OctetsOnDisk,
+    SharedFile,
     free_beside,
     put_on_disk,
-    temporary_file,
+    shared_file,
     temporary_room,
 )
 from mailroom.smtp.envelope import SharedLines
@@ -37,7 +37,12 @@ class Shelf:
     def __init__(self) -> None:
         self._in_memory = 0
         self._most_in_memory = SHELF_IN_MEMORY
-        self._file: IO[bytes] | None = None
+        self._file: SharedFile | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether something of it could not be read any more: the message is to be made anew."""
+        return self._file is not None and self._file.is_lost
 
     def put(self, lines: bytes) -> SharedLines:
         """Whole lines. Where no file can be written they stay in memory."""
@@ -52,7 +57,7 @@ class Shelf:
 
     def _on_disk(self, octets: bytes) -> OctetsOnDisk:
         if self._file is None:
-            self._file = temporary_file()
+            self._file = shared_file()
         with temporary_room():
             if free_beside(self._file) < LEFT_FREE + len(octets):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
