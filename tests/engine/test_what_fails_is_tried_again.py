@@ -24,7 +24,7 @@ from mailroom.engine.webhooks.calling import Webhooks
 from mailroom.ledger import states
 from mailroom.ledger.batches import gather
 from mailroom.ledger.batches.batches import Lease
-from mailroom.ledger.deliveries import marks, tries
+from mailroom.ledger.deliveries import refused_marks, tries
 from mailroom.ledger.deliveries.tries import Outcome
 from mailroom.ledger.schema import attempts, deliveries
 from mailroom.queue import Queue
@@ -105,7 +105,8 @@ def test_the_recorder_goes_on_after_an_error_at_each_step(
     async def work() -> bool:
         writer = Recorder(asyncio.get_running_loop(), book.database, direct, lease)
         assert await writer.mark(1, first)
-        of = {"run": direct, "begin": book.database, "read": book.database}.get(place, marks)
+        homes = {"run": direct, "record_troubles": tries, "why_refused": refused_marks}
+        of = homes.get(place, book.database)
         calls = raising(of, place, monkeypatch)
         writer.sent(first, *OK)
         writer.trouble(failed(second))
