@@ -119,8 +119,12 @@ MOMENT = re.compile(
     re.IGNORECASE,
 )
 
-NOT_WORDS = re.compile(r"https?://\S+|<[^<>\s]*@[^<>\s]*>|\S+@\S+")
-PARTICULARS = re.compile(r"\S*[\d@]\S*|\b[\w-]+(?:\.[\w-]+)+|<[^<>]*>")
+ADDRESSES_FIRST = re.compile(r"(?:<[^<>@]*+@[^<>]*+>)*+")
+ADDRESSED = re.compile(r".@.")
+LINK = re.compile("https?://(?=.)")
+
+# Possessive, and looked for where a word begins: a reply of one long word takes no minute.
+PARTICULARS = re.compile(r"(?<!\S)(?=\S*[\d@])\S++|(?<![\w-])[\w-]++(?:\.[\w-]++)++|<[^<>]*+>")
 
 
 def blamed(stage: Stage, reply: Reply, names: Iterable[str] = ()) -> Blame:
@@ -155,7 +159,7 @@ def blamed(stage: Stage, reply: Reply, names: Iterable[str] = ()) -> Blame:
 
 def is_about_session(reply: Reply) -> bool:
     """Whether it takes no more in this session, and would in another."""
-    return reply.is_temporary and TOO_MANY_IN_SESSION.search(reply.text) is not None
+    return reply.is_temporary and TOO_MANY_IN_SESSION.match(reply.text) is not None
 
 
 def quota_period(reply: Reply) -> timedelta | None:
@@ -218,7 +222,14 @@ def words_of(reply: Reply, names: Iterable[str]) -> str:
     text = reply.text.lower()
     for name in filter(None, names):  # one that is not known stands between any two letters
         text = text.replace(name.lower(), " ")
-    return " ".join(NOT_WORDS.sub(" ", text).split())
+    return " ".join(filter(None, map(_servers_own, text.split())))
+
+
+def _servers_own(word: str) -> str:
+    """What the server itself says of a word."""
+    found = ADDRESSES_FIRST.match(word)
+    rest = word[found.end() :] if found else word
+    return "" if ADDRESSED.search(rest) else LINK.split(rest, maxsplit=1)[0]
 
 
 def gist(reply: Reply, names: Sequence[str] = ()) -> str:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
 
-from mailroom.smtp.blame import Blame, blamed, gist, quota_pause, told_moment
+from mailroom.database.telling import without_addresses
+from mailroom.smtp.address_fault import address_fault
+from mailroom.smtp.blame import (
+    Blame,
+    blamed,
+    gist,
+    is_about_session,
+    quota_pause,
+    quota_period,
+    told_moment,
+)
 from mailroom.smtp.failure import Stage
 from mailroom.smtp.reply import Reply
+from mailroom.smtp.wire import LONGEST_REPLY
 
 RECIPIENT = "ann@x.example"
 SENDER = "post@mailroom.example"
@@ -202,3 +214,35 @@ def test_a_moment_that_is_named_is_waited_for(text: str, hours: float | None) ->
 def test_a_wait_that_is_named_counts_whatever_the_code() -> None:
     assert Reply(550, "5.4.5 Daily limit exceeded, try again in 5 hours").told_wait == 5 * 3600
     assert Reply(554, "5.7.1 quota resets in 1 day").told_wait == 86_400
+
+
+@pytest.mark.parametrize(
+    "pump",
+    ["a", "a-", "a.", " n", "@", "a@", "<a@b>", ">", "<", "1", "mail ", "user ", "https://", "4.7.1 ", "["],
+)
+def test_no_reply_takes_long_to_be_judged(pump: str) -> None:
+    """A worker's loop stood still for 31 seconds: `limit mail`, and then other words up to 32 kB."""
+    text = "4.7.1 limit mail user " + pump * (LONGEST_REPLY // len(pump))
+    reply, began = Reply(450, text), time.thread_time()
+    for judge in (is_about_session, blamed_at_rcpt, gist, quota_period):
+        judge(reply)
+    told_moment(reply, datetime.now(UTC))
+    address_fault(450, text)
+    without_addresses(text)
+    assert time.thread_time() - began < 1
+
+
+def blamed_at_rcpt(reply: Reply) -> Blame:
+    return blamed("rcpt", reply, [RECIPIENT, SENDER])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sorry, ann@x.example is unknown", "sorry, ... is unknown"),
+        ('to <ann@x.example>, "bob"@y.example', 'to <...>, "bob"@y.example'),
+        ("at @ noon, a@ or @b", "at @ noon, a@ or @b"),
+    ],
+)
+def test_addresses_are_left_out_of_the_log(text: str, shown: str) -> None:
+    assert without_addresses(text) == shown

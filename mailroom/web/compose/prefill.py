@@ -92,7 +92,7 @@ def _address(
 ) -> bool:
     """Few without values as text, others as a file of the form's own, made here. False: there is nobody."""
     rest = recipients()
-    first = list(islice(rest, MOST_PASTED + 1))
+    first = list(islice(rest, 1 if columns else MOST_PASTED + 1))  # with values, which may be long, as a file
     if not first:
         return False
     if columns or len(first) > MOST_PASTED:
