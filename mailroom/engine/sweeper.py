@@ -116,9 +116,9 @@ class Sweeper:
         yield from (self._reap, self._start_scheduled, self._keep_hours, self._end_stopped, self._carry_on)
         if not self._hold.is_on:
             yield from (lambda: self._gather(URGENT), lambda: self._gather(BULK))
-        yield from (self._find_forgotten, self._drop_abandoned, self._forget_old_keys)
-        yield from (self._drop_old_drafts, self._add_up)
+        yield from (self._drop_abandoned, self._forget_old_keys, self._drop_old_drafts, self._add_up)
         yield from (self._look_again, self._look_at_repeats)
+        yield self._find_forgotten  # last: while Redis is away it ends the round
 
     def _reap(self) -> None:
         with self._database.read() as connection:

@@ -31,7 +31,7 @@ def system(start: Callable[..., System], monkeypatch: pytest.MonkeyPatch) -> Sys
     for name, value in system.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(deliver, "BULK_SLICE", 60.0)
-    monkeypatch.setattr(rounds, "take", lambda *_: False)
+    monkeypatch.setattr(rounds, "take", lambda *_: None)
     return system
 
 

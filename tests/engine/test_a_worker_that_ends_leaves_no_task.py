@@ -23,7 +23,7 @@ def test_nobody_waits_for_the_grace_of_mails_that_have_ended(
     system = start()
     for name, value in system.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(rounds, "take", lambda *_: False)
+    monkeypatch.setattr(rounds, "take", lambda *_: None)
     render = Feed.render
 
     def told_to_stop(*arguments: Any) -> Any:

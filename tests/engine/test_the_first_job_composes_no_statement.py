@@ -23,7 +23,7 @@ def test_whoever_forks_workers_composes_for_all_and_a_job_composes_none(
     system = start()
     for name, value in system.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(rounds, "take", lambda *_: False)  # nobody sweeps meanwhile
+    monkeypatch.setattr(rounds, "take", lambda *_: None)  # nobody sweeps meanwhile
     mailing = system.accept(150)
     with system.database.read() as connection:
         first = connection.execute(select(func.min(batches.c.id))).scalar_one()

@@ -26,7 +26,7 @@ def system(start: Callable[..., System], monkeypatch: pytest.MonkeyPatch) -> Sys
     system = start(MAILROOM_RATE="10/second", MAILROOM_CONNECTIONS="1")
     for name, value in system.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(rounds, "take", lambda *_: False)
+    monkeypatch.setattr(rounds, "take", lambda *_: None)
     return system
 
 
