@@ -32,6 +32,11 @@ SPEED_GOALS := S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S12 S13 S14
 .PHONY: $(SPEED_GOALS)
 $(SPEED_GOALS): bench
 	@:
+# Else make would measure everything, and only then say that it does not know S99.
+ifneq ($(filter bench,$(MAKECMDGOALS)),)
+$(foreach word,$(filter-out $(SPEED_GOALS),$(filter S%,$(MAKECMDGOALS))),\
+  $(error there is no $(word) to measure: $(SPEED_GOALS)))
+endif
 
 drill: set-up-for-tests ## inject faults into a real system and count the mails (ARGS="1 14b --at-once 2")
 	@exec $(PYTHON) -m tests.drills $(ARGS)

@@ -48,6 +48,12 @@ def test_help_lists_every_command() -> None:
     assert {"run", "test", "bench", "drill", "lint", "help"} <= targets
 
 
+def test_a_goal_that_there_is_not_measures_nothing(checkout: Path) -> None:
+    done = make(checkout, "bench", "S99", **UNREACHABLE)
+    assert done.returncode == 2 and "there is no S99 to measure: S1 S2" in done.stderr
+    assert not (checkout / ".venv").exists() and done.stdout == ""
+
+
 def test_a_first_start_without_a_network_says_so_in_one_line(checkout: Path) -> None:
     done = make(checkout, "run", **UNREACHABLE)
     assert done.returncode != 0

@@ -18,6 +18,8 @@ ITS_OWN = {
     # A standby, or default_transaction_read_only; a transaction that stood still; a right that was taken.
     "InternalError": "OperationalError",
     "InsufficientPrivilege": "OperationalError",
+    # Of sqlite3 a damaged file, and nothing else; psycopg has a kind of its own for whatever happens.
+    "DatabaseError": "OperationalError",
 }
 """SQLAlchemy's names for the driver's errors."""
 
@@ -37,11 +39,24 @@ POOLED_TOO_FINELY = (
 READ_ONLY_FILE = (
     "the ledger's file may only be read: give the file and its folder to the user that runs Mailroom"
 )
+DAMAGED_FILE = (
+    "the ledger's file is damaged: stop all of Mailroom, and make it anew from a backup (flask restore FILE "
+    "--replace, which keeps the damaged one)"
+)
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Whether SQLite, asked by its driver or by SQLAlchemy, cannot read its file as a database."""
+    code = getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", 0)
+    return code & 0xFF in DAMAGED
 
 
 def what_to_do(error: BaseException) -> str | None:
     """A sentence without its full stop, for what does not pass by itself; no words of the database."""
     driver_s: Any = getattr(error, "orig", None)
+    if is_damaged(error):
+        return DAMAGED_FILE
     if isinstance(driver_s, sqlite3.Error):
         is_read_only = getattr(driver_s, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
         return READ_ONLY_FILE if is_read_only else None

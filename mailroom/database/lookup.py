@@ -73,7 +73,12 @@ class Lookups:
         kept: PoolProxiedConnection | None = getattr(self._kept, "connection", None)
         if kept is not None:
             return kept
-        pooled = self._engine.raw_connection()
+        dialect = self._engine.dialect
+        driver: Any = dialect.loaded_dbapi
+        try:
+            pooled = self._engine.raw_connection()
+        except driver.Error as error:  # a new one, which the pool lets through as it is
+            raise as_sqlalchemy(error, "", dialect) from error
         if self._writer is not None:
             pooled.detach()
             self._kept.connection = pooled

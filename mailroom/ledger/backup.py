@@ -13,11 +13,13 @@ from mailroom import files
 from mailroom.database.backup import BackupFailed, store_of
 from mailroom.database.ddl import is_never_reused
 from mailroom.database.engine import Database
+from mailroom.database.faults import is_damaged
 from mailroom.database.fitness import Unfit
 from mailroom.database.sequences import skip_ids
 from mailroom.files import flush
 from mailroom.ledger import holding, identity, migrate
 from mailroom.ledger.schema import deliveries, mailings, metadata
+from mailroom.supervision import cause
 
 __all__ = ["BackupFailed", "Restored", "Saved", "restore", "save"]
 
@@ -73,15 +75,15 @@ def restore(database_url: str, source: Path, kept: Path, *, replace: bool = Fals
         if users := store.users():
             shown = f"{users} connection{'s' if users > 1 else ''}"
             raise BackupFailed(f"the ledger is in use ({shown}): stop web, workers and submission first")
-        if not replace and _has_mailings(database_url):
-            raise BackupFailed("the ledger that is there has mailings: to replace it, add --replace")
+        if not replace and (why := _worth_keeping(database_url)):
+            raise BackupFailed(f"the ledger that is there {why}: to replace it, add --replace")
         return Restored(revision, store.replace(source, revision, kept, _make_fit))
     except OSError as error:
         raise BackupFailed(f"a file cannot be read or written: {error.strerror}") from None
     except Unfit as unfit:
         raise BackupFailed(str(unfit)) from None
     except SQLAlchemyError as error:
-        raise BackupFailed(f"the ledger cannot be used: {getattr(error, 'orig', error)}") from None
+        raise BackupFailed(f"the ledger cannot be used: {cause(error)}") from None
 
 
 def _make_fit(database_url: str, stamp: str | None) -> None:
@@ -112,12 +114,18 @@ def _fitting(revision: str | None, what: str) -> str:
     return revision
 
 
-def _has_mailings(database_url: str) -> bool:
+def _worth_keeping(database_url: str) -> str | None:
+    """Why nobody should replace a ledger by a slip of the hand."""
     database = Database(database_url)
     try:
         if database.missing or not inspect(database.engine).has_table(mailings.name):
-            return False
+            return None
         with database.read() as connection:
-            return connection.execute(select(mailings.c.id).limit(1)).one_or_none() is not None
+            found = connection.execute(select(mailings.c.id).limit(1)).one_or_none()
+        return None if found is None else "has mailings"
+    except SQLAlchemyError as error:
+        if is_damaged(error):
+            return f"is damaged ({cause(error)})"
+        raise
     finally:
         database.dispose()

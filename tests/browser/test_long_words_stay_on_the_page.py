@@ -41,7 +41,14 @@ def suppress(page: Page, url: str) -> None:
 
 def compose(page: Page, url: str) -> None:
     page.goto(url)
-    put(page, recipients=f"{ADDRESS}\n{LONG}@@example.org", sender=LONG, reply_to=LONG, headers=LONG, hours=LONG)
+    put(
+        page,
+        recipients=f"{ADDRESS}\n{LONG}@@example.org",
+        sender=LONG,
+        reply_to=LONG,
+        headers=LONG,
+        hours=LONG,
+    )
     put(page, subject=f"{{{{ {LONG} }}}}", text=f"{{{{ {LONG} }}}}", repeat=LONG)
     submitted(page, "Send")
 

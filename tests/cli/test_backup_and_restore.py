@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from alembic import command
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 
 from app import create_app
 from mailroom.database.engine import Database
@@ -144,6 +146,48 @@ def test_what_was_there_is_kept(system: System, run: Run, tmp_path: Path) -> Non
     system.database.dispose()
     assert run("restore", kept, "--replace").exit_code == 0
     assert system.mailing(accepted.mailing_id).total == 3
+
+
+@pytest.mark.parametrize("damaged", [range(100), range(100, 4096), range(4096 * 60)])
+def test_a_damaged_ledger_makes_room_for_a_backup(
+    run: Run, sqlite_url: str, tmp_path: Path, damaged: range
+) -> None:
+    file, ledger = tmp_path / "file", Path(str(make_url(sqlite_url).database))
+    assert run("backup", str(file), on=sqlite_url).exit_code == 0
+    data = bytearray(ledger.read_bytes())
+    for place in damaged:
+        data[place] ^= 0xA5
+    ledger.write_bytes(data)
+    log = ledger.with_name(f"{ledger.name}-wal")
+    log.write_bytes(b"what was committed last")
+
+    refused = run("restore", str(file), on=sqlite_url)
+    assert refused.exit_code == 1 and refused.output.count("\n") == 1, refused.output
+    assert "the ledger that is there is damaged (" in refused.output and "add --replace" in refused.output
+    assert ledger.read_bytes() == data
+
+    words = [sys.executable, "-c", SHARES_A_LOCK, str(ledger)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        refused = run("restore", str(file), "--replace", on=sqlite_url)
+        assert refused.exit_code == 1 and "the ledger is in use" in refused.output
+
+    done = run("restore", str(file), "--replace", on=sqlite_url)
+    assert done.exit_code == 0, done.output
+    kept = Path(done.output.partition("is kept in ")[2].partition(".\n")[0])
+    assert kept.read_bytes() == data
+    assert not log.exists(), "it would be taken for the new one's"
+    assert run("users", "list", on=sqlite_url).exit_code == 0
+
+
+SHARES_A_LOCK = """
+import fcntl, sys
+file = open(sys.argv[1], "r+b")
+fcntl.lockf(file, fcntl.LOCK_SH, 510, 0x40000002)  # as SQLite does while it has a file open in WAL mode
+print("shared", flush=True)
+sys.stdin.read()
+"""
 
 
 def test_a_ledger_in_use_is_left_alone(run: Run, database: Database, tmp_path: Path) -> None:

@@ -106,6 +106,28 @@ def test_bad_rows_are_left_out_when_asked(application: Flask) -> None:
     assert send(application, "--leave-out", given=b"email\nnobody\n").exit_code == 1
 
 
+def test_the_name_of_a_file_is_not_sent_as_the_text(application: Flask, tmp_path: Path) -> None:
+    letter = tmp_path / "the letter.txt"
+    letter.write_text("Dear guest")
+    answer = send(application, "--text", str(letter))
+    assert answer.exit_code == 1 and sent(application) == []
+    assert (
+        answer.stderr == f"Error: --text: {letter} is a file. To send what is in it: --text - < '{letter}'\n"
+    )
+    assert send(application, "--text", "no such letter.txt").exit_code == 0
+
+
+def test_mail_to_many_that_nobody_can_unsubscribe_from_is_told_of(application: Flask) -> None:
+    many = b"email\n" + b"".join(b"guest%d@example.org\n" % number for number in range(100))
+    plain = ("--text", "Dear guest")
+    told = "100 recipients: this is transactional mail"
+    for further in ((), ("--dry-run",)):
+        assert told in send(application, *plain, *further, given=many).stderr
+    for purpose in ("transactional", "bulk"):
+        assert told not in send(application, *plain, "--purpose", purpose, given=many).stderr
+    assert told not in send(application, *plain, given=many.rsplit(b"guest", 1)[0]).stderr
+
+
 def test_a_terminal_shows_how_far_it_is_and_a_pipe_nothing(
     application: Flask, settings_env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -86,7 +86,9 @@ def test_what_is_odd_is_listed_with_its_rows_and_who_gets_it(client: FlaskClient
 def test_what_is_said_of_one_and_of_several_is_a_sentence(client: FlaskClient, check: Check) -> None:
     again = "ann@mail.example,Ann Lee,Ann\n"
     said = words(client.get(check(PEOPLE + again).location).text)
-    assert "1 address is there more than once, and gets one mail: “ann@mail.example” (" in said
+    assert (
+        "1 address is there more than once, and gets one mail: “ann@mail.example”. Row 5" in said
+    )  # and no line of the file, which counts from its heading
     assert "“nobody” (An email address must have an @-sign)." in said
     said = words(client.get(check(PEOPLE + again + "cid@mail.example,Cid Roe,Cid\n").location).text)
     assert "2 addresses are there more than once, and get one mail" in said

@@ -79,6 +79,30 @@ def test_one_is_written_published_and_changed(app: Flask, client: FlaskClient, p
     assert client.get(draft).status_code == 404 and client.get(copy).status_code == 200
 
 
+def seen_in(page: str) -> str:
+    found = re.search(r'name="seen" value="([^"]+)"', page)
+    assert found is not None
+    return unescape(found[1])
+
+
+def test_nobody_undoes_what_they_have_not_seen(app: Flask, client: FlaskClient, post: Post) -> None:
+    path = made(post)
+    opened = seen_in(client.get(path).text)
+    theirs = {**ORDER, "subject": "Theirs", "seen": opened}
+    assert post(path, **theirs).status_code == 303
+    mine = {**ORDER, "subject": "Mine", "seen": opened}
+    wrong = post(path, **{**mine, "alias": "with blank"})
+    assert wrong.status_code == 422 and seen_in(wrong.text) == opened, "what was not looked at is not seen"
+    for button in ({}, {"publish": "1"}):
+        told = post(path, **mine, **button)
+        assert told.status_code == 422 and "changed this template after you opened it" in told.text
+        assert 'value="Mine"' in told.text and "Look at what stands there" in told.text
+        assert drafts(app) == [("Order confirmed", 1, "Theirs")]
+    assert post(path, **{**mine, "seen": seen_in(told.text)}).status_code == 303
+    assert drafts(app) == [("Order confirmed", 1, "Mine")]
+    assert post(path, **mine).status_code == 303, "the same once more undoes nothing"
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -27,7 +29,7 @@ from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.table import Wishes
 from mailroom.content.templates.for_many import refuse_lacking, saying, with_values
 from mailroom.content.templates.template_letter import TemplateLetter
-from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of
+from mailroom.content.unsubscribe import BULK_FROM, HOW_TO_LINK, lacks_link, list_name_of
 from mailroom.content.writing.layout import LAYOUTS
 from mailroom.content.writing.written import Format, finished
 from mailroom.engine.accept.canary_size import canary_size
@@ -43,10 +45,16 @@ from mailroom.engine.repeats.planning import RepeatPlan
 from mailroom.engine.templates import NotUsable, letter_in_use
 from mailroom.web import mailroom
 from mailroom.web.api.idempotency import LONGEST_IDEMPOTENCY_KEY
+from mailroom.web.layout.filters import count
 from mailroom.web.ledger_command import LedgerCommand
 
 COMMAND_KEYS = "command"
 """Whose idempotency keys these are."""
+
+HOW_TO_BULK = (
+    "this is transactional mail, which whoever unsubscribed gets as well and nobody can unsubscribe from. "
+    "For news and invitations: --purpose bulk"
+)
 
 
 @click.command(cls=LedgerCommand)
@@ -69,7 +77,7 @@ COMMAND_KEYS = "command"
 )
 @click.option("--leave-out", is_flag=True, help="Rows that cannot be mailed are left out.")
 @click.option("--subject", default="", help="Needed, unless a template has one.")
-@click.option("--text", default="", help="The text; - reads it from standard input.")
+@click.option("--text", default="", help="The text itself; - reads it from standard input.")
 @click.option("--html", type=click.File(encoding="utf-8"), help="A file that holds the HTML.")
 @click.option("--markdown", type=click.File(encoding="utf-8"), help="Or one that holds Markdown.")
 @click.option("--mjml", type=click.File(encoding="utf-8"), help="Or one that holds MJML.")
@@ -156,6 +164,7 @@ def send(
 ) -> None:
     """Send a mailing, as the compose page does: one mail for each recipient."""
     started = time.perf_counter()
+    is_chosen = purpose is not None
     purpose = purpose or (BULK_PURPOSE if kept_list else TRANSACTIONAL)
     if list_name and purpose != BULK_PURPOSE:
         raise click.ClickException("--list needs --purpose bulk: nobody unsubscribes from other mail.")
@@ -172,7 +181,7 @@ def send(
     content = Content(
         sender=_sender(sender or letter.sender or mailroom().settings.mail_default_sender),
         subject=subject,
-        text=sys.stdin.read() if text == "-" else text,
+        text=_text(text),
         reply_to=answered_to(reply_to),
         headers=headers_of(headers),
         attachments=attached(attachments),
@@ -189,6 +198,8 @@ def send(
     with stopped():
         content = replace(content, html=finished(content.html, written.format))
     goes_first = _canary(canary, len(parsed.recipients))
+    if purpose == TRANSACTIONAL and not is_chosen and len(parsed.recipients) >= BULK_FROM:
+        click.echo(f"{count(len(parsed.recipients), 'recipient')}: {HOW_TO_BULK}", err=True)
     if dry_run:
         stop_at([sentence for _, sentence in check_but_tags(content, parsed.recipients)])
         dry_run_of(plan_of(content, parsed, has_template=bool(template)), as_json=as_json)
@@ -248,6 +259,15 @@ def _letter(named: str) -> TemplateLetter:
             return letter_in_use(connection, named)
     except NotUsable as reason:
         raise click.ClickException(f"--template {named}: {reason}") from None
+
+
+def _text(given: str) -> str:
+    """A file's name in its place would be all that its recipients read."""
+    if os.path.isfile(given):
+        raise click.ClickException(
+            f"--text: {given} is a file. To send what is in it: --text - < {shlex.quote(given)}"
+        )
+    return sys.stdin.read() if given == "-" else given
 
 
 def _sender(text: str | None) -> Address:

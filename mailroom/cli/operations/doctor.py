@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import __version__, files
 from mailroom.database.clock import now_millis
+from mailroom.database.faults import LEDGER_AWAY, what_to_do
 from mailroom.engine import neighbours as engine_neighbours
 from mailroom.engine.letterhead import link_place
 from mailroom.engine.mailbox_watch import open_mailbox
@@ -29,6 +30,7 @@ from mailroom.smtp.failure import Failure
 from mailroom.smtp.own_name import own_full_name
 from mailroom.smtp.server import server_from
 from mailroom.smtp.session import Session
+from mailroom.supervision import cause
 from mailroom.web import Mailroom, mailroom
 from mailroom.web.status.checks import (
     CHECKS_PATIENCE_SECONDS,
@@ -65,9 +67,12 @@ def mail_server(mailroom: Mailroom) -> str:
         asyncio.run(visit())
     except Failure as failure:
         raise CheckFailed(str(failure)) from None
-    with mailroom.database.read() as connection:
-        refused = [found for found in circuit.troubled(connection, [server.name]) if found.is_about_us]
-        held = mailings.held(connection, 1)
+    try:
+        with mailroom.database.read() as connection:
+            refused = [found for found in circuit.troubled(connection, [server.name]) if found.is_about_us]
+            held = mailings.held(connection, 1)
+    except LEDGER_AWAY:
+        return f"{server.name} lets us in; whether it takes mail the ledger does not say"
     if refused:
         raise CheckFailed(f"{server.name} lets us in, and takes no mail from us: {refused[0].reply}")
     if held:
@@ -119,6 +124,20 @@ def neighbours(mailroom: Mailroom) -> str:
     if found:
         raise CheckFailed(engine_neighbours.words(found))
     return "no other Mailroom uses this Redis database"
+
+
+def _in_its_words(name: str, question: Question) -> Question:
+    """With the database's own words, once: this is not for strangers."""
+
+    def asked(mailroom: Mailroom) -> str:
+        try:
+            return question(mailroom)
+        except LEDGER_AWAY as error:
+            if name != "ledger":
+                raise CheckFailed("unknown: the ledger cannot be used") from None
+            raise CheckFailed(what_to_do(error) or f"cannot be used: {cause(error)}") from None
+
+    return asked
 
 
 def _tell_of_a_hold() -> None:
@@ -208,7 +227,8 @@ def doctor() -> None:
     """Check every part of the system and say in plain words how it is."""
     click.echo(f"Mailroom {__version__}")
     blot = blotter(mailroom().settings.secrets)  # a server may say again what it was told
-    checks = ask_all(mailroom(), {**QUESTIONS, **OF_THE_DOCTOR}, DOCTOR_PATIENCE_SECONDS)
+    questions = {name: _in_its_words(name, asked) for name, asked in {**QUESTIONS, **OF_THE_DOCTOR}.items()}
+    checks = ask_all(mailroom(), questions, DOCTOR_PATIENCE_SECONDS)
     for check in checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
         click.echo(f"{mark}  {check.name:<11} {blot(check.why)}")

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Conninfo
 from sqlalchemy import MetaData, inspect, make_url, text
@@ -21,6 +22,7 @@ from mailroom.database.backup.failed import BackupFailed
 from mailroom.database.backup.store import VERSION_TABLE, Prepare
 from mailroom.database.engine import Database, normalized_url
 from mailroom.database.pooler import EACH_TRANSACTION
+from mailroom.supervision import cause
 
 DUMP_MAGIC = b"PGDMP"
 OTHER_CONNECTIONS = text(
@@ -69,8 +71,8 @@ class PostgresqlDump:
         try:
             with closing(database.engine.raw_connection()) as pooled:
                 is_shared = EACH_TRANSACTION in pooled.info
-        except SQLAlchemyError as error:
-            raise BackupFailed(f"the ledger cannot be used: {getattr(error, 'orig', error)}") from None
+        except (SQLAlchemyError, psycopg.Error) as error:  # whoever asks the pool gets the driver's own
+            raise BackupFailed(f"the ledger cannot be used: {cause(error)}") from None
         finally:
             database.dispose()
         if is_shared:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -15,11 +16,15 @@ from mailroom import files
 from mailroom.database.backup.failed import BackupFailed
 from mailroom.database.backup.store import VERSION_TABLE, Prepare
 from mailroom.database.engine import url_of_file
+from mailroom.database.faults import is_damaged
 from mailroom.files import flush
 
 FILE_MAGIC = b"SQLite format 3\0"
 PATIENCE = 30.0
 """Seconds to wait for a lock while a backup is taken."""
+
+FIRST_LOCKED_BYTE, LOCKED_BYTES = 0x40000000, 512
+"""Where SQLite locks a file, as its format says. Whoever has it open in WAL mode shares a lock there."""
 
 BESIDE = ("", "-wal", "-shm", "-journal")
 
@@ -68,8 +73,8 @@ class SqliteFile:
         try:
             with self._alone():
                 return 0
-        except sqlite3.OperationalError:
-            return 1
+        except sqlite3.DatabaseError as error:
+            return int(not is_damaged(error) or self._is_locked())
 
     def replace(self, source: Path, revision: str | None, kept: Path, prepare: Prepare) -> Path | None:
         fresh = self._path.with_name(f"{self._path.name}.restoring")
@@ -91,15 +96,39 @@ class SqliteFile:
             with self._alone():  # until the new one is in its place
                 os.link(self._path, kept)
                 fresh.replace(self._path)
-        except sqlite3.OperationalError:
-            fresh.unlink()
-            raise BackupFailed("somebody opened the ledger meanwhile") from None
+        except sqlite3.DatabaseError as error:
+            if not is_damaged(error) or self._is_locked():
+                fresh.unlink()
+                raise BackupFailed("somebody opened the ledger meanwhile") from None
+            self._put_away(kept)
+            fresh.replace(self._path)
         flush(self._path.parent)
         return kept
 
+    def _put_away(self, kept: Path) -> None:
+        """A damaged file, with its log, which would be taken for the new one's."""
+        os.link(self._path, kept)
+        for end in BESIDE[1:]:
+            with suppress(FileNotFoundError):
+                self._path.with_name(self._path.name + end).replace(kept.with_name(kept.name + end))
+
+    def _is_locked(self) -> bool:
+        """Whether another process has the file open as a database: by the system, for SQLite reads it first.
+
+        Not while this process has it open: to close it here gives up all that SQLite has locked.
+        """
+        with self._path.open("r+b") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, LOCKED_BYTES, FIRST_LOCKED_BYTE)
+            except OSError:
+                return True
+        return False
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Nobody else has the file open. Raises sqlite3.OperationalError when somebody has."""
+        """Nobody else has the file open. Raises sqlite3.OperationalError when somebody has; and
+        sqlite3.DatabaseError when the file is damaged (`is_damaged` tells them apart).
+        """
         with closing(sqlite3.connect(self._path, timeout=0, isolation_level=None)) as connection:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             # What stands in the log comes into the file; each connection in WAL mode is in the way of it.

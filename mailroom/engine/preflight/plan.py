@@ -35,8 +35,11 @@ def plan_of(content: Content, parsed: Parsed, *, has_template: bool = False) -> 
     known = Tally()
     left_out: list[tuple[int, int, str]] = []
     for which, kind in enumerate(LEFT_OUT):
-        problems = parsed.problems if kind is Kind.BAD_ADDRESS else parsed.duplicates
-        examples = chain(map(_words, problems), repeat("", problems.total - len(problems)))
+        is_bad = kind is Kind.BAD_ADDRESS
+        problems = parsed.problems if is_bad else parsed.duplicates
+        # A duplicate's message counts the lines of a file, its heading among them; rows here are recipients.
+        words = map(_words, problems) if is_bad else (f"“{problem.text}”" for problem in problems)
+        examples = chain(words, repeat("", problems.total - len(problems)))
         left_out += zip(problems.places, repeat(which), examples, strict=False)
     if not left_out:
         every_row = range(1, len(places) + 1)

@@ -90,8 +90,9 @@ def change(uid: UUID) -> Response:
     try:
         with mailroom().database.begin_at_once() as connection:
             template = _template(connection, uid, to_change=True)
+            kept = letter.as_json()
+            form.stop_if_overtaken(template, kept)
             if not form.problems:
-                kept = letter.as_json()
                 stored.change(connection, template, name=form.name, alias=form.alias, letter=kept)
                 if _is_to_be_published():
                     versions.publish(connection, template, user().id)

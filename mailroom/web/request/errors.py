@@ -35,6 +35,8 @@ ERROR_PAGE_WORDS = {
     ),
 }
 
+GO_BACK = "Go back in your browser: what you typed is still there."
+
 LATER = {"Retry-After": "60"}
 """Beside a 503 for what is free again in a minute."""
 
@@ -54,6 +56,8 @@ def init_app(app: Flask) -> None:
 def answer(status: int, title: str, text: str, name: str = "") -> Response:
     """A page for people, JSON for programs."""
     if wants_page():
+        if status >= 500 and request.method == "POST":
+            text = f"{text} {GO_BACK}"
         return make_response(
             render_template("errors/page.html", status=status, title=title, text=text), status
         )
@@ -93,7 +97,7 @@ def _too_large(error: HTTPException) -> Response:
     most = f"Up to {size(limit)} can be sent at once, attachments and lists included."
     if (request.content_length or 0) <= limit:
         most = "It has too many parts."
-    return answer(413, "That is too large", f"{most} Go back in your browser: what you typed is still there.")
+    return answer(413, "That is too large", f"{most} {GO_BACK}")
 
 
 def _no_ledger(error: SQLAlchemyError) -> Response:

@@ -19,12 +19,20 @@ from mailroom.content.templates.template_letter import (
 from mailroom.content.writing.converter import NotConverted
 from mailroom.content.writing.written import Format
 from mailroom.content.writing.written_template import written_as
-from mailroom.ledger.templates.stored import StoredTemplate
+from mailroom.ledger.templates.stored import KeptLetter, StoredTemplate
 from mailroom.web.form_problems import FormProblems
 from mailroom.web.templates.variable_lines import BadLine, lines_of, variables_of
 from mailroom.web.writing.written_form import WRITTEN_FIELDS, fields_of, written_in
 
-TEMPLATE_FIELDS = ("name", "alias", "sender", "reply_to", "subject", "variables", *WRITTEN_FIELDS)
+SEEN = "seen"
+"""The field that says as of when its writer saw the template; without it nothing is compared."""
+
+OVERTAKEN = (
+    "Somebody changed this template after you opened it, and nothing was kept. What you typed still stands "
+    "here: look at theirs first, or press again, and yours takes its place."
+)
+
+TEMPLATE_FIELDS = (SEEN, "name", "alias", "sender", "reply_to", "subject", "variables", *WRITTEN_FIELDS)
 
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}").fullmatch
 
@@ -35,6 +43,16 @@ class TemplateForm(FormProblems):
 
     typed: dict[str, str] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    is_overtaken: bool = False
+
+    def stop_if_overtaken(self, template: StoredTemplate, letter: KeptLetter) -> None:
+        """Nobody undoes what they have not seen; who is told of it has seen it."""
+        now = as_of(template)
+        is_there = (self.name, self.alias, letter) == (template.name, template.alias, template.letter)
+        if not self.problems and not is_there and self.value(SEEN) not in ("", now):
+            self.is_overtaken = True
+            self.typed[SEEN] = now
+            self.refuse("write", OVERTAKEN)
 
     def value(self, name: str) -> str:
         return self.typed.get(name, "")
@@ -102,8 +120,14 @@ class TemplateForm(FormProblems):
         return tuple(format_address(Address(one.address, one.name)) for one in parsed.recipients[:50])
 
 
+def as_of(template: StoredTemplate) -> str:
+    return template.updated_at.isoformat()
+
+
 def form_of(template: StoredTemplate) -> TemplateForm:
-    return form_with(template.name, template.alias, letter_of(template.letter))
+    form = form_with(template.name, template.alias, letter_of(template.letter))
+    form.typed[SEEN] = as_of(template)
+    return form
 
 
 def form_with(name: str, alias: str | None, letter: TemplateLetter) -> TemplateForm:
