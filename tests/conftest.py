@@ -26,21 +26,17 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import structlog
-from flask import Flask
-from jinja2.bccache import Bucket, BytecodeCache
-from werkzeug.routing import Rule
 
 from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
 from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings, load
-from tests import passwords, pgbouncer, postgres, scratch, side_by_side
+from tests import made_once, passwords, pgbouncer, postgres, scratch, side_by_side
 from tests.servers import Catcher, Valkey
 
 if TYPE_CHECKING:
@@ -127,44 +123,10 @@ def _nothing_is_left_spinning() -> Iterator[None]:
     )
 
 
-class _Compiled(BytecodeCache):
-    """Templates that another test's application has compiled already."""
-
-    def __init__(self) -> None:
-        self._of: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._of:
-            bucket.bytecode_from_string(self._of[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._of[bucket.key] = bucket.bytecode_to_string()
-
-
 @pytest.fixture(autouse=True, scope="session")
-def _templates_are_compiled_once() -> Iterator[None]:
-    """Not once for every application, which is a third of the work of a test of a page."""
-    shared = partial(Flask.jinja_environment, bytecode_cache=_Compiled())
-    with pytest.MonkeyPatch.context() as patch:
-        # From Python 3.14 on, a partial in a class is a method.
-        patch.setattr(Flask, "jinja_environment", staticmethod(shared))
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _routes_are_compiled_once() -> Iterator[None]:
-    """Not once for every application, which is most of the work of making one."""
-    compile_builder, builders = Rule._compile_builder, dict[object, Callable[..., tuple[str, str]]]()
-
-    def once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        # All that a builder knows; converters it takes from the rule that it builds for.
-        key = (rule.rule, *rule._trace, str(rule.defaults), append_unknown)
-        if key not in builders:
-            builders[key] = compile_builder(rule, append_unknown)
-        return builders[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", once)
+def _all_is_made_once() -> Iterator[None]:
+    """Not once for every application, or database, of a test."""
+    with made_once.statements(), made_once.routes(), made_once.templates(), made_once.redis_version():
         yield
 
 
