@@ -1,4 +1,4 @@
-"""Fork server: Python programs that start at once, since what they load is loaded already.
+"""Fork server: Python programs that start at once: what they load is loaded, what they compose is composed.
 
 `python -m tests.warm_processes`: for each line of JSON on its standard input a process that does what the
 line says, in a session of its own; its process id, or the exit code of one that ended, is the answer.
@@ -170,7 +170,7 @@ def _serve() -> None:
         else:
             words = order["words"]
             name, *arguments = words[1:] if words[0] == "-m" else words
-            _load(name)
+            _load(name, order["environment"].get("DATABASE_URL", "").partition(":")[0])
             if not (answer := os.fork()):
                 _become(order)
                 return _run(name, arguments)
@@ -179,9 +179,14 @@ def _serve() -> None:
 
 
 @cache
-def _load(name: str) -> None:
+def _load(name: str, ledger: str) -> None:
+    """What the program loads, and the statements that it would compose for a ledger of that scheme."""
     for module in LOADED[name]:
         importlib.import_module(module)
+    if ledger in ("sqlite", "postgresql") and "mailroom.database.engine" in sys.modules:
+        from mailroom.database.engine import Database
+
+        Database(f"{ledger}://").compose_statements()  # it never connects
     gc.freeze()
 
 
