@@ -55,8 +55,12 @@ BEFORE_HEAD = re.compile(r"(?:\s|<!--.*?-->)*+(?:<!doctype[^>]*>)?", re.IGNORECA
 NO_WAY_OUT = '<base target="_blank">'
 """For links: a sandbox forbids new windows; within the frame the browser would connect, and show nothing."""
 
-TARGET = re.compile(r"(?<=[\s\"'/])target(?=\s*+=)", re.IGNORECASE)
-"""Of a link's own, which counts more."""
+LINK = re.compile(r"<(a|area)(?=[\s/>])", re.IGNORECASE)
+NOWHERE = r"<\1 target=_blank "
+"""A target of its own, or none in SVG, would count more; of two of a link's the first one does."""
+
+MOST_LINKS = 20_000
+"""In a letter: of more none leads anywhere, for each is longer by that."""
 
 
 PREFERS = re.compile(r"\(\s*+prefers-color-scheme\s*+:\s*+(light|dark)\s*+\)", re.IGNORECASE)
@@ -149,7 +153,8 @@ def _with_pictures(html: bytes, pictures: Iterable[Picture]) -> bytes:
 
 
 def _without_outside(html: str, first: str = "") -> str:
-    html = TARGET.sub("no-target", OUTSIDE.sub(r"<\1no-\2", html))
+    has_many = html.count("<a") + html.count("<A") > MOST_LINKS
+    html = LINK.sub(r"<no-\1" if has_many else NOWHERE, OUTSIDE.sub(r"<\1no-\2", html))
     head = BEFORE_HEAD.match(html)
     at = head.end() if head else 0
     return html[:at] + first + NO_WAY_OUT + html[at:]

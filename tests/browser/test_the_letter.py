@@ -35,7 +35,8 @@ HTML = """<!-- x --> <!doctype html><meta http-equiv="x-dns-prefetch-control" co
 <a id="away" href="{there}/away" ping="{there}/ping">away</a>
 <a id="here" href="{there}/here" title=">" target="_self">here</a>
 <a id="top"/TARGET =_top href="{there}/top">top</a>
-<svg><a id="drawn" href="{there}/drawn" target='_self'><text y="20">drawn</text></a></svg>
+<svg width="200" height="50"><a id="drawn" href="{there}/drawn" target='_self'><text y="20">drawn</text></a>
+<a id="plain" href="{there}/plain"><text y="40">plain</text></a></svg>
 <form action="{there}/form"><button id="send">send</button></form>
 """
 
@@ -82,7 +83,7 @@ def test_it_is_shown_and_asks_nobody(
     expect(frame.locator("#said")).to_have_css("color", "rgb(1, 2, 3)")
     assert frame.locator("body").evaluate("() => document.compatMode") == "CSS1Compat"
     frame.locator("#send").click()
-    for link in ("#away", "#here", "#top", "#drawn"):
+    for link in ("#away", "#here", "#top", "#drawn", "#plain"):
         frame.locator(link).click()
         tab.wait_for_timeout(100)
         assert came == [], link
