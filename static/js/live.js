@@ -33,17 +33,27 @@ export async function ask(live) {
   if (fresh) swap(live, fresh);
 }
 
+// A bar that stands still looks like mail that stands still. One question in vain says nothing yet.
+function tell(inVain) {
+  const note = document.getElementById("not-answering");
+  if (note) note.hidden = inVain < 2;
+}
+
 export async function follow(live) {
   let wait = Number(live.dataset.every) || 1000;
+  let inVain = 0;
   while (live.isConnected && live.hasAttribute("data-moving")) {
     await new Promise((resolve) => setTimeout(resolve, wait));
     if (document.hidden) continue;
     try {
       await ask(live);
+      inVain = 0;
       wait = Number(live.dataset.every) || 1000;
     } catch {
+      inVain += 1;
       wait = Math.min(wait * 2, 15000); // the server is away; it comes back
     }
+    tell(inVain);
   }
   live.dispatchEvent(new CustomEvent("live:still", { bubbles: true }));
 }

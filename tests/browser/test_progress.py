@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
@@ -47,6 +48,22 @@ def test_without_scripts_a_reload_shows_the_progress(
     page.get_by_role("button", name="Cancel the mailing").click()
     expect(page.locator("#mailing-head .badge")).to_have_text("canceled")
     context.close()
+
+
+@pytest.mark.parametrize("place", ["/mailings/{}", "/mailings/{}/report", "/mailings"])
+def test_a_server_that_does_not_answer_is_told_of(
+    browser: Browser, app: Flask, url: str, way_in: str, place: str
+) -> None:
+    page = browser.new_page()
+    page.goto(way_in)
+    page.goto(url + place.format(a_mailing(ledger(app), {"state": "sent"}, {})))
+    told = page.get_by_text("Mailroom does not answer")
+    expect(told).to_be_hidden()
+    page.context.set_offline(True)
+    expect(told).to_be_visible(timeout=20_000)
+    page.context.set_offline(False)
+    expect(told).to_be_hidden(timeout=20_000)
+    page.close()
 
 
 def test_a_row_that_has_the_focus_is_not_swapped_away(page: Page, app: Flask, url: str) -> None:

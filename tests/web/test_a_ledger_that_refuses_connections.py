@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -48,6 +50,21 @@ def test_a_person_is_told_and_stays_signed_in(app: Flask) -> None:
     assert (
         answer.status_code == 503 and "Go back in your browser: what you typed is still there" in answer.text
     )
+
+
+def test_no_route_takes_it_for_a_fault_of_ours(app: Flask) -> None:
+    client, asked = app.test_client(), 0
+    with client.session_transaction() as kept:
+        kept[gate.TOKEN] = "whatever"
+    key = {"Authorization": "Bearer mr_whatever"}
+    for rule in app.url_map.iter_rules():
+        path = re.sub("<uuid:[^>]+>", str(uuid4()), re.sub("<int:[^>]+>", "1", str(rule)))
+        path = re.sub("<[^>]+>", "x" * 22, path)
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            headers = key if path.startswith("/api/v1") else {"Accept": "text/html"}
+            assert client.open(path, method=method, headers=headers).status_code != 500, f"{method} {path}"
+            asked += 1
+    assert asked > 200
 
 
 def test_a_mail_server_keeps_its_mail(app: Flask) -> None:
