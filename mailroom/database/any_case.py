@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, literal
+from sqlalchemy import BindParameter, Boolean, ColumnElement, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 ESCAPE = "/"
 
 
+def pattern_of(words: str) -> str:
+    """What LIKE is told to find them anywhere."""
+    for special in (ESCAPE, "%", "_"):
+        words = words.replace(special, ESCAPE + special)
+    return f"%{words}%"
+
+
 class contains_in_any_case(FunctionElement[bool]):
-    """`contains_in_any_case(column, words)`: in it are these words, in which % and _ stand for themselves."""
+    """`contains_in_any_case(column, words)`: in it are these words, in which % and _ stand for themselves.
+
+    Or a parameter, which is given a `pattern_of` them.
+    """
 
     type = Boolean()
     inherit_cache = True
 
-    def __init__(self, column: ColumnElement[str], words: str) -> None:
-        for special in (ESCAPE, "%", "_"):
-            words = words.replace(special, ESCAPE + special)
-        super().__init__(column, literal(f"%{words}%"))
+    def __init__(self, column: ColumnElement[str], words: str | BindParameter[str]) -> None:
+        super().__init__(column, literal(pattern_of(words)) if isinstance(words, str) else words)
 
     def self_group(self, against: Any = None) -> Any:
         return self  # see any_of

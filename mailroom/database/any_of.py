@@ -22,12 +22,18 @@ class Several(TypeDecorator[Collection[Any]]):
     impl = Text
     cache_ok = True
 
-    def __init__(self, item: TypeEngine[Any]) -> None:
+    def __init__(self, item: TypeEngine[Any], *, is_long: bool = False) -> None:
         super().__init__()
         self.item = item
+        self.is_long = is_long
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else ARRAY(self.item))
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        if self.is_long and dialect.name != "sqlite":
+            return _written  # the array's own way would take it for a list
+        return super().bind_processor(dialect)
 
     def process_bind_param(self, value: Collection[Any] | None, dialect: Dialect) -> Any:
         assert value is not None
@@ -35,17 +41,25 @@ class Several(TypeDecorator[Collection[Any]]):
 
 
 class any_of(FunctionElement[bool]):
-    """`any_of(column, "chosen")`: its value is one of those given as `chosen`."""
+    """`any_of(column, "chosen")`: its value is one of those given as `chosen`.
+
+    `is_long`: of ids by the thousand, which psycopg would look at three times each, to write them.
+    """
 
     type = Boolean()
     inherit_cache = True
 
-    def __init__(self, column: ColumnElement[Any], name: str) -> None:
-        super().__init__(column, bindparam(name, type_=Several(_plain(column.type))))
+    def __init__(self, column: ColumnElement[Any], name: str, *, is_long: bool = False) -> None:
+        super().__init__(column, bindparam(name, type_=Several(_plain(column.type), is_long=is_long)))
 
     def self_group(self, against: Any = None) -> Any:
         # As it stands: else SQLAlchemy writes `... = 1` for SQLite, which then reads the whole table.
         return self
+
+
+def _written(numbers: Collection[int]) -> str:
+    """An array in PostgreSQL's own words."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _plain(of: TypeEngine[Any]) -> TypeEngine[Any]:

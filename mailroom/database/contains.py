@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, literal
+from sqlalchemy import BindParameter, Boolean, ColumnElement, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 
 class contains(FunctionElement[bool]):
-    """`contains(column, words)`"""
+    """`contains(column, words)`: words, or a parameter for them."""
 
     type = Boolean()
     inherit_cache = True
 
-    def __init__(self, column: ColumnElement[str], words: str) -> None:
-        super().__init__(column, literal(words))
+    def __init__(self, column: ColumnElement[str], words: str | BindParameter[str]) -> None:
+        super().__init__(column, literal(words) if isinstance(words, str) else words)
 
     def self_group(self, against: Any = None) -> Any:
         return self  # see any_of

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from sqlalchemy import Boolean, ColumnElement, Select, literal, literal_column
+from sqlalchemy import BindParameter, Boolean, ColumnElement, Select, literal, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 Rows = TypeVar("Rows", bound=Select[Any])
+
+Id = int | BindParameter[int]
 
 
 def of_one(
@@ -25,13 +27,13 @@ def of_one(
     owner: Any,
     id_column: ColumnElement[int],
     *,
-    after_id: int | None = None,
-    before_id: int | None = None,
+    after_id: Id | None = None,
+    before_id: Id | None = None,
     from_the_end: bool = False,
 ) -> Rows:
     """Those of `owner`, in the order of their ids; above `after_id` only, and below `before_id`.
 
-    `owner`: a value, or SQL for it.
+    `owner`: a value, or SQL for it. Ids may be parameters, too.
     """
     order = (owner_column, id_column)
     begins = owner_column >= owner if after_id is None else _beside(*order, owner, after_id, is_after=True)
@@ -51,18 +53,21 @@ class _beside(FunctionElement[bool]):
         owner_column: ColumnElement[Any],
         id_column: ColumnElement[int],
         owner: Any,
-        id: int,
+        id: Id,
         *,
         is_after: bool,
     ) -> None:
-        its_owner = owner if isinstance(owner, ColumnElement) else literal(owner, owner_column.type)
-        given = its_owner, literal(id, id_column.type)
+        given = _written(owner, owner_column), _written(id, id_column)
         sign: ColumnElement[Any] = literal_column(">" if is_after else "<")
         super().__init__(owner_column, id_column, *given, sign)
 
     def self_group(self, against: Any = None) -> Any:
         # As it stands: else SQLAlchemy writes `... = 1` for SQLite, which then uses no index.
         return self
+
+
+def _written(value: Any, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return value if isinstance(value, ColumnElement) else literal(value, column.type)
 
 
 @compiles(_beside, "sqlite")

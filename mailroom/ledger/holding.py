@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.statement import Statement
 from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import holds
 
@@ -32,6 +33,9 @@ class Hold:
         return self.since is not None
 
 
+FIND_HOLD = Statement(select(holds.c.reason, holds.c.since))
+
+
 def is_free() -> ColumnElement[bool]:
     """SQL: whether the ledger lets workers send."""
     return ~select(holds.c.id).exists()
@@ -49,7 +53,8 @@ def release(connection: Connection) -> bool:
 
 def present(connection: Connection, by_setting: bool = False) -> Hold | None:
     """The hold that there is, if any. `by_setting`: of whoever asks."""
-    row = connection.execute(select(holds.c.reason, holds.c.since)).one_or_none()
+    row = FIND_HOLD.one(connection)
     if row is not None:
-        return Hold(row.reason, from_millis(row.since))
+        reason, since = row
+        return Hold(reason, from_millis(since))
     return Hold(BY_SETTING) if by_setting else None

@@ -100,6 +100,10 @@ READS: dict[str, tuple[str, Read]] = {
         lambda c, _: mailings.held(c, 6, by_itself=True),
     ),
     "whether there are any": ("ix_mailings_held", lambda c, _: c.execute(select(mailings.is_any_held()))),
+    "and any of those": (
+        "ix_mailings_tripped",
+        lambda c, _: c.execute(select(mailings.is_any_held(by_itself=True))),
+    ),
     "a quiet program's mail": (
         "ix_mailings_program_id_id",
         lambda c, keys: emails.page(c, keys["quiet"], limit=21),

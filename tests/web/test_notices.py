@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from mailroom.ledger.mailings import mailings
 from mailroom.ledger.relays import circuit, rates
 from mailroom.ledger.webhooks import webhook_endpoints
 
@@ -83,3 +84,14 @@ def test_strangers_are_not_told_of_webhooks(app: Flask, stranger: FlaskClient) -
     disabled(app, "It answered 410 Gone.")
     assert "example.org/hooks" not in stranger.get("/sign-in").text
     assert "example.org/hooks" not in stranger.get("/nowhere", follow_redirects=True).text
+
+
+def test_what_there_is_none_of_is_not_asked_for(
+    in_trouble: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> list[object]:
+        pytest.fail("nobody needs to ask")
+
+    monkeypatch.setattr(mailings, "held", never)
+    monkeypatch.setattr(webhook_endpoints, "given_up", never)
+    assert "No mail can be sent to smtp.example.org:587" in client.get("/templates").text

@@ -11,14 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select, type_coerce
 
 from mailroom.database.clock import Millis, from_millis, now_millis
-from mailroom.database.together import Together
 from mailroom.ledger import moves
 from mailroom.ledger.deliveries import bulk_actions
 from mailroom.ledger.deliveries.actions import MOVED_AT_ONCE
@@ -38,6 +37,8 @@ ENHANCED_AT_FIRST = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |\Z)")
 """An enhanced status code (RFC 3463) at the beginning of a reply."""
 
 LONGEST_ENHANCED = len("5.123.123 ")
+
+WATCHED_AT_MOST = bindparam("at_most", type_=BigInteger)
 
 
 class Bounded(NamedTuple):
@@ -105,36 +106,47 @@ class Retried:
 
 def counts(connection: Connection) -> dict[State, Bounded]:
     """How many there are in each state."""
-    reads = Together(connection)
-    asked = {state: reads.ask(_count, state) for state in WATCHED}
-    return {state: counted() for state, counted in asked.items()}
+    counted = connection.execute(_counted(), {"at_most": WATCHED_LOOKED_AT + 1}).one()
+    return {
+        state: Bounded(min(number, WATCHED_LOOKED_AT), number > WATCHED_LOOKED_AT)
+        for state, number in zip(WATCHED, counted, strict=True)
+    }
 
 
-def _count(connection: Connection, state: State) -> Bounded:
-    of_state = _newest(state, "id").limit(WATCHED_LOOKED_AT + 1).subquery()
-    number = connection.execute(select(func.count()).select_from(of_state)).scalar_one()
-    return Bounded(min(number, WATCHED_LOOKED_AT), number > WATCHED_LOOKED_AT)
+@cache
+def _counted() -> Select[Any]:
+    """Made once, as is what follows: that takes longer than to ask it."""
+    of_each = (_newest(state, "id").limit(WATCHED_AT_MOST).subquery() for state in WATCHED)
+    return select(*(select(func.count()).select_from(one).scalar_subquery() for one in of_each))
 
 
 def watched(connection: Connection, chosen: Chosen) -> list[Watched]:
     """Those of the newest WATCHED_LOOKED_AT in that state that fit, newest first."""
     domain = None if chosen.domain is None else chosen.domain.lower()
+    given = {"at_most": WATCHED_LOOKED_AT}
+    if chosen.mailing_id is not None:
+        given["of_mailing"] = chosen.mailing_id
+    found = connection.execute(_watched(chosen.state, chosen.mailing_id is not None), given)
+    rows = map(Watched._make, found.all())
+    if chosen.reason is None and domain is None:
+        return list(rows)
+    return [one for one in rows if chosen.reason in (None, one.reason) and domain in (None, one.domain)]
+
+
+@cache
+def _watched(state: State, is_of_mailing: bool) -> Select[Any]:
     names = ("id", "mailing_id", "address", "code", "reply", "troubled_at")
-    newest = _newest(chosen.state, *names).limit(WATCHED_LOOKED_AT).subquery().c
+    newest = _newest(state, *names).limit(WATCHED_AT_MOST).subquery().c
     began = func.coalesce(mailings.c.send_at, mailings.c.created_at)
-    since = newest.troubled_at if chosen.state.about.is_terminal else type_coerce(began, Millis)
+    since = newest.troubled_at if state.about.is_terminal else type_coerce(began, Millis)
     reply = func.coalesce(newest.reply, "")
     statement = (
         select(newest.id, newest.mailing_id, mailings.c.subject, newest.address, newest.code, reply, since)
         .join(mailings, mailings.c.id == newest.mailing_id)
         .order_by(newest.troubled_at.desc(), newest.id.desc())
     )
-    if chosen.mailing_id is not None:
-        statement = statement.where(newest.mailing_id == chosen.mailing_id)
-    rows = map(Watched._make, connection.execute(statement).all())
-    if chosen.reason is None and domain is None:
-        return list(rows)
-    return [one for one in rows if chosen.reason in (None, one.reason) and domain in (None, one.domain)]
+    its_mailing = bindparam("of_mailing", type_=BigInteger)
+    return statement.where(newest.mailing_id == its_mailing) if is_of_mailing else statement
 
 
 def groups(found: Iterable[Watched], by: str) -> list[Group]:

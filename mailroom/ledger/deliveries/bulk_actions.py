@@ -11,9 +11,10 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, delete, select, update
 
 from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
 from mailroom.database.upsert import insert_once
 from mailroom.ledger.deliveries import actions
 from mailroom.ledger.mailings import lifecycle
@@ -35,6 +36,10 @@ class Decision(NamedTuple):
 
 
 BULK_ACTION_COLUMNS = tuple(decisions.c[name] for name in Decision._fields)
+
+FIND_DECISIONS = Statement(
+    select(*BULK_ACTION_COLUMNS).where(decisions.c.mailing_id == bindparam("of_mailing", type_=BigInteger))
+)
 
 
 def decide(connection: Connection, mailing_id: int, move: str) -> Decision | int:
@@ -67,8 +72,7 @@ def under_way(connection: Connection, limit: int) -> list[Decision]:
 
 
 def of_mailing(connection: Connection, mailing_id: int) -> list[Decision]:
-    rows = connection.execute(select(*BULK_ACTION_COLUMNS).where(decisions.c.mailing_id == mailing_id))
-    return [Decision(*row) for row in rows]
+    return [Decision(*row) for row in FIND_DECISIONS.all(connection, of_mailing=mailing_id)]
 
 
 def carry_on(connection: Connection, mailing_id: int, move: str) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, null, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, null, select
 
 from mailroom.database.clock import from_millis, with_moments
 from mailroom.database.engine import AnyRow
@@ -62,6 +63,8 @@ WITHOUT_VALUES = tuple(null() if column is deliveries.c.variables else column fo
 DELIVERIES_AT_ONCE = 250
 """Of each its values may have tens of kilobytes."""
 
+OF_MAILING, AFTER_DELIVERY = (bindparam(name, type_=BigInteger) for name in ("of_mailing", "after"))
+
 
 def get(connection: Connection, delivery_id: int) -> Delivery | None:
     row = connection.execute(select(*DELIVERY_COLUMNS).where(deliveries.c.id == delivery_id)).one_or_none()
@@ -82,10 +85,11 @@ def page(
 
     `with_values`: False for who reads no `variables`, and has them None.
     """
-    statement = _of_mailing(mailing_id, state, after_id, DELIVERY_COLUMNS if with_values else WITHOUT_VALUES)
+    statement = _of_mailing(state, after_id is not None, with_values)
     if condition is not None:
         statement = statement.where(condition)
-    return [as_delivery(row) for row in connection.execute(statement.limit(limit))]
+    given = {"of_mailing": mailing_id, "at_most": limit} | ({} if after_id is None else {"after": after_id})
+    return [as_delivery(row) for row in connection.execute(statement, given)]
 
 
 def each(
@@ -104,36 +108,41 @@ def each(
         after_id = found[-1].id if found else None
 
 
-def _of_mailing(
-    mailing_id: int, state: State | None, after_id: int | None, columns: Sequence[ColumnElement[Any]]
-) -> Select[Any]:
+@cache
+def _of_mailing(state: State | None, is_after: bool, with_values: bool) -> Select[Any]:
+    """Made once: that takes longer than to find fifty."""
+    columns = DELIVERY_COLUMNS if with_values else WITHOUT_VALUES
     statement, mailing, id = select(*columns), deliveries.c.mailing_id, deliveries.c.id
+    statement, after = (
+        statement.limit(bindparam("at_most", type_=BigInteger)),
+        AFTER_DELIVERY if is_after else None,
+    )
     if state is None:
-        return of_one(statement, mailing, mailing_id, id, after_id=after_id)
+        return of_one(statement, mailing, OF_MAILING, id, after_id=after)
     if state not in UNUSUAL:
-        with_any = _if_any(mailing_id, state)
-        return of_one(statement.where(deliveries.c.state == state), mailing, with_any, id, after_id=after_id)
+        with_any = _if_any(state)
+        return of_one(statement.where(deliveries.c.state == state), mailing, with_any, id, after_id=after)
     # Few, and found by an index of their own.
-    statement = statement.where(mailing == mailing_id, deliveries.c.trouble == state).order_by(id)
-    return statement if after_id is None else statement.where(id > after_id)
+    statement = statement.where(mailing == OF_MAILING, deliveries.c.trouble == state).order_by(id)
+    return statement if after is None else statement.where(id > after)
 
 
-def _if_any(mailing_id: int, state: State) -> ColumnElement[Any]:
+def _if_any(state: State) -> ColumnElement[Any]:
     """SQL: the mailing, if anybody of it may be in that state: a million would be passed over for none."""
     may_be: ColumnElement[bool]
     if state is State.SENDING:
         may_be = mailings.c.ended_at.is_(None)
     else:
-        may_be = (mailings.c[state] > 0) | _is_in_live_batch(mailing_id, state)
-    mine = select(mailings.c.id).where(mailings.c.id == mailing_id, may_be)
+        may_be = (mailings.c[state] > 0) | _is_in_live_batch(state)
+    mine = select(mailings.c.id).where(mailings.c.id == OF_MAILING, may_be)
     return mine.correlate(None).scalar_subquery()
 
 
-def _is_in_live_batch(mailing_id: int, state: State) -> ColumnElement[bool]:
+def _is_in_live_batch(state: State) -> ColumnElement[bool]:
     """Whether anybody is: by the batches, not by the mailing."""
     one = deliveries.alias()
     in_live = one.c.batch_id.in_(select(batches.c.id))
-    return select(one.c.id).where(in_live, one.c.mailing_id + 0 == mailing_id, one.c.state == state).exists()
+    return select(one.c.id).where(in_live, one.c.mailing_id + 0 == OF_MAILING, one.c.state == state).exists()
 
 
 def attempts_of(connection: Connection, delivery_id: int) -> list[Attempt]:

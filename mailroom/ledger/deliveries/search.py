@@ -15,18 +15,23 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     CTE,
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     FromClause,
     Select,
+    Text,
     and_,
+    bindparam,
+    case,
+    false,
     func,
     literal,
     select,
     true,
 )
 
-from mailroom.database.any_case import contains_in_any_case
+from mailroom.database.any_case import contains_in_any_case, pattern_of
 from mailroom.database.contains import contains
 from mailroom.database.planner import without_parallel_workers
 from mailroom.ledger.deliveries.deliveries import DELIVERY_COLUMNS, Delivery, as_delivery
@@ -56,8 +61,16 @@ class LookedFurther(NamedTuple):
 
 OF_BLOCK = block_of(deliveries.c.id)
 
+Id = int | BindParameter[int]
 
-def _are_shown(those: FromClause, before_id: int | None = None) -> ColumnElement[bool]:
+SEARCHED_KEY, KEYS_END, PATTERN = (bindparam(name, type_=Text) for name in ("key", "keys_end", "pattern"))
+LOWEST, BELOW_ID, FOUND_AT_MOST = (
+    bindparam(name, type_=BigInteger) for name in ("lowest", "below", "at_most")
+)
+"""The words, and behind what begins with them; as a pattern; between which ids, and how many."""
+
+
+def _are_shown(those: FromClause, before_id: Id | None = None) -> ColumnElement[bool]:
     """Their mailings are no longer being written; and they are below that id."""
     staged = select(mailings.c.id).where(mailings.c.state == MailingState.STAGED)
     is_below = true() if before_id is None else those.c.id < before_id
@@ -74,27 +87,24 @@ def recipients(
     """
     key = words.strip().lower()
     without_parallel_workers(connection)
-    newest = connection.execute(select(func.max(deliveries.c.id))).scalar_one()
+    newest = connection.execute(FIND_NEWEST_ID).scalar_one()
     if not key or newest is None:
         return []
     before, older = newest + 1 if before_id is None else max(0, before_id), newest - RECENT + 1
     if before > older:
-        ids = _with_part(key, deliveries.c.id.between(older, before - 1), limit)
+        found = _with_part(connection, key, older, before, limit)
     else:  # the next page of many is near, and need not be looked for among all of its block
         older = before - NEARBY_READ
-        fits = func.substr(deliveries.c.address_key, 1, len(key)) == key  # by no index of addresses
-        is_near = deliveries.c.id.between(older, before - 1)
-        ids = _newest(select(deliveries.c.id).where(is_near, fits, _are_shown(deliveries)), limit)
-    found = _found(connection, ids)
+        found = _read(connection, FIND_NEARBY, key=key, lowest=older, below=before, at_most=limit)
     if len(found) < limit:
-        found += _found(connection, _beginning_with(key, older, limit - len(found)))
+        begins = {"key": key, "keys_end": key + "\U0010ffff"}
+        found += _read(connection, FIND_BEGINNING, **begins, below=older, at_most=limit - len(found))
     return found
 
 
 def not_recent(connection: Connection) -> NotSearched | None:
     """The deliveries in which `recipients` looks for the beginning of an address only, if there are any."""
-    newest = select(func.max(deliveries.c.id)).scalar_subquery()
-    return _rest(connection, deliveries.c.id <= newest - RECENT)
+    return _rest(connection, FIND_NOT_RECENT, {"recent": RECENT})
 
 
 def further_back(connection: Connection, words: str, before_id: int, limit: int = 50) -> LookedFurther:
@@ -102,51 +112,69 @@ def further_back(connection: Connection, words: str, before_id: int, limit: int 
     without_parallel_workers(connection)
     before_id = max(0, before_id)
     key, lowest = words.strip().lower(), max(0, before_id - LOOKED_THROUGH)
-    chosen = deliveries.c.id.between(lowest, before_id - 1)
-    found = _found(connection, _with_part(key, chosen, limit + 1))
+    found = _with_part(connection, key, lowest, before_id, limit + 1)
     if len(found) > limit:
         found = found[:limit]
         lowest = found[-1][0].id
-    return LookedFurther(found, _rest(connection, deliveries.c.id < lowest))
+    return LookedFurther(found, _rest(connection, FIND_FURTHER_BACK, {"below": lowest}))
 
 
 def of_address(
     connection: Connection, address_key: str, before_id: int | None = None, limit: int = 50
 ) -> list[Found]:
     """The newest deliveries to exactly this address, below `before_id`; of all, by its index."""
-    return _found(connection, _in_its_blocks(deliveries.c.address_key == address_key, before_id, limit))
+    return _read(
+        connection, _found(_in_its_blocks(deliveries.c.address_key == address_key, before_id, limit))
+    )
 
 
-def _rest(connection: Connection, chosen: ColumnElement[bool]) -> NotSearched | None:
-    newest = select(deliveries.c.id, deliveries.c.mailing_id).where(chosen).order_by(deliveries.c.id.desc())
-    first = newest.limit(1).subquery()
-    found = select(first.c.id, mailings.c.created_at).join(mailings, mailings.c.id == first.c.mailing_id)
-    row = connection.execute(found).one_or_none()
+def _rest(connection: Connection, of: Select[Any], values: dict[str, int]) -> NotSearched | None:
+    row = connection.execute(of, values).one_or_none()
     return None if row is None else NotSearched(row[0] + 1, row[1])
 
 
-def _found(connection: Connection, ids: Select[tuple[int]]) -> list[Found]:
-    statement = (
+def _newest_of(chosen: ColumnElement[bool]) -> Select[Any]:
+    """Its id, and when it was accepted."""
+    newest = select(deliveries.c.id, deliveries.c.mailing_id).where(chosen).order_by(deliveries.c.id.desc())
+    first = newest.limit(1).subquery()
+    return select(first.c.id, mailings.c.created_at).join(mailings, mailings.c.id == first.c.mailing_id)
+
+
+def _with_part(connection: Connection, key: str, lowest: int, before_id: int, limit: int) -> list[Found]:
+    """Those from `lowest` on, below `before_id`, in whose address or name it is."""
+    given = {"key": key, "pattern": pattern_of(key)}
+    return _read(connection, FIND_PART, **given, lowest=lowest, below=before_id, at_most=limit)
+
+
+def _read(connection: Connection, found: Select[Any], **values: str | int) -> list[Found]:
+    return [(as_delivery(row[:-1]), row[-1]) for row in connection.execute(found, values)]
+
+
+def _found(ids: Select[tuple[int]]) -> Select[Any]:
+    return (
         select(*DELIVERY_COLUMNS, mailings.c.subject)
         .join(mailings, mailings.c.id == deliveries.c.mailing_id)
         .where(deliveries.c.id.in_(ids))
         .order_by(deliveries.c.id.desc())
     )
-    return [(as_delivery(row[:-1]), row[-1]) for row in connection.execute(statement)]
 
 
-def _with_part(key: str, chosen: ColumnElement[bool], limit: int) -> Select[tuple[int]]:
-    in_address = contains(deliveries.c.address_key, key)
-    in_name = (deliveries.c.name != "") & contains_in_any_case(deliveries.c.name, key)
-    return _newest(select(deliveries.c.id).where(chosen, in_address | in_name, _are_shown(deliveries)), limit)
+def _part() -> Select[tuple[int]]:
+    in_address = contains(deliveries.c.address_key, SEARCHED_KEY)
+    in_name = (deliveries.c.name != "") & contains_in_any_case(deliveries.c.name, PATTERN)
+    # Whose else it is, is asked of what fits, and not before of twenty thousand.
+    fits = case((in_address | in_name, _are_shown(deliveries)), else_=false())
+    return _newest(select(deliveries.c.id).where(IS_BETWEEN, fits), FOUND_AT_MOST)
 
 
-def _beginning_with(key: str, before_id: int, limit: int) -> Select[tuple[int]]:
-    begins = deliveries.c.address_key.between(key, key + "\U0010ffff")
-    return _in_its_blocks(begins, before_id, limit)
+def _nearby() -> Select[tuple[int]]:
+    begins = (
+        func.substr(deliveries.c.address_key, 1, func.length(SEARCHED_KEY)) == SEARCHED_KEY
+    )  # by no index of addresses
+    return _newest(select(deliveries.c.id).where(IS_BETWEEN, begins, _are_shown(deliveries)), FOUND_AT_MOST)
 
 
-def _in_its_blocks(fits: ColumnElement[bool], before_id: int | None, limit: int) -> Select[tuple[int]]:
+def _in_its_blocks(fits: ColumnElement[bool], before_id: Id | None, limit: Id) -> Select[tuple[int]]:
     """`fits`: by the index of addresses alone."""
     blocks = select(_blocks(fits, before_id, limit)).limit(BLOCKS_JOINED).subquery()
     # First all that these blocks have: a planner that sorts by reading all deliveries backwards meets none.
@@ -159,7 +187,7 @@ def _in_its_blocks(fits: ColumnElement[bool], before_id: int | None, limit: int)
     return _newest(select(hits.c.id).where(hits.c.id.is_not(None), _are_shown(hits, before_id)), limit)
 
 
-def _blocks(fits: ColumnElement[bool], before_id: int | None, limit: int) -> CTE:
+def _blocks(fits: ColumnElement[bool], before_id: Id | None, limit: Id) -> CTE:
     """Blocks, the newest first, each with how many were found in newer ones; until that is enough."""
     oldest = select(block_of(func.min(deliveries.c.id))).scalar_subquery()
     newest = select(block_of(func.max(deliveries.c.id)).label("block"), literal(0, BigInteger).label("found"))
@@ -174,5 +202,18 @@ def _blocks(fits: ColumnElement[bool], before_id: int | None, limit: int) -> CTE
     return blocks.union_all(following.where(blocks.c.block > oldest, blocks.c.found < limit))
 
 
-def _newest(ids: Select[Any], limit: int) -> Select[tuple[int]]:
+def _newest(ids: Select[Any], limit: Id) -> Select[tuple[int]]:
     return ids.order_by(ids.selected_columns.id.desc()).limit(limit)
+
+
+# Made once: to make one takes longer than to read by it.
+IS_BETWEEN = (deliveries.c.id >= LOWEST) & (deliveries.c.id < BELOW_ID)
+FIND_NEWEST_ID = select(func.max(deliveries.c.id))
+FIND_PART, FIND_NEARBY = _found(_part()), _found(_nearby())
+FIND_BEGINNING = _found(
+    _in_its_blocks(deliveries.c.address_key.between(SEARCHED_KEY, KEYS_END), BELOW_ID, FOUND_AT_MOST)
+)
+FIND_NOT_RECENT = _newest_of(
+    deliveries.c.id <= FIND_NEWEST_ID.scalar_subquery() - bindparam("recent", type_=BigInteger)
+)
+FIND_FURTHER_BACK = _newest_of(deliveries.c.id < BELOW_ID)

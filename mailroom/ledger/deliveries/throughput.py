@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    bindparam,
     case,
     false,
     func,
@@ -99,23 +100,26 @@ def _came_back(began: int) -> Select[Any]:
 
 
 def _last_batch(connection: Connection) -> int:
-    newest = select(deliveries.c.batch_id).where(IN_A_BATCH).order_by(deliveries.c.batch_id.desc())
-    return connection.execute(newest.limit(1)).scalar() or 0
+    return connection.execute(FIND_LAST_BATCH).scalar() or 0
 
 
 def _first_batch_after(connection: Connection, moment: int, last: int) -> int:
-    """The lowest id of a batch some of which was sent after `moment`; past the last when there is none.
+    """The lowest id of a batch some of which was sent after `moment`; past the last when there is none."""
+    given = {"past_the_last": last + 1, "moment": moment}
+    return int(connection.execute(BISECT_BATCHES, given).scalar_one())
 
-    By bisection in one statement: each row is half of the one before.
-    """
-    ends = select(literal(1, BigInteger).label("low"), literal(last + 1, BigInteger).label("high"))
-    halves = ends.cte("halves", recursive=True)
+
+def _bisected() -> Select[Any]:
+    """In one statement: each row is half of the one before."""
+    past_the_last, moment = (bindparam(name, type_=BigInteger) for name in ("past_the_last", "moment"))
+    halves = select(literal(1, BigInteger).label("low"), past_the_last.label("high")).cte(
+        "halves", recursive=True
+    )
     low, high = halves.c.low, halves.c.high
     middle = (low + high) // 2
     is_before = _sent_at(middle) < moment
     halved = select(case((is_before, middle + 1), else_=low), case((is_before, high), else_=middle))
-    halves = halves.union_all(halved.where(low < high))
-    return int(connection.execute(select(func.max(halves.c.low))).scalar_one())
+    return select(func.max(halves.union_all(halved.where(low < high)).c.low))
 
 
 def _sent_at(batch_id: ColumnElement[int]) -> ColumnElement[int]:
@@ -127,3 +131,9 @@ def _sent_at(batch_id: ColumnElement[int]) -> ColumnElement[int]:
         .limit(1)
         .scalar_subquery()
     )
+
+
+FIND_LAST_BATCH = (
+    select(deliveries.c.batch_id).where(IN_A_BATCH).order_by(deliveries.c.batch_id.desc()).limit(1)
+)
+BISECT_BATCHES = _bisected()

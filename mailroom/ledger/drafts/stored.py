@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, String, bindparam, delete, insert, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    String,
+    bindparam,
+    delete,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from mailroom.database import clock, pipeline
 from mailroom.database.clock import from_millis, now_millis
@@ -103,6 +114,12 @@ class Writing:
 
 
 FIND_DRAFTS = select(*(drafts.c[name] for name in StoredDraft.__slots__))
+FIND_UID_OF_MAILING = Statement(
+    select(drafts.c.uid)
+    .where(drafts.c.mailing_id == bindparam("of_mailing", type_=BigInteger))
+    .order_by(drafts.c.id)
+    .limit(1)
+)
 LOOK_AT_DRAFT = Statement(FIND_DRAFTS.where(drafts.c.uid == bindparam("of_uid", type_=String)))
 LIST_DRAFTS = select(*(drafts.c[name] for name in ListedDraft._fields[:-1]), users.c.email).outerjoin(
     users, users.c.id == drafts.c.changed_by
@@ -151,8 +168,8 @@ def look(database: Database, uid: str) -> StoredDraft | None:
 
 def uid_of_mailing(connection: Connection, mailing_id: int) -> str | None:
     """Of the draft that became this mailing."""
-    query = select(drafts.c.uid).where(drafts.c.mailing_id == mailing_id).order_by(drafts.c.id).limit(1)
-    return connection.execute(query).scalar_one_or_none()
+    found = FIND_UID_OF_MAILING.one(connection, of_mailing=mailing_id)
+    return None if found is None else str(found[0])
 
 
 def page(

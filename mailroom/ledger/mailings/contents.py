@@ -106,13 +106,15 @@ FIND_TO_COMPILE = Statement(
     .join(contents, contents.c.mailing_id == mailings.c.id)
     .where(any_of(mailings.c.id, "chosen"))
 )
-FIND_IF_KEPT = select(
-    select(contents.c.mailing_id).where(contents.c.mailing_id == mailings.c.id).exists()
-    & (
-        mailings.c.message_id.is_(None)
-        | select(originals.c.mailing_id).where(originals.c.mailing_id == mailings.c.id).exists()
-    )
-).where(mailings.c.id == CONTENT_MAILING_ID)
+FIND_IF_KEPT = Statement(
+    select(
+        select(contents.c.mailing_id).where(contents.c.mailing_id == mailings.c.id).exists()
+        & (
+            mailings.c.message_id.is_(None)
+            | select(originals.c.mailing_id).where(originals.c.mailing_id == mailings.c.id).exists()
+        )
+    ).where(mailings.c.id == CONTENT_MAILING_ID)
+)
 FIND_FILES_TO_SLICE = Statement(
     select(
         attachments.c.filename,
@@ -123,6 +125,12 @@ FIND_FILES_TO_SLICE = Statement(
     )
     .where(attachments.c.mailing_id == CONTENT_MAILING_ID)
     .order_by(attachments.c.id)
+)
+FIND_NAMES_OF_FILES = Statement(
+    select(attachments.c.filename, attachments.c.content_type, func.length(attachments.c.data))
+    .where(attachments.c.mailing_id == CONTENT_MAILING_ID)
+    .order_by(attachments.c.id)
+    .limit(bindparam("at_most", type_=BigInteger))
 )
 FIND_SHOWN_RECIPIENTS = Statement(
     select(deliveries.c.mailing_id, deliveries.c.address, deliveries.c.name, deliveries.c.role)
@@ -157,8 +165,8 @@ def of(connection: Connection, mailing_id: int) -> StoredContent | None:
 
 def gone(connection: Connection, mailing_id: int) -> str | None:
     """Why nothing of this mailing can be sent any more; None: all that it says is there."""
-    is_kept = connection.execute(FIND_IF_KEPT, {"mailing": mailing_id}).scalar_one_or_none()
-    return None if is_kept else CONTENT_IS_DELETED
+    found = FIND_IF_KEPT.one(connection, mailing=mailing_id)
+    return None if found and found[0] else CONTENT_IS_DELETED
 
 
 def to_compile(connection: Connection, mailing_ids: Collection[int]) -> list[ToCompile]:
@@ -178,9 +186,7 @@ def sliced_files_of(connection: Connection, mailing_id: int) -> list[SlicedFile]
 
 def names_of_files(connection: Connection, mailing_id: int, limit: int) -> list[KeptFile]:
     """The first `limit` of them, without reading what is in them."""
-    columns = (attachments.c.filename, attachments.c.content_type, func.length(attachments.c.data))
-    statement = select(*columns).where(attachments.c.mailing_id == mailing_id).order_by(attachments.c.id)
-    return [KeptFile(*row) for row in connection.execute(statement.limit(limit))]
+    return [KeptFile(*row) for row in FIND_NAMES_OF_FILES.all(connection, mailing=mailing_id, at_most=limit)]
 
 
 Shows = dict[int, list[Shown]]

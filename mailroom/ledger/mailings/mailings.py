@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    func,
+    select,
+)
 
-from mailroom.database.any_case import contains_in_any_case
+from mailroom.database.any_case import contains_in_any_case, pattern_of
 from mailroom.database.engine import AnyRow
-from mailroom.database.newest_first import newest_first
 from mailroom.database.statement import Statement
 from mailroom.database.together import Together
 from mailroom.ledger.mailings import counters
@@ -100,6 +109,19 @@ IS_MAILING = mailings.c.id == bindparam("of_mailing", type_=BigInteger)
 
 LISTED = select(mailings).where(mailings.c.state != MailingState.STAGED)
 SELECT_MAILING = LISTED.where(IS_MAILING)
+BELOW_MAILING = bindparam("below", type_=BigInteger)
+IS_BELOW_IT = mailings.c.id < BELOW_MAILING
+COUNT_HELD = select(
+    select(func.count(mailings.c.id)).where(IS_HELD).scalar_subquery()
+    + select(func.count(mailings.c.id)).where(IS_TRIPPED).scalar_subquery()
+)
+FIND_HELD, FIND_TRIPPED = (
+    select(mailings.c.id, mailings.c.subject, mailings.c.held_for)
+    .where(kind)
+    .order_by(mailings.c.id.desc())
+    .limit(bindparam("at_most", type_=BigInteger))
+    for kind in (IS_HELD, IS_TRIPPED)
+)
 FIND_ACCEPTED = Statement(
     select(
         mailings.c.uid, mailings.c.total, mailings.c.state, mailings.c.accept_ms, mailings.c.duplicates
@@ -145,8 +167,14 @@ def several(connection: Connection, mailing_ids: Iterable[int]) -> list[Mailing]
 
 def page(connection: Connection, before_id: int | None = None, limit: int = 50) -> list[Mailing]:
     """The newest `limit` mailings with an id below `before_id`."""
-    found = newest_first(connection, LISTED, mailings.c.id, limit=limit, older_than=before_id)
-    return _with_counts(connection, found)
+    given = {"at_most": limit} if before_id is None else {"at_most": limit, "below": before_id}
+    return _with_counts(connection, connection.execute(_page(before_id is not None), given))
+
+
+@cache
+def _page(is_older: bool) -> Select[Any]:
+    newest = LISTED.order_by(mailings.c.id.desc()).limit(bindparam("at_most", type_=BigInteger))
+    return newest.where(IS_BELOW_IT) if is_older else newest
 
 
 def search(
@@ -155,24 +183,35 @@ def search(
     """The newest mailings below `before_id` whose subject contains `words`, whatever the case; of the next
     SUBJECTS_SEARCHED.
     """
-    is_near = mailings.c.id >= _lowest_searched(before_id)
-    fitting = LISTED.where(is_near, contains_in_any_case(mailings.c.subject, words))
-    found = newest_first(connection, fitting, mailings.c.id, limit=limit, older_than=before_id)
-    return _with_counts(connection, found)
+    given = {"pattern": pattern_of(words), "at_most": limit, **_searched(before_id)}
+    return _with_counts(connection, connection.execute(_fitting(before_id is not None), given))
+
+
+@cache
+def _fitting(is_older: bool) -> Select[Any]:
+    fits = contains_in_any_case(mailings.c.subject, bindparam("pattern", type_=Text))
+    return _page(is_older).where(mailings.c.id >= _lowest_searched(is_older), fits)
 
 
 def not_searched(connection: Connection, before_id: int | None = None) -> NotSearched | None:
     """Where the same search stops; None: it comes to the end."""
-    rest = LISTED.with_only_columns(mailings.c.id + 1, mailings.c.created_at)
-    rest = rest.where(mailings.c.id < _lowest_searched(before_id)).order_by(mailings.c.id.desc()).limit(1)
-    row = connection.execute(rest).one_or_none()
+    row = connection.execute(_rest(before_id is not None), _searched(before_id)).one_or_none()
     return None if row is None else NotSearched(*row)
 
 
-def _lowest_searched(before_id: int | None) -> Any:
-    if before_id is not None:
-        return max(0, before_id - SUBJECTS_SEARCHED)
-    return select(func.max(mailings.c.id)).scalar_subquery() + 1 - SUBJECTS_SEARCHED
+@cache
+def _rest(is_older: bool) -> Select[Any]:
+    rest = LISTED.with_only_columns(mailings.c.id + 1, mailings.c.created_at)
+    return rest.where(mailings.c.id < _lowest_searched(is_older)).order_by(mailings.c.id.desc()).limit(1)
+
+
+def _lowest_searched(is_older: bool) -> ColumnElement[int]:
+    newest = select(func.max(mailings.c.id) + 1).scalar_subquery()
+    return (BELOW_MAILING if is_older else newest) - bindparam("searched", type_=BigInteger)
+
+
+def _searched(before_id: int | None) -> dict[str, int]:
+    return {"searched": SUBJECTS_SEARCHED} | ({} if before_id is None else {"below": before_id})
 
 
 def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing]:
@@ -191,28 +230,21 @@ def _mailing(row: AnyRow, live: Mapping[State, int]) -> Mailing:
     return Mailing(**values, counts=counted)
 
 
-def is_any_held() -> ColumnElement[bool]:
-    return or_(*(select(mailings.c.id).where(kind).exists() for kind in (IS_HELD, IS_TRIPPED)))
+def is_any_held(*, by_itself: bool = False) -> ColumnElement[bool]:
+    return select(mailings.c.id).where(IS_TRIPPED if by_itself else IS_HELD).exists()
 
 
 def held(connection: Connection, limit: int, *, by_itself: bool = False) -> list[tuple[int, str, str]]:
     """(id, subject, why) of the newest mailings that workers paused, or that paused themselves, and nobody
     has resumed. Single emails whose sender is refused may be many thousands.
     """
-    statement = (
-        select(mailings.c.id, mailings.c.subject, mailings.c.held_for)
-        .where(IS_TRIPPED if by_itself else IS_HELD)
-        .order_by(mailings.c.id.desc())
-        .limit(limit)
-    )
-    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+    rows = connection.execute(FIND_TRIPPED if by_itself else FIND_HELD, {"at_most": limit})
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def count_held(connection: Connection) -> int:
     """Of both kinds."""
-    held, tripped = (select(func.count(mailings.c.id)).where(kind) for kind in (IS_HELD, IS_TRIPPED))
-    both = select(held.scalar_subquery() + tripped.scalar_subquery())
-    return int(connection.execute(both).scalar_one())
+    return int(connection.execute(COUNT_HELD).scalar_one())
 
 
 def not_active(connection: Connection, mailing_ids: Iterable[int]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,15 +88,20 @@ def look(database: Database, token: str) -> SignIn | None:
     return None if row is None else _sign_in(row)
 
 
-def with_a_fact(fact: ColumnElement[bool]) -> Statement:
-    """What look_with_a_fact() asks."""
-    return Statement(OF_TOKEN.add_columns(fact.label("fact")))
+def with_facts(facts: Iterable[ColumnElement[bool]]) -> Statement:
+    """What look_with_facts() asks."""
+    return Statement(OF_TOKEN.add_columns(*(fact.label(f"fact_{n}") for n, fact in enumerate(facts))))
 
 
-def look_with_a_fact(database: Database, token: str, question: Statement) -> tuple[SignIn, bool] | None:
-    """The same; and whether something else is so, for who needs that as well, in the same round trip."""
+def look_with_facts(
+    database: Database, token: str, question: Statement
+) -> tuple[SignIn, Sequence[bool]] | None:
+    """The same; and whether other things are so, for who needs that as well, in the same round trip."""
     row = database.look(question, hash=token_hash(token))
-    return None if row is None else (_sign_in(row[:-1]), bool(row[-1]))
+    if row is None:
+        return None
+    ends = len(SIGN_IN_COLUMNS)
+    return _sign_in(row[:ends]), row[ends:]
 
 
 def find(connection: Connection, token: str) -> SignIn | None:

@@ -33,6 +33,15 @@ class ParkedThere(NamedTuple):
     longest_ms: int
 
 
+_OF_EACH = parked_sessions.c.server, parked_sessions.c.stage
+COUNT_PARKED = (
+    select(*_OF_EACH, func.count(), now_millis() - func.min(parked_sessions.c.since))
+    .where(parked_sessions.c.noted_until > now_millis())
+    .group_by(*_OF_EACH)
+    .order_by(*_OF_EACH)
+)
+
+
 def note(connection: Connection, worker: str, found: Sequence[ParkedSession]) -> None:
     """Replaces what `worker` had noted; what the dead had is forgotten too."""
     now: int = connection.execute(select(now_millis())).scalar_one()
@@ -55,11 +64,4 @@ def note(connection: Connection, worker: str, found: Sequence[ParkedSession]) ->
 
 def present(connection: Connection) -> list[ParkedThere]:
     """Those of all workers, by server and stage."""
-    of_each = parked_sessions.c.server, parked_sessions.c.stage
-    counted = (
-        select(*of_each, func.count(), now_millis() - func.min(parked_sessions.c.since))
-        .where(parked_sessions.c.noted_until > now_millis())
-        .group_by(*of_each)
-        .order_by(*of_each)
-    )
-    return [ParkedThere(*row) for row in connection.execute(counted)]
+    return [ParkedThere(*row) for row in connection.execute(COUNT_PARKED)]

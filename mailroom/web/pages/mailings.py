@@ -19,7 +19,7 @@ from mailroom.ledger.deliveries import bulk_actions, deliveries, search
 from mailroom.ledger.deliveries.bulk_actions import Decision
 from mailroom.ledger.deliveries.deliveries import Delivery
 from mailroom.ledger.deliveries.outcomes import NOT_BOUNCED
-from mailroom.ledger.deliveries.timeline import marks_of
+from mailroom.ledger.deliveries.timeline import Ends, ends_of, marks_of
 from mailroom.ledger.drafts import stored as drafts
 from mailroom.ledger.mailings import contents, mailings
 from mailroom.ledger.mailings.mailings import Mailing
@@ -259,11 +259,11 @@ class HowItStands(NamedTuple):
 def _standing(connection: Connection, mailing_id: int, with_letter: bool) -> HowItStands:
     reads, settings = Together(connection), mailroom().settings
     found, clock_now = reads.ask(mailings.get, mailing_id), reads.ask(clock.now)
-    hold = reads.ask(holding.present, settings.hold)
+    hold, ends = reads.ask(holding.present, settings.hold), reads.ask(ends_of, mailing_id)
     mailing, now = found() or abort(404), clock_now()
     reads = Together(connection)
     why = reads.ask(blockers, mailroom(), configured(settings), mailing, now, hold())
-    timeline = reads.ask(_timeline, mailing, now)
+    timeline = reads.ask(_timeline, mailing, now, ends())
     shown = reads.ask(_as_written, mailing) if with_letter else None
     return HowItStands(mailing, now, why(), timeline(), shown() if shown else None)
 
@@ -272,8 +272,8 @@ def _as_written(connection: Connection, mailing: Mailing) -> LetterOnPage:
     return looked_at(letter.as_written, connection, mailing)
 
 
-def _timeline(connection: Connection, mailing: Mailing, now: int) -> Timeline | None:
-    marks, weight = marks_of(connection, mailing.id, mailing.total, now)
+def _timeline(connection: Connection, mailing: Mailing, now: int, ends: Ends) -> Timeline | None:
+    marks, weight = marks_of(connection, mailing.id, mailing.total, now, ends)
     return build(marks, weight)
 
 

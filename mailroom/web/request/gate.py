@@ -31,7 +31,7 @@ PUBLIC = {"sign_in", "health", "api", "metrics", "unsubscribe", "provider_door"}
 STRANGERS_LIMIT = 64 * 1024
 """Bytes of a form that somebody sends who is not signed in: reading a large one costs seconds."""
 
-FIND_VISITOR = sign_ins.with_a_fact(banners.IS_THERE_ANY)
+FIND_VISITOR = sign_ins.with_facts(banners.ARE_THERE_ANY)
 
 TOKEN = "sign_in"
 """Where the session cookie keeps the browser's token."""
@@ -69,11 +69,11 @@ def _visitor() -> SignIn | None:
     token = session.get(TOKEN)
     if not token or request.method not in origin.READING:
         return current()
-    found = sign_ins.look_with_a_fact(mailroom().database, token, FIND_VISITOR)
+    found = sign_ins.look_with_facts(mailroom().database, token, FIND_VISITOR)
     if found is None:
         return None
-    sign_in, is_there_any = found
-    banners.note(is_there_any)
+    sign_in, are_there_any = found
+    banners.note(are_there_any)
     return sign_in
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from flask import Flask, g
 from sqlalchemy import Connection, select
@@ -26,15 +28,16 @@ from mailroom.web.layout.filters import duration
 HELD_SHOWN = 5
 """Mailings of a kind that every page tells of: whose sender is refused may have thousands."""
 
-IS_THERE_ANY = (
-    ~holding.is_free()
-    | circuit.is_any_troubled()
-    | mailings.is_any_held()
-    | webhook_endpoints.is_any_given_up()
+ARE_THERE_ANY = (
+    ~holding.is_free(),
+    circuit.is_any_troubled(),
+    mailings.is_any_held(),
+    mailings.is_any_held(by_itself=True),
+    webhook_endpoints.is_any_given_up(),
 )
-"""SQL. Most pages have none: one question instead of four."""
+"""SQL, of each kind of them. Most pages have none, and are told so along with who looks at them."""
 
-ASK_WHETHER_ANY = Statement(select(IS_THERE_ANY))
+ASK_WHETHER_ANY = Statement(select(*ARE_THERE_ANY))
 
 
 class Banners(NamedTuple):
@@ -66,10 +69,11 @@ def init_app(app: Flask) -> None:
     )
 
 
-def note(is_there_any: bool) -> None:
+def note(are_there_any: Sequence[bool]) -> None:
     """For who has asked that, in this request."""
     g.pop("banners", None)  # of an earlier request: g may outlive one
-    g.has_banners = is_there_any or mailroom().settings.hold
+    by_ledger, *others = map(bool, are_there_any)
+    g.has_banners = [by_ledger or mailroom().settings.hold, *others]
 
 
 def _banners() -> Banners:
@@ -78,28 +82,34 @@ def _banners() -> Banners:
         return NONE  # a stranger's error page
     if "banners" not in g:
         try:
-            g.banners = _read() if _is_there_any() else NONE
+            there = _are_there_any()
+            g.banners = _read(there) if any(there) else NONE
         except SQLAlchemyError:
             return NONE  # a page that needs the ledger says so itself; one that does not shall be shown
     found: Banners = g.banners
     return found
 
 
-def _is_there_any() -> bool:
+def _are_there_any() -> list[bool]:
     if "has_banners" not in g:
-        (found,) = mailroom().database.look(ASK_WHETHER_ANY) or (False,)
-        note(bool(found))
-    return bool(g.has_banners)
+        note(mailroom().database.look(ASK_WHETHER_ANY) or [False] * len(ARE_THERE_ANY))
+    there: list[bool] = g.has_banners
+    return there
 
 
-def _read() -> Banners:
+def _read(there: Sequence[bool]) -> Banners:
+    """Those kinds that there are."""
+    reads: tuple[Callable[[Connection], list[Any]], ...] = (
+        _holds,
+        _server_troubles,
+        partial(mailings.held, limit=HELD_SHOWN + 1),
+        partial(mailings.held, limit=HELD_SHOWN + 1, by_itself=True),
+        webhook_endpoints.given_up,
+    )
     with mailroom().database.read_at_once() as connection:
-        reads = Together(connection)
-        holds, troubles = reads.ask(_holds), reads.ask(_server_troubles)
-        held = reads.ask(mailings.held, limit=HELD_SHOWN + 1)
-        tripped = reads.ask(mailings.held, limit=HELD_SHOWN + 1, by_itself=True)
-        given_up = reads.ask(webhook_endpoints.given_up)
-        return Banners(holds(), troubles(), held(), tripped(), given_up())
+        together = Together(connection)
+        asked = [together.ask(read) if is_any else list for read, is_any in zip(reads, there, strict=True)]
+        return Banners(*(found() for found in asked))
 
 
 def _holds(connection: Connection) -> list[Hold]:
