@@ -10,7 +10,8 @@ from mailroom.database.engine import Database
 from mailroom.queue import Queue
 from mailroom.settings import Settings, load_or_exit
 from mailroom.web import Mailroom, api
-from mailroom.web.layout import assets, filters, navigation, reader_zone
+from mailroom.web.layout import assets, filters, fragments, links, navigation, reader_zone
+from mailroom.web.layout.template_globals import SharedGlobals
 from mailroom.web.pages import (
     attention,
     calendar,
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=64 * MEBIBYTE,
         MAX_FORM_MEMORY_SIZE=32 * MEBIBYTE,  # a pasted list, a long letter; Flask's 500 kB would lose them
     )
+    app.jinja_environment = SharedGlobals
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["mailroom"] = Mailroom(
@@ -71,6 +73,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     attempts.init_app(app, settings)
     providers.init_app(app, settings)
     assets.init_app(app)
+    links.init_app(app)
+    fragments.init_app(app)
     errors.init_app(app)
     filters.init_app(app)
     reader_zone.init_app(app)

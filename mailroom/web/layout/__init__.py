@@ -1,1 +1,4 @@
-"""Layout of every page: assets.py, navigation.py, filters.py, reader_zone.py."""
+"""Layout of every page.
+
+assets.py, links.py, fragments.py, template_globals.py, navigation.py, filters.py, reader_zone.py.
+"""

@@ -7,7 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, g, request, url_for
+from flask import Flask, Response, request
+
+from mailroom.web.layout.links import link_to
 
 
 def init_app(app: Flask) -> None:
@@ -25,21 +27,16 @@ def init_app(app: Flask) -> None:
         if endpoint == "static" and "v" not in values and "filename" in values:
             values["v"] = version(values["filename"])
 
-    app.add_template_global(asset)
+    @app.template_global()
+    def asset(filename: str) -> str:
+        """A static file's address."""
+        return link_to("static", filename=filename)
 
     @app.after_request
     def _kept(response: Response) -> Response:
         if request.endpoint == "static" and response.status_code in (200, 304):
             response.headers["Cache-Control"] = f"public, {_age(request.path)}"
         return response
-
-
-def asset(filename: str) -> str:
-    """A static file's address; made once for a page, which names its fifty drawings as often."""
-    made: dict[str, str] = g.setdefault("assets", {})
-    if filename not in made:
-        made[filename] = url_for("static", filename=filename)
-    return made[filename]
 
 
 def _age(path: str) -> str:

@@ -21,6 +21,11 @@ def count(value: int, noun: str, plural: str = "") -> str:
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
 
 
+def ended(counts: Mapping[states.State, int]) -> int:
+    """How many have an outcome."""
+    return sum(counts.get(state, 0) for state in states.TERMINAL)
+
+
 def duration(milliseconds: float) -> str:
     """12 ms, 3.4 s, 2 min 5 s, 1 h 20 min"""
     if milliseconds < 1000:
@@ -64,6 +69,6 @@ def attributes(values: Mapping[str, object]) -> Markup:
 
 
 def init_app(app: Flask) -> None:
-    for filter_ in (number, count, duration, size, iso, attributes):
+    for filter_ in (number, count, ended, duration, size, iso, attributes):
         app.jinja_env.filters[filter_.__name__] = filter_
     app.jinja_env.globals["states"] = states

@@ -45,9 +45,11 @@ def local_time(moment: datetime, style: str = "short") -> str:
     """2026-11-23 10:30 CET, as the page is served; `exact`: 10:30:00.123 CET; `hour`: 10:30 CET."""
     zone = reader_zone()
     local = moment.astimezone(zone)
+    name = short_name(local, zone)
     if style == "exact":
-        return f"{local.time().isoformat('milliseconds')} {short_name(moment, zone)}"
-    return f"{local:{'%H:%M' if style == 'hour' else '%Y-%m-%d %H:%M'}} {short_name(moment, zone)}"
+        return f"{local.time().isoformat('milliseconds')} {name}"
+    day, time = local.isoformat(timespec="minutes")[: len("2026-11-23T10:30")].split("T")
+    return f"{time} {name}" if style == "hour" else f"{day} {time} {name}"
 
 
 def planned_time(typed: str, zone: ZoneInfo | None = None) -> WallTime | None:
