@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from mailroom.database.clock import now_millis
+from mailroom.database.engine import AnyRow
+from mailroom.database.together import Together
 from mailroom.ledger.feedback.reports import count_unmatched
 from mailroom.ledger.mailings import sums
 from mailroom.ledger.mailings.mailings import count_held
@@ -33,24 +35,41 @@ class Totals:
     round_ms: int | None
 
 
+FIND_LAST_ROUND = select(now_millis() - sweeper.c.swept_at, sweeper.c.round_ms)
+COUNT_IN_BATCHES = select(func.coalesce(func.sum(batches.c.size), 0))
+
+
 def totals(connection: Connection, relays: Collection[str]) -> Totals:
     """`relays`: the servers in use, whose trouble counts."""
-    by_state = sums.of_all(connection)
-    swept = connection.execute(select(now_millis() - sweeper.c.swept_at, sweeper.c.round_ms)).one_or_none()
+    reads = Together(connection)
+    summed, waiting = reads.ask(sums.of_all), reads.ask(_in_batches)
+    last_round = reads.ask(_last_round)
+    troubled, held = reads.ask(circuit.troubled, relays), reads.ask(count_held)
+    unmatched, parked = reads.ask(count_unmatched), reads.ask(_by_stage)
+    by_state, swept = summed(), last_round()
     return Totals(
         mailings={state: summed.mailings for state, summed in by_state.items()},
         deliveries={
             state: sum(summed.deliveries[state] for summed in by_state.values()) for state in COUNTED
         },
-        in_batches=int(connection.execute(select(func.coalesce(func.sum(batches.c.size), 0))).scalar_one()),
-        servers_in_trouble=len(circuit.troubled(connection, relays)),
-        mailings_held=count_held(connection),
+        in_batches=waiting(),
+        servers_in_trouble=len(troubled()),
+        mailings_held=held(),
         complained=sum(summed.complained for summed in by_state.values()),
-        unmatched_reports=count_unmatched(connection),
-        parked_sessions=_by_stage(connection),
+        unmatched_reports=unmatched(),
+        parked_sessions=parked(),
         swept_ms_ago=None if swept is None else int(swept[0]),
         round_ms=None if swept is None else int(swept[1]),
     )
+
+
+def _in_batches(connection: Connection) -> int:
+    return int(connection.execute(COUNT_IN_BATCHES).scalar_one())
+
+
+def _last_round(connection: Connection) -> AnyRow | None:
+    """How long ago it began, and what it took."""
+    return connection.execute(FIND_LAST_ROUND).one_or_none()
 
 
 def _by_stage(connection: Connection) -> dict[str, int]:

@@ -115,3 +115,23 @@ def test_an_empty_ledger_has_nothing_to_add_up(database: Database) -> None:
     assert add_up(database) is None
     with database.read() as connection:
         assert sums.of_all(connection) == {}
+
+
+def test_whatever_became_of_a_mailing_it_is_in_the_sum(database: Database) -> None:
+    """Those that reached everybody are added up apart from the others."""
+    add(database, range(1, 4), sent=3, failed=0)
+    add(database, range(4, 6), sent=3, failed=0, complained=2)
+    add(database, range(6, 9), sent=0, failed=1, bounced=2)
+    add(database, range(9, 11), sent=3, failed=0, state=MailingState.ACTIVE)
+    add(database, range(11, 12), sent=1, failed=0, queued=2, state=MailingState.PAUSED, complained=1)
+    add(database, range(12, 14), sent=3, failed=0, state=MailingState.STAGED)
+    with database.read() as connection:
+        found = sums.of_all(connection)
+    assert {state: (one.mailings, one.complained) for state, one in found.items()} == {
+        MailingState.DONE: (8, 4),
+        MailingState.ACTIVE: (2, 0),
+        MailingState.PAUSED: (1, 1),
+    }
+    done = found[MailingState.DONE].deliveries
+    assert (done[State.SENT], done[State.FAILED], done[State.BOUNCED]) == (15, 3, 6)
+    assert found[MailingState.PAUSED].deliveries[State.QUEUED] == 2

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, not_, select
 
 from mailroom.database.clock import now_millis
+from mailroom.database.engine import AnyRow
+from mailroom.database.together import Together
 from mailroom.database.upsert import Upsert
 from mailroom.ledger.schema import mailing_sums, mailings
 from mailroom.ledger.states import COUNTED, MailingState, State
@@ -46,6 +48,11 @@ KeptSums = dict[str, dict[str, int]]
 
 MAILINGS, COMPLAINTS = "mailings", "complained"
 
+ADDED = (MAILINGS, *(state.value for state in COUNTED), COMPLAINTS)
+
+NO_END = 2**63 - 1
+"""As an id: behind all."""
+
 
 def _kept(insert: Any) -> Any:
     values: dict[str, Any] = {
@@ -63,12 +70,10 @@ KEEP_SUMS = Upsert(mailing_sums, _kept)
 
 def of_all(connection: Connection) -> Sums:
     """By state, those that occur; nothing of what is still being written."""
-    kept = {
-        row.block: row.sums for row in connection.execute(select(mailing_sums.c.block, mailing_sums.c.sums))
-    }
+    kept: dict[int, KeptSums] = {row.block: row.sums for row in connection.execute(FIND_SUMS)}
     behind = max(kept, default=-1) + 1
     added: dict[str, Counter[str]] = defaultdict(Counter)
-    for sums in [*kept.values(), _add_up(connection, mailings.c.id >= behind * SUMMED_BLOCK)]:
+    for sums in [*kept.values(), _add_up(connection, behind * SUMMED_BLOCK, NO_END)]:
         for state, numbers in sums.items():
             added[state].update(numbers)
     return {
@@ -102,7 +107,7 @@ def next_block(connection: Connection) -> int | None:
 def add_up(connection: Connection, block: int) -> KeptSums:
     """What `keep` keeps of it."""
     first = block * SUMMED_BLOCK
-    return _add_up(connection, mailings.c.id.between(first, first + SUMMED_BLOCK - 1))
+    return _add_up(connection, first, first + SUMMED_BLOCK - 1)
 
 
 def keep(connection: Connection, block: int, sums: KeptSums) -> None:
@@ -110,13 +115,42 @@ def keep(connection: Connection, block: int, sums: KeptSums) -> None:
     KEEP_SUMS.run(connection, of_block=block, new_sums=sums, any_open=any_open)
 
 
-def _add_up(connection: Connection, which: ColumnElement[bool]) -> KeptSums:
-    added = (func.sum(mailings.c[name]) for name in (*COUNTED, COMPLAINTS))
-    # Not the column itself: SQLite would go by the index of states, through all mailings.
-    state = func.coalesce(mailings.c.state, "")
-    query = select(state, func.count(), *added).where(which, mailings.c.state != MailingState.STAGED)
-    names = (MAILINGS, *(state.value for state in COUNTED), COMPLAINTS)
-    return {
-        state.value: dict(zip(names, map(int, numbers), strict=True))
-        for state, *numbers in connection.execute(query.group_by(state))
-    }
+def _add_up(connection: Connection, first: int, last: int) -> KeptSums:
+    """Of the mailings with these ids and those between.
+
+    Most have ended and reached everybody. Of these there is little to add, and nothing to sort by state: that
+    took SQLite half of the time.
+    """
+    reads, given = Together(connection), {"first": first, "last": last}
+    usual, others = reads.ask(_added, ADD_UP_USUAL, given), reads.ask(_added, ADD_UP_OTHERS, given)
+    ((number, sent),) = usual()
+    added = {state.value: dict(zip(ADDED, map(int, numbers), strict=True)) for state, *numbers in others()}
+    if number:
+        done = added.setdefault(MailingState.DONE.value, dict.fromkeys(ADDED, 0))
+        done[MAILINGS] += number
+        done[State.SENT.value] += int(sent)
+    return added
+
+
+def _added(
+    connection: Connection, query: Select[*tuple[Any, ...]], given: Mapping[str, int]
+) -> Sequence[AnyRow]:
+    return connection.execute(query, given).all()
+
+
+FIRST, LAST = (bindparam(name, type_=BigInteger) for name in ("first", "last"))
+WHICH = mailings.c.id.between(FIRST, LAST)
+# Not the column itself: SQLite would go by the index of states, through all mailings.
+ITS_STATE = func.coalesce(mailings.c.state, "")
+IS_USUAL = and_(
+    ITS_STATE == MailingState.DONE,
+    mailings.c[State.SENT] == mailings.c.total,
+    mailings.c[COMPLAINTS] == 0,
+)
+ADD_UP_USUAL = select(func.count(), func.sum(mailings.c[State.SENT])).where(WHICH, IS_USUAL)
+ADD_UP_OTHERS = (
+    select(ITS_STATE, func.count(), *(func.sum(mailings.c[name]) for name in ADDED[1:]))
+    .where(WHICH, ITS_STATE != MailingState.STAGED, not_(IS_USUAL))
+    .group_by(ITS_STATE)
+)
+FIND_SUMS = select(mailing_sums.c.block, mailing_sums.c.sums)

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import __version__
+from mailroom.database.together import Together
 from mailroom.engine import neighbours
 from mailroom.ledger import holding, states
 from mailroom.ledger.people import api_keys
@@ -94,9 +95,11 @@ class Now(Collector):
             log.error("the ledger cannot be used", reason=cause(error))
 
     def _totals(self) -> Iterator[Metric]:
-        with self._mailroom.database.read() as connection:
-            found = totals(connection, configured(self._mailroom.settings))
-            is_held = holding.present(connection, self._mailroom.settings.hold) is not None
+        settings = self._mailroom.settings
+        with self._mailroom.database.read_at_once() as connection:
+            reads = Together(connection)
+            asked, hold = reads.ask(totals, configured(settings)), reads.ask(holding.present, settings.hold)
+            found, is_held = asked(), hold() is not None
         yield _one("sending_held", "Whether mail is accepted and none is sent.", int(is_held))
         yield _by("mailings", "Mailings by state.", "state", found.mailings, states.MAILING_STATES)
         yield _by("deliveries", "Deliveries outside batches, by state.", "state", found.deliveries)
