@@ -55,11 +55,11 @@ BEFORE_HEAD = re.compile(r"(?:\s|<!--.*?-->)*+(?:<!doctype[^>]*>)?", re.IGNORECA
 NO_WAY_OUT = '<base target="_blank">'
 """For links: a sandbox forbids new windows; within the frame the browser would connect, and show nothing."""
 
-LINK = re.compile(r"<(a|area)(?=[\s/>])", re.IGNORECASE)
+LINK_TAG = re.compile(r"<(a|area)(?=[\s/>])", re.IGNORECASE)
 NOWHERE = r"<\1 target=_blank "
 """A target of its own, or none in SVG, would count more; of two of a link's the first one does."""
 
-MOST_LINKS = 20_000
+MOST_FRAMED_LINKS = 20_000
 """In a letter: of more none leads anywhere, for each is longer by that."""
 
 
@@ -153,8 +153,8 @@ def _with_pictures(html: bytes, pictures: Iterable[Picture]) -> bytes:
 
 
 def _without_outside(html: str, first: str = "") -> str:
-    has_many = html.count("<a") + html.count("<A") > MOST_LINKS
-    html = LINK.sub(r"<no-\1" if has_many else NOWHERE, OUTSIDE.sub(r"<\1no-\2", html))
+    has_many = html.count("<a") + html.count("<A") > MOST_FRAMED_LINKS
+    html = LINK_TAG.sub(r"<no-\1" if has_many else NOWHERE, OUTSIDE.sub(r"<\1no-\2", html))
     head = BEFORE_HEAD.match(html)
     at = head.end() if head else 0
     return html[:at] + first + NO_WAY_OUT + html[at:]

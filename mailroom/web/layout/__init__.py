@@ -1,4 +1,5 @@
 """Layout of every page.
 
-assets.py, links.py, fragments.py, template_globals.py, navigation.py, filters.py, reader_zone.py.
+navigation.py, filters.py and reader_zone.py are what templates speak in; assets.py and links.py lead from one
+page to another; template_globals.py and fragments.py keep what each page would make anew.
 """
