@@ -16,6 +16,7 @@ from mailroom.content.header.seven_bit import seven_bit
 from mailroom.content.parts import (
     BODY_PIECE,
     DEEPEST,
+    MOST_FIELDS,
     MOST_PARTS,
     Octets,
     ParsedPart,
@@ -25,9 +26,6 @@ from mailroom.content.parts import (
 )
 
 ENCODINGS = ("", "7bit", "8bit", "binary", "quoted-printable", "base64")
-
-MOST_FIELDS = 50_000
-"""Of all parts that have to be looked into."""
 
 _HIGH = re.compile(rb"[\0\x80-\xff]")
 _LONG = re.compile(rb"\n[^\r\n]{%d}" % (MOST_LINE_OCTETS + 1))

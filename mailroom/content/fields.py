@@ -16,6 +16,7 @@ MOST_HEADER_OCTETS = 256 * 1024
 
 _FIELD_ENDS = re.compile(rb"\r\n(?![ \t])")
 _NAME = re.compile(rb"([!-9;-~]++)[ \t]*+:")
+_LINE_ENDS = re.compile(rb"\r\n|\r|\n")
 _BLANK_LINE = re.compile(rb"\r\n([ \t]++)(?=\r\n|\Z)")
 _UNFOLDABLE = re.compile(rb"[\0\r\n]")
 
@@ -76,6 +77,17 @@ def _fields(head: bytes) -> Iterator[Field]:
         if _UNFOLDABLE.search(field.body):
             raise Unmailable(f"the header {field.shown_name} holds a bare CR or LF, or a NUL")
         yield field
+
+
+def patient_fields(head: bytes) -> list[Field]:
+    """Those of a header that has other lines as well, as readers find them that pass these over."""
+    found: list[Field] = []
+    for line in _LINE_ENDS.split(head.replace(b"\0", b"")):
+        if line[:1] in (b" ", b"\t") and found:
+            found[-1] = Field(found[-1].name, found[-1].raw + line)
+        elif match := _NAME.match(line):
+            found.append(Field(match[1].decode("ascii").lower(), match[1] + b":" + line[match.end() :]))
+    return found
 
 
 def joined(fields: Iterable[Field], body: bytes) -> bytes:

@@ -11,7 +11,7 @@ from mailroom.content.header.mailboxes import readable_mailboxes
 from mailroom.content.header.once import STRUCTURE, contradicted
 from mailroom.content.header.part_names import NAMING_FIELDS, may_say_more, part_names
 from mailroom.content.header.unseen import misplaced_in_header
-from mailroom.content.parts import ParsedPart, every_part
+from mailroom.content.parts import ParsedPart, judged_parts
 
 MOST_HOPS = 50
 """Received fields: a message that went through so many servers goes round in a circle."""
@@ -40,7 +40,7 @@ def check_fields(fields: Sequence[Field]) -> tuple[Address, ...]:
 def check_parts(message: ParsedPart) -> None:
     """What its own parts say of themselves. A message within it is carried as it came. Raises Unmailable."""
     octets = MOST_HEADER_OCTETS
-    for part in every_part(message):
+    for part in judged_parts(message):
         if name := contradicted(part.fields):
             raise Unmailable(f"a part has two {name} headers, which say different things")
         for field in part.fields:

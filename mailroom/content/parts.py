@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from string import ascii_letters, digits
 from typing import NamedTuple
 
-from mailroom.content.fields import Field, Unmailable, split_at
-from mailroom.content.header.parameters import content_type, parameter
+from mailroom.content.fields import MOST_HEADER_OCTETS, Field, Unmailable, patient_fields, split_at
+from mailroom.content.header.parameters import content_type, parameter, parameters
 from mailroom.content.header.words import codec
 
 Octets = bytes | memoryview
@@ -28,6 +28,12 @@ MOST_TEXT_SHOWN = 1 << 20
 
 DEEPEST = 30
 MOST_PARTS = 10_000
+MOST_FIELDS = 50_000
+"""Of all parts together."""
+
+
+class NoParts(Unmailable):
+    """A multipart is none, whoever reads it."""
 
 
 class LeftOut(NamedTuple):
@@ -184,7 +190,7 @@ def spans(multipart: ParsedPart) -> tuple[list[Span], int]:
             raise Unmailable(f"it has more than {MOST_PARTS:,} parts")
         opened = max(delimiter.start(), multipart.start), min(delimiter.end() + 2, multipart.end)
     if opened is None:
-        raise Unmailable("a multipart does not hold its own boundary, or no part")
+        raise NoParts("a multipart does not hold its own boundary, or no part")
     return [*found, Span(*opened, multipart.end)], multipart.end
 
 
@@ -228,6 +234,55 @@ def every_part(message: ParsedPart) -> Iterator[ParsedPart]:
         yield part
         if part.content_type.startswith("multipart/") and len(waiting) <= DEEPEST:
             waiting.append(_parts(part))
+
+
+def judged_parts(message: ParsedPart) -> Iterator[ParsedPart]:
+    """The message, and each part within another: all that any reader may find. Of a header with other lines
+    the fields count. Raises Unmailable where there are more than are looked at, or it can be read in two ways
+    where they are.
+    """
+    waiting, parts, fields = [iter([message])], 0, 0
+    while waiting:
+        part = next(waiting[-1], None)
+        if part is None:
+            waiting.pop()
+            continue
+        parts, fields = parts + 1, fields + len(part.fields)
+        if parts > MOST_PARTS:
+            raise Unmailable(f"it has more than {MOST_PARTS:,} parts")
+        if fields > MOST_FIELDS:
+            raise Unmailable(f"its parts have more than {MOST_FIELDS:,} header fields")
+        yield part
+        if part.content_type.startswith("multipart/"):
+            if len(waiting) > DEEPEST:
+                raise Unmailable(f"its parts are nested more than {DEEPEST} deep")
+            waiting.append(_judged_parts(part))
+
+
+def _judged_parts(multipart: ParsedPart) -> Iterator[ParsedPart]:
+    said = [one.name for one in parameters(multipart.first("content-type"))]
+    boundaries = [name for name in said if name == "boundary" or name.startswith("boundary*")]
+    if not boundaries:
+        return
+    if boundaries != ["boundary"]:
+        raise Unmailable("a multipart's boundary can be read in more than one way")
+    try:
+        found = spans(multipart)[0]
+    except NoParts:
+        return
+    for span in found:
+        yield _patient_part(multipart.data, span.start, span.end)
+
+
+def _patient_part(data: bytes, start: int, end: int) -> ParsedPart:
+    try:
+        return part_at(data, start, end)
+    except Unmailable:
+        empty_line = data.find(b"\r\n\r\n", start, end)
+        head_ends = empty_line if empty_line >= 0 else end
+        if head_ends - start > MOST_HEADER_OCTETS:
+            raise
+        return ParsedPart(patient_fields(data[start:head_ends]), data, min(head_ends + 4, end), end)
 
 
 def _parts(multipart: ParsedPart) -> Iterator[ParsedPart]:
