@@ -62,7 +62,7 @@ def nested(deep: int) -> bytes:
         (MIXED + b"--b\r\n\r\nx\r\n" * (MOST_PARTS + 1) + END, "more than 10,000 parts"),
         (nested(DEEPEST), "more than 30 deep"),
         (
-            MIXED + (b"--b\r\n" + b"a:\r\n" * 1_000 + b"\r\nx\r\n") * (MOST_FIELDS // 1_000) + END,
+            MIXED + (b"--b\r\n" + b"a:\r\n" * 1_000 + b"\r\nx\r\n") * 50 + END,
             "50,000 header",
         ),
         (MIXED + b"--b\r\n" + b"a\r\n" * (MOST_HEADER_OCTETS // 2) + b"\r\nx\r\n" + END, "262,144 octets"),
