@@ -119,9 +119,9 @@ MOMENT = re.compile(
     re.IGNORECASE,
 )
 
-ADDRESSES_BEFORE = re.compile(r"(?:<[^<>@]*+@[^<>]*+>)*+")
-ADDRESSED = re.compile(r".@.")
-LINK_IN_REPLY = re.compile("https?://(?=.)")
+_BRACKETED = re.compile(r"(?:<[^<>@]*+@[^<>]*+>)*+")
+_ADDRESSED = re.compile(r".@.")
+_LINK = re.compile("https?://(?=.)")
 
 # Possessive, and looked for where a word begins: a reply of one long word takes no minute.
 PARTICULARS = re.compile(r"(?<!\S)(?=\S*[\d@])\S++|(?<![\w-])[\w-]++(?:\.[\w-]++)++|<[^<>]*+>")
@@ -227,9 +227,9 @@ def words_of(reply: Reply, names: Iterable[str]) -> str:
 
 def _servers_own(word: str) -> str:
     """What the server itself says of a word."""
-    found = ADDRESSES_BEFORE.match(word)
+    found = _BRACKETED.match(word)
     rest = word[found.end() :] if found else word
-    return "" if ADDRESSED.search(rest) else LINK_IN_REPLY.split(rest, maxsplit=1)[0]
+    return "" if _ADDRESSED.search(rest) else _LINK.split(rest, maxsplit=1)[0]
 
 
 def gist(reply: Reply, names: Sequence[str] = ()) -> str:

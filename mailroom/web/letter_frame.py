@@ -55,8 +55,8 @@ BEFORE_HEAD = re.compile(r"(?:\s|<!--.*?-->)*+(?:<!doctype[^>]*>)?", re.IGNORECA
 NO_WAY_OUT = '<base target="_blank">'
 """For links: a sandbox forbids new windows; within the frame the browser would connect, and show nothing."""
 
-LINK_TAG = re.compile(r"<(a|area)(?=[\s/>])", re.IGNORECASE)
-NOWHERE = r"<\1 target=_blank "
+_LINK = re.compile(r"<(a|area)(?=[\s/>])", re.IGNORECASE)
+_NOWHERE = r"<\1 target=_blank "
 """A target of its own, or none in SVG, would count more; of two of a link's the first one does."""
 
 MOST_FRAMED_LINKS = 20_000
@@ -154,7 +154,7 @@ def _with_pictures(html: bytes, pictures: Iterable[Picture]) -> bytes:
 
 def _without_outside(html: str, first: str = "") -> str:
     has_many = html.count("<a") + html.count("<A") > MOST_FRAMED_LINKS
-    html = LINK_TAG.sub(r"<no-\1" if has_many else NOWHERE, OUTSIDE.sub(r"<\1no-\2", html))
+    html = _LINK.sub(r"<no-\1" if has_many else _NOWHERE, OUTSIDE.sub(r"<\1no-\2", html))
     head = BEFORE_HEAD.match(html)
     at = head.end() if head else 0
     return html[:at] + first + NO_WAY_OUT + html[at:]

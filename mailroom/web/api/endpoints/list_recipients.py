@@ -33,7 +33,7 @@ from mailroom.web.api.submitted import list_lines
 from mailroom.web.csv_export import EXPORTED_AT_ONCE, pages
 from mailroom.web.list_export import as_imported, lines_of_list
 
-MOST_RECIPIENTS_FOUND = 100
+MOST_LISTED_FOUND = 100
 """Recipients that one answer to a search tells of: their values may be long."""
 
 
@@ -183,9 +183,7 @@ def _recipients(
         one = members.find(connection, found.id, page.address.key)
         return ([one] if one else []), None
     if page.q.strip():
-        return members.search(
-            connection, found.id, page.q, page.after, min(page.limit, MOST_RECIPIENTS_FOUND)
-        )
+        return members.search(connection, found.id, page.q, page.after, min(page.limit, MOST_LISTED_FOUND))
     some = members.page_of_some(connection, found.id, page.after, page.limit)
     last = some[-1].id if some else 0
     return some, (last if some and members.ids_after(connection, found.id, last, 1) else None)
