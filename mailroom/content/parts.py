@@ -269,6 +269,8 @@ def _judged_parts(multipart: ParsedPart) -> Iterator[ParsedPart]:
     try:
         found = spans(multipart)[0]
     except NoParts:
+        if multipart.encoding in ("base64", "quoted-printable"):  # which it may not be (RFC 2045, 6.4)
+            raise Unmailable("a multipart is encoded as a whole, and some readers find parts in it") from None
         return
     for span in found:
         yield _patient_part(multipart.data, span.start, span.end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
@@ -78,6 +79,15 @@ def test_more_than_is_looked_at_is_refused(message: bytes, why: str) -> None:
 def test_what_is_looked_at_is_enough_for_honest_mail() -> None:
     assert read(nested(DEEPEST - 1))
     assert read(MIXED + b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n" * (MOST_PARTS - 1) + END)
+
+
+def test_parts_are_not_hidden_in_an_encoding() -> None:
+    """No multipart may have one (RFC 2045, 6.4). Where one is said by mistake, its parts are read as they are."""
+    hidden = b64encode(b"--b\r\n" + TURNED + END)
+    encoded = MIXED.replace(b"boundary=b", b"boundary=b\r\nContent-Transfer-Encoding: base64")
+    with pytest.raises(Unmailable, match="encoded as a whole"):
+        read(encoded + hidden)
+    assert read(encoded.replace(b"base64", b"quoted-printable") + b"--b\r\n\r\nx\r\n" + END)
 
 
 @pytest.mark.parametrize(
