@@ -82,7 +82,7 @@ def test_what_is_looked_at_is_enough_for_honest_mail() -> None:
 
 
 def test_parts_are_not_hidden_in_an_encoding() -> None:
-    """No multipart may have one (RFC 2045, 6.4). Where one is said by mistake, its parts are read as they are."""
+    """No multipart may have one (RFC 2045, 6.4). Parts that stand there as they are, are read."""
     hidden = b64encode(b"--b\r\n" + TURNED + END)
     encoded = MIXED.replace(b"boundary=b", b"boundary=b\r\nContent-Transfer-Encoding: base64")
     with pytest.raises(Unmailable, match="encoded as a whole"):
