@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import CTE, ColumnElement, Connection, Select, func, literal_column, text
 
 from mailroom.database.statement import Statement
+
+T = TypeVar("T")
 
 NO_FLUSH = Statement(text("SET LOCAL synchronous_commit = off"))
 KEEP_PLANS = Statement(text("SET LOCAL plan_cache_mode = force_generic_plan"))
@@ -47,14 +49,14 @@ def read_first(rows: Select[Any], name: str) -> CTE:
     return rows.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
 
 
-def without_its_index(column: ColumnElement[int]) -> ColumnElement[int]:
-    """SQL: a column of rows that are found by another one.
+def without_its_index(column: ColumnElement[T], nothing: str = "0") -> ColumnElement[T]:
+    """SQL: a column of rows that are found by another one. `nothing`: any of its values, as SQL.
 
     Of what was written a moment ago the planner has no statistics: it would read whatever this column's index
     has for a value, or all rows in its order. Nor does it say that the column holds something, by which an
     index of the rows where it does would be read from end to end: where statistics call that one empty.
     """
-    return func.coalesce(column, literal_column("0"))
+    return func.coalesce(column, literal_column(nothing))
 
 
 def _set(connection: Connection, setting: Statement) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import delete, update
 
 from mailroom.database.engine import Database
 from mailroom.database.raw import RETURNED
-from mailroom.ledger.batches import growth
+from mailroom.ledger.batches import gather, growth
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.deliveries.marks import HandOver
 from mailroom.ledger.schema import batches, deliveries
@@ -62,6 +62,18 @@ def test_a_plan_that_is_kept_goes_by_ids(book: Book, mails: int, is_old: bool) -
     assert "Index Scan using pk_mailings on mailings" in plan, plan
     for word in ("Seq Scan", "Bitmap", "ix_"):
         assert word not in plan, plan
+
+
+@pytest.mark.parametrize("mails", [1, 2_600])
+def test_a_mailing_is_not_looked_for_among_all_that_are_active(book: Book, mails: int) -> None:
+    book.accept(mails)
+    whose = {"in_queue": "bulk", "of_mailing": 1, "after_id": 0, "by_batch": 1}
+    for statement in (gather.LOCK_MAILING, growth.TAKE_OVER_BATCH):
+        compiled = statement.on(book.database.engine.dialect)
+        with book.database.begin() as connection:
+            rows = connection.exec_driver_sql(f"EXPLAIN {compiled.sql}", compiled.parameters(whose)).all()
+        plan = "\n".join(row[0] for row in rows)
+        assert "Index Scan using pk_mailings on mailings" in plan and "ix_mailings" not in plan, plan
 
 
 def test_a_batch_to_take_over_is_found_by_what_it_holds(book: Book) -> None:

@@ -65,9 +65,12 @@ class _Due(NamedTuple):
 
 IS_MAILING_GATHERED = mailings_table.c.id == bindparam("of_mailing", type_=BigInteger)
 
+# Of one that is found by its id, and not looked for among all that are active.
+IS_ACTIVE = planner.without_its_index(mailings_table.c.state, "''") == MailingState.ACTIVE
+
 LOCK_MAILING = Statement(
     select(mailings_table.c.queue, mailings_table.c.route, mailings_table.c.max_sessions)
-    .where(IS_MAILING_GATHERED, mailings_table.c.state == MailingState.ACTIVE, windows.is_open())
+    .where(IS_MAILING_GATHERED, IS_ACTIVE, windows.is_open())
     .with_for_update()
 )
 GATHER_DUE = Statement(

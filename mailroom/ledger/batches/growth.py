@@ -19,7 +19,6 @@ from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery, waiting
 from mailroom.ledger.mailings import counters
 from mailroom.ledger.schema import batches, deliveries, mailings
-from mailroom.ledger.states import MailingState
 
 GROWN_SIZE = 1_000
 """The most that a batch holds, with what was sent of it: pages count what is in such batches."""
@@ -59,10 +58,7 @@ _gone = (
             _unclaimed.c.owner.is_(None),
             _unclaimed.c.in_hand.is_(None),
             select(mailings.c.id)
-            .where(
-                mailings.c.id == bindparam("of_mailing", type_=BigInteger),
-                mailings.c.state == MailingState.ACTIVE,
-            )
+            .where(mailings.c.id == bindparam("of_mailing", type_=BigInteger), gather.IS_ACTIVE)
             .exists(),
             gather.whose(_unclaimed) == bindparam("of_mailing", type_=BigInteger),
             _first_id.correlate(_unclaimed).scalar_subquery() > bindparam("after_id", type_=BigInteger),
