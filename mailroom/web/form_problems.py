@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from mailroom.content.writing.converter import CONVERTER_BUSY
 
+SEEN = "seen"
+"""The field that says as of when its writer saw what a form changes; without it nothing is compared."""
+
 
 class FormProblems:
     """A form that says what is wrong with it; its fields are the subclass's."""

@@ -66,6 +66,19 @@ def test_a_server_that_does_not_answer_is_told_of(
     page.close()
 
 
+def test_the_legend_tells_colours_apart_in_high_contrast(
+    browser: Browser, app: Flask, url: str, way_in: str
+) -> None:
+    page = browser.new_page(forced_colors="active")
+    page.goto(way_in)
+    page.goto(f"{url}/mailings/{a_mailing(ledger(app), {'state': 'sent'}, {'state': 'failed'})}")
+    colours = page.locator(".legend li").evaluate_all(
+        "all => all.map(one => getComputedStyle(one, '::before').backgroundColor)"
+    )
+    assert len(colours) == len(set(colours)) == 2
+    page.close()
+
+
 def test_a_row_that_has_the_focus_is_not_swapped_away(page: Page, app: Flask, url: str) -> None:
     mailing_id = a_mailing(ledger(app), {"state": "sent"}, {})
     page.goto(f"{url}/mailings/{mailing_id}")

@@ -128,6 +128,13 @@ def test_mail_to_many_that_nobody_can_unsubscribe_from_is_told_of(application: F
     assert told not in send(application, *plain, given=many.rsplit(b"guest", 1)[0]).stderr
 
 
+def test_while_sending_is_held_it_says_so(application: Flask) -> None:
+    hold = application.test_cli_runner().invoke(args=["hold", "--reason", "the server moves"])
+    assert hold.exit_code == 0
+    assert "Accepted 2 mails in " in (said := send(application).output)
+    assert "(sending is held: the server moves)" in said
+
+
 def test_a_terminal_shows_how_far_it_is_and_a_pipe_nothing(
     application: Flask, settings_env: dict[str, str], tmp_path: Path
 ) -> None:

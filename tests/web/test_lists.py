@@ -171,6 +171,27 @@ def test_one_is_added_changed_and_taken_off(pages: Pages) -> None:
     assert pages.client.get(one).status_code == 404
 
 
+def test_what_an_import_changed_is_not_undone_unseen(pages: Pages) -> None:
+    path = pages.made()
+    pages.take(path)
+    one = pages.member(path, "ann@mail.example")
+
+    def seen(page: str) -> str:
+        return re.findall(r'name="seen" value="([^"]+)"', unescape(page))[0]
+
+    opened = seen(pages.client.get(one).text)
+    pages.take(path, "email,city\nann@mail.example,Turin\n")
+    wrong = pages.post(
+        one, 422, name="Ann", value_city="Bern", seen=opened, new_column="email", new_value="x"
+    )
+    assert seen(wrong.text) == opened, "what was not looked at is not seen"
+    told = pages.post(one, 422, name="Ann", value_city="Bern", seen=opened)
+    assert "changed this recipient after you opened" in told.text and 'value="Bern"' in told.text
+    assert pages.people(path)["ann@mail.example"]["city"] == "Turin"
+    pages.post(one, name="Ann", value_city="Bern", seen=seen(told.text))
+    assert pages.people(path)["ann@mail.example"]["city"] == "Bern"
+
+
 def test_a_recipients_page_tells_their_consent_and_their_mail(app: Flask, pages: Pages) -> None:
     path = pages.made()
     pages.take(path)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 import click
 
 from mailroom.cli.mailings.recipients import stop_at
 from mailroom.cli.progress import progress
+from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.aftermath import aftermath
 from mailroom.engine.accept.submission import (
@@ -21,6 +23,7 @@ from mailroom.engine.accept.submission import (
 )
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import RepeatPlan
+from mailroom.ledger import holding
 from mailroom.web import mailroom
 from mailroom.web.layout.filters import count
 
@@ -54,13 +57,16 @@ def keep_as_repeat(submission: Submission, plan: RepeatPlan) -> None:
 
 
 def _report(accepted: Accepted) -> None:
-    later = "" if accepted.enqueued else " (sending starts when the queue is back)"
+    here, later = mailroom(), "" if accepted.enqueued else " (sending starts when the queue is back)"
+    with suppress(*LEDGER_AWAY), here.database.read() as connection:
+        if hold := holding.present(connection, here.settings.hold):
+            later = f" (sending is held: {hold.reason})"
     mails = count(accepted.total, "mail")
     lines = (
         f"This was sent already, and nothing was sent twice: {mails}."
         if accepted.replayed
         else f"Accepted {mails} in {accepted.ms} ms{later}",
-        f"{mailroom().settings.public_url}/mailings/{accepted.mailing_id}",
+        f"{here.settings.public_url}/mailings/{accepted.mailing_id}",
     )
     try:
         click.echo("\n".join(lines))

@@ -18,10 +18,15 @@ from mailroom.content.lists.stated_consent import (
 from mailroom.content.merge.names import identifier
 from mailroom.content.merge.plain import Value, text_of
 from mailroom.ledger.lists.members import Member
-from mailroom.web.form_problems import FormProblems
+from mailroom.web.form_problems import SEEN, FormProblems
 
 LONGEST_PERSON = 200
 """Characters of a recipient's name."""
+
+MEMBER_OVERTAKEN = (
+    "Somebody, or an import, changed this recipient after you opened this page, and nothing was kept. Look "
+    "at what stands there now in another tab, or press again, and what you typed takes its place."
+)
 
 
 @dataclass(slots=True)
@@ -30,16 +35,28 @@ class MemberForm(FormProblems):
 
     typed: Mapping[str, str] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    seen: str = ""
 
     def value(self, name: str) -> str:
         return self.typed.get(name, "")
+
+    def stop_if_overtaken(self, member: Member) -> None:
+        """Nobody undoes what they have not seen; who is told of it has seen it."""
+        now, self.seen = as_of(member), self.value(SEEN)
+        if not self.problems and self.seen not in ("", now):
+            self.seen = now
+            self.refuse("name", MEMBER_OVERTAKEN)
+
+
+def as_of(member: Member) -> str:
+    return member.updated_at.isoformat()
 
 
 def form_of_member(member: Member) -> MemberForm:
     values = {
         f"value_{name}": text_of(value).replace("\r\n", "\n") for name, value in member.variables.items()
     }
-    return MemberForm({"address": member.address, "name": member.name, **values})
+    return MemberForm({"address": member.address, "name": member.name, **values}, seen=as_of(member))
 
 
 def newcomer_of(form: MemberForm, columns: Sequence[str], before: Member | None) -> Newcomer | None:

@@ -65,7 +65,8 @@ def change_member(uid: UUID, member_id: int) -> Response:
     with mailroom().database.begin_at_once() as connection:
         one, member = _member(connection, uid, member_id)
         newcomer = newcomer_of(form, one.columns, member)
-        if newcomer:
+        form.stop_if_overtaken(member)
+        if newcomer and not form.problems:
             try:
                 changes = importing.put(connection, one, newcomer, replaces=True)
             except (TooManyColumns, ValuesTooLong) as reason:

@@ -20,14 +20,11 @@ from mailroom.content.writing.converter import NotConverted
 from mailroom.content.writing.written import Format
 from mailroom.content.writing.written_template import written_as
 from mailroom.ledger.templates.stored import KeptLetter, StoredTemplate
-from mailroom.web.form_problems import FormProblems
+from mailroom.web.form_problems import SEEN, FormProblems
 from mailroom.web.templates.variable_lines import BadLine, lines_of, variables_of
 from mailroom.web.writing.written_form import WRITTEN_FIELDS, fields_of, written_in
 
-SEEN = "seen"
-"""The field that says as of when its writer saw the template; without it nothing is compared."""
-
-OVERTAKEN = (
+TEMPLATE_OVERTAKEN = (
     "Somebody changed this template after you opened it, and nothing was kept. What you typed still stands "
     "here: look at theirs first, or press again, and yours takes its place."
 )
@@ -52,7 +49,7 @@ class TemplateForm(FormProblems):
         if not self.problems and not is_there and self.value(SEEN) not in ("", now):
             self.is_overtaken = True
             self.typed[SEEN] = now
-            self.refuse("write", OVERTAKEN)
+            self.refuse("write", TEMPLATE_OVERTAKEN)
 
     def value(self, name: str) -> str:
         return self.typed.get(name, "")
