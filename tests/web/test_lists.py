@@ -177,7 +177,7 @@ def test_what_an_import_changed_is_not_undone_unseen(pages: Pages) -> None:
     one = pages.member(path, "ann@mail.example")
 
     def seen(page: str) -> str:
-        return re.findall(r'name="seen" value="([^"]+)"', unescape(page))[0]
+        return str(re.findall(r'name="seen" value="([^"]+)"', unescape(page))[0])
 
     opened = seen(pages.client.get(one).text)
     pages.take(path, "email,city\nann@mail.example,Turin\n")
