@@ -12,7 +12,7 @@ database       mailroom.database.engine.Database on database_url
 settings_env   an environment that mailroom.settings.load() accepts, on the parts above (SQLite)
 settings       load(settings_env)
 chromium       the path of the browser
-browser        Chromium, started once for a module; its tabs are closed after each test
+browser        Chromium, started once; its tabs are closed after each test
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ BROWSERS = (
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
+    "--renderer-process-limit=1",  # its start is as much work as a page; nobody looks at two at once
 ]
 NO_CHROMIUM = "Chromium is missing; on Debian: apt-get install chromium-headless-shell, on Ubuntu: chromium"
 IDLE_SECONDS = 0.4
@@ -264,16 +265,30 @@ def chromium() -> str:
     return _browser() or _missing(NO_CHROMIUM)
 
 
-@pytest.fixture(scope="module")
-def _running_browser(chromium: str) -> Iterator[Browser]:
-    """For a module, not for all: while Playwright runs, no asyncio.run() is possible in its thread."""
+@pytest.fixture(scope="session")
+def _chromium_with_its_loop(chromium: str) -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """Playwright's loop runs beneath us, in this thread: while asyncio knows it, nobody can run another."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=30_000)  # a machine that runs all tests at once may keep a browser waiting
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def _running_browser(
+    _chromium_with_its_loop: tuple[Browser, asyncio.AbstractEventLoop],
+) -> Iterator[Browser]:
+    """One for all modules, and the loop for those that look at pages: to start both takes seconds."""
+    browser, loop = _chromium_with_its_loop
+    asyncio._set_running_loop(loop)
+    yield browser
+    asyncio._set_running_loop(None)
 
 
 @pytest.fixture
