@@ -51,7 +51,7 @@ BROWSERS = (
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
-    "--renderer-process-limit=1",  # its start is as much work as a page; nobody looks at two at once
+    "--renderer-process-limit=1",  # to start one for each tab is work
 ]
 NO_CHROMIUM = "Chromium is missing; on Debian: apt-get install chromium-headless-shell, on Ubuntu: chromium"
 IDLE_SECONDS = 0.4
