@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -132,8 +133,19 @@ class System:
         return [pid for pid, parent in processes() if parent in pools]
 
     def processes(self) -> list[int]:
-        """What a mail goes through here: the workers, and the sink."""
-        return [*self.workers(), *([self.sink.pid] if self.sink.pid else [])]
+        """What a mail goes through here: the workers, the sink, Valkey, PostgreSQL if that is the ledger."""
+        pools, servers = {pool.pid for pool in self.pools}, self._servers
+        below = [pid for pid, parent in processes() if parent in pools or parent in servers]
+        return [*below, *servers, *([self.sink.pid] if self.sink.pid else [])]
+
+    @cached_property
+    def _servers(self) -> set[int]:
+        found = {int(self.queue.redis.info("server")["process_id"])}
+        if not self.database.is_sqlite:
+            with self.database.read() as connection:
+                folder = connection.exec_driver_sql("SHOW data_directory").scalar_one()
+            found.add(int(Path(folder, "postmaster.pid").read_text().split()[0]))
+        return found
 
     @property
     def log(self) -> str:

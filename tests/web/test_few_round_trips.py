@@ -35,6 +35,10 @@ MAILING = {
     "text": "How are you?",
 }
 
+LOOKS = 3
+"""So often it counts, and the fewest are told: to who is held up between two words that wait for nothing it
+looks as if the second had waited for the first one's answer, and never the other way round."""
+
 Count = Callable[[Callable[[], Any], int], int]
 
 
@@ -60,9 +64,12 @@ def count(away: tuple[Way, str]) -> Count:
 
         for _ in range(WARM):
             asked()
-        before = away[0].round_trips
-        asked()
-        return away[0].round_trips - before
+        found = []
+        for _ in range(LOOKS):
+            before = away[0].round_trips
+            asked()
+            found.append(away[0].round_trips - before)
+        return min(found)
 
     return trips
 
