@@ -14,6 +14,7 @@ from redis import Redis
 from mailroom.local import valkey
 from mailroom.local.ports import listen, number
 from tests import hang_ups
+from tests.held_up import HeldUp
 from tests.local.conftest import READY, LocalRun, Start
 from tests.servers import wait_until
 
@@ -25,6 +26,12 @@ def listening(processes: list[psutil.Process]) -> set[str]:
         for connection in process.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     }
+
+
+def held_up(run: LocalRun) -> HeldUp:
+    """By how much a busy machine keeps it from its end."""
+    ids = [process.pid for process in (run.process, *run.processes())]
+    return HeldUp(lambda: ids)
 
 
 def test_it_prints_one_link_that_signs_the_owner_in(running: LocalRun) -> None:
@@ -69,9 +76,11 @@ def test_ctrl_c_leaves_no_process(start: Start) -> None:
     run = start()
     assert run.link
     assert len(run.processes()) >= 7  # valkey, two catchers, web and its workers, the pool and its workers
-    started = time.monotonic()
-    assert run.interrupt() == 0
-    assert time.monotonic() - started < 10
+    with held_up(run) as machine:
+        started = time.monotonic()
+        assert run.interrupt(timeout=60) == 0
+        took = time.monotonic() - started
+    assert took < 10 + machine.at_most(took)
     assert run.left() == []
     assert "Traceback" not in run.printed
 
@@ -106,10 +115,12 @@ def test_a_second_ctrl_c_ends_it_at_once(start: Start) -> None:
     run.processes()
     run.process.send_signal(signal.SIGINT)
     wait_until(lambda: "stopping" in run.printed)
-    started = time.monotonic()
-    run.process.send_signal(signal.SIGINT)
-    assert run.process.wait(10) == 0
-    assert time.monotonic() - started < 5
+    with held_up(run) as machine:
+        started = time.monotonic()
+        run.process.send_signal(signal.SIGINT)
+        assert run.process.wait(60) == 0
+        took = time.monotonic() - started
+    assert took < 5 + machine.at_most(took)
     assert run.left() == []
 
 
