@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Page
+
+from tests.web.watching import a_mailing, ledger
 
 LONG = "W" * 300
 ADDRESS = f"{'a' * 64}@{'.'.join(['b' * 60] * 3)}.example.org"
@@ -88,3 +91,19 @@ def test_that_repeat_a_long_word(narrow: Page, url: str, visit: Callable[[Page, 
     words = narrow.locator("main").inner_text()
     assert LONG[:60] in words or ADDRESS[:60] in words
     assert narrow.evaluate(WHAT_IS_TOO_WIDE) == 0
+
+
+def test_but_an_ordinary_address_stands_on_one_line(
+    browser: Browser, app: Flask, url: str, way_in: str
+) -> None:
+    words = "5.1.1 Recipient address rejected: User unknown in virtual mailbox table. " * 3
+    one = {"address": "elisabeth.bennet@mail.example", "state": "failed", "code": 550, "reply": words}
+    place = f"/mailings/{a_mailing(ledger(app), one)}"
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(way_in)
+    for path in (place, "/mailings?q=elisabeth"):
+        page.goto(url + path)
+        shown = page.locator("main table").get_by_text("elisabeth.bennet@mail.example", exact=True).last
+        assert shown.evaluate("node => node.getClientRects().length") == 1, path
+        assert page.evaluate(WHAT_IS_TOO_WIDE) == 0
+    page.close()
