@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from flask import Response
 from sqlalchemy import Connection
@@ -30,20 +30,34 @@ def download(lines: Iterable[str], filename: str) -> Response:
     return Response(lines, content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def pages(
-    database: Database, read: Callable[[Connection, T | None], list[T]], *, are_cut: bool = False
-) -> Iterator[list[T]]:
-    """A page of the ledger a time, each in a transaction of its own; `read` is given the last row before.
+class RowsRead(NamedTuple, Generic[T]):
+    """`is_rest`: none come after them."""
 
-    It gives EXPORTED_AT_ONCE rows, or the rest; `are_cut`: or fewer, and none at the end. A slow reader of a
-    long file must not hold a transaction open: SQLite's log would grow the while.
+    rows: list[T]
+    is_rest: bool
+
+
+def pages(database: Database, read: Callable[[Connection, T | None], list[T]]) -> Iterator[list[T]]:
+    """The same by a `read` that gives EXPORTED_AT_ONCE rows, or the rest."""
+
+    def read_page(connection: Connection, last: T | None) -> RowsRead[T]:
+        rows = read(connection, last)
+        return RowsRead(rows, len(rows) < EXPORTED_AT_ONCE)
+
+    return parts(database, read_page)
+
+
+def parts(database: Database, read: Callable[[Connection, T | None], RowsRead[T]]) -> Iterator[list[T]]:
+    """A part of a table a time, each in a transaction of its own; `read` is given the last row before.
+
+    A slow reader of a long file must not hold a transaction open: SQLite's log would grow the while.
     """
     last: T | None = None
     while True:
         with database.read_at_once() as connection:
-            rows = read(connection, last)
+            rows, is_rest = read(connection, last)
         yield rows
-        if not rows or (len(rows) < EXPORTED_AT_ONCE and not are_cut):
+        if is_rest:
             return
         last = rows[-1]
 

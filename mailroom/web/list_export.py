@@ -12,7 +12,7 @@ from mailroom.database.engine import Database
 from mailroom.ledger.lists import members
 from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.lists.members import Member
-from mailroom.web.csv_export import EXPORTED_AT_ONCE, line, pages
+from mailroom.web.csv_export import EXPORTED_AT_ONCE, RowsRead, line, parts
 
 
 def lines_of_list(
@@ -20,12 +20,13 @@ def lines_of_list(
 ) -> Iterator[str]:
     """`may_go_on` is asked before each page: what it raises breaks the file off."""
 
-    def read(connection: Connection, last: Member | None) -> list[Member]:
+    def read(connection: Connection, last: Member | None) -> RowsRead[Member]:
         may_go_on(connection)
-        return members.page_of_some(connection, kept.id, last.id if last else None, EXPORTED_AT_ONCE)
+        some = members.page_of_some(connection, kept.id, last.id if last else None, EXPORTED_AT_ONCE)
+        return RowsRead(*some)
 
     yield line(header_of(kept.columns))
-    for some in pages(database, read, are_cut=True):
+    for some in parts(database, read):
         yield "".join(line(row_of_one(kept, one)) for one in some)
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from mailroom.content.lists.list_values import LARGEST_VALUES
 from mailroom.content.lists.newcomers import Newcomer
 from mailroom.content.lists.stated_consent import StatedConsent
 from mailroom.content.merge.plain import Value, text_of
@@ -85,6 +86,8 @@ class Arrival(NamedTuple):
 
 def readable_parts(connection: Connection, list_id: int, some: list[Newcomer]) -> Iterator[list[Newcomer]]:
     """They in parts, of each of which those who are there already may be read at once."""
+    if len(some) * LARGEST_VALUES <= VALUES_AT_ONCE:
+        return iter([some])
     lengths = members.lengths_among(connection, list_id, [one.key for one in some])
     return in_parts_by_weight(some, MEMBERS_AT_ONCE, lambda one: lengths.get(one.key, 0), VALUES_AT_ONCE)
 

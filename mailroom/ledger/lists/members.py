@@ -13,11 +13,9 @@ from mailroom.database.any_of import any_of
 from mailroom.database.bulk import BulkInsert
 from mailroom.database.clock import from_millis
 from mailroom.database.contains import contains
-from mailroom.database.engine import AnyRow
 from mailroom.database.of_one import of_one
 from mailroom.database.planner import without_parallel_workers
 from mailroom.database.together import Together
-from mailroom.in_parts import in_parts_by_weight
 from mailroom.ledger.lists import consent, kept
 from mailroom.ledger.lists.consent import FACT_COLUMNS, ConsentFact
 from mailroom.ledger.schema import list_members, lists
@@ -45,6 +43,13 @@ class Member:
     created_at: datetime
     updated_at: datetime
     consent: ConsentFact | None
+
+
+class SomeMembers(NamedTuple):
+    """Those that were read at once. `is_rest`: nobody comes after them."""
+
+    members: list[Member]
+    is_rest: bool
 
 
 class NewMember(NamedTuple):
@@ -117,18 +122,24 @@ def page(connection: Connection, list_id: int, after_id: int | None = None, limi
 
 def each(connection: Connection, list_id: int) -> Iterator[Member]:
     """All of them, as this transaction sees them; memory stays flat for a million, and for long values."""
-    last: int | None = None
-    while some := page_of_some(connection, list_id, last, MEMBERS_AT_ONCE):
-        yield from some
-        last = some[-1].id
+    some = SomeMembers([], is_rest=False)
+    while not some.is_rest:
+        some = page_of_some(
+            connection, list_id, some.members[-1].id if some.members else None, MEMBERS_AT_ONCE
+        )
+        yield from some.members
 
 
-def page_of_some(connection: Connection, list_id: int, after_id: int | None, most: int) -> list[Member]:
-    """The next ones, at most `most`, and fewer whose values are long. None: that was all."""
-    lengths = _in_order(select(_LENGTH), list_id, after_id).limit(most)
-    some = in_parts_by_weight(connection.execute(lengths).scalars(), most, int, VALUES_AT_ONCE)
-    number = len(next(some, []))
-    return page(connection, list_id, after_id, number) if number else []
+def page_of_some(connection: Connection, list_id: int, after_id: int | None, most: int) -> SomeMembers:
+    """The next ones, at most `most`, and fewer whose values are long."""
+    sized = _in_order(select(list_members.c.id, _LENGTH), list_id, after_id).limit(most).subquery()
+    so_far = func.sum(sized.c.length).over(order_by=sized.c.id) - sized.c.length
+    summed = select(sized.c.id, so_far.label("before"), func.count().over().label("there")).subquery()
+    few = select(*_COLUMNS, summed.c.there).join(summed, summed.c.id == list_members.c.id)
+    few = few.where(summed.c.before <= VALUES_AT_ONCE).order_by(list_members.c.id)
+    rows = connection.execute(few).all()
+    there = rows[0].there if rows else 0
+    return SomeMembers([_member(row[:-1]) for row in rows], is_rest=len(rows) == there < most)
 
 
 def ids_after(connection: Connection, list_id: int, after_id: int, limit: int) -> list[int]:
@@ -262,7 +273,7 @@ def _in_order(query: Select[Any], list_id: int, after_id: int | None) -> Select[
     return of_one(query, list_members.c.list_id, list_id, list_members.c.id, after_id=after_id)
 
 
-def _member(row: AnyRow) -> Member:
+def _member(row: Sequence[Any]) -> Member:
     values = dict(zip(_PLAIN, row, strict=False))
     values |= {name: from_millis(values[name]) for name in ("created_at", "updated_at")}
     return Member(**values, consent=consent.fact_of(*row[len(_PLAIN) :]))

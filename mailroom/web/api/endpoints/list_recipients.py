@@ -30,7 +30,7 @@ from mailroom.web.api.reach import ReachedList
 from mailroom.web.api.requests import lists as asked_for
 from mailroom.web.api.requests.letters import MOST_MAILING_RECIPIENTS
 from mailroom.web.api.submitted import list_lines
-from mailroom.web.csv_export import EXPORTED_AT_ONCE, pages
+from mailroom.web.csv_export import EXPORTED_AT_ONCE, RowsRead, parts
 from mailroom.web.list_export import as_imported, lines_of_list
 
 MOST_LISTED_FOUND = 100
@@ -184,9 +184,10 @@ def _recipients(
         return ([one] if one else []), None
     if page.q.strip():
         return members.search(connection, found.id, page.q, page.after, min(page.limit, MOST_LISTED_FOUND))
-    some = members.page_of_some(connection, found.id, page.after, page.limit)
-    last = some[-1].id if some else 0
-    return some, (last if some and members.ids_after(connection, found.id, last, 1) else None)
+    some, is_rest = members.page_of_some(connection, found.id, page.after, page.limit)
+    if is_rest or not members.ids_after(connection, found.id, some[-1].id, 1):
+        return some, None
+    return some, some[-1].id
 
 
 def _wish(query: asked_for.ListImportQuery) -> ImportWish:
@@ -198,9 +199,10 @@ def _wish(query: asked_for.ListImportQuery) -> ImportWish:
 def _json_lines(database: Database, asked: ReachedList) -> Iterator[str]:
     """A key that ends meanwhile gets no more: the answer breaks off."""
 
-    def read(connection: Connection, last: Member | None) -> list[Member]:
+    def read(connection: Connection, last: Member | None) -> RowsRead[Member]:
         list_id = asked.find(connection).id
-        return members.page_of_some(connection, list_id, last.id if last else None, EXPORTED_AT_ONCE)
+        some = members.page_of_some(connection, list_id, last.id if last else None, EXPORTED_AT_ONCE)
+        return RowsRead(*some)
 
-    for some in pages(database, read, are_cut=True):
+    for some in parts(database, read):
         yield "".join(json.dumps(as_imported(one), ensure_ascii=False) + "\n" for one in some)
