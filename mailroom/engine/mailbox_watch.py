@@ -85,13 +85,7 @@ class MailboxWatch:
         path = self._settings.home / WATCH_LOCK
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            yield False
-            return
-        try:
-            yield True
+            yield _is_ours(lock)
         finally:
             os.close(lock)
 
@@ -124,6 +118,15 @@ class MailboxWatch:
                 self._left_alone.clear()
             self._left_alone.add((mailbox.validity, uid))
         return is_ours
+
+
+def _is_ours(lock: int) -> bool:
+    """Raises OSError where files cannot be locked."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def open_mailbox(settings: Settings) -> Mailbox:
