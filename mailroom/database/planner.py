@@ -26,7 +26,7 @@ def flush_with_a_later_commit(connection: Connection) -> None:
 
 
 def read_in_order_of_an_index(connection: Connection) -> None:
-    """What was written a moment ago has no statistics: the planner would take it for little, and sort it."""
+    """Not sorted: what was written a moment ago, or is of one state, the planner may take for little."""
     _set(connection, NO_SORT)
 
 

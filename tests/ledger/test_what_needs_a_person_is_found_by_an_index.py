@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import Connection, insert
@@ -42,6 +43,26 @@ def test_no_delivery_is_read_but_by_an_index(book: Book, read: Callable[[Connect
     for sql, plan in plans_of(book.database, read):
         for word in ("SCAN deliveries", "SCAN attempts", "Seq Scan on deliveries", "Seq Scan on attempts"):
             assert word not in plan, f"{sql}\n{plan}"
+
+
+def test_the_newest_are_read_in_order_not_sorted(book: Book) -> None:
+    """Whatever is believed of how many there are: of 90,000 two thousand were wanted, and all sorted."""
+    if book.database.is_sqlite:
+        pytest.skip("SQLite reads by the index in any case")
+    book.accept(1_500)
+    while book.waiting():
+        lease = book.claim()
+        for id in book.inside(lease):
+            book.trouble(lease, id, State.FAILED)
+        book.close(lease)
+    with book.database.begin() as connection:
+        connection.exec_driver_sql("ANALYZE deliveries")
+    reads = [READS[name] for name in ("counts", *WATCHED)]
+    for sql, plan in [found for read in reads for found in plans_of(book.database, read, as_it_is=True)]:
+        nodes = [line.strip().removeprefix("->").strip() for line in plan.splitlines() if "cost=" in line]
+        for limit, below in pairwise(nodes):
+            if limit.startswith("Limit"):
+                assert not below.startswith(("Sort", "Incremental Sort")), f"{sql}\n{plan}"
 
 
 def test_the_last_hour_is_counted_by_minute(book: Book) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select, type_coerce
 
 from mailroom.database.clock import Millis, from_millis, now_millis
+from mailroom.database.planner import read_in_order_of_an_index
 from mailroom.ledger import moves
 from mailroom.ledger.deliveries import bulk_actions
 from mailroom.ledger.deliveries.actions import MOVED_AT_ONCE
@@ -106,6 +107,7 @@ class Retried:
 
 def counts(connection: Connection) -> dict[State, Bounded]:
     """How many there are in each state."""
+    read_in_order_of_an_index(connection)
     counted = connection.execute(_counted(), {"at_most": WATCHED_LOOKED_AT + 1}).one()
     return {
         state: Bounded(min(number, WATCHED_LOOKED_AT), number > WATCHED_LOOKED_AT)
@@ -126,6 +128,7 @@ def watched(connection: Connection, chosen: Chosen) -> list[Watched]:
     given = {"at_most": WATCHED_LOOKED_AT}
     if chosen.mailing_id is not None:
         given["of_mailing"] = chosen.mailing_id
+    read_in_order_of_an_index(connection)
     found = connection.execute(_watched(chosen.state, chosen.mailing_id is not None), given)
     rows = map(Watched._make, found.all())
     if chosen.reason is None and domain is None:

@@ -93,7 +93,7 @@ def _watched(connection: Connection) -> tuple[dict[State, Bounded], Chosen, list
 def retry() -> Response:
     chosen = _chosen_state(request.form.get("state", "")) or abort(404)
     chosen = _narrowed(chosen, request.form)
-    with mailroom().database.begin() as connection:
+    with mailroom().database.begin_at_once() as connection:
         retried = attention.retry(connection, chosen)
     left = "" if retried.is_all else " More of them are left: press once more."
     if retried.moved:
