@@ -11,8 +11,8 @@ from uuid import uuid4
 from sqlalchemy import delete, func, insert, select, text
 
 from benchmarks import letter
-from mailroom.database.bulk import BulkInsert
 from mailroom.database.engine import Database
+from mailroom.database.sql.bulk import BulkInsert
 from mailroom.ledger.mailings import sums
 from mailroom.ledger.schema import batches, contents, deliveries, mailings
 from mailroom.ledger.states import MailingState, State

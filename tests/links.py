@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import Content
-from mailroom.content.link_tokens import LinkKey
-from mailroom.content.unsubscribe import LinkPlace, UnsubscribeLinks
+from mailroom.content.links.link_tokens import LinkKey
+from mailroom.content.links.unsubscribe import LinkPlace, UnsubscribeLinks
 from mailroom.database.engine import Database
 from mailroom.ledger.consent import link_keys
 from mailroom.ledger.schema import deliveries

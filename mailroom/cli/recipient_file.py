@@ -9,8 +9,8 @@ from typing import BinaryIO, cast
 
 import click
 
-from mailroom.content.recipients.csv_encoding import choices
-from mailroom.content.recipients.list_file import NotAnEncoding, parse_file, reading_of_file
+from mailroom.content.recipients.files.csv_encoding import choices
+from mailroom.content.recipients.files.list_file import NotAnEncoding, parse_file, reading_of_file
 from mailroom.content.recipients.table import Wishes
 from mailroom.files import temporary_file, write_temporary
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mailroom.content.characters import misplaced
 from mailroom.content.private_domains import are_any, is_private
+from mailroom.content.text.characters import misplaced
 
 ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
 

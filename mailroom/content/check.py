@@ -8,13 +8,11 @@ from functools import partial
 from itertools import islice
 
 from mailroom.content.addresses import UNSAFE_IN_ADDRESS, Address
-from mailroom.content.characters import misplaced
 from mailroom.content.content import LONGEST_SUBJECT, Attachment, Content
-from mailroom.content.custom_headers import personal_header, structure_problem
-from mailroom.content.file_names import MOST_FILLED_NAMES, personal_file_name
 from mailroom.content.header.authors import AUTHOR_FIELDS, SIGNATURES, VERDICTS
 from mailroom.content.header.part_names import part_names
 from mailroom.content.header.unseen import misplaced_in_header
+from mailroom.content.links.unsubscribe import UNSUBSCRIBE_PATH, UNSUBSCRIBE_TAG, list_problem
 from mailroom.content.merge.plain import MergeError, Values
 from mailroom.content.merge.tags import (
     TAGS_OF_EVERYBODY,
@@ -24,9 +22,11 @@ from mailroom.content.merge.tags import (
     trial,
     unknown_tags,
 )
-from mailroom.content.mime import CONTENT_TYPE
+from mailroom.content.message.custom_headers import personal_header, structure_problem
+from mailroom.content.message.file_names import MOST_FILLED_NAMES, personal_file_name
+from mailroom.content.message.mime import CONTENT_TYPE
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.content.unsubscribe import UNSUBSCRIBE_PATH, UNSUBSCRIBE_TAG, list_problem
+from mailroom.content.text.characters import misplaced
 
 Finding = tuple[str, str]
 

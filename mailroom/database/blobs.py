@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, insert, literal, select
 
-from mailroom.database import begin, pipeline
+from mailroom.database.connection import begin, pipeline
+from mailroom.database.connection.page_cache import nothing_mapped
+from mailroom.database.connection.pipeline import as_sqlalchemy
 from mailroom.database.engine import Database
-from mailroom.database.page_cache import nothing_mapped
-from mailroom.database.pipeline import as_sqlalchemy
 from mailroom.database.statement import execute
 
 READ_WHOLE = 128 * 1024

@@ -10,16 +10,17 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, Row, create_engine, make_url
 from sqlalchemy.pool import QueuePool
 
-from mailroom.database import begin, pipeline, planner
+from mailroom.database.connection import begin, pipeline
+from mailroom.database.connection.kept_open import KeptOpen
+from mailroom.database.connection.postgresql_connections import NETWORK, set_up_postgresql
+from mailroom.database.connection.raw import RawConnection
+from mailroom.database.connection.sqlite_connections import is_missing, set_up_sqlite
+from mailroom.database.connection.sqlite_flush import flushed_later
+from mailroom.database.connection.write_lock import WriteLock
 from mailroom.database.faults import ITS_OWN
-from mailroom.database.kept_open import KeptOpen
 from mailroom.database.lookup import Lookups
-from mailroom.database.postgresql_connections import NETWORK, set_up_postgresql
-from mailroom.database.raw import RawConnection
-from mailroom.database.sqlite_connections import is_missing, set_up_sqlite
-from mailroom.database.sqlite_flush import flushed_later
+from mailroom.database.sql import planner
 from mailroom.database.statement import Statement
-from mailroom.database.write_lock import WriteLock
 
 SQLITE_BUSY_TIMEOUT_MS = 30_000
 """Milliseconds a connection waits for another's lock before it gives up."""

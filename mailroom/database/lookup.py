@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
-from mailroom.database import idle
-from mailroom.database.kept_open import KeptOpen
-from mailroom.database.pipeline import as_sqlalchemy
+from mailroom.database.connection import idle
+from mailroom.database.connection.kept_open import KeptOpen
+from mailroom.database.connection.pipeline import as_sqlalchemy
 from mailroom.database.statement import Statement
 
 

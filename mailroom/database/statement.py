@@ -18,8 +18,8 @@ from weakref import WeakSet
 from sqlalchemy import JSON, BindParameter, Connection, Dialect, Engine, Executable, literal_column
 from sqlalchemy.sql import visitors
 
-from mailroom.database import begin, pipeline
-from mailroom.database.pipeline import as_sqlalchemy
+from mailroom.database.connection import begin, pipeline
+from mailroom.database.connection.pipeline import as_sqlalchemy
 
 Converter = Callable[[Any], Any]
 

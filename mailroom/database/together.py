@@ -14,7 +14,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 from greenlet import greenlet
 from sqlalchemy import Connection
 
-from mailroom.database import pipeline
+from mailroom.database.connection import pipeline
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import supervision
-from mailroom.database import planner
 from mailroom.database.faults import LEDGER_AWAY
+from mailroom.database.sql import planner
 from mailroom.database.together import Together
 from mailroom.engine import enqueue, worker_process
 from mailroom.engine.send.batch_sender import BatchSender

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from mailroom.content.link_tokens import LinkKey, opened
-from mailroom.content.return_tokens import ReturnKey
-from mailroom.content.unsubscribe import LinkedTo, linked_to
+from mailroom.content.links.link_tokens import LinkKey, opened
+from mailroom.content.links.return_tokens import ReturnKey
+from mailroom.content.links.unsubscribe import LinkedTo, linked_to
 from mailroom.database.engine import Database
 from mailroom.ledger.consent import link_keys
 from mailroom.ledger.consent.scopes import Scope

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from mailroom.content.abridged import abridged
 from mailroom.content.addresses import Address, format_address
-from mailroom.content.letter import MOST_FILES_SHOWN, EnclosedFile, Picture, ReadLetter, read_letter
-from mailroom.content.parts import beginning_of
-from mailroom.content.unsubscribe import LinkPlace
+from mailroom.content.links.unsubscribe import LinkPlace
+from mailroom.content.whole.abridged import abridged
+from mailroom.content.whole.letter import MOST_FILES_SHOWN, EnclosedFile, Picture, ReadLetter, read_letter
+from mailroom.content.whole.parts import beginning_of
 from mailroom.database.blobs import JOINED_AT_ONCE
 from mailroom.database.together import Together
 from mailroom.engine.letterhead import sender_of

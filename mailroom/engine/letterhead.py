@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from mailroom.content.addresses import Address, format_address
-from mailroom.content.message_ids import IdSeal, is_same_id, message_id
-from mailroom.content.return_tokens import ReturnAddress
-from mailroom.content.unsubscribe import LinkPlace
+from mailroom.content.links.return_tokens import ReturnAddress
+from mailroom.content.links.unsubscribe import LinkPlace
+from mailroom.content.message.message_ids import IdSeal, is_same_id, message_id
 from mailroom.ledger.mailings.mailings import Mailing
 from mailroom.settings import Settings
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
-from mailroom.content.return_tokens import ReturnPurpose, read
+from mailroom.content.links.return_tokens import ReturnPurpose, read
 from mailroom.database.engine import Database
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.feedback.taking import Taken, take

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from mailroom.content.parts import ParsedPart
+from mailroom.content.whole.parts import ParsedPart
 from mailroom.feedback.delivery_status import moment
 from mailroom.feedback.received import ReceivedMail, blocks_of, value_of
 from mailroom.feedback.recipients import address_in, addresses_in

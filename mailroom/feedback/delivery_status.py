@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from mailroom.content.parts import ParsedPart
+from mailroom.content.whole.parts import ParsedPart
 from mailroom.feedback.received import ReceivedMail, blocks_of, lines_of, value_of
 from mailroom.feedback.recipients import address_in
 from mailroom.feedback.report import ReportKind

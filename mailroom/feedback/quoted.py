@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mailroom.content.return_tokens import tokens_in
+from mailroom.content.links.return_tokens import tokens_in
 from mailroom.feedback.received import LONGEST_VALUE_READ, ReceivedMail, value_of
 from mailroom.feedback.recipients import addresses_in
 

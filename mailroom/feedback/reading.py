@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
-from mailroom.content.return_tokens import tokens_in
+from mailroom.content.links.return_tokens import tokens_in
 from mailroom.feedback import complaint, delivery_status
 from mailroom.feedback.automatic import is_answer, is_automatic_reply, is_of_a_daemon, is_titled_a_daemon
 from mailroom.feedback.delivery_status import moment

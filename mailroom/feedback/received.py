@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from mailroom.content.fields import Field, Unmailable
 from mailroom.content.header.words import decoded
-from mailroom.content.parts import ParsedPart, decoded_body, spans
-from mailroom.content.references import unescaped
+from mailroom.content.text.references import unescaped
+from mailroom.content.whole.fields import Field, Unmailable
+from mailroom.content.whole.parts import ParsedPart, decoded_body, spans
 
 MOST_READ_OCTETS = 1 << 20
 MOST_READ_HEAD = 64 * 1024

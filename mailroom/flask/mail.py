@@ -14,7 +14,7 @@ from flask import Flask, current_app
 
 from mailroom import settings
 from mailroom.content import private_domains
-from mailroom.content.flask_message import MessageError, handed_in
+from mailroom.content.whole.flask_message import MessageError, handed_in
 from mailroom.flask.errors import NotSetUp, Refused
 from mailroom.flask.transport import MAIL_EXTENSION, Transport, transport_of
 from mailroom.smtp.own_name import looked_up_name

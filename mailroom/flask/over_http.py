@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-from mailroom.content.original import MESSAGE_PIECE, HandedIn
+from mailroom.content.whole.original import MESSAGE_PIECE, HandedIn
 from mailroom.flask.errors import Away, NotSetUp, Refused
 
 TIMEOUT = 10.0

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
-from mailroom.content.fields import Unmailable
-from mailroom.content.original import HandedIn
+from mailroom.content.whole.fields import Unmailable
+from mailroom.content.whole.original import HandedIn
 from mailroom.database.engine import Database
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.acceptance import accept

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from flask import Flask
 
 from mailroom import settings
-from mailroom.content.original import HandedIn
+from mailroom.content.whole.original import HandedIn
 from mailroom.flask.errors import NotSetUp
 from mailroom.flask.over_http import OverHttp
 

@@ -11,11 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailroom import files
 from mailroom.database.backup import BackupFailed, store_of
-from mailroom.database.ddl import is_never_reused
 from mailroom.database.engine import Database
 from mailroom.database.faults import is_damaged
 from mailroom.database.fitness import Unfit
-from mailroom.database.sequences import skip_ids
+from mailroom.database.sql.ddl import is_never_reused
+from mailroom.database.sql.sequences import skip_ids
 from mailroom.files import flush
 from mailroom.ledger import holding, identity, migrate
 from mailroom.ledger.schema import deliveries, mailings, metadata

@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.sql.upsert import insert_once
 from mailroom.database.statement import Statement
-from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import holds
 
 ONLY_ROW = 1

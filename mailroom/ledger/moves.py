@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Update, insert, null, or_, update
 
-from mailroom.database import pipeline
-from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
+from mailroom.database.connection import pipeline
+from mailroom.database.sql.any_of import any_of
 from mailroom.ledger.mailings import counters, lifecycle
 from mailroom.ledger.picking import Picked
 from mailroom.ledger.schema import attempts, deliveries

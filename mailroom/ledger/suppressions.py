@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, delete, func, literal, or_, select, tuple_
 
-from mailroom.database import pipeline
-from mailroom.database.any_case import contains_in_any_case
 from mailroom.database.clock import now_millis
-from mailroom.database.contains import contains
-from mailroom.database.planner import without_parallel_workers
-from mailroom.database.upsert import insert_all_once, insert_found
+from mailroom.database.connection import pipeline
+from mailroom.database.sql.any_case import contains_in_any_case
+from mailroom.database.sql.contains import contains
+from mailroom.database.sql.planner import without_parallel_workers
+from mailroom.database.sql.upsert import insert_all_once, insert_found
 from mailroom.in_parts import in_parts
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.lists.reach import PEOPLES

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import IO
 
-from mailroom.content.fields import LINE_END
+from mailroom.content.whole.fields import LINE_END
 from mailroom.front.storage import Storage
 
 END_OF_DATA = LINE_END + b"." + LINE_END

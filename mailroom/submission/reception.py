@@ -14,8 +14,8 @@ from aiosmtpd.smtp import AuthResult, Envelope, Session
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from mailroom.content.addresses import AddressError, parse_address
-from mailroom.content.fields import Unmailable
-from mailroom.content.original import HandedIn
+from mailroom.content.whole.fields import Unmailable
+from mailroom.content.whole.original import HandedIn
 from mailroom.database.engine import Database
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.acceptance import accept

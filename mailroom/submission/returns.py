@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from aiosmtpd.smtp import Envelope, Session
 
-from mailroom.content.return_tokens import ReturnAddress
+from mailroom.content.links.return_tokens import ReturnAddress
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.returned_mail import ReturnedMail
 from mailroom.feedback.reading import MailEnvelope

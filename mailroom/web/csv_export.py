@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 from flask import Response
 from sqlalchemy import Connection
 
-from mailroom.content.formulas import harmless
+from mailroom.content.text.formulas import harmless
 from mailroom.database.engine import Database
 from mailroom.engine.letterhead import message_id_of
 from mailroom.ledger.deliveries.deliveries import Delivery

@@ -12,9 +12,9 @@ from flask import abort
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from mailroom.content.fields import Unmailable
-from mailroom.content.letter import Picture, ReadLetter
 from mailroom.content.merge.plain import MergeError
+from mailroom.content.whole.fields import Unmailable
+from mailroom.content.whole.letter import Picture, ReadLetter
 from mailroom.engine import letter
 from mailroom.ledger.mailings.mailings import Mailing
 

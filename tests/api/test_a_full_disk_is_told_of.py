@@ -16,9 +16,9 @@ from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
-from mailroom.content import original
 from mailroom.content.recipients import spool
-from mailroom.content.spooled_texts import SpooledTexts
+from mailroom.content.text.spooled_texts import SpooledTexts
+from mailroom.content.whole import original
 from mailroom.files import NoTemporaryRoom
 from mailroom.ledger.schema import mailings
 from tests.api.conftest import EMAIL, Client

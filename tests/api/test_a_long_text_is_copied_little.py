@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from mailroom.content import downgrade
-from mailroom.content.parts import GOES_ON, part_at
+from mailroom.content.whole import downgrade
+from mailroom.content.whole.parts import GOES_ON, part_at
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.handed_in import LARGE_MESSAGE
 from mailroom.ledger.schema import contents, originals

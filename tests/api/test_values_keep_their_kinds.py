@@ -6,7 +6,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
-from mailroom.content.unsubscribe import LinkPlace
+from mailroom.content.links.unsubscribe import LinkPlace
 from mailroom.engine.send.messages import CompiledMessages
 from mailroom.ledger.deliveries import deliveries
 from tests.api.conftest import Client

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.content.json_text import (
+from mailroom.content.text.json_text import (
     MOST_NAMES,
     MOST_VALUES,
     ROOM_FOR_EMAILS,

@@ -12,10 +12,10 @@ import pytest
 
 from mailroom.content.addresses import Address
 from mailroom.content.check import check
-from mailroom.content.compiled import compile_message
 from mailroom.content.content import Content
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.merge.tags import parse_template, unknown_tags
+from mailroom.content.message.compiled import compile_message
 from mailroom.content.recipients.parsed import Recipient
 
 VALUES = {

@@ -27,12 +27,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from mailroom.content.formulas import harmless, restored
-from mailroom.content.recipients import workbook, workbook_reader
-from mailroom.content.recipients.csv_file import parse_csv
-from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.files import workbook, workbook_reader
+from mailroom.content.recipients.files.csv_file import parse_csv
+from mailroom.content.recipients.files.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.table import Wishes
+from mailroom.content.text.formulas import harmless, restored
 from mailroom.database.engine import Database
 from mailroom.files import NoTemporaryRoom
 from mailroom.ledger import suppressions

@@ -7,10 +7,10 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from mailroom.content.addresses import Address
-from mailroom.content.compiled import compile_message
 from mailroom.content.content import Content
 from mailroom.content.merge.plain import Values
-from mailroom.content.message_ids import message_id
+from mailroom.content.message.compiled import compile_message
+from mailroom.content.message.message_ids import message_id
 
 DATE = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ANN = Address("ann@example.org", "Ann Lee")

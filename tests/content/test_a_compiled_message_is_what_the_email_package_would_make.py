@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import Attachment, Content
-from mailroom.content.headers import clean, to_header
+from mailroom.content.message.headers import clean, to_header
 from tests.content.mail import ANN, DATE, as_typed, assert_fit_for_the_wire, body_of, parsed, rendered
 
 ends = st.sampled_from(["\n", "\r\n", "\r", "\n\n", ".\r\n", "\r.\r\n", " \n", "\t\r\n", "=\n"])

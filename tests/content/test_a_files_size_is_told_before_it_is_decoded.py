@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailroom.content.letter import ReadLetter, read_letter
+from mailroom.content.whole.letter import ReadLetter, read_letter
 
 HEAD = b"From: ann@example.org\r\nContent-Type: multipart/related; boundary=b\r\n\r\n"
 HTML = b'--b\r\nContent-Type: text/html\r\n\r\n<img src="cid:pic">\r\n'

@@ -9,13 +9,13 @@ import pytest
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import BULK_PURPOSE, Attachment, Content
+from mailroom.content.links.unsubscribe import LinkPlace
 from mailroom.content.preflight.examiner import Examiner, Subjected
 from mailroom.content.preflight.kinds import Kind
 from mailroom.content.preflight.letter import remarks_of, tags_of
 from mailroom.content.preflight.links import problem_of
 from mailroom.content.preflight.tally import Tally
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.content.unsubscribe import LinkPlace
 
 LETTER = Content(Address("ann@shop.example"), "News", "Hello there.\n")
 PLACE = LinkPlace("https://mail.shop.example")

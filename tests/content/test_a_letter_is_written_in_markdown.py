@@ -7,9 +7,9 @@ from email.message import EmailMessage
 import pytest
 
 from mailroom.content.addresses import Address
-from mailroom.content.compiled import compile_message
 from mailroom.content.content import Content
 from mailroom.content.merge.plain import MergeError
+from mailroom.content.message.compiled import compile_message
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.writing.converter import NotConverted
 from mailroom.content.writing.layout import PLAIN_LAYOUT, Layout

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from mailroom.content.recipients.csv_encoding import LIST_ENCODINGS, choices, encoding_named, reading_of
-from mailroom.content.recipients.csv_file import first_rows, parse_csv
+from mailroom.content.recipients.files.csv_encoding import LIST_ENCODINGS, choices, encoding_named, reading_of
+from mailroom.content.recipients.files.csv_file import first_rows, parse_csv
 
 CITIES = {
     "cp1251": ("Иван,Москва", "Мария,Тверь"),

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom import files
-from mailroom.content.recipients import csv_encoding, first_lines, spool
+from mailroom.content.recipients import first_lines, spool
+from mailroom.content.recipients.files import csv_encoding
+from mailroom.content.recipients.files.list_file import parse_file
 from mailroom.content.recipients.first_lines import FirstLines
-from mailroom.content.recipients.list_file import parse_file
 from mailroom.content.recipients.parsed import merge
 from mailroom.content.recipients.spool import Recipient, Recipients
 

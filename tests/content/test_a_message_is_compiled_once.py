@@ -6,9 +6,9 @@ from datetime import UTC, timedelta, timezone
 from email.utils import format_datetime
 
 from mailroom.content.addresses import Address
-from mailroom.content.compiled import compile_message
 from mailroom.content.content import Attachment, Content
-from mailroom.content.message_ids import message_id
+from mailroom.content.message.compiled import compile_message
+from mailroom.content.message.message_ids import message_id
 from tests.content.mail import (
     ANN,
     DATE,

@@ -4,7 +4,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailroom.content.addresses import parse_address
-from mailroom.content.return_tokens import (
+from mailroom.content.links.return_tokens import (
     LARGEST_SEALED_ID,
     ReturnAddress,
     ReturnKey,

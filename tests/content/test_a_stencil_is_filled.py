@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailroom.content.addresses import Address
-from mailroom.content.compiled import Compiled, compile_message
 from mailroom.content.content import Attachment, Content
 from mailroom.content.merge.plain import MergeError
+from mailroom.content.message.compiled import Compiled, compile_message
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.smtp.envelope import Envelope, ReadyLines, stuffed, unsendable
 

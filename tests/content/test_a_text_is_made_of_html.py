@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from mailroom.content.html_text import MOST_MARKS, text_of_html
 from mailroom.content.merge.tags import parse_template
 from mailroom.content.templates.letterhead import LETTERHEAD
 from mailroom.content.templates.own_texts import OwnTexts, filled_with, said_with
 from mailroom.content.templates.slots import in_slots
 from mailroom.content.templates.template_letter import TemplateLetter
+from mailroom.content.text.html_text import MOST_MARKS, text_of_html
 
 
 @pytest.mark.parametrize(

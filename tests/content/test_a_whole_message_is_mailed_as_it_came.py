@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.content.addresses import Address
-from mailroom.content.downgrade import fits
-from mailroom.content.fields import Unmailable
-from mailroom.content.original import Original, read_original
+from mailroom.content.whole.downgrade import fits
+from mailroom.content.whole.fields import Unmailable
+from mailroom.content.whole.original import Original, read_original
 
 NOW = datetime(2030, 1, 31, 9, 30, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from mailroom.content.recipients import table
-from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.files.csv_file import parse_csv
 
 WIDE = "email" + ",c" * 999
 

@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 
 from mailroom.content.addresses import Address
 from mailroom.content.check import check
-from mailroom.content.compiled import compile_message
 from mailroom.content.content import Content
-from mailroom.content.link_tokens import LinkKey, opened
-from mailroom.content.recipients.parsed import Recipient
-from mailroom.content.return_tokens import ReturnAddress, ReturnKey, ReturnPaths, ReturnPurpose
-from mailroom.content.unsubscribe import (
+from mailroom.content.links.link_tokens import LinkKey, opened
+from mailroom.content.links.return_tokens import ReturnAddress, ReturnKey, ReturnPaths, ReturnPurpose
+from mailroom.content.links.unsubscribe import (
     LinkPlace,
     UnsubscribeLinks,
     lacks_link,
@@ -24,6 +22,8 @@ from mailroom.content.unsubscribe import (
     purposed,
     uses_link,
 )
+from mailroom.content.message.compiled import compile_message
+from mailroom.content.recipients.parsed import Recipient
 from tests.content.mail import DATE, UID
 
 NEWS = Content(Address("News@acme.example", "Acme"), "News", text="Hello.\n", purpose="bulk")

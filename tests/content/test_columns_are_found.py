@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.files.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed, Recipient
 from mailroom.content.recipients.table import Wishes
 

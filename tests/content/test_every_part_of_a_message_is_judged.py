@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailroom.content.fields import MOST_HEADER_OCTETS, Unmailable
-from mailroom.content.original import Original, read_original
-from mailroom.content.parts import DEEPEST, MOST_PARTS
+from mailroom.content.whole.fields import MOST_HEADER_OCTETS, Unmailable
+from mailroom.content.whole.original import Original, read_original
+from mailroom.content.whole.parts import DEEPEST, MOST_PARTS
 
 HEAD = b"From: post@acme.example\r\nTo: ann@mail.example\r\nSubject: Hello\r\nMIME-Version: 1.0\r\n"
 MIXED = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"

@@ -8,10 +8,10 @@ import pytest
 
 from mailroom.content.addresses import Address
 from mailroom.content.check import MOST_FILLED_HEADERS, check
-from mailroom.content.compiled import compile_message
 from mailroom.content.content import Content
-from mailroom.content.custom_headers import MOST_PERSONAL, custom_header
 from mailroom.content.merge.plain import MergeError
+from mailroom.content.message.compiled import compile_message
+from mailroom.content.message.custom_headers import MOST_PERSONAL, custom_header
 from mailroom.content.recipients.parsed import Recipient
 from tests.content.mail import ANN, DATE, JOHN, UID, assert_fit_for_the_wire, received, rendered
 

@@ -8,8 +8,8 @@ from email.header import decode_header, make_header
 import pytest
 
 from mailroom.content.addresses import Address
-from mailroom.content.fields import Unmailable
 from mailroom.content.header.words import codec
+from mailroom.content.whole.fields import Unmailable
 from tests.content.test_a_whole_message_is_mailed_as_it_came import parsed, read
 
 

@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.files.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed
 
 APPLE = """BEGIN:VCARD

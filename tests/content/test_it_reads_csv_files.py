@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.recipients.files.csv_file import parse_csv
 from mailroom.content.recipients.parsed import Parsed, Recipient
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.files.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.table import Wishes
 from tests.content.workbooks import row, rows, text, xlsx

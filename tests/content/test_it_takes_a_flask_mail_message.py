@@ -10,9 +10,9 @@ import flask_mail
 import pytest
 from flask import Flask
 
-from mailroom.content.fields import Unmailable
-from mailroom.content.flask_message import MessageError, handed_in
-from mailroom.content.original import read_original
+from mailroom.content.whole.fields import Unmailable
+from mailroom.content.whole.flask_message import MessageError, handed_in
+from mailroom.content.whole.original import read_original
 
 
 @pytest.fixture(autouse=True)

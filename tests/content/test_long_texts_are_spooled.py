@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailroom.content import json_text, spooled_texts
-from mailroom.content.spooled_texts import SpooledText, SpooledTexts
+from mailroom.content.text import json_text, spooled_texts
+from mailroom.content.text.spooled_texts import SpooledText, SpooledTexts
 
 LONG = "A" * 40
 PIECES = [

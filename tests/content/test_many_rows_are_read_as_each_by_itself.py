@@ -10,11 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailroom.content.addresses import all_plain, clean_name, clean_names, parse_plain
-from mailroom.content.formulas import restored
-from mailroom.content.recipients import csv_file, line_blocks
-from mailroom.content.recipients.csv_separator import LINES_LOOKED_AT, separator_of
-from mailroom.content.recipients.line_blocks import LineBlocks
+from mailroom.content.recipients.files import csv_file, line_blocks
+from mailroom.content.recipients.files.csv_separator import LINES_LOOKED_AT, separator_of
+from mailroom.content.recipients.files.line_blocks import LineBlocks
 from mailroom.content.recipients.parsed import Parsed
+from mailroom.content.text.formulas import restored
 
 MOST = "a" * 64
 LOCALS = st.sampled_from(

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailroom.content.addresses import Address
-from mailroom.content.body import whole_lines
 from mailroom.content.content import Content
 from mailroom.content.merge.liquid import LiquidTemplate
 from mailroom.content.merge.plain import MergeError, PlainTemplate, crlf
 from mailroom.content.merge.tags import parse_template, unknown_tags
+from mailroom.content.message.body import whole_lines
 from tests.content.mail import ANN, JOHN, as_typed, body_of, received
 
 texts = st.text("ab <&\"'{}%|é😀\r\n.=x", max_size=60)

@@ -8,10 +8,10 @@ import pytest
 
 from mailroom.content.addresses import Address
 from mailroom.content.check import check
-from mailroom.content.compiled import compile_message
 from mailroom.content.content import Attachment, Content
-from mailroom.content.file_names import MOST_FILLED_NAMES
 from mailroom.content.merge.plain import MergeError
+from mailroom.content.message.compiled import compile_message
+from mailroom.content.message.file_names import MOST_FILLED_NAMES
 from mailroom.content.recipients.parsed import Recipient
 
 DATE = datetime(2026, 11, 29, tzinfo=UTC)

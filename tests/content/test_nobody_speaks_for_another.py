@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailroom.content.addresses import Address
-from mailroom.content.downgrade import fits
-from mailroom.content.fields import Unmailable
 from mailroom.content.header.authors import disguise_of
-from mailroom.content.original import Original
+from mailroom.content.whole.downgrade import fits
+from mailroom.content.whole.fields import Unmailable
+from mailroom.content.whole.original import Original
 from tests.content.readers import field_names, fields, naive_authors, strict_addresses, strict_authors
 from tests.content.test_a_whole_message_is_mailed_as_it_came import read
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailroom.content.typed_numbers import typed_number
+from mailroom.content.text.typed_numbers import typed_number
 
 
 @pytest.mark.parametrize(

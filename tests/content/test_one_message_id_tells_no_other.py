@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailroom.content.message_ids import (
+from mailroom.content.message.message_ids import (
     LARGEST_DELIVERY_ID,
     IdSeal,
     OwnId,

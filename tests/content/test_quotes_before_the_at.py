@@ -7,9 +7,9 @@ from email import message_from_bytes, policy
 import pytest
 
 from mailroom.content.addresses import Address
-from mailroom.content.fields import Unmailable
 from mailroom.content.header.mailboxes import mailboxes
-from mailroom.content.headers import address_header, to_header
+from mailroom.content.message.headers import address_header, to_header
+from mailroom.content.whole.fields import Unmailable
 from tests.content.readers import naive_authors, strict_authors
 from tests.content.test_a_whole_message_is_mailed_as_it_came import read
 

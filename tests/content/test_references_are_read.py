@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from mailroom.content.references import unescaped
+from mailroom.content.text.references import unescaped
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.files.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed
 
 GOOGLE = "First Name,Middle Name,Last Name,Notes,Labels,E-mail 1 - Label,E-mail 1 - Value,Phone 1 - Value"

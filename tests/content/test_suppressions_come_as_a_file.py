@@ -8,7 +8,7 @@ from io import BytesIO
 
 import pytest
 
-from mailroom.content.recipients.suppression_csv import (
+from mailroom.content.suppressions.suppression_csv import (
     LONGEST_SUPPRESSION_LINE,
     judge_suppression_csv,
     suppressions_in,

@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailroom.content.addresses import AddressError, parse_address
-from mailroom.content.characters import misplaced, misplaced_in_lines, name_of, without_direction
 from mailroom.content.check import check
-from mailroom.content.compiled import compile_message
 from mailroom.content.content import Attachment, Content
-from mailroom.content.fields import Unmailable
 from mailroom.content.lists.stated_consent import ConsentUnreadable, stated
-from mailroom.content.original import read_original
-from mailroom.content.recipients.csv_file import parse_csv
+from mailroom.content.message.compiled import compile_message
+from mailroom.content.recipients.files.csv_file import parse_csv
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.templates.template_letter import TemplateLetter, TemplateVariable, problems_of
+from mailroom.content.text.characters import misplaced, misplaced_in_lines, name_of, without_direction
+from mailroom.content.whole.fields import Unmailable
+from mailroom.content.whole.original import read_original
 
 HOSTILE = {
     "an override to the left": ("Ann \u202egnp.exe", "U+202E RIGHT-TO-LEFT OVERRIDE"),

@@ -7,10 +7,11 @@ import io
 import pytest
 
 from mailroom.content.merge.plain import MergeError
-from mailroom.content.recipients import table, workbook
+from mailroom.content.recipients import table
 from mailroom.content.recipients.cells import PARTS_LOOKED_AT, holds_address
-from mailroom.content.recipients.csv_file import parse_csv
-from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.files import workbook
+from mailroom.content.recipients.files.csv_file import parse_csv
+from mailroom.content.recipients.files.list_file import parse_file
 from mailroom.content.templates import slots
 from mailroom.content.templates.own_texts import OwnTexts, filled_with, said_with
 from mailroom.content.templates.template_letter import TemplateLetter

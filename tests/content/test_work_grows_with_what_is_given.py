@@ -18,25 +18,25 @@ from typing import Any
 import pytest
 
 from mailroom.content.addresses import Address, AddressError, clean_name, parse_address
-from mailroom.content.characters import misplaced
 from mailroom.content.check import check
 from mailroom.content.content import Attachment, Content
-from mailroom.content.formulas import harmless, restored
-from mailroom.content.headers import address_header, extra_header, text_header
+from mailroom.content.links.unsubscribe import UNSUBSCRIBE_TAG, purposed
 from mailroom.content.merge.names import identifier
 from mailroom.content.merge.tags import plain_pieces
-from mailroom.content.recipients import workbook_reader
+from mailroom.content.message.headers import address_header, extra_header, text_header
 from mailroom.content.recipients.columns import columns_of
-from mailroom.content.recipients.csv_file import parse_csv
-from mailroom.content.recipients.csv_separator import separator_of
+from mailroom.content.recipients.files import workbook_reader
+from mailroom.content.recipients.files.csv_file import parse_csv
+from mailroom.content.recipients.files.csv_separator import separator_of
+from mailroom.content.recipients.files.vcard import parse_vcard
 from mailroom.content.recipients.parsed import MOST_COLUMNS, MOST_KEPT, Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.recipients.suggestions import suggested
 from mailroom.content.recipients.table import AS_IT_IS
-from mailroom.content.recipients.vcard import parse_vcard
-from mailroom.content.references import unescaped
-from mailroom.content.spooled_texts import SpooledText
-from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG, purposed
+from mailroom.content.text.characters import misplaced
+from mailroom.content.text.formulas import harmless, restored
+from mailroom.content.text.references import unescaped
+from mailroom.content.text.spooled_texts import SpooledText
 from mailroom.content.writing.hidden_tags import HiddenTags
 from mailroom.content.writing.pictures import with_pictures
 from mailroom.web.api.body import written

@@ -97,7 +97,7 @@ def test_a_page_is_told_that_the_ledger_is_locked(postgres_url: str) -> None:
 def test_a_worker_that_stands_still_in_a_transaction_loses_its_locks(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailroom.database.postgresql_connections.IDLE_TRANSACTION", 200)
+    monkeypatch.setattr("mailroom.database.connection.postgresql_connections.IDLE_TRANSACTION", 200)
     worker, other = Database(postgres_url, durable=False), Database(postgres_url, busy_timeout=5_000)
     with pytest.raises(DBAPIError), worker.begin() as connection:
         connection.exec_driver_sql(TABLE)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import delete
 
-from mailroom.content.original import read_original
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.whole.original import read_original
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission

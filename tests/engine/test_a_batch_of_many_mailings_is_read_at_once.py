@@ -12,9 +12,9 @@ from sqlalchemy import event, select
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import Attachment, Content
-from mailroom.content.original import read_original
+from mailroom.content.links.unsubscribe import LinkPlace
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.content.unsubscribe import LinkPlace
+from mailroom.content.whole.original import read_original
 from mailroom.database.engine import Database
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mailroom.database.connection.raw import RETURNED
 from mailroom.database.engine import Database
-from mailroom.database.raw import RETURNED
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.deliveries.marks import Sent
 from tests.ledger.book import Book

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mailroom.database.connection.raw import RETURNED
 from mailroom.database.engine import Database
-from mailroom.database.raw import RETURNED
 
 
 def test_nothing_is_mapped_for_marks_and_outcomes(sqlite_url: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Table, delete, select, update
 
 from mailroom.content.content import Content
-from mailroom.content.original import read_original
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.whole.original import read_original
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Accepted, Submission
 from mailroom.ledger.mailings.contents import CONTENT_IS_DELETED

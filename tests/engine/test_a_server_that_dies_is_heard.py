@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import literal_column, select
 
-from mailroom.database.asking import PreparedStatement, Question, prepare
+from mailroom.database.connection.asking import PreparedStatement, Question, prepare
 from tests import postgres
 
 FORTY_TWO = PreparedStatement("mailroom_forty_two", select(literal_column("42")))

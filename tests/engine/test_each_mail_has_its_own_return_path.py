@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import Content
-from mailroom.content.original import read_original
+from mailroom.content.links.return_tokens import ReturnKey, ReturnParts, ReturnPurpose, read, tokens_in
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.content.return_tokens import ReturnKey, ReturnParts, ReturnPurpose, read, tokens_in
+from mailroom.content.whole.original import read_original
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.consent import link_keys

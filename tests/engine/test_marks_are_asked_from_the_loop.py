@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 from sqlalchemy import select
 
+from mailroom.database.connection.raw import RawConnection
 from mailroom.database.engine import Database
-from mailroom.database.raw import RawConnection
 from mailroom.engine.send.recorder import Recorder
 from mailroom.ledger.batches.batches import Lease
 from mailroom.ledger.deliveries.tries import Outcome

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from mailroom.database import write_lock
+from mailroom.database.connection import write_lock
+from mailroom.database.connection.raw import CHANGED
 from mailroom.database.engine import Database
-from mailroom.database.raw import CHANGED
 
 AT_FIRST = 5
 """Tries that follow each other at once."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event
 from mailroom.content.addresses import Address
 from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.database import begin
+from mailroom.database.connection import begin
 from mailroom.database.engine import Database
 from mailroom.engine.accept import thresholds
 from mailroom.engine.accept.acceptance import accept

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import Content
-from mailroom.content.return_tokens import ReturnKey, ReturnPurpose
+from mailroom.content.links.return_tokens import ReturnKey, ReturnPurpose
 from mailroom.database.engine import AnyRow, Database
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.feedback.taking import Taken, take

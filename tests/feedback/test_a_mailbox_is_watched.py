@@ -16,7 +16,7 @@ from imapclient import IMAPClient
 from sqlalchemy.exc import OperationalError
 
 from mailroom.cli.operations.doctor import OF_THE_DOCTOR
-from mailroom.content.return_tokens import ReturnPurpose, tokens_in
+from mailroom.content.links.return_tokens import ReturnPurpose, tokens_in
 from mailroom.engine import returned_mail
 from mailroom.engine.feedback.taking import take
 from mailroom.engine.mailbox_watch import MailboxWatch, open_mailbox

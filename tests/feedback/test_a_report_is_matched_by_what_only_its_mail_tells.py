@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, update
 
-from mailroom.content.link_tokens import LinkKey
-from mailroom.content.message_ids import IdSeal
-from mailroom.content.return_tokens import ReturnKey, ReturnPurpose
+from mailroom.content.links.link_tokens import LinkKey
+from mailroom.content.links.return_tokens import ReturnKey, ReturnPurpose
+from mailroom.content.message.message_ids import IdSeal
 from mailroom.engine.feedback import matching
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.engine.feedback.taking import MOST_OF_A_KIND

@@ -11,7 +11,7 @@ from click.testing import Result
 from sqlalchemy.exc import OperationalError
 
 from app import create_app
-from mailroom.content.return_tokens import ReturnPurpose
+from mailroom.content.links.return_tokens import ReturnPurpose
 from mailroom.engine import returned_mail
 from mailroom.feedback.report import ReportKind
 from mailroom.ledger import suppressions

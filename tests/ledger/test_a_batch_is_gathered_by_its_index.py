@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailroom.database import planner
 from mailroom.database.engine import Database
+from mailroom.database.sql import planner
 from mailroom.database.statement import Statement
 from mailroom.ledger.batches import gather, waiting_deliveries
 from tests.ledger.book import Book

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from mailroom.content.original import Original
+from mailroom.content.whole.original import Original
 from mailroom.engine.accept.thresholds import WHOLE_SHARES_A_BATCH_AT_MOST
 from mailroom.ledger.batches.gather import SIZE
 from mailroom.ledger.batches.join import WAITS_MS

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import delete, update
 
+from mailroom.database.connection.raw import RETURNED
 from mailroom.database.engine import Database
-from mailroom.database.raw import RETURNED
 from mailroom.ledger.batches import gather, growth
 from mailroom.ledger.deliveries import marks
 from mailroom.ledger.deliveries.marks import HandOver

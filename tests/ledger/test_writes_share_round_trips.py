@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Connection, Integer, column, delete, insert, literal_column, select, table, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
+from mailroom.database.connection import pipeline
 from mailroom.database.engine import Database
 from mailroom.ledger.people import users
 from mailroom.ledger.schema import users as users_table

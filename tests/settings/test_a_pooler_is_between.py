@@ -12,10 +12,10 @@ import psycopg
 import pytest
 from sqlalchemy import String, bindparam, literal_column, select, text
 
+from mailroom.database.connection.pooler import EACH_TRANSACTION
+from mailroom.database.connection.raw import CHANGED
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
-from mailroom.database.pooler import EACH_TRANSACTION
-from mailroom.database.raw import CHANGED
 from mailroom.database.statement import Statement
 from mailroom.ledger.backup import BackupFailed, restore, save
 from tests import postgres

@@ -13,10 +13,10 @@ from sqlalchemy import create_engine, func, literal, select, text
 
 from app import create_app
 from mailroom.database import fitness
+from mailroom.database.connection.raw import RETURNED
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY, READ_ONLY_FILE, what_to_do
 from mailroom.database.fitness import Unfit
-from mailroom.database.raw import RETURNED
 from mailroom.engine.send.recorder import Recorder
 from mailroom.ledger import migrate, states, writing
 from mailroom.ledger.deliveries.tries import Outcome

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from mailroom.content.return_tokens import ReturnPurpose
+from mailroom.content.links.return_tokens import ReturnPurpose
 from mailroom.database.engine import Database
 from mailroom.ledger.schema import mailings
 from mailroom.ledger.states import State

@@ -14,14 +14,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from mailroom.content import abridged
-from mailroom.content.abridged import abridged as read_abridged
 from mailroom.content.addresses import Address
 from mailroom.content.content import Content
-from mailroom.content.letter import read_letter
-from mailroom.content.original import HandedIn
-from mailroom.content.parts import GOES_ON, MOST_TEXT_SHOWN
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.whole import abridged
+from mailroom.content.whole.abridged import abridged as read_abridged
+from mailroom.content.whole.letter import read_letter
+from mailroom.content.whole.original import HandedIn
+from mailroom.content.whole.parts import GOES_ON, MOST_TEXT_SHOWN
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.handed_in import submission_of
 from mailroom.engine.accept.submission import Submission

@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, update
 
-from mailroom.content.original import HandedIn
+from mailroom.content.whole.original import HandedIn
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.handed_in import submission_of
 from mailroom.ledger import suppressions

@@ -19,7 +19,7 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.database import idle
+from mailroom.database.connection import idle
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.people import api_keys, sign_ins, users

@@ -16,8 +16,8 @@ from sqlalchemy import delete, insert, update
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import Attachment, Content
-from mailroom.content.original import HandedIn
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.whole.original import HandedIn
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.handed_in import submission_of
 from mailroom.engine.accept.submission import Submission

@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 from mailroom.cli.printed import print_line
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.content import LONGEST_LIST_NAME
-from mailroom.content.recipients.suppression_csv import judge_suppression_csv, suppressions_in
-from mailroom.content.recipients.suppression_words import LONGEST_NOTE, WordsUnfit, check_words
-from mailroom.content.unsubscribe import list_name_of
+from mailroom.content.links.unsubscribe import list_name_of
+from mailroom.content.suppressions.suppression_csv import judge_suppression_csv, suppressions_in
+from mailroom.content.suppressions.suppression_words import LONGEST_NOTE, WordsUnfit, check_words
 from mailroom.in_parts import in_parts
 from mailroom.ledger import suppressions as listed
 from mailroom.ledger.consent import link_keys

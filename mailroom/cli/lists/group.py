@@ -9,11 +9,11 @@ import click
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import AddressError
+from mailroom.content.links.unsubscribe import list_name_of
 from mailroom.content.lists.list_title import NameUnfit, title_of
 from mailroom.content.lists.list_values import ValuesTooLong
 from mailroom.content.lists.newcomers import TooManyColumns
 from mailroom.content.lists.stated_consent import ConsentUnreadable
-from mailroom.content.unsubscribe import list_name_of
 from mailroom.engine.lists.making import NewListName
 from mailroom.engine.lists.reading import why_not
 from mailroom.ledger.lists import kept

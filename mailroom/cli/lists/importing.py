@@ -13,7 +13,7 @@ from mailroom.cli.printed import in_a_line
 from mailroom.cli.recipient_file import FileUnsure, seekable, sure_encoding
 from mailroom.content.lists.newcomers import Newcomers, newcomers
 from mailroom.content.lists.stated_consent import stated
-from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.recipients.files.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.table import Wishes
 from mailroom.engine.lists import importing as into_list

@@ -12,7 +12,7 @@ import click
 
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.content import Attachment, Content, DistantAttachment
-from mailroom.content.header_lines import headers_in
+from mailroom.content.message.header_lines import headers_in
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 

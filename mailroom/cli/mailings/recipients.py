@@ -10,11 +10,11 @@ import click
 from mailroom.cli.printed import in_a_line
 from mailroom.cli.progress import progress
 from mailroom.cli.recipient_file import FileUnsure, seekable, size_of, sure_encoding
-from mailroom.content.recipients.list_file import parse_file
+from mailroom.content.links.unsubscribe import list_name_of
+from mailroom.content.recipients.files.list_file import parse_file
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.recipients.table import Wishes
-from mailroom.content.unsubscribe import list_name_of
 from mailroom.engine.lists.reading import ListNotReady, parsed_of
 from mailroom.ledger.lists import kept
 from mailroom.web import mailroom

@@ -24,12 +24,12 @@ from mailroom.cli.mailings.written import stopped, written_in
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
+from mailroom.content.links.unsubscribe import BULK_FROM, HOW_TO_LINK, lacks_link, list_name_of
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.table import Wishes
 from mailroom.content.templates.for_many import refuse_lacking, saying, with_values
 from mailroom.content.templates.template_letter import TemplateLetter
-from mailroom.content.unsubscribe import BULK_FROM, HOW_TO_LINK, lacks_link, list_name_of
 from mailroom.content.writing.layout import LAYOUTS
 from mailroom.content.writing.written import Format, finished
 from mailroom.engine.accept.canary_size import canary_size

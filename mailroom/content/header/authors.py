@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from mailroom.content.addresses import Address, AddressError
-from mailroom.content.fields import Field, Unmailable, without
 from mailroom.content.header.disguise import disguise
 from mailroom.content.header.mailboxes import mailboxes
-from mailroom.content.headers import address_header
+from mailroom.content.message.headers import address_header
+from mailroom.content.whole.fields import Field, Unmailable, without
 
 AUTHOR_FIELDS = ("from", "sender", "resent-from", "resent-sender", "author")
 """RFC 5322, 3.6.2 and 3.6.6; RFC 9057."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mailroom.content.addresses import Address, AddressError, clean_name, parse_bare
-from mailroom.content.fields import Unmailable
 from mailroom.content.header.words import decoded
+from mailroom.content.whole.fields import Unmailable
 
 _ATEXT = r'[^\x00-\x20\x7f"(),:;<>@\[\]\\]'
 _QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'

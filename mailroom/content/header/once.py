@@ -6,9 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from mailroom.content.fields import Field
 from mailroom.content.header.mailboxes import tokens
 from mailroom.content.header.parameters import parameters
+from mailroom.content.whole.fields import Field
 
 LISTS = ("to", "cc", "reply-to")
 SINGLE = ("subject", "date", "message-id")

@@ -6,12 +6,12 @@ import re
 from itertools import pairwise
 
 from mailroom.content.addresses import AddressError, parse_bare
-from mailroom.content.fields import MOST_LINE_OCTETS, Field, Unmailable
 from mailroom.content.header.mailboxes import Token, UnreadableMailboxes, tokens
 from mailroom.content.header.parameters import parameters
 from mailroom.content.header.words import WORD, Foreign, foreign
-from mailroom.content.headers import HEADER_WIDTH, encoded_words
-from mailroom.content.mime import encoded_parameter
+from mailroom.content.message.headers import HEADER_WIDTH, encoded_words
+from mailroom.content.message.mime import encoded_parameter
+from mailroom.content.whole.fields import MOST_LINE_OCTETS, Field, Unmailable
 
 ADDRESS_FIELDS = frozenset(
     f"{prefix}{name}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from mailroom.content.addresses import INVISIBLE
-from mailroom.content.characters import misplaced
 from mailroom.content.header.words import decoded
+from mailroom.content.text.characters import misplaced
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _AT_THE_ENDS = re.compile(rf'(?:\A|(?<="))[{INVISIBLE}]++|[{INVISIBLE}]++(?="|\Z)')

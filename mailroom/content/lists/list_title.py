@@ -5,8 +5,8 @@ from __future__ import annotations
 from unicodedata import normalize
 
 from mailroom.content.addresses import UNSAFE_IN_ADDRESS
-from mailroom.content.characters import misplaced
 from mailroom.content.content import LONGEST_LIST_NAME
+from mailroom.content.text.characters import misplaced
 
 
 class NameUnfit(ValueError):

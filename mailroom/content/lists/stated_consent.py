@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from mailroom.content.characters import misplaced_in_lines
 from mailroom.content.merge.plain import Value, text_of
+from mailroom.content.text.characters import misplaced_in_lines
 
 CONSENT_COLUMNS = ("consent", "consent_at", "consent_how", "consent_evidence")
 """Columns of a file that are no variables. The first says given or withdrawn."""

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from mailroom.content.compiled import Compiled, compile_message
 from mailroom.content.content import Content
+from mailroom.content.links.unsubscribe import UNSUBSCRIBE_TAG, LinkPlace, UnsubscribeLinks
 from mailroom.content.merge.plain import MergeError
+from mailroom.content.message.compiled import Compiled, compile_message
 from mailroom.content.preflight.empties import EmptyTags
 from mailroom.content.preflight.kinds import Kind
 from mailroom.content.preflight.letter import tags_of
@@ -18,7 +19,6 @@ from mailroom.content.preflight.tally import Odd, Tally
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.templates.filling import missing_in
 from mailroom.content.templates.for_many import names_of_each
-from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG, LinkPlace, UnsubscribeLinks
 
 CLIPPED_FROM = 100_000
 """Octets of a message without its files, from which on Gmail and others show its beginning only."""

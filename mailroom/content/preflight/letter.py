@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from mailroom.content.check import NO_LINK_HERE, SHOWN, filled_fields
 from mailroom.content.content import Content
+from mailroom.content.links.unsubscribe import HOW_TO_LINK, UNSUBSCRIBE_TAG, lacks_link
 from mailroom.content.merge.names import identifier
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.merge.tags import TAGS_OF_EVERYBODY, heading_hint, unknown_tags
@@ -22,8 +23,7 @@ from mailroom.content.preflight.links import (
     links_of,
     problem_of,
 )
-from mailroom.content.references import unescaped
-from mailroom.content.unsubscribe import HOW_TO_LINK, UNSUBSCRIBE_TAG, lacks_link
+from mailroom.content.text.references import unescaped
 
 BAD_LINKS_NAMED = 20
 UNKNOWN_NAMED = 50

@@ -8,9 +8,9 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from mailroom.content.content import Content
+from mailroom.content.links.unsubscribe import UNSUBSCRIBE_TAG
 from mailroom.content.merge.tags import has_tags
-from mailroom.content.references import unescaped
-from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG
+from mailroom.content.text.references import unescaped
 
 MOST_LOOKED_AT = 1 << 20
 """Characters of a body in which links and pictures are looked for."""

@@ -17,7 +17,7 @@ from mailroom.content.recipients.headings import (
     RECIPIENT_HEADINGS,
     SURELY_MAIL,
 )
-from mailroom.content.typed_numbers import typed_number
+from mailroom.content.text.typed_numbers import typed_number
 
 _TAKEN = {"email", "name"}
 """Merge tags that every recipient has anyway."""

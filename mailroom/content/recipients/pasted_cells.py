@@ -7,10 +7,10 @@ import io
 from collections.abc import Generator
 from functools import partial
 
-from mailroom.content.formulas import restored
 from mailroom.content.recipients.parsed import Parsed, Problem
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.recipients.table import Numbered, read_table
+from mailroom.content.text.formulas import restored
 
 
 def parse_typed(text: str) -> Parsed:

@@ -19,12 +19,12 @@ from mailroom.content.addresses import (
     clean_names,
     parse_address,
 )
-from mailroom.content.characters import misplaced_in_lines, suspicious
 from mailroom.content.recipients.cells import holds_address, parts_of
 from mailroom.content.recipients.columns import Columns, columns_of
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Parsed, Problem, Recipient
 from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
 from mailroom.content.recipients.spool import OF_A_VALUE, USUAL_VALUES
+from mailroom.content.text.characters import misplaced_in_lines, suspicious
 
 ROWS_SAMPLED = 20
 """Rows that are looked at to find the headings, and the column of addresses."""

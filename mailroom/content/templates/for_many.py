@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mailroom.content.addresses import parse_address
 from mailroom.content.content import Content
+from mailroom.content.links.unsubscribe import UNSUBSCRIBE_TAG
 from mailroom.content.merge.names import identifier
 from mailroom.content.merge.plain import MergeError, Value, Values, value_of
 from mailroom.content.merge.tags import TAGS_OF_EVERYBODY
@@ -16,7 +17,6 @@ from mailroom.content.recipients.spool import Recipients
 from mailroom.content.templates.filling import missing_in, names_wanted
 from mailroom.content.templates.own_texts import OwnTexts, said_with
 from mailroom.content.templates.template_letter import TemplateLetter
-from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG
 
 MOST_COMMON_TEXT = 64 << 20
 """Characters that values of the whole mailing may take when each recipient has them."""

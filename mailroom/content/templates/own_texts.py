@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from markupsafe import escape
 
-from mailroom.content.html_text import text_of_html
 from mailroom.content.merge.plain import Values
 from mailroom.content.templates.filling import FilledLetter, filled
 from mailroom.content.templates.slots import PlacedTexts, has_slots, in_slots, outside_marks, with_defaults
 from mailroom.content.templates.template_letter import TemplateLetter
+from mailroom.content.text.html_text import text_of_html
 
 _TAGS = re.compile(r"(\{\{[^{}]{0,1000}\}\}|\{%[^{}]{0,1000}%\})")
 _EMPTY_LINES = re.compile(r"\n[ \t]*\n\s*")

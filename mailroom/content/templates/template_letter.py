@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mailroom.content.characters import misplaced, misplaced_in_lines
 from mailroom.content.check import Finding
 from mailroom.content.content import LONGEST_SUBJECT
 from mailroom.content.merge.plain import MergeError, Value
 from mailroom.content.merge.tags import tags_in
 from mailroom.content.templates.slots import with_defaults
+from mailroom.content.text.characters import misplaced, misplaced_in_lines
 
 MOST_TEMPLATE_VARIABLES = 50
 LONGEST_TEMPLATE_NAME, LONGEST_ALIAS = 200, 100

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
-from mailroom.content.html_text import text_of_html
+from mailroom.content.text.html_text import text_of_html
 
 _MARKS = re.compile(r"(?:\s*+<!--tag[0-9a-f]{12}n\d+c-->)++\s*+").fullmatch
 """Tags of Liquid that have lines for themselves."""

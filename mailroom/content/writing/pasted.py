@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import nh3
 
-from mailroom.content.html_text import AS_PLAIN, MOST_HTML, MOST_MARKS, without_formatting
+from mailroom.content.text.html_text import AS_PLAIN, MOST_HTML, MOST_MARKS, without_formatting
 
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 _BLOCKS = {"p", "div", "li", "blockquote", "pre", "ul", "ol", "table", "tr", *_HEADINGS}

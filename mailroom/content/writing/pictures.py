@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from mailroom.content.content import Attachment, Content
 from mailroom.content.merge.tags import has_tags
-from mailroom.content.references import unescaped
+from mailroom.content.text.references import unescaped
 
 _SHOWN = re.compile(r"""(\s(?:src|background)\s*+=\s*+)("[^"]*+"|'[^']*+')""", re.IGNORECASE)
 LONGEST_CONTENT_ID = 100

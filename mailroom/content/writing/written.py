@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from mailroom.content.html_text import text_of_html
 from mailroom.content.templates.own_texts import OwnTexts
+from mailroom.content.text.html_text import text_of_html
 from mailroom.content.writing.converter import ConverterBusy, NotConverted, converted
 from mailroom.content.writing.hidden_tags import HiddenTags
 from mailroom.content.writing.inlining import inlined

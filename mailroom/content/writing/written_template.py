@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from mailroom.content.html_text import text_of_html
 from mailroom.content.templates.slots import filled_slots
 from mailroom.content.templates.template_letter import TemplateLetter
+from mailroom.content.text.html_text import text_of_html
 from mailroom.content.writing.layout import PLAIN_LAYOUT, Layout
 from mailroom.content.writing.written import Format, WrittenLetter, finished
 

@@ -20,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailroom import files
 from mailroom.database.backup.failed import BackupFailed
 from mailroom.database.backup.store import VERSION_TABLE, Prepare
+from mailroom.database.connection.pooler import EACH_TRANSACTION
 from mailroom.database.engine import Database, normalized_url
-from mailroom.database.pooler import EACH_TRANSACTION
 from mailroom.supervision import cause
 
 DUMP_MAGIC = b"PGDMP"

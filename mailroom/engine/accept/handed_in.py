@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 
 from mailroom.content.addresses import Address
-from mailroom.content.original import HandedIn, Original, read_original
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.whole.original import HandedIn, Original, read_original
 from mailroom.engine.accept.submission import Submission
 from mailroom.ledger.people.api_keys import ApiKey
 

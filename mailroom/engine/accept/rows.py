@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from mailroom.content.addresses import format_address
 from mailroom.content.merge.tags import is_plain
-from mailroom.content.message_ids import new_id_secret
+from mailroom.content.message.message_ids import new_id_secret
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.schedule.sending_hours import begins_at
 from mailroom.database.clock import from_millis, to_millis

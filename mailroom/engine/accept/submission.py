@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mailroom.content.content import Content
-from mailroom.content.original import Original
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.schedule.sending_hours import SendingHours
+from mailroom.content.whole.original import Original
 from mailroom.ledger.states import MailingState
 
 IF_UNKNOWN_CHOICES = ("resend", "hold", "evidence")

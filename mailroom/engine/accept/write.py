@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from mailroom.content.recipients.parsed import Recipient, keys_of
 from mailroom.content.recipients.spool import Recipients
 from mailroom.database.clock import from_millis
+from mailroom.database.connection.page_cache import smaller_cache
 from mailroom.database.engine import Database
-from mailroom.database.page_cache import smaller_cache
 from mailroom.engine.accept import keys, thresholds
 from mailroom.engine.accept.kept_drafts import turn_into
 from mailroom.engine.accept.rows import (

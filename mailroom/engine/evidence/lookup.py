@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from mailroom.content.message_ids import OwnId, own_id
-from mailroom.content.return_tokens import ReturnParts, ReturnPurpose, read, tokens_in
+from mailroom.content.links.return_tokens import ReturnParts, ReturnPurpose, read, tokens_in
+from mailroom.content.message.message_ids import OwnId, own_id
 from mailroom.engine.key_ring import KeyRing
 from mailroom.engine.letterhead import is_made_id
 from mailroom.feedback.relay_logs.trace import Said, Trace

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
-from mailroom.content.message_ids import own_id, own_name
+from mailroom.content.message.message_ids import own_id, own_name
 from mailroom.database.engine import Database
 from mailroom.engine.feedback.matching import match
 from mailroom.engine.feedback.rules import FeedbackRules

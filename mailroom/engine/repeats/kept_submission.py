@@ -11,7 +11,7 @@ from typing import Any
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import Attachment, Content
-from mailroom.content.encoding import BASE64_SLICE
+from mailroom.content.message.encoding import BASE64_SLICE
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.engine.accept.submission import Submission
 

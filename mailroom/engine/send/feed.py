@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence, Set
 
-from mailroom.content.compiled import date_fields
+from mailroom.content.message.compiled import date_fields
 from mailroom.engine.send.sendable import DELETED, SendableMessage
 from mailroom.ledger.batches.waiting_deliveries import WaitingDelivery
 from mailroom.smtp.envelope import Envelope

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 import structlog
 
 from mailroom import supervision
+from mailroom.database.connection.raw import RawConnection
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
-from mailroom.database.raw import RawConnection
 from mailroom.engine.feedback.refusals import blame
 from mailroom.engine.feedback.rules import FeedbackRules
 from mailroom.ledger.batches.batches import Lease

@@ -14,9 +14,9 @@ from functools import partial
 from sqlalchemy import Connection
 
 from mailroom import supervision
-from mailroom.database import planner
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
+from mailroom.database.sql import planner
 from mailroom.engine.send.feed import Feed
 from mailroom.http.aside import aside
 from mailroom.ledger.batches import gather, growth

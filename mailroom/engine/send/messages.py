@@ -9,17 +9,17 @@ import structlog
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, read_formatted
-from mailroom.content.body import Keep, as_it_is
-from mailroom.content.compiled import Compiled, compile_message
 from mailroom.content.content import BULK_PURPOSE, Content, DistantAttachment
-from mailroom.content.encoding import BASE64_SLICE
-from mailroom.content.line_ends import whole_lines_of
-from mailroom.content.link_tokens import LinkKey
+from mailroom.content.links.link_tokens import LinkKey
+from mailroom.content.links.return_tokens import Returning, ReturnKey, ReturnPaths
+from mailroom.content.links.unsubscribe import LinkPlace, NoReturnShown, NotShown, Sealing, UnsubscribeLinks
 from mailroom.content.merge.plain import MergeError
-from mailroom.content.original import Verbatim
-from mailroom.content.provider_fields import wants_fields
-from mailroom.content.return_tokens import Returning, ReturnKey, ReturnPaths
-from mailroom.content.unsubscribe import LinkPlace, NoReturnShown, NotShown, Sealing, UnsubscribeLinks
+from mailroom.content.message.body import Keep, as_it_is
+from mailroom.content.message.compiled import Compiled, compile_message
+from mailroom.content.message.encoding import BASE64_SLICE
+from mailroom.content.message.provider_fields import wants_fields
+from mailroom.content.whole.line_ends import whole_lines_of
+from mailroom.content.whole.original import Verbatim
 from mailroom.database.engine import Database
 from mailroom.engine.letterhead import id_seal
 from mailroom.engine.send.sendable import DELETED, SendableMessage, UnreadableContent

@@ -15,8 +15,8 @@ from functools import partial
 
 import structlog
 
+from mailroom.database.connection.raw import RawConnection
 from mailroom.database.engine import Database
-from mailroom.database.raw import RawConnection
 from mailroom.engine.feedback.rules import DEFAULT_RULES, FeedbackRules
 from mailroom.engine.send.group import Asked, GroupWriter, WriteGroup, Written
 from mailroom.engine.send.outage import LEDGER_RETRY

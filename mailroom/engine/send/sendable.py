@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from mailroom.content.body import LARGE_PIECE, KeptElsewhere
-from mailroom.content.compiled import Addressee, Compiled
+from mailroom.content.links.return_tokens import ReturnPaths, ReturnPurpose
+from mailroom.content.links.unsubscribe import Link, UnsubscribeLinks
 from mailroom.content.merge.plain import MergeError, Values
-from mailroom.content.message_ids import IdSeal, message_id
-from mailroom.content.original import Verbatim
-from mailroom.content.provider_fields import provider_fields
-from mailroom.content.return_tokens import ReturnPaths, ReturnPurpose
-from mailroom.content.unsubscribe import Link, UnsubscribeLinks
+from mailroom.content.message.body import LARGE_PIECE, KeptElsewhere
+from mailroom.content.message.compiled import Addressee, Compiled
+from mailroom.content.message.message_ids import IdSeal, message_id
+from mailroom.content.message.provider_fields import provider_fields
+from mailroom.content.whole.original import Verbatim
 from mailroom.engine.send.shelf import Shelf
 from mailroom.ledger.mailings import contents
 from mailroom.smtp.envelope import LongContent, ReadyLines, SharedLines

@@ -15,7 +15,7 @@ from typing import TypeVar
 import structlog
 
 from mailroom import supervision
-from mailroom.content.signature import signed_headers
+from mailroom.content.links.signature import signed_headers
 from mailroom.database.engine import Database
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.hold import HoldWatch

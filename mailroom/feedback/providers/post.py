@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mailroom.content import json_text
-from mailroom.content.json_text import JsonRoom, NotJson
+from mailroom.content.text import json_text
+from mailroom.content.text.json_text import JsonRoom, NotJson
 
 LARGEST_POST = 1024 * 1024
 """Octets: SendGrid's largest have 768 KB, Amazon SNS' 256 KB."""

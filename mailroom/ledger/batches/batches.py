@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, select, true, update
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
+from mailroom.database.connection import pipeline
 from mailroom.database.statement import Statement
 from mailroom.ledger import holding, moves
 from mailroom.ledger.batches.waiting_deliveries import IS_WAITING, OF_BATCH

@@ -19,9 +19,10 @@ from sqlalchemy import (
     update,
 )
 
-from mailroom.database import pipeline, planner, sequences
-from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
+from mailroom.database.connection import pipeline
+from mailroom.database.sql import planner, sequences
+from mailroom.database.sql.any_of import any_of
 from mailroom.database.statement import Statement
 from mailroom.ledger.batches.batches import Gathered, Lease, claim_later
 from mailroom.ledger.mailings import canary, counters, windows

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 from sqlalchemy import BigInteger, Connection, Integer, String, bindparam, delete, func, select, update
 
-from mailroom.database import pipeline, planner
-from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
+from mailroom.database.connection import pipeline
+from mailroom.database.sql import planner
+from mailroom.database.sql.any_of import any_of
 from mailroom.database.statement import Statement
 from mailroom.ledger import holding
 from mailroom.ledger.batches import gather

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, case, func, or_, select
 
-from mailroom.database import planner
+from mailroom.database.sql import planner
 from mailroom.database.statement import Statement
 from mailroom.ledger.mailings import windows
 from mailroom.ledger.schema import deliveries

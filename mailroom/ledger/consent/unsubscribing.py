@@ -9,8 +9,8 @@ from sqlalchemy import Connection, String, bindparam, delete, or_, select
 
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import Database
+from mailroom.database.sql.upsert import insert_once
 from mailroom.database.statement import Statement
-from mailroom.database.upsert import insert_once
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.lists import consent as facts
 from mailroom.ledger.schema import deliveries, mailings

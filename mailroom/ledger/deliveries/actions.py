@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, case, select, update
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis, to_millis
+from mailroom.database.connection import pipeline
 from mailroom.database.together import Together
 from mailroom.ledger import moves, picking
 from mailroom.ledger.mailings import contents, lifecycle

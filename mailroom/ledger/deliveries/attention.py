@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select, type_coerce
 
 from mailroom.database.clock import Millis, from_millis, now_millis
-from mailroom.database.planner import read_in_order_of_an_index
+from mailroom.database.sql.planner import read_in_order_of_an_index
 from mailroom.ledger import moves
 from mailroom.ledger.deliveries import bulk_actions
 from mailroom.ledger.deliveries.actions import MOVED_AT_ONCE

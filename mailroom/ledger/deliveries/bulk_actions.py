@@ -14,8 +14,8 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, Connection, bindparam, delete, select, update
 
 from mailroom.database.clock import now_millis
+from mailroom.database.sql.upsert import insert_once
 from mailroom.database.statement import Statement
-from mailroom.database.upsert import insert_once
 from mailroom.ledger.deliveries import actions
 from mailroom.ledger.mailings import lifecycle
 from mailroom.ledger.schema import decisions

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam,
 
 from mailroom.database.clock import from_millis, with_moments
 from mailroom.database.engine import AnyRow
-from mailroom.database.of_one import of_one
+from mailroom.database.sql.of_one import of_one
 from mailroom.ledger.mailings import canary
 from mailroom.ledger.schema import attempts, batches, deliveries, mailings
 from mailroom.ledger.states import UNUSUAL, State

@@ -28,10 +28,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from mailroom.database import planner
-from mailroom.database.asking import PreparedStatement
 from mailroom.database.clock import now_millis
-from mailroom.database.raw import CHANGED, RETURNED, RawConnection
+from mailroom.database.connection.asking import PreparedStatement
+from mailroom.database.connection.raw import CHANGED, RETURNED, RawConnection
+from mailroom.database.sql import planner
 from mailroom.database.statement import Statement
 from mailroom.ledger import moves
 from mailroom.ledger.batches.batches import Lease

@@ -21,7 +21,8 @@ def with_outcome(connection: Connection, mailing_id: int, outcome: str) -> Itera
     """Its deliveries that are in that state now, or NOT_BOUNCED, in the order they were given."""
     if outcome != NOT_BOUNCED:
         return each(connection, mailing_id, STATE_WORDS[outcome])
-    # Its one row beside each of its deliveries; a plain = of the two would undo what database/of_one.py does.
+    # Its one row beside each of its deliveries; a plain = of the two would undo what
+    # database/sql/of_one.py does.
     its_mailing = (mailings.c.id == mailing_id) & (deliveries.c.mailing_id + 0 == mailings.c.id)
     nothing_came = deliveries.c.complained_at.is_(None) & stops_not()
     return each(connection, mailing_id, State.SENT, its_mailing & nothing_came)

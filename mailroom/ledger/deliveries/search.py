@@ -31,9 +31,9 @@ from sqlalchemy import (
     true,
 )
 
-from mailroom.database.any_case import contains_in_any_case, pattern_of
-from mailroom.database.contains import contains
-from mailroom.database.planner import without_parallel_workers
+from mailroom.database.sql.any_case import contains_in_any_case, pattern_of
+from mailroom.database.sql.contains import contains
+from mailroom.database.sql.planner import without_parallel_workers
 from mailroom.ledger.deliveries.deliveries import DELIVERY_COLUMNS, Delivery, as_delivery
 from mailroom.ledger.mailings.mailings import NotSearched
 from mailroom.ledger.schema import BLOCKS_JOINED, block_of, deliveries, mailings

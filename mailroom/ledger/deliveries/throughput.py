@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from mailroom.database import clock
-from mailroom.database.ddl import condition
+from mailroom.database.sql.ddl import condition
 from mailroom.database.together import Together
 from mailroom.ledger.batches import gather
 from mailroom.ledger.schema import deliveries, reports

@@ -16,8 +16,8 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from mailroom.database.any_of import any_of
-from mailroom.database.of_one import of_one
+from mailroom.database.sql.any_of import any_of
+from mailroom.database.sql.of_one import of_one
 from mailroom.ledger.moves import MOVES
 from mailroom.ledger.schema import deliveries, reports, sessions
 from mailroom.ledger.states import State

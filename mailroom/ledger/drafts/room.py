@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Connection, Text, cast, delete, exists, func, or_, select, update
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
+from mailroom.database.connection import pipeline
 from mailroom.ledger.schema import contents, draft_blobs, draft_versions, drafts
 
 MOST_DRAFTS, MOST_OF_DRAFTS = 200, 1 << 29

@@ -25,8 +25,9 @@ from sqlalchemy import (
     update,
 )
 
-from mailroom.database import clock, pipeline
+from mailroom.database import clock
 from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.connection import pipeline
 from mailroom.database.engine import Database
 from mailroom.database.statement import Statement
 from mailroom.database.together import Together

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
+from mailroom.database.connection import pipeline
 from mailroom.ledger.drafts.contents_of_drafts import drop_unused
 from mailroom.ledger.drafts.kept_fields import KeptFields, of_json
 from mailroom.ledger.schema import draft_versions, drafts, users

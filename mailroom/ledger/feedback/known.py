@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import CTE, Connection, Select, func, select
 
-from mailroom.database.any_of import any_of
 from mailroom.database.clock import to_millis
+from mailroom.database.sql.any_of import any_of
 from mailroom.ledger.feedback.mailed import MAILED_COLUMNS, Mailed
 from mailroom.ledger.schema import BLOCKS_JOINED, IS_WATCHED, block_of, deliveries, mailings
 from mailroom.ledger.states import State

@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, String, bindparam, delete, select, update
 
-from mailroom.database import pipeline
 from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.connection import pipeline
 from mailroom.database.engine import Database
+from mailroom.database.sql.upsert import Upsert, insert_once
 from mailroom.database.statement import Statement
-from mailroom.database.upsert import Upsert, insert_once
 from mailroom.ledger.schema import provider_doors, provider_refusals, provider_tokens
 
 REFUSALS_KEPT = 100

@@ -24,8 +24,8 @@ from sqlalchemy import (
 
 from mailroom.database import clock
 from mailroom.database.clock import from_millis, now_millis
-from mailroom.database.newest_first import Owner, newest_first
-from mailroom.database.upsert import insert_new
+from mailroom.database.sql.newest_first import Owner, newest_first
+from mailroom.database.sql.upsert import insert_new
 from mailroom.ledger.schema import IS_OPEN, IS_UNMATCHED, deliveries, reports
 from mailroom.ledger.states import State
 

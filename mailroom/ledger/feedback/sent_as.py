@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from mailroom.database.any_of import any_of
+from mailroom.database.sql.any_of import any_of
 from mailroom.ledger.feedback import known
 from mailroom.ledger.schema import deliveries, mailings
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, case, select
 
 from mailroom.database.clock import now_millis
-from mailroom.database.upsert import Upsert
+from mailroom.database.sql.upsert import Upsert
 from mailroom.ledger import suppressions
 from mailroom.ledger.schema import strikes
 

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, true, update
 
-from mailroom.database import clock, pipeline
+from mailroom.database import clock
 from mailroom.database.clock import from_millis, to_millis
+from mailroom.database.connection import pipeline
 from mailroom.database.together import Together
 from mailroom.ledger.consent.scopes import Scope
 from mailroom.ledger.schema import consent_facts, list_members, lists

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
-from mailroom.database.newest_first import newest_first
+from mailroom.database.connection import pipeline
+from mailroom.database.sql.newest_first import newest_first
 from mailroom.ledger import suppressions
 from mailroom.ledger.lists.reach import EVERY_LIST, PEOPLES
 from mailroom.ledger.people.program_room import LISTS_OF_PROGRAM, refuse_more

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, Text, bindparam, cast, delete, func, or_, select, update
 
-from mailroom.database.any_of import any_of
-from mailroom.database.bulk import BulkInsert
 from mailroom.database.clock import from_millis
-from mailroom.database.contains import contains
-from mailroom.database.of_one import of_one
-from mailroom.database.planner import without_parallel_workers
+from mailroom.database.sql.any_of import any_of
+from mailroom.database.sql.bulk import BulkInsert
+from mailroom.database.sql.contains import contains
+from mailroom.database.sql.of_one import of_one
+from mailroom.database.sql.planner import without_parallel_workers
 from mailroom.database.together import Together
 from mailroom.ledger.lists import consent, kept
 from mailroom.ledger.lists.consent import FACT_COLUMNS, ConsentFact

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
 
 from mailroom.database import blobs
-from mailroom.database.any_of import any_of
+from mailroom.database.sql.any_of import any_of
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import attachments, contents, deliveries, mailings, originals
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection, select
 
 from mailroom.database.engine import AnyRow
-from mailroom.database.newest_first import Owner, newest_first
+from mailroom.database.sql.newest_first import Owner, newest_first
 from mailroom.ledger import states
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.people.api_keys import ApiKey

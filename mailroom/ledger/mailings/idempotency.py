@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 
 from mailroom.database.clock import now_millis
+from mailroom.database.sql.upsert import Upsert
 from mailroom.database.statement import Statement
-from mailroom.database.upsert import Upsert
 from mailroom.ledger.mailings import staging
 from mailroom.ledger.schema import idempotency_keys, mailings
 from mailroom.ledger.states import MailingState

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, insert, literal, select
 
-from mailroom.database.any_of import any_of
-from mailroom.database.bulk import BulkInsert
 from mailroom.database.clock import now_millis
+from mailroom.database.sql.any_of import any_of
+from mailroom.database.sql.bulk import BulkInsert
 from mailroom.database.statement import Statement
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope, reaches_audience
 from mailroom.ledger.people.api_keys import KeyEnded, is_valid_now

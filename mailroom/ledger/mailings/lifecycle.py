@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, func, or_, select, update
 
-from mailroom.database import pipeline
-from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
+from mailroom.database.connection import pipeline
+from mailroom.database.sql.any_of import any_of
 from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
 from mailroom.ledger.mailings import canary, staging

@@ -19,8 +19,8 @@ from sqlalchemy import (
     select,
 )
 
-from mailroom.database.any_case import contains_in_any_case, pattern_of
 from mailroom.database.engine import AnyRow
+from mailroom.database.sql.any_case import contains_in_any_case, pattern_of
 from mailroom.database.statement import Statement
 from mailroom.database.together import Together
 from mailroom.ledger.mailings import counters

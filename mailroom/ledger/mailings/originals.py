@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, select
 
 from mailroom.database import blobs
-from mailroom.database.any_of import any_of
+from mailroom.database.sql.any_of import any_of
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import originals
 

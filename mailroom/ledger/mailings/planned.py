@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
-from mailroom.database import pipeline
 from mailroom.database.clock import to_millis
+from mailroom.database.connection import pipeline
 from mailroom.database.telling import tell
 from mailroom.ledger import states
 from mailroom.ledger.mailings.mailings import Mailing

@@ -16,8 +16,8 @@ from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, no
 
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
+from mailroom.database.sql.upsert import Upsert
 from mailroom.database.together import Together
-from mailroom.database.upsert import Upsert
 from mailroom.ledger.schema import mailing_sums, mailings
 from mailroom.ledger.states import COUNTED, MailingState, State
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
+from mailroom.database.connection import pipeline
 from mailroom.database.engine import AnyRow, Database
 from mailroom.database.statement import Statement
 from mailroom.database.telling import tell

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, String, bindparam, delete, insert, select, update
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
+from mailroom.database.connection import pipeline
 from mailroom.database.engine import Database
 from mailroom.database.statement import Statement
 from mailroom.database.telling import tell

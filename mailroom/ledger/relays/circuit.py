@@ -18,9 +18,9 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, delete, select, update
 
 from mailroom.database.clock import from_millis, now_millis
+from mailroom.database.sql.upsert import insert_once
 from mailroom.database.statement import Statement
 from mailroom.database.telling import tell, without_addresses
-from mailroom.database.upsert import insert_once
 from mailroom.ledger import states
 from mailroom.ledger.schema import batches, deliveries, mailings, servers, sessions
 

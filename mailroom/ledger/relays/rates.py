@@ -22,8 +22,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 
 from mailroom.database.clock import now_millis
+from mailroom.database.sql.upsert import insert_once
 from mailroom.database.statement import Statement
-from mailroom.database.upsert import insert_once
 from mailroom.ledger.schema import batches, throttles
 
 SLOWEST_US = 60_000_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select, update
 
-from mailroom.database.any_of import any_of
 from mailroom.database.clock import now_millis
+from mailroom.database.sql.any_of import any_of
 from mailroom.ledger import states
 from mailroom.ledger.batches.waiting_deliveries import IS_SPARED
 from mailroom.ledger.mailings import lifecycle

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, insert, select, true, update
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
-from mailroom.database.newest_first import newest_first
+from mailroom.database.connection import pipeline
+from mailroom.database.sql.newest_first import newest_first
 from mailroom.database.telling import tell
 from mailroom.ledger.people.api_keys import ADMIN, ApiKey, is_valid_now
 from mailroom.ledger.people.program_room import REPEATS_OF_PROGRAM, refuse_more

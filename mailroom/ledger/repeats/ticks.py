@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, literal, null, select, true, update
 
 from mailroom.database.clock import UtcTime, from_millis, now_millis, to_millis
-from mailroom.database.upsert import insert_once
+from mailroom.database.sql.upsert import insert_once
 from mailroom.ledger.mailings import staging
 from mailroom.ledger.schema import mailings, repeat_ticks, repeats
 from mailroom.ledger.states import MailingState, RepeatState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, Integer, SmallInteger, String
 
 from mailroom.database.clock import Millis
-from mailroom.database.ddl import NEVER_REUSED, Id
+from mailroom.database.sql.ddl import NEVER_REUSED, Id
 from mailroom.ledger.schema.metadata import table
 
 batches = table(

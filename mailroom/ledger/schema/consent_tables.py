@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, SmallInteger, String, Text
 
 from mailroom.database.clock import Millis, UtcTime
-from mailroom.database.ddl import Id, condition, partial_index
+from mailroom.database.sql.ddl import Id, condition, partial_index
 from mailroom.ledger.schema.metadata import table
 
 suppressions = table(  # the first three say who, and how much mail: see consent/scopes.py

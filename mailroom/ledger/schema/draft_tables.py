@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from mailroom.database.clock import UtcTime
-from mailroom.database.ddl import NEVER_REUSED, Id, condition, partial_index
+from mailroom.database.sql.ddl import NEVER_REUSED, Id, condition, partial_index
 from mailroom.ledger.schema.metadata import table
 
 IS_NOT_SENT = condition("mailing_id IS NULL")

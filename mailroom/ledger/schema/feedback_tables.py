@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from mailroom.database.clock import Millis, UtcTime
-from mailroom.database.ddl import NEVER_REUSED, Id, condition, partial_index
+from mailroom.database.sql.ddl import NEVER_REUSED, Id, condition, partial_index
 from mailroom.ledger.schema.metadata import table
 
 IS_UNMATCHED = condition("unmatched <> ''")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 
 from mailroom.database.clock import Millis, UtcTime
-from mailroom.database.ddl import NEVER_REUSED, Id
+from mailroom.database.sql.ddl import NEVER_REUSED, Id
 from mailroom.ledger.schema.metadata import table
 
 lists = table(  # recipients that are kept

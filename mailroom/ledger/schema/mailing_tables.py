@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from mailroom.database.clock import Millis, UtcTime
-from mailroom.database.ddl import NEVER_REUSED, Id, condition, equality_index, partial_index
+from mailroom.database.sql.ddl import NEVER_REUSED, Id, condition, equality_index, partial_index
 from mailroom.ledger.schema.metadata import table, word_of
 from mailroom.ledger.states import COUNTED, MailingState
 

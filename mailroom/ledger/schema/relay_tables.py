@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Integer, SmallInteger, String, Text
 
 from mailroom.database.clock import Millis
-from mailroom.database.ddl import NEVER_REUSED, Id
+from mailroom.database.sql.ddl import NEVER_REUSED, Id
 from mailroom.ledger.schema.metadata import table
 
 sessions = table(  # one open SMTP connection of a worker: a lane of the timeline

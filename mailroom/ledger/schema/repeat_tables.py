@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, ForeignKey, Integer, LargeBinary, String, Text
 
 from mailroom.database.clock import Millis, UtcTime
-from mailroom.database.ddl import NEVER_REUSED, Id, condition, partial_index
+from mailroom.database.sql.ddl import NEVER_REUSED, Id, condition, partial_index
 from mailroom.ledger.schema.metadata import table, word_of
 from mailroom.ledger.states import RepeatState
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import JSON, Boolean, Column, ForeignKey, Integer, String, UniqueConstraint
 
 from mailroom.database.clock import UtcTime
-from mailroom.database.ddl import NEVER_REUSED, Id
+from mailroom.database.sql.ddl import NEVER_REUSED, Id
 from mailroom.ledger.schema.metadata import table
 
 templates = table(  # letters that are kept, to be sent with other values again and again

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, Index, Integer, SmallInteger, String, Text
 
 from mailroom.database.clock import Millis, UtcTime
-from mailroom.database.ddl import NEVER_REUSED, Id, condition, partial_index
+from mailroom.database.sql.ddl import NEVER_REUSED, Id, condition, partial_index
 from mailroom.ledger.schema.metadata import table
 
 webhook_endpoints = table(  # who wants to be told of what

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from mailroom.database.clock import now_millis
-from mailroom.database.upsert import insert_once
+from mailroom.database.sql.upsert import insert_once
 from mailroom.ledger.schema import sweeper
 from mailroom.ledger.sweep import clock_jump, uptimes
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from mailroom.database import clock
 from mailroom.database.clock import Uptime
-from mailroom.database.upsert import Upsert
+from mailroom.database.sql.upsert import Upsert
 from mailroom.ledger.schema import uptimes
 
 LOOK_TOOK_MS = 1_000

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, literal, select, update
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
-from mailroom.database.ddl import Id
+from mailroom.database.connection import pipeline
 from mailroom.database.engine import AnyRow
+from mailroom.database.sql.ddl import Id
 from mailroom.ledger.schema import template_versions, templates, users
 from mailroom.ledger.templates.stored import KeptLetter, StoredTemplate
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 
 from mailroom.database.clock import now_millis, with_moments
 from mailroom.database.engine import AnyRow
-from mailroom.database.newest_first import Owner, newest_first
+from mailroom.database.sql.newest_first import Owner, newest_first
 from mailroom.ledger.schema import webhook_calls, webhook_endpoints
 from mailroom.ledger.sweep.rounds import is_late
 from mailroom.ledger.webhooks.webhook_events import CALL_DONE, CALL_GIVEN_UP, CALL_WAITING, TRIED_FOR_MS

@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, insert, select, update
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis, with_moments
+from mailroom.database.connection import pipeline
 from mailroom.database.engine import AnyRow
 from mailroom.ledger.schema import webhook_calls, webhook_endpoints
 from mailroom.ledger.webhooks import webhook_events

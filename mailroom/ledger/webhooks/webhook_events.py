@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, Connection, and_, case, insert, literal, null, select
 
-from mailroom.database import pipeline
 from mailroom.database.clock import now_millis
+from mailroom.database.connection import pipeline
 from mailroom.ledger.schema import deliveries, mailings, reports, webhook_calls, webhook_endpoints
 from mailroom.ledger.states import Event, MailingState, State
 

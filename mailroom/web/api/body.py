@@ -11,8 +11,8 @@ from flask import g, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mailroom.content import json_text
-from mailroom.content.spooled_texts import LONG_FROM, SpooledText, SpooledTexts
+from mailroom.content.text import json_text
+from mailroom.content.text.spooled_texts import LONG_FROM, SpooledText, SpooledTexts
 from mailroom.web.api.blueprint import blueprint
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.wording import MISTAKE_SENTENCES, sentence

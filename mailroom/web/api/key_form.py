@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from mailroom.content.addresses import AddressError, parse_address
-from mailroom.content.typed_numbers import typed_number
+from mailroom.content.text.typed_numbers import typed_number
 from mailroom.ledger.people import api_keys
 from mailroom.web.form_problems import FormProblems
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, g, jsonify, request
 from pydantic import BaseModel
 
-from mailroom.content.json_text import ROOM_FOR_EMAILS, JsonRoom
+from mailroom.content.text.json_text import ROOM_FOR_EMAILS, JsonRoom
 from mailroom.ledger.people.api_keys import ApiKey
 from mailroom.web.api import bearer, body, rates
 from mailroom.web.api.blueprint import API_ROOT, blueprint

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from mailroom.content.addresses import Address
 from mailroom.content.content import TRANSACTIONAL, Content
+from mailroom.content.links.unsubscribe import UNSUBSCRIBE_PATH, UNSUBSCRIBE_TAG, LinkPlace
 from mailroom.content.merge.plain import Values
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.content.unsubscribe import UNSUBSCRIBE_PATH, UNSUBSCRIBE_TAG, LinkPlace
 from mailroom.engine.accept.submission import Submission
 
 MOST_TESTERS = 5

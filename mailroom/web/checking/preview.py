@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from mailroom.content.compiled import compile_message
 from mailroom.content.content import Attachment, Content
-from mailroom.content.fields import Unmailable
-from mailroom.content.file_names import filled_name
-from mailroom.content.letter import EnclosedFile, ReadLetter, read_letter
+from mailroom.content.links.unsubscribe import LinkPlace, NotShown, UnsubscribeLinks
 from mailroom.content.merge.plain import MergeError
+from mailroom.content.message.compiled import compile_message
+from mailroom.content.message.file_names import filled_name
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.content.unsubscribe import LinkPlace, NotShown, UnsubscribeLinks
+from mailroom.content.whole.fields import Unmailable
+from mailroom.content.whole.letter import EnclosedFile, ReadLetter, read_letter
 from mailroom.engine.letter import SET_AT_HAND_OVER
 
 NO_ID = "<set-when-it-is-sent@mailroom.invalid>"

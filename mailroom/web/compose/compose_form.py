@@ -11,7 +11,7 @@ from typing import BinaryIO
 from flask import request
 from werkzeug.datastructures import FileStorage, MultiDict
 
-from mailroom.content.recipients.csv_encoding import Choice
+from mailroom.content.recipients.files.csv_encoding import Choice
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.templates.template_letter import TemplateLetter
 from mailroom.database.blobs import WRITTEN_AT_ONCE

@@ -8,8 +8,8 @@ from itertools import chain, islice
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import Address, format_address
-from mailroom.content.header_lines import as_lines
 from mailroom.content.merge.plain import text_of
+from mailroom.content.message.header_lines import as_lines
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.engine.letterhead import sender_of
 from mailroom.ledger.deliveries import deliveries

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from mailroom.content.recipients.csv_encoding import choices, encoding_named
-from mailroom.content.recipients.list_file import parse_file, reading_of_file
+from mailroom.content.recipients.files.csv_encoding import choices, encoding_named
+from mailroom.content.recipients.files.list_file import parse_file, reading_of_file
+from mailroom.content.recipients.files.workbook import is_workbook
 from mailroom.content.recipients.parsed import Parsed, merge
 from mailroom.content.recipients.pasted_cells import parse_typed
 from mailroom.content.recipients.table import Wishes
-from mailroom.content.recipients.workbook import is_workbook
 from mailroom.web.compose.compose_form import ComposeForm, ListShown
 from mailroom.web.compose.list_choice import KEPT_LIST, add_listed
 from mailroom.web.compose.mends import FILE_LIST, TYPED_LIST

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
 from mailroom.content.schedule.zones import end_of, zone_named
-from mailroom.content.typed_numbers import typed_number
+from mailroom.content.text.typed_numbers import typed_number
 from mailroom.engine.repeats.planning import MOST_TIMES, RepeatPlan
 from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.web.compose.compose_form import ComposeForm

@@ -8,16 +8,16 @@ from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from mailroom.content.addresses import Address, AddressError, parse_address
-from mailroom.content.characters import without_direction
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Attachment, Content, DistantAttachment
-from mailroom.content.header_lines import headers_in
+from mailroom.content.links.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
+from mailroom.content.message.header_lines import headers_in
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
 from mailroom.content.schedule.zones import zone_named, zone_names
 from mailroom.content.templates.template_letter import TemplateLetter
-from mailroom.content.unsubscribe import HOW_TO_LINK, lacks_link, list_name_of, purposed
+from mailroom.content.text.characters import without_direction
 from mailroom.content.writing.converter import ConverterBusy
 from mailroom.content.writing.pictures import with_pictures
 from mailroom.content.writing.written import finished

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from functools import cached_property
 
 from mailroom.content.header.words import codec, decoded
-from mailroom.content.letter import Picture
+from mailroom.content.whole.letter import Picture
 
 ENVELOPE = ("return-path", "x-envelope-from", "x-envelope-to", "x-mailroom-catcher")
 """What the catcher put on top; the rest is the message."""

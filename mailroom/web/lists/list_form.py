@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mailroom.content.links.unsubscribe import list_name_of
 from mailroom.content.lists.list_title import NameUnfit, title_of
-from mailroom.content.unsubscribe import list_name_of
 from mailroom.engine.lists.making import NewListName
 from mailroom.web.form_problems import FormProblems
 

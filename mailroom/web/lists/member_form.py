@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailroom.content.addresses import AddressError, parse_address
-from mailroom.content.characters import misplaced, misplaced_in_lines
 from mailroom.content.lists.list_values import ValuesTooLong, as_json, compact
 from mailroom.content.lists.newcomers import Newcomer
 from mailroom.content.lists.stated_consent import (
@@ -17,6 +16,7 @@ from mailroom.content.lists.stated_consent import (
 )
 from mailroom.content.merge.names import identifier
 from mailroom.content.merge.plain import Value, text_of
+from mailroom.content.text.characters import misplaced, misplaced_in_lines
 from mailroom.ledger.lists.members import Member
 from mailroom.web.form_problems import SEEN, FormProblems
 

@@ -20,8 +20,8 @@ from flask import (
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
+from mailroom.content.links.unsubscribe import HOW_TO_LINK
 from mailroom.content.recipients.parsed import Parsed, Problems
-from mailroom.content.unsubscribe import HOW_TO_LINK
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import (

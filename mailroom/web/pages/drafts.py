@@ -24,8 +24,8 @@ from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from mailroom.content.characters import misplaced
 from mailroom.content.templates.template_letter import name_of_copy
+from mailroom.content.text.characters import misplaced
 from mailroom.ledger.drafts import stored, versions
 from mailroom.ledger.drafts.kept_fields import DraftFile, KeptFields
 from mailroom.ledger.drafts.room import DRAFT_KEPT, MOST_DRAFTS, MOST_OF_DRAFTS, DraftsFull

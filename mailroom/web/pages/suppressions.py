@@ -14,13 +14,13 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from mailroom.content.addresses import AddressError, parse_address
-from mailroom.content.characters import without_direction
 from mailroom.content.content import LONGEST_LIST_NAME
+from mailroom.content.links.unsubscribe import list_name_of
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.pasted import parse_pasted
-from mailroom.content.recipients.suppression_csv import judge_suppression_csv, suppressions_in
-from mailroom.content.recipients.suppression_words import LONGEST_NOTE, WordsUnfit, check_words
-from mailroom.content.unsubscribe import list_name_of
+from mailroom.content.suppressions.suppression_csv import judge_suppression_csv, suppressions_in
+from mailroom.content.suppressions.suppression_words import LONGEST_NOTE, WordsUnfit, check_words
+from mailroom.content.text.characters import without_direction
 from mailroom.database.engine import Database
 from mailroom.in_parts import in_parts
 from mailroom.ledger import suppressions

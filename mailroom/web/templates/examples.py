@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mailroom.content.links.unsubscribe import UNSUBSCRIBE_TAG
 from mailroom.content.merge.plain import MergeError, Value
 from mailroom.content.templates.filling import names_wanted
 from mailroom.content.templates.slots import with_defaults
 from mailroom.content.templates.template_letter import BOOLEAN_KIND, NUMBER_KIND, TemplateLetter
-from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG
 
 OF_EVERYBODY: Mapping[str, Value] = {
     "name": "Ann Lee",

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mailroom.content.addresses import Address, AddressError, format_address, parse_address
-from mailroom.content.characters import misplaced
 from mailroom.content.merge.plain import MergeError
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.templates.template_letter import (
@@ -16,6 +15,7 @@ from mailroom.content.templates.template_letter import (
     letter_of,
     problems_of,
 )
+from mailroom.content.text.characters import misplaced
 from mailroom.content.writing.converter import NotConverted
 from mailroom.content.writing.written import Format
 from mailroom.content.writing.written_template import written_as

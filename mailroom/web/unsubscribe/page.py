@@ -15,7 +15,7 @@ from flask.blueprints import BlueprintSetupState
 from limits import parse
 from werkzeug.routing import BaseConverter
 
-from mailroom.content.unsubscribe import ONE_CLICK, UNSUBSCRIBE_PATH
+from mailroom.content.links.unsubscribe import ONE_CLICK, UNSUBSCRIBE_PATH
 from mailroom.database.faults import LEDGER_AWAY
 from mailroom.ledger.consent import unsubscribing
 from mailroom.ledger.consent.scopes import Scope

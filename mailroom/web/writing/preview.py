@@ -9,8 +9,8 @@ from markupsafe import escape
 from werkzeug.wrappers import Response
 
 from mailroom.content.content import Content
-from mailroom.content.letter import Picture
 from mailroom.content.merge.plain import MergeError
+from mailroom.content.whole.letter import Picture
 from mailroom.content.writing.converter import NotConverted
 from mailroom.content.writing.pasted import markdown_of_pasted
 from mailroom.content.writing.written import Format, WrittenLetter

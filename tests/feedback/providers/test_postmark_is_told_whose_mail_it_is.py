@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from mailroom.content.body import LARGE_PIECE
+from mailroom.content.links.unsubscribe import LinkPlace
+from mailroom.content.message.body import LARGE_PIECE
 from mailroom.content.recipients.parsed import Recipient
-from mailroom.content.unsubscribe import LinkPlace
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.submission import Submission
 from mailroom.engine.feedback.provider_posts import ProviderPosts

@@ -13,8 +13,8 @@ from flask import Response, g
 from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 
-from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.content.templates.template_letter import TemplateLetter
+from mailroom.content.text.json_text import ROOM_FOR_MAILING
 from mailroom.content.writing.converter import ConverterBusy
 from mailroom.database.blobs import begin_with
 from mailroom.engine.accept.acceptance import accept, answer_again

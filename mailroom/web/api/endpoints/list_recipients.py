@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from flask import Response
 from sqlalchemy import Connection
 
-from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.content.lists.list_values import compact
 from mailroom.content.lists.newcomers import Newcomer
 from mailroom.content.lists.stated_consent import StatedConsent
+from mailroom.content.text.json_text import ROOM_FOR_MAILING
 from mailroom.database.engine import Database
 from mailroom.engine.lists import importing, removing
 from mailroom.engine.lists.arrivals import ImportWish

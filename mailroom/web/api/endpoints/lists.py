@@ -8,8 +8,8 @@ from uuid import UUID
 from flask import Response
 from sqlalchemy import Connection
 
+from mailroom.content.links.unsubscribe import list_name_of
 from mailroom.content.lists.conditions import Condition, unknown_columns
-from mailroom.content.unsubscribe import list_name_of
 from mailroom.engine.lists import making, removing
 from mailroom.engine.lists.making import NewListName
 from mailroom.ledger.lists import kept

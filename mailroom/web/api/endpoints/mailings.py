@@ -10,7 +10,7 @@ from itertools import chain
 from flask import Response
 from sqlalchemy import Connection
 
-from mailroom.content.json_text import ROOM_FOR_MAILING
+from mailroom.content.text.json_text import ROOM_FOR_MAILING
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
 from mailroom.database.engine import Database

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response
 
-from mailroom.content.json_text import ROOM_FOR_MAILING
+from mailroom.content.text.json_text import ROOM_FOR_MAILING
 from mailroom.engine.preflight.crew import PreflightBusy
 from mailroom.engine.preflight.plan import PreflightPlan
 from mailroom.engine.preflight.preflight import preflight

@@ -12,8 +12,8 @@ from flask import Response, g
 from sqlalchemy import Connection
 
 from mailroom.content.addresses import parse_address
-from mailroom.content.json_text import ROOM_FOR_MAILING
 from mailroom.content.schedule.repeat_rules import repeat_rule
+from mailroom.content.text.json_text import ROOM_FOR_MAILING
 from mailroom.database import clock
 from mailroom.database.clock import from_millis
 from mailroom.database.together import Together

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from flask import Response
 
-from mailroom.content.unsubscribe import list_name_of
+from mailroom.content.links.unsubscribe import list_name_of
 from mailroom.ledger import suppressions
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.people import api_keys

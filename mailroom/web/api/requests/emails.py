@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from mailroom.content.original import HandedIn
+from mailroom.content.whole.original import HandedIn
 from mailroom.engine.accept.handed_in import MOST_RCPT
 from mailroom.web.api.requests.examples import EXAMPLE_MESSAGE
 from mailroom.web.api.requests.fields import Mailbox, Mailboxes, Moment, SomeMailboxes

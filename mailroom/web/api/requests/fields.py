@@ -12,11 +12,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Wit
 from pydantic_core import PydanticCustomError
 
 from mailroom.content.addresses import Address, parse_address
-from mailroom.content.characters import misplaced, misplaced_in_lines
 from mailroom.content.recipients.parsed import Problem
 from mailroom.content.recipients.pasted import BAD_ENTRY_SHOWN
 from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.content.schedule.zones import zone_named, zone_names
+from mailroom.content.text.characters import misplaced, misplaced_in_lines
 from mailroom.engine.accept.canary_size import CANARY, canary_size
 from mailroom.web.api.requests.long_lists import at_most
 from mailroom.web.api.requests.patterns import NAMED, TAG_NAME

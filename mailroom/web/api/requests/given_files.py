@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from mailroom.content.spooled_texts import SpooledText
+from mailroom.content.text.spooled_texts import SpooledText
 from mailroom.web.api.requests.fields import Schema, whole_number
 from mailroom.web.api.requests.patterns import BASE64
 

@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import ConfigDict, FailFast, Field, WrapValidator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from mailroom.content.links.unsubscribe import BULK_FROM
 from mailroom.content.schedule.sending_hours import SendingHours, clock_time, days_named
 from mailroom.content.schedule.zones import zone_named
-from mailroom.content.unsubscribe import BULK_FROM
 from mailroom.engine.accept.submission import LONGEST_CANARY_WAIT, LONGEST_UNDO
 from mailroom.ledger.states import State
 from mailroom.web.api.requests.fields import (

@@ -11,7 +11,7 @@ _UNSEEN = (
     r"\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
 )
-"""Some of it is taken where it is honest: see content/characters.py."""
+"""Some of it is taken where it is honest: see content/text/characters.py."""
 _NOT_IN_A_LINE = rf"\u0000-\u001f{_UNSEEN}"
 LINES = rf"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f{_UNSEEN}]*$"
 ONE_LINE = rf"^[^{_NOT_IN_A_LINE}]*$"

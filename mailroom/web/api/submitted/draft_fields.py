@@ -12,8 +12,8 @@ from math import ceil
 from werkzeug.datastructures import MultiDict
 
 from mailroom.content.addresses import Address, format_address
-from mailroom.content.header_lines import as_lines
 from mailroom.content.merge.plain import text_of
+from mailroom.content.message.header_lines import as_lines
 from mailroom.database import blobs
 from mailroom.database.blobs import Octets
 from mailroom.ledger.drafts.kept_fields import Blob, DraftFile, KeptFields, shortened

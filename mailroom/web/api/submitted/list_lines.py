@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from flask import request
 
-from mailroom.content import json_text
 from mailroom.content.lists.newcomers import Newcomers
 from mailroom.content.lists.stated_consent import CONSENT_COLUMNS, StatedConsent
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Recipient
 from mailroom.content.recipients.spool import Recipients
+from mailroom.content.text import json_text
 from mailroom.web.api import body
 from mailroom.web.api.errors import ApiError, Unprocessable
 from mailroom.web.api.requests.lists import ConsentRequest, ListRecipientRequest, ListRecipientsRequest

@@ -16,11 +16,11 @@ from typing import Any, BinaryIO, cast
 
 from flask import request
 
-from mailroom.content import json_text
-from mailroom.content.recipients.csv_encoding import Reading, choices
-from mailroom.content.recipients.list_file import NotAnEncoding, parse_file, reading_of_file
+from mailroom.content.recipients.files.csv_encoding import Reading, choices
+from mailroom.content.recipients.files.list_file import NotAnEncoding, parse_file, reading_of_file
 from mailroom.content.recipients.parsed import Parsed
 from mailroom.content.recipients.table import Wishes
+from mailroom.content.text import json_text
 from mailroom.database.blobs import WRITTEN_AT_ONCE
 from mailroom.web import mailroom
 from mailroom.web.api import body

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from flask import Flask, current_app, g, has_app_context
 
-from mailroom.content.mime import CONTENT_TYPE
+from mailroom.content.message.mime import CONTENT_TYPE
 from mailroom.http.answer import NoAnswer
 from mailroom.http.guard import Forbidden, Guard
 from mailroom.settings import Settings

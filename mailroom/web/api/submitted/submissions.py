@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 from mailroom.content.addresses import Address, AddressError, parse_address
 from mailroom.content.check import check, check_but_tags
 from mailroom.content.content import BULK_PURPOSE, TRANSACTIONAL, Content
-from mailroom.content.fields import Unmailable
 from mailroom.content.header.authors import disguise_of
+from mailroom.content.links.unsubscribe import list_name_of, purposed
 from mailroom.content.recipients.parsed import MOST_COLUMNS, Parsed, Problem, Recipient, each_once
 from mailroom.content.schedule.sending_hours import SendingHours
-from mailroom.content.unsubscribe import list_name_of, purposed
+from mailroom.content.whole.fields import Unmailable
 from mailroom.content.writing.written import finished
 from mailroom.engine.accept import handed_in
 from mailroom.engine.accept.canary_size import canary_size

@@ -15,6 +15,7 @@ from flask import g
 
 from mailroom.content.addresses import parse_address
 from mailroom.content.content import BULK_PURPOSE
+from mailroom.content.links.unsubscribe import UNSUBSCRIBE_TAG
 from mailroom.content.merge.plain import MergeError, Value, Values
 from mailroom.content.recipients.parsed import Parsed, Problem
 from mailroom.content.templates.filling import FilledLetter
@@ -26,7 +27,6 @@ from mailroom.content.templates.for_many import (
 )
 from mailroom.content.templates.own_texts import filled_with, said_with
 from mailroom.content.templates.template_letter import TemplateLetter
-from mailroom.content.unsubscribe import UNSUBSCRIBE_TAG
 from mailroom.content.writing.written import finished
 from mailroom.engine.templates import NoSuchTemplate, NotPublished, letter_in_use
 from mailroom.ledger.people.api_keys import ApiKey
