@@ -45,10 +45,9 @@ def test_no_delivery_is_read_but_by_an_index(book: Book, read: Callable[[Connect
             assert word not in plan, f"{sql}\n{plan}"
 
 
-def test_the_newest_are_read_in_order_not_sorted(book: Book) -> None:
+def test_postgresql_reads_the_newest_in_order_and_sorts_none(postgres_url: str) -> None:
     """Whatever is believed of how many there are: of 90,000 two thousand were wanted, and all sorted."""
-    if book.database.is_sqlite:
-        pytest.skip("SQLite reads by the index in any case")
+    book = Book(Database(postgres_url))
     book.accept(1_500)
     while book.waiting():
         lease = book.claim()
@@ -63,6 +62,7 @@ def test_the_newest_are_read_in_order_not_sorted(book: Book) -> None:
         for limit, below in pairwise(nodes):
             if limit.startswith("Limit"):
                 assert not below.startswith(("Sort", "Incremental Sort")), f"{sql}\n{plan}"
+    book.database.dispose()
 
 
 def test_the_last_hour_is_counted_by_minute(book: Book) -> None:

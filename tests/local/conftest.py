@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
+from mailroom.local.defaults import CATCHER_PORT
 from mailroom.local.ports import free_port
 from mailroom.settings import read_local
 from tests.servers import wait_until
@@ -134,13 +135,18 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
     """One for all tests of a module that leave it as it is. It came when the catcher's port was taken."""
-    with starting(tmp_path_factory.mktemp("running")) as start, socket.socket() as taken:
+    folder = tmp_path_factory.mktemp("running")
+    with starting(folder) as start, socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with suppress(OSError):  # another run has it: as good
-            taken.bind(("127.0.0.1", 1025))
-            taken.listen()
-        run = start()
-        assert run.link
+        for tried in range(3):
+            with suppress(OSError):  # another run has it: as good, unless it ends in this very moment
+                taken.bind(("127.0.0.1", CATCHER_PORT))
+                taken.listen()
+            run = start(folder / f"home{tried}")
+            assert run.link
+            if int(run.values["MAIL_PORT"]) != CATCHER_PORT:
+                break
+            run.kill_all()
         yield run
 
 

@@ -12,6 +12,7 @@ import psutil
 from redis import Redis
 
 from mailroom.local import valkey
+from mailroom.local.defaults import CATCHER_PORT
 from mailroom.local.ports import listen, number
 from tests import hang_ups
 from tests.held_up import HeldUp
@@ -190,7 +191,7 @@ def test_a_busy_port_is_named_before_anything_starts(start: Start) -> None:
 
 def test_catchers_take_the_next_free_ports(running: LocalRun) -> None:
     mail_port = int(running.values["MAIL_PORT"])
-    assert mail_port > 1025
+    assert mail_port > CATCHER_PORT
     assert int(running.values["MAILROOM_SLOW_SERVER"].rpartition(":")[2]) > mail_port
 
 

@@ -211,7 +211,7 @@ def _lowest_searched(is_older: bool) -> ColumnElement[int]:
 
 
 def _searched(before_id: int | None) -> dict[str, int]:
-    return {"searched": SUBJECTS_SEARCHED} | ({} if before_id is None else {"below": before_id})
+    return {"searched": SUBJECTS_SEARCHED} | ({} if before_id is None else {"below": max(0, before_id)})
 
 
 def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing]:
