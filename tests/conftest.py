@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import shutil
 import sqlite3
@@ -35,6 +36,7 @@ import structlog
 
 from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
+from mailroom.log import LineHandler
 from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings, load
 from tests import made_once, passwords, pgbouncer, postgres, scratch, side_by_side
 from tests.servers import Catcher, Valkey
@@ -109,6 +111,17 @@ def _tracebacks_are_plain() -> None:
     *others, _ = structlog.get_config()["processors"]
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*others, plain])
+
+
+@pytest.fixture(autouse=True)
+def _the_log_goes_where_it_went(_tracebacks_are_plain: None) -> Iterator[None]:
+    """A program that a test runs in this process says where lines go: until its test ends."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, LineHandler)]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

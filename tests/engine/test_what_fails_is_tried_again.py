@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any
 
 import pytest
-import structlog
 from sqlalchemy import select
 
 from mailroom import supervision
@@ -40,15 +39,6 @@ OK = 250, "2.0.0 Ok"
 def _nothing_has_failed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "_failed_at", {})
     monkeypatch.setattr(supervision, "_logged_at", {})
-
-
-@pytest.fixture(autouse=True)
-def _tracebacks_are_plain() -> Iterator[None]:
-    """Those with local variables take seconds, in which what is tried again waits."""
-    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.processors.add_log_level, plain])
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

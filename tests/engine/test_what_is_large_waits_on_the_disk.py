@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from mailroom.engine.send import shelf
 from mailroom.engine.send.shelf import Shelf
@@ -50,13 +51,13 @@ def with_others_in_need_of_room(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_disk_it_stays_in_memory(
     trouble: Callable[[pytest.MonkeyPatch], None],
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     trouble(monkeypatch)
     of_one = Shelf()
-    kept = [of_one.put(LINES) for _ in range(6)]
+    with capture_logs() as lines:
+        kept = [of_one.put(LINES) for _ in range(6)]
     assert all(map(is_in_memory, kept))
-    assert "".join(capsys.readouterr()).count("a large message stays in memory") == 1
+    assert [line["event"] for line in lines] == ["a large message stays in memory"]
 
 
 @pytest.mark.usefixtures("folder")
