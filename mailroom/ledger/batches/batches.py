@@ -206,14 +206,20 @@ def earliest_lease(connection: Connection, mailing_id: int) -> int | None:
     return earliest
 
 
+FIND_FORGOTTEN = Statement(
+    select(batches.c.id, batches.c.epoch, batches.c.size, batches.c.queue)
+    .where(
+        batches.c.owner.is_(None),
+        batches.c.enqueued_at < now_millis() - bindparam("after_ms", type_=BigInteger),
+    )
+    .order_by(batches.c.enqueued_at)
+    .limit(bindparam("at_most", type_=BigInteger))
+)
+
+
 def forgotten(connection: Connection, after_ms: int, most: int = 200) -> list[Gathered]:
     """Batches enqueued more than `after_ms` ago that nobody claimed: Redis may have lost them."""
-    rows = connection.execute(
-        select(batches.c.id, batches.c.epoch, batches.c.size, batches.c.queue)
-        .where(batches.c.owner.is_(None), batches.c.enqueued_at < now_millis() - after_ms)
-        .order_by(batches.c.enqueued_at)
-        .limit(most)
-    )
+    rows = FIND_FORGOTTEN.all(connection, after_ms=after_ms, at_most=most)
     return [Gathered(*row) for row in rows]
 
 

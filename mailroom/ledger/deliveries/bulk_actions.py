@@ -40,6 +40,9 @@ BULK_ACTION_COLUMNS = tuple(decisions.c[name] for name in Decision._fields)
 FIND_DECISIONS = Statement(
     select(*BULK_ACTION_COLUMNS).where(decisions.c.mailing_id == bindparam("of_mailing", type_=BigInteger))
 )
+FIND_OLDEST_DECISIONS = Statement(
+    select(*BULK_ACTION_COLUMNS).order_by(decisions.c.made_at).limit(bindparam("at_most", type_=BigInteger))
+)
 
 
 def decide(connection: Connection, mailing_id: int, move: str) -> Decision | int:
@@ -67,8 +70,7 @@ def retry_these(connection: Connection, of_mailing: Mapping[int, Collection[int]
 
 def under_way(connection: Connection, limit: int) -> list[Decision]:
     """Those that wait for their next step, oldest first."""
-    rows = connection.execute(select(*BULK_ACTION_COLUMNS).order_by(decisions.c.made_at).limit(limit))
-    return [Decision(*row) for row in rows]
+    return [Decision(*row) for row in FIND_OLDEST_DECISIONS.all(connection, at_most=limit)]
 
 
 def of_mailing(connection: Connection, mailing_id: int) -> list[Decision]:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Text, cast, delete, exists, fu
 
 from mailroom.database.clock import now_millis
 from mailroom.database.connection import pipeline
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import contents, draft_blobs, draft_versions, drafts
 
 MOST_DRAFTS, MOST_OF_DRAFTS = 200, 1 << 29
@@ -68,8 +69,11 @@ IS_TO_GO = or_(
 """Old ones, and those of a mailing whose content was deleted."""
 
 
+FIND_OLD_DRAFT = Statement(select(drafts.c.id).where(IS_TO_GO).limit(1))
+
+
 def has_old(connection: Connection) -> bool:
-    return connection.execute(select(drafts.c.id).where(IS_TO_GO).limit(1)).first() is not None
+    return FIND_OLD_DRAFT.one(connection) is not None
 
 
 def drop_old(connection: Connection, limit: int = 20) -> int:

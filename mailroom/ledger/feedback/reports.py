@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     LargeBinary,
     Select,
     Text,
     TextClause,
+    bindparam,
     cast,
     delete,
     func,
@@ -26,6 +28,7 @@ from mailroom.database import clock
 from mailroom.database.clock import from_millis, now_millis
 from mailroom.database.sql.newest_first import Owner, newest_first
 from mailroom.database.sql.upsert import insert_new
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import IS_OPEN, IS_UNMATCHED, deliveries, reports
 from mailroom.ledger.states import State
 
@@ -199,13 +202,22 @@ def latest_of_way(connection: Connection, way: str, limit: int) -> list[KnownFac
     return [_one(row) for row in rows]
 
 
+FIND_OPEN_ONES = Statement(
+    select(*fact_columns(0))
+    .where(
+        IS_OPEN,
+        select(deliveries.c.id)
+        .where(deliveries.c.id == reports.c.delivery_id, deliveries.c.state != State.SENDING)
+        .exists(),
+    )
+    .order_by(reports.c.id)
+    .limit(bindparam("at_most", type_=BigInteger))
+)
+
+
 def open_ones(connection: Connection, most: int = 200) -> list[Fact]:
     """Those that came while their mail was being handed over, and that is over now."""
-    over = select(deliveries.c.id).where(
-        deliveries.c.id == reports.c.delivery_id, deliveries.c.state != State.SENDING
-    )
-    statement = select(*fact_columns(0)).where(IS_OPEN, over.exists()).order_by(reports.c.id).limit(most)
-    return [Fact(*row) for row in connection.execute(statement)]
+    return [Fact(*row) for row in FIND_OPEN_ONES.all(connection, at_most=most)]
 
 
 def close(connection: Connection, keys: Iterable[str]) -> set[str]:

@@ -141,8 +141,7 @@ def forget_old(connection: Connection, limit: int = 1_000) -> int:
 
 def has_old(connection: Connection) -> bool:
     """Whether any key is past its time."""
-    old = _oldest(select(idempotency_keys.c.key)).limit(1)
-    return connection.execute(old).one_or_none() is not None
+    return FIND_OLD_KEY.one(connection) is not None
 
 
 def _oldest(keys: Select[Any]) -> Select[Any]:
@@ -150,6 +149,9 @@ def _oldest(keys: Select[Any]) -> Select[Any]:
     before = select(now_millis() - IDEMPOTENCY_KEPT_MS).scalar_subquery()
     created_at = type_coerce(idempotency_keys.c.created_at, BigInteger)
     return keys.where(created_at < before).order_by(created_at)
+
+
+FIND_OLD_KEY = Statement(_oldest(select(idempotency_keys.c.key)).limit(1))
 
 
 def _earlier(rows: Sequence[tuple[Any, ...]]) -> Earlier | None:

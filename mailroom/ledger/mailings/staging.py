@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
 
 from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import deliveries, idempotency_keys, mailings
 from mailroom.ledger.states import MailingState
 
@@ -49,9 +50,13 @@ def give_up(connection: Connection, mailing_id: int, *conditions: ColumnElement[
     return connection.execute(abandoned.values(staged_until=GIVEN_UP)).rowcount == 1
 
 
+FIND_ABANDONED = Statement(select(mailings.c.id).where(is_abandoned()).limit(1))
+
+
 def abandoned(connection: Connection) -> int | None:
     """A mailing that nobody finishes."""
-    return connection.execute(select(mailings.c.id).where(is_abandoned()).limit(1)).scalar_one_or_none()
+    row = FIND_ABANDONED.one(connection)
+    return None if row is None else int(row[0])
 
 
 def drop(connection: Connection, mailing_id: int) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, no
 from mailroom.database.clock import now_millis
 from mailroom.database.engine import AnyRow
 from mailroom.database.sql.upsert import Upsert
+from mailroom.database.statement import Statement
 from mailroom.database.together import Together
 from mailroom.ledger.schema import mailing_sums, mailings
 from mailroom.ledger.states import COUNTED, MailingState, State
@@ -83,16 +84,23 @@ def of_all(connection: Connection) -> Sums:
     }
 
 
+FIND_LAST_BLOCK = Statement(
+    select(
+        select(func.max(mailings.c.id)).scalar_subquery(),
+        func.max(mailing_sums.c.block),
+        func.max(mailing_sums.c.counted_at) < now_millis() - SUMMED_AGAIN_EVERY_MS,
+    ).select_from(mailing_sums)
+)
+
+
 def next_block(connection: Connection) -> int | None:
     """The block that is to be added up now: the first that never was, or the one that was longest ago.
 
     Two blocks at the end are left to who asks.
     """
-    newest = select(func.max(mailings.c.id)).scalar_subquery()
-    last, at = func.max(mailing_sums.c.block), func.max(mailing_sums.c.counted_at)
-    number, after, is_time = connection.execute(
-        select(newest, last, at < now_millis() - SUMMED_AGAIN_EVERY_MS).select_from(mailing_sums)
-    ).one()
+    row = FIND_LAST_BLOCK.one(connection)
+    assert row is not None
+    number, after, is_time = row
     following = 0 if after is None else after + 1
     if (following + 2) * SUMMED_BLOCK <= (number or 0):
         return int(following)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, or_, select, type_coerce, update
 
 from mailroom.database.clock import from_millis, now_millis, to_millis
+from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
 from mailroom.ledger.schema import mailings
 from mailroom.ledger.states import MailingState
@@ -34,10 +35,16 @@ def is_open() -> ColumnElement[bool]:
 IS_GOING_ON = (mailings.c.state == MailingState.ACTIVE) & mailings.c.ended_at.is_(None)
 
 
+FIND_CLOSED_WINDOWS = Statement(
+    select(mailings.c.id, mailings.c.hours, mailings.c.closes_at, now_millis())
+    .where(IS_GOING_ON, mailings.c.closes_at.is_not(None), mailings.c.closes_at <= now_millis())
+    .order_by(mailings.c.closes_at)
+    .limit(bindparam("at_most", type_=BigInteger))
+)
+
+
 def closed(connection: Connection, limit: int) -> list[Closed]:
-    over = mailings.c.closes_at.is_not(None) & (mailings.c.closes_at <= now_millis())
-    statement = select(mailings.c.id, mailings.c.hours, mailings.c.closes_at, now_millis())
-    rows = connection.execute(statement.where(IS_GOING_ON, over).order_by(mailings.c.closes_at).limit(limit))
+    rows = FIND_CLOSED_WINDOWS.all(connection, at_most=limit)
     return [Closed(row[0], row[1], row[2], from_millis(row[3])) for row in rows]
 
 

@@ -263,10 +263,14 @@ def wait_ms(connection: Connection, server: str) -> int:
     return 0 if wait is None else max(0, int(wait[0]))
 
 
+FIND_CLOSED_SERVERS = Statement(
+    select(servers.c.server).where(servers.c.closed_until > now_millis(), servers.c.failures > 0)
+)
+
+
 def closed(connection: Connection) -> set[str]:
     """The servers that nobody may use at present."""
-    statement = select(servers.c.server).where(servers.c.closed_until > now_millis(), servers.c.failures > 0)
-    return set(connection.execute(statement).scalars())
+    return {server for (server,) in FIND_CLOSED_SERVERS.all(connection)}
 
 
 def is_any_troubled() -> ColumnElement[bool]:

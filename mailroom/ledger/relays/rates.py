@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, select, update
 
 from mailroom.database.clock import now_millis
 from mailroom.database.sql.upsert import insert_once
@@ -158,10 +158,14 @@ def give_back(connection: Connection, server: str, places: Places, number: int, 
     )
 
 
+FIND_FAR = Statement(
+    select(throttles.c.name).where(throttles.c.next_at > NOW_US + bindparam("beyond_us", type_=BigInteger))
+)
+
+
 def far(connection: Connection, beyond_ms: int) -> set[str]:
     """The servers that take their next mail only after so many milliseconds."""
-    statement = select(throttles.c.name).where(throttles.c.next_at > NOW_US + beyond_ms * 1000)
-    return set(connection.execute(statement).scalars())
+    return {name for (name,) in FIND_FAR.all(connection, beyond_us=beyond_ms * 1000)}
 
 
 def slow_down(connection: Connection, server: str, per_second: float) -> bool:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
 from mailroom.ledger.batches import batches
 from mailroom.ledger.mailings import staging
 from mailroom.ledger.schema import batches as batches_table
@@ -38,6 +39,17 @@ from mailroom.ledger.schema import (
 )
 from mailroom.ledger.states import MailingState
 
+HALF_A_LEASE = now_millis() + batches.LEASE_MS // 2
+RENEW_ALL_LEASES = Statement(
+    update(batches_table).where(batches_table.c.lease_until < HALF_A_LEASE).values(lease_until=HALF_A_LEASE)
+)
+HALF_OF_STAGING = now_millis() + staging.STAGING_LEASE_MS // 2
+RENEW_ALL_STAGED = Statement(
+    update(mailings)
+    .where(staging.is_held, mailings.c.staged_until < HALF_OF_STAGING)
+    .values(staged_until=HALF_OF_STAGING)
+)
+
 
 def renew_leases(connection: Connection) -> None:
     """Gives every owner half a lease to come back: who lives renews within a third of one.
@@ -45,13 +57,8 @@ def renew_leases(connection: Connection) -> None:
     For after a gap in which nobody may have been able to write: a worker that could not
     renew its lease is not dead, and what it knows of its mails is not lost.
     """
-    term = batches.LEASE_MS // 2
-    until = batches_table.c.lease_until
-    held = update(batches_table).where(until < now_millis() + term)
-    connection.execute(held.values(lease_until=now_millis() + term))
-    term = staging.STAGING_LEASE_MS // 2
-    staged = update(mailings).where(staging.is_held, mailings.c.staged_until < now_millis() + term)
-    connection.execute(staged.values(staged_until=now_millis() + term))
+    RENEW_ALL_LEASES.do(connection)
+    RENEW_ALL_STAGED.do(connection)
 
 
 def set_back(connection: Connection, by_ms: int) -> None:

@@ -5,17 +5,49 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import BigInteger, BindParameter, Connection, bindparam, select, update
 
 from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import mailings
 from mailroom.ledger.states import MailingState, State
 from mailroom.ledger.sweep.rounds import is_late
 
 
+def _may_start() -> Any:
+    """Not because something of it is due that was under way when its sending hours ended."""
+    return _is_time(MailingState.SCHEDULED) & (
+        mailings.c.send_at.is_(None) | (mailings.c.send_at <= now_millis())
+    )
+
+
+def _is_time(*chosen: MailingState) -> Any:
+    """Of these states, and with something due."""
+    return mailings.c.state.in_(chosen) & (mailings.c.next_due_at <= now_millis())
+
+
+AT_MOST: BindParameter[int] = bindparam("at_most", type_=BigInteger)
+FIND_SCHEDULED = Statement(select(mailings.c.id).where(_may_start()).limit(1))
+DUE = (
+    select(mailings.c.id)
+    .where(_is_time(MailingState.ACTIVE), mailings.c.queue == bindparam("in_queue"))
+    .order_by(mailings.c.next_due_at)
+    .limit(AT_MOST)
+)
+FIND_DUE = Statement(DUE)
+
+IS_CANCELED = mailings.c.state == MailingState.CANCELED
+# Not when the clock was set in the middle of a round: the next one lets nothing expire by that.
+IS_OVER = (mailings.c.state == MailingState.ACTIVE) & (mailings.c.expires_at <= now_millis()) & ~is_late()
+FIND_TO_BE_ENDED = Statement(
+    select(mailings.c.id, IS_CANCELED)
+    .where(_is_time(MailingState.ACTIVE, MailingState.CANCELED), IS_OVER | IS_CANCELED)
+    .limit(AT_MOST)
+)
+
+
 def scheduled_are_due(connection: Connection) -> bool:
-    statement = select(mailings.c.id).where(_may_start()).limit(1)
-    return connection.execute(statement).one_or_none() is not None
+    return FIND_SCHEDULED.one(connection) is not None
 
 
 def start_scheduled(connection: Connection) -> int:
@@ -29,31 +61,13 @@ def due(connection: Connection, queue: str, limit: int, without: Collection[str]
 
     `without`: routes on which nothing can go at present.
     """
-    statement = select(mailings.c.id).where(_is_time(MailingState.ACTIVE), mailings.c.queue == queue)
-    if without:
-        statement = statement.where(mailings.c.route.not_in(without))
-    return list(connection.execute(statement.order_by(mailings.c.next_due_at).limit(limit)).scalars())
+    if not without:
+        return [id for (id,) in FIND_DUE.all(connection, in_queue=queue, at_most=limit)]
+    elsewhere = DUE.where(mailings.c.route.not_in(without))
+    return list(connection.execute(elsewhere, {"in_queue": queue, "at_most": limit}).scalars())
 
 
 def to_be_ended(connection: Connection, limit: int) -> list[tuple[int, State]]:
     """(id, final state of its waiting deliveries): canceled mailings, and those whose time is over."""
-    # Not when the clock was set in the middle of a round: the next one lets nothing expire by that.
-    over = (mailings.c.state == MailingState.ACTIVE) & (mailings.c.expires_at <= now_millis()) & ~is_late()
-    canceled = mailings.c.state == MailingState.CANCELED
-    statement = select(mailings.c.id, canceled).where(
-        _is_time(MailingState.ACTIVE, MailingState.CANCELED), over | canceled
-    )
-    rows = connection.execute(statement.limit(limit))
+    rows = FIND_TO_BE_ENDED.all(connection, at_most=limit)
     return [(row[0], State.CANCELED if row[1] else State.EXPIRED) for row in rows]
-
-
-def _may_start() -> Any:
-    """Not because something of it is due that was under way when its sending hours ended."""
-    return _is_time(MailingState.SCHEDULED) & (
-        mailings.c.send_at.is_(None) | (mailings.c.send_at <= now_millis())
-    )
-
-
-def _is_time(*chosen: MailingState) -> Any:
-    """Of these states, and with something due."""
-    return mailings.c.state.in_(chosen) & (mailings.c.next_due_at <= now_millis())

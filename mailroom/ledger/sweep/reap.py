@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, delete, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, delete, select, update
 
 from mailroom.database.clock import now_millis
+from mailroom.database.statement import Statement
 from mailroom.ledger import moves, picking
 from mailroom.ledger.batches import batches
 from mailroom.ledger.moves import Step, Try
@@ -23,10 +24,17 @@ SUSPECTS = 10
 """A worker has few mails in hand at once: only the first unsent ones can have killed it."""
 
 
+FIND_EXPIRED = Statement(
+    select(batches_table.c.id)
+    .where(batches_table.c.lease_until < now_millis())
+    .order_by(batches_table.c.id)
+    .limit(bindparam("at_most", type_=BigInteger))
+)
+
+
 def expired(connection: Connection, most: int = 20) -> list[int]:
     """Ids of batches whose lease ran out."""
-    statement = select(batches_table.c.id).where(batches_table.c.lease_until < now_millis())
-    return list(connection.execute(statement.order_by(batches_table.c.id).limit(most)).scalars())
+    return [id for (id,) in FIND_EXPIRED.all(connection, at_most=most)]
 
 
 def reap(connection: Connection, batch_id: int) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import BigInteger, Connection, bindparam, delete, select
 
 from mailroom.database import clock
 from mailroom.database.clock import Uptime
 from mailroom.database.sql.upsert import Upsert
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import uptimes
 
 LOOK_TOOK_MS = 1_000
@@ -32,6 +33,14 @@ class Look(NamedTuple):
     is_sharp: bool
 
 
+FIND_UPTIME = Statement(
+    select(uptimes.c.at, uptimes.c.awake_ms, uptimes.c.up_ms, uptimes.c.set_ms).where(
+        uptimes.c.boot == bindparam("of_boot")
+    )
+)
+FORGET_MACHINES = Statement(delete(uptimes).where(uptimes.c.at < bindparam("before", type_=BigInteger)))
+
+
 def look(connection: Connection) -> Look:
     before = clock.uptime()
     now = clock.now(connection)
@@ -43,11 +52,12 @@ def set_by(connection: Connection, look: Look, set_ms: int, at_least: int) -> in
 
     `set_ms`: how far it was set in all, as far as that is known.
     """
-    before = connection.execute(select(uptimes).where(uptimes.c.boot == clock.boot())).one_or_none()
+    before = FIND_UPTIME.one(connection, of_boot=clock.boot())
     if before is None or not look.is_sharp:
         return 0
-    passed = look.uptime.since(Uptime(before.awake_ms, before.up_ms))
-    by = look.now - before.at - passed - (set_ms - before.set_ms)
+    at, awake_ms, up_ms, set_before_ms = before
+    passed = look.uptime.since(Uptime(awake_ms, up_ms))
+    by = look.now - at - passed - (set_ms - set_before_ms)
     return by if abs(by) >= at_least + max(0, passed) // CLOCKS_DIFFER_BY else 0
 
 
@@ -67,4 +77,4 @@ def note(connection: Connection, look: Look, set_ms: int) -> None:
         return
     values = {"at": look.now, **look.uptime._asdict(), "set_ms": set_ms}
     NOTE_UPTIME.run(connection, boot=clock.boot(), **{f"new_{name}": value for name, value in values.items()})
-    connection.execute(delete(uptimes).where(uptimes.c.at < look.now - UPTIME_KEPT_MS))
+    FORGET_MACHINES.do(connection, before=look.now - UPTIME_KEPT_MS)
