@@ -88,7 +88,7 @@ FIND_LAST_BLOCK = Statement(
     select(
         select(func.max(mailings.c.id)).scalar_subquery(),
         func.max(mailing_sums.c.block),
-        func.max(mailing_sums.c.counted_at) < now_millis() - SUMMED_AGAIN_EVERY_MS,
+        func.max(mailing_sums.c.counted_at) < now_millis() - bindparam("again_ms", type_=BigInteger),
     ).select_from(mailing_sums)
 )
 
@@ -98,7 +98,7 @@ def next_block(connection: Connection) -> int | None:
 
     Two blocks at the end are left to who asks.
     """
-    row = FIND_LAST_BLOCK.one(connection)
+    row = FIND_LAST_BLOCK.one(connection, again_ms=SUMMED_AGAIN_EVERY_MS)
     assert row is not None
     number, after, is_time = row
     following = 0 if after is None else after + 1

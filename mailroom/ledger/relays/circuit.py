@@ -277,21 +277,16 @@ def is_any_troubled() -> ColumnElement[bool]:
     return select(servers.c.server).where(servers.c.failures > 0).exists()
 
 
+OF_TROUBLE = ("server", "failures", "stage", "code", "reply", "since", "closed_until")
+FIND_TROUBLED = Statement(
+    select(*(servers.c[name] for name in OF_TROUBLE)).where(servers.c.failures > 0).order_by(servers.c.server)
+)
+
+
 def troubled(connection: Connection, names: Collection[str] | None = None) -> list[ServerTrouble]:
     """Every server that cannot be used at present. `names`: of these only."""
-    statement = select(servers).where(servers.c.failures > 0).order_by(servers.c.server)
-    if names is not None:
-        statement = statement.where(servers.c.server.in_(list(names)))
-    rows = connection.execute(statement)
     return [
-        ServerTrouble(
-            row.server,
-            row.failures,
-            row.stage,
-            row.code,
-            row.reply,
-            from_millis(row.since),
-            from_millis(row.closed_until),
-        )
-        for row in rows
+        ServerTrouble(server, failures, stage, code, reply, from_millis(since), from_millis(closed_until))
+        for server, failures, stage, code, reply, since, closed_until in FIND_TROUBLED.all(connection)
+        if names is None or server in names
     ]

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, true, update
 from mailroom.database.clock import now_millis
 from mailroom.database.connection import pipeline
 from mailroom.database.sql.newest_first import newest_first
+from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
 from mailroom.ledger.people.api_keys import ADMIN, ApiKey, is_valid_now
 from mailroom.ledger.people.program_room import REPEATS_OF_PROGRAM, refuse_more
@@ -127,8 +128,11 @@ def active(connection: Connection, limit: int) -> list[Repeat]:
 IS_DUE = (repeats.c.state == RepeatState.ACTIVE) & (repeats.c.next_at <= now_millis())
 
 
+FIND_DUE_REPEAT = Statement(select(repeats.c.id).where(IS_DUE).limit(1))
+
+
 def is_any_due(connection: Connection) -> bool:
-    return connection.execute(select(repeats.c.id).where(IS_DUE).limit(1)).one_or_none() is not None
+    return FIND_DUE_REPEAT.one(connection) is not None
 
 
 def due(connection: Connection, limit: int) -> list[Repeat]:

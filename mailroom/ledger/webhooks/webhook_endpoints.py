@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, insert, select, update
 
 from mailroom.database.clock import now_millis, with_moments
 from mailroom.database.connection import pipeline
 from mailroom.database.engine import AnyRow
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import webhook_calls, webhook_endpoints
 from mailroom.ledger.webhooks import webhook_events
 
@@ -110,20 +111,26 @@ def remove(connection: Connection, endpoint_id: int) -> None:
     webhook_events.forget(connection)
 
 
-def to_be_called(connection: Connection, but: Sequence[int] = ()) -> list[Endpoint]:
-    """Endpoints with something due, those that are paused left out."""
-    due = select(webhook_calls.c.id).where(
+HAS_CALL_DUE = (
+    select(webhook_calls.c.id)
+    .where(
         webhook_calls.c.endpoint_id == webhook_endpoints.c.id,
         webhook_calls.c.due_at.is_not(None),  # else PostgreSQL takes a third of all for due, and reads all
         webhook_calls.c.due_at <= now_millis(),
     )
-    statement = FIND_ENDPOINTS.where(
-        webhook_endpoints.c.disabled_at.is_(None),
-        webhook_endpoints.c.paused_until <= now_millis(),
-        webhook_endpoints.c.id.not_in(list(but)),
-        due.exists(),
-    )
-    return _found(connection, statement)
+    .exists()
+)
+IS_TO_BE_CALLED = and_(
+    webhook_endpoints.c.disabled_at.is_(None), webhook_endpoints.c.paused_until <= now_millis(), HAS_CALL_DUE
+)
+FIND_TO_BE_CALLED = Statement(select(webhook_endpoints.c.id).where(IS_TO_BE_CALLED).limit(1))
+
+
+def to_be_called(connection: Connection, but: Sequence[int] = ()) -> list[Endpoint]:
+    """Endpoints with something due, those that are paused left out."""
+    if FIND_TO_BE_CALLED.one(connection) is None:
+        return []
+    return _found(connection, FIND_ENDPOINTS.where(IS_TO_BE_CALLED, webhook_endpoints.c.id.not_in(list(but))))
 
 
 def worked(connection: Connection, endpoint_id: int) -> None:

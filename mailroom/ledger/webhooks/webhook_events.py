@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, insert, literal, n
 
 from mailroom.database.clock import now_millis
 from mailroom.database.connection import pipeline
+from mailroom.database.statement import Statement
 from mailroom.ledger.schema import deliveries, mailings, reports, webhook_calls, webhook_endpoints
 from mailroom.ledger.states import Event, MailingState, State
 
@@ -32,6 +33,10 @@ CALL_WAITING, CALL_DONE, CALL_GIVEN_UP = "waiting", "done", "failed"
 KNOWN_FOR = 1.0
 """Seconds for which a process believes what it read of whether there is any endpoint."""
 
+FIND_ENABLED = Statement(
+    select(webhook_endpoints.c.id).where(webhook_endpoints.c.disabled_at.is_(None)).limit(1)
+)
+
 _known: WeakKeyDictionary[Any, tuple[float, bool]] = WeakKeyDictionary()
 
 
@@ -40,8 +45,7 @@ def wanted(connection: Connection) -> bool:
     pool, now = connection.engine.pool, time.monotonic()
     asked_at, answer = _known.get(pool, (-KNOWN_FOR, False))
     if now - asked_at >= KNOWN_FOR:
-        statement = select(webhook_endpoints.c.id).where(webhook_endpoints.c.disabled_at.is_(None))
-        answer = connection.execute(statement.limit(1)).one_or_none() is not None
+        answer = FIND_ENABLED.one(connection) is not None
         _known[pool] = (now, answer)
     return answer
 
