@@ -26,23 +26,25 @@ def _is_time(*chosen: MailingState) -> Any:
     return mailings.c.state.in_(chosen) & (mailings.c.next_due_at <= now_millis())
 
 
-AT_MOST: BindParameter[int] = bindparam("at_most", type_=BigInteger)
+_AT_MOST: BindParameter[int] = bindparam("at_most", type_=BigInteger)
 FIND_SCHEDULED = Statement(select(mailings.c.id).where(_may_start()).limit(1))
 DUE = (
     select(mailings.c.id)
     .where(_is_time(MailingState.ACTIVE), mailings.c.queue == bindparam("in_queue"))
     .order_by(mailings.c.next_due_at)
-    .limit(AT_MOST)
+    .limit(_AT_MOST)
 )
 FIND_DUE = Statement(DUE)
 
 IS_CANCELED = mailings.c.state == MailingState.CANCELED
 # Not when the clock was set in the middle of a round: the next one lets nothing expire by that.
-IS_OVER = (mailings.c.state == MailingState.ACTIVE) & (mailings.c.expires_at <= now_millis()) & ~is_late()
+IS_PAST_ITS_TIME = (
+    (mailings.c.state == MailingState.ACTIVE) & (mailings.c.expires_at <= now_millis()) & ~is_late()
+)
 FIND_TO_BE_ENDED = Statement(
     select(mailings.c.id, IS_CANCELED)
-    .where(_is_time(MailingState.ACTIVE, MailingState.CANCELED), IS_OVER | IS_CANCELED)
-    .limit(AT_MOST)
+    .where(_is_time(MailingState.ACTIVE, MailingState.CANCELED), IS_PAST_ITS_TIME | IS_CANCELED)
+    .limit(_AT_MOST)
 )
 
 
