@@ -1,6 +1,7 @@
 """Real parts for every test: Valkey, SMTP, SQLite, PostgreSQL, Chromium. Started when first asked for.
 
 valkey         .url, .client; empty at the start of a test, shared within an xdist worker
+module_valkey  the same for what all tests of a module share: empty at its start
 own_valkey     one for this test alone: .pause(), .go_on(), .kill(), .stop(), .start()
 catcher        .port, .mails, .wait_for(n), .delay
 sqlite_url     a migrated ledger in a file of its own
@@ -38,7 +39,7 @@ from mailroom.database.engine import Database
 from mailroom.ledger.migrate import upgrade
 from mailroom.log import LineHandler
 from mailroom.settings import EXPECTED_SETTINGS, FILED, Settings, load
-from tests import made_once, passwords, pgbouncer, postgres, scratch, side_by_side
+from tests import anew, made_once, passwords, pgbouncer, postgres, scratch, side_by_side
 from tests.servers import Catcher, Valkey
 
 if TYPE_CHECKING:
@@ -124,6 +125,16 @@ def _the_log_goes_where_it_went(_tracebacks_are_plain: None) -> Iterator[None]:
         root.removeHandler(handler)
 
 
+@pytest.fixture(autouse=True)
+def _it_begins_as_a_process_does() -> Iterator[None]:
+    """What a worker or an application that a test has in this process sets or remembers for all of it."""
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    with anew.remembered():
+        yield
+    sys.setswitchinterval(interval)
+    gc.set_threshold(*thresholds)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _nothing_is_left_spinning() -> Iterator[None]:
     """A thread that a test leaves behind may wait, but not work: all tests after it would pay for it."""
@@ -152,12 +163,21 @@ def _valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     server.kill()
 
 
+@pytest.fixture(scope="module")
+def module_valkey(_valkey: Valkey) -> Valkey:
+    return _emptied(_valkey)
+
+
 @pytest.fixture
 def valkey(_valkey: Valkey) -> Valkey:
+    return _emptied(_valkey)
+
+
+def _emptied(server: Valkey) -> Valkey:
     # A worker that the last test killed may still wait in BLPOP, and would take this test's job with it.
-    _valkey.client.client_kill_filter(_type="normal", skipme=True)
-    _valkey.client.flushall()
-    return _valkey
+    server.client.client_kill_filter(_type="normal", skipme=True)
+    server.client.flushall()
+    return server
 
 
 @pytest.fixture

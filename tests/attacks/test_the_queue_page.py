@@ -102,14 +102,16 @@ RIGHT: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def app(_valkey: Valkey, _sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+def app(
+    module_valkey: Valkey, _sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Flask]:
     """One for all attacks: nothing that they do may stay."""
     home = tmp_path_factory.mktemp("attacked")
     (home / "mailroom.db").write_bytes(_sqlite_template.read_bytes())
     settings = {
         "SECRET_KEY": "a secret for tests only",
         "DATABASE_URL": f"sqlite:///{home}/mailroom.db",
-        "REDIS_URL": _valkey.url,
+        "REDIS_URL": module_valkey.url,
         "MAIL_SERVER": "127.0.0.1",
         "MAILROOM_HOME": str(home),
     }

@@ -248,11 +248,17 @@ def key(door: Door) -> str:
 
 
 @pytest.fixture(scope="module")
-def door(_sqlite_template: Path, _valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def door(
+    _sqlite_template: Path, module_valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("door")
     shutil.copy(_sqlite_template, folder / "mailroom.db")
     url = f"sqlite:///{folder / 'mailroom.db'}"
-    environment = {"SECRET_KEY": "a secret for tests only", "DATABASE_URL": url, "REDIS_URL": _valkey.url}
+    environment = {
+        "SECRET_KEY": "a secret for tests only",
+        "DATABASE_URL": url,
+        "REDIS_URL": module_valkey.url,
+    }
     environment |= {"MAIL_SERVER": "127.0.0.1", "MAILROOM_HOME": str(folder / "home")}
     submission = Submission(folder, environment)
     wait_until(submission.is_ready, 20, "submission")

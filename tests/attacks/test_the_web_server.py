@@ -32,7 +32,7 @@ NEXT = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
 
 @pytest.fixture(scope="module")
 def module_env(
-    tmp_path_factory: pytest.TempPathFactory, _valkey: Valkey, _sqlite_template: Path
+    tmp_path_factory: pytest.TempPathFactory, module_valkey: Valkey, _sqlite_template: Path
 ) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("attacks")
     ledger = folder / "mailroom.db"
@@ -40,7 +40,7 @@ def module_env(
     return {
         "SECRET_KEY": "a secret for tests only",
         "DATABASE_URL": f"sqlite:///{ledger}",
-        "REDIS_URL": _valkey.url,
+        "REDIS_URL": module_valkey.url,
         "MAIL_SERVER": "127.0.0.1",
         "MAILROOM_HOME": str(folder),
     }

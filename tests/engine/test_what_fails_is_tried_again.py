@@ -35,12 +35,6 @@ from tests.servers import wait_until
 OK = 250, "2.0.0 Ok"
 
 
-@pytest.fixture(autouse=True)
-def _nothing_has_failed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervision, "_failed_at", {})
-    monkeypatch.setattr(supervision, "_logged_at", {})
-
-
 @pytest.fixture
 def book(database_url: str) -> Iterator[Book]:
     database = Database(database_url, durable=False)

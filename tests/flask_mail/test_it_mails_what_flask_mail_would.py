@@ -145,12 +145,12 @@ Arrived = dict[str, list[RecordedMessage]]
 
 @pytest.fixture(scope="module")
 def arrived(
-    _sqlite_template: Path, _valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
+    _sqlite_template: Path, module_valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Arrived]:
     """By Message-ID: what the server got of all messages, each way."""
     folder = tmp_path_factory.mktemp("ways")
     shutil.copy(_sqlite_template, folder / "mailroom.db")
-    system = System(folder, f"sqlite:///{folder}/mailroom.db", _valkey.url)
+    system = System(folder, f"sqlite:///{folder}/mailroom.db", module_valkey.url)
     system.sink = WarmSink(folder / "sink", (), "--keep")
     with system, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAILROOM_HOME", str(folder))
@@ -160,7 +160,10 @@ def arrived(
         with served(app) as url:
             config: dict[str, dict[str, Any]] = {
                 "flask-mail": {"MAIL_PORT": system.sink.port},
-                "ledger": {"MAILROOM_DATABASE_URL": system.database.url, "MAILROOM_REDIS_URL": _valkey.url},
+                "ledger": {
+                    "MAILROOM_DATABASE_URL": system.database.url,
+                    "MAILROOM_REDIS_URL": module_valkey.url,
+                },
                 "api": {"MAILROOM_API_URL": f"{url}/api/v1", "MAILROOM_API_KEY": key},
             }
             expected = sum(send_all(way, config[way]) for way in WAYS)

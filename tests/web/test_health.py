@@ -47,10 +47,7 @@ def test_it_answers_in_time_while_redis_hangs(stranger: FlaskClient, valkey: Val
     assert not answer.get_json()["parts"]["redis"]["ok"]
 
 
-def test_what_fails_in_a_worker_makes_it_unready(
-    stranger: FlaskClient, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervision, "_failed_at", {})
+def test_what_fails_in_a_worker_makes_it_unready(stranger: FlaskClient, valkey: Valkey) -> None:
     worker = Worker(["urgent"], connection=connect(valkey.url))
 
     def seen() -> dict[str, Any]:
