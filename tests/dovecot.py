@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mailroom.local.ports import free_port
+from tests.ports import free_port
 from tests.servers import wait_until
 
 NO_DOVECOT = "Dovecot is missing; on Debian and Ubuntu: apt-get install dovecot-imapd dovecot-lmtpd"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 
-from mailroom.local.ports import free_port
+from tests.ports import free_port
 from tests.postgres import RUN_AS, Postgres
 from tests.servers import wait_until
 

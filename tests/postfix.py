@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from mailroom.local.ports import free_port
+from tests.ports import free_port
 from tests.servers import wait_until
 
 NO_POSTFIX = "Postfix is missing, or this is not root; on Debian and Ubuntu: apt-get install postfix"

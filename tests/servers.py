@@ -18,7 +18,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from redis import Redis
 
 from mailroom.local import catcher, parent_death, valkey
-from mailroom.local.ports import LOOPBACK_HOST, free_port
+from mailroom.local.ports import LOOPBACK_HOST
+from tests.ports import free_port
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 30, what: str = "it") -> None:
@@ -97,13 +98,19 @@ class Mail:
         return message
 
 
+STARTED_WITHIN = 60.0
+"""Seconds. On a machine that is too busy, aiosmtpd would give up after five."""
+
+
 class Catcher(Controller):
     """The catcher's own SMTP server in a thread, keeping mail in `mails`; `delay` may be changed."""
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []
         self.delay = 0.0
-        super().__init__(_Keeper(self), hostname=LOOPBACK_HOST, port=free_port())
+        super().__init__(
+            _Keeper(self), hostname=LOOPBACK_HOST, port=free_port(), ready_timeout=STARTED_WITHIN
+        )
 
     def factory(self) -> SMTP:
         return catcher.protocol(self.handler)

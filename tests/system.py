@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -118,14 +117,7 @@ class System:
         return pool
 
     def _start(self, words: list[str], environment: dict[str, str]) -> Pool:
-        path = self.folder / "workers.log"
-        if not self.before_workers:
-            return start_python(words, environment, path)
-        words = [*self.before_workers, sys.executable, *words]
-        with path.open("ab") as log:
-            return subprocess.Popen(
-                words, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
+        return start_python(words, environment, self.folder / "workers.log", self.before_workers)
 
     def workers(self, pool: Pool | None = None) -> list[int]:
         """The process ids of the workers that live now, of one pool or all."""

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from mailroom.local import parent_death
-from mailroom.local.ports import free_port
 from mailroom.queue import Queue
+from tests.ports import free_port
 from tests.servers import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import runpy
 import select
 import signal
@@ -40,6 +41,10 @@ READ_BY_PYTHON = ("PYTHON", "LD_", "LC_", "LANG", "TZ")
 """How the names of variables begin that what is loaded already heeds no more."""
 
 
+LIMITS = (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)
+"""What tests set, of what a process inherits."""
+
+
 class WarmProcess:
     """`python WORDS` in `folder`, as subprocess.Popen would have it; what it prints goes into files."""
 
@@ -59,6 +64,8 @@ class WarmProcess:
             "folder": str(folder),
             "files": [str(typed or os.devnull), str(output), str(errors or output)],
             "ignored": [one for one in signal.valid_signals() if signal.getsignal(one) == signal.SIG_IGN],
+            "umask": _umask(),
+            "limits": {limit: resource.getrlimit(limit) for limit in LIMITS},
         }
         self._server = _server_of(os.getpid())
         self.pid = self._server.ask(order)
@@ -91,12 +98,15 @@ class WarmProcess:
 
 
 def start_python(
-    words: Sequence[str], environment: Mapping[str, str], output: Path
+    words: Sequence[str], environment: Mapping[str, str], output: Path, within: Sequence[str] = ()
 ) -> WarmProcess | subprocess.Popen[bytes]:
-    """A program in a session of its own: forked where that makes no difference to it, else started."""
-    if _may_fork(words, environment):
+    """A program in a session of its own: forked where that makes no difference to it, else started.
+
+    `within`: the command that it is run by, as `ulimit` in a shell: it is started.
+    """
+    if not within and _may_fork(words, environment):
         return WarmProcess(words, environment, output)
-    started = [sys.executable, *words]
+    started = [*within, sys.executable, *words]
     with output.open("ab") as log:
         return subprocess.Popen(
             started, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -127,6 +137,11 @@ def run_python(
         return subprocess.CompletedProcess(words, code, output.read_text(), errors.read_text())
 
 
+def _umask() -> int:
+    """This process's. os.umask would have to set another one to tell it, for threads as well."""
+    return int(Path("/proc/self/status").read_text().partition("Umask:")[2].split()[0], 8)
+
+
 def _may_fork(words: Sequence[str], environment: Mapping[str, str]) -> bool:
     return words[words[0] == "-m"] in LOADED and _of_python(environment) == _of_python(os.environ)
 
@@ -153,6 +168,9 @@ class _Server:
         assert self._process.stdin is not None and self._process.stdout is not None
         print(json.dumps(order), file=self._process.stdin, flush=True)
         return int(self._process.stdout.readline())
+
+    def end(self) -> None:
+        self._process.communicate()
 
 
 @cache
@@ -191,13 +209,19 @@ def _load(name: str, ledger: str) -> None:
 
 
 def _become(order: dict[str, Any]) -> None:
-    """Nothing of the server stays but what it loaded."""
+    """Nothing of the server stays but what it loaded: it is as the first test was that asked for one."""
     os.setsid()
-    for number in order["ignored"]:
-        signal.signal(number, signal.SIG_IGN)
+    for one in signal.valid_signals():
+        is_ignored = signal.getsignal(one) == signal.SIG_IGN
+        if is_ignored != (one in order["ignored"]):
+            as_ever = signal.default_int_handler if one == signal.SIGINT else signal.SIG_DFL
+            signal.signal(one, as_ever if is_ignored else signal.SIG_IGN)
     for number, (path, how) in enumerate(zip(order["files"], ("rb", "ab", "ab"), strict=True)):
         with open(path, how) as file:
             os.dup2(file.fileno(), number)
+    os.umask(order["umask"])
+    for limit, both in order["limits"].items():
+        resource.setrlimit(int(limit), tuple(both))
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environment"])

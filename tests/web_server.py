@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from mailroom.database.engine import Database
 from mailroom.ledger.people import api_keys, users
-from mailroom.local.ports import free_port
+from tests.ports import free_port
 from tests.servers import wait_until
 from tests.warm_processes import start_python
 

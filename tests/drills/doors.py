@@ -9,9 +9,9 @@ import urllib.parse
 from contextlib import ExitStack
 
 from mailroom.ledger.people import api_keys, users
-from mailroom.local.ports import free_port
 from mailroom.web.sign_in import passwords
 from tests.drills.stage import Stage
+from tests.ports import free_port
 from tests.servers import wait_until
 from tests.system import ROOT
 from tests.web_server import WebServer

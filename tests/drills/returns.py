@@ -14,12 +14,12 @@ from sqlalchemy import select
 from mailroom.feedback.report import ReportKind
 from mailroom.ledger import states
 from mailroom.ledger.schema import deliveries, reports
-from mailroom.local.ports import free_port
 from tests import dovecot, postfix
 from tests.dovecot import PASSWORD, Dovecot
 from tests.drills.drill import drill
 from tests.drills.stage import WORKERS, Stage
 from tests.feedback.letters import BOUNCES
+from tests.ports import free_port
 from tests.postfix import Postfix
 from tests.servers import wait_until
 from tests.system import Pool

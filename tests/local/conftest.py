@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from mailroom.local.defaults import CATCHER_PORT
-from mailroom.local.ports import free_port
 from mailroom.settings import read_local
+from tests.ports import free_port
 from tests.servers import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]

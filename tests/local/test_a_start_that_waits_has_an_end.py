@@ -14,9 +14,9 @@ import pytest
 
 from mailroom.local import defaults, readiness
 from mailroom.local import valkey as embedded
-from mailroom.local.ports import free_port
 from mailroom.sink.certificates import make_certificate
 from tests.local.conftest import Start
+from tests.ports import free_port
 from tests.servers import Valkey
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from mailroom.local import parent_death
-from mailroom.local.ports import free_port, is_free
+from mailroom.local.ports import is_free
+from tests.ports import free_port
 from tests.servers import wait_until
 
 Start = Callable[..., int]

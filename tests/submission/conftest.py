@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from mailroom.database.engine import Database
 from mailroom.ledger.people import api_keys
-from mailroom.local.ports import free_port
+from tests.ports import free_port
 from tests.servers import wait_until
 from tests.warm_processes import start_python
 
 
 class Submission:
-    """`python -m mailroom.submission` with these settings."""
+    """`python -m mailroom.submission` with these settings; `within`: the command that it is run by."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], within: Sequence[str] = ()) -> None:
         self.port = free_port()
         self._log = folder / "submission.log"
         self._log.write_bytes(b"")  # what was said before us
@@ -31,6 +31,7 @@ class Submission:
             ["-m", "mailroom.submission"],
             os.environ | environment | {"MAILROOM_SUBMISSION_PORT": str(self.port)},
             self._log,
+            within,
         )
 
     def log(self) -> str:

@@ -15,13 +15,13 @@ from mailroom.database.engine import Database
 from mailroom.engine.accept.handed_in import MOST_RCPT
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import deliveries, mailings
-from mailroom.local.ports import free_port
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from mailroom.submission import protocol
 from mailroom.submission.limits import LARGEST_SUBMISSION
 from mailroom.submission.reception import Reception
-from tests.servers import Valkey
+from tests.ports import free_port
+from tests.servers import STARTED_WITHIN, Valkey
 from tests.submission.conftest import Submission
 
 LETTER = "From: ann@example.com\r\nTo: bob@example.org\r\nSubject: s\r\n\r\nHi\r\n"
@@ -153,7 +153,12 @@ def test_from_elsewhere_there_is_no_auth_without_tls(
         def factory(self) -> SMTP:
             return protocol.SubmissionProtocol(self.handler, "mail.example", None)
 
-    server = Elsewhere(Reception(database, queue, settings), hostname="127.0.0.1", port=free_port())
+    server = Elsewhere(
+        Reception(database, queue, settings),
+        hostname="127.0.0.1",
+        port=free_port(),
+        ready_timeout=STARTED_WITHIN,
+    )
     server.start()
     try:
         with smtplib.SMTP("127.0.0.1", server.port) as client:

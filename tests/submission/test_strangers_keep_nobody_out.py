@@ -6,7 +6,6 @@ import asyncio
 import resource
 import smtplib
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from mailroom.database.engine import Database
-from mailroom.local.ports import free_port
 from mailroom.proxies import source
 from mailroom.queue import Queue
 from mailroom.settings import Settings
@@ -25,6 +23,7 @@ from mailroom.submission.door import Door, Guesses
 from mailroom.submission.limits import SubmissionLimits
 from mailroom.submission.protocol import SubmissionProtocol
 from mailroom.submission.reception import Reception
+from tests.ports import free_port
 from tests.servers import wait_until
 from tests.submission.conftest import Submission
 
@@ -268,10 +267,11 @@ def test_a_network_of_ipv6_is_one_address(peer: str, address: str) -> None:
 
 
 @pytest.fixture
-def many_files() -> None:
+def many_files() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < 4096:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(4096, hard)), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.usefixtures("many_files")
@@ -290,18 +290,12 @@ def test_a_process_that_may_open_few_files_goes_on(
     settings_env: dict[str, str],
     clients: ExitStack,
     key: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where nobody can raise the limit: accepting fails, and is told in a line."""
-    real = subprocess.Popen
-
-    def limited(words: list[str], **options: object) -> subprocess.Popen[bytes]:
-        return real(["sh", "-c", 'ulimit -n 80; exec "$@"', "sh", *words], **options)  # type: ignore[call-overload,no-any-return]
-
-    monkeypatch.setattr(subprocess, "Popen", limited)
-    submission = Submission(tmp_path, settings_env)
+    submission = Submission(tmp_path, settings_env, ["sh", "-c", 'ulimit -n 80; exec "$@"', "sh"])
     try:
         wait_until(submission.is_ready, 20, "submission")
+        assert resource.prlimit(submission.process.pid, resource.RLIMIT_NOFILE) == (80, 80)
         for _ in range(300):
             stranger(submission, clients)
         time.sleep(3)

@@ -19,12 +19,12 @@ from mailroom.database.engine import Database
 from mailroom.engine.accept.submission import SubmissionRefused
 from mailroom.ledger.people import api_keys
 from mailroom.ledger.schema import mailings, originals
-from mailroom.local.ports import free_port
 from mailroom.queue import Queue
 from mailroom.settings import Settings
 from mailroom.submission import protocol, reception
 from mailroom.submission.limits import LARGEST_SUBMISSION
-from tests.servers import Valkey, wait_until
+from tests.ports import free_port
+from tests.servers import STARTED_WITHIN, Valkey, wait_until
 from tests.submission.conftest import Submission
 
 LETTER = "From: ann@example.com\r\nTo: bob@example.org\r\nSubject: s\r\n\r\nHi\r\n"
@@ -84,11 +84,17 @@ class Port:
 
 
 @pytest.fixture(scope="module")
-def port(_sqlite_template: Path, _valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
+def port(
+    _sqlite_template: Path, module_valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Port]:
     folder = tmp_path_factory.mktemp("port")
     shutil.copy(_sqlite_template, folder / "mailroom.db")
     url = f"sqlite:///{folder / 'mailroom.db'}"
-    environment = {"SECRET_KEY": "a secret for tests only", "DATABASE_URL": url, "REDIS_URL": _valkey.url}
+    environment = {
+        "SECRET_KEY": "a secret for tests only",
+        "DATABASE_URL": url,
+        "REDIS_URL": module_valkey.url,
+    }
     submission = Submission(
         folder, environment | {"MAIL_SERVER": "127.0.0.1", "MAILROOM_HOME": str(folder / "home")}
     )
@@ -267,7 +273,12 @@ def test_only_our_own_trouble_is_to_be_tried_again(
         def factory(self) -> protocol.SubmissionProtocol:
             return protocol.SubmissionProtocol(self.handler, "mail.example", None)
 
-    server = Here(reception.Reception(ledger, queue, settings), hostname="127.0.0.1", port=free_port())
+    server = Here(
+        reception.Reception(ledger, queue, settings),
+        hostname="127.0.0.1",
+        port=free_port(),
+        ready_timeout=STARTED_WITHIN,
+    )
     server.start()
     try:
         with (

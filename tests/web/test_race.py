@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from mailroom.ledger.deliveries import deliveries
-from mailroom.local.ports import free_port
 from mailroom.queue import Queue
 from mailroom.settings import Settings, load
 from mailroom.web.race.record import PLANS, Leg, Race, Races
+from tests.ports import free_port
 from tests.servers import Catcher, wait_until
 from tests.warm_processes import start_python
 from tests.web.watching import ledger, post, signed_in

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from mailroom.local.ports import free_port
+from tests.ports import free_port
 from tests.servers import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
