@@ -10,6 +10,8 @@ from threading import Event, Thread
 from typing import Self
 
 LOOKED_EVERY = 0.02
+LISTED_EVERY = 0.2
+"""To find the processes is more work than to look at them, and holds them up itself."""
 
 
 def queued(process: int | str = "self") -> dict[str, float]:
@@ -45,15 +47,19 @@ class HeldUp:
         differences = (
             later - before
             for place, (moment, before) in enumerate(seen)
-            for at, later in seen[place:]
-            if at - moment <= within + LOOKED_EVERY
+            for next_place, (at, later) in enumerate(seen[place:], place)
+            # Who looks is held up as well: what happened between two looks did, however far apart they are.
+            if at - moment <= within + LOOKED_EVERY or next_place == place + 1
         )
         return max(differences, default=0.0)
 
     def _look(self) -> None:
         known, total = dict[tuple[int, str], float](), 0.0
+        processes, listed_at = list[int](), float("-inf")
         while not self._over.wait(LOOKED_EVERY):
-            for process in self._processes():
+            if time.monotonic() - listed_at >= LISTED_EVERY:
+                processes, listed_at = list(self._processes()), time.monotonic()
+            for process in processes:
                 for thread, seconds in queued(process).items():
                     total += seconds - known.get((process, thread), 0.0)
                     known[process, thread] = seconds

@@ -13,6 +13,7 @@ import pytest
 
 from tests.drills import at_once
 from tests.drills.ledgers import Ledgers
+from tests.drills.postponed import Postponed
 from tests.drills.scenario import Scenario
 from tests.servers import wait_until
 from tests.system import ROOT, processes
@@ -24,10 +25,12 @@ def ledgers() -> Iterator[Ledgers]:
         yield ledgers
 
 
-def test_rows_come_as_scenarios_end(ledgers: Ledgers) -> None:
-    longer, shorter = Scenario("20", "sqlite", full=False), Scenario("18", "sqlite", full=False)
-    rows = list(at_once.run_all([longer, shorter], ledgers, 2))
-    assert [(row.name, row.verdict) for row in rows] == [("18", "held"), ("20", "held")]
+def test_rows_come_as_scenarios_end(ledgers: Ledgers, tmp_path: Path) -> None:
+    longer = Postponed("20", "sqlite", False, tmp_path / "go on")
+    rows = at_once.run_all([longer, Scenario("18", "sqlite", False)], ledgers, 2)
+    first = next(rows)
+    longer.until.touch()
+    assert [(row.name, row.verdict) for row in (first, *rows)] == [("18", "held"), ("20", "held")]
 
 
 def test_one_that_hangs_is_ended_with_all_that_it_started_and_is_red(

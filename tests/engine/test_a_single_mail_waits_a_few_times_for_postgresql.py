@@ -61,19 +61,20 @@ class Prepared(deliver._Job):
 
 
 def trips_of(worker: WorkerProcess, way: Way, book: Book, content: Content) -> int:
-    """Of the last one of some."""
+    """Of the one of some that waits least: whoever is held up between two words seems to wait more often."""
+    found = list[int]()
     for _ in range(UNTIL_WARM):
         mailing_id = book.accept([ANN.address], content)
         (batch,) = book.waiting()
         job, before = Prepared(worker), way.round_trips
         job.run(batch.id, batch.epoch)
-        trips = way.round_trips - before
+        found.append(way.round_trips - before)
         delivery = job.feed.next()
         assert delivery is not None and delivery.mailing_id == mailing_id
         whole = job.feed.messages[mailing_id].render(delivery)
         assert b"Subject: Hello\r\n" in whole and b"To: p0@mail.example\r\n" in whole
         assert (b"menu.txt" in whole) is bool(content.attachments)
-    return trips
+    return min(found)
 
 
 def test_of_one_that_names_its_recipients(worker: WorkerProcess, far: tuple[Way, str], book: Book) -> None:

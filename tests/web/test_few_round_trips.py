@@ -35,11 +35,7 @@ MAILING = {
     "text": "How are you?",
 }
 
-LOOKS = 3
-"""So often it counts, and the fewest are told: to who is held up between two words that wait for nothing it
-looks as if the second had waited for the first one's answer, and never the other way round."""
-
-Count = Callable[[Callable[[], Any], int], int]
+Count = Callable[..., int]
 
 
 @pytest.fixture
@@ -57,19 +53,14 @@ def settings(settings_env: dict[str, str], away: tuple[Way, str]) -> Settings:
 
 @pytest.fixture
 def count(away: tuple[Way, str]) -> Count:
-    def trips(ask: Callable[[], Any], status: int) -> int:
+    def trips(ask: Callable[[], Any], status: int, enough: int = 0) -> int:
         def asked() -> None:
             answer = ask()
             assert answer.status_code == status, answer.text
 
         for _ in range(WARM):
             asked()
-        found = []
-        for _ in range(LOOKS):
-            before = away[0].round_trips
-            asked()
-            found.append(away[0].round_trips - before)
-        return min(found)
+        return away[0].fewest(asked, enough)
 
     return trips
 
@@ -86,15 +77,15 @@ def test_a_post_waits_for_it_five_times_at_most(
         return app.test_client().post("/api/v1/emails", json=EMAIL, headers={**headers, **more})
 
     found = {
-        "a form": count(lambda: client.post("/mailings", data=form), 303),
-        "a mail by the API": count(post, 200),
-        "one with a key": count(lambda: post(**{"Idempotency-Key": str(next(keys))}), 200),
-        "the same once more": count(lambda: post(**again), 200),
+        "a form": count(lambda: client.post("/mailings", data=form), 303, 5),
+        "a mail by the API": count(post, 200, 3),
+        "one with a key": count(lambda: post(**{"Idempotency-Key": str(next(keys))}), 200, 5),
+        "the same once more": count(lambda: post(**again), 200, 5),
     }
     assert max(found.values()) <= 5, found
     assert found["a mail by the API"] <= 3, "to look; to take a place; to write all else, and commit"
     many = {"json": [EMAIL] * 100, "headers": headers}
-    waits = count(lambda: app.test_client().post("/api/v1/emails/batch", **many), 200)
+    waits = count(lambda: app.test_client().post("/api/v1/emails/batch", **many), 200, 30)
     assert waits <= 30, "a hundred mails wait ten at a time"
 
 
@@ -121,7 +112,7 @@ def test_a_page_waits_for_it_six_times_at_most(
         f"{page}/report",
     ]
     paths += [delivery, f"{delivery}/letter"]
-    found = {path: count(partial(client.get, path), 200) for path in paths}
+    found = {path: count(partial(client.get, path), 200, 6) for path in paths}
     assert max(found.values()) <= 6, found
 
 
@@ -133,7 +124,8 @@ def test_all_that_banners_say_is_read_at_once(app: Flask, client: FlaskClient, c
         given_up = webhook_endpoints.add(connection, "https://shop.example/hook", ["email.sent"])
         webhook_endpoints.disable(connection, given_up, "it failed for a day")
     assert "restored" in client.get("/templates").text
-    assert count(lambda: client.get("/templates"), 200) - quiet == 2, "and once for the transaction's end"
+    said = count(lambda: client.get("/templates"), 200, quiet + 2)
+    assert said - quiet == 2, "and once for the transaction's end"
 
 
 def test_what_a_program_asks_waits_for_it_six_times_at_most(app: Flask, count: Count) -> None:
@@ -148,7 +140,7 @@ def test_what_a_program_asks_waits_for_it_six_times_at_most(app: Flask, count: C
     ]
     paths = ["/emails", f"/emails?after={made[1]}", f"/emails/{made[0]}"]
     paths += [f"/mailings/{made[2]}", "/suppressions"]
-    found = {path: count(partial(ask, path), 200) for path in paths}
+    found = {path: count(partial(ask, path), 200, 6) for path in paths}
     assert max(found.values()) <= 6, found
 
 
