@@ -128,11 +128,8 @@ def _the_log_goes_where_it_went(_tracebacks_are_plain: None) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _it_begins_as_a_process_does() -> Iterator[None]:
     """What a worker or an application that a test has in this process sets or remembers for all of it."""
-    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
-    with anew.remembered():
+    with anew.as_it_was(), anew.remembered():
         yield
-    sys.setswitchinterval(interval)
-    gc.set_threshold(*thresholds)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
+import signal
 import sys
+import tempfile
 import threading
+from operator import eq
+from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -16,6 +22,7 @@ from mailroom.content import private_domains
 from mailroom.engine import worker_process
 from mailroom.engine.preflight import sender_domain
 from mailroom.queue import Queue
+from tests.inherited import umask
 from tests.name_server import TextServer
 
 twice = pytest.mark.parametrize("turn", ["first", "second"])
@@ -80,6 +87,26 @@ def test_a_worker_tunes_this_process_for_its_own_test_only(
     worker_process.stop()
     queue.close()
     assert (sys.getswitchinterval(), gc.get_threshold()) != before
+
+
+@twice
+def test_what_a_program_inherits_is_as_it_was(turn: str, tmp_path: Path) -> None:
+    before = inherited()
+    os.environ["SET_BY"] = "a test"
+    os.chdir(tmp_path)
+    os.umask(0o123)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    sys.path.append(str(tmp_path))
+    tempfile.tempdir = str(tmp_path)
+    assert not any(map(eq, before, inherited()))
+    assert "SET_BY" not in before[0] and before[2] != 0o123 and before[3] != signal.SIG_IGN
+
+
+def inherited() -> tuple[Any, ...]:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    here = dict(os.environ), Path.cwd(), umask(), signal.getsignal(signal.SIGTERM), limit
+    return *here, [*sys.path], tempfile.gettempdir()
 
 
 @twice

@@ -22,6 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.inherited import LIMITS, umask
+
 ROOT = Path(__file__).parents[1]
 
 LOADED = {
@@ -39,10 +41,6 @@ LOADED = {
 
 READ_BY_PYTHON = ("PYTHON", "LD_", "LC_", "LANG", "TZ")
 """How the names of variables begin that what is loaded already heeds no more."""
-
-
-LIMITS = (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)
-"""What tests set, of what a process inherits."""
 
 
 class WarmProcess:
@@ -64,7 +62,7 @@ class WarmProcess:
             "folder": str(folder),
             "files": [str(typed or os.devnull), str(output), str(errors or output)],
             "ignored": [one for one in signal.valid_signals() if signal.getsignal(one) == signal.SIG_IGN],
-            "umask": _umask(),
+            "umask": umask(),
             "limits": {limit: resource.getrlimit(limit) for limit in LIMITS},
         }
         self._server = _server_of(os.getpid())
@@ -135,11 +133,6 @@ def run_python(
         finally:
             process.kill()
         return subprocess.CompletedProcess(words, code, output.read_text(), errors.read_text())
-
-
-def _umask() -> int:
-    """This process's. os.umask would have to set another one to tell it, for threads as well."""
-    return int(Path("/proc/self/status").read_text().partition("Umask:")[2].split()[0], 8)
 
 
 def _may_fork(words: Sequence[str], environment: Mapping[str, str]) -> bool:

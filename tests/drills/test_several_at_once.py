@@ -65,7 +65,7 @@ def test_whatever_ends_them_nothing_is_left(drills: subprocess.Popen[str], numbe
         forked = sum("tests.warm_processes" in _words(process) for process in started)
         return forked >= 2 + 2 + 3  # two are those that fork, two are sinks
 
-    wait_until(have_workers, 60, "workers")
+    wait_until(have_workers, 200, "workers")  # it has to load all of it in five processes first
     for _ in range(2):  # as somebody does who is in a hurry
         drills.send_signal(number)
     said, _ = drills.communicate(timeout=15)
