@@ -20,6 +20,7 @@ import pytest
 
 from mailroom.local.defaults import CATCHER_PORT
 from mailroom.settings import read_local
+from tests.held_up import HeldUp
 from tests.ports import free_port
 from tests.servers import wait_until
 
@@ -54,7 +55,7 @@ class LocalRun:
     @property
     def link(self) -> str:
         """The printed link, once all is ready."""
-        wait_until(lambda: READY.search(self.printed) or self.process.poll() is not None, 60, "the link")
+        wait_until(lambda: READY.search(self.printed) or self.process.poll() is not None, 200, "the link")
         found = READY.search(self.printed)
         assert found, self.printed
         return found[1]
@@ -99,11 +100,19 @@ class LocalRun:
         """What is still there of all the processes that were ever seen."""
         return [process for process in self._seen if _lives(process)]
 
-    def interrupt(self, timeout: float = 15) -> int:
+    def interrupt(self, within: float = 15) -> int:
         """Ctrl-C; returns the exit code."""
-        self.processes()
-        self.process.send_signal(signal.SIGINT)
-        code: int = self.process.wait(timeout)
+        return self.end(signal.SIGINT, within)
+
+    def end(self, number: signal.Signals, within: float = 15) -> int:
+        """It ends in so many seconds, and those for which a busy machine held it up; the exit code."""
+        ids = [process.pid for process in (self.process, *self.processes())]
+        with HeldUp(lambda: ids) as machine:
+            began = time.monotonic()
+            self.process.send_signal(number)
+            code: int = self.process.wait(60)
+            took = time.monotonic() - began
+        assert took < within + machine.at_most(took)
         return code
 
     def kill_all(self) -> None:
