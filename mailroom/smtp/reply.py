@@ -15,7 +15,7 @@ REPLY_TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 TOLD_WAIT = re.compile(
     r"(?:again|retry|retrying|come back|wait|resets?|delay\w*|gr[ea]ylist\w*)\b.{0,40}?\b"
     r"(?:(\d{1,2}):(\d\d):(\d\d)\b|(\d{1,6})\s*(s|m|h|d)(?:ec|in|our|r|ay|econd|inute)?s?\b)",
-    re.IGNORECASE | re.DOTALL,
+    re.ASCII | re.IGNORECASE | re.DOTALL,  # else `s` is a long s (U+017F) as well, which is no unit
 )
 
 

@@ -23,10 +23,11 @@ NOT_KEPT = ["a\0b", "\ud800", "9" * 5_000, 10**4_000, 2**63, -1, 1e308, "x" * 10
 AT_THE_ENDS = [
     *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "in 99999 weeks"),
     *("cron 0 0 29 2 1", "cron 0 0 30 2 *", "cron 59-1 * * * *", "monthly 0 9:00", "daily 24:00"),
+    *("in 5 \u017feconds", "in 1 m\u0131nute", "weekly \u017fun 09:00", "\u017fun 9-17", "1\u066a"),
     *("Europe/../Europe/Berlin", "<", "a b <>", "A <a@b.de>, B <c@d.de>", "\u202e", "{{ a | b", "", " "),
 ]
 OF_ANOTHER_KIND: list[Any] = [0.5, True, None, [], {}, [[]], {"a": 1}]
-OF_SQLITE = [AT_THE_ENDS[0], AT_THE_ENDS[1], AT_THE_ENDS[2], [[]], 2**63]
+OF_SQLITE = ["in 5 \u017feconds", AT_THE_ENDS[0], AT_THE_ENDS[1], AT_THE_ENDS[2], [[]], 2**63]
 OF_POSTGRESQL = ["a\0b", "\ud800", "x" * 100_000, None]
 
 FULL: dict[str, Any] = {

@@ -144,6 +144,16 @@ def test_a_server_that_answers_451_gets_less(start: Start) -> None:
     assert system.wait_until_over(mailing.mailing_id, 40).counts[State.SENT] == 30
 
 
+def test_a_wait_in_a_unit_that_is_none_holds_up_nobody(start: Start) -> None:
+    """Without regard to case a long s (U+017F) passes for one."""
+    system = start("rcpt person3: reply rcpt 451 4.7.1 try again in 5 \u017f", MAILROOM_BACKOFF="1s")
+    mailing = system.accept(10)
+    system.start_workers(1)
+    system.wait(lambda: system.counts(mailing.mailing_id) == {"sent": 9, "deferred": 1})
+    system.sink.set_rules([])
+    assert system.wait_until_over(mailing.mailing_id, 40).counts[State.SENT] == 10
+
+
 def learned(database: Database, interval_us: int, set_us: int | None) -> None:
     """The server got us down to this."""
     with database.begin() as connection:

@@ -16,6 +16,9 @@ from mailroom.smtp.reply import Reply, words
         ("wait 999999 hours", 24 * 3600),
         ("4.2.0 mailbox busy", None),
         ("4.7.0 try again later (5 of 9 sources)", None),
+        ("4.7.1 try again in 5 \u017f", None),
+        ("4.7.1 try again in 5 \u017feconds", None),
+        ("4.7.1 try again in \u0665 seconds", None),
     ],
 )
 def test_it_reads_how_long_to_wait(text: str, seconds: int | None) -> None:

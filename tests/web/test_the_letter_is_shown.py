@@ -17,6 +17,7 @@ from sqlalchemy import delete, insert, update
 from mailroom.content.addresses import Address
 from mailroom.content.content import Attachment, Content
 from mailroom.content.recipients.parsed import Recipient
+from mailroom.content.whole.letter import read_letter
 from mailroom.content.whole.original import HandedIn
 from mailroom.engine.accept.acceptance import accept
 from mailroom.engine.accept.handed_in import submission_of
@@ -270,3 +271,30 @@ def test_a_picture_of_which_nothing_can_be_decoded_takes_no_memory(app: Flask, c
     handed = HandedIn(message, "ann@example.org", ["bo@example.org"])
     mailing_id = accepted(app, submission_of(handed, None))
     assert len(client.get(f"/mailings/{mailing_id}/letter").data) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("naming", "name"),
+    [
+        (b"filename*=idna''%ff", "\ufffd"),
+        (b"filename*=undefined''a.pdf", "a.pdf"),
+        (b"filename*0*=utf-8''a%C3%A9; filename*1=b.pdf", "aéb.pdf"),
+        (b"filename=\"a; b.pdf\"; filename*=utf-8''c.pdf", "a; b.pdf"),
+    ],
+)
+def test_a_file_whose_name_no_program_can_read_breaks_no_page(
+    app: Flask, client: FlaskClient, naming: bytes, name: str
+) -> None:
+    """The email package stumbles over such names, and whoever looked at the mailing saw an error."""
+    message = b"From: news@example.org\r\nMIME-Version: 1.0\r\nContent-Type: application/pdf\r\n"
+    message += b"Content-Disposition: attachment; " + naming + b"\r\n\r\nHi\r\n"
+    given = HandedIn(message, "news@example.org", ["ann@example.org"])
+    mailing = accepted(app, submission_of(given, None))
+    assert name in letter_on(client, f"/mailings/{mailing}")
+
+
+def test_a_name_in_pieces_and_as_a_whole_is_told_somehow() -> None:
+    """Of mail that an older Mailroom took."""
+    for naming in (b"filename*0*=utf-8''a; filename*=b", b"filename*0=a; filename*=b"):
+        letter = read_letter(b"Content-Disposition: attachment; " + naming + b"\r\n\r\nHi\r\n")
+        assert letter.files or letter.text

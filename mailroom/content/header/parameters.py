@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 # Possessive, so that no value makes it look twice; what does not close ends with the field.
 _PIECE = re.compile(r'(?:[^";(]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|\((?:[^()\\]|\\.)*+\)?)++', re.DOTALL)
+_COMMENTING = re.compile(r'\\.|[()"]', re.DOTALL).finditer
+_IN_QUOTES = re.compile(r'(?:[^";]++|"[^"]*+"?)++').findall
 _PARAMETER = re.compile(r"[ \t\r\n]*+([^\x00-\x20=\x7f-\U0010ffff]++)[ \t\r\n]*+=[ \t\r\n]*+(.*)", re.DOTALL)
 
 
@@ -44,3 +46,39 @@ def content_type(body: str | None) -> str:
     """`type/subtype` in lower case; text/plain where there is none (RFC 2045, 5.2)."""
     kind = (body or "").partition(";")[0].partition("(")[0].strip().lower()
     return kind if re.fullmatch(r"[!-.0-~]++/[!-.0-~]++", kind) else "text/plain"
+
+
+def readings(body: str) -> Iterator[Sequence[Parameter]]:
+    """Its parameters in each way in which programs find them: as the standard has it; with comments, or with
+    quotes, as mere letters; with a quote behind a backslash as none; with any blank for a blank.
+    """
+    yield list(parameters(body))
+    for text in dict.fromkeys((body, without_comments(body))):
+        yield [_loosely(piece) for piece in text.split(";") if "=" in piece]
+        yield [_loosely(piece) for piece in _IN_QUOTES(text) if "=" in piece]
+        if '\\"' in text:
+            yield [_loosely(piece) for piece in _IN_QUOTES(text.replace('\\"', "\\'")) if "=" in piece]
+
+
+def _loosely(text: str) -> Parameter:
+    name, _, value = text.partition("=")
+    value = value.strip()
+    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return Parameter(text, name.strip().lower(), value[1:-1] if is_quoted else value)
+
+
+def without_comments(body: str) -> str:
+    """Without what stands in parentheses outside of quotes; one that does not close ends with the field."""
+    kept: list[str] = []
+    depth, at, is_quoted = 0, 0, False
+    for found in _COMMENTING(body):
+        if found[0] == '"' and not depth:
+            is_quoted = not is_quoted
+        elif found[0] == "(" and not is_quoted:
+            if not depth:
+                kept.append(body[at : found.start()])
+            depth += 1
+        elif found[0] == ")" and depth:
+            depth -= 1
+            at = found.end()
+    return "".join(kept if depth else [*kept, body[at:]])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from email.message import Message
 from itertools import islice
 from typing import NamedTuple
 
+from mailroom.content.header.part_names import file_name
 from mailroom.content.header.words import decoded
 from mailroom.content.message.headers import clean
 from mailroom.content.whole.fields import Field, Unmailable
@@ -26,8 +26,7 @@ OF_THE_FORM = re.compile("mime-version|content-.*")
 """Fields that say how a message is laid out, and nothing to people."""
 
 LONGEST_READ = 2_000
-"""Characters of a field in which a file's name is looked for: the email package's time is their square."""
-
+"""Characters of a field in which a file's name is looked for."""
 
 MOST_FILES_SHOWN = 100
 """Of a letter that are told of: one more says that there are more."""
@@ -121,8 +120,6 @@ def _size(leaf: ParsedPart, left_out: Sequence[LeftOut]) -> int:
 
 
 def _filename(leaf: ParsedPart) -> str:
-    """As its writer named it, in whichever of the forms that programs use."""
-    fields = Message()
-    for name in ("content-disposition", "content-type"):
-        fields[name] = leaf.first(name)[:LONGEST_READ]
-    return clean(decoded(str(fields.get_filename(""))))
+    """In whichever of the forms that programs use."""
+    named = [leaf.first(name)[:LONGEST_READ] for name in ("content-disposition", "content-type")]
+    return clean(decoded(file_name(*named)))

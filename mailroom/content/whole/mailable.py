@@ -11,7 +11,8 @@ from mailroom.content.header.once import STRUCTURE, contradicted
 from mailroom.content.header.part_names import NAMING_FIELDS, may_say_more, part_names
 from mailroom.content.header.unseen import misplaced_in_header
 from mailroom.content.whole.fields import MOST_HEADER_OCTETS, Field, Unmailable, values
-from mailroom.content.whole.parts import ParsedPart, judged_parts
+from mailroom.content.whole.judged_parts import judged_parts
+from mailroom.content.whole.parts import ParsedPart
 
 MOST_HOPS = 50
 """Received fields: a message that went through so many servers goes round in a circle."""

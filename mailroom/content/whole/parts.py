@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from string import ascii_letters, digits
 from typing import NamedTuple
 
-from mailroom.content.header.parameters import content_type, parameter, parameters
+from mailroom.content.header.parameters import content_type, parameter
 from mailroom.content.header.words import codec
-from mailroom.content.whole.fields import MOST_HEADER_OCTETS, Field, Unmailable, patient_fields, split_at
+from mailroom.content.whole.fields import Field, Unmailable, split_at
 
 Octets = bytes | memoryview
 
@@ -168,9 +168,11 @@ class Span(NamedTuple):
     end: int
 
 
-def spans(multipart: ParsedPart) -> tuple[list[Span], int]:
-    """Each part of a multipart, and where its last delimiter ends. Raises Unmailable."""
-    boundary = parameter(multipart.first("content-type"), "boundary")
+def spans(multipart: ParsedPart, boundary: str | None = None) -> tuple[list[Span], int]:
+    """Each part of a multipart, and where its last delimiter ends. `boundary`: if that is known. Raises
+    Unmailable.
+    """
+    boundary = boundary or parameter(multipart.first("content-type"), "boundary")
     if not boundary:
         raise Unmailable("a multipart has no boundary")
     if not boundary.isascii():
@@ -234,57 +236,6 @@ def every_part(message: ParsedPart) -> Iterator[ParsedPart]:
         yield part
         if part.content_type.startswith("multipart/") and len(waiting) <= DEEPEST:
             waiting.append(_parts(part))
-
-
-def judged_parts(message: ParsedPart) -> Iterator[ParsedPart]:
-    """The message, and each part within another: all that any reader may find. Of a header with other lines
-    the fields count. Raises Unmailable where there are more than are looked at, or it can be read in two ways
-    where they are.
-    """
-    waiting, parts, fields = [iter([message])], 0, 0
-    while waiting:
-        part = next(waiting[-1], None)
-        if part is None:
-            waiting.pop()
-            continue
-        parts, fields = parts + 1, fields + len(part.fields)
-        if parts > MOST_PARTS:
-            raise Unmailable(f"it has more than {MOST_PARTS:,} parts")
-        if fields > MOST_FIELDS:
-            raise Unmailable(f"its parts have more than {MOST_FIELDS:,} header fields")
-        yield part
-        if part.content_type.startswith("multipart/"):
-            if len(waiting) > DEEPEST:
-                raise Unmailable(f"its parts are nested more than {DEEPEST} deep")
-            waiting.append(_judged_parts(part))
-
-
-def _judged_parts(multipart: ParsedPart) -> Iterator[ParsedPart]:
-    said = [one.name for one in parameters(multipart.first("content-type"))]
-    boundaries = [name for name in said if name == "boundary" or name.startswith("boundary*")]
-    if not boundaries:
-        return
-    if boundaries != ["boundary"]:
-        raise Unmailable("a multipart's boundary can be read in more than one way")
-    try:
-        found = spans(multipart)[0]
-    except NoParts:
-        if multipart.encoding in ("base64", "quoted-printable"):  # which it may not be (RFC 2045, 6.4)
-            raise Unmailable("a multipart is encoded as a whole, and some readers find parts in it") from None
-        return
-    for span in found:
-        yield _patient_part(multipart.data, span.start, span.end)
-
-
-def _patient_part(data: bytes, start: int, end: int) -> ParsedPart:
-    try:
-        return part_at(data, start, end)
-    except Unmailable:
-        empty_line = data.find(b"\r\n\r\n", start, end)
-        head_ends = empty_line if empty_line >= 0 else end
-        if head_ends - start > MOST_HEADER_OCTETS:
-            raise
-        return ParsedPart(patient_fields(data[start:head_ends]), data, min(head_ends + 4, end), end)
 
 
 def _parts(multipart: ParsedPart) -> Iterator[ParsedPart]:

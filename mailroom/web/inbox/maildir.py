@@ -22,6 +22,9 @@ MAILDIR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=,:+-]{0,250}")
 HEAD = 16_384
 """Bytes read for a list's line; headers that matter come first."""
 
+UNREADABLE_PARAMETERS = (TypeError, ValueError)
+"""Of the email package, for one that is there in pieces and as a whole, or in a charset that is none."""
+
 SEARCHED = 5_000
 """How many of the newest messages a search looks at."""
 
@@ -107,7 +110,11 @@ class Inbox:
         raw = self.raw(name)
         if raw is None:
             return None
-        return BytesParser(_class=EmailMessage, policy=MESSAGE).parsebytes(raw)
+        parser = BytesParser(_class=EmailMessage, policy=MESSAGE)
+        try:
+            return parser.parsebytes(raw)
+        except UNREADABLE_PARAMETERS:  # of its boundary
+            return parser.parsebytes(raw, headersonly=True)
 
     def raw(self, name: str, limit: int = -1) -> bytes | None:
         """The bytes of a message as it arrived; None for what is not one."""

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from mailroom.content.header.words import codec, decoded
 from mailroom.content.whole.letter import Picture
+from mailroom.web.inbox.maildir import UNREADABLE_PARAMETERS
 
 ENVELOPE = ("return-path", "x-envelope-from", "x-envelope-to", "x-mailroom-catcher")
 """What the catcher put on top; the rest is the message."""
@@ -90,7 +91,7 @@ def _codec(part: EmailMessage) -> str:
     """Its charset, if it is one for mail: Python's codecs are more, and some take minutes."""
     try:
         return codec(part.get_content_charset("utf-8")) or "utf-8"
-    except ValueError:  # a charset within the charset's own name (RFC 2231)
+    except UNREADABLE_PARAMETERS:  # a charset within the charset's own name (RFC 2231)
         return "utf-8"
 
 
@@ -98,7 +99,7 @@ def _filename(part: EmailMessage, number: int) -> str:
     """The name without anything that a file system or a header could stumble over."""
     try:
         given = part.get_filename() or ""
-    except ValueError:
+    except UNREADABLE_PARAMETERS:
         given = ""
     name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", _encodable(given)).strip(". ")
     return name[:150] or f"part-{number}"

@@ -15,7 +15,9 @@ WORDED_TIME_UNITS = {
     "day": "days",
     "week": "weeks",
 }
-FROM_NOW = re.compile(rf"in (an?|[0-9]{{1,5}}) ({'|'.join(WORDED_TIME_UNITS)})s?", re.IGNORECASE).fullmatch
+FROM_NOW = re.compile(
+    rf"in (an?|[0-9]{{1,5}}) ({'|'.join(WORDED_TIME_UNITS)})s?", re.ASCII | re.IGNORECASE
+).fullmatch
 
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
