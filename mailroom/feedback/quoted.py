@@ -9,8 +9,6 @@ from mailroom.content.links.return_tokens import tokens_in
 from mailroom.feedback.received import LONGEST_VALUE_READ, ReceivedMail, value_of
 from mailroom.feedback.recipients import addresses_in
 
-LONGEST_MESSAGE_ID = 340
-
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,338}>")
 _WRITTEN_ID = re.compile(
     r"^[>|*\s]{0,20}message-?id\s?:\s{0,20}(<[!-;=?-~]{1,338}>)", re.IGNORECASE | re.MULTILINE

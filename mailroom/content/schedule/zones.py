@@ -12,9 +12,6 @@ from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-LONGEST_ZONE = 64
-"""Characters."""
-
 
 class WallTime(NamedTuple):
     """A time that was read from a clock on the wall. `note`: what is meant, where that is not plain."""

@@ -9,9 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-WORDS_HEIGHT = 12
-"""Of a letter, in pixels."""
-
 
 class DrawnArea(NamedTuple):
     """What lies below a line of points, down to the bottom of the picture's field."""
