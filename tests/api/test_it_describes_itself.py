@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from mailroom.ledger.people import api_keys
+from mailroom.web.api.operations import OPERATIONS
 from mailroom.web.api.requests.examples import REQUESTS
 from tests.api.conftest import Client
 
@@ -92,3 +94,31 @@ def test_the_document_on_the_api_names_every_operation(document: dict[str, Any])
     for path, methods in document["paths"].items():
         for method in methods:
             assert f"`{method.upper()} {path}`" in text
+
+
+def opened_by(row: str) -> set[tuple[str, str]]:
+    """(method, path) of its first cell. `PATCH` alone goes with the next path; `...` was named last."""
+    found: set[tuple[str, str]] = set()
+    methods, waiting, path = [""], [], ""
+    for word in re.findall(r"`([^`]+)`", row.split("|")[1]):
+        method, rest = re.findall(r"^([A-Z]*) ?(.*)", word)[0]
+        if not rest:
+            waiting.append(method)
+            continue
+        if method:
+            methods, waiting = [*waiting, method], []
+        path = path.partition("}")[0] + rest.replace("...", "}") if rest.startswith("...") else rest
+        found |= {(one, path) for one in methods}
+    return found
+
+
+def test_the_table_of_what_a_key_reaches_has_every_operation_at_its_scope(light_client: Client) -> None:
+    table = DOCS.read_text(encoding="utf-8").partition("### What a key reaches")[2].partition("### ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
+    told = {scope: set[tuple[str, str]]() for scope in (api_keys.SEND, api_keys.READ, api_keys.ADMIN)}
+    for row in rows[1:]:
+        for scope, cell in zip(told, row.split("|")[2:5], strict=True):
+            told[scope] |= opened_by(row) if cell.strip() else set()
+    for one in OPERATIONS:
+        scopes = {scope for scope, opened in told.items() if (one.method, one.path) in opened}
+        assert scopes == {one.scope, api_keys.ADMIN}, (one.method, one.path)
