@@ -136,6 +136,10 @@ def _columns(plan: RepeatPlan) -> dict[str, Any]:
     }
 
 
+def is_as_planned(repeat: Repeat, plan: RepeatPlan) -> bool:
+    return all(getattr(repeat, name) == value for name, value in _columns(plan).items())
+
+
 def change(connection: Connection, repeat: Repeat, plan: RepeatPlan, now: datetime | None = None) -> bool:
     """Has it tick by `plan` from now on. False: it is canceled by now. `now`: for who knows what the ledger's
     clock says.

@@ -86,8 +86,10 @@ def given_up(connection: Connection) -> list[Endpoint]:
     return _found(connection, FIND_ENDPOINTS.where(DISABLED_BY_ITSELF))
 
 
-def get(connection: Connection, endpoint_id: int) -> Endpoint | None:
-    return next(iter(_found(connection, FIND_ENDPOINTS.where(webhook_endpoints.c.id == endpoint_id))), None)
+def get(connection: Connection, endpoint_id: int, *, to_change: bool = False) -> Endpoint | None:
+    """`to_change`: nobody else changes it before this transaction is over."""
+    query = FIND_ENDPOINTS.where(webhook_endpoints.c.id == endpoint_id)
+    return next(iter(_found(connection, query.with_for_update() if to_change else query)), None)
 
 
 def change(connection: Connection, endpoint_id: int, url: str, events: Iterable[str]) -> None:

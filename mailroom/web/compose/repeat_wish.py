@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -12,14 +13,15 @@ from mailroom.content.text.typed_numbers import typed_number
 from mailroom.engine.repeats.planning import MOST_TIMES, RepeatPlan
 from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.web.compose.compose_form import ComposeForm
-from mailroom.web.form_problems import FormProblems
+from mailroom.web.form_problems import SEEN, ChangeForm, as_seen, overtaken
 
+REPEAT_OVERTAKEN = overtaken("when this is mailed", "Somebody, or a tick of it,")
 TIMES_WORDS = f"Write a number up to {MOST_TIMES:,}, or nothing."
 REPEAT_FIELDS = ("repeat", "repeat_zone", "hours", "repeat_until", "repeat_times")
 
 
 @dataclass(slots=True)
-class RepeatForm(FormProblems):
+class RepeatForm(ChangeForm):
     """To change a repeat: typed values by field name, and problems as (field, sentence)."""
 
     typed: dict[str, str]
@@ -50,15 +52,22 @@ def form_of(repeat: Repeat) -> RepeatForm:
     """As it stands."""
     zone = zone_named(repeat.zone)
     ends_at = repeat.ends_at.astimezone(zone) if repeat.ends_at else None
-    return RepeatForm(
-        {
-            "repeat": repeat.rule,
-            "repeat_zone": repeat.zone,
-            "hours": repeat.hours or "",
-            "repeat_until": f"{ends_at:%Y-%m-%d}" if ends_at else "",
-            "repeat_times": "" if repeat.times is None else str(repeat.times),
-        }
-    )
+    fields = {
+        "repeat": repeat.rule,
+        "repeat_zone": repeat.zone,
+        "hours": repeat.hours or "",
+        "repeat_until": f"{ends_at:%Y-%m-%d}" if ends_at else "",
+        "repeat_times": "" if repeat.times is None else str(repeat.times),
+    }
+    return RepeatForm(fields, seen=as_seen(*fields.values()))
+
+
+def typed_repeat(typed: Mapping[str, str]) -> RepeatForm:
+    return RepeatForm({name: typed.get(name, "") for name in REPEAT_FIELDS}, seen=typed.get(SEEN, ""))
+
+
+def as_of_repeat(repeat: Repeat) -> str:
+    return form_of(repeat).seen
 
 
 def zone_of_repeat(form: ComposeForm, reader: ZoneInfo) -> ZoneInfo:

@@ -9,11 +9,14 @@ from typing import Any
 from mailroom.content.links.unsubscribe import list_name_of
 from mailroom.content.lists.list_title import NameUnfit, title_of
 from mailroom.engine.lists.making import NewListName
-from mailroom.web.form_problems import FormProblems
+from mailroom.ledger.lists.kept import KeptList
+from mailroom.web.form_problems import SEEN, ChangeForm, as_seen, overtaken
+
+LIST_OVERTAKEN = overtaken("the name or the sharing of this list")
 
 
 @dataclass(slots=True)
-class ListForm(FormProblems):
+class ListForm(ChangeForm):
     """As typed; `name` is read when it is made."""
 
     typed: Mapping[str, str] = field(default_factory=dict)
@@ -35,8 +38,12 @@ class ListForm(FormProblems):
         self.refuse("name", "Another list has this name.")
 
 
+def as_of_list(one: KeptList) -> str:
+    return as_seen(one.name, "shared" if one.is_shared else "")
+
+
 def typed_list(typed: Mapping[str, str]) -> ListForm:
-    form = ListForm(typed)
+    form = ListForm(typed, seen=typed.get(SEEN, ""))
     try:
         form.name = title_of(typed.get("name", "").replace("\0", ""))
     except NameUnfit as reason:

@@ -18,34 +18,27 @@ from mailroom.content.merge.names import identifier
 from mailroom.content.merge.plain import Value, text_of
 from mailroom.content.text.characters import misplaced, misplaced_in_lines
 from mailroom.ledger.lists.members import Member
-from mailroom.web.form_problems import SEEN, FormProblems
+from mailroom.web.form_problems import SEEN, ChangeForm, overtaken
 
 LONGEST_PERSON = 200
 """Characters of a recipient's name."""
 
-MEMBER_OVERTAKEN = (
-    "Somebody, or an import, changed this recipient after you opened this page, and nothing was kept. Look "
-    "at what stands there now in another tab, or press again, and what you typed takes its place."
-)
+MEMBER_OVERTAKEN = overtaken("this recipient", "Somebody, or an import,")
 
 
 @dataclass(slots=True)
-class MemberForm(FormProblems):
+class MemberForm(ChangeForm):
     """As typed."""
 
     typed: Mapping[str, str] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
-    seen: str = ""
 
     def value(self, name: str) -> str:
         return self.typed.get(name, "")
 
-    def stop_if_overtaken(self, member: Member) -> None:
-        """Nobody undoes what they have not seen; who is told of it has seen it."""
-        now, self.seen = as_of(member), self.value(SEEN)
-        if not self.problems and self.seen not in ("", now):
-            self.seen = now
-            self.refuse("name", MEMBER_OVERTAKEN)
+
+def typed_member(typed: Mapping[str, str]) -> MemberForm:
+    return MemberForm(typed, seen=typed.get(SEEN, ""))
 
 
 def as_of(member: Member) -> str:

@@ -18,7 +18,14 @@ from mailroom.ledger.lists import consent, members
 from mailroom.ledger.lists.kept import KeptList
 from mailroom.ledger.lists.members import Member
 from mailroom.web import mailroom
-from mailroom.web.lists.member_form import MemberForm, form_of_member, newcomer_of
+from mailroom.web.lists.member_form import (
+    MEMBER_OVERTAKEN,
+    MemberForm,
+    as_of,
+    form_of_member,
+    newcomer_of,
+    typed_member,
+)
 from mailroom.web.pages.lists import blueprint, list_asked, to_list
 from mailroom.web.request.ids import number
 
@@ -61,11 +68,11 @@ def show_member(uid: UUID, member_id: int) -> Response:
 @blueprint.post("/<uuid:uid>/recipients/<int:member_id>")
 def change_member(uid: UUID, member_id: int) -> Response:
     """Name, values, and what is stated of their consent."""
-    form = MemberForm(request.form)
+    form = typed_member(request.form)
     with mailroom().database.begin_at_once() as connection:
         one, member = _member(connection, uid, member_id)
         newcomer = newcomer_of(form, one.columns, member)
-        form.stop_if_overtaken(member)
+        form.stop_if_overtaken(as_of(member), "name", MEMBER_OVERTAKEN)
         if newcomer and not form.problems:
             try:
                 changes = importing.put(connection, one, newcomer, replaces=True)

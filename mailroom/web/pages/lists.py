@@ -20,7 +20,7 @@ from mailroom.web import mailroom
 from mailroom.web.csv_export import download
 from mailroom.web.layout.filters import count
 from mailroom.web.list_export import lines_of_list
-from mailroom.web.lists.list_form import ListForm, typed_list
+from mailroom.web.lists.list_form import LIST_OVERTAKEN, ListForm, as_of_list, typed_list
 from mailroom.web.request import gate
 from mailroom.web.request.gate import user
 from mailroom.web.request.ids import number
@@ -88,6 +88,7 @@ def _shown(uid: UUID, form: ListForm) -> Response:
             next_after = some[-1].id if len(found) > MEMBERS_PAGE_SIZE else None
         is_ready = one.importing_until is None
         is_half_done = not is_ready and lease.is_half_done(connection, one)
+    form.seen = form.seen or as_of_list(one)
     body = render_template(
         "lists/show.html",
         list=one,
@@ -110,9 +111,13 @@ def change(uid: UUID) -> Response:
         try:
             with mailroom().database.begin() as connection:
                 one = list_asked(connection, uid)
-                kept.change(connection, one, **form.columns)
-            flash("Changed.", "good")
-            return to_list(one)
+                if (form.name, form.is_shared) != (one.name, one.is_shared):
+                    form.stop_if_overtaken(as_of_list(one), "name", LIST_OVERTAKEN)
+                if not form.problems:
+                    kept.change(connection, one, **form.columns)
+            if not form.problems:
+                flash("Changed.", "good")
+                return to_list(one)
         except NameTaken:
             form.refuse_taken()
     return _shown(uid, form)

@@ -19,7 +19,13 @@ from mailroom.engine.repeats import kept_submission, planning
 from mailroom.ledger.repeats import repeats, ticks
 from mailroom.ledger.repeats.repeats import Repeat
 from mailroom.web import mailroom
-from mailroom.web.compose.repeat_wish import REPEAT_FIELDS, RepeatForm, form_of
+from mailroom.web.compose.repeat_wish import (
+    REPEAT_OVERTAKEN,
+    RepeatForm,
+    as_of_repeat,
+    form_of,
+    typed_repeat,
+)
 from mailroom.web.request.ids import number
 
 blueprint = Blueprint("repeats", __name__, url_prefix="/repeats")
@@ -54,12 +60,17 @@ def show(uid: UUID) -> Response:
 
 @blueprint.post("/<uuid:uid>")
 def change(uid: UUID) -> Response:
-    form = RepeatForm({name: request.form.get(name, "") for name in REPEAT_FIELDS})
+    form = typed_repeat(request.form)
     plan = form.plan()
     if plan is None:
         return _shown(uid, form)
     with mailroom().database.begin() as connection:
-        changed = planning.change(connection, _repeat(connection, uid), plan)
+        repeat = _repeat(connection, uid)
+        if not planning.is_as_planned(repeat, plan):
+            form.stop_if_overtaken(as_of_repeat(repeat), "repeat", REPEAT_OVERTAKEN)
+        changed = not form.problems and planning.change(connection, repeat, plan)
+    if form.problems:
+        return _shown(uid, form)
     flash("Changed: it ticks by this from now on.", "good") if changed else flash(MOVED_ON, "warning")
     return _back(uid)
 

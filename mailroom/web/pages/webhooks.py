@@ -17,7 +17,7 @@ from mailroom.http.guard import Forbidden, Guard
 from mailroom.ledger.webhooks import webhook_calls, webhook_endpoints, webhook_events
 from mailroom.ledger.webhooks.webhook_endpoints import Endpoint
 from mailroom.web import mailroom
-from mailroom.web.form_problems import FormProblems
+from mailroom.web.form_problems import SEEN, ChangeForm, as_seen, overtaken
 from mailroom.web.layout.filters import count
 from mailroom.web.request import gate
 from mailroom.web.request.ids import number
@@ -25,11 +25,12 @@ from mailroom.web.request.ids import number
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
 CALLS_PAGE_SIZE = 50
+ENDPOINT_OVERTAKEN = overtaken("this endpoint")
 STATES = (webhook_events.CALL_WAITING, webhook_events.CALL_DONE, webhook_events.CALL_GIVEN_UP)
 
 
 @dataclass(slots=True)
-class WebhookForm(FormProblems):
+class WebhookForm(ChangeForm):
     """As typed; `problems`: (field, sentence)."""
 
     url: str = ""
@@ -85,7 +86,7 @@ def _shown(endpoint_id: int, form: WebhookForm | None = None) -> Response:
         found = reads.ask(webhook_endpoints.get, endpoint_id)
         page = reads.ask(webhook_calls.page, endpoint_id, state, before, CALLS_PAGE_SIZE + 1)
         endpoint, calls = found() or abort(404), page()
-    form = form or WebhookForm(endpoint.url, endpoint.events)
+    form = form or WebhookForm(endpoint.url, endpoint.events, seen=_as_of(endpoint))
     body = render_template(
         "webhooks/show.html",
         endpoint=endpoint,
@@ -117,8 +118,13 @@ def change(endpoint_id: int) -> Response:
     if form.problems:
         return _shown(endpoint_id, form)
     with mailroom().database.begin_at_once() as connection:
-        _hold(connection, endpoint_id)
-        webhook_endpoints.change(connection, endpoint_id, form.url, form.events)
+        endpoint = _hold(connection, endpoint_id)
+        if (form.url, tuple(form.events)) != (endpoint.url, endpoint.events):
+            form.stop_if_overtaken(_as_of(endpoint), "url", ENDPOINT_OVERTAKEN)
+        if not form.problems:
+            webhook_endpoints.change(connection, endpoint_id, form.url, form.events)
+    if form.problems:
+        return _shown(endpoint_id, form)
     flash("The endpoint is changed.", "good")
     return _to(endpoint_id)
 
@@ -203,7 +209,8 @@ def _disabled(back: Response) -> Response:
 
 
 def _form() -> WebhookForm:
-    form = WebhookForm(request.form.get("url", "").strip(), request.form.getlist("events"))
+    typed = request.form
+    form = WebhookForm(typed.get("url", "").strip(), typed.getlist("events"), seen=typed.get(SEEN, ""))
     form.check(Guard(mailroom().settings.webhook_hosts))
     return form
 
@@ -212,12 +219,16 @@ def _endpoint(connection: Connection, endpoint_id: int) -> Endpoint:
     return webhook_endpoints.get(connection, endpoint_id) or abort(404)
 
 
-def _hold(connection: Connection, endpoint_id: int) -> None:
-    """There is such an endpoint, and whoever asks may change it."""
+def _hold(connection: Connection, endpoint_id: int) -> Endpoint:
+    """The endpoint, which whoever asks may change, and nobody else does before this transaction is over."""
     reads = Together(connection)
-    held, found = reads.ask(gate.hold), reads.ask(_endpoint, endpoint_id)
+    held, found = reads.ask(gate.hold), reads.ask(webhook_endpoints.get, endpoint_id, to_change=True)
     held()
-    found()
+    return found() or abort(404)
+
+
+def _as_of(endpoint: Endpoint) -> str:
+    return as_seen(endpoint.url, *endpoint.events)
 
 
 def _to(endpoint_id: int) -> Response:

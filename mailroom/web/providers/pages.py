@@ -14,7 +14,8 @@ from mailroom.feedback.providers.basic import BASIC_USER
 from mailroom.feedback.providers.known import PROVIDERS, Provider
 from mailroom.ledger.feedback import provider_doors, reports
 from mailroom.web import mailroom
-from mailroom.web.providers.provider_form import ProviderForm, cut
+from mailroom.web.form_problems import SEEN
+from mailroom.web.providers.provider_form import KEYS_OVERTAKEN, ProviderForm, form_of_keys
 from mailroom.web.request import gate
 
 blueprint = Blueprint("providers", __name__, url_prefix="/webhooks/providers")
@@ -43,11 +44,14 @@ def change(name: str) -> Response:
     provider = _provider(name)
     if not provider.is_signed:
         return _new_password(provider)
-    form = ProviderForm(request.form.get("keys", ""))
+    form = ProviderForm(request.form.get("keys", ""), seen=request.form.get(SEEN, ""))
     with mailroom().database.begin_at_once() as connection:
         gate.hold(connection)
         door = provider_doors.of_provider(connection, name)
-        keys = form.keys(provider, door.keys if door else ())
+        kept = door.keys if door else ()
+        keys = form.keys(provider, kept)
+        if tuple(keys) != kept:
+            form.stop_if_overtaken(form_of_keys(kept).seen, "keys", KEYS_OVERTAKEN)
         if not form.problems:
             provider_doors.open_up(connection, name, keys)
     if form.problems:
@@ -87,8 +91,8 @@ def _shown(provider: Provider, form: ProviderForm, password: str = "") -> Respon
     url = _url(provider, door.path) if door else ""
     if door and password not in door.keys:  # somebody made another one meanwhile
         password = ""
-    if door and not form.problems and provider.is_signed:
-        form = ProviderForm("\n".join(map(cut, door.keys)))
+    if not form.problems and provider.is_signed:
+        form = form_of_keys(door.keys if door else ())
     body = render_template(
         "providers/show.html",
         provider=provider,

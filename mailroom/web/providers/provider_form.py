@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mailroom.feedback.providers.known import LONGEST_PROVIDER_KEY, Provider
-from mailroom.web.form_problems import FormProblems
+from mailroom.web.form_problems import ChangeForm, as_seen, overtaken
+
+KEYS_OVERTAKEN = overtaken("these keys")
 
 SHOWN_END = 6
 """Characters: so that two keys that end in base64's filling are told apart."""
@@ -16,7 +18,7 @@ MOST_KEYS = 5
 
 
 @dataclass(slots=True)
-class ProviderForm(FormProblems):
+class ProviderForm(ChangeForm):
     """`typed`: a key in each line; `problems`: (field, sentence)."""
 
     typed: str = ""
@@ -36,6 +38,12 @@ class ProviderForm(FormProblems):
             if not is_key(provider, key):
                 self.refuse("keys", f"Line {number} is no {provider.key_name} of {provider.title}.")
         return found
+
+
+def form_of_keys(keys: Sequence[str]) -> ProviderForm:
+    """As they are kept."""
+    shown = [cut(key) for key in keys]
+    return ProviderForm("\n".join(shown), seen=as_seen(*shown))
 
 
 def is_key(provider: Provider, key: str) -> bool:
