@@ -14,7 +14,7 @@ from mailroom.database.faults import LEDGER_AWAY, what_to_do
 from mailroom.files import NoTemporaryRoom
 from mailroom.supervision import cause
 from mailroom.web.layout.filters import size
-from mailroom.web.request import origin
+from mailroom.web.request import old_form, origin
 from mailroom.web.request.negotiation import wants_page
 from mailroom.web.request.origin import ForeignForm, OriginRefusal
 
@@ -43,7 +43,7 @@ LATER = {"Retry-After": "60"}
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(CSRFError, lambda error: refused(origin.of_token(error)))
+    app.register_error_handler(CSRFError, _old_form)
     app.register_error_handler(ForeignForm, lambda _: refused(origin.of_foreign_form()))
     app.register_error_handler(413, _too_large)
     for kind in LEDGER_AWAY:
@@ -89,6 +89,14 @@ def refused(refusal: OriginRefusal) -> Response:
     """A form that was not taken, and what to do about that."""
     origin.tell_operator(refusal)
     return answer(400, refusal.title, refusal.text, refusal.name)
+
+
+def _old_form(error: CSRFError) -> Response:
+    refusal = origin.of_token(error)
+    typed = old_form.typed_again() if refusal is origin.TOO_OLD and wants_page() else None
+    if typed is None:
+        return refused(refusal)
+    return make_response(render_template("errors/old_form.html", typed=typed), 400)
 
 
 def _too_large(error: HTTPException) -> Response:

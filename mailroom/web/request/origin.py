@@ -81,6 +81,12 @@ def _is_ours() -> bool:
     return site in (None, "none") and (origin is None or _is_own(origin))
 
 
+def is_surely_ours() -> bool:
+    """Whether the browser says so itself: old ones may say nothing."""
+    page = _page()
+    return request.headers.get("Sec-Fetch-Site") == "same-origin" or (page is not None and _is_own(page))
+
+
 def of_foreign_form() -> OriginRefusal:
     origin = _page()
     if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
