@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from flask.cli import AppGroup, ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,6 +14,17 @@ from mailroom.files import NoTemporaryRoom
 from mailroom.ledger import migrate
 from mailroom.settings import leave
 from mailroom.supervision import cause
+
+T = TypeVar("T", str, tuple[str, ...])
+
+
+def not_blank(context: click.Context, option: click.Parameter, value: T) -> T:
+    """Callback of an option that bounds what is done: a variable that is unset in a script lifts no bound."""
+    words = (value,) if isinstance(value, str) else value
+    is_given = context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    if is_given and not all(word.strip() for word in words):
+        raise click.BadParameter("nothing stands there. Leave the option out if nothing is meant.")
+    return value
 
 
 class LedgerCommand(click.Command):

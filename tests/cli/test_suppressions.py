@@ -45,6 +45,9 @@ def test_added_listed_and_taken_off(shell: Shell) -> None:
     assert [address for address, *_ in shell.scopes()] == ["bob@mail.example"]
     assert "is not on the list" in shell.run("remove", "ann@mail.example", fails=True)
     assert "--list needs --sender" in shell.run("add", "a@mail.example", "--list", "x", fails=True)
+    shell.run("add", "a@mail.example")
+    assert "--list needs --sender" in shell.run("remove", "a@mail.example", "--list", "x", fails=True)
+    shell.run("remove", "a@mail.example")
 
 
 def test_what_is_exported_is_imported_again(shell: Shell, tmp_path: Path) -> None:

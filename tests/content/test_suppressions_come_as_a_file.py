@@ -30,6 +30,7 @@ def test_headings_in_any_order_and_none_at_all() -> None:
     [
         (b"", "no address"),
         (b"address\nann\n", "@-sign"),
+        (b"address,list\nann@mail.example,digest\n", "name the sender, too"),
         (b"address\nann@mail.example\xff\n", "not UTF-8"),
         (b"address" + b",x" * LONGEST_SUPPRESSION_LINE, "more than 100,000 characters"),
         (b'address,note\na@mail.example,"' + b"x\n" * 200_000, "field larger"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from io import BytesIO
 
 import pytest
@@ -53,6 +54,27 @@ def test_a_bad_one_is_named_and_nothing_is_added(
     assert words in answer.text
     assert typed.partition("\n")[0] in answer.text and "a note" in answer.text
     assert listed(app) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "words"),
+    [
+        ({"list": "digest"}, "sender", "A list is one of a sender’s: name the sender, too."),
+        ({"sender": "nobody", "list": "digest"}, "sender", "must have an @-sign"),
+        ({"sender": "a@b.example", "list": "di\u202egest"}, "list", "U+202E"),
+        ({"note": "a \u202e note"}, "note", "U+202E"),
+    ],
+)
+def test_a_scope_that_is_none_stops_no_mail_at_all(
+    app: Flask, client: FlaskClient, fields: dict[str, str], place: str, words: str
+) -> None:
+    answer = post(client, PAGE, PAGE, addresses="ann@example.org", **fields)
+    assert answer.status_code == 422 and listed(app) == []
+    page = unescape(answer.text)
+    summary = page.partition('id="error-summary"')[2].partition("</section>")[0]
+    assert f'href="#{place}"' in summary and words in summary
+    assert words in page.partition(f'id="{place}-wrong"')[2].partition("</div>")[0]
+    assert "ann@example.org" in page.partition("<textarea")[2].partition("</textarea>")[0]
 
 
 def test_one_is_taken_off(app: Flask, client: FlaskClient) -> None:

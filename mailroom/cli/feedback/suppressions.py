@@ -26,7 +26,7 @@ from mailroom.ledger.suppressions import Suppression
 from mailroom.web import mailroom
 from mailroom.web.csv_export import EXPORTED_AT_ONCE, line, pages
 from mailroom.web.layout.filters import count
-from mailroom.web.ledger_command import LedgerGroup
+from mailroom.web.ledger_command import LedgerGroup, not_blank
 from mailroom.web.pages.suppressions import SUPPRESSIONS_CSV_HEADER, row_of_suppression
 
 log = structlog.get_logger()
@@ -37,9 +37,11 @@ ADDED_AT_ONCE = 1_000
 """Rows in one transaction."""
 
 of_sender = click.option(
-    "--sender", default="", help="Only the bulk mail of this address; left out: all mail."
+    "--sender", default="", callback=not_blank, help="Only the bulk mail of this address; left out: all mail."
 )
-of_list = click.option("--list", "list_name", default="", help="Only this list of the sender's bulk mail.")
+of_list = click.option(
+    "--list", "list_name", default="", callback=not_blank, help="Only this list of the sender's bulk mail."
+)
 
 
 @suppressions.command("list")
@@ -83,7 +85,7 @@ def add(addresses: Sequence[str], sender: str, list_name: str, reason: str, note
 @of_list
 def remove(address: str, sender: str, list_name: str) -> None:
     """Take ADDRESS off the list: with --sender in that scope, else altogether."""
-    key, scope = _key(address), _scope(sender, list_name) if sender else None
+    key, scope = _key(address), _scope(sender, list_name) if sender or list_name else None
     with mailroom().database.begin() as connection:
         removed = listed.remove(connection, key, scope)
     if not removed:

@@ -15,7 +15,12 @@ from typing import BinaryIO, NamedTuple
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.content import LONGEST_LIST_NAME
 from mailroom.content.links.unsubscribe import list_name_of
-from mailroom.content.suppressions.suppression_words import WordsUnfit, check_words, note_of
+from mailroom.content.suppressions.suppression_words import (
+    LIST_OF_NOBODY,
+    WordsUnfit,
+    check_words,
+    note_of,
+)
 from mailroom.content.text.formulas import restored
 
 ADDRESS_HEADINGS = ("address", "email", "e-mail", "email address", "recipient")
@@ -122,10 +127,12 @@ def _row(cells: dict[str, str], reasons: tuple[str, ...]) -> ListedAddress:
     reason = cells.get("reason", "")
     note, list_name = note_of(cells.get("note", "")), list_name_of(cells.get("list", ""))[:LONGEST_LIST_NAME]
     check_words(note, list_name)
+    if list_name and not sender:
+        raise WordsUnfit(LIST_OF_NOBODY)
     return ListedAddress(
         parse_address(cells["address"]).key,
         parse_address(sender).key if sender else "",
-        list_name if sender else "",
+        list_name,
         reason if reason in reasons else "manual",
         note,
     )

@@ -6,6 +6,8 @@ from mailroom.content.addresses import INVISIBLE
 from mailroom.content.text.characters import misplaced
 
 LONGEST_NOTE = 500
+LIST_OF_NOBODY = "A list is one of a sender’s: name the sender, too."
+"""Else all mail would be stopped, or let go, where one list was meant."""
 
 
 class WordsUnfit(ValueError):

@@ -10,7 +10,7 @@ from mailroom.ledger.people import api_keys
 from mailroom.web import mailroom
 from mailroom.web.api.key_form import KeyForm
 from mailroom.web.layout.filters import utc
-from mailroom.web.ledger_command import LedgerGroup
+from mailroom.web.ledger_command import LedgerGroup, not_blank
 
 keys = LedgerGroup("keys", help="Keys for the JSON API.")
 
@@ -25,16 +25,24 @@ keys = LedgerGroup("keys", help="Keys for the JSON API.")
     default=api_keys.SCOPES,
     help="What it may do; may be given several times. Default: everything.",
 )
-@click.option("--sender", "senders", multiple=True, help="An address or a domain that it may send from.")
-@click.option("--expires-in", default="", metavar="DAYS", help="Default: never.")
+@click.option(
+    "--sender",
+    "senders",
+    multiple=True,
+    callback=not_blank,
+    help="An address or a domain that it may send from; may be given several times. Default: all.",
+)
+@click.option("--expires-in", default="", callback=not_blank, metavar="DAYS", help="Default: never.")
 @click.option(
     "--rate",
     default="",
+    callback=not_blank,
     help=f"Requests and SMTP messages it may make, like 100/second. Default: {api_keys.RATE}.",
 )
 @click.option(
     "--shares-with",
     default="",
+    callback=not_blank,
     metavar="KEY",
     help="A key's number (see: flask keys list): the new one reaches what that one sent, and the other way.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC
 from functools import partial
 from io import BytesIO
@@ -16,10 +17,15 @@ from werkzeug.wrappers import Response
 from mailroom.content.addresses import AddressError, parse_address
 from mailroom.content.content import LONGEST_LIST_NAME
 from mailroom.content.links.unsubscribe import list_name_of
-from mailroom.content.recipients.parsed import Parsed
+from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.recipients.pasted import parse_pasted
 from mailroom.content.suppressions.suppression_csv import judge_suppression_csv, suppressions_in
-from mailroom.content.suppressions.suppression_words import LONGEST_NOTE, WordsUnfit, check_words
+from mailroom.content.suppressions.suppression_words import (
+    LIST_OF_NOBODY,
+    LONGEST_NOTE,
+    WordsUnfit,
+    check_words,
+)
 from mailroom.content.text.characters import without_direction
 from mailroom.database.engine import Database
 from mailroom.in_parts import in_parts
@@ -28,6 +34,7 @@ from mailroom.ledger.consent.scopes import ALL_MAIL, Scope
 from mailroom.ledger.suppressions import Suppression
 from mailroom.web import mailroom
 from mailroom.web.csv_export import EXPORTED_AT_ONCE, download, line, pages
+from mailroom.web.form_problems import FormProblems
 from mailroom.web.layout.filters import count
 from mailroom.web.request import gate
 from mailroom.web.request.searched import searched_words
@@ -40,6 +47,7 @@ SUPPRESSIONS_COUNTED = 10_000
 """Of more it is only said that they are more: to count millions takes longer than to show a page."""
 
 SUPPRESSIONS_ADDED_AT_ONCE = 1_000
+PROBLEMS_TOLD = 10
 SUPPRESSIONS_CSV_HEADER = (
     *("address", "reason", "note", "added_at", "scope", "sender", "list", "mailing", "evidence"),
 )
@@ -49,16 +57,17 @@ log = structlog.get_logger()
 
 @blueprint.get("/suppressions")
 def page() -> Response:
-    return _shown()
+    return _shown(SuppressionForm())
 
 
-def _shown(
-    bad: Parsed | None = None,
-    bad_scope: str = "",
-    bad_words: str = "",
-    bad_file: Sequence[tuple[int, str]] = (),
-) -> Response:
-    """`bad` and its kin: what was typed or chosen, and could not be added; shown again."""
+@dataclass(slots=True)
+class SuppressionForm(FormProblems):
+    """What is wrong with what was typed, or with the file: nothing of it was added."""
+
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _shown(form: SuppressionForm) -> Response:
     words = searched_words()
     after = request.args.get("after")
     with mailroom().database.read() as connection:
@@ -73,30 +82,26 @@ def _shown(
         after=after,
         next_after=next_after,
         typed=request.form,
-        bad=bad,
-        bad_scope=bad_scope,
-        bad_words=bad_words,
-        bad_file=bad_file,
+        form=form,
         reasons=suppressions.REASONS,
         sentences=suppressions.REASON_SENTENCES,
     )
-    return make_response(body, 422 if bad or bad_scope or bad_words or bad_file else 200)
+    return make_response(body, 422 if form.problems else 200)
 
 
 @blueprint.post("/suppressions")
 def add() -> Response:
     """Adds every address that was typed, or none: a list with an error in it may be the wrong list."""
-    parsed = parse_pasted(request.form.get("addresses", ""))
-    if parsed.problems or not parsed.recipients:
-        return _shown(parsed)
-    note = request.form.get("note", "").strip()[:LONGEST_NOTE]
-    try:
-        scope = _scope()
-        check_words(note, scope.list_name)
-    except AddressError as error:
-        return _shown(bad_scope=str(error))
-    except WordsUnfit as error:
-        return _shown(bad_words=str(error))
+    form, note = SuppressionForm(), request.form.get("note", "").strip()[:LONGEST_NOTE]
+    recipients = _typed_recipients(form)
+    scope = _scope(form)
+    for name, words in (("note", (note, "")), ("list", ("", scope.list_name))):
+        try:
+            check_words(*words)
+        except WordsUnfit as error:
+            form.refuse(name, str(error))
+    if form.problems:
+        return _shown(form)
     reason = request.form.get("reason", "")
     same = {
         **scope._asdict(),
@@ -104,7 +109,7 @@ def add() -> Response:
         "note": note,
         "evidence": BY_A_PERSON,
     }
-    _add(({"address_key": recipient.key, **same} for recipient in parsed.recipients), len(parsed.recipients))
+    _add(({"address_key": recipient.key, **same} for recipient in recipients), len(recipients))
     return redirect(url_for(".page"), 303)
 
 
@@ -115,18 +120,38 @@ def import_file() -> Response:
     file = cast(BinaryIO, given.stream) if given else BytesIO()
     found = judge_suppression_csv(file, suppressions.REASONS)
     if found.problems:
-        return _shown(bad_file=found.problems)
+        form = SuppressionForm()
+        for number, message in found.problems[:PROBLEMS_TOLD]:
+            form.refuse("file", f"Line {number}: {message}")
+        return _shown(form)
     rows = suppressions_in(file, suppressions.REASONS)
     _add(({**row._asdict(), "evidence": BY_A_FILE} for row in rows), found.total)
     return redirect(url_for(".page"), 303)
 
 
-def _scope() -> Scope:
-    """Whose mail is meant, and which of it. Raises AddressError."""
+def _typed_recipients(form: SuppressionForm) -> Sequence[Recipient]:
+    parsed = parse_pasted(request.form.get("addresses", ""))
+    for problem in parsed.problems[:PROBLEMS_TOLD]:
+        form.refuse("addresses", f"Line {problem.line}: {problem.text}: {problem.message}")
+    if (more := parsed.problems.total - PROBLEMS_TOLD) > 0:
+        form.refuse("addresses", f"And {more:,} more.")
+    if not parsed.recipients and not parsed.problems:
+        form.refuse("addresses", "Type at least one address.")
+    return parsed.recipients
+
+
+def _scope(form: SuppressionForm) -> Scope:
+    """Whose mail is meant, and which of it."""
     typed = request.form.get("sender", "").strip()
-    if not typed:
-        return ALL_MAIL
-    return Scope(parse_address(typed).key, list_name_of(request.form.get("list", ""))[:LONGEST_LIST_NAME])
+    list_name = list_name_of(request.form.get("list", ""))[:LONGEST_LIST_NAME]
+    try:
+        if typed:
+            return Scope(parse_address(typed).key, list_name)
+        if list_name:
+            form.refuse("sender", LIST_OF_NOBODY)
+    except AddressError as error:
+        form.refuse("sender", str(error))
+    return ALL_MAIL
 
 
 def _add(rows: Iterable[Mapping[str, Any]], total: int) -> None:
