@@ -12,7 +12,7 @@ from mailroom.cli.mailings.send import send
 from mailroom.cli.mailings.when import until_of, zone_option
 from mailroom.cli.printed import print_line
 from mailroom.content.schedule.repeat_rules import RULE_WORDS, repeat_rule
-from mailroom.content.schedule.zones import short_name, zone_named
+from mailroom.content.schedule.zones import short_name, zone_named, zone_names
 from mailroom.engine.accept.submission import NotAccepted
 from mailroom.engine.repeats import planning
 from mailroom.engine.repeats.planning import MOST_TIMES, RepeatPlan
@@ -106,8 +106,8 @@ def change(uid: str, rule: str, zone: str, until: str, times: int | None) -> Non
     with mailroom().database.begin() as connection:
         found = _repeat(connection, uid)
         try:
-            before = planning.plan_of(found)
-            named = zone_named(zone).key if zone else before.zone
+            before = planning.plan_of(found, zone)
+            named = before.zone
             plan = RepeatPlan(
                 repeat_rule(rule) if rule else before.rule,
                 named,
@@ -132,13 +132,19 @@ def send_now(uid: str) -> None:
         accepted = planning.send_now(mailroom().database, mailroom().queue, found)
     except NotAccepted:
         raise click.ClickException(f"It is {found.state}: that cannot be done any more.") from None
+    except ValueError as error:
+        raise click.ClickException(f"{error} See: flask repeats change --zone") from None
     click.echo(f"{mailroom().settings.public_url}/mailings/{accepted.mailing_id}")
 
 
 def _move(uid: str, done: str, move: Any) -> None:
     with mailroom().database.begin() as connection:
         found = _repeat(connection, uid)
-        if not move(connection, found):
+        try:
+            moved = move(connection, found)
+        except ValueError as error:
+            raise click.ClickException(f"{error} See: flask repeats change --zone") from None
+        if not moved:
             raise click.ClickException(f"It is {found.state}: that cannot be done now.")
     click.echo(f"It is {done}.")
 
@@ -153,7 +159,7 @@ def _repeat(connection: Connection, uid: str) -> Repeat:
 def _when(at: datetime | None, zone: str) -> str:
     if at is None:
         return "-"
-    named = zone_named(zone)
+    named = zone_named(zone if zone in zone_names() else "UTC")
     return f"{at.astimezone(named):%Y-%m-%d %H:%M} {short_name(at, named)}"
 
 

@@ -52,18 +52,21 @@ class RepeatPlan:
         return found if ends_at is None else takewhile(lambda moment: moment <= ends_at, found)
 
 
-def plan_of(repeat: Repeat) -> RepeatPlan:
-    """Raises ValueError where its zone is not known on this machine."""
-    zone_named(repeat.zone)
+def plan_of(repeat: Repeat, zone: str = "") -> RepeatPlan:
+    """Raises ValueError, for people, where its zone is not known on this machine. `zone`: instead of that."""
+    zone = zone_named(zone or repeat.zone).key
     hours = None if repeat.hours is None else sending_hours(repeat.hours)
-    return RepeatPlan(repeat_rule(repeat.rule), repeat.zone, hours, repeat.ends_at, repeat.times)
+    return RepeatPlan(repeat_rule(repeat.rule), zone, hours, repeat.ends_at, repeat.times)
 
 
 def upcoming(repeat: Repeat, most: int) -> list[datetime]:
-    """Its next ticks."""
+    """Its next ticks; none where its zone is not known: then nobody can say."""
     if repeat.next_at is None:
         return []
-    plan = plan_of(repeat)
+    try:
+        plan = plan_of(repeat)
+    except ValueError:
+        return []
     left = most if plan.times is None else min(most, plan.times)
     return list(islice(_with_first(repeat.next_at, replace(plan, times=None)), left))
 
@@ -149,7 +152,10 @@ def change(connection: Connection, repeat: Repeat, plan: RepeatPlan, now: dateti
 
 
 def resume(connection: Connection, repeat: Repeat, now: datetime | None = None) -> bool:
-    """Ticks again, from now on. False: it is not paused any more. `now`: as in change()."""
+    """Ticks again, from now on. False: it is not paused any more. `now`: as in change().
+
+    Raises ValueError as plan_of() does.
+    """
     now = now or from_millis(clock.now(connection))
     return repeats.resume(connection, repeat, plan_of(repeat).next_after(now))
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from mailroom.content.schedule.repeat_rules import repeat_rule
 from mailroom.content.schedule.sending_hours import SendingHours, sending_hours
-from mailroom.content.schedule.zones import end_of, zone_named
+from mailroom.content.schedule.zones import end_of, zone_named, zone_names
 from mailroom.content.text.typed_numbers import typed_number
 from mailroom.engine.repeats.planning import MOST_TIMES, RepeatPlan
 from mailroom.ledger.repeats.repeats import Repeat
@@ -49,8 +49,8 @@ class RepeatForm(ChangeForm):
 
 
 def form_of(repeat: Repeat) -> RepeatForm:
-    """As it stands."""
-    zone = zone_named(repeat.zone)
+    """As it stands. Where its zone is not known any more its last day is UTC's, for want of a better."""
+    zone = zone_named(repeat.zone if repeat.zone in zone_names() else "UTC")
     ends_at = repeat.ends_at.astimezone(zone) if repeat.ends_at else None
     fields = {
         "repeat": repeat.rule,

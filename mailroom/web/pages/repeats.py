@@ -106,6 +106,8 @@ def send_now(uid: UUID) -> Response:
     except TickNotDue:
         flash(MOVED_ON, "warning")
         return _back(uid)
+    except ValueError as error:
+        return _not_done(uid, error)
     return redirect(url_for("mailings.show", mailing_id=accepted.mailing_id), 303)
 
 
@@ -119,9 +121,18 @@ def _asked_at() -> datetime | None:
 
 
 def _move(uid: UUID, move: Callable[[Connection, Repeat], bool], words: str) -> Response:
-    with mailroom().database.begin() as connection:
-        moved = move(connection, _repeat(connection, uid))
+    try:
+        with mailroom().database.begin() as connection:
+            moved = move(connection, _repeat(connection, uid))
+    except ValueError as error:
+        return _not_done(uid, error)
     flash(words, "good") if moved else flash(MOVED_ON, "warning")
+    return _back(uid)
+
+
+def _not_done(uid: UUID, why: ValueError) -> Response:
+    """Its zone is not known here any more."""
+    flash(f"Nothing was done. {why} Change when it is mailed.", "error")
     return _back(uid)
 
 

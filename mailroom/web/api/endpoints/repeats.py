@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -133,7 +134,8 @@ def update_repeat(repeat: ReachedRepeat) -> Response:
         reads = Together(connection)
         now, of = reads.ask(clock.now), reads.ask(partial(_to_send, repeat))
         found = of()
-        plan = _changed(planning.plan_of(found), asked)
+        with _told_of_its_zone():
+            plan = _changed(planning.plan_of(found, asked.zone or ""), asked)
         if not planning.change(connection, found, plan, from_millis(now())):
             raise _not_now(found)
         return answer(_found_and_shown(connection, found.uid))
@@ -154,7 +156,9 @@ def resume_repeat(repeat: ReachedRepeat) -> Response:
 
     def resume(connection: Connection, found: Repeat, now: datetime) -> bool:
         _check_sender(repeat, found)
-        return planning.resume(connection, found, now)
+        with _told_of_its_zone():
+            resumed = planning.resume(connection, found, now)
+        return resumed
 
     return _move(repeat, resume, RepeatState.ACTIVE)
 
@@ -190,7 +194,8 @@ def send_repeat(repeat: ReachedRepeat) -> Response:
         found, data = of(), kept()
 
     def submission(known: Idempotency | None) -> Submission:
-        due = planning.submission_of_now(data, found)
+        with _told_of_its_zone():
+            due = planning.submission_of_now(data, found)
         return replace(due, key_id=api_key().id, idempotency=known, started=g.started)
 
     try:
@@ -199,6 +204,15 @@ def send_repeat(repeat: ReachedRepeat) -> Response:
         raise _not_now(found) from None
     told = shown.accepted_mailing(accepted.uid, accepted.mailing_id, accepted.total, accepted.duplicates)
     return stands(answer(told, REPLAYED if accepted.replayed else None))
+
+
+@contextmanager
+def _told_of_its_zone() -> Iterator[None]:
+    """A zone that is not known on this machine any more is a 409 that says so."""
+    try:
+        yield
+    except ValueError as error:
+        raise ApiError(409, "validation_error", f"`zone`: {error}") from None
 
 
 def _to_send(asked: ReachedRepeat, connection: Connection) -> Repeat:
