@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from pathlib import Path
 
@@ -10,5 +11,10 @@ LIMITS = (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)
 
 
 def umask() -> int:
-    """This process's. os.umask would have to set another one to tell it, for threads as well."""
-    return int(Path("/proc/self/status").read_text().partition("Umask:")[2].split()[0], 8)
+    """This process's. Where there is no /proc another one is set to be told it, for a moment."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().partition("Umask:")[2].split()[0], 8)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
