@@ -100,7 +100,7 @@ def drain_ledger(
     group = system.start_workers(workers)
     began, used = _first(sink, group)
     used += cpu_beside()
-    system.wait_until_over(accepted.mailing_id)
+    system.wait_until_over(accepted.mailing_id, is_near=lambda: sink.count >= mails)
     seconds = time.perf_counter() - began
     sink.wait(mails)
     assert sink.count == mails, f"{sink.count} of {mails} mails arrived"

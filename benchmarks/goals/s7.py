@@ -53,5 +53,5 @@ def drain(mails: int) -> Drained:
         workers = system.start_workers(2)
         sink.wait(1, 30)
         began = time.perf_counter()
-        system.wait_until_over(accepted.mailing_id)
+        system.wait_until_over(accepted.mailing_id, is_near=lambda: sink.count >= mails)
         return Drained(mails / (time.perf_counter() - began), max(workers.memory().values()))
