@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import wait_until
 
 NO_DOVECOT = "Dovecot is missing; on Debian and Ubuntu: apt-get install dovecot-imapd dovecot-lmtpd"
@@ -94,7 +94,7 @@ class Dovecot:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mailroom-dovecot-", dir="/tmp"))
-        self.imap, self.lmtp = free_port(), free_port()
+        self.imap, self.lmtp = own_port(), own_port()
         owner = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         self._owner = owner.pw_name if os.getuid() == 0 else None
         self._group = owner.pw_gid if self._owner else None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.postgres import RUN_AS, Postgres
 from tests.servers import wait_until
 
@@ -28,7 +28,7 @@ class PgBouncer:
 
     def __init__(self, postgres: Postgres, mode: str = "transaction") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mailroom-pgbouncer-", dir="/tmp"))
-        self.port = free_port()
+        self.port = own_port()
         config = self.folder / "pgbouncer.ini"
         config.write_text(
             f"[databases]\n* = host={postgres.folder} user=postgres\n"

@@ -34,6 +34,6 @@ def _in_turn(process: int) -> Iterator[int]:
     return cycle([*share[place:], *share[:place]])
 
 
-def free_port() -> int:
+def own_port() -> int:
     """One that nobody listens on, and that no other test of this run is given before all others were."""
     return next(port for port in _in_turn(os.getpid()) if is_free(port))

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import wait_until
 
 NO_POSTFIX = "Postfix is missing, or this is not root; on Debian and Ubuntu: apt-get install postfix"
@@ -83,7 +83,7 @@ class Postfix:
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mailroom-postfix-", dir="/tmp"))
         self.folder.chmod(0o755)
-        self.port = free_port()
+        self.port = own_port()
         for name, owner in (("etc", "root"), ("queue", "root"), ("data", "postfix")):
             (self.folder / name).mkdir()
             shutil.chown(self.folder / name, owner)

@@ -19,7 +19,7 @@ from redis import Redis
 
 from mailroom.local import catcher, parent_death, valkey
 from mailroom.local.ports import LOOPBACK_HOST
-from tests.ports import free_port
+from tests.ports import own_port
 
 
 def wait_until(condition: Callable[[], object], timeout: float = 30, what: str = "it") -> None:
@@ -43,7 +43,7 @@ class Valkey:
 
     def __init__(self, folder: Path, *, append_only: bool = False) -> None:
         self.folder, self.append_only = folder, append_only
-        self.port, self.password = free_port(), "test"
+        self.port, self.password = own_port(), "test"
         self.url = valkey.url(self.port, self.password)
         self.client: Redis = Redis.from_url(self.url)
         self.process: subprocess.Popen[bytes] | None = None
@@ -108,9 +108,7 @@ class Catcher(Controller):
     def __init__(self) -> None:
         self.mails: list[Mail] = []
         self.delay = 0.0
-        super().__init__(
-            _Keeper(self), hostname=LOOPBACK_HOST, port=free_port(), ready_timeout=STARTED_WITHIN
-        )
+        super().__init__(_Keeper(self), hostname=LOOPBACK_HOST, port=own_port(), ready_timeout=STARTED_WITHIN)
 
     def factory(self) -> SMTP:
         return catcher.protocol(self.handler)

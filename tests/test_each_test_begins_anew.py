@@ -50,12 +50,12 @@ def test_what_failed_in_another_test_fails_no_more_and_is_logged_again(turn: str
 def test_no_part_of_this_process_has_died(turn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not supervision.has_lost_a_part()
     monkeypatch.setattr(os, "kill", lambda *_: None)
-    monkeypatch.setattr(threading, "Timer", lambda *_: Nothing())
+    monkeypatch.setattr(threading, "Timer", lambda *_: NoTimer())
     supervision.died("the event loop", RuntimeError())
     assert supervision.has_lost_a_part()
 
 
-class Nothing:
+class NoTimer:
     def start(self) -> None:
         """Never comes."""
 
@@ -91,7 +91,7 @@ def test_a_worker_tunes_this_process_for_its_own_test_only(
 
 @twice
 def test_what_a_program_inherits_is_as_it_was(turn: str, tmp_path: Path) -> None:
-    before = inherited()
+    before = handed_on()
     os.environ["SET_BY"] = "a test"
     os.chdir(tmp_path)
     os.umask(0o123)
@@ -99,11 +99,11 @@ def test_what_a_program_inherits_is_as_it_was(turn: str, tmp_path: Path) -> None
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
     sys.path.append(str(tmp_path))
     tempfile.tempdir = str(tmp_path)
-    assert not any(map(eq, before, inherited()))
+    assert not any(map(eq, before, handed_on()))
     assert "SET_BY" not in before[0] and before[2] != 0o123 and before[3] != signal.SIG_IGN
 
 
-def inherited() -> tuple[Any, ...]:
+def handed_on() -> tuple[Any, ...]:
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     here = dict(os.environ), Path.cwd(), umask(), signal.getsignal(signal.SIGTERM), limit
     return *here, [*sys.path], tempfile.gettempdir()

@@ -9,7 +9,7 @@ from tests import ports
 
 
 def test_none_is_given_again_soon() -> None:
-    given = [ports.free_port() for _ in range(300)]
+    given = [ports.own_port() for _ in range(300)]
     assert len(set(given)) == 300
 
 
@@ -21,10 +21,10 @@ def test_no_other_worker_is_given_it(of: int) -> None:
 
 
 def test_one_that_is_taken_is_not_given() -> None:
-    given = ports.free_port()
+    given = ports.own_port()
     following = given + 1
     try:
         with listen(following) as taken:
-            assert ports.free_port() not in (given, number(taken))
+            assert ports.own_port() not in (given, number(taken))
     except OSError:
-        assert ports.free_port() not in (given, following)  # somebody else has it
+        assert ports.own_port() not in (given, following)  # somebody else has it

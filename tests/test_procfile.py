@@ -14,7 +14,7 @@ import pytest
 
 from mailroom.local import parent_death
 from mailroom.queue import Queue
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +26,7 @@ def honcho(output: Path, environ: dict[str, str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             parent_death.command([sys.executable, "-m", "honcho", "start"]),
             cwd=ROOT,
-            env=os.environ | {"MAILROOM_SUBMISSION_PORT": str(free_port())} | environ | {"PATH": path},
+            env=os.environ | {"MAILROOM_SUBMISSION_PORT": str(own_port())} | environ | {"PATH": path},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -45,7 +45,7 @@ def is_healthy(port: int) -> bool:
 
 
 def test_web_and_worker_start_and_end(settings_env: dict[str, str], tmp_path: Path) -> None:
-    port = free_port()
+    port = own_port()
     running = honcho(tmp_path / "out", settings_env | {"PORT": str(port)})
     try:
         queue = Queue(settings_env["REDIS_URL"])
@@ -62,7 +62,7 @@ def test_web_and_worker_start_and_end(settings_env: dict[str, str], tmp_path: Pa
 @pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MAIL_SERVER"])
 def test_what_is_missing_is_said_in_one_line(settings_env: dict[str, str], tmp_path: Path, name: str) -> None:
     del settings_env[name]
-    running = honcho(tmp_path / "out", settings_env | {"PORT": str(free_port())})
+    running = honcho(tmp_path / "out", settings_env | {"PORT": str(own_port())})
     assert running.wait(30) != 0
     printed = (tmp_path / "out").read_text()
     assert f"mailroom: {name} is not set" in printed

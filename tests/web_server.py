@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from mailroom.database.engine import Database
 from mailroom.ledger.people import api_keys, users
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import wait_until
 from tests.warm_processes import start_python
 
@@ -44,7 +44,7 @@ class WebServer:
         port: int = 0,
         **limits: float,
     ) -> None:
-        self.port = port or free_port()
+        self.port = port or own_port()
         self.log = folder / "web.log"
         self._environment = {
             **os.environ,

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from mailroom.ledger.people import api_keys, users
 from mailroom.web.sign_in import passwords
 from tests.drills.stage import Stage
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import wait_until
 from tests.system import ROOT
 from tests.web_server import WebServer
@@ -25,7 +25,7 @@ class Doors:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self.held = ExitStack()
-        self.submission_port = free_port()
+        self.submission_port = own_port()
 
     def __enter__(self) -> Doors:
         system = self._stage.system

@@ -19,7 +19,7 @@ from tests.dovecot import PASSWORD, Dovecot
 from tests.drills.drill import drill
 from tests.drills.stage import WORKERS, Stage
 from tests.feedback.letters import BOUNCES
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.postfix import Postfix
 from tests.servers import wait_until
 from tests.system import Pool
@@ -44,12 +44,12 @@ def missing() -> str:
     missing=missing,
 )
 def bounces_come_by_lmtp(stage: Stage) -> None:
-    port = free_port()
+    port = own_port()
     gone, late = _send(stage, f"lmtp:inet:127.0.0.1:{port}")
     environment = {
         **stage.system.environment,
         "MAILROOM_LMTP": f"127.0.0.1:{port}",
-        "MAILROOM_SUBMISSION_PORT": str(free_port()),
+        "MAILROOM_SUBMISSION_PORT": str(own_port()),
     }
     log = stage.folder / "reader.log"
     _killed_at_random(

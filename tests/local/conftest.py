@@ -21,7 +21,7 @@ import pytest
 from mailroom.local.defaults import CATCHER_PORT
 from mailroom.settings import read_local
 from tests.held_up import HeldUp
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ class LocalRun:
     """
 
     def __init__(self, home: Path, checkout: Path = ROOT, within: Sequence[str] = (), **environ: str) -> None:
-        self.home, self.port = home, int(environ.get("PORT") or free_port())
+        self.home, self.port = home, int(environ.get("PORT") or own_port())
         self.output = home.parent / f"{home.name}.{time.monotonic_ns()}.out"
         with self.output.open("wb") as output:
             self.process = psutil.Popen(

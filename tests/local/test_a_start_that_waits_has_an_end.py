@@ -16,7 +16,7 @@ from mailroom.local import defaults, readiness
 from mailroom.local import valkey as embedded
 from mailroom.sink.certificates import make_certificate
 from tests.local.conftest import Start
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import Valkey
 
 
@@ -72,8 +72,8 @@ def test_what_does_not_come_is_told_of_with_its_reason_and_has_an_end(
 ) -> None:
     monkeypatch.setattr(readiness, "REMIND_AFTER", 0.1)
     told: list[dict[str, str]] = []
-    away = readiness.redis(f"redis://127.0.0.1:{free_port()}/0")
-    checks = {"REDIS_URL": away, "web": readiness.web(free_port())}
+    away = readiness.redis(f"redis://127.0.0.1:{own_port()}/0")
+    checks = {"REDIS_URL": away, "web": readiness.web(own_port())}
     with pytest.raises(readiness.NeverReady, match="^REDIS_URL is not ready after 0 s: .*Connection refused"):
         asyncio.run(readiness.all_of(checks, told.append, 0.4))
     assert "Connection refused" in told[0]["REDIS_URL"] and "no answer on port" in told[0]["web"]

@@ -15,7 +15,7 @@ import pytest
 
 from mailroom.local import parent_death
 from mailroom.local.ports import is_free
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import wait_until
 
 Start = Callable[..., int]
@@ -27,7 +27,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def _start(*options: str) -> int:
-        port = free_port()
+        port = own_port()
         words = ["-m", "mailroom.local.catcher", "--port", str(port), "--maildir", str(tmp_path / "inbox")]
         started.append(subprocess.Popen(parent_death.command([sys.executable, *words, *options])))
         wait_until(lambda: not is_free(port), what="the catcher")

@@ -15,7 +15,7 @@ import pytest
 
 from mailroom.database.engine import Database
 from mailroom.ledger.people import api_keys
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import wait_until
 from tests.warm_processes import start_python
 
@@ -24,7 +24,7 @@ class Submission:
     """`python -m mailroom.submission` with these settings; `within`: the command that it is run by."""
 
     def __init__(self, folder: Path, environment: dict[str, str], within: Sequence[str] = ()) -> None:
-        self.port = free_port()
+        self.port = own_port()
         self._log = folder / "submission.log"
         self._log.write_bytes(b"")  # what was said before us
         self.process = start_python(

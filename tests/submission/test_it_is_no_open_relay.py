@@ -20,7 +20,7 @@ from mailroom.settings import Settings
 from mailroom.submission import protocol
 from mailroom.submission.limits import LARGEST_SUBMISSION
 from mailroom.submission.reception import Reception
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import STARTED_WITHIN, Valkey
 from tests.submission.conftest import Submission
 
@@ -156,7 +156,7 @@ def test_from_elsewhere_there_is_no_auth_without_tls(
     server = Elsewhere(
         Reception(database, queue, settings),
         hostname="127.0.0.1",
-        port=free_port(),
+        port=own_port(),
         ready_timeout=STARTED_WITHIN,
     )
     server.start()

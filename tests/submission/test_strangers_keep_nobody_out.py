@@ -23,7 +23,7 @@ from mailroom.submission.door import Door, Guesses
 from mailroom.submission.limits import SubmissionLimits
 from mailroom.submission.protocol import SubmissionProtocol
 from mailroom.submission.reception import Reception
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import wait_until
 from tests.submission.conftest import Submission
 
@@ -48,7 +48,7 @@ class Port:
     """The submission port in this process, with limits that a test can reach."""
 
     def __init__(self, settings: Settings, limits: SubmissionLimits) -> None:
-        self.port = free_port()
+        self.port = own_port()
         self.door = Door(limits)
         self._database, self._queue = Database(settings.database_url), Queue(settings.redis_url)
         self._reception = Reception(self._database, self._queue, settings)

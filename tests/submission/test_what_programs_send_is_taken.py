@@ -23,7 +23,7 @@ from mailroom.queue import Queue
 from mailroom.settings import Settings
 from mailroom.submission import protocol, reception
 from mailroom.submission.limits import LARGEST_SUBMISSION
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import STARTED_WITHIN, Valkey, wait_until
 from tests.submission.conftest import Submission
 
@@ -276,7 +276,7 @@ def test_only_our_own_trouble_is_to_be_tried_again(
     server = Here(
         reception.Reception(ledger, queue, settings),
         hostname="127.0.0.1",
-        port=free_port(),
+        port=own_port(),
         ready_timeout=STARTED_WITHIN,
     )
     server.start()

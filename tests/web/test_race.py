@@ -14,7 +14,7 @@ from mailroom.ledger.deliveries import deliveries
 from mailroom.queue import Queue
 from mailroom.settings import Settings, load
 from mailroom.web.race.record import PLANS, Leg, Race, Races
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import Catcher, wait_until
 from tests.warm_processes import start_python
 from tests.web.watching import ledger, post, signed_in
@@ -96,7 +96,7 @@ def test_the_same_mails_through_the_queue(
 
 
 def test_a_server_that_is_not_there_is_named(env: dict[str, str]) -> None:
-    client = signed_in(create_app(load(env | {"MAILROOM_SLOW_SERVER": f"127.0.0.1:{free_port()}"})))
+    client = signed_in(create_app(load(env | {"MAILROOM_SLOW_SERVER": f"127.0.0.1:{own_port()}"})))
     race = start(client)
     run_next(client, race)
     assert "did not take the mails" in client.get(race).text

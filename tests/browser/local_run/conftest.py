@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.ports import free_port
+from tests.ports import own_port
 from tests.servers import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -32,7 +32,7 @@ ASKED_FOR = ("404", "409", "422", "Blocked script execution", "Blocked form subm
 def _ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[re.Match[str]]:
     home = tmp_path_factory.mktemp("mailroom")
     log = home / "start.log"
-    environment = {**os.environ, "PORT": str(free_port()), "MAILROOM_HOME": str(home)}
+    environment = {**os.environ, "PORT": str(own_port()), "MAILROOM_HOME": str(home)}
     with log.open("wb") as output:
         run = subprocess.Popen(
             [sys.executable, "start.py"], cwd=ROOT, env=environment, stdout=output, stderr=output
