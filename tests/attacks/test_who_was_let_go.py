@@ -251,6 +251,48 @@ def test_a_webhook_is_not_set_up_by_who_is_let_go_meanwhile(
         assert webhook_endpoints.everyone(connection) == before
 
 
+def form_to(number: int) -> dict[str, str]:
+    people = "\n".join(f"p{at}@mail.example" for at in range(number))
+    return {"sender": "a@acme.example", "subject": "Hi", "text": "Hi", "recipients": people}
+
+
+@pytest.mark.parametrize("way", ENDS)
+@pytest.mark.parametrize(("number", "writes"), [(1, 0), (600, 0), (600, 1)])
+def test_what_a_person_hands_in_while_they_are_let_go_is_not_accepted(
+    app: Flask,
+    mallory: User,
+    browser: FlaskClient,
+    way: str,
+    number: int,
+    writes: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As with keys: however long it takes to be read or written."""
+    monkeypatch.setattr(thresholds, "STAGED_AT_ONCE", 200)
+    answers: list[int] = []
+
+    def hand_in() -> None:
+        answers.append(browser.post("/mailings", data=form_to(number)).status_code)
+
+    in_between(app, hand_in, lambda: end(app, mallory, way), writes)
+    assert answers == [401]
+    with ledger(app).read() as connection:
+        assert mailings.page(connection, limit=10) == []
+
+
+def test_a_repeat_is_not_set_up_or_sent_by_who_is_let_go_meanwhile(
+    app: Flask, mallory: User, browser: FlaskClient
+) -> None:
+    with ledger(app).begin() as connection:
+        bob = users.add(connection, "bob@acme.example", passwords.hashed(SECRET))
+    rule = {"repeat": "daily 09:00", "repeat_zone": "UTC"}
+    made = signed_in(app, bob).post("/mailings", data=form_to(2) | rule)
+    assert made.status_code == 303 and "/repeats/" in made.location, made.text
+    in_between(app, lambda: browser.post(f"{made.location}/send"), lambda: end(app, mallory, "removed"))
+    with ledger(app).read() as connection:
+        assert mailings.page(connection, limit=10) == []
+
+
 @pytest.mark.parametrize("way", ENDS)
 def test_a_password_is_not_set_by_who_is_let_go_meanwhile(
     app: Flask, mallory: User, browser: FlaskClient, way: str

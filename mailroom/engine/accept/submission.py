@@ -20,6 +20,7 @@ from mailroom.content.content import Content
 from mailroom.content.recipients.parsed import Recipient
 from mailroom.content.schedule.sending_hours import SendingHours
 from mailroom.content.whole.original import Original
+from mailroom.ledger.mailings.insertion import HandedInBy
 from mailroom.ledger.states import MailingState
 
 IF_UNKNOWN_CHOICES = ("resend", "hold", "evidence")
@@ -107,6 +108,7 @@ class Submission:
     user_id: int | None = None
     program_id: int | None = None  # of the API key that hands it in
     key_id: int | None = None  # that key, which must not have ended when this is written
+    sign_in_hash: str = ""  # of the token of a person's browser, which must still be signed in then
     tags: Sequence[tuple[str, str]] = ()
     idempotency: Idempotency | None = None
     tick: RepeatTick | None = None
@@ -115,6 +117,11 @@ class Submission:
     written_as: str = ""  # the uid of the kept draft that becomes this mailing
     original: Original | None = None  # mailed as it came; content is then what pages show
     started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def by(self) -> HandedInBy:
+        """Who must still be let in when this is written."""
+        return HandedInBy(self.key_id or 0, self.sign_in_hash)
 
     @property
     def goes_first(self) -> int | None:

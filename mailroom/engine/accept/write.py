@@ -77,11 +77,11 @@ def write_in_parts(
 def _write_one_batch(connection: Connection, submission: Submission) -> Written:
     """In three round trips of PostgreSQL: look; the mailing and its place; all else, and the commit.
 
-    Raises NotAccepted, Replayed, and KeyEnded.
+    Raises NotAccepted, Replayed, KeyEnded, and SignInEnded.
     """
     address_keys = keys_of(submission.recipients)
     is_new = keys.earlier(connection, submission.idempotency)
-    now, listed = insertion.look(connection, address_keys, audience_of(submission), _key_of(submission))
+    now, listed = insertion.look(connection, address_keys, audience_of(submission), submission.by)
     is_new()
     queued = sum(key not in listed for key in address_keys)
     begins = starts_at(submission, now)
@@ -157,8 +157,8 @@ def _goes_alone(submission: Submission) -> bool:
 
 
 def _begin(connection: Connection, submission: Submission) -> Begun:
-    """Raises NotAccepted, Replayed, and KeyEnded."""
-    now, _ = insertion.look(connection, [], of_key=_key_of(submission))
+    """Raises NotAccepted, Replayed, KeyEnded, and SignInEnded."""
+    now, _ = insertion.look(connection, [], by=submission.by)
     row = mailing_row(submission, from_millis(now))
     mailing_id, *_ = _insert(connection, submission, row, 0)
     audience, begins = audience_of(submission), starts_at(submission, now)
@@ -219,8 +219,8 @@ def _add(connection: Connection, rows: Sequence[NewDelivery]) -> int:
 
 def _activate(connection: Connection, submission: Submission, begun: Begun, suppressed: int) -> Written:
     total, mailing_id = len(submission.recipients), begun.mailing_id
-    if submission.key_id is not None:  # to write all of them takes its time
-        insertion.look(connection, [], of_key=submission.key_id)
+    if submission.by != insertion.BY_NOBODY:  # to write all of them takes its time
+        insertion.look(connection, [], by=submission.by)
     if submission.undo:  # counted from now on, when somebody can see it
         lifecycle.begin_not_before(connection, mailing_id, submission.undo * 1_000)
     state = lifecycle.activate(
@@ -238,10 +238,6 @@ def _activate(connection: Connection, submission: Submission, begun: Begun, supp
     gathered = gather.gather(connection, mailing_id, gather.READY) if state is MailingState.ACTIVE else []
     _end(connection, submission, begun, suppressed)
     return _accepted(submission, begun, state), gathered
-
-
-def _key_of(submission: Submission) -> int:
-    return insertion.NO_KEY if submission.key_id is None else submission.key_id
 
 
 def _end(connection: Connection, submission: Submission, begun: Begun, suppressed: int) -> None:

@@ -79,7 +79,7 @@ def _with_first(first: datetime, plan: RepeatPlan) -> Iterator[datetime]:
 def keep(database: Database, submission: Submission, plan: RepeatPlan) -> str:
     """Keeps it as a repeat, from its `send_at` on; the repeat's uid. The same submission again gets the same.
 
-    Raises ValueError for people, KeyReused, and KeyEnded.
+    Raises ValueError for people, KeyReused, KeyEnded, and SignInEnded.
     """
     data = kept_submission.kept(submission)  # while nobody waits for the transaction: it may take a second
     with database.begin_at_once() as connection:
@@ -89,8 +89,7 @@ def keep(database: Database, submission: Submission, plan: RepeatPlan) -> str:
 def _keep(connection: Connection, submission: Submission, data: bytes, plan: RepeatPlan) -> str:
     key = submission.idempotency
     reads = Together(connection)
-    of_key = insertion.NO_KEY if submission.key_id is None else submission.key_id
-    looked = reads.ask(insertion.look, [], of_key=of_key)
+    looked = reads.ask(insertion.look, [], by=submission.by)
     full = reads.ask(repeats.refuse_more_repeats, submission.program_id)
     now = from_millis(looked()[0])
     if key is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, insert, literal, select
+from sqlalchemy import BigInteger, Connection, String, bindparam, insert, literal, select
 
 from mailroom.database.clock import now_millis
 from mailroom.database.sql.any_of import any_of
@@ -17,6 +17,7 @@ from mailroom.database.sql.bulk import BulkInsert
 from mailroom.database.statement import Statement
 from mailroom.ledger.consent.scopes import ALL_MAIL, Scope, reaches_audience
 from mailroom.ledger.people.api_keys import KeyEnded, is_valid_now
+from mailroom.ledger.people.sign_ins import SignInEnded, holds
 from mailroom.ledger.schema import mailings, suppressions
 
 
@@ -37,13 +38,20 @@ class NewDelivery(NamedTuple):
     troubled_at: int | None
 
 
-NO_KEY = 0
-"""Instead of the number of an API key."""
+class HandedInBy(NamedTuple):
+    """The API key, or the hash of the browser's token, that hands in what is about to be written."""
+
+    key_id: int = 0
+    sign_in_hash: str = ""
+
+
+BY_NOBODY = HandedInBy()
 
 _once = select(literal(1).label("one")).subquery()
 _key_is_valid = is_valid_now(bindparam("of_key", type_=BigInteger))
+_sign_in_holds = holds(bindparam("of_sign_in", type_=String))
 FIND_SUPPRESSED = Statement(
-    select(now_millis(), _key_is_valid, suppressions.c.address_key).select_from(
+    select(now_millis(), _key_is_valid, _sign_in_holds, suppressions.c.address_key).select_from(
         _once.outerjoin(suppressions, any_of(suppressions.c.address_key, "address_keys") & reaches_audience())
     )
 )
@@ -69,19 +77,25 @@ DELIVERIES = BulkInsert("deliveries", NewDelivery._fields)
 
 
 def look(
-    connection: Connection, address_keys: Sequence[str], audience: Scope = ALL_MAIL, of_key: int = NO_KEY
+    connection: Connection,
+    address_keys: Sequence[str],
+    audience: Scope = ALL_MAIL,
+    by: HandedInBy = BY_NOBODY,
 ) -> tuple[int, set[str]]:
     """The time by the ledger's clock (milliseconds), and which of these addresses (some thousand at
     most) get no mail of this audience.
 
-    `of_key`: the API key that hands in what is about to be written. Raises KeyEnded when it may not any more.
+    Raises KeyEnded, or SignInEnded, when who hands it in may not any more.
     """
-    of = {"of_sender": audience.sender, "of_list": audience.list_name, "of_key": of_key}
-    rows = FIND_SUPPRESSED.all(connection, address_keys=address_keys, **of)
-    now, is_valid, _ = rows[0]
-    if of_key != NO_KEY and not is_valid:
+    of = {"of_sender": audience.sender, "of_list": audience.list_name}
+    by_whom = {"of_key": by.key_id, "of_sign_in": by.sign_in_hash}
+    rows = FIND_SUPPRESSED.all(connection, address_keys=address_keys, **of, **by_whom)
+    now, is_valid, is_signed_in, _ = rows[0]
+    if by.key_id and not is_valid:
         raise KeyEnded
-    return now, {key for _, _, key in rows if key is not None}
+    if by.sign_in_hash and not is_signed_in:
+        raise SignInEnded
+    return now, {row[-1] for row in rows if row[-1] is not None}
 
 
 def insert_mailing(connection: Connection, values: Mapping[str, Any]) -> Callable[[], int]:

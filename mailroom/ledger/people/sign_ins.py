@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from mailroom.database.clock import now_millis
 from mailroom.database.connection import pipeline
@@ -23,6 +34,10 @@ SIGN_IN_LIFETIME_MS = 30 * 24 * 3600 * 1000
 
 SEEN_EVERY_MS = 3600 * 1000
 """How old `seen_at` may become: a page must not cost a write."""
+
+
+class SignInEnded(Exception):
+    """Whoever asks was signed out while what they asked for was read or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,15 @@ def find(connection: Connection, token: str) -> SignIn | None:
     """Who holds that token, if anybody still does."""
     row = FIND_SIGN_IN.one(connection, hash=token_hash(token))
     return None if row is None else _sign_in(row)
+
+
+def holds(hashed: BindParameter[str]) -> ColumnElement[bool]:
+    """Whether a browser is signed in when the statement runs: others may have ended it since it asked.
+
+    `hashed`: its token_hash, for SQLite gives the number of one that was ended to the next.
+    """
+    mine = (sign_ins.c.token_hash == hashed) & (sign_ins.c.expires_at > now_millis())
+    return select(sign_ins.c.id).where(mine).exists()
 
 
 def _sign_in(row: AnyRow | Sequence[Any]) -> SignIn:

@@ -34,7 +34,7 @@ from mailroom.web.drafts import saving
 from mailroom.web.layout.filters import count
 from mailroom.web.letter_frame import framed
 from mailroom.web.pages import compose
-from mailroom.web.request import errors, origin
+from mailroom.web.request import errors, gate, origin
 from mailroom.web.request.gate import user
 from mailroom.web.request.ids import number
 from mailroom.web.writing.preview import pictures_of
@@ -204,6 +204,7 @@ def _send_test(content: Content, status: CheckStatus, person: Person | None, tes
     try:
         if problems:
             raise SubmissionRefused(problems)
+        submission = replace(submission, sign_in_hash=gate.sign_in_hash())
         accepted = accept(mailroom().database, mailroom().queue, submission)
     except SubmissionRefused as refused:
         flash(f"No test was sent. {refused.problems[0][1]}", "error")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 from flask import (
     Blueprint,
@@ -48,7 +49,7 @@ from mailroom.web.compose.uploads import Uploads
 from mailroom.web.drafts import saving
 from mailroom.web.drafts.kept_form_files import DraftUploads
 from mailroom.web.layout.filters import count, duration
-from mailroom.web.request import errors, origin
+from mailroom.web.request import errors, gate, origin
 from mailroom.web.request.accepted import stands
 from mailroom.web.request.errors import LATER
 from mailroom.web.request.gate import user
@@ -135,6 +136,7 @@ def submitted(form: ComposeForm, *, is_tried_as_a_whole: bool = False) -> Respon
     submission, parsed = submission_of(form, user().id, g.started, is_tried_as_a_whole=is_tried_as_a_whole)
     if form.problems:
         return shown(form, form.refusal)
+    submission = replace(submission, sign_in_hash=gate.sign_in_hash())
     if form.repeat_plan is not None:
         return _kept_to_repeat(form, submission, form.repeat_plan)
     try:

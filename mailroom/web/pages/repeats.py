@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from mailroom.web.compose.repeat_wish import (
     form_of,
     typed_repeat,
 )
+from mailroom.web.request import gate
 from mailroom.web.request.ids import number
 
 blueprint = Blueprint("repeats", __name__, url_prefix="/repeats")
@@ -99,6 +101,7 @@ def send_now(uid: UUID) -> Response:
         repeat, data = of(), kept()
     try:
         due = planning.submission_of_now(data, repeat, _asked_at())
+        due = replace(due, sign_in_hash=gate.sign_in_hash())
         accepted = accept(mailroom().database, mailroom().queue, due)
     except (TickMade, StillUnderWay):
         flash("That was sent already; nothing was sent twice.", "info")

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from mailroom.content.writing.converter import ConverterBusy
 from mailroom.database.faults import LEDGER_AWAY, what_to_do
 from mailroom.files import NoTemporaryRoom
+from mailroom.ledger.people.sign_ins import SignInEnded
 from mailroom.supervision import cause
 from mailroom.web.layout.filters import size
 from mailroom.web.request import old_form, origin
@@ -46,6 +47,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _old_form)
     app.register_error_handler(ForeignForm, lambda _: refused(origin.of_foreign_form()))
     app.register_error_handler(413, _too_large)
+    app.register_error_handler(SignInEnded, lambda _: answer(401, *ERROR_PAGE_WORDS[401]))
     for kind in LEDGER_AWAY:
         app.register_error_handler(kind, _no_ledger)
     app.register_error_handler(ConverterBusy, _busy)

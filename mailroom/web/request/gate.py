@@ -19,6 +19,7 @@ from mailroom.database.together import Together
 from mailroom.feedback.providers.post import LARGEST_POST
 from mailroom.ledger.people import sign_ins, users
 from mailroom.ledger.people.sign_ins import SignIn
+from mailroom.ledger.people.tokens import token_hash
 from mailroom.ledger.people.users import User
 from mailroom.web import mailroom
 from mailroom.web.request import origin
@@ -81,6 +82,11 @@ def current() -> SignIn | None:
     """The sign-in of the browser that asks."""
     token = session.get(TOKEN)
     return sign_ins.look(mailroom().database, token) if token else None
+
+
+def sign_in_hash() -> str:
+    """By which whoever writes later finds out whether this browser is still signed in."""
+    return token_hash(session[TOKEN])
 
 
 def hold(connection: Connection) -> None:
