@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from redis import Redis
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
@@ -17,7 +17,7 @@ from mailroom.in_parts import in_parts
 from mailroom.queue.connection import connect
 from mailroom.queue.early import EarlyLine, EarlyTransaction
 from mailroom.queue.job import JobList
-from mailroom.queue.keys import BULK, OUR_QUEUES, URGENT, job_id, worker_key
+from mailroom.queue.keys import BULK, OUR_QUEUES, URGENT, job_id, queue_key, worker_key
 from mailroom.queue.new_jobs import NewBatch, enqueuing
 from mailroom.queue.strays import is_wrong_kind, put_aside, readable
 from mailroom.queue.worker_info import WORKER_FIELDS, WorkerInfo, read_worker
@@ -27,6 +27,9 @@ JOBS_PER_PIPELINE = 1000
 
 REST_AFTER_TIMEOUT = 1.0
 """Seconds for which a hung Redis is not asked again, so that requests do not queue up behind it."""
+
+LOOKED_THROUGH_AT_ONCE = 10_000
+"""Jobs of a queue whose ids are read at once, when some of them are looked for: a quarter of a megabyte."""
 
 T = TypeVar("T")
 BatchId = tuple[int, int]
@@ -93,19 +96,30 @@ class Queue:
         if not wanted:
             return []
         with self._asking(mend=True), self.redis.pipeline() as pipe:
-            for name in (URGENT, BULK):
-                pipe.lrange(JobList(name, self.redis).key, 0, -1)
-            pipe.smembers(REDIS_WORKER_KEYS)
-            urgent, bulk, workers = pipe.execute()
-            for key in workers:
+            waiting = self._those_on(URGENT, wanted.keys()) | self._those_on(BULK, wanted.keys())
+            for key in self.redis.smembers(REDIS_WORKER_KEYS):
                 pipe.hget(key, "job")
             running = pipe.execute(raise_on_error=False)  # a worker's record may be none
-        waiting, held = {*urgent, *bulk}, {id for id in running if isinstance(id, bytes)}
+        held = {id for id in running if isinstance(id, bytes)}
         return [
             batch
             for id, batch in wanted.items()
             if id not in waiting and (id not in held or batch in overdue)
         ]
+
+    def _those_on(self, name: str, wanted: Set[bytes]) -> set[bytes]:
+        """Those of these jobs that wait in that queue, which is never held as a whole.
+
+        Read from its end on: what is taken off its beginning meanwhile moves the others to where is yet to
+        be read. Put there meanwhile, it moves some to where was read: they are enqueued again for nothing.
+        """
+        key, found = queue_key(name), set[bytes]()
+        end = int(self.redis.llen(key))
+        while end > 0 and len(found) < len(wanted):
+            begin = max(0, end - LOOKED_THROUGH_AT_ONCE)
+            found |= wanted & {*cast(list[bytes], self.redis.lrange(key, begin, end - 1))}
+            end = begin
+        return found
 
     def waiting(self, name: str) -> int:
         """How many jobs wait in that queue."""

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from mailroom.queue import BULK, URGENT, Queue
 from tests.queue.stage import Stage
@@ -48,3 +52,35 @@ def test_it_is_missing_when_its_job_ended_and_is_still_kept(
     stage(valkey.url, "--burst").wait()
     assert queue.redis.hget("rq:job:deliver-1-0", "status") == b"finished"
     assert queue.missing([(1, 0)]) == [(1, 0)]
+
+
+def far_behind(queue: Queue, jobs: int) -> None:
+    """Each with a batch's number, on the bulk queue: of its jobs only ids are read."""
+    queue.redis.rpush("rq:queue:bulk", *(f"deliver-{number}-0" for number in range(jobs)))
+
+
+def test_a_long_queue_is_not_held_as_a_whole_while_it_is_looked_through(queue: Queue) -> None:
+    far_behind(queue, 100_000)
+    lost = (100_000, 0)
+    queue.missing([lost])  # whatever is made once
+    tracemalloc.start()
+    assert queue.missing([(0, 0), (45_000, 0), (99_999, 0), lost]) == [lost]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 3_000_000, f"{most:,} octets"
+
+
+def test_it_is_not_missing_when_workers_take_others_meanwhile(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far_behind(queue, 35_000)
+    there, lrange = [(number, 0) for number in range(100, 35_000, 70)], queue.redis.lrange
+
+    def and_workers_take_some(*given: Any) -> Any:
+        found = lrange(*given)
+        queue.redis.lpop("rq:queue:bulk", 10)
+        return found
+
+    monkeypatch.setattr(queue.redis, "lrange", and_workers_take_some)
+    assert queue.missing(there) == []
+    assert queue.redis.llen("rq:queue:bulk") < 35_000
