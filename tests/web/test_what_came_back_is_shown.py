@@ -140,7 +140,7 @@ def test_it_was_sent_all_the_same_when_it_was(comes: Comes, client: FlaskClient)
         assert last_hour(connection).total == 3
     mailing_id = comes.book.delivery(first).mailing_id
     with comes.database.begin() as connection:
-        session_id = marks.open_session(connection, "host-1", 1, "mx:25")
+        (session_id,) = marks.open_sessions(connection, "host-1", [1], "mx:25")()
         connection.execute(update(deliveries).values(session_id=session_id))
     with comes.database.read() as connection:
         drawn, _ = marks_of(connection, mailing_id, 3, now=0)

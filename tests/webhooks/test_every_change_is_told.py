@@ -68,7 +68,7 @@ def outcome(delivery_id: int, state: states.State, due_in_ms: int | None = None)
 
 
 def mark(connection: Connection, lease: batches.Lease, delivery_id: int) -> None:
-    session = marks.open_session(connection, "worker", 1, "server")
+    (session,) = marks.open_sessions(connection, "worker", [1], "server")()
     of = {"of_batch": lease.batch_id, "of_epoch": lease.epoch, "of_owner": "worker"}
     given = {
         "handover_delivery_id": delivery_id,

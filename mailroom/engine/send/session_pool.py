@@ -60,6 +60,14 @@ class PooledSession:
     number: int
 
 
+@dataclass(slots=True, eq=False)
+class _Note:
+    """Of an open session that is to get its id."""
+
+    number: int
+    id: int | None = None
+
+
 class SessionPool:
     """The open sessions of one worker process to one server. Belongs to one event loop."""
 
@@ -78,6 +86,7 @@ class SessionPool:
         self._turned_away = 0  # times in a row
         self._busy = 0  # taken, or being opened
         self._worked_at = 0.0  # by the monotonic clock
+        self._unnoted: list[_Note] = []
         self._noting = asyncio.Lock()  # each note has a connection to the ledger
 
     @property
@@ -139,16 +148,32 @@ class SessionPool:
 
     async def _noted(self, number: int) -> int:
         """The session's id. Waits while the ledger is away: nothing may be sent meanwhile anyway."""
-        while True:
-            try:
-                async with self._noting:
-                    return await aside(partial(self._note, number))
-            except LEDGER_AWAY:
-                await asyncio.sleep(LEDGER_RETRY)
+        note = _Note(number)
+        self._unnoted.append(note)
+        try:
+            async with self._noting:
+                while note.id is None:
+                    await self._note_all()
+        finally:
+            self._unnoted = [one for one in self._unnoted if one is not note]
+        return note.id
 
-    def _note(self, number: int) -> int:
-        with self._database.begin() as connection:
-            return marks.open_session(connection, self._worker, number, self._server.name)
+    async def _note_all(self) -> None:
+        """Those that are open and wait for it: while one note is written, the others come together."""
+        notes = self._unnoted.copy()
+        try:
+            ids = await aside(partial(self._write, [note.number for note in notes]))
+        except LEDGER_AWAY:
+            await asyncio.sleep(LEDGER_RETRY)
+            return
+        for note, id in zip(notes, ids, strict=True):
+            note.id = id
+        self._unnoted = [note for note in self._unnoted if note.id is None]
+
+    def _write(self, numbers: list[int]) -> list[int]:
+        with self._database.begin_at_once() as connection:
+            ids = marks.open_sessions(connection, self._worker, numbers, self._server.name)
+        return ids()
 
     async def put_back(self, pooled: PooledSession) -> None:
         """Keeps it for a next job, unless it is closed or has sent its share."""

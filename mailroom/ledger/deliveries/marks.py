@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -44,10 +44,18 @@ Given = Sequence[ColumnElement[Any]]
 """The fields of a HandOver or a Sent, of one or of many, as SQL."""
 
 
-def open_session(connection: Connection, worker: str, number: int, server: str) -> int:
-    """Notes an open SMTP session and gives it an id."""
-    values = {"worker": worker, "number": number, "server": server, "opened_at": now_millis()}
-    return int(connection.execute(insert(sessions).values(values).returning(sessions.c.id)).scalar_one())
+NOTE_SESSION = Statement(
+    insert(sessions).values(opened_at=now_millis()).returning(sessions.c.id), ("worker", "number", "server")
+)
+
+
+def open_sessions(
+    connection: Connection, worker: str, numbers: Iterable[int], server: str
+) -> Callable[[], list[int]]:
+    """Notes open SMTP sessions by their numbers and gives each an id, to be had from what it returns."""
+    of = {"worker": worker, "server": server}
+    found = [NOTE_SESSION.later(connection, number=number, **of) for number in numbers]
+    return lambda: [int(rows()[0][0]) for rows in found]
 
 
 class HandOver(NamedTuple):
