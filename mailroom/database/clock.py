@@ -74,6 +74,8 @@ NOW_MILLIS = {
 }
 """The same clock for handwritten SQL, by dialect."""
 
+NOW = select(now_millis()).scalar_subquery()
+"""The same, asked once for all rows: no index of PostgreSQL serves a clock that is asked for each of them."""
 
 TELL_TIME = Statement(select(now_millis()))
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, select, true, type_coerce
 
-from mailroom.database.clock import now_millis
+from mailroom.database.clock import NOW
 from mailroom.ledger.schema import batches, deliveries
 from mailroom.ledger.schema import mailings as mailings_table
 from mailroom.ledger.states import State
@@ -54,7 +54,6 @@ EXPIRES_AT = (
 EVIDENCE_MS = (
     select(mailings_table.c.evidence_ms).where(OF_ITS_MAILING).correlate(deliveries).scalar_subquery()
 )
-NOW = select(now_millis()).scalar_subquery()  # once for all of them
 
 
 def pick(

@@ -42,3 +42,11 @@ def test_nothing_is_scanned_and_nothing_sorted(book: Book) -> None:
         plan = plan_of(book.database, statement, values)
         for word in ("SCAN deliveries", "SCAN mailings", "Seq Scan on deliveries", "Sort", "TEMP B-TREE"):
             assert word not in plan, plan
+
+
+def test_what_is_due_later_is_not_passed_over(book: Book) -> None:
+    """Most of a mailing may be deferred: each batch would cost a look at all of that."""
+    book.accept(2_600)
+    plan = plan_of(book.database, *STATEMENTS[0])
+    found = [line for line in plan.splitlines() if "mailing_id =" in line or "mailing_id=" in line]
+    assert any("due_at <=" in line or "due_at<?" in line for line in found), plan

@@ -1,4 +1,4 @@
-"""= ANY: whether a value is one of a list, which is given as a single parameter.
+"""= ANY: whether a value is one of a list, which is given as a single parameter, or found beforehand.
 
 Unlike IN with a parameter for each, the statement is the same however long the list is.
 """
@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Dialect, String, Text, bindparam
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Dialect, Select, String, Text, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -57,6 +57,32 @@ class any_of(FunctionElement[bool]):
         return self
 
 
+class any_found(FunctionElement[bool]):
+    """`any_found(column, select(...))`: its value is one of those that are found, all of them before it.
+
+    By the column's index, a look-up for each: PostgreSQL, which may believe anything of what has no
+    statistics, would else read all rows, or those of another index, and keep what is among them.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], found: Select[Any]) -> None:
+        super().__init__(column, found.scalar_subquery())
+
+    def self_group(self, against: Any = None) -> Any:
+        return self  # see any_of
+
+
+class any_joined(any_found):
+    """The same of rows that are then joined to those that are found: it leaves out what the join would.
+
+    SQLite, which looks each up in any case, is told nothing.
+    """
+
+    inherit_cache = True
+
+
 def _written(numbers: Collection[int]) -> str:
     """An array in PostgreSQL's own words."""
     return "{" + ",".join(map(str, numbers)) + "}"
@@ -76,3 +102,21 @@ def _sqlite(element: any_of, compiler: Any, **kw: Any) -> str:
 def _postgresql(element: any_of, compiler: Any, **kw: Any) -> str:
     column, chosen = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"{column} = ANY({chosen})"
+
+
+@compiles(any_found, "sqlite")
+def _sqlite_found(element: any_found, compiler: Any, **kw: Any) -> str:
+    column, found = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN {found}"
+
+
+@compiles(any_joined, "sqlite")
+def _sqlite_joined(element: any_joined, compiler: Any, **kw: Any) -> str:
+    return "1"
+
+
+@compiles(any_found, "postgresql")
+@compiles(any_joined, "postgresql")
+def _postgresql_found(element: any_found, compiler: Any, **kw: Any) -> str:
+    column, found = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} = ANY(ARRAY{found})"

@@ -11,7 +11,12 @@ from mailroom.database.statement import Statement
 T = TypeVar("T")
 
 NO_FLUSH = Statement(text("SET LOCAL synchronous_commit = off"))
-KEEP_PLANS = Statement(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+KEEP_PLANS = Statement(
+    text(
+        "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), "
+        "set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+    )
+)
 NO_SORT = Statement(text("SET LOCAL enable_sort = off"))
 
 BY_ITSELF = Statement(text("SET LOCAL max_parallel_workers_per_gather = 0"))
@@ -40,6 +45,8 @@ def without_parallel_workers(connection: Connection) -> None:
 def keep_plans(connection: Connection) -> None:
     """What this transaction runs is found by keys alone, whichever are given: to plan it anew for each of
     them would take as long as to run it. Not for a statement whose parameters decide about an index.
+
+    Nor would a plan be of much use that was made in a ledger of a few mails, and reads all of them.
     """
     _set(connection, KEEP_PLANS)
 

@@ -21,6 +21,7 @@ from mailroom.content.message.provider_fields import wants_fields
 from mailroom.content.whole.line_ends import whole_lines_of
 from mailroom.content.whole.original import Verbatim
 from mailroom.database.engine import Database
+from mailroom.database.sql import planner
 from mailroom.engine.letterhead import id_seal
 from mailroom.engine.send.sendable import DELETED, SendableMessage, UnreadableContent
 from mailroom.engine.send.shelf import Shelf
@@ -48,6 +49,7 @@ class CompiledMessages:
         self._let_go_of_lost()
         if mailing_ids - self._kept.keys():
             with database.read_often() as connection:
+                planner.keep_plans(connection)
                 compile_all = self.ask(connection, mailing_ids)
             if compile_all is not None:
                 compile_all()

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, se
 
 from mailroom.database.clock import now_millis
 from mailroom.database.connection import pipeline
+from mailroom.database.sql.any_of import any_found
 from mailroom.database.statement import Statement
 from mailroom.ledger import holding, moves
 from mailroom.ledger.batches.waiting_deliveries import IS_WAITING, OF_BATCH
@@ -67,7 +68,7 @@ CLAIM_BATCH = Statement(
 START_MAILINGS = Statement(
     update(mailings_table)
     .where(
-        mailings_table.c.id.in_(select(deliveries.c.mailing_id).where(OF_BATCH)),
+        any_found(mailings_table.c.id, select(deliveries.c.mailing_id).where(OF_BATCH)),
         mailings_table.c.started_at.is_(None),
     )
     .values(started_at=now_millis())
@@ -197,7 +198,7 @@ def earliest_lease(connection: Connection, mailing_id: int) -> int | None:
     """When the first lease on a batch with deliveries of this mailing runs out; milliseconds."""
     live = select(batches.c.id).where(batches.c.owner.is_not(None))
     mine = select(deliveries.c.batch_id).where(
-        deliveries.c.batch_id.in_(live),
+        any_found(deliveries.c.batch_id, live),
         deliveries.c.mailing_id + 0 == mailing_id,  # see counters.py
     )
     earliest: int | None = connection.execute(

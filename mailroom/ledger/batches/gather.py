@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from mailroom.database.clock import now_millis
+from mailroom.database.clock import NOW, now_millis
 from mailroom.database.connection import pipeline
 from mailroom.database.sql import planner, sequences
 from mailroom.database.sql.any_of import any_of
@@ -78,7 +78,7 @@ GATHER_DUE = Statement(
     select(deliveries.c.id, deliveries.c.state, deliveries.c.deaths, deliveries.c.deaths_alone)
     .where(
         deliveries.c.mailing_id == bindparam("of_mailing", type_=BigInteger),
-        deliveries.c.due_at <= now_millis(),
+        deliveries.c.due_at <= NOW,
         deliveries.c.due_at
         > select(canary.due_after()).where(IS_MAILING_GATHERED).correlate(None).scalar_subquery(),
     )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, case, func, or_, select
 
 from mailroom.database.sql import planner
+from mailroom.database.sql.any_of import any_joined
 from mailroom.database.statement import Statement
 from mailroom.ledger.mailings import windows
 from mailroom.ledger.schema import deliveries
@@ -62,15 +63,26 @@ def waiting(chosen: ColumnElement[bool]) -> Select[Any]:
         ),
         "of_these",
     )
+    # Each once, by its id: their state is read there, or they would be looked for among all that are active.
+    is_going_on = (mailings_table.c.state == MailingState.ACTIVE) & windows.is_open()
+    their_mailings = planner.read_first(
+        select(
+            mailings_table.c.id,
+            is_going_on.label("is_going_on"),
+            IS_HELD_BY_REFUSALS.label("is_resumed"),
+            DATE_OF_SHARED.label("dated_at"),
+        ).where(any_joined(mailings_table.c.id, select(of_these.c.mailing_id))),
+        "their_mailings",
+    )
     return (
         select(
             *(of_these.c[name] for name in names),
             of_these.c.refused_at,
-            IS_HELD_BY_REFUSALS,
-            func.coalesce(of_these.c.dated_at, DATE_OF_SHARED),
+            their_mailings.c.is_resumed,
+            func.coalesce(of_these.c.dated_at, their_mailings.c.dated_at),
         )
-        .join_from(of_these, mailings_table, mailings_table.c.id == of_these.c.mailing_id)
-        .where(mailings_table.c.state == MailingState.ACTIVE, windows.is_open())
+        .join_from(of_these, their_mailings, their_mailings.c.id == of_these.c.mailing_id)
+        .where(their_mailings.c.is_going_on)
         .order_by(of_these.c.id)
     )
 

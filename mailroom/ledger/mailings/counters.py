@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, select, update
 
+from mailroom.database.sql import planner
+from mailroom.database.sql.any_of import any_found, any_of
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import batches, deliveries, mailings
 from mailroom.ledger.states import COUNTED, State
@@ -31,20 +33,37 @@ _MAILING_ID = deliveries.c.mailing_id + 0
 COUNT_LIVE = (
     select(_MAILING_ID, deliveries.c.state, func.count())
     .where(
-        deliveries.c.batch_id.in_(select(batches.c.id)),
+        any_found(deliveries.c.batch_id, select(batches.c.id)),
         _MAILING_ID.in_(bindparam("chosen", expanding=True)),
     )
     .group_by(_MAILING_ID, deliveries.c.state)
 )
 
+# The other way about: each of their deliveries is looked at, and whether its batch is live.
+COUNT_LIVE_OF_SMALL = (
+    select(deliveries.c.mailing_id, deliveries.c.state, func.count())
+    .where(
+        any_of(deliveries.c.mailing_id, "chosen"),
+        select(batches.c.id).where(batches.c.id == planner.without_its_index(deliveries.c.batch_id)).exists(),
+    )
+    .group_by(deliveries.c.mailing_id, deliveries.c.state)
+)
+SMALL_TOTAL = 1_000
+"""Mailings with no more deliveries, all of them together, are looked at by themselves: single mails that wait
+fill many batches, and whoever asks for one of them would wait for all.
+"""
 
-def live(connection: Connection, mailing_ids: Iterable[int]) -> dict[int, dict[State, int]]:
-    """What live batches hold of these mailings."""
+
+def live(
+    connection: Connection, mailing_ids: Iterable[int], total: int | None = None
+) -> dict[int, dict[State, int]]:
+    """What live batches hold of these mailings. `total`: how many deliveries they have, if that is known."""
     chosen = list(mailing_ids)
     if not chosen:
         return {}
+    counted = COUNT_LIVE if total is None or total > SMALL_TOTAL else COUNT_LIVE_OF_SMALL
     found: dict[int, dict[State, int]] = defaultdict(dict)
-    for mailing_id, state, number in connection.execute(COUNT_LIVE, {"chosen": chosen}):
+    for mailing_id, state, number in connection.execute(counted, {"chosen": chosen}):
         found[mailing_id][state] = number
     return found
 

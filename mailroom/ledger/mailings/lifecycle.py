@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, f
 
 from mailroom.database.clock import now_millis
 from mailroom.database.connection import pipeline
+from mailroom.database.sql import planner
 from mailroom.database.sql.any_of import any_of
 from mailroom.database.statement import Statement
 from mailroom.database.telling import tell
@@ -43,12 +44,14 @@ ACTIVATE_MAILING = (
     .returning(mailings.c.state)
 )
 MAY_END = (MailingState.SCHEDULED, MailingState.ACTIVE, MailingState.PAUSED, MailingState.CANCELED)
+# Of some that are found by their ids, and not looked for among all that may end.
+_state = planner.without_its_index(mailings.c.state, "''")
 FINISH_MAILINGS = Statement(
     update(mailings)
     .where(
         any_of(mailings.c.id, "chosen"),
         mailings.c.ended_at.is_(None),
-        or_(*(mailings.c.state == state for state in MAY_END)),
+        or_(*(_state == state for state in MAY_END)),
         sum((mailings.c[state] for state in TERMINAL), mailings.c[State.UNKNOWN]) == mailings.c.total,
         ~select(deliveries.c.id)
         .where(deliveries.c.mailing_id == mailings.c.id, deliveries.c.due_at.is_not(None))

@@ -216,7 +216,8 @@ def _searched(before_id: int | None) -> dict[str, int]:
 
 def _with_counts(connection: Connection, rows: Iterable[AnyRow]) -> list[Mailing]:
     listed = list(rows)
-    live = counters.live(connection, [row.id for row in listed if row.ended_at is None])
+    goes_on = [row for row in listed if row.ended_at is None]
+    live = counters.live(connection, [row.id for row in goes_on], sum(row.total for row in goes_on))
     return [_mailing(row, live.get(row.id, {})) for row in listed]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, BindParameter, Connection, bindparam, select, update
 
-from mailroom.database.clock import now_millis
+from mailroom.database.clock import NOW, now_millis
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import mailings
 from mailroom.ledger.states import MailingState, State
@@ -23,7 +23,7 @@ def _may_start() -> Any:
 
 def _is_time(*chosen: MailingState) -> Any:
     """Of these states, and with something due."""
-    return mailings.c.state.in_(chosen) & (mailings.c.next_due_at <= now_millis())
+    return mailings.c.state.in_(chosen) & (mailings.c.next_due_at <= NOW)
 
 
 _AT_MOST: BindParameter[int] = bindparam("at_most", type_=BigInteger)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 
-from mailroom.database.clock import now_millis, with_moments
+from mailroom.database.clock import NOW, now_millis, with_moments
 from mailroom.database.engine import AnyRow
 from mailroom.database.sql.newest_first import Owner, newest_first
 from mailroom.ledger.schema import webhook_calls, webhook_endpoints
@@ -79,7 +79,7 @@ def claim(connection: Connection, endpoint_id: int, most: int) -> list[Call]:
     """Calls that are due, for this process alone for CLAIM_MS; each counts as a try."""
     due = (
         select(webhook_calls.c.id)
-        .where(webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.due_at <= now_millis())
+        .where(webhook_calls.c.endpoint_id == endpoint_id, webhook_calls.c.due_at <= NOW)
         .order_by(webhook_calls.c.due_at, webhook_calls.c.id)
         .limit(most)
         .with_for_update(skip_locked=True)

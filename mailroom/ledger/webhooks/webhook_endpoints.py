@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, insert, select, update
 
-from mailroom.database.clock import now_millis, with_moments
+from mailroom.database.clock import NOW, now_millis, with_moments
 from mailroom.database.connection import pipeline
 from mailroom.database.engine import AnyRow
 from mailroom.database.statement import Statement
@@ -118,7 +118,7 @@ HAS_CALL_DUE = (
     .where(
         webhook_calls.c.endpoint_id == webhook_endpoints.c.id,
         webhook_calls.c.due_at.is_not(None),  # else PostgreSQL takes a third of all for due, and reads all
-        webhook_calls.c.due_at <= now_millis(),
+        webhook_calls.c.due_at <= NOW,
     )
     .exists()
 )
