@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, event, text
 
+from mailroom.database import statement
 from mailroom.database.engine import Database
+
+SETTINGS = ("SET LOCAL ", "SELECT set_config")
+
+
+@contextmanager
+def _heard_by_the_driver(asked: list[tuple[str, Any]]) -> Iterator[None]:
+    """Those that SQLAlchemy does not run: see mailroom.database.statement."""
+    execute = statement.execute
+
+    def heard(connection: Connection, run: Callable[[str, Any], Any], sql: str, given: Any) -> None:
+        if not sql.startswith(SETTINGS):
+            asked.append((sql, given))
+        execute(connection, run, sql, given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statement, "execute", heard)
+        yield
 
 
 def plans_of(
@@ -25,7 +45,8 @@ def plans_of(
         event.listen(
             connection, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])), named=False
         )
-        read(connection)
+        with _heard_by_the_driver(asked):
+            read(connection)
         explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
         plans = [
             (sql, "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {sql}", values)))

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Table,
+    bindparam,
     func,
     or_,
     select,
@@ -39,15 +40,14 @@ from mailroom.ledger.schema import (
 )
 from mailroom.ledger.states import MailingState
 
-HALF_A_LEASE = now_millis() + batches.LEASE_MS // 2
+HALF_A_LEASE = now_millis() + bindparam("half_ms", type_=BigInteger)
 RENEW_ALL_LEASES = Statement(
     update(batches_table).where(batches_table.c.lease_until < HALF_A_LEASE).values(lease_until=HALF_A_LEASE)
 )
-HALF_OF_STAGING = now_millis() + staging.STAGING_LEASE_MS // 2
 RENEW_ALL_STAGED = Statement(
     update(mailings)
-    .where(staging.is_held, mailings.c.staged_until < HALF_OF_STAGING)
-    .values(staged_until=HALF_OF_STAGING)
+    .where(staging.is_held, mailings.c.staged_until < HALF_A_LEASE)
+    .values(staged_until=HALF_A_LEASE)
 )
 
 
@@ -57,8 +57,8 @@ def renew_leases(connection: Connection) -> None:
     For after a gap in which nobody may have been able to write: a worker that could not
     renew its lease is not dead, and what it knows of its mails is not lost.
     """
-    RENEW_ALL_LEASES.do(connection)
-    RENEW_ALL_STAGED.do(connection)
+    RENEW_ALL_LEASES.do(connection, half_ms=batches.LEASE_MS // 2)
+    RENEW_ALL_STAGED.do(connection, half_ms=staging.STAGING_LEASE_MS // 2)
 
 
 def set_back(connection: Connection, by_ms: int) -> None:

@@ -11,7 +11,7 @@ from mailroom.database.clock import NOW, now_millis
 from mailroom.database.statement import Statement
 from mailroom.ledger.schema import mailings
 from mailroom.ledger.states import MailingState, State
-from mailroom.ledger.sweep.rounds import is_late
+from mailroom.ledger.sweep import rounds
 
 
 def _may_start() -> Any:
@@ -27,6 +27,7 @@ def _is_time(*chosen: MailingState) -> Any:
 
 
 _AT_MOST: BindParameter[int] = bindparam("at_most", type_=BigInteger)
+_GAP_MS: BindParameter[int] = bindparam("gap_ms", type_=BigInteger)
 FIND_SCHEDULED = Statement(select(mailings.c.id).where(_may_start()).limit(1))
 DUE = (
     select(mailings.c.id)
@@ -39,7 +40,9 @@ FIND_DUE = Statement(DUE)
 IS_CANCELED = mailings.c.state == MailingState.CANCELED
 # Not when the clock was set in the middle of a round: the next one lets nothing expire by that.
 IS_PAST_ITS_TIME = (
-    (mailings.c.state == MailingState.ACTIVE) & (mailings.c.expires_at <= now_millis()) & ~is_late()
+    (mailings.c.state == MailingState.ACTIVE)
+    & (mailings.c.expires_at <= now_millis())
+    & ~rounds.is_late(_GAP_MS)
 )
 FIND_TO_BE_ENDED = Statement(
     select(mailings.c.id, IS_CANCELED)
@@ -71,5 +74,5 @@ def due(connection: Connection, queue: str, limit: int, without: Collection[str]
 
 def to_be_ended(connection: Connection, limit: int) -> list[tuple[int, State]]:
     """(id, final state of its waiting deliveries): canceled mailings, and those whose time is over."""
-    rows = FIND_TO_BE_ENDED.all(connection, at_most=limit)
+    rows = FIND_TO_BE_ENDED.all(connection, at_most=limit, gap_ms=rounds.GAP_MS)
     return [(row[0], State.CANCELED if row[1] else State.EXPIRED) for row in rows]

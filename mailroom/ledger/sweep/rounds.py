@@ -70,9 +70,10 @@ def take(connection: Connection, owner: str) -> SweepTurn | None:
     return SweepTurn(by)
 
 
-def is_late() -> ColumnElement[bool]:
-    """SQL: whether the present round stands still, so that what it saw may be long past."""
-    late = select(sweeper.c.id).where(THE_ROUND, sweeper.c.swept_at < now_millis() - GAP_MS)
+def is_late(gap_ms: int | ColumnElement[int] | None = None) -> ColumnElement[bool]:
+    """SQL: whether the present round stands still, so that what it saw may be long past. `gap_ms`: GAP_MS."""
+    gap = GAP_MS if gap_ms is None else gap_ms
+    late = select(sweeper.c.id).where(THE_ROUND, sweeper.c.swept_at < now_millis() - gap)
     return late.exists()
 
 
