@@ -30,7 +30,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -117,19 +117,18 @@ def _passwords_cost_little() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _tracebacks_are_plain() -> None:
-    """As Mailroom's own are: with each value of each frame, one takes a second."""
+def _tracebacks_are_plain() -> dict[str, Any]:
+    """As Mailroom's own are: with each value of each frame, one takes a second. How lines are written."""
     *others, _ = structlog.get_config()["processors"]
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*others, plain])
+    return structlog.get_config()
 
 
 @pytest.fixture(autouse=True)
-def _the_log_goes_where_it_went(_tracebacks_are_plain: None) -> Iterator[None]:
-    """A program that a test runs in this process says where lines go: until its test ends."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
+def _the_log_goes_where_it_went(_tracebacks_are_plain: dict[str, Any]) -> None:
+    """A program that a test, or what several tests share, runs in this process says where lines go."""
+    structlog.configure(**_tracebacks_are_plain)
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, LineHandler)]:
         root.removeHandler(handler)
